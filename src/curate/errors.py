@@ -1,0 +1,45 @@
+"""The errors that `curate` raises on purpose.
+
+    CurateError
+    ├── SettingError        a setting is wrong; the command exits with code 2
+    │   ├── UnknownNameError    a name that is in no registry; carries the nearest known one
+    │   └── ChangedSettingsError    a resumed run whose settings are not those it began with
+    └── RunError            the run could not go on; exit code 1
+
+Bad data raises none of these: it becomes a row with a `drop_reason`, or a file entry in the manifest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class CurateError(Exception):
+    """Base of every error raised on purpose; its text is one line that says what to do."""
+
+
+class SettingError(CurateError, ValueError):
+    """A setting, path or name given by the user is wrong."""
+
+
+class UnknownNameError(SettingError):
+    """A name that is not in the registry it was looked up in.
+
+    >>> str(UnknownNameError("rule set", "gophr", ["gopher", "c4"]))
+    "Unknown rule set 'gophr'. Did you mean 'gopher'? Known: c4, gopher."
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        near = get_close_matches(name, names, n=1)
+        hint = f" Did you mean '{near[0]}'?" if near else ""
+        super().__init__(f"Unknown {kind} '{name}'.{hint} Known: {', '.join(names)}.")
+
+
+class ChangedSettingsError(SettingError):
+    """The output folder holds a run that began with other settings or other input."""
+
+
+class RunError(CurateError, RuntimeError):
+    """The run stopped for a reason outside the settings: a disk that is full, a worker that was killed."""

@@ -1,0 +1,62 @@
+"""The seams of `curate`: what a part must do to stand in for one of ours, and the law it keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+@runtime_checkable
+class Scorer(Protocol):
+    """Gives every document one number in [0, 1]; higher is better.
+
+    The score of a document depends on that document alone: not on its neighbours, their order, or the
+    size of the batch. `curate.testing.check_scorer` checks this.
+    """
+
+    name: str
+
+    def score(self, texts: Sequence[str] | pa.Array, /) -> NDArray[np.float32]:
+        """Score `texts` (N documents, a list of str or an Arrow string array) as float32 of shape (N,)."""
+        ...
+
+
+@runtime_checkable
+class LevelScorer(Scorer, Protocol):
+    """A scorer that also states the expected level on its annotators' scale (0-5 for `edu`)."""
+
+    def score_levels(self, texts: Sequence[str] | pa.Array, /) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return (levels, scores), both float32 of shape (N,); `scores` equals what `score` returns."""
+        ...
+
+
+class Engine(Protocol):
+    """Maps a function over tasks, on this machine or on a cluster.
+
+    Results come in any order. A task that raises ends the map with that error once running tasks have
+    stopped; tasks commit their own output, so a stopped map can be repeated.
+    """
+
+    n_workers: int
+
+    def map(self, function: Callable[[Task], Result], tasks: Sequence[Task], /) -> Iterator[Result]:
+        """Yield `function(task)` for every task, as they finish."""
+        ...
+
+
+class Encoder(Protocol):
+    """Turns documents into embeddings, one row per document, each from that document alone."""
+
+    name: str
+    n_dimensions: int
+
+    def encode(self, texts: Sequence[str] | pa.Array, /) -> NDArray[Any]:
+        """Embed `texts` (N documents) as float32 of shape (N, n_dimensions)."""
+        ...
