@@ -1,0 +1,12 @@
+"""HTML in, main text out: what a reader came for, without menus, teasers, banners and footers.
+
+`extract_text` takes one page, `extract_pages` an Arrow batch; `decode_text` turns bytes of any charset into
+text. `EXTRACTORS` names the extractors.
+"""
+
+from __future__ import annotations
+
+from curate.extract.charset import decode_text
+from curate.extract.pages import EXTRACTORS, PAGE_TEXT_SCHEMA, extract_pages, extract_text
+
+__all__ = ["EXTRACTORS", "PAGE_TEXT_SCHEMA", "decode_text", "extract_pages", "extract_text"]
