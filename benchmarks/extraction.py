@@ -1,8 +1,8 @@
 """Main-text extraction: snippets found and avoided, and pages per CPU second, all extractors alternating.
 
-Pages are those of `html/` in the folder named by CURATE_TEST_DATA: raw pages, each with snippets that its main
-text must hold and must not hold. Every page is decoded and extracted by every extractor in turn, so that the
-machine's mood strikes all alike. `python -m benchmarks extraction [--pages N]`.
+Pages are those of `html/` in the folder named by CURATE_TEST_DATA: raw pages, each with snippets that its
+main text must hold and must not hold. Every page is decoded and extracted by every extractor in turn, so that
+the machine's mood strikes all alike. `python -m benchmarks extraction [--pages N]`.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from curate.extract import decode_text
         ("こんにちは".encode("iso2022_jp"), "iso-2022-jp", "こんにちは"),
         ("日本語".encode("euc-jp"), '"EUC-JP"', "日本語"),
         (b"a\0b\xff", "utf-8", "a\ufffdb\ufffd"),
-        ("cut off in a chár".encode()[:-2], None, "cut off in a ch\ufffd"),
+        ("été, cut off in a chár".encode()[:-2], None, "été, cut off in a ch\ufffd"),
     ],
 )
 def test_mark_then_valid_utf8_then_header_then_meta_decide(content, charset, text):

@@ -53,10 +53,11 @@ def _decode(content: bytes, charset: str | None) -> str:
         try:
             return content.decode("utf-8")
         except UnicodeDecodeError:
-            if declared in (None, "utf-8") and _is_mostly_utf8(content):
+            n_valid, n_broken = _count_beyond_ascii(content)
+            # A page cut off inside a character, or joined from two, is still UTF-8.
+            if declared in (None, "utf-8") and n_broken <= n_valid + 2 * (declared is not None):
                 return content.decode("utf-8", "replace")
-            if declared == "utf-8":
-                declared = None
+            declared = None if declared == "utf-8" else declared
     name = declared or detect_encoding(content, DETECTION_WINDOW_BYTES) or "utf-8"
     try:
         return content.decode(name, "replace")
@@ -64,11 +65,11 @@ def _decode(content: bytes, charset: str | None) -> str:
         return content.decode("utf-8", "replace")
 
 
-def _is_mostly_utf8(content: bytes) -> bool:
-    """Whether more characters outside ASCII are valid than broken: a page cut off, or joined from two others."""
+def _count_beyond_ascii(content: bytes) -> tuple[int, int]:
+    """(characters beyond ASCII, broken sequences) if `content` is taken for UTF-8."""
     text = content.decode("utf-8", "replace")
-    n_ascii = len(text.encode("ascii", "ignore"))
-    return len(text) - n_ascii > 2 * text.count("\ufffd")
+    n_broken = text.count("\ufffd")
+    return len(text) - len(text.encode("ascii", "ignore")) - n_broken, n_broken
 
 
 def _known_charset(name: str | None, content: bytes) -> str | None:

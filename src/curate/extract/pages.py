@@ -34,7 +34,7 @@ def extract_text(html: bytes | str, *, extractor: str = "resiliparse", charset: 
     `charset` is what the HTTP header said and matters for bytes only (see `decode_text`). Paragraphs,
     headings, list items and table rows stand on lines of their own.
     """
-    page = html.encode("utf-8", "surrogatepass") if isinstance(html, str) else html
+    page = clean_text(html).encode() if isinstance(html, str) else html
     named = "utf-8" if isinstance(html, str) else charset
     return _extract_page(page, named, _find_extractor(extractor))[0] or ""
 
