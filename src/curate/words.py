@@ -8,7 +8,7 @@ Bytes that are not UTF-8 separate words.
 
 A document is folded eight bytes at a time into a tile of a few kilobytes, beside a byte of flags for each
 byte of text; bitmaps of the flags give the words' bounds, and words are hashed in blocks of eight bytes.
-Texts of other scripts than Latin cost two to four times as much per byte.
+Text in other scripts costs up to twice as much per byte as ASCII.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _SEED = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio
 _MULTIPLY_BLOCK = np.uint64(0xD6E8FEB86659FD93)  # odd, from mix64 of Evensen (rrmxmx family)
 _MULTIPLY_LENGTH = np.uint64(0xFF51AFD7ED558CCD)  # MurmurHash3's 64-bit finaliser
 
-_U0, _U1, _U3, _U6, _U7, _U8 = (np.uint64(n) for n in (0, 1, 3, 6, 7, 8))
+_U0, _U1, _U7, _U8 = (np.uint64(n) for n in (0, 1, 7, 8))
 _HIGH = np.uint64(0x8080808080808080)
 _LOW7 = np.uint64(0x7F7F7F7F7F7F7F7F)
 _ONES = np.uint64(0xFFFFFFFFFFFFFFFF)
@@ -160,6 +160,8 @@ def _hash_documents(data, bounds, kinds, fold_pages, folds, hashes, offsets):
     return n_words
 
 
+# Helpers of this loop take numbers, not arrays: numba counts references at every call that passes an
+# array, which costs ten times the work on one code point.
 @nb.njit(cache=True, nogil=True)
 def _fold_tile(data, position, end, kinds, fold_pages, folds, folded, flags, fill):
     """Fold text into the tile until either ends; returns (position, fill)."""
@@ -173,69 +175,66 @@ def _fold_tile(data, position, end, kinds, fold_pages, folds, folded, flags, fil
                 block |= np.uint64(data[position + i]) << np.uint64(8 * i)
         n_ascii = min(count_trailing_zeros(block & _HIGH) >> 3, n_left)
         if n_ascii:
-            low = block & _LOW7
-            upper = (low + _FROM_UPPER_A) & ~(low + _PAST_UPPER_Z) & _HIGH
-            low |= upper >> np.uint64(2)
-            letter = (low + _FROM_LOWER_A) & ~(low + _PAST_LOWER_Z)
-            digit = (low + _FROM_0) & ~(low + _PAST_9)
+            low, is_part = _fold_ascii(block)
             store64(folded, fill, low)
-            store64(flags, fill, (letter | digit) & _HIGH)
+            store64(flags, fill, is_part)
             position += n_ascii
             fill += n_ascii
-        while position < end and data[position] >= 0x80 and fill <= _TILE - 8:
-            position, fill = _fold_code_point(
-                data, position, end, kinds, fold_pages, folds, folded, flags, fill
-            )
+            continue
+        length, code_point, packed = _decode(block, n_left)
+        kind = kinds[code_point]
+        position += length
+        if kind == SEPARATOR:  # as is a byte that is not UTF-8: code point 0
+            flags[fill] = 0
+            fill += 1
+            continue
+        if kind & FOLDING:
+            entry = folds[np.int64(fold_pages[code_point >> 6]) * 64 + (code_point & 63)]
+            packed = entry & np.uint64(0x00FFFFFFFFFFFFFF)
+            length = np.int64(entry >> np.uint64(56))
+        is_single = (kind & SINGLE) >> 1  # between separators of its own
+        flags[fill] = 0
+        fill += is_single
+        store64(folded, fill, packed)
+        store64(flags, fill, _HIGH)
+        fill += length
+        flags[fill] = 0
+        fill += is_single
     return position, fill
 
 
 @nb.njit(cache=True, nogil=True)
-def _fold_code_point(data, position, end, kinds, fold_pages, folds, folded, flags, fill):
-    """Fold one code point of two bytes or more; a byte that is not UTF-8 becomes a separator."""
-    length, code_point, packed = _decode(data, position, end)
-    kind = kinds[code_point]
-    if length == 0 or kind == SEPARATOR:
-        folded[fill] = 0
-        flags[fill] = 0
-        return position + max(length, 1), fill + 1
-    n_bytes = length
-    if kind & FOLDING:
-        entry = folds[fold_pages[code_point >> 6] * 64 + (code_point & 63)]
-        packed = entry & np.uint64(0x00FFFFFFFFFFFFFF)
-        n_bytes = np.int64(entry >> np.uint64(56))
-    if kind & SINGLE:
-        flags[fill] = 0
-        folded[fill] = 0
-        fill += 1
-    store64(folded, fill, packed)
-    store64(flags, fill, _HIGH)
-    fill += n_bytes
-    if kind & SINGLE:
-        flags[fill] = 0
-        folded[fill] = 0
-        fill += 1
-    return position + length, fill
+def _fold_ascii(block):
+    """Lower the case of eight bytes and flag, in their high bits, letters and digits."""
+    low = block & _LOW7
+    upper = (low + _FROM_UPPER_A) & ~(low + _PAST_UPPER_Z) & _HIGH
+    low |= upper >> np.uint64(2)
+    letter = (low + _FROM_LOWER_A) & ~(low + _PAST_LOWER_Z)
+    digit = (low + _FROM_0) & ~(low + _PAST_9)
+    return low, (letter | digit) & _HIGH
 
 
 @nb.njit(cache=True, nogil=True)
-def _decode(data, position, end):
-    """Decode one code point as (bytes, code point, bytes packed from the lowest up); 0 bytes if not UTF-8."""
-    lead = np.int64(data[position])
-    length = 2 + (lead >= 0xE0) + (lead >= 0xF0)
-    if lead < 0xC2 or lead > 0xF4 or position + length > end:
-        return 0, 0, _U0
-    code_point = lead & (0xFF >> (length + 1))
-    packed = np.uint64(lead)
-    for i in range(1, length):
-        byte = np.int64(data[position + i])
-        if byte & 0xC0 != 0x80:
-            return 0, 0, _U0
-        code_point = code_point << 6 | (byte & 0x3F)
-        packed |= np.uint64(byte) << np.uint64(8 * i)
-    is_overlong = (length == 3 and code_point < 0x800) or (length == 4 and code_point < 0x10000)
-    if is_overlong or code_point > 0x10FFFF or 0xD800 <= code_point <= 0xDFFF:
-        return 0, 0, _U0
-    return length, code_point, packed
+def _decode(block, n_left):
+    """Decode the first code point of a block as (bytes, code point, its bytes); (1, 0, 0) if not UTF-8."""
+    lead = np.int64(block & np.uint64(0xFF))
+    second = np.int64(block >> _U8) & 0x3F
+    third = np.int64(block >> np.uint64(16)) & 0x3F
+    if 0xC2 <= lead < 0xE0:
+        if n_left >= 2 and block & np.uint64(0xC000) == np.uint64(0x8000):
+            return 2, (lead & 0x1F) << 6 | second, block & np.uint64(0xFFFF)
+    elif 0xE0 <= lead < 0xF0:
+        code_point = (lead & 0x0F) << 12 | second << 6 | third
+        is_valid = code_point >= 0x800 and not 0xD800 <= code_point <= 0xDFFF
+        if is_valid and n_left >= 3 and block & np.uint64(0xC0C000) == np.uint64(0x808000):
+            return 3, code_point, block & np.uint64(0xFFFFFF)
+    elif 0xF0 <= lead < 0xF5:
+        fourth = np.int64(block >> np.uint64(24)) & 0x3F
+        code_point = (lead & 0x07) << 18 | second << 12 | third << 6 | fourth
+        is_valid = 0x10000 <= code_point <= 0x10FFFF
+        if is_valid and n_left >= 4 and block & np.uint64(0xC0C0C000) == np.uint64(0x80808000):
+            return 4, code_point, block & np.uint64(0xFFFFFFFF)
+    return 1, 0, _U0
 
 
 @nb.njit(cache=True, nogil=True)
