@@ -1,0 +1,194 @@
+"""WARC, WET, WAT and ARC files, record by record, going on after damage.
+
+Written here and not taken from a library because reading must go on in a damaged file: the fast WARC
+libraries end at the first bad byte. A record is framed by its header and the length stated there; where
+the two do not fit, reading goes on at the next thing that looks like the start of a record.
+"""
+
+from __future__ import annotations
+
+import re
+
+import orjson
+
+from curate.crawl.archive_headers import Framing, RecordHeader
+from curate.crawl.http import HttpHead, Payload, parse_content_type, read_payload, read_response
+from curate.crawl.options import ReadOptions
+from curate.crawl.records import FileProblem, Mark, Page, Record, content_id, place_id
+from curate.crawl.stream import ByteStream
+
+MAX_HEADER_BYTES = 1 << 18
+HEAD_BYTES = 1 << 16  # so much of a record that is too large is read, to see what it is
+_ROBOTS_URL = re.compile(r"https?://[^/]+/robots\.txt(?:\?|$)", re.IGNORECASE)
+_PAGE_URL = re.compile(r"(?:https?|ftp|gopher|file):", re.IGNORECASE)
+_OTHER_TYPES = ("warcinfo", "request", "metadata", "revisit", "continuation")
+
+
+class ArchiveReader:
+    """Reads an archive file; see `RecordReader`."""
+
+    def __init__(
+        self, stream: ByteStream, framing: Framing, source: str, options: ReadOptions, start: Mark
+    ) -> None:
+        self._stream = stream
+        self._framing = framing
+        self._source = source
+        self._max_bytes = options.max_page_bytes
+        self._last_mark = start
+        self.position = start.position
+        self.problems: list[FileProblem] = []
+
+    def mark(self) -> Mark:
+        """Return the next record's place where it starts a compressed member, else the last such place."""
+        offset = self._stream.offset()
+        if offset is not None:
+            self._last_mark = Mark(offset, self.position)
+        return self._last_mark
+
+    def read(self, *, wanted: bool) -> Record | None:
+        """Return the next record, null at the end; see `RecordReader`."""
+        found = self._next_header()
+        if found is None:
+            return None
+        header, n_header_bytes = found
+        declared = header.n_body_bytes
+        skipped = _skip_by_header(header)
+        body = b""
+        n_read = 0
+        if wanted and not skipped:
+            body = self._stream.read(declared if declared <= self._max_bytes + HEAD_BYTES else HEAD_BYTES)
+            n_read = len(body)
+        n_read += self._stream.skip(declared - n_read)
+        is_whole = n_read == declared
+        if not is_whole and not self._stream.gap:
+            self._report("record_truncated", f"{n_read} of {declared} bytes")
+        self._skip_blank()
+        record = Record(n_header_bytes + n_read)
+        if wanted:
+            payload = (
+                Payload(skipped=skipped)
+                if skipped
+                else _read_body(header, body, self._max_bytes, is_whole=is_whole)
+            )
+            if is_whole and payload.kind and (self._stream.gap or "").endswith("_damaged"):
+                # The member's checksum does not fit, or its end is missing: the body cannot be trusted.
+                payload = Payload(payload.kind, None, payload.charset, "record_damaged")
+            record.skipped = payload.skipped
+            if not payload.skipped:
+                record.page = self._page(header, payload)
+        self.position += 1
+        return record
+
+    def _page(self, header: RecordHeader, payload: Payload) -> Page:
+        content = payload.content
+        page_id = content_id(header.url, content) if content is not None else self._place_id()
+        extra = orjson.dumps(header.extra).decode() if header.extra else None
+        return Page(
+            page_id,
+            header.url,
+            header.date,
+            payload.kind,
+            content,
+            payload.charset,
+            extra,
+            payload.drop_reason,
+        )
+
+    def _place_id(self) -> str:
+        return place_id(self._source, self.position)
+
+    def _report(self, reason: str, detail: str = "") -> None:
+        self.problems.append(FileProblem(self._source, self.position, reason, detail))
+
+    def _skip_blank(self) -> None:
+        stream = self._stream
+        while not stream.at_end() and stream.data[stream.at] in b"\r\n":
+            stream.at += 1
+
+    def _next_header(self) -> tuple[RecordHeader, int] | None:
+        """Pass the next header: (it, its length); null at the end of the file. Passes and reports damage."""
+        stream = self._stream
+        is_after_damage = False
+        while True:
+            self._skip_blank()
+            if stream.at_end():
+                if not stream.gap:
+                    return None
+                self._report(stream.cross_gap())
+                is_after_damage = True
+                continue
+            head = self._peek_header()
+            header = self._framing.parse(head) if head else None
+            if header is not None:
+                stream.at += len(head)
+                return header, len(head)
+            n_passed = self._pass_junk()
+            if not is_after_damage:
+                self._report(f"{self._framing.name}_header_damaged", f"{n_passed} bytes passed over")
+                is_after_damage = True
+
+    def _peek_header(self) -> bytes:
+        """Return the header that starts here, empty where none does."""
+        stream = self._stream
+        first = self._framing.first_bytes
+        if stream.peek(len(first)) != first:
+            return b""
+        while True:
+            end = self._framing.find_end(stream.data, stream.at)
+            if end:
+                return stream.data[stream.at : end]
+            if len(stream.data) - stream.at > MAX_HEADER_BYTES or not stream.load():
+                return b""
+
+    def _pass_junk(self) -> int:
+        """Go to the next start of a record, a gap or the end; return how many bytes were passed."""
+        stream = self._stream
+        framing = self._framing
+        n_passed = stream.skip(1)
+        while not stream.at_end():
+            match = framing.start.search(stream.data, stream.at)
+            if match:
+                n_passed += match.start() - stream.at
+                stream.at = match.start()
+                break
+            # The start of a record may be cut by the end of the block.
+            at = max(stream.at, len(stream.data) - framing.max_start_bytes)
+            n_passed += at - stream.at
+            stream.at = at
+            if not stream.load():
+                n_passed += stream.skip(len(stream.data) - stream.at)
+        return n_passed
+
+
+def _skip_by_header(header: RecordHeader) -> str | None:
+    """Return the kind under which a record is counted whose body need not be looked at."""
+    url = header.url or ""
+    if header.type == "filedesc":
+        return "arc_filedesc"
+    if header.type in _OTHER_TYPES:
+        return f"warc_{header.type}"
+    if url.startswith("dns:") or header.content_type.startswith("text/dns"):
+        return "dns"
+    if header.type not in ("response", "resource", "conversion"):
+        return "warc_unknown"
+    if header.type == "resource" and not _PAGE_URL.match(url):
+        return "warc_resource"
+    if _ROBOTS_URL.match(url):
+        return "robots_txt"
+    if not header.n_body_bytes:
+        return "empty_body"
+    return None
+
+
+def _read_body(header: RecordHeader, body: bytes, max_bytes: int, *, is_whole: bool) -> Payload:
+    declared = header.n_body_bytes
+    if header.type == "response" and (
+        header.content_type.startswith("application/http") or body[:5].upper() == b"HTTP/"
+    ):
+        return read_response(body, max_bytes, is_whole=is_whole, declared_bytes=declared)
+    mime, charset = parse_content_type(header.content_type)
+    head = HttpHead(200, mime, charset, (), is_chunked=False, n_bytes=0)
+    payload = read_payload(body, head, max_bytes, is_whole=is_whole, declared_bytes=declared)
+    if header.type == "conversion" and payload.skipped and payload.skipped.startswith("mime_"):
+        return Payload(skipped="warc_conversion")
+    return payload

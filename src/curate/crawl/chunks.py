@@ -1,0 +1,253 @@
+"""Splits and chunks: the units of work and of commit, cut alike for any number of workers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from curate.batch import PAGE_SCHEMA
+from curate.crawl.find import InputFile, is_url
+from curate.crawl.opening import OpenFile, open_reader
+from curate.crawl.options import MIB, ReadOptions
+from curate.crawl.records import FileProblem, Mark, Record
+from curate.errors import RunError
+
+# HTTP bodies that decode to far more than they were stored as could fill the memory record by record.
+MAX_CONTENT_FACTOR = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """One large file, or a run of small files in path order, read as one stream of records."""
+
+    index: int
+    files: tuple[InputFile, ...]
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the files as stored."""
+        return sum(file.size_bytes for file in self.files)
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where chunk `chunk` of a split starts: record `position` of file `file`.
+
+    `mark` is the nearest place at or before it from which that file can be read.
+    """
+
+    chunk: int = 0
+    file: int = 0
+    position: int = 0
+    mark: Mark = field(default=Mark(0, 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A stretch of a split's records.
+
+    Every record is a row of `pages` (schema `curate.batch.PAGE_SCHEMA`) or counted by kind in `skipped`.
+    `cursor` is where the next chunk starts. `n_input_bytes` is the length of the records, decompressed.
+    """
+
+    index: int
+    pages: pa.RecordBatch
+    skipped: dict[str, int]
+    problems: list[FileProblem]
+    n_records: int
+    n_input_bytes: int
+    cursor: Cursor
+    last: bool
+
+
+def plan_splits(files: Sequence[InputFile], split_bytes: int = 64 * MIB) -> list[Split]:
+    """Group `files`, in their order: runs of small ones up to `split_bytes`, larger ones alone."""
+    runs: list[list[InputFile]] = []
+    n_bytes = split_bytes
+    for file in files:
+        n_bytes += file.size_bytes
+        if n_bytes > split_bytes or not runs:
+            runs.append([])
+            n_bytes = file.size_bytes
+        runs[-1].append(file)
+    return [Split(index, tuple(run)) for index, run in enumerate(runs)]
+
+
+def read_chunks(
+    split: Split,
+    options: ReadOptions | None = None,
+    *,
+    wanted: Callable[[int], bool] | None = None,
+    start: Cursor | None = None,
+) -> Iterator[Chunk]:
+    """Read `split` chunk by chunk; yields those whose index is `wanted`, all by default.
+
+    Chunks are cut by number of records and bytes alone, so every caller sees the same ones. Records of
+    other chunks are skimmed. Bad data is a row with a `drop_reason` or a `FileProblem`, never an exception.
+
+    Args:
+        split: The files.
+        options: Bounds and column names; they decide the cut, so they may not change within a run.
+        wanted: Says by its index whether a chunk is wanted.
+        start: Begin at this chunk: the `cursor` of the one before it.
+    """
+    options = options or ReadOptions()
+    is_wanted = wanted or (lambda _: True)
+    records = _SplitRecords(split, options, start or Cursor())
+    index = start.chunk if start else 0
+    chunk = _ChunkBuilder(index, options, is_wanted=is_wanted(index))
+    try:
+        while True:
+            full, cursor = chunk.is_full(), None
+            if full:
+                cursor = records.cursor(index + 1)
+            # Whether a full chunk is the last shows only by the record after it.
+            record = records.read(wanted=is_wanted(index + 1) if full else chunk.is_wanted)
+            if record is None:
+                break
+            if cursor:
+                if chunk.is_wanted:
+                    yield chunk.build(cursor, last=False)
+                index += 1
+                chunk = _ChunkBuilder(index, options, is_wanted=is_wanted(index))
+            chunk.add(record, records.source, records.position)
+            chunk.problems += records.take_problems()
+        chunk.problems += records.take_problems()
+        if chunk.is_wanted:
+            yield chunk.build(records.cursor(index + 1), last=True)
+    finally:
+        records.close()
+
+
+class _SplitRecords:
+    """The records of all files of a split, one after the other."""
+
+    def __init__(self, split: Split, options: ReadOptions, start: Cursor) -> None:
+        self._files = split.files
+        self._options = options
+        self._file = start.file
+        self._start = start
+        self._open: OpenFile | None = None
+        self._problems: list[FileProblem] = []
+        self.source = ""
+        self.position = 0  # of the record last read
+
+    def read(self, *, wanted: bool) -> Record | None:
+        """Return the next record of any file, null at the end of the last one."""
+        while self._file < len(self._files):
+            file = self._files[self._file]
+            try:
+                if self._open is None:
+                    self._open = self._open_file(file)
+                if self._open is not None:
+                    reader = self._open.reader
+                    record = reader.read(wanted=wanted)
+                    self._problems += reader.problems
+                    reader.problems.clear()
+                    if record is not None:
+                        self.source, self.position = file.source, reader.position - 1
+                        return record
+            except OSError as error:
+                if is_url(file.path):
+                    # A store that fails now may answer later: the chunks that are done stay, the run can go on.
+                    raise RunError(
+                        f"Reading '{file.path}' failed: {error}. Run the same command again."
+                    ) from error
+                self._problems.append(
+                    FileProblem(file.source, None, "unreadable", str(error.strerror or error))
+                )
+            self.close()
+            self._file += 1
+        return None
+
+    def _open_file(self, file: InputFile) -> OpenFile | None:
+        is_first = self._file == self._start.file
+        mark = self._start.mark if is_first else Mark(0, 0)
+        opened = open_reader(file, self._options, mark)
+        if isinstance(opened, FileProblem):
+            self._problems.append(opened)
+            return None
+        while is_first and opened.reader.position < self._start.position:
+            if opened.reader.read(wanted=False) is None:
+                break
+        if is_first and self._start.position:
+            opened.reader.problems.clear()  # what lies before the cursor belongs to earlier chunks
+        return opened
+
+    def cursor(self, chunk: int) -> Cursor:
+        """Return where the next record is, as the start of chunk `chunk`."""
+        if self._open is None:
+            return Cursor(chunk, self._file, 0, Mark(0, 0))
+        return Cursor(chunk, self._file, self._open.reader.position, self._open.reader.mark())
+
+    def take_problems(self) -> list[FileProblem]:
+        """Return the problems met since the last call."""
+        problems, self._problems = self._problems, []
+        return problems
+
+    def close(self) -> None:
+        """Close the file that is open."""
+        if self._open is not None:
+            self._open.close()
+            self._open = None
+
+
+class _ChunkBuilder:
+    """Collects the records of one chunk, or only counts them where it is not wanted."""
+
+    def __init__(self, index: int, options: ReadOptions, *, is_wanted: bool) -> None:
+        self.is_wanted = is_wanted
+        self.problems: list[FileProblem] = []
+        self._index = index
+        self._options = options
+        self._n_records = 0
+        self._n_bytes = 0
+        self._n_content_bytes = 0
+        self._skipped: Counter[str] = Counter()
+        self._rows: list[tuple[object, ...]] = []
+
+    def is_full(self) -> bool:
+        """Whether the chunk is to be cut before the next record."""
+        return self._n_records >= self._options.chunk_records or self._n_bytes >= self._options.chunk_bytes
+
+    def add(self, record: Record, source: str, position: int) -> None:
+        """Add one record."""
+        self._n_records += 1
+        self._n_bytes += record.n_bytes
+        if record.skipped:
+            self._skipped[record.skipped] += 1
+        elif record.page is not None:
+            page = record.page
+            self._n_content_bytes += len(page.content or b"")
+            if (
+                self._n_content_bytes
+                > MAX_CONTENT_FACTOR * self._options.chunk_bytes + self._options.max_page_bytes
+            ):
+                self._n_content_bytes -= len(page.content or b"")
+                page.content, page.drop_reason = None, "decompression_bomb"
+            self._rows.append(
+                (
+                    source,
+                    position,
+                    page.id,
+                    page.url,
+                    page.date,
+                    page.kind,
+                    page.content,
+                    page.charset,
+                    page.extra,
+                    page.drop_reason,
+                )
+            )
+
+    def build(self, cursor: Cursor, *, last: bool) -> Chunk:
+        """Make the chunk and forget the rows."""
+        rows, self._rows = self._rows, []
+        columns = list(zip(*rows, strict=True)) or [()] * len(PAGE_SCHEMA)
+        arrays = [pa.array(values, field.type) for values, field in zip(columns, PAGE_SCHEMA, strict=True)]
+        pages = pa.record_batch(arrays, schema=PAGE_SCHEMA)
+        skipped = dict(sorted(self._skipped.items()))
+        return Chunk(self._index, pages, skipped, self.problems, self._n_records, self._n_bytes, cursor, last)

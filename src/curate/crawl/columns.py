@@ -1,0 +1,208 @@
+"""Finds text, id, url and date in rows of JSON lines and Parquet by the field's usual names."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from curate.crawl.charsets import decode_text
+from curate.crawl.options import ReadOptions
+from curate.crawl.records import Page, content_id, place_id
+from curate.crawl.sniff import looks_html
+
+# In order of preference; compared in lower case with '-' as '_'.
+TEXT_NAMES = (
+    "text",
+    "raw_content",
+    "content",
+    "page_content",
+    "plain_text",
+    "raw_text",
+    "body",
+    "markdown",
+    "article",
+    "document",
+)
+HTML_NAMES = ("html", "raw_html", "html_content", "content_html", "page_html")
+ID_NAMES = ("id", "doc_id", "document_id", "docid", "record_id", "warc_record_id", "uuid", "_id")
+URL_NAMES = ("url", "uri", "target_uri", "warc_target_uri", "source_url", "page_url", "canonical_url", "link")
+DATE_NAMES = (
+    "date",
+    "timestamp",
+    "crawl_date",
+    "warc_date",
+    "date_download",
+    "crawl_timestamp",
+    "fetch_time",
+    "published",
+)
+_NESTS = ("metadata", "meta")  # where url and date are looked for when the row itself has none
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Which columns of a row play which part; `contents` are tried in order until one holds text."""
+
+    contents: tuple[tuple[str, str], ...]  # (column, 'html' | 'text' | 'either')
+    id: str | None
+    url: str | None
+    date: str | None
+
+
+class RowReader:
+    """Makes pages of rows; the layout is found once for every set of column names."""
+
+    def __init__(self, source: str, options: ReadOptions) -> None:
+        self._source = source
+        self._options = options
+        self._layouts: dict[tuple[str, ...], Layout] = {}
+
+    def layout(self, names: Iterable[str]) -> Layout:
+        """Return which of the columns `names` play which part."""
+        key = tuple(names)
+        layout = self._layouts.get(key)
+        if layout is None:
+            if len(self._layouts) > 1000:  # rows that share no columns: a bound on memory, not a cache
+                self._layouts.clear()
+            layout = self._layouts[key] = find_layout(key, self._options)
+        return layout
+
+    def page(self, row: dict[str, Any], position: int) -> Page:
+        """Make a page of one row; without text it carries the drop reason 'json_no_text'."""
+        layout = self.layout(row)
+        url = _string(get_path(row, layout.url)) or _nested(row, URL_NAMES, layout.url)
+        date = _string(get_path(row, layout.date)) or _nested(row, DATE_NAMES, layout.date)
+        column, kind, content = _find_content(row, layout.contents)
+        drop_reason = None
+        if content is None:
+            drop_reason = "json_no_text"
+        elif len(content) > self._options.max_page_bytes:
+            content, drop_reason = None, "page_too_large"
+        page_id = _string(get_path(row, layout.id))
+        if not page_id:
+            page_id = place_id(self._source, position) if content is None else content_id(url, content)
+        charset = "utf-8" if kind == "html" and isinstance(get_path(row, column), str) else None
+        extra = None
+        if self._options.extra_columns:
+            used = {column, layout.id, layout.url, layout.date}
+            extra = dump_extra({name: value for name, value in row.items() if name not in used})
+        return Page(page_id, url, date, kind, content, charset, extra, drop_reason)
+
+
+def find_layout(names: Iterable[str], options: ReadOptions) -> Layout:
+    """Give each part its column: the one that the options name, else the first usual name that is there."""
+    by_name: dict[str, str] = {}
+    for name in names:
+        by_name.setdefault(name.lower().replace("-", "_"), name)
+
+    def usual(candidates: tuple[str, ...]) -> list[str]:
+        return [by_name[name] for name in candidates if name in by_name]
+
+    if options.text_column:
+        contents = [(options.text_column, "text")]
+    elif options.html_column:
+        contents = [(options.html_column, "html")]
+    else:
+        contents = [(name, "either") for name in usual(TEXT_NAMES)]
+        contents += [(name, "html") for name in usual(HTML_NAMES)]
+    return Layout(
+        tuple(contents),
+        options.id_column or next(iter(usual(ID_NAMES)), None),
+        options.url_column or next(iter(usual(URL_NAMES)), None),
+        options.date_column or next(iter(usual(DATE_NAMES)), None),
+    )
+
+
+def get_path(row: dict[str, Any], name: str | None) -> Any:
+    """Return the value of column `name`, which may be a path into nested data; null where there is none.
+
+    >>> get_path({"metadata": {"url": "http://example.org/"}}, "metadata.url")
+    'http://example.org/'
+    """
+    if name is None:
+        return None
+    if name in row or "." not in name:
+        return row.get(name)
+    value: Any = row
+    for key in name.split("."):
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def _nested(row: dict[str, Any], names: tuple[str, ...], found: str | None) -> str | None:
+    if found is not None:
+        return None
+    for nest in _NESTS:
+        inner = row.get(nest)
+        if isinstance(inner, dict):
+            by_name = {str(key).lower().replace("-", "_"): value for key, value in inner.items()}
+            value = next((by_name[name] for name in names if name in by_name), None)
+            if value is not None:
+                return _string(value)
+    return None
+
+
+def _find_content(
+    row: dict[str, Any], contents: tuple[tuple[str, str], ...]
+) -> tuple[str | None, str, bytes | None]:
+    """Return (column, 'html' or 'text', content) of the first column that holds more than white space."""
+    for name, role in contents:
+        value = get_path(row, name)
+        if isinstance(value, str):
+            content = to_utf8(value)
+        elif isinstance(value, bytes):
+            content = value
+        else:
+            continue
+        if not content or content.isspace():
+            continue
+        if role == "html" or (role == "either" and content[:64].lstrip()[:1] == b"<" and looks_html(content)):
+            return name, "html", content
+        return (
+            name,
+            "text",
+            decode_text(content) if isinstance(value, bytes) else content.replace(b"\x00", b""),
+        )
+    return None, "text", None
+
+
+def to_utf8(text: str) -> bytes:
+    """Encode `text`; halves of surrogate pairs, which JSON can hold, become U+FFFD."""
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode("utf-8")
+
+
+def _string(value: Any) -> str | None:
+    if value is None or value == "":
+        return None
+    if isinstance(value, str):
+        return to_utf8(value).decode()
+    if isinstance(value, (dict, list)):
+        return dump_extra(value)
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def dump_extra(value: Any) -> str | None:
+    """Write `value` as JSON, null where it is empty. What JSON lacks becomes a string."""
+    if not value:
+        return None
+    try:
+        return orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS).decode()
+    except TypeError:
+        # Integers over 64 bits, halves of surrogate pairs, nests too deep for orjson.
+        try:
+            return to_utf8(json.dumps(value, default=_plain, ensure_ascii=False)).decode()
+        except (TypeError, ValueError, RecursionError):
+            return None
+
+
+def _plain(value: Any) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

@@ -1,0 +1,250 @@
+"""Finds the input files, names them, opens and hashes them: local paths and fsspec URLs alike."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, BinaryIO, cast
+
+import xxhash
+
+from curate.errors import SettingError
+
+REMOTE_BLOCK_BYTES = 8 << 20
+# What other tools leave beside their data, and indexes and checksums of crawls.
+_IGNORED_NAMES = ("_SUCCESS", "_metadata", "_common_metadata")
+_IGNORED_STARTS = (".", "_committed_", "_started_", "_temporary")
+_IGNORED_ENDS = (".cdx", ".cdx.gz", ".cdxj", ".cdxj.gz", ".idx", ".crc", ".md5", ".sha1", ".sha256", ".tmp")
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """One file to read. `source` names it in every output row: relative to the input that it was found under."""
+
+    path: str
+    source: str
+    size_bytes: int
+
+
+def is_url(path: str) -> bool:
+    """Whether `path` goes through fsspec: it has a scheme, which is not that of local files."""
+    return "://" in path and not path.startswith(("file://", "local://"))
+
+
+def find_files(inputs: Sequence[str]) -> list[InputFile]:
+    """Find every file under `inputs` (files, folders, globs; local or fsspec URLs), sorted by source.
+
+    Hidden files, markers of other tools, crawl indexes and earlier outputs of this program are passed over
+    within folders. The result does not depend on the order of `inputs` or on where a folder lies.
+
+    Raises:
+        SettingError: An input does not exist, holds no files or cannot be listed.
+    """
+    if not inputs:
+        raise SettingError("No input given: name a file, a folder, a glob or a URL, as in --input crawl/.")
+    found: dict[str, tuple[str, int]] = {}
+    for text in inputs:
+        files = _find_remote(text) if is_url(text) else _find_local(_strip_scheme(text))
+        if not files:
+            raise SettingError(f"No crawl files in '{text}': give a folder, file or glob that has some.")
+        for path, source, size in files:
+            known = found.get(path)
+            if known is None or len(source) < len(known[0]):
+                found[path] = (source, size)
+    sources = _distinct_sources({path: source for path, (source, _) in found.items()})
+    files = [InputFile(path, sources[path], size) for path, (_, size) in found.items()]
+    return sorted(files, key=lambda file: (file.source, file.path))
+
+
+def _strip_scheme(path: str) -> str:
+    return path.split("://", 1)[1] if "://" in path else path
+
+
+def _find_local(text: str) -> list[tuple[str, str, int]]:
+    path = os.path.abspath(os.path.expanduser(text))
+    if os.path.isdir(path):
+        _refuse_output(text, os.listdir(path))
+        return [(found, os.path.relpath(found, path), size) for found, size in _walk(path)]
+    if os.path.exists(path):
+        return [(path, os.path.basename(path), os.path.getsize(path))]
+    if not glob.has_magic(text):
+        raise SettingError(f"Input '{text}' does not exist: give a file, a folder, a glob or a URL.")
+    root = _glob_root(path)
+    files: list[tuple[str, str, int]] = []
+    for match in sorted(glob.glob(path, recursive=True)):
+        inner = _walk(match) if os.path.isdir(match) else [(match, os.path.getsize(match))]
+        if os.path.isdir(match) and "**" in text:
+            continue
+        files += [(found, os.path.relpath(found, root), size) for found, size in inner]
+    return [(path, source.replace(os.sep, "/"), size) for path, source, size in files]
+
+
+def _glob_root(path: str) -> str:
+    parts = path.split("/")
+    n_fixed = next(index for index, part in enumerate(parts) if glob.has_magic(part))
+    return "/".join(parts[:n_fixed]) or "/"
+
+
+def _walk(folder: str) -> list[tuple[str, int]]:
+    """List the files under `folder` with their sizes, less those to be passed over."""
+
+    def refuse(error: OSError) -> None:
+        raise SettingError(f"Folder '{error.filename}' cannot be listed: {error.strerror}.") from error
+
+    files: list[tuple[str, int]] = []
+    for parent, folders, names in os.walk(folder, onerror=refuse, followlinks=False):
+        folders[:] = [name for name in folders if not _is_ignored(name)]
+        if parent != folder and _is_output([*folders, *names]):
+            folders.clear()
+            continue
+        for name in names:
+            path = os.path.join(parent, name)
+            if not _is_ignored(name) and not (os.path.islink(path) and not os.path.isfile(path)):
+                files.append((path, os.path.getsize(path)))
+    return files
+
+
+def _is_ignored(name: str) -> bool:
+    return name in _IGNORED_NAMES or name.startswith(_IGNORED_STARTS) or name.lower().endswith(_IGNORED_ENDS)
+
+
+def _is_output(names: Sequence[str]) -> bool:
+    return "manifest.json" in names and "kept" in names
+
+
+def _refuse_output(text: str, names: Sequence[str]) -> None:
+    if _is_output(names):
+        raise SettingError(
+            f"'{text}' is the output of an earlier run: give '{text.rstrip('/')}/kept' to read it."
+        )
+
+
+def open_filesystem(url: str) -> tuple[Any, str]:
+    """Return (fsspec filesystem, path in it) of `url`; a missing package is a SettingError that names it."""
+    import fsspec.core
+
+    try:
+        return fsspec.core.url_to_fs(url)
+    except ImportError as error:
+        scheme = url.split("://", 1)[0]
+        extra = (
+            "'curate-web[s3]'"
+            if scheme in ("s3", "s3a")
+            else _FS_PACKAGES.get(scheme, f"the package for {scheme}")
+        )
+        raise SettingError(
+            f"Reading '{url}' needs another package: pip install {extra} ({error})."
+        ) from error
+    except ValueError as error:
+        raise SettingError(f"Input '{url}' cannot be opened: {error}.") from error
+
+
+_FS_PACKAGES = {
+    "hf": "huggingface_hub",
+    "gs": "gcsfs",
+    "gcs": "gcsfs",
+    "abfs": "adlfs",
+    "az": "adlfs",
+    "http": "aiohttp",
+    "https": "aiohttp",
+}
+
+
+def _find_remote(url: str) -> list[tuple[str, str, int]]:
+    system, path = open_filesystem(url)
+    try:
+        files, root = _list_remote(system, path)
+    except FileNotFoundError:
+        files, root = {}, ""
+    except OSError as error:
+        raise SettingError(f"Input '{url}' cannot be listed: {error}.") from error
+    if not files and not glob.has_magic(path) and not _exists(system, path):
+        raise SettingError(f"Input '{url}' does not exist: give a file, a folder, a glob or a URL.")
+    found: list[tuple[str, str, int]] = []
+    for name, info in files.items():
+        source = name[len(root) :].lstrip("/") if root and name.startswith(root) else name.rsplit("/", 1)[-1]
+        parts = source.split("/")
+        if info.get("type") == "file" and (len(files) == 1 or not any(_is_ignored(part) for part in parts)):
+            found.append((system.unstrip_protocol(name), source, int(info.get("size") or 0)))
+    return _without_outputs(found)
+
+
+def _exists(system: Any, path: str) -> bool:
+    try:
+        return bool(system.exists(path))
+    except OSError:
+        return False
+
+
+def _list_remote(system: Any, path: str) -> tuple[dict[str, dict[str, Any]], str]:
+    if glob.has_magic(path):
+        root = _glob_root(path)
+        matches = cast("dict[str, dict[str, Any]]", system.glob(path, detail=True))
+        files = {name: info for name, info in matches.items() if info.get("type") == "file"}
+        if "**" not in path:
+            for name, info in matches.items():
+                if info.get("type") == "directory":
+                    files.update(system.find(name, detail=True))
+        return files, root
+    info = system.info(path)
+    if info.get("type") == "file":
+        return {path: info}, ""
+    return cast("dict[str, dict[str, Any]]", system.find(path, detail=True)), path.rstrip("/")
+
+
+def _without_outputs(files: list[tuple[str, str, int]]) -> list[tuple[str, str, int]]:
+    """Leave out what lies in the output folder of an earlier run, known by its manifest."""
+    sources = [source for _, source, _ in files]
+    outputs = {
+        source[: -len("manifest.json")]
+        for source in sources
+        if source.endswith("/manifest.json")
+        and any(other.startswith(source[: -len("manifest.json")] + "kept/") for other in sources)
+    }
+    return [file for file in files if not any(file[1].startswith(output) for output in outputs)]
+
+
+def _distinct_sources(sources: dict[str, str]) -> dict[str, str]:
+    """Lengthen names that several files share by the folders they lie in until each is its own."""
+    sources = {path: source.replace(os.sep, "/") for path, source in sources.items()}
+    while True:
+        by_source: dict[str, list[str]] = {}
+        for path, source in sources.items():
+            by_source.setdefault(source, []).append(path)
+        shared = [path for paths in by_source.values() if len(paths) > 1 for path in paths]
+        if not shared:
+            return sources
+        for path in shared:
+            n_parts = sources[path].count("/") + 2
+            sources[path] = "/".join(path.replace(os.sep, "/").split("/")[-n_parts:])
+
+
+def open_file(file: InputFile) -> BinaryIO:
+    """Open `file` for reading bytes; a remote one is read ahead in blocks of 8 MiB."""
+    if not is_url(file.path):
+        return open(file.path, "rb", buffering=0)
+    system, path = open_filesystem(file.path)
+    return cast("BinaryIO", system.open(path, "rb", block_size=REMOTE_BLOCK_BYTES))
+
+
+def hash_file(file: InputFile) -> str:
+    """Hash the contents of `file` to 32 hex digits; remotely the store's own checksum, written as 'etag:...'.
+
+    A file that cannot be read gives the empty string.
+    """
+    try:
+        if is_url(file.path):
+            system, path = open_filesystem(file.path)
+            info = system.info(path)
+            for name in ("ETag", "etag", "sha256", "md5Hash", "contentHash"):
+                if info.get(name):
+                    return f"etag:{str(info[name]).strip(chr(34))}"
+        digest = xxhash.xxh3_128()
+        with open_file(file) as opened:
+            while data := opened.read(1 << 20):
+                digest.update(data)
+        return digest.hexdigest()
+    except OSError:
+        return ""

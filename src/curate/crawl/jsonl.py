@@ -1,0 +1,80 @@
+"""JSON lines: one page an object, whatever the other columns are."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import orjson
+
+from curate.crawl.columns import RowReader
+from curate.crawl.options import ReadOptions
+from curate.crawl.records import FileProblem, Mark, Page, Record, place_id
+from curate.crawl.stream import ByteStream
+
+
+class JsonLinesReader:
+    """Reads JSON lines; see `RecordReader`. `position` is the number of the line, blank ones included."""
+
+    def __init__(self, stream: ByteStream, source: str, options: ReadOptions, start: Mark) -> None:
+        self._stream = stream
+        self._source = source
+        self._max_bytes = options.max_page_bytes
+        self._rows = RowReader(source, options)
+        self._last_mark = start
+        self.position = start.position
+        self.problems: list[FileProblem] = []
+
+    def mark(self) -> Mark:
+        """Return the next line's own place where the file is not compressed, else the last such place."""
+        offset = self._stream.offset()
+        if offset is not None:
+            self._last_mark = Mark(offset, self.position)
+        return self._last_mark
+
+    def read(self, *, wanted: bool) -> Record | None:
+        """Return the next line, null at the end. The halves of a line that damage cut in two are lost."""
+        stream = self._stream
+        while stream.at_end():
+            if not stream.gap:
+                return None
+            self.problems.append(FileProblem(self._source, self.position, stream.cross_gap()))
+        line, n_bytes = stream.read_line(self._max_bytes, keep=wanted)
+        if stream.gap and stream.at >= len(stream.data):
+            # The line may have been cut by the damage.
+            wanted_line = line if line is not None and line.endswith(b"\n") else b""
+        else:
+            wanted_line = line
+        record = Record(n_bytes)
+        if wanted:
+            self._fill(record, wanted_line)
+        self.position += 1
+        return record
+
+    def _fill(self, record: Record, line: bytes | None) -> None:
+        if line is None:
+            record.page = self._dropped("page_too_large")
+            return
+        row = load_line(line)
+        if row is None:
+            if line.isspace():
+                record.skipped = "blank_line"
+            else:
+                record.page = self._dropped("json_invalid")
+            return
+        record.page = self._rows.page(row, self.position)
+
+    def _dropped(self, reason: str) -> Page:
+        return Page(place_id(self._source, self.position), kind="text", drop_reason=reason)
+
+
+def load_line(line: bytes) -> dict[str, Any] | None:
+    """Parse one line; null where it is no JSON object. Bad UTF-8 becomes U+FFFD; NaN and long integers pass."""
+    try:
+        row = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        try:
+            row = json.loads(line.decode("utf-8-sig", "replace"), strict=False)
+        except (ValueError, RecursionError):
+            return None
+    return row if isinstance(row, dict) else None

@@ -1,0 +1,91 @@
+"""What comes out of a file, before it is put into batches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import xxhash
+
+
+@dataclass(frozen=True, slots=True)
+class FileProblem:
+    """A stretch of a file that could not be read, or a whole file (`position` null).
+
+    `position` is the number of the record at or before which the damage lies; `detail` is for people.
+    """
+
+    source: str
+    position: int | None
+    reason: str
+    detail: str = ""
+
+
+@dataclass(slots=True)
+class Page:
+    """One row of `curate.batch.PAGE_SCHEMA` less source and position; see there."""
+
+    id: str
+    url: str | None = None
+    date: str | None = None
+    kind: str = "html"
+    content: bytes | None = None
+    charset: str | None = None
+    extra: str | None = None
+    drop_reason: str | None = None
+
+
+@dataclass(slots=True)
+class Record:
+    """One record: a page, or the kind under which it is counted; neither where it was only skimmed.
+
+    `n_bytes` is its length before any HTTP decoding. Together with the number of records it decides
+    where chunks are cut, so it may not depend on whether the record was read or skimmed.
+    """
+
+    n_bytes: int
+    page: Page | None = None
+    skipped: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place from which a file can be read again: record `position` starts at byte `offset`."""
+
+    offset: int
+    position: int
+
+
+class RecordReader(Protocol):
+    """Reads one file record by record.
+
+    Law: `n_bytes`, the number of records and the problems are the same whichever records are wanted,
+    and a reader that starts at a mark gives the records that an undisturbed reader gives from there.
+    """
+
+    position: int
+    problems: list[FileProblem]
+
+    def read(self, *, wanted: bool) -> Record | None:
+        """Return the next record, null at the end of the file; skim it unless `wanted`."""
+        ...
+
+    def mark(self) -> Mark:
+        """Return the nearest place at or before the next record from which reading can begin again."""
+        ...
+
+
+def content_id(url: str | None, content: bytes) -> str:
+    """Hash `url` and `content` to 32 hex digits: the same page gives the same id in any crawl format.
+
+    >>> content_id("http://example.org/", b"<p>Hello") == content_id("http://example.org/", b"<p>Hello")
+    True
+    """
+    digest = xxhash.xxh3_128((url or "").encode("utf-8", "surrogatepass") + b"\x00")
+    digest.update(content)
+    return digest.hexdigest()
+
+
+def place_id(source: str, position: int) -> str:
+    """Name a record that has no readable content by where it is: 32 hex digits."""
+    return xxhash.xxh3_128_hexdigest(f"{source}\x00{position}".encode("utf-8", "surrogatepass"))

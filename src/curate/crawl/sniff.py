@@ -1,0 +1,114 @@
+"""What a file or a page is, by its first bytes; the name decides only where these leave it open."""
+
+from __future__ import annotations
+
+import re
+
+import orjson
+
+HEAD_BYTES = 1 << 16
+
+# First bytes of things that are neither crawl files nor pages.
+_FOREIGN = (
+    (b"PK\x03\x04", "zip archive"),
+    (b"%PDF-", "PDF"),
+    (b"\x89PNG", "PNG image"),
+    (b"\xff\xd8\xff", "JPEG image"),
+    (b"GIF8", "GIF image"),
+    (b"RIFF", "RIFF media"),
+    (b"\x00\x00\x01\x00", "icon"),
+    (b"wOF", "font"),
+    (b"\x7fELF", "program"),
+    (b"SQLite format 3", "SQLite database"),
+    (b"ARROW1", "Arrow file"),
+    (b"Obj\x01", "Avro file"),
+    (b"ORC", "ORC file"),
+    (b"\xd0\xcf\x11\xe0", "Office document"),
+    (b"\x1f\x8b\x08", "gzip data"),
+)
+_HTML_START = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]{0,200}\?>\s*)?(?:<!--.{0,4000}?-->\s*){0,9}"
+    rb"<(?:!doctype\s+html|html|head|body|title|meta|script|link|style|table|div|center|font|h[1-6]|p|a|br)[\s>/]",
+    re.IGNORECASE | re.DOTALL,
+)
+_UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
+_CONTROLS = bytes(code for code in range(32) if code not in b"\t\n\x0b\x0c\r\x1b")
+
+
+def looks_html(head: bytes) -> bool:
+    """Whether `head` starts like an HTML page.
+
+    >>> looks_html(b"  <!DOCTYPE html><p>"), looks_html(b"a < b")
+    (True, False)
+    """
+    if head[:2] in _UTF16_BOMS:
+        head = head[2:1026].replace(b"\x00", b"")
+    return _HTML_START.match(head[: 1 << 14]) is not None
+
+
+def find_foreign(head: bytes) -> str | None:
+    """Name what `head` is where it is not text: a known binary format, or just 'binary data'."""
+    for magic, name in _FOREIGN:
+        if head.startswith(magic):
+            return name
+    if head[257:262] == b"ustar":
+        return "tar archive"
+    head = head[:4096]
+    if head[:2] not in _UTF16_BOMS and len(head) - len(head.translate(None, _CONTROLS)) > len(head) // 10:
+        return "binary data"
+    return None
+
+
+def sniff_format(head: bytes, name: str) -> str | None:
+    """Return warc, arc, jsonl, parquet, html or text; null where a file is none of these."""
+    start = head.lstrip(b"\xef\xbb\xbf\r\n\t ")
+    if head.startswith(b"PAR1"):
+        return "parquet"
+    if start.startswith(b"WARC/"):
+        return "warc"
+    if start.startswith(b"filedesc:"):
+        return "arc"
+    hint = _hint(name)
+    if start.startswith(b"{") and hint not in ("html", "text"):
+        return "jsonl"
+    if start.startswith(b"{") and _is_json_line(start):
+        return "jsonl"
+    if find_foreign(head) or hint in ("warc", "arc", "jsonl", "parquet"):
+        # A crawl file whose first record is broken does not look like one.
+        return hint if hint in ("warc", "arc", "jsonl") else None
+    if hint == "html" or (hint != "text" and looks_html(head)):
+        return "html"
+    return "text"
+
+
+def _is_json_line(start: bytes) -> bool:
+    line, newline, _ = start.partition(b"\n")
+    if not newline and len(start) >= HEAD_BYTES // 2:
+        return False
+    try:
+        return isinstance(orjson.loads(line), dict)
+    except orjson.JSONDecodeError:
+        return False
+
+
+_HINTS = {
+    "warc": "warc",
+    "wet": "warc",
+    "wat": "warc",
+    "arc": "arc",
+    "jsonl": "jsonl",
+    "ndjson": "jsonl",
+    "json": "jsonl",
+    "parquet": "parquet",
+    "html": "html",
+    "htm": "html",
+    "xhtml": "html",
+    "txt": "text",
+    "text": "text",
+    "md": "text",
+}
+
+
+def _hint(name: str) -> str | None:
+    parts = name.lower().rsplit("/", 1)[-1].split(".")[1:]
+    return next((_HINTS[part] for part in reversed(parts) if part in _HINTS), None)

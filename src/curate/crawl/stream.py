@@ -1,0 +1,132 @@
+"""A file's plain bytes as a stream that can be peeked into, skipped through and left at a gap."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+from curate.crawl.compressed import Block
+
+
+class ByteStream:
+    """Plain bytes with their way back to the file, and with gaps where the file is damaged.
+
+    At a gap the stream behaves as at its end (`gap` says why) until `cross_gap` is called. `barrier` is what
+    a compressed member starts with only where a record does: a record whose length is wrong ends there.
+    """
+
+    def __init__(self, blocks: Iterator[Block], *, seekable: bool, barrier: bytes = b"") -> None:
+        self._blocks = blocks
+        self._seekable = seekable
+        self._barrier = barrier
+        self._next: Block | None = None
+        self._starts: deque[tuple[int, int]] = deque()  # (index in data, offset in file), ascending
+        self.data = b""
+        self.at = 0  # the next byte is data[at]
+        self.gap: str | None = None
+
+    def load(self) -> bool:
+        """Append one more block to `data`, less what was passed; false at a gap or at the end."""
+        if self.gap:
+            return False
+        block = self._next or next(self._blocks, None)
+        self._next = None
+        if block is None:
+            return False
+        if block.damage:
+            self.gap = block.damage
+            self._next = Block(block.data, block.offset)
+            return False
+        while len(self._starts) > 1 and self._starts[1][0] <= self.at:
+            self._starts.popleft()
+        self._starts = deque((index - self.at, offset) for index, offset in self._starts)
+        self.data = self.data[self.at :] + block.data if self.at < len(self.data) else block.data
+        if block.offset is not None:
+            self._starts.append((len(self.data) - len(block.data), block.offset))
+        self.at = 0
+        return True
+
+    def at_end(self) -> bool:
+        """Whether no byte is left before the end or the next gap."""
+        while self.at >= len(self.data):
+            if not self.load():
+                return True
+        return False
+
+    def cross_gap(self) -> str:
+        """Go on behind the damage and return what it was."""
+        reason, self.gap = self.gap or "", None
+        self.data, self.at = b"", 0
+        self._starts.clear()
+        return reason
+
+    def offset(self) -> int | None:
+        """Where in the file a reader can begin to get the bytes from here; null inside a member."""
+        self.at_end()
+        found = None
+        for index, offset in self._starts:
+            if self._seekable and index <= self.at:
+                found = offset + self.at - index
+            elif index == self.at:
+                found = offset
+        return found
+
+    def peek(self, n: int) -> bytes:
+        """Return the next `n` bytes without passing them; fewer at the end or at a gap."""
+        while len(self.data) - self.at < n and self.load():
+            pass
+        return self.data[self.at : self.at + n]
+
+    def read(self, n: int) -> bytes:
+        """Return and pass the next `n` bytes; fewer at the end, at a gap or where `barrier` starts a member."""
+        pieces: list[bytes] = []
+        while n > 0 and not self.at_end():
+            end = self._reach(n)
+            if end == self.at:
+                break
+            pieces.append(self.data[self.at : end])
+            n -= end - self.at
+            self.at = end
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def skip(self, n: int) -> int:
+        """Pass what `read` would return, and return its length."""
+        left = n
+        while left > 0 and not self.at_end():
+            end = self._reach(left)
+            if end == self.at:
+                break
+            left -= end - self.at
+            self.at = end
+        return n - left
+
+    def _reach(self, n: int) -> int:
+        """Return the index up to which the next `n` bytes go within `data`."""
+        end = min(self.at + n, len(self.data))
+        if self._barrier and not self._seekable:
+            for index, _ in self._starts:
+                if self.at <= index < end and self.data.startswith(self._barrier, index):
+                    return index
+        return end
+
+    def read_line(self, max_bytes: int, *, keep: bool = True) -> tuple[bytes | None, int]:
+        """Pass one line: (the line with its newline, its length); null where longer than `max_bytes` or not kept.
+
+        The last line before the end or a gap may lack the newline.
+        """
+        end = self.data.find(b"\n", self.at) + 1
+        if end and end - self.at <= max_bytes:
+            start, self.at = self.at, end
+            return (self.data[start:end] if keep else None), end - start
+        pieces: list[bytes] = []
+        n = 0
+        while not self.at_end():
+            end = self.data.find(b"\n", self.at) + 1 or len(self.data)
+            if keep and n <= max_bytes:
+                pieces.append(self.data[self.at : end])
+            n += end - self.at
+            ended = self.data[end - 1] == 10
+            self.at = end
+            if ended:
+                break
+        return (b"".join(pieces) if keep and n <= max_bytes else None), n
