@@ -1,0 +1,38 @@
+"""Signals of a batch of documents: numbers about a text that depend on that text alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from curate.signals.formulas import DEFAULT_SIGNALS
+from curate.signals.measured import Measured
+from curate.signals.names import parse_signal
+
+
+def compute_signals(texts: pa.Array | pa.ChunkedArray, names: Sequence[str] = DEFAULT_SIGNALS) -> pa.RecordBatch:
+    """Compute signals of N documents: one column per name, in the order given.
+
+    Counts are int64. Everything else is float64 and NaN where it is undefined, such as the mean length of a
+    word in a text with no words. Null counts as the empty text. The signals of a document do not depend on
+    its neighbours.
+
+    The names in `DEFAULT_SIGNALS` come from one pass over the bytes; a peer's reading of a signal, named by
+    parameters such as `n_words[words=uniseg]`, takes a pass of its own.
+
+    >>> batch = compute_signals(pa.array(["Two words.", ""]), ["n_words", "mean_word_chars"])
+    >>> batch.to_pylist()
+    [{'n_words': 2, 'mean_word_chars': 4.5}, {'n_words': 0, 'mean_word_chars': nan}]
+
+    Raises:
+        UnknownNameError: a signal or one of its parameters is not known.
+    """
+    readings = [parse_signal(name) for name in names]
+    measured = Measured(texts)
+    columns: list[pa.Array] = []
+    for reading in readings:
+        values = reading.signal.formula(measured, reading.parameters)
+        columns.append(pa.array(np.ascontiguousarray(values)))
+    return pa.RecordBatch.from_arrays(columns, names=list(names))

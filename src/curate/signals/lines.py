@@ -1,0 +1,130 @@
+"""What is counted line by line, whatever a line is taken to be."""
+
+# ruff: noqa: ANN001, ANN202 (numba infers the types)
+# pyright: reportMissingParameterType=false, reportUnknownParameterType=false
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from curate.signals import layout as at
+from curate.signals.classes import BULLET, NUMBER, TERMINAL
+from curate.signals.repetition import count_duplicates, hash_pieces
+from curate.signals.utf8 import class_at, decode, last_start
+
+
+@njit(cache=True, nogil=True)
+def spans_to_lines(start, words, n_words, lines, n_lines, pieces, paragraphs):
+    """Turn the first words of lines into byte ranges of stripped lines and of paragraphs.
+
+    Args:
+        start: first byte of the document.
+        words: int32 (5, capacity) as `scan` leaves them.
+        n_words: how many there are.
+        lines: int32 (2, capacity) as `scan` leaves them.
+        n_lines: how many there are.
+        pieces: int64 (3, capacity), filled with start, end and number of characters of each line.
+        paragraphs: the same, filled for each paragraph.
+
+    Returns:
+        The number of paragraphs.
+    """
+    n_paragraphs = 0
+    opening = 0  # the first character of the paragraph
+    for j in range(n_lines):
+        first = lines[0, j]
+        last = lines[0, j + 1] - 1 if j + 1 < n_lines else n_words - 1
+        pieces[0, j] = start + words[0, first]
+        pieces[1, j] = start + words[1, last]
+        pieces[2, j] = words[2, last] + words[3, last] - words[2, first]
+        if lines[1, j]:
+            paragraphs[0, n_paragraphs] = pieces[0, j]
+            opening = words[2, first]
+            n_paragraphs += 1
+        paragraphs[1, n_paragraphs - 1] = pieces[1, j]
+        paragraphs[2, n_paragraphs - 1] = words[2, last] + words[3, last] - opening
+    return n_paragraphs
+
+
+@njit(cache=True, nogil=True)
+def measure_lines(data, pieces, n_lines, classes, table, counts, hashes, raw):
+    """Count lines by their length, first and last characters, and copies.
+
+    Args:
+        data: uint8, the buffer.
+        pieces: int64 (3, capacity): start, end and number of characters of each line.
+        n_lines: how many there are.
+        classes: the table of `load_classes`.
+        table: keys and values of a hash table with room for `n_lines`.
+        counts: int32 scratch.
+        hashes: uint64 scratch.
+        raw: int64, the block `layout.LINES`.
+    """
+    raw[at.L_LINES] = n_lines
+    for j in range(n_lines):
+        start, end, chars = pieces[0, j], pieces[1, j], pieces[2, j]
+        raw[at.L_CHARS] += chars
+        raw[at.L_SQUARED] += chars * chars
+        raw[at.L_MAX] = max(raw[at.L_MAX], chars)
+        raw[at.L_SHORT_29] += chars < at.SHORT_LINE_CHARS
+        raw[at.L_SHORT_30] += chars <= at.SHORT_LINE_CHARS
+        if end > start:
+            count_edges(data, start, end, classes, raw)
+    hash_pieces(data, pieces, n_lines, hashes)
+    count_duplicates(hashes, pieces[2], n_lines, table, counts, raw[at.L_DUP_SECOND : at.L_DUP_SECOND + 4])
+
+
+@njit(cache=True, nogil=True)
+def count_edges(data, start, end, classes, raw):
+    """Count one line that is not empty by its first and last characters."""
+    bits = np.int64(class_at(data, start, end, classes))
+    if bits & BULLET:
+        count_bullet(data, start, end, raw)
+    raw[at.L_LIST] += (bits & BULLET) != 0 or ((bits & NUMBER) != 0 and is_numbered(data, start, end))
+    last = last_start(data, start, end)
+    raw[at.L_TERMINAL] += (np.int64(class_at(data, last, end, classes)) & TERMINAL) != 0
+    byte = data[last]
+    if byte == 46:
+        raw[at.L_ENDS_DOTS] += end - start >= 3 and data[end - 2] == 46 and data[end - 3] == 46
+        raw[at.L_ENDS_SPACED_DOTS] += (
+            end - start >= 5
+            and data[end - 2] == 32
+            and data[end - 3] == 46
+            and data[end - 4] == 32
+            and data[end - 5] == 46
+        )
+    elif byte == 0xE2 and end - last == 3:
+        raw[at.L_ENDS_ELLIPSIS] += data[last + 1] == 0x80 and data[last + 2] == 0xA6
+
+
+@njit(cache=True, nogil=True)
+def count_bullet(data, start, end, raw):
+    """Count one line that begins with a bullet, by the bullet."""
+    raw[at.L_BULLET] += 1
+    byte = data[start]
+    raw[at.L_BULLET_STAR] += byte == 0x2A
+    raw[at.L_BULLET_HYPHEN] += byte == 0x2D
+    if byte >= 0x80:
+        code_point = decode(data, start, end)
+        raw[at.L_BULLET_DOT] += code_point == 0x2022
+        raw[at.L_BULLET_DISC] += code_point == 0x25CF
+
+
+@njit(cache=True, nogil=True)
+def is_numbered(data, start, end):
+    """Whether a line begins with one to three ASCII digits and `.` or `)`."""
+    i = start
+    while i < end and i < start + 3 and 0x30 <= data[i] <= 0x39:
+        i += 1
+    return i > start and i < end and data[i] in (0x2E, 0x29)
+
+
+@njit(cache=True, nogil=True)
+def measure_paragraphs(data, paragraphs, n_paragraphs, table, counts, hashes, raw):
+    """Count paragraphs, their characters and copies, into the block `layout.PARAGRAPHS`."""
+    raw[0] = n_paragraphs
+    for j in range(n_paragraphs):
+        raw[1] += paragraphs[2, j]
+    hash_pieces(data, paragraphs, n_paragraphs, hashes)
+    count_duplicates(hashes, paragraphs[2], n_paragraphs, table, counts, raw[2:6])

@@ -1,0 +1,60 @@
+"""The raw counts of a batch under every reading that is asked for, each measured once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from curate.signals import variants
+from curate.signals.measure import measure
+
+Block = Mapping[str, NDArray[Any]]
+
+
+class Measured:
+    """Raw counts of a batch: those of the one pass, and others on demand."""
+
+    def __init__(self, texts: pa.Array) -> None:
+        self._texts = texts
+        raw = measure(texts)
+        self._blocks = raw.counts
+        self.entropy_sums = raw.entropy_sums
+        self._extra: dict[tuple[str, str], Block] = {}
+
+    def block(self, name: str) -> Block:
+        """A block of the one pass: `chars`, `words`, `ngrams`, `lines` or `paragraphs`."""
+        return self._blocks[name]
+
+    def words(self, reading: str) -> Block:
+        """Counts of words under a definition of a word."""
+        return self._blocks["words"] if reading == "space" else self._measured("words", reading)
+
+    def ngrams(self, reading: str) -> Block:
+        """Counts of n-grams under a definition of a word."""
+        return self._blocks["ngrams"] if reading == "space" else self._measured("ngrams", reading)
+
+    def lines(self, reading: str) -> Block:
+        """Counts of lines under a definition of a line."""
+        return self._blocks["lines"] if reading == "stripped" else self._measured("lines", reading)
+
+    def paragraphs(self, reading: str) -> Block:
+        """Counts of paragraphs under a definition of a paragraph."""
+        return self._blocks["paragraphs"] if reading == "blank_line" else self._measured("paragraphs", reading)
+
+    def sentences(self, reading: str) -> NDArray[np.int64]:
+        """Numbers of sentences under a definition of a sentence."""
+        return self._blocks["words"]["sentences"] if reading == "marks" else self._measured("sentences", reading)["sentences"]
+
+    def symbols(self) -> Block:
+        """Counts that only peers' definitions use."""
+        return self._measured("symbols", "")
+
+    def _measured(self, kind: str, reading: str) -> Block:
+        if (kind, reading) not in self._extra:
+            for found, block in variants.measure(self._texts, kind, reading).items():
+                self._extra[found, reading] = block
+        return self._extra[kind, reading]
