@@ -51,17 +51,8 @@ class ArchiveReader:
         if found is None:
             return None
         header, n_header_bytes = found
-        declared = header.n_body_bytes
         skipped = _skip_by_header(header)
-        body = b""
-        n_read = 0
-        if wanted and not skipped:
-            body = self._stream.read(declared if declared <= self._max_bytes + HEAD_BYTES else HEAD_BYTES)
-            n_read = len(body)
-        n_read += self._stream.skip(declared - n_read)
-        is_whole = n_read == declared
-        if not is_whole and not self._stream.gap:
-            self._report("record_truncated", f"{n_read} of {declared} bytes")
+        body, n_read, is_whole = self._pass_body(header.n_body_bytes, keep=wanted and not skipped)
         self._skip_blank()
         record = Record(n_header_bytes + n_read)
         if wanted:
@@ -78,6 +69,36 @@ class ArchiveReader:
                 record.page = self._page(header, payload)
         self.position += 1
         return record
+
+    def _pass_body(self, declared: int, *, keep: bool) -> tuple[bytes, int, bool]:
+        """Pass the body: (its bytes, or the first if there are too many; its length; whether it is whole)."""
+        stream = self._stream
+        n_wanted = (declared if declared <= self._max_bytes + HEAD_BYTES else HEAD_BYTES) if keep else 0
+        if not self._is_record_after(declared):
+            body = stream.peek(n_wanted + HEAD_BYTES) if keep else b""
+            n_read = self._pass_junk(n_min=0)
+            reason = "record_truncated" if n_read < declared and stream.at_end() else "record_length_wrong"
+            self._report(reason, f"{n_read} bytes, {declared} stated")
+            # Where the stated length is too small, the next record shows the true one.
+            return body[:n_read].rstrip(b"\r\n"), n_read, declared <= n_read <= n_wanted + HEAD_BYTES
+        body = stream.read(n_wanted)
+        n_read = len(body) + stream.skip(declared - len(body))
+        if n_read < declared and not stream.gap:
+            self._report("record_truncated", f"{n_read} of {declared} bytes")
+        return body, n_read, n_read == declared
+
+    def _is_record_after(self, n_ahead: int) -> bool:
+        """Whether `n_ahead` bytes on a record starts or the file ends; true where one cannot look.
+
+        A wrong length would otherwise swallow the records that follow.
+        """
+        first = self._framing.first_bytes
+        n_before = min(n_ahead, 1)
+        after = self._stream.peek_at(n_ahead - n_before, n_before + 64) if first else None
+        if after is None:
+            return True
+        rest = after[n_before:].lstrip(b"\r\n")
+        return rest.startswith(first) or (not rest and len(after) >= n_before)
 
     def _page(self, header: RecordHeader, payload: Payload) -> Page:
         content = payload.content
@@ -140,11 +161,11 @@ class ArchiveReader:
             if len(stream.data) - stream.at > MAX_HEADER_BYTES or not stream.load():
                 return b""
 
-    def _pass_junk(self) -> int:
-        """Go to the next start of a record, a gap or the end; return how many bytes were passed."""
+    def _pass_junk(self, n_min: int = 1) -> int:
+        """Go to the next start of a record, a gap or the end, but `n_min` bytes on; return how far it was."""
         stream = self._stream
         framing = self._framing
-        n_passed = stream.skip(1)
+        n_passed = stream.skip(n_min)
         while not stream.at_end():
             match = framing.start.search(stream.data, stream.at)
             if match:
@@ -160,7 +181,7 @@ class ArchiveReader:
         return n_passed
 
 
-def _skip_by_header(header: RecordHeader) -> str | None:
+def _skip_by_header(header: RecordHeader) -> str | None:  # noqa: PLR0911 - guards
     """Return the kind under which a record is counted whose body need not be looked at."""
     url = header.url or ""
     if header.type == "filedesc":

@@ -10,7 +10,8 @@ from curate.crawl.http import find_blank_line, parse_fields
 
 _WARC_START = re.compile(rb"WARC/[01]\.\d{1,2}\r?\n")
 _ARC_LINE = re.compile(
-    rb"(?P<url>[A-Za-z][A-Za-z0-9+.-]{1,30}:[^\n]{0,9999}?) (?P<ip>[0-9A-Fa-f.:]{3,45}|-) (?P<date>\d{8,17}|null|-|0)"
+    rb"(?P<url>[A-Za-z][A-Za-z0-9+.-]{1,30}:[^\n]{0,9999}?) (?P<ip>[0-9A-Fa-f.:]{3,45}|-)"
+    rb" (?P<date>\d{8,17}|null|-|0)"
     rb" (?P<mime>[^\n]{0,999}?) ?(?P<n_bytes>\d{1,15})\r?\n"
 )
 _DIGITS = re.compile(r"\d{1,15}")
@@ -32,7 +33,7 @@ class RecordHeader:
 class Framing:
     """How records start in one archive format.
 
-    `find_end(data, at)` gives the index where the header at `at` ends, 0 where `data` does not hold all of it.
+    `find_end(data, at)` gives the index where the header at `at` ends, 0 where `data` lacks the end.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Plain text in any charset to UTF-8. (HTML keeps its bytes: its charset may stand inside it.)"""
+"""Plain text in any charset to UTF-8. HTML keeps its bytes, as its charset may stand inside it."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs
 
 
 def decode_text(body: bytes, charset: str | None = None) -> bytes:
-    """Return `body` as valid UTF-8 without NUL: by its byte order mark, as UTF-8, by `charset`, or by a guess.
+    """Return `body` as valid UTF-8 without NUL.
 
-    What cannot be decoded becomes U+FFFD. Valid UTF-8 wins over a named charset, which is wrong more often.
+    The charset is that of a byte order mark, else UTF-8 if valid, else `charset`, else a guess. What
+    cannot be decoded becomes U+FFFD.
 
     >>> decode_text("é".encode("latin-1"), "iso-8859-1").decode()
     'é'

@@ -152,7 +152,7 @@ class _SplitRecords:
                         return record
             except OSError as error:
                 if is_url(file.path):
-                    # A store that fails now may answer later: the chunks that are done stay, the run can go on.
+                    # A store that fails now may answer later, and the chunks that are done stay.
                     raise RunError(
                         f"Reading '{file.path}' failed: {error}. Run the same command again."
                     ) from error

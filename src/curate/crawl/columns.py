@@ -12,7 +12,7 @@ import orjson
 from curate.crawl.charsets import decode_text
 from curate.crawl.options import ReadOptions
 from curate.crawl.records import Page, content_id, place_id
-from curate.crawl.sniff import looks_html
+from curate.crawl.sniff import looks_html_document
 
 # In order of preference; compared in lower case with '-' as '_'.
 TEXT_NAMES = (
@@ -160,7 +160,9 @@ def _find_content(
             continue
         if not content or content.isspace():
             continue
-        if role == "html" or (role == "either" and content[:64].lstrip()[:1] == b"<" and looks_html(content)):
+        if role == "html" or (
+            role == "either" and content[:64].lstrip()[:1] == b"<" and looks_html_document(content)
+        ):
             return name, "html", content
         return (
             name,

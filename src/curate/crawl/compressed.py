@@ -37,11 +37,20 @@ class Decoder(Protocol):
     """The interface of `bz2.BZ2Decompressor`, for one member."""
 
     @property
-    def eof(self) -> bool: ...
+    def eof(self) -> bool:
+        """Whether the member has ended."""
+        ...
+
     @property
-    def needs_input(self) -> bool: ...
+    def needs_input(self) -> bool:
+        """Whether there is nothing more to give without more input."""
+        ...
+
     @property
-    def unused_data(self) -> bytes: ...
+    def unused_data(self) -> bytes:
+        """The input after the end of the member."""
+        ...
+
     def decompress(self, data: bytes, max_length: int = -1, /) -> bytes:
         """Return at most `max_length` plain bytes."""
         ...
@@ -62,13 +71,16 @@ class GzipDecoder:
 
     @property
     def eof(self) -> bool:
+        """See `Decoder`."""
         return self._inflate.eof
 
     @property
     def unused_data(self) -> bytes:
+        """See `Decoder`."""
         return self._inflate.unused_data
 
     def decompress(self, data: bytes, max_length: int = -1, /) -> bytes:
+        """See `Decoder`."""
         if self._error:
             raise DamagedError(self._error)
         data = self._inflate.unconsumed_tail + data
@@ -122,13 +134,16 @@ class ZstdDecoder:
 
     @property
     def eof(self) -> bool:
+        """See `Decoder`."""
         return self._frame.eof
 
     @property
     def unused_data(self) -> bytes:
+        """See `Decoder`."""
         return self._frame.unused_data + self._pending
 
     def decompress(self, data: bytes, max_length: int = -1, /) -> bytes:
+        """See `Decoder`."""
         if self._error:
             raise DamagedError(self._error)
         self._pending += data
@@ -213,6 +228,13 @@ class FileBytes:
         self._file.seek(offset)
         self.offset = offset
 
+    def peek_at(self, offset: int, n: int) -> bytes:
+        """Return `n` bytes from `offset`, fewer at the end of the file, and stay where reading is."""
+        self._file.seek(offset)
+        data = self._file.read(n)
+        self._file.seek(self.offset)
+        return data
+
     def read(self) -> bytes:
         """Return the bytes up to the next multiple of the read size; empty at the end."""
         n_wanted = self._size - self.offset % self._size
@@ -283,7 +305,10 @@ def _seek_member(raw: FileBytes, codec: Codec, data: bytes) -> tuple[bytes, int,
 
 
 class _Member:
-    """Decodes one member; afterwards `end` is whole, clipped or damaged, and `rest` the bytes after a whole one."""
+    """Decodes one member.
+
+    Afterwards `end` is whole, clipped or damaged, and `rest` holds the bytes after a whole one.
+    """
 
     def __init__(self, decoder: Decoder, raw: FileBytes) -> None:
         self._decoder = decoder

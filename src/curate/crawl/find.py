@@ -21,7 +21,7 @@ _IGNORED_ENDS = (".cdx", ".cdx.gz", ".cdxj", ".cdxj.gz", ".idx", ".crc", ".md5",
 
 @dataclass(frozen=True, slots=True)
 class InputFile:
-    """One file to read. `source` names it in every output row: relative to the input that it was found under."""
+    """One file to read; `source` is its name in every output row, relative to the input it is under."""
 
     path: str
     source: str

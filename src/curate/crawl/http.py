@@ -23,7 +23,7 @@ _HTML_TYPES = ("text/html", "application/xhtml+xml", "application/vnd.wap.xhtml+
 class Payload:
     """What a response or a stored file holds: a page, or the kind under which it is counted.
 
-    Exactly one of `kind` ('html' or 'text') and `skipped` is set. `content` is null where `drop_reason` is set.
+    Exactly one of `kind` ('html' or 'text') and `skipped` is set; either `content` or `drop_reason` is null.
     """
 
     kind: str = ""
@@ -66,7 +66,7 @@ def parse_head(block: bytes) -> HttpHead | None:
 
 
 def find_blank_line(block: bytes, start: int, max_bytes: int) -> tuple[int, int]:
-    """Find the end of a head: (end of its last line, start of what follows); both the end where there is none."""
+    """Find the end of a head: (end of its last line, start of what follows); both the end if none."""
     crlf = block.find(b"\r\n\r\n", start, start + max_bytes)
     lf = block.find(b"\n\n", start, crlf if crlf >= 0 else start + max_bytes)
     if lf >= 0:
@@ -77,7 +77,7 @@ def find_blank_line(block: bytes, start: int, max_bytes: int) -> tuple[int, int]
 
 
 def parse_fields(head: bytes) -> dict[str, str]:
-    """Parse header lines after the first: lower-case names; of repeated fields the first; folded lines are joined."""
+    """Parse the header lines after the first; names in lower case, of repeated fields the first counts."""
     fields: dict[str, str] = {}
     name = ""
     for line in head.decode("utf-8", "replace").split("\n")[1:]:
@@ -127,7 +127,7 @@ def read_response(block: bytes, max_bytes: int, *, is_whole: bool, declared_byte
     )
 
 
-def read_payload(
+def read_payload(  # noqa: PLR0911 - a row of guards
     body: bytes, head: HttpHead, max_bytes: int, *, is_whole: bool, declared_bytes: int
 ) -> Payload:
     """Read a body by what `head` says of it; see `read_response`."""
@@ -182,12 +182,12 @@ def _skipped_mime(mime: str) -> str:
 
 
 def join_chunks(body: bytes) -> bytes:
-    """Undo chunked transfer coding; a body that is not chunked after all comes back as it is.
+    r"""Undo chunked transfer coding; a body that is not chunked after all comes back as it is.
 
     Many archives store the joined body under the header of the chunked one. Chunks that end too early
     give what there is.
 
-    >>> join_chunks(b"3\\r\\nabc\\r\\n2;x=y\\r\\nde\\r\\n0\\r\\n\\r\\n")
+    >>> join_chunks(b"3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n")
     b'abcde'
     """
     pieces: list[bytes] = []
@@ -219,10 +219,7 @@ def decode_body(body: bytes, coding: str, max_bytes: int) -> bytes | str:
     """
     decode = _DECODERS.get(coding)
     try:
-        if decode is None:
-            out = b""
-        else:
-            out = decode(body, max_bytes + 1)
+        out = decode(body, max_bytes + 1) if decode else b""
     except (zlib.error, OSError, ValueError, EOFError, RuntimeError):
         out = b""
     if out:

@@ -69,7 +69,7 @@ class JsonLinesReader:
 
 
 def load_line(line: bytes) -> dict[str, Any] | None:
-    """Parse one line; null where it is no JSON object. Bad UTF-8 becomes U+FFFD; NaN and long integers pass."""
+    """Parse one line; null where it is no JSON object. Bad UTF-8 becomes U+FFFD, NaN passes."""
     try:
         row = orjson.loads(line)
     except orjson.JSONDecodeError:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from curate.crawl.archive import ArchiveReader
 from curate.crawl.archive_headers import ARC, WARC
-from curate.crawl.compressed import Block, Codec, FileBytes, find_codec, read_compressed, read_plain
+from curate.crawl.compressed import Codec, FileBytes, find_codec, read_compressed, read_plain
 from curate.crawl.find import InputFile, open_file
 from curate.crawl.jsonl import JsonLinesReader
 from curate.crawl.options import ReadOptions
@@ -90,9 +89,7 @@ def _reader(
 
 
 def _stream(file: BinaryIO, codec: Codec | None, offset: int, barrier: bytes) -> ByteStream:
-    blocks: Iterator[Block]
     if codec is None:
-        blocks = read_plain(FileBytes(file, offset, PLAIN_READ_BYTES))
-    else:
-        blocks = read_compressed(FileBytes(file, offset), codec)
-    return ByteStream(blocks, seekable=codec is None, barrier=barrier)
+        raw = FileBytes(file, offset, PLAIN_READ_BYTES)
+        return ByteStream(read_plain(raw), raw=raw)
+    return ByteStream(read_compressed(FileBytes(file, offset), codec), barrier=barrier)

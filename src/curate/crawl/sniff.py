@@ -31,6 +31,10 @@ _HTML_START = re.compile(
     rb"<(?:!doctype\s+html|html|head|body|title|meta|script|link|style|table|div|center|font|h[1-6]|p|a|br)[\s>/]",
     re.IGNORECASE | re.DOTALL,
 )
+_DOCUMENT_START = re.compile(
+    rb"\s*(?:<\?xml[^>]{0,200}\?>\s*)?(?:<!--.{0,4000}?-->\s*){0,9}<(?:!doctype\s+html|html|head)[\s>]",
+    re.IGNORECASE | re.DOTALL,
+)
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 _CONTROLS = bytes(code for code in range(32) if code not in b"\t\n\x0b\x0c\r\x1b")
 
@@ -46,6 +50,11 @@ def looks_html(head: bytes) -> bool:
     return _HTML_START.match(head[: 1 << 14]) is not None
 
 
+def looks_html_document(content: bytes) -> bool:
+    """Whether `content` is a whole HTML document, and not text that merely starts with a tag."""
+    return _DOCUMENT_START.match(content[: 1 << 14]) is not None
+
+
 def find_foreign(head: bytes) -> str | None:
     """Name what `head` is where it is not text: a known binary format, or just 'binary data'."""
     for magic, name in _FOREIGN:
@@ -59,7 +68,7 @@ def find_foreign(head: bytes) -> str | None:
     return None
 
 
-def sniff_format(head: bytes, name: str) -> str | None:
+def sniff_format(head: bytes, name: str) -> str | None:  # noqa: PLR0911 - a row of guards
     """Return warc, arc, jsonl, parquet, html or text; null where a file is none of these."""
     start = head.lstrip(b"\xef\xbb\xbf\r\n\t ")
     if head.startswith(b"PAR1"):

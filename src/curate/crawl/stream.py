@@ -5,19 +5,26 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 
-from curate.crawl.compressed import Block
+from curate.crawl.compressed import Block, FileBytes
 
 
 class ByteStream:
     """Plain bytes with their way back to the file, and with gaps where the file is damaged.
 
-    At a gap the stream behaves as at its end (`gap` says why) until `cross_gap` is called. `barrier` is what
-    a compressed member starts with only where a record does: a record whose length is wrong ends there.
+    At a gap the stream behaves as at its end (`gap` says why) until `cross_gap` is called.
+
+    Args:
+        blocks: The plain bytes.
+        raw: The file itself, given where it is not compressed.
+        barrier: What a compressed member starts with only where a record does; a record whose stated
+            length is wrong ends there.
     """
 
-    def __init__(self, blocks: Iterator[Block], *, seekable: bool, barrier: bytes = b"") -> None:
+    def __init__(
+        self, blocks: Iterator[Block], *, raw: FileBytes | None = None, barrier: bytes = b""
+    ) -> None:
         self._blocks = blocks
-        self._seekable = seekable
+        self._raw = raw
         self._barrier = barrier
         self._next: Block | None = None
         self._starts: deque[tuple[int, int]] = deque()  # (index in data, offset in file), ascending
@@ -65,7 +72,7 @@ class ByteStream:
         self.at_end()
         found = None
         for index, offset in self._starts:
-            if self._seekable and index <= self.at:
+            if self._raw and index <= self.at:
                 found = offset + self.at - index
             elif index == self.at:
                 found = offset
@@ -77,8 +84,16 @@ class ByteStream:
             pass
         return self.data[self.at : self.at + n]
 
+    def peek_at(self, n_ahead: int, n: int) -> bytes | None:
+        """Return `n` bytes from `n_ahead` bytes further on; null in a compressed file, which cannot jump."""
+        if self._raw is None:
+            return None
+        if self.at + n_ahead + n <= len(self.data):
+            return self.data[self.at + n_ahead : self.at + n_ahead + n]
+        return self._raw.peek_at((self.offset() or 0) + n_ahead, n)
+
     def read(self, n: int) -> bytes:
-        """Return and pass the next `n` bytes; fewer at the end, at a gap or where `barrier` starts a member."""
+        """Return and pass the next `n` bytes; fewer at the end, a gap or a member with the `barrier`."""
         pieces: list[bytes] = []
         while n > 0 and not self.at_end():
             end = self._reach(n)
@@ -103,16 +118,17 @@ class ByteStream:
     def _reach(self, n: int) -> int:
         """Return the index up to which the next `n` bytes go within `data`."""
         end = min(self.at + n, len(self.data))
-        if self._barrier and not self._seekable:
+        if self._barrier and not self._raw:
             for index, _ in self._starts:
                 if self.at <= index < end and self.data.startswith(self._barrier, index):
                     return index
         return end
 
     def read_line(self, max_bytes: int, *, keep: bool = True) -> tuple[bytes | None, int]:
-        """Pass one line: (the line with its newline, its length); null where longer than `max_bytes` or not kept.
+        """Pass one line: (the line with its newline, its length).
 
-        The last line before the end or a gap may lack the newline.
+        The line is null where it is longer than `max_bytes` or not to be kept. The last line before the end
+        or a gap may lack the newline.
         """
         end = self.data.find(b"\n", self.at) + 1
         if end and end - self.at <= max_bytes:
