@@ -92,7 +92,9 @@ def load_classes() -> NDArray[np.uint16]:
     for code_points in (range(0x40000), range(0xE0000, 0xE0200)):  # nothing else has a class
         categories = list(map(unicodedata.category, map(chr, code_points)))
         for category in set(categories) - bits_of_category.keys():
-            bits_of_category[category] = _BITS_OF_INITIAL.get(category[0], 0) | _BITS_OF_CATEGORY.get(category, 0)
+            bits_of_category[category] = _BITS_OF_INITIAL.get(category[0], 0) | _BITS_OF_CATEGORY.get(
+                category, 0
+            )
         table[code_points.start : code_points.stop] = [bits_of_category[category] for category in categories]
     special = [code_point for first, last in SENTENCE_TERMINAL for code_point in range(first, last + 1)]
     special += map(ord, CLOSERS + BULLETS + FULL_STOPS + CODE_MARKS + LINE_BREAKS)

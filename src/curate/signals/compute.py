@@ -12,7 +12,9 @@ from curate.signals.measured import Measured
 from curate.signals.names import parse_signal
 
 
-def compute_signals(texts: pa.Array | pa.ChunkedArray, names: Sequence[str] = DEFAULT_SIGNALS) -> pa.RecordBatch:
+def compute_signals(
+    texts: pa.Array | pa.ChunkedArray, names: Sequence[str] = DEFAULT_SIGNALS
+) -> pa.RecordBatch:
     """Compute signals of N documents: one column per name, in the order given.
 
     Counts are int64. Everything else is float64 and NaN where it is undefined, such as the mean length of a

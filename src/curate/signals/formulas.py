@@ -57,7 +57,9 @@ def _per_word(block: str, column: str) -> Formula:
 
 
 def _of_words(column: str) -> Formula:
-    return lambda of, by: ratio(of.words(by.get("words", "space"))[column], of.words(by.get("words", "space"))["words"])
+    return lambda of, by: ratio(
+        of.words(by.get("words", "space"))[column], of.words(by.get("words", "space"))["words"]
+    )
 
 
 def _of_chars(column: str) -> Formula:
@@ -173,7 +175,9 @@ def _frac_dup_ngram(n: int) -> Formula:
         ngrams = of.ngrams(by["words"])
         if by["over"] == "ngrams":
             all_chars = ngrams[f"dup_{n}_all"]
-            return np.where(_total(of, by) > 0, ngrams[f"dup_{n}_{by['chars']}"] / np.maximum(all_chars, 1), np.nan)
+            return np.where(
+                _total(of, by) > 0, ngrams[f"dup_{n}_{by['chars']}"] / np.maximum(all_chars, 1), np.nan
+            )
         return ratio(ngrams[f"dup_{n}_{by['chars']}"], _total(of, by))
 
     return formula
@@ -183,7 +187,12 @@ _DUP_CHARS = COPIES | {"over": ("pieces", "text", "text_without_feeds", "words")
 _PARAGRAPHS = {"paragraphs": ("blank_line", "feeds", "two_feeds")}
 _MARKS = {"marks": ("count", "skip")}
 _CASE = {"case": ("any", "lower")}
-_TOP = {"ties": ("first", "longest"), "single": ("count", "ignore"), "spaces": ("skip", "count"), "over": ("words", "text")}
+_TOP = {
+    "ties": ("first", "longest"),
+    "single": ("count", "ignore"),
+    "spaces": ("skip", "count"),
+    "over": ("words", "text"),
+}
 _DUP_NGRAM = {"chars": ("covered", "walked", "repeated"), "over": ("words", "text", "ngrams")}
 
 _ALL = (

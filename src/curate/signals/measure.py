@@ -108,7 +108,8 @@ def measure(texts: pa.Array) -> Raw:
     tables = load_classes(), load_function_words(), load_logarithms()
     _measure(data, offsets, tables, arrays, tuple(blocks.values()), entropy_sums)
     counts = {
-        name: {column: blocks[name][:, j] for j, column in enumerate(columns)} for name, columns in BLOCKS.items()
+        name: {column: blocks[name][:, j] for j, column in enumerate(columns)}
+        for name, columns in BLOCKS.items()
     }
     return Raw(counts, entropy_sums)
 

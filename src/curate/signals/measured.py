@@ -43,11 +43,17 @@ class Measured:
 
     def paragraphs(self, reading: str) -> Block:
         """Counts of paragraphs under a definition of a paragraph."""
-        return self._blocks["paragraphs"] if reading == "blank_line" else self._measured("paragraphs", reading)
+        return (
+            self._blocks["paragraphs"] if reading == "blank_line" else self._measured("paragraphs", reading)
+        )
 
     def sentences(self, reading: str) -> NDArray[np.int64]:
         """Numbers of sentences under a definition of a sentence."""
-        return self._blocks["words"]["sentences"] if reading == "marks" else self._measured("sentences", reading)["sentences"]
+        return (
+            self._blocks["words"]["sentences"]
+            if reading == "marks"
+            else self._measured("sentences", reading)["sentences"]
+        )
 
     def symbols(self) -> Block:
         """Counts that only peers' definitions use."""

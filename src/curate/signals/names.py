@@ -42,6 +42,8 @@ def parse_signal(name: str) -> Reading:
         if parameter not in signal.parameters:
             raise UnknownNameError(f"parameter of signal {signal.name}", parameter, signal.parameters)
         if value not in signal.parameters[parameter]:
-            raise UnknownNameError(f"{parameter} of signal {signal.name}", value, signal.parameters[parameter])
+            raise UnknownNameError(
+                f"{parameter} of signal {signal.name}", value, signal.parameters[parameter]
+            )
         parameters[parameter] = value
     return Reading(signal, parameters)

@@ -1,0 +1,83 @@
+"""Signals + rules -> why each document is dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from curate.errors import UnknownNameError
+from curate.rules.load import required_signals
+from curate.rules.model import RuleSet
+
+OFTEN = 0.5
+"""A rule that drops a larger share of the documents than this is warned about."""
+
+
+def apply_rules(signals: pa.RecordBatch, rule_sets: Sequence[RuleSet]) -> pa.RecordBatch:
+    """Judge N documents by their signals: the first rule that fails, in the order of the sets, is the reason.
+
+    Returns:
+        `drop_reason` (string, null for a document that stays), `drop_value` (float64, the signal; NaN where
+        it was undefined) and `drop_limit` (float64, the limit that it broke).
+
+    Raises:
+        UnknownNameError: a rule reads a signal that is not among the columns.
+    """
+    n_documents = signals.num_rows
+    for name in required_signals(rule_sets):
+        if name not in signals.schema.names:
+            raise UnknownNameError("signal column", name, signals.schema.names)
+    rules = [rule for rule_set in rule_sets for rule in rule_set.rules]
+    failed = np.full(n_documents, len(rules), np.int64)
+    values, limits = np.zeros(n_documents), np.zeros(n_documents)
+    # Backwards, so that earlier rules overwrite later ones.
+    for j in range(len(rules) - 1, -1, -1):
+        rule = rules[j]
+        column = signals.column(rule.signal).to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
+        low = -np.inf if rule.low is None else rule.low
+        high = np.inf if rule.high is None else rule.high
+        fails = ~((column >= low) & (column <= high))
+        failed[fails] = j
+        values[fails] = column[fails]
+        broken = (
+            low if rule.high is None else high if rule.low is None else np.where(column > high, high, low)
+        )
+        limits[fails] = np.broadcast_to(broken, n_documents)[fails]
+    stays = failed == len(rules)
+    reasons = pa.DictionaryArray.from_arrays(
+        pa.array(failed, mask=stays), pa.array([rule.reason for rule in rules], pa.string())
+    )
+    return pa.RecordBatch.from_arrays(
+        [
+            reasons.cast(pa.string()),
+            pa.array(values, pa.float64(), mask=stays),
+            pa.array(limits, pa.float64(), mask=stays),
+        ],
+        names=["drop_reason", "drop_value", "drop_limit"],
+    )
+
+
+def rule_warnings(counts: Mapping[str, int], n_documents: int, rule_sets: Sequence[RuleSet]) -> list[str]:
+    """One line for each rule that dropped nothing and each that dropped over half of the documents judged.
+
+    Args:
+        counts: documents dropped, by reason.
+        n_documents: documents that were judged.
+        rule_sets: the rules of the run.
+    """
+    warnings: list[str] = []
+    for rule_set in rule_sets:
+        for rule in rule_set.rules:
+            n = counts.get(rule.reason, 0)
+            if n == 0 and n_documents:
+                warnings.append(
+                    f"Rule {rule.reason} of {rule_set.full_name} dropped none of {n_documents:,} documents."
+                )
+            elif n > OFTEN * n_documents:
+                warnings.append(
+                    f"Rule {rule.reason} of {rule_set.full_name} dropped {n:,} of {n_documents:,} documents "
+                    f"({n / n_documents:.0%})."
+                )
+    return warnings

@@ -1,0 +1,328 @@
+"""Line rules: lines leave a text before anything is measured, and each is counted by its reason."""
+
+# ruff: noqa: ANN001, ANN202 (numba infers the types)
+# pyright: reportMissingParameterType=false, reportUnknownParameterType=false
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numba import njit
+from numpy.typing import NDArray
+
+from curate.rules.model import LineRules
+from curate.signals.classes import LINE_BREAK, SPACE, load_classes
+from curate.signals.measure import text_buffers
+from curate.signals.utf8 import class_at, decode, last_start, width_of
+
+_RARE_LAST = (
+    " etaoinshrdlcumwfgypbvkjxqz"  # letters of English, the rarest last; anything else is rarer still
+)
+_CITATIONS = (b"[edit]", b"[citation needed]")
+
+# Columns of `counts`, and places in `limits`.
+LONG_WORD, NO_END_MARK, FEW_WORDS, FIRST_SUBSTRING = 0, 1, 2, 3
+
+
+class Patterns(NamedTuple):
+    """Substrings as arrays: bytes, lengths, where the rarest byte is, what a match decides, and chains by byte."""
+
+    bytes: NDArray[np.uint8]  # (P, 64)
+    lengths: NDArray[np.int64]  # (P,)
+    triggers: NDArray[np.int64]  # (P,) position of the rarest byte
+    decisions: NDArray[np.int64]  # (P,) order of the check
+    columns: NDArray[np.int64]  # (n checks,) column of `counts`, -1 where the line stays
+    heads: NDArray[np.int64]  # (256,) the first pattern whose rarest byte this is, -1 for none
+    next: NDArray[np.int64]  # (P,) the next one
+
+
+def clean_lines(
+    texts: pa.Array | pa.ChunkedArray, line_rules: LineRules | Sequence[LineRules]
+) -> tuple[pa.Array, pa.RecordBatch]:
+    """Remove the lines of N texts that fail the line rules.
+
+    Null counts as the empty text. A line that holds nothing but white space is removed without being counted
+    when `min_words` is set.
+
+    Returns:
+        The texts (large_string), and the lines removed from each as one int32 column per reason.
+
+    >>> from curate.rules import load_rules
+    >>> (c4,) = load_rules(["c4@code"])
+    >>> texts, removed = clean_lines(pa.array(["A line with six words here.\\nMenu"]), c4.line_rules)
+    >>> texts.to_pylist(), removed.to_pylist()[0]["c4_line_no_end_mark"]
+    (['A line with six words here.'], 1)
+    """
+    several = [line_rules] if isinstance(line_rules, LineRules) else list(line_rules)
+    columns: dict[str, pa.Array] = {}
+    for rules in several:
+        texts, counts = _clean(texts, rules)
+        columns |= zip(rules.reasons, (pa.array(column) for column in counts), strict=True)
+    if not several:
+        texts = texts.cast(pa.large_string()).fill_null("")
+    return texts, pa.RecordBatch.from_pydict(columns)
+
+
+def _clean(texts: pa.Array | pa.ChunkedArray, rules: LineRules) -> tuple[pa.Array, list[NDArray[np.int32]]]:
+    data, offsets = text_buffers(texts)
+    n_documents = len(offsets) - 1
+    n_bytes = int(offsets[-1] - offsets[0])
+    cleaned, cleaned_offsets = np.empty(n_bytes, np.uint8), np.zeros(n_documents + 1, np.int64)
+    n_checks = sum(bool(check) for check, _ in rules.substrings)
+    counts = np.zeros((n_documents, FIRST_SUBSTRING + n_checks), np.int32)
+    limits = (
+        -1 if rules.max_word_chars is None else rules.max_word_chars,
+        -1 if rules.min_words is None else rules.min_words,
+        rules.remove_citations,
+    )
+    end_marks = np.zeros(256, np.uint8)
+    end_marks[list((rules.end_marks or "").encode())] = 1
+    n_cleaned = _clean_documents(
+        data, offsets, load_classes(), limits, (rules.end_marks is not None, end_marks), compile_patterns(rules.substrings),
+        _citation_patterns(), cleaned, cleaned_offsets, counts,
+    )  # fmt: skip
+    array = pa.LargeStringArray.from_buffers(
+        n_documents, pa.py_buffer(cleaned_offsets), pa.py_buffer(cleaned[:n_cleaned])
+    )
+    used = [rules.max_word_chars is not None, rules.end_marks is not None, rules.min_words is not None]
+    return array, [np.ascontiguousarray(counts[:, j]) for j in range(counts.shape[1]) if j >= 3 or used[j]]
+
+
+@lru_cache(maxsize=64)
+def compile_patterns(substrings: tuple[tuple[str, tuple[str, ...]], ...]) -> Patterns:
+    """Lay substrings out for the kernel, each to be looked for at its rarest byte."""
+    flat = [(order, text.encode()) for order, (_, texts) in enumerate(substrings) for text in texts]
+    n = max(len(flat), 1)
+    made = Patterns(
+        np.zeros((n, 64), np.uint8),
+        np.zeros(n, np.int64),
+        np.zeros(n, np.int64),
+        np.zeros(n, np.int64),
+        np.full(max(len(substrings), 1), -1, np.int64),
+        np.full(256, -1, np.int64),
+        np.full(n, -1, np.int64),
+    )
+    column = FIRST_SUBSTRING
+    for order, (check, _) in enumerate(substrings):
+        if check:
+            made.columns[order] = column
+            column += 1
+    for p, (order, text) in enumerate(flat):
+        rarity = [_RARE_LAST.find(chr(byte)) if chr(byte) in _RARE_LAST else 99 for byte in text]
+        at = int(np.argmax(rarity))
+        made.bytes[p, : len(text)] = list(text)
+        made.lengths[p], made.triggers[p], made.decisions[p] = len(text), at, order
+        made.next[p] = made.heads[text[at]]
+        made.heads[text[at]] = p
+    for lower in range(97, 123):
+        made.heads[lower - 32] = made.heads[lower]
+    return made
+
+
+@lru_cache(maxsize=1)
+def _citation_patterns() -> NDArray[np.uint8]:
+    made = np.zeros((len(_CITATIONS), 32), np.uint8)
+    for j, text in enumerate(_CITATIONS):
+        made[j, : len(text)] = list(text)
+    return made
+
+
+@njit(cache=True, nogil=True)
+def _clean_documents(
+    data, offsets, classes, limits, end_marks, patterns, citations, cleaned, cleaned_offsets, counts
+):
+    written = 0
+    for d in range(len(offsets) - 1):
+        document = written
+        i, end = offsets[d], offsets[d + 1]
+        while i < end:
+            line_end, next_line, has_bracket = _find_line(data, i, end, classes)
+            line = written
+            if line > document:
+                cleaned[written] = 10
+                written += 1
+            text = written
+            written, exposed = _copy_line(
+                data, i, line_end, classes, limits[2] and has_bracket, citations, cleaned, written
+            )
+            if not _line_stays(
+                cleaned, text, written, exposed, classes, limits, end_marks, patterns, counts[d]
+            ):
+                written = line
+            i = next_line
+        while written > document and cleaned[written - 1] == 10:  # blank lines at the end
+            written -= 1
+        cleaned_offsets[d + 1] = written
+    return written
+
+
+@njit(cache=True, nogil=True)
+def _find_line(data, start, end, classes):
+    """Where the line that begins at `start` ends, where the next begins, and whether a `]` is in it."""
+    i = start
+    has_bracket = False
+    while i < end:
+        byte = data[i]
+        if byte < 0x80:
+            if classes[byte] & LINE_BREAK:
+                width = 2 if byte == 13 and i + 1 < end and data[i + 1] == 10 else 1
+                return i, i + width, has_bracket
+            has_bracket |= byte == 0x5D
+            i += 1
+        else:
+            width = min(width_of(byte), end - i)
+            if (byte == 0xC2 or byte == 0xE2) and classes[decode(data, i, end)] & LINE_BREAK:
+                return i, i + width, has_bracket
+            i += width
+    return end, end, has_bracket
+
+
+@njit(cache=True, nogil=True)
+def _copy_line(data, start, end, classes, remove_citations, citations, cleaned, written):
+    """Write a line stripped, without its citations if asked; returns the new end of what is written.
+
+    Also returns whether white space stood before a citation at the line's end: the reference code strips
+    lines before it takes citations out, so such a line does not end in its mark.
+    """
+    start = _skip_front(data, start, end, classes)
+    end = _skip_back(data, start, end, classes)
+    text = written
+    if not remove_citations:
+        for i in range(start, end):
+            cleaned[written] = data[i]
+            written += 1
+        return written, False
+    exposed = False
+    for i in range(start, end):
+        byte = data[i]
+        cleaned[written] = byte
+        written += 1
+        if byte == 0x5D:
+            before = _citation_start(cleaned, text, written, citations)
+            if before >= 0:
+                written = before
+                if i == end - 1:
+                    exposed = True
+    stripped = _skip_back(cleaned, text, written, classes)
+    first = _skip_front(cleaned, text, stripped, classes)
+    exposed = exposed and stripped < written
+    if first > text:
+        for i in range(first, stripped):
+            cleaned[text + i - first] = cleaned[i]
+    return text + stripped - first, exposed
+
+
+@njit(cache=True, nogil=True)
+def _skip_front(data, start, end, classes):
+    """Where the first character that is not white space begins."""
+    while start < end and class_at(data, start, end, classes) & SPACE:
+        start += min(width_of(data[start]), end - start)
+    return start
+
+
+@njit(cache=True, nogil=True)
+def _skip_back(data, start, end, classes):
+    """Where the last character that is not white space ends."""
+    while end > start:
+        last = last_start(data, start, end)
+        if not class_at(data, last, end, classes) & SPACE:
+            break
+        end = last
+    return end
+
+
+@njit(cache=True, nogil=True)
+def _citation_start(cleaned, text, written, citations):
+    """Where the citation that the last byte, a `]`, closes begins; -1 when it closes none."""
+    i = written - 2
+    while i >= text and 0x30 <= cleaned[i] <= 0x39:
+        i -= 1
+    if i >= text and cleaned[i] == 0x5B:
+        return i
+    for j in range(len(citations)):
+        length = 0
+        while citations[j, length]:
+            length += 1
+        if written - length >= text:
+            same = True
+            for k in range(length):
+                same &= cleaned[written - length + k] == citations[j, k]
+            if same:
+                return written - length
+    return -1
+
+
+@njit(cache=True, nogil=True)
+def _line_stays(cleaned, start, end, exposed, classes, limits, end_marks, patterns, counts):
+    """Check one cleaned line, counting the check that removes it."""
+    n_words, longest, decision = _walk_line(cleaned, start, end, classes, patterns)
+    max_word_chars, min_words, _ = limits
+    if n_words == 0:
+        return min_words < 0
+    if 0 <= max_word_chars < longest:
+        counts[LONG_WORD] += 1
+        return False
+    asks_mark, marks = end_marks
+    if asks_mark:
+        dots = (
+            end - start >= 3 and cleaned[end - 1] == 46 and cleaned[end - 2] == 46 and cleaned[end - 3] == 46
+        )
+        if exposed or dots or not marks[cleaned[end - 1]]:
+            counts[NO_END_MARK] += 1
+            return False
+    if n_words < min_words:
+        counts[FEW_WORDS] += 1
+        return False
+    if decision < len(patterns.columns) and patterns.columns[decision] >= 0:
+        counts[patterns.columns[decision]] += 1
+        return False
+    return True
+
+
+@njit(cache=True, nogil=True)
+def _walk_line(cleaned, start, end, classes, patterns):
+    """The number of words of a line, the longest in characters, and the first check a substring decides."""
+    n_words = longest = chars = 0
+    decision = len(patterns.columns)
+    i = start
+    while i < end:
+        byte = cleaned[i]
+        width = 1
+        if byte < 0x80:
+            bits = classes[byte]
+        else:
+            width = min(width_of(byte), end - i)
+            bits = classes[decode(cleaned, i, end)]
+        pattern = patterns.heads[byte]
+        while pattern >= 0:
+            if patterns.decisions[pattern] < decision and _matches(cleaned, start, end, i, patterns, pattern):
+                decision = patterns.decisions[pattern]
+            pattern = patterns.next[pattern]
+        if bits & SPACE:
+            chars = 0
+        else:
+            n_words += chars == 0
+            chars += 1
+            longest = max(longest, chars)
+        i += width
+    return n_words, longest, decision
+
+
+@njit(cache=True, nogil=True)
+def _matches(cleaned, start, end, at, patterns, pattern):
+    """Whether a pattern stands in the line with its rarest byte at `at`; ASCII letters match in any case."""
+    first = at - patterns.triggers[pattern]
+    length = patterns.lengths[pattern]
+    if first < start or first + length > end:
+        return False
+    for k in range(length):
+        byte = cleaned[first + k]
+        if 0x41 <= byte <= 0x5A:
+            byte |= 0x20
+        if byte != patterns.bytes[pattern, k]:
+            return False
+    return True

@@ -1,0 +1,186 @@
+"""Rules as data: what a rule, a rule set and a set of line rules are, and how they are written as TOML."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from curate.errors import SettingError
+from curate.signals import parse_signal
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A document stays while `low <= signal <= high`; NaN never passes; None is no limit.
+
+    Args:
+        reason: the `drop_reason` of a document that does not pass.
+        signal: a name that `curate.signals.compute_signals` knows, with its reading where it is not the default.
+        low: the smallest value that stays.
+        high: the largest value that stays.
+    """
+
+    reason: str
+    signal: str
+    low: float | None = None
+    high: float | None = None
+
+    def __post_init__(self) -> None:
+        parse_signal(self.signal)
+        if self.low is None and self.high is None:
+            raise SettingError(f"Rule '{self.reason}' has no limit. Give it low, high or both.")
+        if self.low is not None and self.high is not None and self.low > self.high:
+            raise SettingError(
+                f"Rule '{self.reason}' lets nothing pass: low {self.low} is above high {self.high}."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class LineRules:
+    """What removes single lines from a text before anything is measured.
+
+    A line is what `str.splitlines` gives, stripped. The checks are made in the order of the fields; the
+    first that fails removes the line and is its reason, `<prefix>_line_<check>`. Texts come out with one
+    line feed between lines. Cleaning a cleaned text changes nothing.
+
+    Args:
+        prefix: the first word of the reasons.
+        remove_citations: take `[1]`, `[]`, `[edit]` and `[citation needed]` out of every line.
+        max_word_chars: a line with a longer word goes (`long_word`).
+        end_marks: a line that ends in none of these characters, or in `...`, goes (`no_end_mark`).
+        min_words: a line with fewer words goes (`few_words`); blank lines go too, uncounted.
+        substrings: pairs of a check's name and lower-case substrings, looked for in any ASCII case, in order:
+            the first pair with a match removes the line. The empty name means that the line stays, for a
+            page-level rule to see.
+    """
+
+    prefix: str
+    remove_citations: bool = False
+    max_word_chars: int | None = None
+    end_marks: str | None = None
+    min_words: int | None = None
+    substrings: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    def __post_init__(self) -> None:
+        for check, substrings in self.substrings:
+            for substring in substrings:
+                if not substring or len(substring.encode()) > 64 or substring != substring.lower():
+                    raise SettingError(
+                        f"Line rule '{check}': '{substring}' is not a lower-case text of 1 to 64 bytes."
+                    )
+        if self.end_marks is not None and not (self.end_marks and self.end_marks.isascii()):
+            raise SettingError("Line rules: end_marks takes one or more ASCII characters.")
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """The reasons for which a line can go, in the order of the checks."""
+        checks = ["long_word"] if self.max_word_chars is not None else []
+        checks += ["no_end_mark"] if self.end_marks is not None else []
+        checks += ["few_words"] if self.min_words is not None else []
+        checks += [check for check, _ in self.substrings if check]
+        return tuple(f"{self.prefix}_line_{check}" for check in checks)
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """A named and versioned list of rules with its source; `line_rules` act before anything is measured."""
+
+    name: str
+    version: str
+    source: str
+    rules: tuple[Rule, ...]
+    line_rules: LineRules | None = None
+    notes: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        seen: set[str] = set()
+        for rule in self.rules:
+            if rule.reason in seen:
+                raise SettingError(f"Rule set '{self.full_name}' has two rules '{rule.reason}'.")
+            seen.add(rule.reason)
+
+    @property
+    def full_name(self) -> str:
+        """Name and version, `gopher@paper`."""
+        return f"{self.name}@{self.version}" if self.version else self.name
+
+    def to_toml(self) -> str:
+        """Write the set as TOML that `from_toml` reads back equal."""
+        lines = [*_items({"name": self.name, "version": self.version, "source": self.source})]
+        if self.notes:
+            lines += _items({"notes": self.notes})
+        if self.line_rules is not None:
+            own = self.line_rules
+            settings = {key: getattr(own, key) for key in _LINE_KEYS}
+            lines += ["", "[line_rules]", *_items(settings)]
+            for check, substrings in own.substrings:
+                lines += [
+                    "",
+                    "[[line_rules.substrings]]",
+                    *_items({"check": check, "any_of": list(substrings)}),
+                ]
+        for rule in self.rules:
+            lines += ["", "[[rules]]", *_items({key: getattr(rule, key) for key in _RULE_KEYS})]
+        return "\n".join(lines) + "\n"
+
+    @classmethod
+    def from_toml(cls, text: str, where: str = "rule set") -> RuleSet:
+        """Read a set from TOML.
+
+        Raises:
+            SettingError: the text is not TOML, or holds a key or a value that is not one of a rule set's.
+        """
+        try:
+            table = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise SettingError(f"{where}: not valid TOML: {error}.") from None
+        _check_keys(table, ("name", "version", "source", "notes", "rules", "line_rules"), where)
+        try:
+            rules = tuple(Rule(**_check_keys(rule, _RULE_KEYS, where)) for rule in table.get("rules", ()))
+            line_rules = _read_line_rules(table["line_rules"], where) if "line_rules" in table else None
+            return cls(
+                name=table["name"],
+                version=table.get("version", ""),
+                source=table.get("source", ""),
+                rules=rules,
+                line_rules=line_rules,
+                notes=table.get("notes", ""),
+            )
+        except KeyError as error:
+            raise SettingError(f"{where}: the key {error} is missing.") from None
+        except TypeError as error:
+            raise SettingError(f"{where}: {error}.") from None
+
+
+_RULE_KEYS = ("reason", "signal", "low", "high")
+_LINE_KEYS = ("prefix", "remove_citations", "max_word_chars", "end_marks", "min_words")
+
+
+def _read_line_rules(table: Mapping[str, Any], where: str) -> LineRules:
+    _check_keys(table, (*_LINE_KEYS, "substrings"), where)
+    substrings = tuple((pair["check"], tuple(pair["any_of"])) for pair in table.get("substrings", ()))
+    return LineRules(**{key: table[key] for key in _LINE_KEYS if key in table}, substrings=substrings)
+
+
+def _check_keys(table: Mapping[str, Any], known: Iterable[str], where: str) -> Mapping[str, Any]:
+    for key in table:
+        if key not in known:
+            raise SettingError(f"{where}: unknown key '{key}'. Known: {', '.join(known)}.")
+    return table
+
+
+def _items(settings: Mapping[str, Any]) -> list[str]:
+    return [f"{key} = {_toml(value)}" for key, value in settings.items() if value is not None]
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        return '"' + "".join(c if c.isprintable() else f"\\U{ord(c):08X}" for c in escaped) + '"'
+    if isinstance(value, list):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    return repr(value)
