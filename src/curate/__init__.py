@@ -1,3 +1,64 @@
-"""Curate web text for language models: one command from crawl files to scored Parquet."""
+"""Curate web text for language models: one command from crawl files to scored Parquet.
+
+    curate.filter_crawl("crawl/", "curated", threshold=0.8)
+    curate.load_scorer("edu").score(["some text"])
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from curate.dedup import find_duplicates
+    from curate.errors import CurateError, RunError, SettingError
+    from curate.explain import Story, explain
+    from curate.extract import extract_text
+    from curate.pipeline import filter_crawl
+    from curate.protocols import Scorer
+    from curate.report.funnel import Funnel
+    from curate.rethreshold import rethreshold
+    from curate.scoring import load_scorer
 
 __version__ = "0.1.0"
+
+# Names are imported when they are first asked for, so that `import curate` takes no time.
+_HOME = {
+    "CurateError": "curate.errors",
+    "Funnel": "curate.report.funnel",
+    "RunError": "curate.errors",
+    "Scorer": "curate.protocols",
+    "SettingError": "curate.errors",
+    "Story": "curate.explain",
+    "explain": "curate.explain",
+    "extract_text": "curate.extract",
+    "filter_crawl": "curate.pipeline",
+    "find_duplicates": "curate.dedup",
+    "load_scorer": "curate.scoring",
+    "rethreshold": "curate.rethreshold",
+}
+
+__all__ = [
+    "CurateError",
+    "Funnel",
+    "RunError",
+    "Scorer",
+    "SettingError",
+    "Story",
+    "explain",
+    "extract_text",
+    "filter_crawl",
+    "find_duplicates",
+    "load_scorer",
+    "rethreshold",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'curate' has no attribute '{name}'")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,14 +1,18 @@
 """The column ledger: every column of a document's journey, its type, and the stage that adds it.
 
-The unit that flows is an Arrow record batch. A stage adds columns and never removes a row: it names a
-`drop_reason`, and later stages skip that row.
+The unit that flows is an Arrow table of a chunk's documents. A stage adds columns and never removes a row:
+it names a `drop_reason`, and later stages skip that row (`live_rows`, `add_columns`, `drop_rows`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +39,68 @@ PAGE_COLUMNS = (
 )
 
 PAGE_SCHEMA = pa.schema([pa.field(column.name, column.type) for column in PAGE_COLUMNS])
+
+DOCUMENT_COLUMNS = (
+    *(column for column in PAGE_COLUMNS if column.name in {"id", "url", "date", "source", "position"}),
+    Column("title", pa.string(), "extract", "title of the page, null where it states none"),
+    Column("text", pa.string(), "extract", "main text, after the line rules; null where there is none"),
+    Column("language", pa.string(), "language", "ISO 639 code of the most likely language"),
+    Column("language_confidence", pa.float32(), "language", "its probability, 0 to 1"),
+)
+"""What every output row begins with; signals, score and the user's own columns follow."""
+
+DROP_COLUMNS = (
+    Column("drop_stage", pa.string(), "any", "read, extract, language, rules, dedup or score"),
+    Column("drop_reason", pa.string(), "any", "why the document was dropped"),
+    Column("drop_value", pa.float64(), "any", "the number that decided, null where none did"),
+    Column("drop_limit", pa.float64(), "any", "the limit it is beyond"),
+    Column("duplicate_of", pa.string(), "dedup", "id of the document that stays"),
+    Column("jaccard", pa.float32(), "dedup", "exact word-5-gram Jaccard similarity to it, 0 to 1"),
+)
+"""What dropped rows carry beyond kept ones."""
+
+
+def live_rows(documents: pa.Table) -> NDArray[np.int64]:
+    """Row numbers of the documents that no stage has dropped."""
+    return np.flatnonzero(pc.is_null(documents["drop_reason"]).to_numpy())
+
+
+def add_columns(
+    documents: pa.Table, rows: NDArray[np.int64], columns: Mapping[str, pa.Array] | pa.RecordBatch | pa.Table
+) -> pa.Table:
+    """Add (or replace) columns that hold one value for each of `rows`; the other rows get null."""
+    if isinstance(columns, pa.RecordBatch | pa.Table):
+        columns = dict(zip(columns.schema.names, columns.columns, strict=True))
+    places = np.full(len(documents), -1, np.int64)
+    places[rows] = np.arange(len(rows))
+    picks = pa.array(places, mask=places < 0)
+    for name, values in columns.items():
+        spread = values.take(picks) if len(rows) else pa.nulls(len(documents), values.type)
+        if name in documents.column_names:
+            documents = documents.set_column(documents.column_names.index(name), name, spread)
+        else:
+            documents = documents.append_column(name, spread)
+    return documents
+
+
+def drop_rows(
+    documents: pa.Table,
+    rows: NDArray[np.int64],
+    stage: str,
+    reasons: pa.Array,
+    values: pa.Array | None = None,
+    limits: pa.Array | None = None,
+) -> pa.Table:
+    """Name why `rows` are dropped: `reasons` has one entry for each, null where the document stays."""
+    dropped = pc.is_valid(reasons)
+    at, reasons = rows[dropped.to_numpy(zero_copy_only=False)], reasons.filter(dropped)
+    found = {"drop_reason": reasons, "drop_stage": pa.array([stage] * len(at), pa.string())}
+    for name, numbers in (("drop_value", values), ("drop_limit", limits)):
+        if numbers is not None:
+            found[name] = numbers.filter(dropped).cast(pa.float64())
+    earlier = documents.select(list(found))
+    documents = add_columns(documents, at, found)
+    for name in found:
+        merged = pc.coalesce(earlier[name], documents[name])
+        documents = documents.set_column(documents.column_names.index(name), name, merged)
+    return documents

@@ -1,0 +1,22 @@
+"""Where work runs: worker processes on this machine, or a Ray cluster. Both keep `curate.protocols.Engine`."""
+
+from __future__ import annotations
+
+from curate.engines.local import LocalEngine
+from curate.errors import UnknownNameError
+from curate.protocols import Engine
+
+ENGINE_NAMES = ("local", "ray")
+
+__all__ = ["ENGINE_NAMES", "LocalEngine", "make_engine"]
+
+
+def make_engine(name: str, n_workers: int) -> Engine:
+    """Make the engine called `name`: 'local' or 'ray'."""
+    if name == "local":
+        return LocalEngine(n_workers)
+    if name == "ray":
+        from curate.engines.ray import RayEngine
+
+        return RayEngine(n_workers)
+    raise UnknownNameError("engine", name, ENGINE_NAMES)

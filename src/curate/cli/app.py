@@ -1,0 +1,43 @@
+"""Puts the commands together."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+import curate
+from curate.cli.explain import explain_command
+from curate.cli.filter import filter_command, init_config_command
+from curate.cli.rethreshold import rethreshold_command
+
+app = typer.Typer(
+    name="curate",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="Turn a web crawl into training data for language models, with the reason for every dropped document.",
+)
+
+
+def _print_version(*, wanted: bool) -> None:
+    if wanted:
+        print(curate.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    version: Annotated[  # noqa: ARG001
+        bool, typer.Option("--version", help="Print the version and stop.", callback=lambda wanted: _print_version(wanted=wanted), is_eager=True)
+    ] = False,
+) -> None:
+    pass
+
+
+app.command("filter")(filter_command)
+app.command("explain")(explain_command)
+app.command("rethreshold")(rethreshold_command)
+app.command("init-config")(init_config_command)

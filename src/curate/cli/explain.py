@@ -1,0 +1,71 @@
+"""`curate explain`: why a document was kept or dropped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from curate.explain import RuleCheck, Story
+
+
+def explain_command(
+    output: Annotated[Path, typer.Argument(help="The output folder of 'curate filter'.")],
+    key: Annotated[str, typer.Argument(help="Id or URL of a document.")],
+    *,
+    text: Annotated[bool, typer.Option("--text", help="Show the whole text, not only its beginning.")] = False,
+) -> None:
+    """Tell a document's whole story: source, language, every rule with its value, duplicates, score."""
+    from curate.explain import explain
+
+    for story in explain(output, key):
+        print("\n".join(_lines(story, whole_text=text)))
+
+
+def _lines(story: Story, *, whole_text: bool) -> list[str]:
+    document = story.document
+    lines = [
+        f"{story.fate.upper()}  {document['id']}",
+        f"  url       {document['url'] or '-'}",
+        f"  source    {document['source']}, record {document['position']}",
+        f"  date      {document['date'] or '-'}",
+        f"  title     {document['title'] or '-'}",
+    ]
+    if document["language"]:
+        lines.append(f"  language  {document['language']} ({document['language_confidence']:.3f})")
+    if story.fate == "dropped":
+        lines.append(f"  dropped   {document['drop_stage']}: {_reason(document)}")
+    if story.kept_twin:
+        kept_id, url = story.kept_twin
+        lines.append(f"  stays     {kept_id} {url or ''} (Jaccard {document['jaccard']:.3f})")
+    score = document.get(story.score_column or "")
+    if score is not None:
+        lines.append(f"  score     {story.score_column} = {score:.4f}, kept from {story.cut:.4g}")
+    lines += [f"  removed in favour of this one: {i} {url or ''} (Jaccard {j:.3f})" for i, url, j in story.duplicates]
+    if any(check.value is not None for check in story.checks):
+        lines.append("  rules")
+        lines += [f"    {_mark(check)} {check.reason:<36} {_limits(check)}" for check in story.checks]
+    body = document["text"] or ""
+    shown = body if whole_text else body[:500] + ("..." if len(body) > 500 else "")
+    return [*lines, "  text", *(f"    {line}" for line in shown.splitlines())]
+
+
+def _reason(document: dict[str, object]) -> str:
+    value, limit = document["drop_value"], document["drop_limit"]
+    if value is None:
+        return str(document["drop_reason"])
+    return f"{document['drop_reason']} (value {value:.6g}, limit {limit:.6g})"
+
+
+def _mark(check: RuleCheck) -> str:
+    return {None: "    ", True: "pass", False: "FAIL"}[check.passed]
+
+
+def _limits(check: RuleCheck) -> str:
+    if check.value is None:
+        return "not measured"
+    low = "" if check.low is None else f"{check.low:g} <= "
+    high = "" if check.high is None else f" <= {check.high:g}"
+    return f"{low}{check.signal} = {check.value:.6g}{high}"

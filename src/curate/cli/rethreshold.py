@@ -1,0 +1,30 @@
+"""`curate rethreshold`: another cut without scoring again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from curate.cli import EXIT_NOTHING_KEPT
+
+
+def rethreshold_command(
+    output: Annotated[Path, typer.Argument(help="The output folder of 'curate filter'.")],
+    *,
+    threshold: Annotated[float | None, typer.Option(help="Least score to keep, 0 to 1.", show_default=False)] = None,
+    keep_fraction: Annotated[
+        float | None, typer.Option(help="Or the share of scored documents to keep, best first.", show_default=False)
+    ] = None,
+) -> int:
+    """Move rows between kept and dropped by another cut; nothing is read or scored again."""
+    from rich.console import Console
+
+    from curate.report.render import render_funnel
+    from curate.rethreshold import rethreshold
+
+    funnel = rethreshold(output, threshold=threshold, keep_fraction=keep_fraction)
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(render_funnel(funnel))
+    return 0 if funnel.kept.n_documents else EXIT_NOTHING_KEPT

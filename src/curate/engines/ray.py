@@ -1,0 +1,47 @@
+"""A Ray cluster: the same tasks, as Ray tasks. The output folder must be one that every node sees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+from curate.errors import SettingError
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+class RayEngine:
+    """Runs tasks on the cluster that `RAY_ADDRESS` names, or on a Ray started here."""
+
+    def __init__(self, n_workers: int) -> None:
+        self.n_workers = n_workers
+
+    def map(self, function: Callable[[Task], Result], tasks: Sequence[Task], /) -> Iterator[Result]:
+        """Yield results as tasks finish; leaving the loop early cancels the rest."""
+        ray = _import_ray()
+        if not ray.is_initialized():
+            ray.init(num_cpus=None if _joins_cluster() else self.n_workers, log_to_driver=False)
+        remote = ray.remote(function)
+        waiting = [remote.remote(task) for task in tasks]
+        try:
+            while waiting:
+                done, waiting = ray.wait(waiting, num_returns=1)
+                yield ray.get(done[0])
+        finally:
+            for reference in waiting:
+                ray.cancel(reference, force=True)
+
+
+def _joins_cluster() -> bool:
+    import os
+
+    return bool(os.environ.get("RAY_ADDRESS"))
+
+
+def _import_ray() -> Any:
+    try:
+        import ray
+    except ImportError as error:
+        raise SettingError("The ray engine needs Ray: pip install 'curate-web[ray]'.") from error
+    return ray

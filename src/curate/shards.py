@@ -1,0 +1,133 @@
+"""Files that are there whole or not at all: written beside their place, flushed to disk, then renamed."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+ROW_GROUP_ROWS = 16_384
+ROW_GROUP_BYTES = 64 << 20
+PART_BYTES = 512 << 20
+_FACTS = b"curate"
+
+
+@contextmanager
+def committed(path: Path) -> Iterator[Path]:
+    """Yield a temporary path in the folder of `path`; rename it to `path` when the block ends well.
+
+    The name holds the process id, so that two writers of one file do not meet; leftovers of a killed writer
+    are named `.tmp-*` and removed by `remove_leftovers`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Delete what killed writers left under `folder`."""
+    for path in folder.rglob(".tmp-*"):
+        path.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Commit `value` as indented JSON."""
+    with committed(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def write_arrow(path: Path, table: pa.Table, facts: dict[str, Any]) -> None:
+    """Commit `table` as an Arrow file with `facts` (JSON-able) in its schema's metadata."""
+    schema = table.schema.with_metadata({_FACTS: json.dumps(facts).encode()})
+    with committed(path) as temporary, pa.OSFile(str(temporary), "wb") as sink, pa.ipc.new_file(sink, schema) as file:
+        file.write_table(table.cast(schema))
+
+
+def read_arrow(path: Path) -> pa.Table:
+    """Map an Arrow file into memory; only what is used of it is read from disk."""
+    with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as file:
+        table = file.read_all()
+    return table
+
+
+def read_facts(path: Path) -> dict[str, Any]:
+    """Read the facts of a file that `write_arrow` wrote."""
+    with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as file:
+        return json.loads(file.schema.metadata[_FACTS])
+
+
+def write_parquet(path: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> int:
+    """Commit `tables` as one zstd Parquet file; return its number of rows.
+
+    Row groups close where `cut_row_groups` says, each written in one piece: the bytes of the file depend on
+    its rows alone, not on how they were cut into tables.
+    """
+    n_rows = 0
+    with committed(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+        for group in _row_groups(tables, schema):
+            writer.write_table(group, row_group_size=len(group))
+            n_rows += len(group)
+    return n_rows
+
+
+def cut_row_groups(n_text_bytes: NDArray[np.int64]) -> list[int]:
+    """Where row groups end, in rows: after 16,384 rows, or the row with which they reach 64 MiB of text.
+
+    >>> cut_row_groups(np.array([1, ROW_GROUP_BYTES, 1]))
+    [2, 3]
+    """
+    ends: list[int] = []
+    start, total = 0, np.concatenate([[0], np.cumsum(n_text_bytes)])
+    while start < len(n_text_bytes):
+        by_bytes = int(np.searchsorted(total, total[start] + ROW_GROUP_BYTES))
+        start = min(start + ROW_GROUP_ROWS, by_bytes, len(n_text_bytes))
+        ends.append(start)
+    return ends
+
+
+def cut_parts(n_text_bytes: NDArray[np.int64]) -> list[int]:
+    """Where output files end, in rows: after the row group with which they reach 512 MiB of text."""
+    ends: list[int] = []
+    n_part_bytes, start = 0, 0
+    for end in cut_row_groups(n_text_bytes):
+        n_part_bytes += int(n_text_bytes[start:end].sum())
+        start = end
+        if n_part_bytes >= PART_BYTES or end == len(n_text_bytes):
+            ends.append(end)
+            n_part_bytes = 0
+    return ends
+
+
+def text_bytes(table: pa.Table) -> NDArray[np.int64]:
+    """Bytes of each row's `text`; null counts as none."""
+    lengths = pc.fill_null(pc.binary_length(table["text"]), 0)
+    return lengths.to_numpy().astype(np.int64)
+
+
+def _row_groups(tables: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
+    waiting = schema.empty_table()
+    for table in tables:
+        waiting = pa.concat_tables([waiting, table.cast(schema)])
+        ends = cut_row_groups(text_bytes(waiting))
+        start = 0
+        for end in ends[:-1]:  # the last may still grow
+            yield waiting.slice(start, end - start).combine_chunks()
+            start = end
+        waiting = waiting.slice(start)
+    if len(waiting):
+        yield waiting.combine_chunks()
