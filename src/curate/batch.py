@@ -68,7 +68,7 @@ def live_rows(documents: pa.Table) -> NDArray[np.int64]:
 def add_columns(
     documents: pa.Table, rows: NDArray[np.int64], columns: Mapping[str, pa.Array] | pa.RecordBatch | pa.Table
 ) -> pa.Table:
-    """Add (or replace) columns that hold one value for each of `rows`; the other rows get null."""
+    """Add columns that hold one value for each of `rows`; other rows get null, or keep what the column had."""
     if isinstance(columns, pa.RecordBatch | pa.Table):
         columns = dict(zip(columns.schema.names, columns.columns, strict=True))
     places = np.full(len(documents), -1, np.int64)
@@ -77,7 +77,8 @@ def add_columns(
     for name, values in columns.items():
         spread = values.take(picks) if len(rows) else pa.nulls(len(documents), values.type)
         if name in documents.column_names:
-            documents = documents.set_column(documents.column_names.index(name), name, spread)
+            merged = pc.if_else(pa.array(places >= 0), spread, documents[name])
+            documents = documents.set_column(documents.column_names.index(name), name, merged)
         else:
             documents = documents.append_column(name, spread)
     return documents
@@ -98,9 +99,4 @@ def drop_rows(
     for name, numbers in (("drop_value", values), ("drop_limit", limits)):
         if numbers is not None:
             found[name] = numbers.filter(dropped).cast(pa.float64())
-    earlier = documents.select(list(found))
-    documents = add_columns(documents, at, found)
-    for name in found:
-        merged = pc.coalesce(earlier[name], documents[name])
-        documents = documents.set_column(documents.column_names.index(name), name, merged)
-    return documents
+    return add_columns(documents, at, found)
