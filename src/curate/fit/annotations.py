@@ -1,0 +1,209 @@
+"""Annotated pages: texts with a level on some ordinal scale, and what is known of how they were chosen."""
+
+from __future__ import annotations
+
+import glob
+import gzip
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from curate.errors import SettingError
+
+LEVEL_FIELDS = ("edu_level", "level", "label", "score")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Annotations:
+    """N annotated pages.
+
+    Attributes:
+        texts: Arrow strings (N,).
+        levels: float64 (N,), the annotator's level.
+        annotators: (N,), who or what gave the level; "" where unknown.
+        sites: (N,), host of the page's address; "" where unknown.
+        weights: float64 (N,), how much a page counts in fitting.
+        propensity: float64 (N,), the chance the page had of being chosen; 1 where unknown.
+        topics: (N,), "" where unknown.
+        skipped: reason -> rows that could not be used.
+    """
+
+    texts: pa.Array
+    levels: NDArray[np.float64]
+    annotators: tuple[str, ...]
+    sites: tuple[str, ...]
+    weights: NDArray[np.float64]
+    propensity: NDArray[np.float64]
+    topics: tuple[str, ...]
+    skipped: dict[str, int] = field(default_factory=dict[str, int])
+
+    def __len__(self) -> int:
+        return len(self.levels)
+
+    def take(self, rows: NDArray[np.int64]) -> Annotations:
+        """Keep the pages at `rows`, in that order."""
+        return Annotations(
+            self.texts.take(pa.array(rows)),
+            self.levels[rows],
+            tuple(self.annotators[row] for row in rows),
+            tuple(self.sites[row] for row in rows),
+            self.weights[rows],
+            self.propensity[rows],
+            tuple(self.topics[row] for row in rows),
+            self.skipped,
+        )
+
+
+AnnotationSource = str | Path | Iterable[str | Path] | Iterable[Mapping[str, Any]] | pa.Table | Annotations
+
+
+def read_annotations(
+    source: AnnotationSource,
+    *,
+    text_field: str = "text",
+    level_field: str | None = None,
+    annotator_weights: Mapping[str, float] | None = None,
+) -> Annotations:
+    """Read annotated pages.
+
+    Args:
+        source: files (JSONL, .gz or not, or Parquet; patterns allowed), a table, or dictionaries. Beside text
+            and level a row may hold `annotator`, `url`, `weight`, `propensity` and `topic`.
+        text_field: field of the text.
+        level_field: field of the level; by default the first of edu_level, level, label, score that is there.
+            True and False count as 1 and 0.
+        annotator_weights: how much an annotator's pages count, by any part of the annotator's name.
+
+    Returns:
+        The pages that have text and a level; the others are counted in `skipped`.
+
+    Raises:
+        SettingError: A file does not exist or is of no known kind, or no page can be used.
+    """
+    if isinstance(source, Annotations):
+        return source
+    rows = _rows_of(source)
+    if level_field is None:
+        level_field = next(
+            (name for name in LEVEL_FIELDS if any(name in row for row in rows)), LEVEL_FIELDS[0]
+        )
+    kept: list[Mapping[str, Any]] = []
+    levels: list[float] = []
+    skipped: dict[str, int] = {}
+    for row in rows:
+        level = _level(row.get(level_field))
+        reason = None if level is not None else f"no {level_field}"
+        if not isinstance(row.get(text_field), str):
+            reason = f"no {text_field}"
+        if reason:
+            skipped[reason] = skipped.get(reason, 0) + 1
+        elif level is not None:
+            kept.append(row)
+            levels.append(level)
+    if not kept:
+        msg = (
+            f"No annotated page was found among {len(rows)} rows ({skipped}). "
+            f"Name the fields with --text-field and --level-field."
+        )
+        raise SettingError(msg)
+    weights = [_weight(row, annotator_weights or {}) for row in kept]
+    return Annotations(
+        texts=pa.array([_utf8(row[text_field]) for row in kept], pa.large_string()),
+        levels=np.array(levels, np.float64),
+        annotators=tuple(str(row.get("annotator") or "") for row in kept),
+        sites=tuple(_site(row.get("url")) for row in kept),
+        weights=np.array(weights, np.float64),
+        propensity=np.array([_propensity(row.get("propensity")) for row in kept], np.float64),
+        topics=tuple(str(row.get("topic") or "") for row in kept),
+        skipped=skipped,
+    )
+
+
+def _rows_of(source: Any) -> Sequence[Mapping[str, Any]]:
+    if isinstance(source, pa.Table):
+        return source.to_pylist()
+    if isinstance(source, (str, Path)):
+        source = [source]
+    items = list(source)
+    if all(isinstance(item, (str, Path)) for item in items):
+        return [row for path in _expand(items) for row in _read_file(path)]
+    return items
+
+
+def _expand(patterns: Sequence[str | Path]) -> list[Path]:
+    paths: list[Path] = []
+    for pattern in patterns:
+        found = sorted(glob.glob(str(pattern)))
+        if not found:
+            msg = f"There is no annotation file '{pattern}'."
+            raise SettingError(msg)
+        paths.extend(Path(path) for path in found)
+    return paths
+
+
+def _read_file(path: Path) -> list[dict[str, Any]]:
+    if path.suffix == ".parquet":
+        return pq.read_table(path).to_pylist()
+    if ".jsonl" not in path.name and ".ndjson" not in path.name:
+        msg = f"'{path}' is no kind of annotation file that is known: use .jsonl, .jsonl.gz or .parquet."
+        raise SettingError(msg)
+    rows: list[dict[str, Any]] = []
+    with (
+        gzip.open(path, "rt", encoding="utf-8")
+        if path.suffix == ".gz"
+        else path.open(encoding="utf-8") as lines
+    ):
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except ValueError as error:
+                msg = f"'{path}' line {number} is not JSON ({error}). Mend or remove the line."
+                raise SettingError(msg) from error
+            if isinstance(row, dict):
+                rows.append(row)
+    return rows
+
+
+def _level(value: Any) -> float | None:
+    if value is None or value == "":
+        return None
+    try:
+        level = float(value)
+    except (TypeError, ValueError):
+        return None
+    return level if np.isfinite(level) else None
+
+
+def _propensity(value: Any) -> float:
+    propensity = _level(value)
+    return propensity if propensity is not None and 0 < propensity <= 1 else 1.0
+
+
+def _weight(row: Mapping[str, Any], annotator_weights: Mapping[str, float]) -> float:
+    weight = _level(row.get("weight"))
+    annotator = str(row.get("annotator") or "")
+    factor = next((w for name, w in annotator_weights.items() if name in annotator), 1.0)
+    return (1.0 if weight is None or weight < 0 else weight) * factor
+
+
+def _site(url: Any) -> str:
+    if not isinstance(url, str):
+        return ""
+    try:
+        return (urlsplit(url).hostname or "").removeprefix("www.")
+    except ValueError:
+        return ""
+
+
+def _utf8(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()

@@ -1,0 +1,120 @@
+"""The features of annotated pages, computed once and by the kernels that score."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from curate.fit.annotations import Annotations
+from curate.fit.recipe import SPARSE_FEATURES, Recipe
+from curate.scoring.encoders import load_encoder
+from curate.scoring.features import (
+    DenseBlock,
+    EncoderBlock,
+    Pages,
+    ShapeBlock,
+    SparseFeature,
+    StaticBlock,
+    load_word_table,
+)
+from curate.scoring.vocabulary import Vocabulary, hash_ngrams
+
+Array = NDArray[np.float32]
+
+NO_LIMIT = np.float32(1e30)
+_SHAPE_SPREAD = 0.05
+_SHAPE_LIMIT = 4.0
+_MAX_IDF = 9.0
+
+
+@dataclass(slots=True, eq=False)
+class Columns:
+    """Features of N annotated pages.
+
+    Attributes:
+        blocks: dense features by name.
+        dense: name -> float32 (N, n_features).
+        sparse: sparse features by name.
+        rows: name -> sparse matrix (N, n_zones * n_columns).
+        tables: sparse features that live in a word table: name -> its SHA-256.
+        extra_files: files that belong into the classifier's folder: name -> where they are.
+    """
+
+    blocks: dict[str, DenseBlock] = field(default_factory=dict[str, DenseBlock])
+    dense: dict[str, Array] = field(default_factory=dict[str, Array])
+    sparse: dict[str, SparseFeature] = field(default_factory=dict[str, SparseFeature])
+    rows: dict[str, csr_matrix] = field(default_factory=dict[str, csr_matrix])
+    tables: dict[str, str] = field(default_factory=dict[str, str])
+    extra_files: dict[str, Path] = field(default_factory=dict[str, Path])
+
+    def join(self, names: tuple[str, ...]) -> Array:
+        """Put dense features side by side."""
+        if not names:
+            first = next(iter([*self.dense.values(), *self.rows.values()]))
+            return np.zeros((first.shape[0], 0), np.float32)
+        return np.hstack([self.dense[name] for name in names])
+
+    def preparation(self, names: tuple[str, ...], columns: Array) -> tuple[Array, Array, Array]:
+        """Settle (centre, scale, limit) of columns from the pages that are fitted on.
+
+        Shape columns are brought to one spread, small beside word vectors of length 1, and cut at four
+        standard deviations. Vectors are centred only: their spread carries meaning.
+        """
+        centre = columns.mean(axis=0, dtype=np.float64).astype(np.float32)
+        scale = np.ones(columns.shape[1], np.float32)
+        limit = np.full(columns.shape[1], NO_LIMIT, np.float32)
+        at = 0
+        for name in names:
+            stop = at + self.dense[name].shape[1]
+            if name == "shape":
+                spread = columns[:, at:stop].std(axis=0, dtype=np.float64)
+                scale[at:stop] = np.where(spread > 1e-6, _SHAPE_SPREAD / np.maximum(spread, 1e-6), 0)
+                limit[at:stop] = _SHAPE_SPREAD * _SHAPE_LIMIT
+            at = stop
+        return centre, scale, limit
+
+
+def compute_columns(pages: Annotations, recipe: Recipe) -> Columns:
+    """Compute every feature that the recipe uses."""
+    columns = Columns()
+    batch = Pages(pages.texts, recipe.window_bytes)
+    if recipe.uses("shape"):
+        columns.blocks["shape"] = ShapeBlock()
+    if recipe.uses("static"):
+        columns.blocks["static"] = StaticBlock(load_word_table(), recipe.static_zones)
+    if recipe.uses("encoder"):
+        settings = {
+            "model": recipe.encoder,
+            "max_tokens": recipe.encoder_max_tokens,
+            "dtype": recipe.encoder_dtype,
+        }
+        columns.blocks["encoder"] = EncoderBlock(load_encoder(**settings), settings)  # pyright: ignore
+    for name, block in columns.blocks.items():
+        columns.dense[name] = block.compute(batch)
+    for name in SPARSE_FEATURES:
+        if recipe.uses(name):
+            columns.sparse[name] = _sparse_feature(name, batch, recipe, columns)
+            columns.rows[name] = columns.sparse[name].rows(batch)
+    return columns
+
+
+def _sparse_feature(name: str, batch: Pages, recipe: Recipe, columns: Columns) -> SparseFeature:
+    zones = np.array(recipe.zones, np.int64)
+    if name == "tfidf":
+        table = load_word_table()
+        columns.tables[name] = table.sha256
+        return SparseFeature("tfidf", zones, table.idf, table.vocabulary)
+    words = batch.words if name == "own_tfidf" else hash_ngrams(batch.words, recipe.n_buckets, pairs=True)
+    per_page = [np.unique(words.hashes[words.offsets[i] : words.offsets[i + 1]]) for i in range(len(batch))]
+    found, n_pages = np.unique(np.concatenate(per_page), return_counts=True)
+    idf = np.minimum(np.log((1 + len(batch)) / n_pages), _MAX_IDF).astype(np.float32)
+    if name == "ngrams":
+        spread = np.full(recipe.n_buckets, np.float32(min(np.log(1.0 + len(batch)), _MAX_IDF)))
+        spread[found.astype(np.int64)] = idf
+        return SparseFeature("ngrams", np.where(zones > 0, 2 * zones - 1, 0), spread, None, pairs=True)
+    common = n_pages >= recipe.min_pages
+    return SparseFeature("tfidf", zones, np.ascontiguousarray(idf[common]), Vocabulary.of(found[common]))

@@ -1,0 +1,325 @@
+"""Fitting a classifier from annotated pages.
+
+    annotations -> groups, folds -> features -> members, cross-fitted -> annotators brought to one scale
+        -> weights of the members -> calibration on out-of-fold levels -> members fitted again on all pages
+
+Every reported figure and the calibration come from out-of-fold levels: no page is judged by a model that saw it,
+a near-duplicate of it, or another page of its site.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+from threadpoolctl import threadpool_limits
+
+from curate.errors import SettingError
+from curate.fit.annotations import Annotations, AnnotationSource, read_annotations
+from curate.fit.calibrate import fit_calibration
+from curate.fit.columns import Columns, compute_columns
+from curate.fit.folds import draw_folds, group_pages
+from curate.fit.heads import FittedHead, fit_head
+from curate.fit.metrics import summarise
+from curate.fit.recipe import MemberRecipe, Recipe
+from curate.scoring.model import FittedScorer, Member, load_fitted, prepare
+
+Vector = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FitResult:
+    """What `fit_classifier` made.
+
+    Attributes:
+        scorer: as loaded back from its folder.
+        metrics: from out-of-fold levels and scores, with bootstrap intervals; also in `metrics.json`.
+        levels: float64 (N,), out of fold.
+        scores: float64 (N,), out of fold; the calibration is the final one.
+        annotations: the pages, in the order of `levels`.
+        folds: int64 (N,).
+    """
+
+    scorer: FittedScorer
+    metrics: dict[str, Any]
+    levels: Vector
+    scores: Vector
+    annotations: Annotations
+    folds: NDArray[np.int64]
+
+
+def fit_classifier(
+    annotations: AnnotationSource,
+    output: str | Path,
+    *,
+    recipe: Recipe | None = None,
+    name: str | None = None,
+    overwrite: bool = False,
+    **settings: Any,
+) -> FitResult:
+    """Fit a classifier and write its folder: config.json, weights.safetensors, metrics.json, card.md.
+
+    Args:
+        annotations: files, a table, dictionaries, or `Annotations`; see `read_annotations`.
+        output: folder to write.
+        recipe: features, heads and settings; by default `Recipe()`.
+        name: of the classifier; by default the folder's.
+        overwrite: whether a folder that holds a classifier may be replaced.
+        **settings: fields of `Recipe` that differ from `recipe`.
+
+    Returns:
+        The scorer with its out-of-fold figures. The same annotations and recipe give the same weights.
+
+    Raises:
+        SettingError: A setting is wrong, or there are too few pages of some kind to fit on.
+    """
+    recipe = (recipe or Recipe()).replace(**settings)
+    output = Path(output)
+    if (output / "config.json").exists() and not overwrite:
+        msg = f"'{output}' holds a classifier already. Choose another folder, or say overwrite=True (--overwrite)."
+        raise SettingError(msg)
+    pages = read_annotations(annotations, annotator_weights=recipe.annotator_weights)
+    scale = find_scale(pages, recipe)
+    with threadpool_limits(1):  # sums of several threads differ in their last digits from run to run
+        fit = _fit(pages, recipe, scale)
+    name = name or output.name
+    scorer = FittedScorer(
+        name=name,
+        scale=scale,
+        window_bytes=recipe.window_bytes,
+        blocks=fit.columns.blocks,
+        sparse=fit.columns.sparse,
+        members=fit.members,
+        calibration=fit.calibration,
+        about={"recipe": recipe.to_config(), "tables": fit.columns.tables, "annotations": describe(pages)},
+    )
+    for sub, source in fit.columns.extra_files.items():
+        output.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, output / sub)
+    scorer.save(output)
+    metrics = summarise(pages, fit.levels, fit.scores, scale, rows=fit.reference, seed=recipe.seed)
+    metrics["annotator_scales"] = fit.annotator_scales
+    metrics["member_weights"] = {member.name: member.weight for member in fit.members}
+    (output / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", "utf-8")
+    if not (output / "card.md").exists() or overwrite:
+        from curate.fit.card import write_card
+
+        write_card(output, load_fitted(output), metrics)
+    return FitResult(load_fitted(output), metrics, fit.levels, fit.scores, pages, fit.folds)
+
+
+def find_scale(pages: Annotations, recipe: Recipe) -> tuple[float, float, float]:
+    """Settle (lowest, highest, positive) level: as the recipe says, else from the levels that occur.
+
+    0-1 labels are binary; labels that reach 2 to 5 are taken for the 0-5 scale with 3 as the positive level.
+    """
+    lowest, highest = float(pages.levels.min()), float(pages.levels.max())
+    low = recipe.low if recipe.low is not None else min(lowest, 0.0)
+    high = recipe.high if recipe.high is not None else (1.0 if highest <= 1 else max(highest, 5.0))
+    positive = recipe.positive if recipe.positive is not None else (1.0 if high == 1 else 3.0)
+    if not low <= lowest <= highest <= high:
+        msg = f"Levels reach from {lowest:g} to {highest:g}, outside low={low:g}, high={high:g}. Set both."
+        raise SettingError(msg)
+    n_positive = int((pages.levels >= positive).sum())
+    if min(n_positive, len(pages) - n_positive) < recipe.n_folds:
+        msg = (
+            f"{n_positive} of {len(pages)} pages are at level {positive:g} or above; at least {recipe.n_folds} "
+            f"of either kind are needed. Set positive (--positive) to another level, or annotate more pages."
+        )
+        raise SettingError(msg)
+    return low, high, positive
+
+
+def describe(pages: Annotations) -> dict[str, Any]:
+    """Say what was fitted on: pages by level and annotator, and a digest of texts and levels."""
+    digest = hashlib.sha256()
+    for text, level in zip(pages.texts.to_pylist(), pages.levels, strict=True):
+        digest.update(f"{level:g}\x00{text}\x00".encode())
+    return {
+        "n_pages": len(pages),
+        "levels": {f"{level:g}": n for level, n in sorted(Counter(pages.levels.tolist()).items())},
+        "annotators": dict(sorted(Counter(pages.annotators).items())),
+        "skipped": pages.skipped,
+        "sha256": digest.hexdigest(),
+    }
+
+
+@dataclass(slots=True, eq=False)
+class _Fit:
+    columns: Columns
+    members: tuple[Member, ...]
+    calibration: Any
+    levels: Vector
+    scores: Vector
+    reference: NDArray[np.bool_]
+    folds: NDArray[np.int64]
+    annotator_scales: dict[str, dict[str, float]] = field(default_factory=dict[str, dict[str, float]])
+
+
+def _fit(pages: Annotations, recipe: Recipe, scale: tuple[float, float, float]) -> _Fit:
+    columns = compute_columns(pages, recipe)
+    folds = draw_folds(group_pages(pages.texts, pages.sites), pages.levels, recipe.n_folds, recipe.seed)
+    reference = reference_rows(pages, recipe)
+    targets, annotator_scales = pages.levels.copy(), {}
+    if not reference.all():
+        first = recipe.members[0]
+        ahead = cross_fit(first, columns, targets, pages.weights * reference, folds, recipe.seed)
+        targets, annotator_scales = align_annotators(pages, ahead, reference, scale, recipe.same_scale)
+    out_of_fold = np.column_stack(
+        [cross_fit(m, columns, targets, pages.weights, folds, recipe.seed) for m in recipe.members]
+    )
+    shares = member_weights(recipe, out_of_fold[reference], pages.levels[reference])
+    levels = out_of_fold @ shares
+    calibration = fit_calibration(
+        recipe.calibration,
+        levels[reference],
+        pages.levels[reference] >= scale[2],
+        1 / pages.propensity[reference],
+    )
+    members = tuple(
+        to_member(m, columns, fit_member(m, columns, targets, pages.weights, recipe.seed), float(share))
+        for m, share in zip(recipe.members, shares, strict=True)
+        if share > 0
+    )
+    scores = calibration.apply(levels.astype(np.float32)).astype(np.float64)
+    levels = np.clip(levels, scale[0], scale[1])
+    return _Fit(columns, members, calibration, levels, scores, reference, folds, annotator_scales)
+
+
+def reference_rows(pages: Annotations, recipe: Recipe) -> NDArray[np.bool_]:
+    """Find the pages of the annotator whose scale the scorer predicts: the named one, else the most frequent."""
+    names = np.array(pages.annotators)
+    if recipe.reference_annotator is None:
+        counts = Counter(pages.annotators)
+        reference = max(sorted(counts), key=lambda name: counts[name])
+        return names == reference
+    rows = np.array([recipe.reference_annotator in name for name in pages.annotators])
+    if not rows.any():
+        msg = f"No page is of the annotator '{recipe.reference_annotator}'; there are {sorted(set(names.tolist()))}."
+        raise SettingError(msg)
+    return rows
+
+
+def align_annotators(
+    pages: Annotations,
+    ahead: Vector,
+    reference: NDArray[np.bool_],
+    scale: tuple[float, float, float],
+    same_scale: tuple[str, ...],
+) -> tuple[Vector, dict[str, dict[str, float]]]:
+    """Bring every annotator's levels to the reference annotator's scale.
+
+    Pages are annotated by one annotator each, so annotators are compared through a model of the reference
+    alone: for each, levels are regressed on its out-of-fold level, weighted to the source's rates, and what
+    parts the two lines at a page is added to that page's level. Annotators of fewer than 50 pages, whose line
+    would be noise, are left as they are, and so are those of `same_scale`.
+
+    Returns:
+        Targets (N,), and {annotator: {"intercept", "slope", "mean_shift"}}.
+    """
+    targets = pages.levels.copy()
+    names = np.array(pages.annotators)
+    weights = 1 / pages.propensity
+    base = _line(ahead[reference], pages.levels[reference], weights[reference])
+    lines: dict[str, dict[str, float]] = {}
+    for name in sorted(set(names[~reference].tolist())):
+        rows = (names == name) & ~reference
+        is_same = any(part in name for part in same_scale)
+        if is_same or rows.sum() < 50 or np.ptp(ahead[rows]) == 0:
+            continue
+        line = _line(ahead[rows], pages.levels[rows], weights[rows])
+        shift = (base[0] - line[0]) + (base[1] - line[1]) * ahead[rows]
+        targets[rows] = np.clip(pages.levels[rows] + shift, scale[0], scale[1])
+        lines[name] = {"intercept": line[0], "slope": line[1], "mean_shift": float(shift.mean())}
+    return targets, lines
+
+
+def _line(x: Vector, y: Vector, weights: Vector) -> tuple[float, float]:
+    slope, intercept = np.polyfit(x, y, 1, w=np.sqrt(weights))
+    return float(intercept), float(slope)
+
+
+def cross_fit(
+    member: MemberRecipe,
+    columns: Columns,
+    targets: Vector,
+    weights: Vector,
+    folds: NDArray[np.int64],
+    seed: int,
+) -> Vector:
+    """Give every page the level of a model that saw no page of its fold, (N,)."""
+    levels = np.zeros(len(targets))
+    for fold in range(int(folds.max()) + 1):
+        held = folds == fold
+        fitted = fit_member(member, columns, targets, weights, seed, rows=(~held) & (weights > 0))
+        levels[held] = predict_member(member, columns, fitted, held)
+    return levels
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FittedMember:
+    """A head with the preparation of its dense columns."""
+
+    centre: NDArray[np.float32]
+    scale: NDArray[np.float32]
+    limit: NDArray[np.float32]
+    head: FittedHead
+
+
+def fit_member(
+    member: MemberRecipe,
+    columns: Columns,
+    targets: Vector,
+    weights: Vector,
+    seed: int,
+    rows: NDArray[np.bool_] | None = None,
+) -> FittedMember:
+    """Fit one member on the pages at `rows` (all by default)."""
+    rows = weights > 0 if rows is None else rows
+    dense = columns.join(member.dense)[rows]
+    centre, scale, limit = columns.preparation(member.dense, dense)
+    sparse_rows = None if member.sparse is None else columns.rows[member.sparse][rows]
+    ready = prepare(dense, centre, scale, limit)
+    head = fit_head(member.head, ready, sparse_rows, targets[rows], weights[rows], seed, member.settings)
+    return FittedMember(centre, scale, limit, head)
+
+
+def predict_member(
+    member: MemberRecipe, columns: Columns, fitted: FittedMember, rows: NDArray[np.bool_]
+) -> Vector:
+    """Give the member's level for the pages at `rows`."""
+    ready = prepare(columns.join(member.dense)[rows], fitted.centre, fitted.scale, fitted.limit)
+    sparse_rows = None if member.sparse is None else columns.rows[member.sparse][rows]
+    return fitted.head.predict(ready, sparse_rows).astype(np.float64)
+
+
+def member_weights(recipe: Recipe, levels: Vector, targets: Vector) -> Vector:
+    """Settle the members' shares: as stated, or stacked by non-negative least squares on out-of-fold levels."""
+    if recipe.stack and len(recipe.members) > 1:
+        shares, _ = nnls(levels - levels.mean(axis=0), targets - targets.mean())
+        if shares.sum() > 0:
+            return shares / shares.sum()
+    stated = np.array([member.weight for member in recipe.members])
+    return stated / stated.sum()
+
+
+def to_member(member: MemberRecipe, columns: Columns, fitted: FittedMember, share: float) -> Member:
+    """Turn a fitted member into what the scorer runs."""
+    sparse_weights = fitted.head.sparse_weights
+    if member.sparse is not None and sparse_weights is not None:
+        n_zones = len(columns.sparse[member.sparse].zones)
+        n_columns = len(columns.sparse[member.sparse].idf)
+        shaped = sparse_weights.reshape(n_zones, n_columns, -1).transpose(1, 0, 2)
+        sparse_weights = np.ascontiguousarray(shaped)
+    return Member(
+        member.name, share, member.dense, fitted.centre, fitted.scale, fitted.limit,
+        fitted.head.head, member.sparse, sparse_weights,
+    )  # fmt: skip

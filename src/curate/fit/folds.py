@@ -1,0 +1,101 @@
+"""Folds for cross-fitting, drawn so that near-duplicates and pages of one site stay together."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from curate.scoring.texts import take_window
+from curate.words import hash_words
+
+_SHINGLE_WORDS = 5
+_SKETCH = 16
+_SHARED = 2
+
+
+def group_pages(texts: pa.Array, sites: Sequence[str]) -> NDArray[np.int64]:
+    """Number the groups of pages that may not be parted between fitting and testing.
+
+    Two pages are of one group when their site is the same, or when at least 2 of the 16 smallest hashes of
+    their five-word shingles are: a coarse sketch that errs on the side of holding pages together.
+
+    Returns:
+        int64 (N,), numbered by first appearance.
+    """
+    parent = list(range(len(texts)))
+
+    def find(i: int) -> int:
+        while parent[i] != i:
+            parent[i] = parent[parent[i]]
+            i = parent[i]
+        return i
+
+    def join(i: int, j: int) -> None:
+        parent[max(find(i), find(j))] = min(find(i), find(j))
+
+    first_of_site: dict[str, int] = {}
+    for i, site in enumerate(sites):
+        if site:
+            join(i, first_of_site.setdefault(site, i))
+    for i, j in _near_pairs(texts):
+        join(i, j)
+    numbers: dict[int, int] = {}
+    return np.array([numbers.setdefault(find(i), len(numbers)) for i in range(len(texts))], np.int64)
+
+
+def _near_pairs(texts: pa.Array) -> list[tuple[int, int]]:
+    words = hash_words(take_window(texts, 1 << 16))
+    pages_of: dict[int, list[int]] = defaultdict(list)
+    for i in range(len(texts)):
+        page = words.hashes[words.offsets[i] : words.offsets[i + 1]]
+        for key in _sketch(page):
+            pages_of[int(key)].append(i)
+    shared: dict[tuple[int, int], int] = defaultdict(int)
+    for pages in pages_of.values():
+        for other in pages[1:]:
+            shared[pages[0], other] += 1
+    return [pair for pair, n in shared.items() if n >= _SHARED]
+
+
+def _sketch(page: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    n = len(page) - _SHINGLE_WORDS + 1
+    if n < 1:
+        return np.zeros(0, np.uint64)
+    shingles = np.zeros(n, np.uint64)
+    for k in range(_SHINGLE_WORDS):
+        shingles = (shingles ^ page[k : k + n]) * np.uint64(0x9E3779B97F4A7C15)
+        shingles ^= shingles >> np.uint64(31)
+    return np.unique(shingles)[:_SKETCH]
+
+
+def draw_folds(
+    groups: NDArray[np.int64], levels: NDArray[np.float64], n_folds: int, seed: int
+) -> NDArray[np.int64]:
+    """Draw a fold for every page: groups stay whole, and levels are spread evenly.
+
+    Groups are taken in random order, larger ones first, and each goes to the fold that has the fewest pages
+    of the group's highest level so far, then the fewest pages.
+
+    Returns:
+        int64 (N,) in [0, n_folds).
+    """
+    rng = np.random.default_rng(seed)
+    n_groups = int(groups.max()) + 1
+    sizes = np.bincount(groups, minlength=n_groups)
+    highest = np.full(n_groups, -np.inf)
+    np.maximum.at(highest, groups, levels)
+    order = np.lexsort((rng.permutation(n_groups), -highest, -sizes))
+    fold_of_group = np.zeros(n_groups, np.int64)
+    n_pages = np.zeros(n_folds, np.int64)
+    n_high: dict[float, NDArray[np.int64]] = {}
+    for group in order:
+        counts = n_high.setdefault(float(highest[group]), np.zeros(n_folds, np.int64))
+        fold = min(range(n_folds), key=lambda k: (counts[k], n_pages[k], k))
+        fold_of_group[group] = fold
+        counts[fold] += sizes[group]
+        n_pages[fold] += sizes[group]
+    return fold_of_group[groups]

@@ -1,0 +1,265 @@
+"""Fitting heads with scikit-learn, and keeping of each only the arrays that `curate.scoring.heads` needs."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from curate.errors import SettingError, UnknownNameError
+from curate.scoring.heads import ForestHead, Head, KernelHead, LinearHead, MlpHead, OrdinalHead
+
+Array = NDArray[np.float32]
+Rows = sparse.csr_matrix | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FittedHead:
+    """A head, and the weights of the sparse columns whose products it sees after the dense ones.
+
+    Attributes:
+        head: on (n_dense + n_outputs) columns.
+        sparse_weights: float32 (n_sparse_columns, n_outputs), or None without sparse columns.
+    """
+
+    head: Head
+    sparse_weights: Array | None
+
+    def predict(self, dense: Array, rows: Rows) -> Array:
+        """Give one number a row, float32 (N,)."""
+        columns = dense
+        if rows is not None and self.sparse_weights is not None:
+            columns = np.hstack([dense, np.asarray(rows @ self.sparse_weights, np.float32)])
+        return self.head.predict(np.ascontiguousarray(columns, np.float32))
+
+
+Fit = Callable[[Array, Rows, NDArray[np.float64], NDArray[np.float64], int, dict[str, Any]], FittedHead]
+
+
+def fit_head(
+    name: str,
+    dense: Array,
+    rows: Rows,
+    targets: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    seed: int,
+    settings: dict[str, Any],
+) -> FittedHead:
+    """Fit one head.
+
+    Args:
+        name: one of `HEAD_NAMES`.
+        dense: float32 (N, n_dense), prepared.
+        rows: sparse columns, or None.
+        targets: (N,), levels.
+        weights: (N,), how much each page counts.
+        seed: of whatever is drawn.
+        settings: of the head; see `HEAD_SETTINGS` for names and defaults.
+
+    Raises:
+        SettingError: Unknown head or setting, or sparse columns for a head that cannot use them.
+    """
+    if name not in _FITS:
+        raise UnknownNameError("head", name, _FITS)
+    unknown = set(settings) - set(HEAD_SETTINGS[name])
+    if unknown:
+        raise UnknownNameError(f"setting of the {name} head", min(unknown), HEAD_SETTINGS[name])
+    if rows is not None and name not in LINEAR_HEADS:
+        msg = f"The {name} head takes dense features only; use one of {', '.join(LINEAR_HEADS)} for word counts."
+        raise SettingError(msg)
+    return _FITS[name](dense, rows, targets, weights, seed, {**HEAD_SETTINGS[name], **settings})
+
+
+def _joined(dense: Array, rows: Rows) -> Any:
+    if rows is None:
+        return dense.astype(np.float64)
+    return sparse.hstack([sparse.csr_matrix(dense, dtype=np.float64), rows.astype(np.float64)], format="csr")
+
+
+def _fit_ridge(
+    dense: Array, rows: Rows, y: NDArray[np.float64], w: NDArray[np.float64], seed: int, s: dict[str, Any]
+) -> FittedHead:
+    from sklearn.linear_model import Ridge
+
+    del seed
+    columns = _joined(dense, rows)
+    solver = "cholesky" if rows is None else "sparse_cg"
+    model = Ridge(alpha=s["alpha"], solver=solver, tol=1e-4).fit(columns, y, sample_weight=w)
+    coefficients = np.asarray(model.coef_, np.float32)
+    bias = np.array([model.intercept_], np.float32)
+    n_dense = dense.shape[1]
+    if rows is None:
+        return FittedHead(LinearHead(coefficients, bias), None)
+    return FittedHead(
+        LinearHead(np.append(coefficients[:n_dense], np.float32(1)), bias),
+        np.ascontiguousarray(coefficients[n_dense:, None]),
+    )
+
+
+def _fit_logistic(
+    dense: Array, rows: Rows, y: NDArray[np.float64], w: NDArray[np.float64], seed: int, s: dict[str, Any]
+) -> FittedHead:
+    """One logistic regression a cut between levels that occur; cuts that part nobody are left out."""
+    from sklearn.linear_model import LogisticRegression
+
+    columns = _joined(dense, rows)
+    cuts = np.unique(np.round(y))[1:]
+    coefficients, biases = [], []
+    for cut in cuts:
+        model = LogisticRegression(C=s["C"], max_iter=s["max_iter"], random_state=seed)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="lbfgs failed to converge")
+            model.fit(columns, y >= cut - 0.5, sample_weight=w)
+        coefficients.append(model.coef_[0])
+        biases.append(model.intercept_[0])
+    matrix = np.array(coefficients, np.float32).reshape(len(cuts), columns.shape[1]).T
+    bias = np.array(biases, np.float32)
+    n_dense = dense.shape[1]
+    if rows is None:
+        return FittedHead(OrdinalHead(np.ascontiguousarray(matrix), bias), None)
+    weights = np.vstack([matrix[:n_dense], np.eye(len(cuts), dtype=np.float32)])
+    return FittedHead(OrdinalHead(weights, bias), np.ascontiguousarray(matrix[n_dense:]))
+
+
+def _gamma(dense: Array, factor: float) -> float:
+    """Width of the bumps, in units of the columns' total variance."""
+    return factor / max(float(dense.var(axis=0, dtype=np.float64).sum()), 1e-12)
+
+
+def _fit_svr(
+    dense: Array, rows: Rows, y: NDArray[np.float64], w: NDArray[np.float64], seed: int, s: dict[str, Any]
+) -> FittedHead:
+    from sklearn.svm import SVR
+
+    del rows, seed
+    gamma = _gamma(dense, s["gamma"])
+    model = SVR(C=s["C"], gamma=gamma, epsilon=s["epsilon"]).fit(dense.astype(np.float64), y, sample_weight=w)
+    return FittedHead(_bumps(model.support_vectors_, model.dual_coef_[0], model.intercept_[0], gamma), None)
+
+
+def _fit_kernel(
+    dense: Array, rows: Rows, y: NDArray[np.float64], w: NDArray[np.float64], seed: int, s: dict[str, Any]
+) -> FittedHead:
+    """Ridge regression on bumps at drawn pages (Nystroem), its whitening folded into the weights."""
+    from sklearn.kernel_approximation import Nystroem
+    from sklearn.linear_model import Ridge
+
+    del rows
+    gamma = _gamma(dense, s["gamma"])
+    n_centres = min(int(s["n_centres"]), len(dense))
+    mapping = Nystroem(gamma=gamma, n_components=n_centres, random_state=seed).fit(dense.astype(np.float64))
+    model = Ridge(alpha=s["alpha"], solver="cholesky").fit(
+        mapping.transform(dense.astype(np.float64)), y, sample_weight=w
+    )
+    dual = np.asarray(mapping.normalization_).T @ np.asarray(model.coef_)
+    return FittedHead(_bumps(mapping.components_, dual, model.intercept_, gamma), None)
+
+
+def _bumps(centres: Any, dual: Any, intercept: Any, gamma: float) -> KernelHead:
+    return KernelHead(
+        np.ascontiguousarray(np.asarray(centres).T, np.float32),
+        np.asarray(dual, np.float32),
+        np.array([intercept], np.float32),
+        np.array([gamma], np.float32),
+    )
+
+
+def _fit_mlp(
+    dense: Array, rows: Rows, y: NDArray[np.float64], w: NDArray[np.float64], seed: int, s: dict[str, Any]
+) -> FittedHead:
+    """Several small networks from different starts, averaged, and stored as one wide network."""
+    from sklearn.neural_network import MLPRegressor
+
+    del rows
+    nets = []
+    for k in range(int(s["n_networks"])):
+        net = MLPRegressor(
+            (int(s["n_hidden"]),),
+            alpha=s["alpha"],
+            learning_rate_init=s["learning_rate"],
+            max_iter=int(s["n_epochs"]),
+            n_iter_no_change=int(s["n_epochs"]),
+            random_state=seed + k,
+        )
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Stochastic Optimizer: Maximum iterations")
+            nets.append(net.fit(dense.astype(np.float64), y, sample_weight=w))
+    hidden = np.hstack([net.coefs_[0] for net in nets]).astype(np.float32)
+    hidden_bias = np.concatenate([net.intercepts_[0] for net in nets]).astype(np.float32)
+    out = np.concatenate([net.coefs_[1][:, 0] for net in nets]) / len(nets)
+    bias = np.mean([net.intercepts_[1][0] for net in nets])
+    return FittedHead(
+        MlpHead(
+            np.ascontiguousarray(hidden), hidden_bias, out.astype(np.float32), np.array([bias], np.float32)
+        ),
+        None,
+    )
+
+
+def _fit_forest(
+    dense: Array, rows: Rows, y: NDArray[np.float64], w: NDArray[np.float64], seed: int, s: dict[str, Any]
+) -> FittedHead:
+    from sklearn.ensemble import RandomForestRegressor
+
+    del rows
+    model = RandomForestRegressor(
+        int(s["n_trees"]),
+        min_samples_leaf=int(s["min_leaf"]),
+        max_features=s["max_features"],
+        random_state=seed,
+        n_jobs=1,
+    ).fit(dense, y, sample_weight=w)
+    trees = [tree.tree_ for tree in model.estimators_]
+    roots = np.cumsum([0, *[tree.node_count for tree in trees]])[:-1].astype(np.int32)
+
+    def join(name: str, dtype: Any, *, is_link: bool = False) -> Any:
+        parts = [getattr(tree, name) for tree in trees]
+        if is_link:
+            parts = [np.where(part >= 0, part + root, 0) for part, root in zip(parts, roots, strict=True)]
+        return np.concatenate(parts).astype(dtype)
+
+    value = np.concatenate([tree.value[:, 0, 0] for tree in trees]).astype(np.float32)
+    feature = join("feature", np.int32)
+    head = ForestHead(
+        roots,
+        np.where(feature < 0, -1, feature).astype(np.int32),
+        # Features are float32, so a threshold rounded down to float32 parts them in the same way.
+        _round_down(join("threshold", np.float64)),
+        join("children_left", np.int32, is_link=True),
+        join("children_right", np.int32, is_link=True),
+        value,
+    )
+    return FittedHead(head, None)
+
+
+def _round_down(numbers: NDArray[np.float64]) -> Array:
+    rounded = numbers.astype(np.float32)
+    return np.where(rounded > numbers, np.nextafter(rounded, np.float32(-np.inf)), rounded).astype(np.float32)
+
+
+_FITS: dict[str, Fit] = {
+    "ridge": _fit_ridge,
+    "logistic": _fit_logistic,
+    "svr": _fit_svr,
+    "kernel": _fit_kernel,
+    "mlp": _fit_mlp,
+    "forest": _fit_forest,
+}
+
+HEAD_NAMES = tuple(_FITS)
+LINEAR_HEADS = ("ridge", "logistic")
+
+HEAD_SETTINGS: dict[str, dict[str, Any]] = {
+    "ridge": {"alpha": 2.0},
+    "logistic": {"C": 10.0, "max_iter": 300},
+    "svr": {"C": 2.0, "epsilon": 0.1, "gamma": 0.6},
+    "kernel": {"alpha": 0.3, "gamma": 0.6, "n_centres": 1024},
+    "mlp": {"alpha": 1.0, "learning_rate": 0.003, "n_epochs": 30, "n_hidden": 32, "n_networks": 8},
+    "forest": {"n_trees": 200, "min_leaf": 3, "max_features": 0.3},
+}
+"""Settings of each head with their defaults. `gamma` is in units of the features' total variance."""

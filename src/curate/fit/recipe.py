@@ -1,0 +1,187 @@
+"""What a classifier is made of: features and heads, and how they are fitted. Checked at birth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+from curate.errors import SettingError, UnknownNameError
+from curate.fit.heads import HEAD_NAMES, LINEAR_HEADS
+
+SPARSE_FEATURES = ("tfidf", "own_tfidf", "ngrams")
+DENSE_FEATURES = ("shape", "static", "encoder", "fasttext")
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRecipe:
+    """One head on some features.
+
+    Attributes:
+        features: at most one of `SPARSE_FEATURES`, and any of `DENSE_FEATURES`.
+        head: one of `HEAD_NAMES`.
+        weight: share in the level, where members are not stacked.
+        settings: of the head.
+    """
+
+    features: tuple[str, ...]
+    head: str
+    weight: float = 1.0
+    settings: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    def __post_init__(self) -> None:
+        """Check names, and that the head can take the features."""
+        for feature in self.features:
+            if feature not in SPARSE_FEATURES + DENSE_FEATURES:
+                raise UnknownNameError("feature", feature, SPARSE_FEATURES + DENSE_FEATURES)
+        if self.head not in HEAD_NAMES:
+            raise UnknownNameError("head", self.head, HEAD_NAMES)
+        n_sparse = sum(feature in SPARSE_FEATURES for feature in self.features)
+        if n_sparse > 1:
+            msg = f"'{self.name}' names {n_sparse} kinds of word counts; name one of {', '.join(SPARSE_FEATURES)}."
+            raise SettingError(msg)
+        if n_sparse and self.head not in LINEAR_HEADS:
+            msg = f"'{self.name}': word counts need one of the heads {', '.join(LINEAR_HEADS)}."
+            raise SettingError(msg)
+        if not self.features or self.weight <= 0:
+            msg = f"A member needs features and a weight above 0, as in 'tfidf+shape:ridge'; this is '{self.name}'."
+            raise SettingError(msg)
+
+    @property
+    def name(self) -> str:
+        """Features and head, as `parse` reads them."""
+        return "+".join(self.features) + ":" + self.head
+
+    @property
+    def sparse(self) -> str | None:
+        """The kind of word counts, if any."""
+        return next((feature for feature in self.features if feature in SPARSE_FEATURES), None)
+
+    @property
+    def dense(self) -> tuple[str, ...]:
+        """Names of the dense features."""
+        return tuple(feature for feature in self.features if feature in DENSE_FEATURES)
+
+    @classmethod
+    def parse(cls, text: str) -> MemberRecipe:
+        """Read 'feature+feature:head', or 'feature:head*weight'.
+
+        >>> MemberRecipe.parse("tfidf+shape:ridge*0.5")
+        MemberRecipe(features=('tfidf', 'shape'), head='ridge', weight=0.5, settings={})
+        """
+        body, _, weight = text.partition("*")
+        features, _, head = body.partition(":")
+        try:
+            number = float(weight) if weight else 1.0
+        except ValueError:
+            msg = f"'{text}' is no member; write it as 'tfidf+shape:ridge' or 'static+shape:kernel*0.5'."
+            raise SettingError(msg) from None
+        return cls(tuple(part for part in features.split("+") if part), head or "ridge", number)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Features, heads and settings of a fit.
+
+    Attributes:
+        members: heads on features; the level is their weighted mean.
+        stack: whether weights of members are fitted on out-of-fold levels.
+        low: lowest level; None for 0 or the lowest that occurs.
+        high: highest level; None for 1 with binary labels, else 5 or the highest that occurs.
+        positive: the score is the probability of this level or more; None for 1 (binary) or 3.
+        window_bytes: how much of a document is read.
+        zones: parts of a document counted apart by word counts: first so many words, 0 for the whole window.
+        static_zones: the same for means of word vectors.
+        min_pages: pages a word of `own_tfidf` must occur in.
+        n_buckets: of `ngrams`, a power of two.
+        encoder: sentence-transformers model of the feature "encoder", by name or folder.
+        encoder_max_tokens: how much of a document it reads.
+        encoder_dtype: "fp32" or "bf16".
+        calibration: "platt", "isotonic", or "auto".
+        n_folds: of the cross-fitting.
+        seed: of everything drawn.
+        reference_annotator: part of the name of the annotator whose scale is predicted; None for the most frequent.
+        same_scale: parts of names of annotators who use the reference's scale, whose levels are taken as they are;
+            for pages that were chosen by their level, which no alignment can be read from.
+        annotator_weights: how much an annotator's pages count, by part of the name.
+    """
+
+    members: tuple[MemberRecipe, ...] = (
+        MemberRecipe(("tfidf", "shape"), "ridge"),
+        MemberRecipe(("static", "shape"), "kernel"),
+    )
+    stack: bool = False
+    low: float | None = None
+    high: float | None = None
+    positive: float | None = None
+    window_bytes: int = 16384
+    zones: tuple[int, ...] = (0, 300, 75)
+    static_zones: tuple[int, ...] = (0, 300)
+    min_pages: int = 2
+    n_buckets: int = 1 << 18
+    encoder: str | None = None
+    encoder_max_tokens: int = 256
+    encoder_dtype: str = "fp32"
+    calibration: str = "auto"
+    n_folds: int = 5
+    seed: int = 0
+    reference_annotator: str | None = None
+    same_scale: tuple[str, ...] = ()
+    annotator_weights: Mapping[str, float] = field(default_factory=dict[str, float])
+
+    def __post_init__(self) -> None:
+        """Check every setting."""
+        if not self.members:
+            msg = "A recipe needs at least one member, as in --member tfidf+shape:ridge."
+            raise SettingError(msg)
+        if len({member.name for member in self.members}) < len(self.members):
+            msg = "Two members of a recipe have the same features and head; leave one out."
+            raise SettingError(msg)
+        if self.calibration not in {"auto", "platt", "isotonic"}:
+            raise UnknownNameError("calibration", self.calibration, ("auto", "platt", "isotonic"))
+        if any("encoder" in member.features for member in self.members) and not self.encoder:
+            msg = "The feature 'encoder' needs a model: set encoder (--encoder) to its name or folder."
+            raise SettingError(msg)
+        for name, least in (
+            ("window_bytes", 256),
+            ("min_pages", 1),
+            ("n_folds", 2),
+            ("encoder_max_tokens", 8),
+        ):
+            if getattr(self, name) < least:
+                msg = f"{name} is {getattr(self, name)}; set it to {least} or more."
+                raise SettingError(msg)
+        if self.n_buckets < 2 or self.n_buckets & (self.n_buckets - 1):
+            msg = f"n_buckets is {self.n_buckets}; set it to a power of two, such as 262144."
+            raise SettingError(msg)
+        for name in ("zones", "static_zones"):
+            sizes = [zone or float("inf") for zone in getattr(self, name)]
+            if not sizes or sizes != sorted(set(sizes), reverse=True) or min(sizes) < 1:
+                msg = f"{name} is {getattr(self, name)}; list numbers of words from large to small, 0 (all) first."
+                raise SettingError(msg)
+
+    def replace(self, **settings: Any) -> Recipe:
+        """Give the recipe with other settings. Members may be given as texts, see `MemberRecipe.parse`."""
+        known = {item.name for item in fields(self)}
+        for name in settings:
+            if name not in known:
+                raise UnknownNameError("setting", name, known)
+        if "members" in settings:
+            settings["members"] = tuple(
+                MemberRecipe.parse(member) if isinstance(member, str) else member
+                for member in settings["members"]
+            )
+        for name in ("zones", "static_zones", "same_scale"):
+            if name in settings:
+                settings[name] = tuple(settings[name])
+        return replace(self, **settings)
+
+    def to_config(self) -> dict[str, Any]:
+        """Give the recipe as JSON."""
+        config = asdict(self)
+        config["annotator_weights"] = dict(self.annotator_weights)
+        return config
+
+    def uses(self, feature: str) -> bool:
+        """Whether a member uses the feature."""
+        return any(feature in member.features for member in self.members)

@@ -1,0 +1,238 @@
+"""Features of documents: dense blocks of columns, and sparse word counts that meet weights in a kernel.
+
+Pages          a batch as the features see it: the window of each text, its words, their numbers
+WordTable      the bundled vocabulary: hash, idf and a small vector for every common word
+SparseFeature  TF-IDF over a vocabulary, or over buckets of hashed words and pairs
+ShapeBlock, StaticBlock, EncoderBlock      dense columns
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from scipy import sparse
+
+from curate.bundled import classifiers_folder
+from curate.errors import SettingError
+from curate.protocols import Encoder
+from curate.scoring.kernels import mean_vectors, tfidf_rows, tfidf_times
+from curate.scoring.shape import SHAPE_NAMES, SHAPE_VERSION, measure_shape
+from curate.scoring.storage import check_kernels, read_config, read_weights
+from curate.scoring.texts import take_window
+from curate.scoring.vocabulary import Vocabulary, hash_ngrams
+from curate.words import WORDS_VERSION, Words, hash_words
+
+KERNEL_VERSIONS = {"words": WORDS_VERSION, "shape": SHAPE_VERSION}
+TABLE_NAME = "static"
+
+Array = NDArray[np.float32]
+
+
+class Pages:
+    """A batch of documents, and what features share of it, each computed once.
+
+    Attributes:
+        texts: Arrow strings, N documents, cut to the window.
+    """
+
+    def __init__(self, texts: pa.Array, window_bytes: int) -> None:
+        self.texts = take_window(texts, window_bytes)
+        self._numbers: dict[int, NDArray[np.int32]] = {}
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    @cached_property
+    def words(self) -> Words:
+        """The words of every document."""
+        return hash_words(self.texts)
+
+    def number(self, vocabulary: Vocabulary) -> NDArray[np.int32]:
+        """Give the words' numbers in a vocabulary."""
+        key = id(vocabulary)
+        if key not in self._numbers:
+            self._numbers[key] = vocabulary.find(self.words)
+        return self._numbers[key]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WordTable:
+    """What is known of common words without any label.
+
+    Attributes:
+        vocabulary: the words.
+        idf: float32 (n_words,), ln(pages / pages with the word) on web text.
+        vectors: int8 (n_words, n_dimensions), quantised.
+        scales: float32 (n_words,), weight of the word in a mean of vectors times its quantisation step.
+        sha256: of the weights, as named by classifiers that were fitted on this table.
+    """
+
+    vocabulary: Vocabulary
+    idf: Array
+    vectors: NDArray[np.int8]
+    scales: Array
+    sha256: str
+
+
+@lru_cache(maxsize=4)
+def load_word_table(folder: Path | None = None) -> WordTable:
+    """Load a word table, by default the bundled one."""
+    folder = folder or classifiers_folder() / TABLE_NAME
+    config = read_config(folder)
+    if config.get("kind") != "word_table":
+        msg = f"'{folder}' is no word table but a {config.get('kind')}."
+        raise SettingError(msg)
+    check_kernels(folder, config, KERNEL_VERSIONS)
+    arrays = read_weights(folder, config)
+    return WordTable(
+        Vocabulary.of(arrays["hashes"]),
+        arrays["idf"].astype(np.float32),
+        arrays["vectors"],
+        arrays["scales"].astype(np.float32),
+        config["weights_sha256"],
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SparseFeature:
+    """TF-IDF of words, or of hashed words and pairs, in zones of a document.
+
+    Attributes:
+        kind: "tfidf" over the vocabulary, or "ngrams" over `len(idf)` buckets (a power of two).
+        zones: int64 (n_zones,); a zone is the first so many words (of a pair, two entries), 0 for all.
+        idf: float32 (n_columns,).
+        vocabulary: the words of "tfidf"; None for "ngrams".
+        pairs: whether "ngrams" holds pairs of neighbours too.
+    """
+
+    kind: str
+    zones: NDArray[np.int64]
+    idf: Array
+    vocabulary: Vocabulary | None = None
+    pairs: bool = True
+
+    def number(self, pages: Pages) -> tuple[NDArray[np.int32], Words]:
+        """Give every word (or n-gram) its column."""
+        if self.vocabulary is not None:
+            return pages.number(self.vocabulary), pages.words
+        grams = hash_ngrams(pages.words, len(self.idf), pairs=self.pairs)
+        return grams.hashes.astype(np.int32), grams
+
+    def rows(self, pages: Pages) -> sparse.csr_matrix:
+        """Give the matrix (N, n_zones * n_columns) that heads are fitted on."""
+        numbers, words = self.number(pages)
+        shape = (len(pages), len(self.idf))
+        blocks = [
+            sparse.csr_matrix(tfidf_rows(numbers, words, int(zone), self.idf), shape=shape)
+            for zone in self.zones
+        ]
+        return sparse.hstack(blocks, format="csr", dtype=np.float32)
+
+    def times(self, pages: Pages, weights: Array) -> Array:
+        """Multiply that matrix with weights (n_columns, n_zones, n_outputs) without making it."""
+        numbers, words = self.number(pages)
+        return tfidf_times(numbers, words, self.zones, self.idf, weights)
+
+
+class DenseBlock(Protocol):
+    """Columns of a document, from that document alone."""
+
+    n_features: int
+
+    def compute(self, pages: Pages, /) -> Array:
+        """Compute float32 (N, n_features)."""
+        ...
+
+    def to_config(self) -> dict[str, Any]:
+        """Give what `block_from_config` reads."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ShapeBlock:
+    """The shape of the page's beginning (`curate.scoring.shape`)."""
+
+    n_features: int = len(SHAPE_NAMES)
+
+    def compute(self, pages: Pages, /) -> Array:
+        """Compute float32 (N, n_features)."""
+        return measure_shape(pages.texts)
+
+    def to_config(self) -> dict[str, Any]:
+        """Give the block's name."""
+        return {"block": "shape"}
+
+
+@dataclass(frozen=True, slots=True)
+class StaticBlock:
+    """Weighted means of word vectors, one a zone."""
+
+    table: WordTable
+    zones: tuple[int, ...] = (0, 300)
+
+    @property
+    def n_features(self) -> int:
+        """Dimensions of a vector times zones."""
+        return self.table.vectors.shape[1] * len(self.zones)
+
+    def compute(self, pages: Pages, /) -> Array:
+        """Compute float32 (N, n_features)."""
+        numbers = pages.number(self.table.vocabulary)
+        zones = np.array(self.zones, np.int64)
+        return mean_vectors(numbers, pages.words, zones, self.table.vectors, self.table.scales)
+
+    def to_config(self) -> dict[str, Any]:
+        """Name the table and the zones."""
+        return {"block": "static", "zones": list(self.zones), "table_sha256": self.table.sha256}
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderBlock:
+    """Embeddings of an encoder, such as a sentence-transformers model."""
+
+    encoder: Encoder
+    config: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def n_features(self) -> int:
+        """Dimensions of an embedding."""
+        return self.encoder.n_dimensions
+
+    def compute(self, pages: Pages, /) -> Array:
+        """Compute float32 (N, n_features)."""
+        return np.ascontiguousarray(self.encoder.encode(pages.texts), np.float32)
+
+    def to_config(self) -> dict[str, Any]:
+        """Name the encoder and its settings."""
+        return {"block": "encoder", **self.config}
+
+
+def block_from_config(config: dict[str, Any], folder: Path) -> DenseBlock:
+    """Make the dense block that a classifier's `config.json` states."""
+    kind = config["block"]
+    if kind == "shape":
+        return ShapeBlock()
+    if kind == "static":
+        return StaticBlock(table_of(config["table_sha256"], folder), tuple(config["zones"]))
+    if kind == "encoder":
+        from curate.scoring.encoders import load_encoder
+
+        settings = {key: value for key, value in config.items() if key != "block"}
+        return EncoderBlock(load_encoder(**settings), settings)
+    msg = f"'{folder}' asks for features '{kind}', which this version of curate does not know."
+    raise SettingError(msg)
+
+
+def table_of(sha256: str, folder: Path) -> WordTable:
+    """Load the bundled word table and check that it is the one a classifier was fitted on."""
+    table = load_word_table()
+    if table.sha256 != sha256:
+        msg = f"'{folder}' was fitted on another table of word vectors. Fit it again with `curate fit`."
+        raise SettingError(msg)
+    return table

@@ -1,0 +1,269 @@
+# ruff: noqa: ANN001, ANN202, PLR0917  (numba infers the types of kernels, and takes no keywords)
+"""Heads: features of a document to one number on the annotators' scale.
+
+A head is plain arrays, whatever fitted it, and computes a document at a time in a fixed order of
+additions: so the number of a document does not depend on the batch it came in.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+import numba as nb
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+
+
+class Head(Protocol):
+    """Maps dense features (N, n_features) to float32 (N,)."""
+
+    kind: ClassVar[str]
+
+    def predict(self, features: Array, /) -> Array:
+        """Give one number a row, from that row alone."""
+        ...
+
+    def to_arrays(self) -> dict[str, NDArray[np.generic]]:
+        """Give the arrays that `head_from_arrays` makes the head from."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LinearHead:
+    """A weighted sum: ridge regression, or one output of any linear model.
+
+    Attributes:
+        weights: float32 (n_features,).
+        bias: float32 (1,).
+    """
+
+    kind: ClassVar[str] = "linear"
+    weights: Array
+    bias: Array
+
+    def predict(self, features: Array, /) -> Array:
+        """Give the weighted sum of every row."""
+        numbers = np.empty(len(features), np.float32)
+        _predict_linear(features, self.weights, self.bias, numbers)
+        return numbers
+
+    def to_arrays(self) -> dict[str, NDArray[np.generic]]:
+        """Give `weights` and `bias`."""
+        return {"weights": self.weights, "bias": self.bias}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OrdinalHead:
+    """Logistic regressions of "at least this level", one a level above the lowest; their sum is the level.
+
+    Attributes:
+        weights: float32 (n_features, n_levels - 1).
+        bias: float32 (n_levels - 1,).
+    """
+
+    kind: ClassVar[str] = "ordinal"
+    weights: Array
+    bias: Array
+
+    def predict(self, features: Array, /) -> Array:
+        """Give the expected number of levels passed, from 0."""
+        numbers = np.empty(len(features), np.float32)
+        _predict_ordinal(features, self.weights, self.bias, numbers)
+        return numbers
+
+    def to_arrays(self) -> dict[str, NDArray[np.generic]]:
+        """Give `weights` and `bias`."""
+        return {"weights": self.weights, "bias": self.bias}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KernelHead:
+    """A sum of Gaussian bumps: support vector regression, or ridge regression on chosen centres.
+
+    Attributes:
+        centres: float32 (n_features, n_centres), transposed for the walk through memory.
+        weights: float32 (n_centres,).
+        bias: float32 (1,).
+        gamma: float32 (1,); a bump is exp(-gamma * squared distance).
+    """
+
+    kind: ClassVar[str] = "kernel"
+    centres: Array
+    weights: Array
+    bias: Array
+    gamma: Array
+
+    def predict(self, features: Array, /) -> Array:
+        """Give the sum of the bumps at every row."""
+        numbers = np.empty(len(features), np.float32)
+        squares = np.square(self.centres, dtype=np.float32).sum(axis=0, dtype=np.float32)
+        _predict_kernel(features, self.centres, squares, self.weights, self.bias, self.gamma, numbers)
+        return numbers
+
+    def to_arrays(self) -> dict[str, NDArray[np.generic]]:
+        """Give `centres`, `weights`, `bias` and `gamma`."""
+        return {"centres": self.centres, "weights": self.weights, "bias": self.bias, "gamma": self.gamma}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MlpHead:
+    """One hidden layer of rectified units; several networks stand side by side in it as one.
+
+    Attributes:
+        hidden: float32 (n_features, n_hidden).
+        hidden_bias: float32 (n_hidden,).
+        weights: float32 (n_hidden,).
+        bias: float32 (1,).
+    """
+
+    kind: ClassVar[str] = "mlp"
+    hidden: Array
+    hidden_bias: Array
+    weights: Array
+    bias: Array
+
+    def predict(self, features: Array, /) -> Array:
+        """Give the output of the network for every row."""
+        numbers = np.empty(len(features), np.float32)
+        _predict_mlp(features, self.hidden, self.hidden_bias, self.weights, self.bias, numbers)
+        return numbers
+
+    def to_arrays(self) -> dict[str, NDArray[np.generic]]:
+        """Give `hidden`, `hidden_bias`, `weights` and `bias`."""
+        return {
+            "hidden": self.hidden,
+            "hidden_bias": self.hidden_bias,
+            "weights": self.weights,
+            "bias": self.bias,
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ForestHead:
+    """The mean of decision trees, as node arrays of all trees on end.
+
+    Attributes:
+        roots: int32 (n_trees,), the first node of each tree.
+        feature: int32 (n_nodes,), the feature a node asks for, -1 in a leaf.
+        threshold: float32 (n_nodes,); at most this goes left.
+        left: int32 (n_nodes,).
+        right: int32 (n_nodes,).
+        value: float32 (n_nodes,), what a leaf answers.
+    """
+
+    kind: ClassVar[str] = "forest"
+    roots: NDArray[np.int32]
+    feature: NDArray[np.int32]
+    threshold: Array
+    left: NDArray[np.int32]
+    right: NDArray[np.int32]
+    value: Array
+
+    def predict(self, features: Array, /) -> Array:
+        """Give the mean of the trees' answers for every row."""
+        numbers = np.empty(len(features), np.float32)
+        _predict_forest(
+            features, self.roots, self.feature, self.threshold, self.left, self.right, self.value, numbers
+        )
+        return numbers
+
+    def to_arrays(self) -> dict[str, NDArray[np.generic]]:
+        """Give the node arrays."""
+        return {
+            "roots": self.roots,
+            "feature": self.feature,
+            "threshold": self.threshold,
+            "left": self.left,
+            "right": self.right,
+            "value": self.value,
+        }
+
+
+HEADS: dict[str, type] = {
+    head.kind: head for head in (LinearHead, OrdinalHead, KernelHead, MlpHead, ForestHead)
+}
+
+
+def head_from_arrays(kind: str, arrays: dict[str, NDArray[np.generic]]) -> Head:
+    """Make the head of `kind` from the arrays its `to_arrays` gave; half floats become float32."""
+    wide = {
+        name: np.ascontiguousarray(a, np.float32 if a.dtype.kind == "f" else a.dtype)
+        for name, a in arrays.items()
+    }
+    return HEADS[kind](**wide)
+
+
+@nb.njit(cache=True, nogil=True)
+def _predict_linear(features, weights, bias, numbers):
+    for row in range(len(features)):
+        total = bias[0]
+        for i in range(len(weights)):
+            total += features[row, i] * weights[i]
+        numbers[row] = total
+
+
+@nb.njit(cache=True, nogil=True)
+def _predict_ordinal(features, weights, bias, numbers):
+    n_cuts = len(bias)
+    sums = np.empty(n_cuts, np.float32)
+    for row in range(len(features)):
+        sums[:] = bias
+        for i in range(features.shape[1]):
+            feature = features[row, i]
+            for j in range(n_cuts):
+                sums[j] += feature * weights[i, j]
+        level = 0.0
+        for j in range(n_cuts):
+            level += 1.0 / (1.0 + math.exp(-np.float64(sums[j])))
+        numbers[row] = level
+
+
+@nb.njit(cache=True, nogil=True)
+def _predict_kernel(features, centres, squares, weights, bias, gamma, numbers):
+    n_centres = len(weights)
+    products = np.empty(n_centres, np.float32)
+    for row in range(len(features)):
+        products[:] = 0
+        square = np.float32(0)
+        for i in range(features.shape[1]):
+            feature = features[row, i]
+            square += feature * feature
+            for j in range(n_centres):
+                products[j] += feature * centres[i, j]
+        total = np.float64(bias[0])
+        for j in range(n_centres):
+            distance = max(square + squares[j] - np.float32(2) * products[j], np.float32(0))
+            total += weights[j] * math.exp(-gamma[0] * distance)
+        numbers[row] = total
+
+
+@nb.njit(cache=True, nogil=True)
+def _predict_mlp(features, hidden, hidden_bias, weights, bias, numbers):
+    n_hidden = len(weights)
+    units = np.empty(n_hidden, np.float32)
+    for row in range(len(features)):
+        units[:] = hidden_bias
+        for i in range(features.shape[1]):
+            feature = features[row, i]
+            for j in range(n_hidden):
+                units[j] += feature * hidden[i, j]
+        total = bias[0]
+        for j in range(n_hidden):
+            total += max(units[j], np.float32(0)) * weights[j]
+        numbers[row] = total
+
+
+@nb.njit(cache=True, nogil=True)
+def _predict_forest(features, roots, feature, threshold, left, right, value, numbers):
+    for row in range(len(features)):
+        total = 0.0
+        for tree in range(len(roots)):
+            node = roots[tree]
+            while feature[node] >= 0:
+                node = left[node] if features[row, feature[node]] <= threshold[node] else right[node]
+            total += value[node]
+        numbers[row] = total / len(roots)

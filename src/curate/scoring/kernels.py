@@ -1,0 +1,209 @@
+# ruff: noqa: ANN001, ANN202, PLR0917  (numba infers the types of kernels, and takes no keywords)
+"""Word numbers to features: TF-IDF rows, TF-IDF times weights, and weighted means of word vectors.
+
+A *zone* is the first so many words of a document; 0 means all of them. Zones are given longest first
+in configurations, and every kernel gives one block of columns a zone, in that order.
+
+The weight of a word in a zone is (1 + ln tf) * idf, divided by the Euclidean norm of the zone's weights
+(sublinear TF-IDF). A zone without a known word is all zeros.
+"""
+
+from __future__ import annotations
+
+import numba as nb
+import numpy as np
+from numpy.typing import NDArray
+
+from curate.words import Words
+
+
+def tfidf_rows(
+    numbers: NDArray[np.int32], words: Words, zone: int, idf: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.int64]]:
+    """Build the TF-IDF matrix of one zone in CSR form, for fitting.
+
+    Args:
+        numbers: int32 (n_words,), word numbers below `len(idf)`, -1 where unknown.
+        words: the words of N documents.
+        zone: how many words of a document count; 0 for all.
+        idf: float32 (n_vocabulary,).
+
+    Returns:
+        (data, indices, indptr) of a matrix (N, n_vocabulary); indices ascend within a row.
+    """
+    data = np.empty(len(numbers), np.float32)
+    indices = np.empty(len(numbers), np.int32)
+    indptr = np.zeros(len(words.offsets), np.int64)
+    n_values = _fill_rows(numbers, words.offsets, zone, idf, data, indices, indptr)
+    return data[:n_values], indices[:n_values], indptr
+
+
+@nb.njit(cache=True, nogil=True)
+def _fill_rows(numbers, offsets, zone, idf, data, indices, indptr):
+    counts = np.zeros(len(idf), np.int32)
+    fill = 0
+    for document in range(len(offsets) - 1):
+        start, stop = offsets[document], offsets[document + 1]
+        if zone > 0:
+            stop = min(stop, start + zone)
+        row = fill
+        for i in range(start, stop):
+            number = numbers[i]
+            if number >= 0:
+                if counts[number] == 0:
+                    indices[fill] = number
+                    fill += 1
+                counts[number] += 1
+        indices[row:fill].sort()
+        square = np.float32(0)
+        for i in range(row, fill):
+            number = indices[i]
+            weight = (np.float32(1) + np.log(np.float32(counts[number]))) * idf[number]
+            data[i] = weight
+            square += weight * weight
+            counts[number] = 0
+        if square > 0:
+            norm = np.float32(1) / np.sqrt(square)
+            for i in range(row, fill):
+                data[i] *= norm
+        indptr[document + 1] = fill
+    return fill
+
+
+def tfidf_times(
+    numbers: NDArray[np.int32],
+    words: Words,
+    zones: NDArray[np.int64],
+    idf: NDArray[np.float32],
+    weights: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """Multiply the TF-IDF rows of every zone with weights, and add the zones up.
+
+    Equal, up to rounding, to the sum over zones of `tfidf_rows(zone) @ weights[:, zone]`.
+
+    Args:
+        numbers: int32 (n_words,), as of `tfidf_rows`.
+        words: the words of N documents.
+        zones: int64 (n_zones,).
+        idf: float32 (n_vocabulary,).
+        weights: float32 (n_vocabulary, n_zones, n_outputs).
+
+    Returns:
+        float32 (N, n_outputs).
+    """
+    outputs = np.zeros((len(words.offsets) - 1, weights.shape[2]), np.float32)
+    _add_zones(numbers, words.offsets, zones, idf, weights, _log_table(), outputs)
+    return outputs
+
+
+def _log_table() -> NDArray[np.float32]:
+    """1 + ln n for n below 256, so that the kernel takes few logarithms; entry 0 is not used."""
+    table = np.ones(256, np.float32)
+    table[1:] += np.log(np.arange(1, 256, dtype=np.float32))
+    return table
+
+
+@nb.njit(cache=True, nogil=True)
+def _add_zones(numbers, offsets, zones, idf, weights, logs, outputs):
+    counts = np.zeros(len(idf), np.int32)
+    touched = np.empty(_longest(offsets), np.int32)
+    n_outputs = weights.shape[2]
+    sums = np.zeros(n_outputs, np.float32)
+    for document in range(len(offsets) - 1):
+        start, stop = offsets[document], offsets[document + 1]
+        n_touched = 0
+        at = start
+        for z in range(len(zones) - 1, -1, -1):  # shortest first: each zone goes on from the one before
+            zone_stop = stop if zones[z] == 0 else min(stop, start + zones[z])
+            for i in range(at, zone_stop):
+                number = numbers[i]
+                if number >= 0:
+                    if counts[number] == 0:
+                        touched[n_touched] = number
+                        n_touched += 1
+                    counts[number] += 1
+            at = max(at, zone_stop)
+            square = np.float32(0)
+            sums[:] = 0
+            for i in range(n_touched):
+                number = touched[i]
+                n = counts[number]
+                weight = idf[number] * (logs[n] if n < 256 else np.float32(1) + np.log(np.float32(n)))
+                square += weight * weight
+                for j in range(n_outputs):
+                    sums[j] += weight * weights[number, z, j]
+            if square > 0:
+                norm = np.float32(1) / np.sqrt(square)
+                for j in range(n_outputs):
+                    outputs[document, j] += norm * sums[j]
+        for i in range(n_touched):
+            counts[touched[i]] = 0
+
+
+@nb.njit(cache=True, nogil=True)
+def _longest(offsets):
+    longest = 0
+    for document in range(len(offsets) - 1):
+        longest = max(longest, offsets[document + 1] - offsets[document])
+    return longest
+
+
+def mean_vectors(
+    numbers: NDArray[np.int32],
+    words: Words,
+    zones: NDArray[np.int64],
+    vectors: NDArray[np.int8],
+    scales: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """Sum the vectors of a zone's words, each times its scale, and bring the sum to length 1.
+
+    Args:
+        numbers: int32 (n_words,), -1 where a word has no vector.
+        words: the words of N documents.
+        zones: int64 (n_zones,).
+        vectors: int8 (n_vocabulary, n_dimensions).
+        scales: float32 (n_vocabulary,), the word's weight times the step of its quantised vector.
+
+    Returns:
+        float32 (N, n_zones * n_dimensions); zeros for a zone without a known word.
+    """
+    n_dimensions = vectors.shape[1]
+    means = np.zeros((len(words.offsets) - 1, len(zones) * n_dimensions), np.float32)
+    _fill_means(numbers, words.offsets, zones, vectors, scales, means)
+    return means
+
+
+@nb.njit(cache=True, nogil=True)
+def _fill_means(numbers, offsets, zones, vectors, scales, means):
+    counts = np.zeros(len(scales), np.int32)
+    touched = np.empty(_longest(offsets), np.int32)
+    n_dimensions = vectors.shape[1]
+    sums = np.zeros(n_dimensions, np.float32)
+    for document in range(len(offsets) - 1):
+        start, stop = offsets[document], offsets[document + 1]
+        at = start
+        sums[:] = 0
+        for z in range(len(zones) - 1, -1, -1):  # shortest first: the sum goes on
+            zone_stop = stop if zones[z] == 0 else min(stop, start + zones[z])
+            n_touched = 0
+            for i in range(at, zone_stop):
+                number = numbers[i]
+                if number >= 0:
+                    if counts[number] == 0:
+                        touched[n_touched] = number
+                        n_touched += 1
+                    counts[number] += 1
+            at = max(at, zone_stop)
+            for i in range(n_touched):
+                number = touched[i]
+                weight = scales[number] * np.float32(counts[number])
+                counts[number] = 0
+                for j in range(n_dimensions):
+                    sums[j] += weight * np.float32(vectors[number, j])
+            square = np.float32(0)
+            for j in range(n_dimensions):
+                square += sums[j] * sums[j]
+            if square > 0:
+                norm = np.float32(1) / np.sqrt(square)
+                for j in range(n_dimensions):
+                    means[document, z * n_dimensions + j] = sums[j] * norm

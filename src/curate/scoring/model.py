@@ -1,0 +1,230 @@
+"""The fitted scorer: features, heads on them, their weighted sum, and its calibration.
+
+    texts -> window -> words -> features -> members (features + head) -> level -> calibration -> score
+
+Everything is arrays and numba kernels, a document at a time, so that the score of a document is the same
+bit for bit in any batch. A member that holds a transformer encoder is as exact as that encoder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from curate.scoring.calibration import Calibration, calibration_from_config
+from curate.scoring.features import (
+    KERNEL_VERSIONS,
+    DenseBlock,
+    Pages,
+    SparseFeature,
+    block_from_config,
+    table_of,
+)
+from curate.scoring.heads import Head, head_from_arrays
+from curate.scoring.storage import Arrays, check_kernels, read_config, read_weights, write_folder
+from curate.scoring.texts import as_arrow
+from curate.scoring.vocabulary import Vocabulary
+
+Array = NDArray[np.float32]
+
+_BATCH = 2048
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Member:
+    """A head on some of the features.
+
+    The head sees, side by side: the dense columns, each as clip((x - centre) * scale, -limit, limit);
+    then the products of the sparse feature with `sparse_weights`.
+
+    Attributes:
+        name: for reports.
+        weight: share in the level.
+        blocks: names of dense blocks, in order.
+        centre: float32 (n_dense,).
+        scale: float32 (n_dense,).
+        limit: float32 (n_dense,).
+        head: on the columns so made.
+        sparse: name of a sparse feature, or None.
+        sparse_weights: float32 (n_columns, n_zones, n_outputs), or None.
+    """
+
+    name: str
+    weight: float
+    blocks: tuple[str, ...]
+    centre: Array
+    scale: Array
+    limit: Array
+    head: Head
+    sparse: str | None = None
+    sparse_weights: Array | None = None
+
+    def predict(self, pages: Pages, dense: dict[str, Array], sparse: dict[str, SparseFeature]) -> Array:
+        """Give the head's level for every page, float32 (N,)."""
+        columns = [dense[block] for block in self.blocks]
+        joined = np.hstack(columns) if columns else np.zeros((len(pages), 0), np.float32)
+        features = prepare(joined, self.centre, self.scale, self.limit)
+        if self.sparse is not None and self.sparse_weights is not None:
+            features = np.hstack([features, sparse[self.sparse].times(pages, self.sparse_weights)])
+        return self.head.predict(np.ascontiguousarray(features, np.float32))
+
+
+def prepare(columns: Array, centre: Array, scale: Array, limit: Array) -> Array:
+    """Centre, scale and clip dense columns."""
+    return np.clip((columns - centre) * scale, -limit, limit).astype(np.float32, copy=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FittedScorer:
+    """A scorer fitted on annotated pages; `curate.fit` makes it and a folder holds it.
+
+    Attributes:
+        name: of the classifier.
+        scale: (lowest, highest, positive) level of the annotators.
+        window_bytes: how much of a document is read.
+        blocks: dense features by name.
+        sparse: sparse features by name.
+        members: heads; their weights sum to 1.
+        calibration: level to score.
+        about: what else the configuration says, carried along.
+    """
+
+    name: str
+    scale: tuple[float, float, float]
+    window_bytes: int
+    blocks: dict[str, DenseBlock]
+    sparse: dict[str, SparseFeature]
+    members: tuple[Member, ...]
+    calibration: Calibration
+    about: dict[str, Any]
+
+    def score(self, texts: Sequence[str] | pa.Array, /) -> Array:
+        """Give the probability of the positive level or more, float32 (N,), from each text alone.
+
+        A text without a word counts as the lowest level.
+        """
+        return self.score_levels(texts)[1]
+
+    def score_levels(self, texts: Sequence[str] | pa.Array, /) -> tuple[Array, Array]:
+        """Give (levels, scores), both float32 (N,); levels lie on the annotators' scale."""
+        array = as_arrow(texts)
+        raw = np.zeros(len(array), np.float32)
+        for start in range(0, len(array), _BATCH):
+            pages = Pages(array.slice(start, _BATCH), self.window_bytes)
+            raw[start : start + _BATCH] = self.predict_raw(pages)
+        levels = np.clip(raw, self.scale[0], self.scale[1])
+        return levels, self.calibration.apply(raw)
+
+    def predict_raw(self, pages: Pages) -> Array:
+        """Give the members' weighted sum, neither clipped nor calibrated."""
+        dense = {name: block.compute(pages) for name, block in self.blocks.items()}
+        raw = np.zeros(len(pages), np.float32)
+        for member in self.members:
+            raw += np.float32(member.weight) * member.predict(pages, dense, self.sparse)
+        raw[np.diff(pages.words.offsets) == 0] = self.scale[0]
+        return raw
+
+    def save(self, folder: Path) -> dict[str, Any]:
+        """Write `config.json` and `weights.safetensors`; returns the configuration."""
+        arrays: Arrays = {}
+        config: dict[str, Any] = {
+            "kind": "scorer",
+            "name": self.name,
+            **self.about,
+            "scale": {"low": self.scale[0], "high": self.scale[1], "positive": self.scale[2]},
+            "kernels": KERNEL_VERSIONS,
+            "window_bytes": self.window_bytes,
+            "blocks": {name: block.to_config() for name, block in self.blocks.items()},
+            "sparse": {
+                name: _store_sparse(name, feature, self.about, arrays)
+                for name, feature in self.sparse.items()
+            },
+            "members": [_store_member(member, arrays) for member in self.members],
+            "calibration": self.calibration.to_config(),
+        }
+        return write_folder(folder, config, arrays)
+
+
+def _store_sparse(name: str, feature: SparseFeature, about: dict[str, Any], arrays: Arrays) -> dict[str, Any]:
+    config: dict[str, Any] = {"kind": feature.kind, "zones": feature.zones.tolist(), "pairs": feature.pairs}
+    if about.get("tables", {}).get(name):
+        return {**config, "table_sha256": about["tables"][name]}
+    arrays[f"sparse.{name}.idf"] = feature.idf
+    if feature.vocabulary is not None:
+        arrays[f"sparse.{name}.hashes"] = feature.vocabulary.hashes
+    return config
+
+
+def _store_member(member: Member, arrays: Arrays) -> dict[str, Any]:
+    prefix = f"member.{member.name}."
+    for name in ("centre", "scale", "limit"):
+        arrays[prefix + name] = getattr(member, name)
+    for name, array in member.head.to_arrays().items():
+        arrays[f"{prefix}head.{name}"] = array
+    if member.sparse_weights is not None:
+        arrays[prefix + "sparse"] = member.sparse_weights.astype(np.float16)
+    return {
+        "name": member.name,
+        "weight": member.weight,
+        "blocks": list(member.blocks),
+        "head": member.head.kind,
+        "sparse": member.sparse,
+    }
+
+
+def load_fitted(folder: Path) -> FittedScorer:
+    """Load the scorer that `FittedScorer.save` wrote.
+
+    Raises:
+        SettingError: The folder holds none, or one of another version of the format or of a kernel.
+    """
+    config = read_config(folder)
+    check_kernels(folder, config, KERNEL_VERSIONS)
+    arrays = read_weights(folder, config)
+    known = {"kind", "name", "format", "scale", "kernels", "window_bytes", "blocks", "sparse", "members"}
+    known |= {"calibration", "weights_sha256"}
+    return FittedScorer(
+        name=config["name"],
+        scale=(config["scale"]["low"], config["scale"]["high"], config["scale"]["positive"]),
+        window_bytes=config["window_bytes"],
+        blocks={name: block_from_config(block, folder) for name, block in config["blocks"].items()},
+        sparse={name: _load_sparse(name, c, arrays, folder) for name, c in config["sparse"].items()},
+        members=tuple(_load_member(member, arrays) for member in config["members"]),
+        calibration=calibration_from_config(config["calibration"]),
+        about={key: value for key, value in config.items() if key not in known},
+    )
+
+
+def _load_sparse(name: str, config: dict[str, Any], arrays: Arrays, folder: Path) -> SparseFeature:
+    zones = np.array(config["zones"], np.int64)
+    if "table_sha256" in config:
+        table = table_of(config["table_sha256"], folder)
+        return SparseFeature(config["kind"], zones, table.idf, table.vocabulary)
+    hashes = arrays.get(f"sparse.{name}.hashes")
+    vocabulary = None if hashes is None else Vocabulary.of(hashes)
+    idf = arrays[f"sparse.{name}.idf"].astype(np.float32)
+    return SparseFeature(config["kind"], zones, idf, vocabulary, config["pairs"])
+
+
+def _load_member(config: dict[str, Any], arrays: Arrays) -> Member:
+    prefix = f"member.{config['name']}."
+    head_prefix = prefix + "head."
+    head_arrays = {key[len(head_prefix) :]: a for key, a in arrays.items() if key.startswith(head_prefix)}
+    weights = arrays.get(prefix + "sparse")
+    return Member(
+        name=config["name"],
+        weight=config["weight"],
+        blocks=tuple(config["blocks"]),
+        centre=arrays[prefix + "centre"],
+        scale=arrays[prefix + "scale"],
+        limit=arrays[prefix + "limit"],
+        head=head_from_arrays(config["head"], head_arrays),
+        sparse=config["sparse"],
+        sparse_weights=None if weights is None else weights.astype(np.float32),
+    )

@@ -1,0 +1,81 @@
+"""Folders of a fitted part: `config.json` and `weights.safetensors`, never a pickle."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load, save
+
+from curate.errors import SettingError
+
+CONFIG = "config.json"
+WEIGHTS = "weights.safetensors"
+FORMAT_VERSION = 1
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Read the configuration of a fitted part and check the version of its format."""
+    path = folder / CONFIG
+    if not path.is_file():
+        msg = f"'{folder}' is no classifier folder: it holds no {CONFIG}. Fit one with `curate fit`."
+        raise SettingError(msg)
+    try:
+        config = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        msg = f"'{path}' is not JSON ({error}). Fit the classifier again with `curate fit`."
+        raise SettingError(msg) from error
+    if not isinstance(config, dict) or config.get("format") != FORMAT_VERSION:
+        found = config.get("format") if isinstance(config, dict) else None
+        msg = f"'{path}' has format {found!r}; this version of curate reads {FORMAT_VERSION}. Fit it again."
+        raise SettingError(msg)
+    return config
+
+
+def check_kernels(folder: Path, config: dict[str, Any], versions: dict[str, int]) -> None:
+    """Refuse a part that was fitted on other definitions of words or features than these."""
+    for name, fitted in config.get("kernels", {}).items():
+        if versions.get(name) != fitted:
+            msg = (
+                f"'{folder}' was fitted with version {fitted} of the {name} kernel; this is version "
+                f"{versions.get(name)}, and its scores would be wrong. Fit it again with `curate fit`."
+            )
+            raise SettingError(msg)
+
+
+def read_weights(folder: Path, config: dict[str, Any]) -> Arrays:
+    """Read the arrays of a fitted part and check that they are the ones its configuration names."""
+    path = folder / WEIGHTS
+    if not path.is_file():
+        msg = f"'{folder}' lacks {WEIGHTS}. Fit the classifier again with `curate fit`."
+        raise SettingError(msg)
+    content = path.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != config.get("weights_sha256"):
+        msg = f"'{path}' is not the file that {CONFIG} was written with (SHA-256 {digest[:12]}…): copy both."
+        raise SettingError(msg)
+    return load(content)
+
+
+def write_folder(folder: Path, config: dict[str, Any], arrays: Arrays) -> dict[str, Any]:
+    """Write a fitted part; the same config and arrays give the same bytes. Returns the config as written."""
+    folder.mkdir(parents=True, exist_ok=True)
+    content = save({name: np.ascontiguousarray(arrays[name]) for name in sorted(arrays)})
+    digest = hashlib.sha256(content).hexdigest()
+    config = {"format": FORMAT_VERSION, **config, "weights_sha256": digest}
+    _replace(folder / WEIGHTS, content)
+    _replace(folder / CONFIG, (json.dumps(config, indent=2, ensure_ascii=False) + "\n").encode())
+    return config
+
+
+def _replace(path: Path, content: bytes) -> None:
+    partial = path.with_suffix(path.suffix + ".partial")
+    partial.write_bytes(content)
+    os.replace(partial, path)
