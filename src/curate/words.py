@@ -90,10 +90,7 @@ def view_utf8(texts: pa.Array | pa.ChunkedArray) -> tuple[NDArray[np.uint8], NDA
     Both are read-only, so that each kernel is compiled once. Bytes under a null are not viewed.
     """
     if isinstance(texts, pa.ChunkedArray):
-        wide = texts.cast(pa.large_string()) if pa.types.is_string(texts.type) else texts
-        texts = wide.combine_chunks()
-        if isinstance(texts, pa.ChunkedArray):  # older pyarrow, or no chunk at all
-            texts = pa.concat_arrays(texts.chunks) if texts.num_chunks else pa.array([], wide.type)
+        texts = _join_chunks(texts)
     if pa.types.is_null(texts.type):
         texts = texts.cast(pa.string())
     wide_type = pa.types.is_large_string(texts.type) or pa.types.is_large_binary(texts.type)
@@ -112,6 +109,14 @@ def view_utf8(texts: pa.Array | pa.ChunkedArray) -> tuple[NDArray[np.uint8], NDA
     for array in (data, bounds):
         array.flags.writeable = False
     return data, bounds
+
+
+def _join_chunks(texts: pa.ChunkedArray) -> pa.Array:
+    if texts.num_chunks == 1:
+        return texts.chunk(0)
+    if pa.types.is_string(texts.type):  # together they may exceed 2 GB
+        texts = texts.cast(pa.large_string())
+    return pa.concat_arrays(texts.chunks) if texts.num_chunks else pa.array([], texts.type)
 
 
 @nb.njit(cache=True, nogil=True)

@@ -12,6 +12,7 @@ from curate.errors import SettingError
 
 _MAX_MEET_AT_HALF = 0.2
 _MAX_ROWS = 16
+_MAX_PERMUTATIONS = 4096
 _LANES = 32  # permutations are padded to whole vectors
 
 
@@ -62,10 +63,10 @@ class DedupPlan:
             n_bands, n_rows = _choose_bands(self.jaccard, self.recall)
             object.__setattr__(self, "n_bands", n_bands)
             object.__setattr__(self, "n_rows", n_rows)
-        if self.n_permutations > 4096:
+        if self.n_permutations > _MAX_PERMUTATIONS:
             raise SettingError(
-                f"{self.n_bands} bands of {self.n_rows} rows follow from jaccard {self.jaccard} and recall "
-                f"{self.recall}; give a recall or a threshold that needs no more than 4096 permutations."
+                f"{self.n_bands} bands of {self.n_rows} rows are more than {_MAX_PERMUTATIONS} permutations; "
+                "give fewer."
             )
 
     @property
@@ -95,15 +96,22 @@ class DedupPlan:
 
 
 def _choose_bands(jaccard: float, recall: float) -> tuple[int, int]:
-    """Find the least permutations that reach the recall without meeting too often at half the threshold."""
-    best: tuple[int, int] | None = None
+    """Find the least permutations that reach the recall without meeting too often at half the threshold.
+
+    Where a low threshold would take too many, it is the affordable choice that meets least often there.
+    """
+    choices: list[tuple[float, int, int, int]] = []
     for n_rows in range(1, _MAX_ROWS + 1):
         chance = jaccard**n_rows
-        n_bands = 1 if chance >= recall else math.ceil(math.log(1 - recall) / math.log(1 - chance))
+        n_bands = 1 if chance >= recall else math.ceil(math.log1p(-recall) / math.log1p(-chance))
         meets_at_half = 1 - (1 - (jaccard / 2) ** n_rows) ** n_bands
-        if meets_at_half > _MAX_MEET_AT_HALF and n_rows < _MAX_ROWS:
-            continue
-        if best is None or n_bands * n_rows < best[0] * best[1]:
-            best = n_bands, n_rows
-    assert best is not None  # noqa: S101  (the last number of rows is always taken)
-    return best
+        excess = max(0.0, meets_at_half - _MAX_MEET_AT_HALF)
+        if n_bands * n_rows <= _MAX_PERMUTATIONS:
+            choices.append((excess, n_bands * n_rows, n_bands, n_rows))
+    if not choices:
+        raise SettingError(
+            f"No bands of up to {_MAX_PERMUTATIONS} permutations find {recall} of the pairs at jaccard {jaccard}; "
+            "give a lower recall or a higher threshold."
+        )
+    _, _, n_bands, n_rows = min(choices)
+    return n_bands, n_rows

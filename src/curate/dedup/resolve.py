@@ -240,7 +240,7 @@ class _Run:
         self.methods[documents] = METHODS.index(method)
 
     def _preference(self, documents: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Rank the documents (ascending numbers) from 0, the one that would rather stay; ids are read only where they matter."""
+        """Rank documents (ascending numbers) from 0, the first to stay; ids are read only for ties."""
         columns = [-self.n_bytes[documents], documents >= self.n_fixed]
         if self.scores is not None:
             columns.insert(1, -self.scores[documents])
