@@ -1,6 +1,6 @@
 """Named rule sets with their sources, and what applies them: to lines, to signals, to addresses."""
 
-from curate.rules.apply import apply_rules, rule_warnings
+from curate.rules.apply import apply_rules, count_failing, rule_warnings
 from curate.rules.lines import clean_lines
 from curate.rules.load import line_rules_of, load_rules, reasons_of, required_signals
 from curate.rules.model import LineRules, Rule, RuleSet
@@ -14,6 +14,7 @@ __all__ = [
     "RuleSet",
     "apply_rules",
     "clean_lines",
+    "count_failing",
     "line_rules_of",
     "load_rules",
     "reasons_of",

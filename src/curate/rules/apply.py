@@ -81,3 +81,14 @@ def rule_warnings(counts: Mapping[str, int], n_documents: int, rule_sets: Sequen
                     f"({n / n_documents:.0%})."
                 )
     return warnings
+
+
+def count_failing(signals: pa.RecordBatch, rule_sets: Sequence[RuleSet]) -> dict[str, int]:
+    """Count the documents that fail each rule, by reason, whichever rule came first for a document."""
+    counts: dict[str, int] = {}
+    for rule in (rule for rule_set in rule_sets for rule in rule_set.rules):
+        values = signals[rule.signal].to_numpy()
+        low = -np.inf if rule.low is None else rule.low
+        high = np.inf if rule.high is None else rule.high
+        counts[rule.reason] = int(np.count_nonzero(~((values >= low) & (values <= high))))
+    return counts

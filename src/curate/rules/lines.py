@@ -18,6 +18,7 @@ from curate.rules.model import LineRules
 from curate.signals.classes import LINE_BREAK, SPACE, load_classes
 from curate.signals.measure import text_buffers
 from curate.signals.utf8 import class_at, decode, last_start, width_of
+from curate.unaligned import load64, store64
 
 _RARE_LAST = (
     " etaoinshrdlcumwfgypbvkjxqz"  # letters of English, the rarest last; anything else is rarer still
@@ -27,17 +28,28 @@ _CITATIONS = (b"[edit]", b"[citation needed]")
 # Columns of `counts`, and places in `limits`.
 LONG_WORD, NO_END_MARK, FEW_WORDS, FIRST_SUBSTRING = 0, 1, 2, 3
 
+MAX_SUBSTRING_BYTES = 64
+N_WINDOW_BITS = 62
+SPACE_BIT = 1 << 62
+WIDE_BIT = 1 << 63
+_ONES = np.uint64(0x0101010101010101)
+_SPACES = np.uint64(0x2020202020202020)
+_BRACKETS = np.uint64(0x5D5D5D5D5D5D5D5D)
+_HIGH_BITS = np.uint64(0x8080808080808080)
+
 
 class Patterns(NamedTuple):
-    """Substrings as arrays: bytes, lengths, where the rarest byte is, what a match decides, and chains by byte."""
+    """Substrings laid out for one walk over a line, as a Shift-And automaton over a window of each.
 
+    The windows lie side by side in the bits of a word, each the part of its substring with the rarest letters.
+    """
+
+    masks: NDArray[np.uint64]  # (256,) bits of the windows' bytes that this byte may be; SPACE_BIT, WIDE_BIT
+    starts: np.uint64  # the first bit of each window
+    ends: np.uint64  # the last bit of each window
+    table: NDArray[np.int64]  # (P, 4) bit of the end, offset of the end in the substring, length, check
     bytes: NDArray[np.uint8]  # (P, 64)
-    lengths: NDArray[np.int64]  # (P,)
-    triggers: NDArray[np.int64]  # (P,) position of the rarest byte
-    decisions: NDArray[np.int64]  # (P,) order of the check
     columns: NDArray[np.int64]  # (n checks,) column of `counts`, -1 where the line stays
-    heads: NDArray[np.int64]  # (256,) the first pattern whose rarest byte this is, -1 for none
-    next: NDArray[np.int64]  # (P,) the next one
 
 
 def clean_lines(
@@ -71,7 +83,7 @@ def _clean(texts: pa.Array | pa.ChunkedArray, rules: LineRules) -> tuple[pa.Arra
     data, offsets = text_buffers(texts)
     n_documents = len(offsets) - 1
     n_bytes = int(offsets[-1] - offsets[0])
-    cleaned, cleaned_offsets = np.empty(n_bytes, np.uint8), np.zeros(n_documents + 1, np.int64)
+    cleaned, cleaned_offsets = np.empty(n_bytes + 8, np.uint8), np.zeros(n_documents + 1, np.int64)
     n_checks = sum(bool(check) for check, _ in rules.substrings)
     counts = np.zeros((n_documents, FIRST_SUBSTRING + n_checks), np.int32)
     limits = (
@@ -94,33 +106,36 @@ def _clean(texts: pa.Array | pa.ChunkedArray, rules: LineRules) -> tuple[pa.Arra
 
 @lru_cache(maxsize=64)
 def compile_patterns(substrings: tuple[tuple[str, tuple[str, ...]], ...]) -> Patterns:
-    """Lay substrings out for the kernel, each to be looked for at its rarest byte."""
-    flat = [(order, text.encode()) for order, (_, texts) in enumerate(substrings) for text in texts]
-    n = max(len(flat), 1)
-    made = Patterns(
-        np.zeros((n, 64), np.uint8),
-        np.zeros(n, np.int64),
-        np.zeros(n, np.int64),
-        np.zeros(n, np.int64),
-        np.full(max(len(substrings), 1), -1, np.int64),
-        np.full(256, -1, np.int64),
-        np.full(n, -1, np.int64),
-    )
-    column = FIRST_SUBSTRING
-    for order, (check, _) in enumerate(substrings):
-        if check:
-            made.columns[order] = column
-            column += 1
-    for p, (order, text) in enumerate(flat):
-        rarity = [_RARE_LAST.find(chr(byte)) if chr(byte) in _RARE_LAST else 99 for byte in text]
-        at = int(np.argmax(rarity))
-        made.bytes[p, : len(text)] = list(text)
-        made.lengths[p], made.triggers[p], made.decisions[p] = len(text), at, order
-        made.next[p] = made.heads[text[at]]
-        made.heads[text[at]] = p
-    for lower in range(97, 123):
-        made.heads[lower - 32] = made.heads[lower]
-    return made
+    """Lay substrings out for the kernel."""
+    flat = [(check, text.encode()) for check, (_, texts) in enumerate(substrings) for text in texts]
+    masks, starts, ends = [0] * 256, 0, 0
+    table, padded = np.zeros((len(flat), 4), np.int64), np.zeros((len(flat), MAX_SUBSTRING_BYTES), np.uint8)
+    bit = 0
+    for p, (check, text) in enumerate(flat):
+        padded[p, : len(text)] = list(text)
+        first, last = _rarest_window(text, N_WINDOW_BITS // len(flat))
+        starts |= 1 << bit
+        for at in range(first, last + 1):
+            for byte in {text[at], *chr(text[at]).upper().encode("latin-1", "ignore")[:1]}:
+                masks[byte] |= 1 << bit
+            bit += 1
+        ends |= 1 << (bit - 1)
+        table[p] = bit - 1, last, len(text), check
+    classes = load_classes()
+    for byte in range(256):
+        masks[byte] |= WIDE_BIT if byte >= 0x80 else SPACE_BIT if classes[byte] & SPACE else 0
+    columns = np.full(len(substrings), -1, np.int64)
+    named = [check for check, (name, _) in enumerate(substrings) if name]
+    columns[named] = FIRST_SUBSTRING + np.arange(len(named))
+    return Patterns(np.array(masks, np.uint64), np.uint64(starts), np.uint64(ends), table, padded, columns)
+
+
+def _rarest_window(text: bytes, width: int) -> tuple[int, int]:
+    """The first and last place of the window of a substring whose letters are rarest in English."""
+    rarity = [_RARE_LAST.find(chr(byte)) if chr(byte) in _RARE_LAST else 99 for byte in text]
+    width = min(width, len(text))
+    first = max(range(len(text) - width + 1), key=lambda at: sum(rarity[at : at + width]))
+    return first, first + width - 1
 
 
 @lru_cache(maxsize=1)
@@ -162,21 +177,34 @@ def _clean_documents(
 
 @njit(cache=True, nogil=True)
 def _find_line(data, start, end, classes):
-    """Where the line that begins at `start` ends, where the next begins, and whether a `]` is in it."""
+    """Where the line that begins at `start` ends, where the next begins, and whether a `]` is in it.
+
+    Eight bytes at a time where none of them is a control character, a `]` or part of a wide character.
+    """
     i = start
     has_bracket = False
     while i < end:
-        byte = data[i]
-        if byte < 0x80:
-            if classes[byte] & LINE_BREAK:
-                width = 2 if byte == 13 and i + 1 < end and data[i + 1] == 10 else 1
-                return i, i + width, has_bracket
+        if i + 8 <= end:
+            block = load64(data, i)
+            brackets = block ^ _BRACKETS
+            marked = block | ((block - _SPACES) & ~block) | ((brackets - _ONES) & ~brackets)
+            if not marked & _HIGH_BITS:
+                i += 8
+                continue
+        stop = min(i + 8, end)
+        while i < stop:
+            byte = data[i]
+            width = 1
+            if byte < 0x20:
+                if classes[byte] & LINE_BREAK:
+                    width = 2 if byte == 13 and i + 1 < end and data[i + 1] == 10 else 1
+                    return i, i + width, has_bracket
+            elif byte >= 0x80:
+                width = min(width_of(byte), end - i)
+                # Every line break that is not ASCII begins with one of these.
+                if (byte == 0xC2 or byte == 0xE2) and classes[decode(data, i, end)] & LINE_BREAK:
+                    return i, i + width, has_bracket
             has_bracket |= byte == 0x5D
-            i += 1
-        else:
-            width = min(width_of(byte), end - i)
-            if (byte == 0xC2 or byte == 0xE2) and classes[decode(data, i, end)] & LINE_BREAK:
-                return i, i + width, has_bracket
             i += width
     return end, end, has_bracket
 
@@ -192,10 +220,14 @@ def _copy_line(data, start, end, classes, remove_citations, citations, cleaned, 
     end = _skip_back(data, start, end, classes)
     text = written
     if not remove_citations:
-        for i in range(start, end):
-            cleaned[written] = data[i]
-            written += 1
-        return written, False
+        i = 0
+        while i < end - start and start + i + 8 <= len(data):  # `cleaned` has slack behind it
+            store64(cleaned, text + i, load64(data, start + i))
+            i += 8
+        while i < end - start:
+            cleaned[text + i] = data[start + i]
+            i += 1
+        return text + end - start, False
     exposed = False
     for i in range(start, end):
         byte = data[i]
@@ -259,18 +291,16 @@ def _citation_start(cleaned, text, written, citations):
 @njit(cache=True, nogil=True)
 def _line_stays(cleaned, start, end, exposed, classes, limits, end_marks, patterns, counts):
     """Check one cleaned line, counting the check that removes it."""
-    n_words, longest, decision = _walk_line(cleaned, start, end, classes, patterns)
     max_word_chars, min_words, _ = limits
+    n_words, decision = _walk_line(cleaned, start, end, classes, patterns)
     if n_words == 0:
         return min_words < 0
-    if 0 <= max_word_chars < longest:
+    if 0 <= max_word_chars < end - start and _longest_word(cleaned, start, end, classes) > max_word_chars:
         counts[LONG_WORD] += 1
         return False
     asks_mark, marks = end_marks
     if asks_mark:
-        dots = (
-            end - start >= 3 and cleaned[end - 1] == 46 and cleaned[end - 2] == 46 and cleaned[end - 3] == 46
-        )
+        dots = end - start >= 3 and cleaned[end - 1] == 46 and cleaned[end - 2] == 46 and cleaned[end - 3] == 46
         if exposed or dots or not marks[cleaned[end - 1]]:
             counts[NO_END_MARK] += 1
             return False
@@ -285,44 +315,62 @@ def _line_stays(cleaned, start, end, exposed, classes, limits, end_marks, patter
 
 @njit(cache=True, nogil=True)
 def _walk_line(cleaned, start, end, classes, patterns):
-    """The number of words of a line, the longest in characters, and the first check a substring decides."""
-    n_words = longest = chars = 0
+    """The number of words of a line, and the first check that a substring decides."""
+    n_words = 0
     decision = len(patterns.columns)
+    masks, starts, ends = patterns.masks, patterns.starts, patterns.ends
+    after_space = np.uint64(1)
+    state = np.uint64(0)
     i = start
     while i < end:
-        byte = cleaned[i]
-        width = 1
-        if byte < 0x80:
-            bits = classes[byte]
-        else:
-            width = min(width_of(byte), end - i)
-            bits = classes[decode(cleaned, i, end)]
-        pattern = patterns.heads[byte]
-        while pattern >= 0:
-            if patterns.decisions[pattern] < decision and _matches(cleaned, start, end, i, patterns, pattern):
-                decision = patterns.decisions[pattern]
-            pattern = patterns.next[pattern]
-        if bits & SPACE:
-            chars = 0
-        else:
-            n_words += chars == 0
-            chars += 1
-            longest = max(longest, chars)
-        i += width
-    return n_words, longest, decision
+        mask = masks[cleaned[i]]
+        state = (state << np.uint64(1) | starts) & mask
+        if state & ends:
+            decision = min(decision, _verify(cleaned, start, end, i, state, patterns))
+        is_space = mask >> np.uint64(62) & np.uint64(1)
+        if mask & np.uint64(WIDE_BIT):
+            if cleaned[i] < 0xC0:  # inside a character: its first byte has told
+                is_space = after_space
+            else:
+                is_space = np.uint64((classes[decode(cleaned, i, end)] & SPACE) != 0)
+        n_words += after_space & ~is_space
+        after_space = is_space
+        i += 1
+    return n_words, decision
 
 
 @njit(cache=True, nogil=True)
-def _matches(cleaned, start, end, at, patterns, pattern):
-    """Whether a pattern stands in the line with its rarest byte at `at`; ASCII letters match in any case."""
-    first = at - patterns.triggers[pattern]
-    length = patterns.lengths[pattern]
-    if first < start or first + length > end:
-        return False
+def _longest_word(cleaned, start, end, classes):
+    """The longest word of a line, in characters."""
+    longest = chars = 0
+    while start < end:
+        chars = 0 if class_at(cleaned, start, end, classes) & SPACE else chars + 1
+        longest = max(longest, chars)
+        start += min(width_of(cleaned[start]), end - start)
+    return longest
+
+
+@njit(cache=True, nogil=True)
+def _verify(cleaned, start, end, at, state, patterns):
+    """The first check with a substring that stands where its window ends at `at`."""
+    decision = len(patterns.columns)
+    for p in range(len(patterns.table)):
+        if not state >> np.uint64(patterns.table[p, 0]) & np.uint64(1):
+            continue
+        first = at - patterns.table[p, 1]
+        length = patterns.table[p, 2]
+        if first >= start and first + length <= end and _same(cleaned, first, length, patterns.bytes[p]):
+            decision = min(decision, patterns.table[p, 3])
+    return decision
+
+
+@njit(cache=True, nogil=True)
+def _same(cleaned, first, length, wanted):
+    """Whether these bytes stand at `first`; ASCII letters match in any case."""
     for k in range(length):
         byte = cleaned[first + k]
         if 0x41 <= byte <= 0x5A:
             byte |= 0x20
-        if byte != patterns.bytes[pattern, k]:
+        if byte != wanted[k]:
             return False
     return True

@@ -10,6 +10,9 @@ from typing import Any
 from curate.errors import SettingError
 from curate.signals import parse_signal
 
+MAX_SUBSTRINGS = 62
+"""Substrings that one set of line rules can look for at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -70,6 +73,8 @@ class LineRules:
                     raise SettingError(
                         f"Line rule '{check}': '{substring}' is not a lower-case text of 1 to 64 bytes."
                     )
+        if sum(len(substrings) for _, substrings in self.substrings) > MAX_SUBSTRINGS:
+            raise SettingError(f"Line rules: at most {MAX_SUBSTRINGS} substrings. Split them over two rule sets.")
         if self.end_marks is not None and not (self.end_marks and self.end_marks.isascii()):
             raise SettingError("Line rules: end_marks takes one or more ASCII characters.")
 

@@ -37,46 +37,45 @@ def measure_ngrams(words, n_words, ids, counts, table, scratch, sums, raw):
         sums[k + 1] = sums[k] + words[3, k]
     n_left = 0
     for k in range(n_words):
-        if counts[ids[k]] > 1:
-            left[n_left] = k
-            n_left += 1
+        left[n_left] = k
+        n_left += counts[ids[k]] > 1
     at = 0
     for n in range(2, LAST_DUP_N + 1):
-        n_left = join_ngrams(n, n_words, left, n_left, ids, counts, marks, table)
+        n_left = join_ngrams(left, n_left, ids, counts, table) if n_left > 1 else 0
         if n < FIRST_DUP_N:
             measure_top(n, n_words, left, n_left, ids, counts, sums, raw[at : at + 3])
-            at += 3
-        else:
+        elif n_left:
             measure_duplicates(n, n_words, left, n_left, ids, marks, sums, raw[at : at + 4])
-            at += 4
+        at += 3 if n < FIRST_DUP_N else 4
 
 
 @njit(cache=True, nogil=True)
-def join_ngrams(n, n_words, left, n_left, ids, counts, marks, table):
-    """Number the n-grams at positions whose (n-1)-grams repeat; keep the positions of those that repeat."""
-    keys, values = table
-    capacity = capacity_for(n_left)
-    values[:capacity] = -1
+def join_ngrams(left, n_left, ids, counts, table):
+    """Number the n-grams at positions whose (n-1)-grams repeat; keep the positions of those that repeat.
+
+    Positions rise, so `ids[k]` may be overwritten once `ids[k]` and `ids[k + 1]` are read.
+    """
     n_joined = 0
-    for j in range(n_left - 1):
+    for j in range(n_left - 1):  # without a branch: whether neighbours are left is hard to predict
         k = left[j]
-        if left[j + 1] != k + 1 or k + n > n_words:
-            continue
-        key = np.uint64(ids[k]) << np.uint64(32) | np.uint64(ids[k + 1])
-        marks[n_joined] = find_or_add(key, np.int32(k), keys, values, capacity)
         left[n_joined] = k
-        n_joined += 1
+        n_joined += left[j + 1] == k + 1
+    keys, values = table
+    capacity = capacity_for(n_joined)
+    values[:capacity] = -1
     for j in range(n_joined):
-        ids[left[j]] = marks[j]
-        counts[left[j]] = 0
-    for j in range(n_joined):
-        counts[marks[j]] += 1
+        k = left[j]
+        key = np.uint64(ids[k]) << np.uint64(32) | np.uint64(ids[k + 1])
+        same = find_or_add(key, k, keys, values, capacity)
+        ids[k] = same
+        if same == k:
+            counts[k] = 0
+        counts[same] += 1
     n_kept = 0
     for j in range(n_joined):
         k = left[j]
-        if counts[ids[k]] > 1:
-            left[n_kept] = k
-            n_kept += 1
+        left[n_kept] = k
+        n_kept += counts[ids[k]] > 1
     return n_kept
 
 
@@ -124,12 +123,8 @@ def measure_duplicates(n, n_words, left, n_left, ids, marks, sums, raw):
             step_to = k + n
         else:
             marks[ids[k]] = 1
-    for k in range(n_words - n + 1, n_words + 1):
-        if n_words >= n:
-            raw[3] += sums[k]
     for k in range(n):
-        if n_words >= n:
-            raw[3] -= sums[k]
+        raw[3] += sums[n_words - k] - sums[k]
 
 
 @njit(cache=True, nogil=True)

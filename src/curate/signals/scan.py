@@ -110,6 +110,22 @@ def ends_sentence(data, start, end, classes):
 
 
 @njit(cache=True, nogil=True)
+def count_full_stops(data, start, end, classes):
+    """Sentences that end inside a word, at full stops that need no space, with text behind."""
+    n = 0
+    stopped = False
+    while start < end:
+        bits = np.int64(class_at(data, start, end, classes))
+        if bits & FULL_STOP:
+            stopped = True
+        elif stopped and not bits & (CLOSER | TERMINAL):
+            n += 1
+            stopped = False
+        start += min(width_of(data[start]), end - start)
+    return n
+
+
+@njit(cache=True, nogil=True)
 def scan(data, start, end, classes, words, lines, raw):
     """Find the words, lines and paragraphs of a document.
 
@@ -163,30 +179,26 @@ def scan(data, start, end, classes, words, lines, raw):
         word_start = i
         before = continuation
         flags = FIRST_UPPER if bits & UPPER else 0
-        stopped = False  # after a full stop that needs no space
-        while True:
-            if byte >= 0x80:
-                count_wide(decode(data, i, end), bits, raw)
-            flags |= bits
-            if flags & FULL_STOP:
-                if bits & FULL_STOP:
-                    stopped = True
-                elif stopped and not bits & (CLOSER | TERMINAL):
-                    n_sentences += 1
-                    stopped = False
-            continuation += width - 1
-            i += width
-            if i >= end:
-                break
+        while i < end:
             byte = data[i]
-            width = 1
             if byte < 0x80:
                 bits = np.int64(classes[byte])
+                if bits & SPACE:
+                    break
+                flags |= bits
+                i += 1
             else:
+                code_point = decode(data, i, end)
+                bits = np.int64(classes[code_point])
+                if bits & SPACE:
+                    break
+                count_wide(code_point, bits, raw)
+                flags |= bits
                 width = min(width_of(byte), end - i)
-                bits = np.int64(classes[decode(data, i, end)])
-            if bits & SPACE:
-                break
+                continuation += width - 1
+                i += width
+        if flags & FULL_STOP:
+            n_sentences += count_full_stops(data, word_start, i, classes)
         sentence_ended = (flags & TERMINAL) != 0 and ends_sentence(data, word_start, i, classes)
         words[0, n_words] = word_start - start
         words[1, n_words] = i - start

@@ -16,17 +16,15 @@ from curate.unaligned import load64
 
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 SEED = np.uint64(0x2545F4914F6CDD1D)
+ALL_BITS = np.uint64(0xFFFFFFFFFFFFFFFF)
 LOWER_CASE_BITS = np.uint64(0x2020202020202020)
 
 
 @njit(cache=True, nogil=True, inline="always")
 def load(data, start, length):
-    """Read up to eight bytes from `start`, the rest zero. The end of the buffer is never passed."""
+    """Read one to eight bytes from `start`, the rest zero. The end of the buffer is never passed."""
     if start + 8 <= len(data):
-        block = load64(data, start)
-        if length < 8:
-            block &= (np.uint64(1) << np.uint64(8 * length)) - np.uint64(1)
-        return block
+        return load64(data, start) & (ALL_BITS >> np.uint64(64 - 8 * min(length, 8)))
     block = np.uint64(0)
     for i in range(min(length, 8)):
         block |= np.uint64(data[start + i]) << np.uint64(8 * i)
