@@ -144,7 +144,8 @@ class ArchiveReader:
                 stream.at += len(head)
                 return header, len(head)
             n_passed = self._pass_junk()
-            if not is_after_damage:
+            # A header that is cut by a gap is told by the gap.
+            if not is_after_damage and not (stream.at_end() and stream.gap):
                 self._report(f"{self._framing.name}_header_damaged", f"{n_passed} bytes passed over")
                 is_after_damage = True
 
@@ -165,7 +166,8 @@ class ArchiveReader:
         """Go to the next start of a record, a gap or the end, but `n_min` bytes on; return how far it was."""
         stream = self._stream
         framing = self._framing
-        n_passed = stream.skip(n_min)
+        n_passed = 0 if stream.at_end() else n_min
+        stream.at += n_passed
         while not stream.at_end():
             match = framing.start.search(stream.data, stream.at)
             if match:
@@ -177,7 +179,8 @@ class ArchiveReader:
             n_passed += at - stream.at
             stream.at = at
             if not stream.load():
-                n_passed += stream.skip(len(stream.data) - stream.at)
+                n_passed += len(stream.data) - stream.at
+                stream.at = len(stream.data)
         return n_passed
 
 

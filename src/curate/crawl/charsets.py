@@ -51,7 +51,7 @@ def _codec_name(charset: str | None) -> str | None:
     name = _BROWSER_NAMES.get(charset, charset)
     try:
         info = codecs.lookup(name)
-        b"".decode(info.name)  # refuses codecs that do not give text, such as rot13
+        b"a".decode(info.name, "replace")  # refuses codecs that do not give text, such as rot13
     except (LookupError, ValueError, UnicodeError):
         return None
     return info.name
@@ -60,4 +60,11 @@ def _codec_name(charset: str | None) -> str | None:
 def _guess(body: bytes) -> str:
     from resiliparse.parse.encoding import detect_encoding
 
-    return _codec_name((detect_encoding(body[: 1 << 16]) or "").lower()) or "cp1252"
+    name = _codec_name((detect_encoding(body[: 1 << 16]) or "").lower()) or "cp1252"
+    if name == "utf-8":
+        # Also what the detector says where it does not know: believed if most of what is not ASCII is UTF-8.
+        text = body.decode("utf-8", "replace")
+        n_bad = text.count("\ufffd")
+        if sum(char > "\x7f" for char in text) < 2 * n_bad:
+            return "cp1252"
+    return name

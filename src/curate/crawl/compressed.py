@@ -281,7 +281,8 @@ def read_compressed(raw: FileBytes, codec: Codec) -> Iterator[Block]:
         if member.end == "whole":
             data = member.rest
             continue
-        damage = damage or f"{codec.name}_{member.end}"
+        # Where a member gave nothing the bytes may just look like one: the records before it are sound.
+        damage = damage or f"{codec.name}_{member.end if offset is None else 'junk'}"
         # What was broken may have swallowed the members that follow it.
         raw.seek(start + 1 if raw.offset - start < FAR_BYTES else raw.offset - READ_BYTES)
         data = b""

@@ -8,8 +8,10 @@ import re
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from curate.crawl.charsets import decode_text
+from curate.crawl.compressed import DamagedError, GzipDecoder
 from curate.crawl.sniff import find_foreign, looks_html
 
 MAX_RATIO = 200  # a body that decodes to more than this many times its size (and 1 MiB) is a bomb
@@ -253,20 +255,21 @@ def _gunzip(body: bytes, max_bytes: int) -> bytes:
 
 
 def _gunzip_member(body: bytes, max_bytes: int) -> tuple[bytes, bytes]:
-    """Inflate step by step, so that what stands before an error (often only a wrong checksum) is kept."""
-    inflate = zlib.decompressobj(31)
+    """Return (what can be decoded, the bytes after it); often only the checksum at the end is wrong."""
+    decoder = GzipDecoder()
     pieces: list[bytes] = []
-    n = at = 0
-    while at < len(body) and n < max_bytes:
-        try:
-            pieces.append(inflate.decompress(body[at : at + 4096], max_bytes - n))
-        except zlib.error:
-            return b"".join(pieces), b""
-        n += len(pieces[-1])
-        at += 4096
-        if inflate.eof:
-            return b"".join(pieces), inflate.unused_data + body[at:]
-    return b"".join(pieces), b""
+    n = 0
+    try:
+        while n < max_bytes and not decoder.eof:
+            piece = decoder.decompress(body, max_bytes - n)
+            body = b""
+            pieces.append(piece)
+            n += len(piece)
+            if decoder.needs_input:
+                break
+    except DamagedError:
+        return b"".join(pieces), b""
+    return b"".join(pieces), decoder.unused_data
 
 
 def _undeflate(body: bytes, max_bytes: int) -> bytes:
@@ -276,16 +279,27 @@ def _undeflate(body: bytes, max_bytes: int) -> bytes:
         return zlib.decompressobj(-15).decompress(body, max_bytes)
 
 
+def _read_all(reader: Any, max_bytes: int) -> bytes:
+    pieces: list[bytes] = []
+    while max_bytes > 0 and (piece := reader.read(min(max_bytes, 1 << 20))):
+        pieces.append(piece)
+        max_bytes -= len(piece)
+    return b"".join(pieces)
+
+
 def _unbrotli(body: bytes, max_bytes: int) -> bytes:
     from fastwarc.stream_io import BrotliReader
 
-    return BrotliReader(io.BytesIO(body)).read(max_bytes)
+    return _read_all(BrotliReader(io.BytesIO(body)), max_bytes)
 
 
 def _unzstd(body: bytes, max_bytes: int) -> bytes:
     import zstandard
 
-    return zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(body).read(max_bytes)
+    try:
+        return _read_all(zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(body), max_bytes)
+    except zstandard.ZstdError as error:
+        raise ValueError(str(error)) from error
 
 
 def _unbz2(body: bytes, max_bytes: int) -> bytes:

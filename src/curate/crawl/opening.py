@@ -34,11 +34,15 @@ class OpenFile:
 
 @dataclass(frozen=True, slots=True)
 class FileType:
-    """What a file is: its format (null where unknown), its compression, and its first plain bytes."""
+    """What a file is: its format (null where unknown), its compression, its first plain bytes.
+
+    `is_damaged` says that something is missing before these.
+    """
 
     format: str | None
     codec: Codec | None
     head: bytes
+    is_damaged: bool
 
 
 def sniff_file(file: BinaryIO, name: str) -> FileType:
@@ -46,10 +50,12 @@ def sniff_file(file: BinaryIO, name: str) -> FileType:
     codec = find_codec(FileBytes(file, size=HEAD_BYTES).read())
     stream = _stream(file, codec, 0, b"")
     head = stream.peek(HEAD_BYTES)
+    is_damaged = False
     while not head and stream.gap:
+        is_damaged = True
         stream.cross_gap()
         head = stream.peek(HEAD_BYTES)
-    return FileType(sniff_format(head, name), codec, head)
+    return FileType(sniff_format(head, name), codec, head, is_damaged)
 
 
 def open_reader(file: InputFile, options: ReadOptions, mark: Mark) -> OpenFile | FileProblem:
@@ -74,7 +80,7 @@ def _reader(
     if kind.format == "parquet" and kind.codec is None:
         opened.seek(0)
         return ParquetReader(opened, source, options, mark)
-    if not kind.head and kind.codec is None:
+    if not kind.head and not kind.is_damaged:
         return FileProblem(source, None, "empty_file")
     if kind.format is None or kind.format == "parquet":
         what = "compressed Parquet" if kind.format else find_foreign(kind.head) or "unknown format"

@@ -63,7 +63,9 @@ def find_foreign(head: bytes) -> str | None:
     if head[257:262] == b"ustar":
         return "tar archive"
     head = head[:4096]
-    if head[:2] not in _UTF16_BOMS and len(head) - len(head.translate(None, _CONTROLS)) > len(head) // 10:
+    n_controls = len(head) - len(head.translate(None, _CONTROLS))
+    # Noise has one control character in ten bytes, broken text few.
+    if head[:2] not in _UTF16_BOMS and n_controls > max(8, len(head) // 32):
         return "binary data"
     return None
 
