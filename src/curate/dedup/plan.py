@@ -110,8 +110,8 @@ def _choose_bands(jaccard: float, recall: float) -> tuple[int, int]:
             choices.append((excess, n_bands * n_rows, n_bands, n_rows))
     if not choices:
         raise SettingError(
-            f"No bands of up to {_MAX_PERMUTATIONS} permutations find {recall} of the pairs at jaccard {jaccard}; "
-            "give a lower recall or a higher threshold."
+            f"No bands of up to {_MAX_PERMUTATIONS} permutations find {recall} of the pairs at jaccard "
+            f"{jaccard}; give a lower recall or a higher threshold."
         )
     _, _, n_bands, n_rows = min(choices)
     return n_bands, n_rows

@@ -69,6 +69,7 @@ def resolve_duplicates(
         plan: the plan that the keys were computed with.
         scratch: a folder for files that exceed the memory; it is emptied before and after.
         memory_bytes: what keys and shingles may take at a time.
+        near: remove near-duplicates, not only exact ones.
         by_url: first remove all but one of the documents of each address.
         near: remove near-duplicates too, beside those with the same words.
         earlier: shards of documents that stay whatever comes; nothing of theirs is removed.
@@ -91,6 +92,7 @@ def resolve_duplicates(
             run.remove_same_keys("url")
         run.remove_same_keys("exact")
         if near:
+            if near:
             run.remove_near()
         return run.ledger()
     finally:
