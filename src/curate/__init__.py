@@ -1,7 +1,7 @@
 """Curate web text for language models: one command from crawl files to scored Parquet.
 
-    curate.filter_crawl("crawl/", "curated", threshold=0.8)
-    curate.load_scorer("edu").score(["some text"])
+curate.filter_crawl("crawl/", "curated", threshold=0.8)
+curate.load_scorer("edu").score(["some text"])
 """
 
 from __future__ import annotations

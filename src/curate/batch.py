@@ -27,15 +27,24 @@ class Column:
 
 PAGE_COLUMNS = (
     Column("source", pa.string(), "read", "path or URL of the input file"),
-    Column("position", pa.int64(), "read", "record number in the source, from 0; counts records of every kind"),
+    Column(
+        "position", pa.int64(), "read", "record number in the source, from 0; counts records of every kind"
+    ),
     Column("id", pa.string(), "read", "the user's id, or a hash of url and content (32 hex digits)"),
     Column("url", pa.string(), "read", "address of the page, null where unknown"),
     Column("date", pa.string(), "read", "as the source states it (ISO 8601 in WARC), null where unknown"),
     Column("kind", pa.string(), "read", "'html' or 'text'"),
-    Column("content", pa.binary(), "read", "the page: HTML bytes as received, or UTF-8 text; null when unreadable"),
+    Column(
+        "content",
+        pa.binary(),
+        "read",
+        "the page: HTML bytes as received, or UTF-8 text; null when unreadable",
+    ),
     Column("charset", pa.string(), "read", "charset named by the HTTP header, lower case, null where none"),
     Column("extra", pa.string(), "read", "every other input column as one JSON object, null where none"),
-    Column("drop_reason", pa.string(), "read", "why the document is dropped; null while it is still in the run"),
+    Column(
+        "drop_reason", pa.string(), "read", "why the document is dropped; null while it is still in the run"
+    ),
 )
 
 PAGE_SCHEMA = pa.schema([pa.field(column.name, column.type) for column in PAGE_COLUMNS])

@@ -80,8 +80,12 @@ class Decisions:
         duplicates = read_duplicates(self.folder, shard)
         rows = duplicates["row"].to_numpy().astype(np.int64)
         found = {"duplicate_of": duplicates["kept_id"], "jaccard": duplicates["jaccard"]}
-        documents = add_columns(documents, rows, {name: values.combine_chunks() for name, values in found.items()})
-        reasons = pc.binary_join_element_wise(duplicates["method"].cast(pa.string()), "duplicate", "_").combine_chunks()
+        documents = add_columns(
+            documents, rows, {name: values.combine_chunks() for name, values in found.items()}
+        )
+        reasons = pc.binary_join_element_wise(
+            duplicates["method"].cast(pa.string()), "duplicate", "_"
+        ).combine_chunks()
         limits = pa.array(np.full(len(rows), self.jaccard))
         return drop_rows(documents, rows, "dedup", reasons, duplicates["jaccard"].combine_chunks(), limits)
 
@@ -116,9 +120,7 @@ def below_cut(scores: NDArray[np.float32], cut: float) -> pa.Array:
     return pa.array(~(scores >= np.float32(cut)))
 
 
-def choose_cut(
-    scores: NDArray[np.float32], *, threshold: float | None, keep_fraction: float | None
-) -> float:
+def choose_cut(scores: NDArray[np.float32], *, threshold: float | None, keep_fraction: float | None) -> float:
     """The score from which documents are kept: the threshold, or the one that keeps the wanted share.
 
     Documents that tie with the last one kept are kept too. Without documents, the share cuts at 1.
@@ -147,7 +149,9 @@ def survey(decisions: Decisions, names: Sequence[ChunkName], funnel: Funnel) -> 
     for shard, name in enumerate(names):
         documents = decisions.decide(shard, name)
         n_bytes = text_bytes(documents)
-        fates = documents.select(["drop_stage", "drop_reason"]).append_column("n_text_bytes", pa.array(n_bytes))
+        fates = documents.select(["drop_stage", "drop_reason"]).append_column(
+            "n_text_bytes", pa.array(n_bytes)
+        )
         funnel.add_documents(fates)
         is_kept = pc.is_null(documents["drop_reason"]).to_numpy()
         plans["kept"].add(shard, name, n_bytes[is_kept])

@@ -16,21 +16,16 @@ from curate.dedup import DedupPlan, resolve_duplicates
 from curate.run_folder import ChunkName, RunFolder
 from curate.shards import read_arrow, write_arrow
 
-
 KEY_PREFIX = "key_"
 """Before the names of key columns in a chunk, where signals may have the same names."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ChunkShard:
     """A committed chunk as deduplication sees it: its survivors' keys, and their texts on demand."""
 
     path: Path
-
-    @property
-    def name(self) -> str:
-        """The chunk's name; chunks sort in the order of the documents."""
-        return self.path.stem
+    name: str
 
     def read_keys(self) -> pa.Table:
         """Read the survivors' keys, with their row in the chunk and their id."""
@@ -55,7 +50,7 @@ def find_run_duplicates(
     """
     if folder.duplicates.exists():
         return
-    shards = [] if level == "none" else [ChunkShard(folder.documents(name)) for name in names]
+    shards = [] if level == "none" else [ChunkShard(folder.documents(name), str(name)) for name in names]
     found = resolve_duplicates(
         shards, plan, folder.work / "dedup", memory_bytes=parse_bytes(memory), near=level == "near"
     )

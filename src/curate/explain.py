@@ -58,7 +58,9 @@ def explain(output: str | Path, key: str) -> list[Story]:
     finish_swap(folder)
     manifest = folder.manifest()
     if manifest is None:
-        raise SettingError(f"{output} holds no finished run (no manifest.json). Name the --output of 'curate filter'.")
+        raise SettingError(
+            f"{output} holds no finished run (no manifest.json). Name the --output of 'curate filter'."
+        )
     with duckdb.connect() as database:
         stories = [
             _tell(database, folder, manifest, kind, row)
@@ -75,16 +77,24 @@ def _find(
 ) -> list[dict[str, Any]]:
     files = str(folder.path / kind / "*.parquet")
     query = f"SELECT * FROM read_parquet($files) WHERE {condition} ORDER BY source, position"  # noqa: S608
-    return database.execute(query, {"files": files, "key": key}).to_arrow_table().to_pylist()
+    return database.execute(query, {"files": files, "key": key}).fetch_arrow_table().to_pylist()
 
 
 def _tell(
-    database: duckdb.DuckDBPyConnection, folder: RunFolder, manifest: dict[str, Any], kind: str, row: dict[str, Any]
+    database: duckdb.DuckDBPyConnection,
+    folder: RunFolder,
+    manifest: dict[str, Any],
+    kind: str,
+    row: dict[str, Any],
 ) -> Story:
     twins = _find(database, folder, "dropped", "duplicate_of = $key", row["id"])
     kept_twin = None
     if row.get("duplicate_of"):
-        found = [r for k in ("kept", "dropped") for r in _find(database, folder, k, "id = $key", row["duplicate_of"])]
+        found = [
+            r
+            for k in ("kept", "dropped")
+            for r in _find(database, folder, k, "id = $key", row["duplicate_of"])
+        ]
         kept_twin = (row["duplicate_of"], found[0]["url"] if found else None)
     return Story(
         fate=kind,

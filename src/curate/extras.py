@@ -15,7 +15,13 @@ import pyarrow as pa
 
 _INT64 = range(-(2**63), 2**63)
 _JSON = "json"
-_TYPES = {"bool": pa.bool_(), "int": pa.int64(), "float": pa.float64(), "str": pa.string(), _JSON: pa.string()}
+_TYPES = {
+    "bool": pa.bool_(),
+    "int": pa.int64(),
+    "float": pa.float64(),
+    "str": pa.string(),
+    _JSON: pa.string(),
+}
 
 
 def extra_types(extras: pa.ChunkedArray) -> dict[str, str]:

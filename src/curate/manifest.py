@@ -18,7 +18,9 @@ from curate.settings import FilterSettings
 _PACKAGES = ("fastwarc", "fasttext-community", "numba", "numpy", "pyarrow", "resiliparse", "trafilatura")
 
 
-def build_plan(settings: FilterSettings, files: Sequence[InputFile], scorer_fingerprint: str | None) -> dict[str, Any]:
+def build_plan(
+    settings: FilterSettings, files: Sequence[InputFile], scorer_fingerprint: str | None
+) -> dict[str, Any]:
     """Describe a run before it starts: settings, scorer, and the input files by name and size."""
     return {
         "curate_version": curate.__version__,

@@ -24,7 +24,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from curate.batch import add_columns, drop_rows, live_rows
 from curate.config import settings_from
@@ -38,11 +37,20 @@ from curate.extras import extra_types, unite_types
 from curate.language import ANY_LANGUAGE, check_languages, identify_languages
 from curate.manifest import build_manifest, build_plan
 from curate.protocols import Engine, LevelScorer, Scorer
+from curate.reading import read_pages
 from curate.report.clock import StageClock, peak_memory_bytes
 from curate.report.funnel import Funnel
 from curate.report.progress import Counted, ProgressDisplay
-from curate.reading import read_pages
-from curate.rules import RuleSet, apply_rules, clean_lines, count_failing, line_rules_of, load_rules, required_signals, rule_warnings
+from curate.rules import (
+    RuleSet,
+    apply_rules,
+    clean_lines,
+    count_failing,
+    line_rules_of,
+    load_rules,
+    required_signals,
+    rule_warnings,
+)
 from curate.run_folder import ChunkName, RunFolder, opened_run
 from curate.scoring import load_scorer
 from curate.settings import FilterSettings
@@ -80,7 +88,9 @@ def filter_crawl(
     checked = settings_from(
         FilterSettings, {**settings, "input": inputs, "output": str(output), "scorer": named}
     )
-    return run_filter(checked, scorer=scorer, overwrite=overwrite, display=ProgressDisplay(quiet=not progress))
+    return run_filter(
+        checked, scorer=scorer, overwrite=overwrite, display=ProgressDisplay(quiet=not progress)
+    )
 
 
 def run_filter(
@@ -99,13 +109,16 @@ def run_filter(
         earlier = folder.manifest()
         if earlier:
             return Funnel.from_json(earlier["funnel"])
-        engine = make_engine(settings.engine, settings.n_workers)
+        engine = make_engine(settings.engine, settings.n_workers(sum(file.size_bytes for file in files)))
         clock = StageClock()
 
         splits = plan_splits(files)
         read_pages(job.make_documents, job.read_options, folder, splits, engine, display)
         names = folder.chunk_names()
-        with clock.stage("duplicates"), display.step("Finding duplicates", 0, lambda: (0, f"{len(names)} chunks")):
+        with (
+            clock.stage("duplicates"),
+            display.step("Finding duplicates", 0, lambda: (0, f"{len(names)} chunks")),
+        ):
             find_run_duplicates(folder, names, job.dedup_plan, level=settings.dedup, memory=settings.memory)
         score_survivors(job, folder, names, engine, display)
 
@@ -139,7 +152,15 @@ class Job:
     @classmethod
     def prepare(cls, settings: FilterSettings, files: Sequence[InputFile], scorer: str | Scorer) -> Job:
         """Check everything that can be checked beforehand."""
-        names = ("text_column", "html_column", "id_column", "url_column", "date_column", "max_page_bytes", "chunk_bytes")
+        names = (
+            "text_column",
+            "html_column",
+            "id_column",
+            "url_column",
+            "date_column",
+            "max_page_bytes",
+            "chunk_bytes",
+        )
         read_options = ReadOptions(**{name: getattr(settings, name) for name in names})
         check_columns(files, read_options)
         extract_text(b"", extractor=settings.extractor)  # refuses an unknown or missing one
@@ -215,7 +236,6 @@ class Job:
         )
         return Decisions(folder, layout, self.dedup_plan.jaccard, cut)
 
-
     def number_columns(self) -> tuple[tuple[str, str], ...]:
         """Names and types of the columns that rules and signals add: lines removed by reason, and signals."""
         nothing = pa.array([], pa.string())
@@ -229,7 +249,9 @@ class Job:
 
 def start_documents(pages: pa.RecordBatch) -> pa.Table:
     """Begin the table: where each document comes from, and what the reader already dropped."""
-    table = pa.Table.from_batches([pages]).select(["id", "url", "date", "source", "position", "extra", "drop_reason"])
+    table = pa.Table.from_batches([pages]).select(
+        ["id", "url", "date", "source", "position", "extra", "drop_reason"]
+    )
     stages = pc.if_else(pc.is_valid(table["drop_reason"]), "read", pa.scalar(None, pa.string()))
     nothing = pa.nulls(len(table), pa.float64())
     columns = {"drop_stage": stages, "drop_value": nothing, "drop_limit": nothing}
@@ -276,7 +298,9 @@ def add_language(documents: pa.Table, languages: Sequence[str], min_confidence: 
     confidence = found["language_confidence"]
     is_wanted = pc.fill_null(pc.is_in(found["language"], pa.array(languages)), False)
     stays = pa.scalar(None, pa.string())
-    reasons = pc.if_else(is_wanted, pc.if_else(pc.less(confidence, min_confidence), "language_confidence", stays), "language")
+    reasons = pc.if_else(
+        is_wanted, pc.if_else(pc.less(confidence, min_confidence), "language_confidence", stays), "language"
+    )
     limits = pa.array(np.full(len(rows), min_confidence))
     return drop_rows(documents, rows, "language", reasons, confidence, limits)
 
@@ -290,13 +314,17 @@ def add_signals(
     The cleaned text is what the rules judge and later stages see, so filtering what was kept keeps it all.
     """
     rows = live_rows(documents)
-    texts, lines_removed = clean_lines(documents["text"].take(rows).combine_chunks(), line_rules_of(rule_sets))
+    texts, lines_removed = clean_lines(
+        documents["text"].take(rows).combine_chunks(), line_rules_of(rule_sets)
+    )
     measured = compute_signals(texts, list(signals))
     documents = add_columns(documents, rows, {"text": texts.cast(pa.string())})
     documents = add_columns(add_columns(documents, rows, measured), rows, lines_removed)
     verdict = apply_rules(measured, rule_sets)
     numbers = verdict["drop_value"], verdict["drop_limit"]
-    return drop_rows(documents, rows, "rules", verdict["drop_reason"], *numbers), count_failing(measured, rule_sets)
+    return drop_rows(documents, rows, "rules", verdict["drop_reason"], *numbers), count_failing(
+        measured, rule_sets
+    )
 
 
 def add_keys(documents: pa.Table, plan: DedupPlan) -> pa.Table:
@@ -369,8 +397,12 @@ def finish_run(
     for fact in facts:
         funnel.records.update(fact["records"])
         funnel.problems += fact["problems"]
-    cpu_s = Counter(clock.cpu_s)
-    for fact in [*facts, *(read_facts(path) for path in sorted((folder.work / "scores").glob("[0-9]*.arrow")))]:
+    cpu_s: Counter[str] = Counter()
+    cpu_s.update(clock.cpu_s)
+    for fact in [
+        *facts,
+        *(read_facts(path) for path in sorted((folder.work / "scores").glob("[0-9]*.arrow"))),
+    ]:
         cpu_s.update(fact["cpu_s"])
     funnel.cut = decisions.cut if job.score_name else None
     funnel.n_scored = sum(

@@ -32,7 +32,9 @@ class Scorer(Protocol):
 class LevelScorer(Scorer, Protocol):
     """A scorer that also states the expected level on its annotators' scale (0-5 for `edu`)."""
 
-    def score_levels(self, texts: Sequence[str] | pa.Array, /) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def score_levels(
+        self, texts: Sequence[str] | pa.Array, /
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return (levels, scores), both float32 of shape (N,); `scores` equals what `score` returns."""
         ...
 
@@ -55,7 +57,11 @@ class Encoder(Protocol):
     """Turns documents into embeddings, one row per document, each from that document alone."""
 
     name: str
-    n_dimensions: int
+
+    @property
+    def n_dimensions(self) -> int:
+        """Dimensions of an embedding."""
+        ...
 
     def encode(self, texts: Sequence[str] | pa.Array, /) -> NDArray[Any]:
         """Embed `texts` (N documents) as float32 of shape (N, n_dimensions)."""

@@ -47,7 +47,9 @@ def rethreshold(
     finish_swap(folder)
     manifest = folder.manifest()
     if manifest is None:
-        raise SettingError(f"{output} holds no finished run (no manifest.json). Name the --output of 'curate filter'.")
+        raise SettingError(
+            f"{output} holds no finished run (no manifest.json). Name the --output of 'curate filter'."
+        )
     column = manifest["score"]["score_column"]
     if column is None:
         raise SettingError(f"The documents of {output} have no score: the run had --scorer none.")
@@ -93,7 +95,7 @@ class _Rows:
     def scores(self) -> NDArray[np.float32]:
         """Every score."""
         query = f'SELECT "{self.score}" AS score FROM documents WHERE "{self.score}" IS NOT NULL'
-        return self.database.execute(query).to_arrow_table()["score"].to_numpy()
+        return self.database.execute(query).fetchnumpy()["score"]
 
     def write(self, kind: str, cut: float, footer: dict[bytes, bytes]) -> tuple[Tally, Tally]:
         """Write the files of one kind; count its rows, and those among them that are below the cut."""

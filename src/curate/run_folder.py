@@ -14,7 +14,7 @@ from __future__ import annotations
 import fcntl
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,7 +98,7 @@ class RunFolder:
 
 
 @contextmanager
-def opened_run(path: Path, plan: dict[str, Any], *, overwrite: bool) -> Iterator[RunFolder]:
+def opened_run(path: Path, plan: dict[str, Any], *, overwrite: bool) -> Generator[RunFolder]:
     """Open `path` for the run that `plan` describes: new, or one to go on with; one process at a time.
 
     Raises:
@@ -118,7 +118,9 @@ def opened_run(path: Path, plan: dict[str, Any], *, overwrite: bool) -> Iterator
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise SettingError(f"Another process is writing to {path}. Wait for it, or name another --output.") from None
+            raise SettingError(
+                f"Another process is writing to {path}. Wait for it, or name another --output."
+            ) from None
         remove_leftovers(path)
         if not (folder.work / "plan.json").exists():
             write_json(folder.work / "plan.json", plan)
@@ -156,7 +158,7 @@ def _check_contents(folder: RunFolder, plan: dict[str, Any]) -> None:
     others = [entry.name for entry in folder.path.iterdir() if entry.name != ".curate"]
     if others:
         raise SettingError(
-            f"The output folder {folder.path} is not empty (it holds {sorted(others)[0]}). Name another --output."
+            f"The output folder {folder.path} is not empty (it holds {min(others)}). Name another --output."
         )
 
 
@@ -169,7 +171,9 @@ def changed_settings(earlier: dict[str, Any], plan: dict[str, Any]) -> list[str]
         if name != "input" and before.get(name) != now.get(name)
     ]
     if earlier.get("input_hash") != plan["input_hash"]:
-        changes.append(f"the input was {earlier.get('n_input_files')} files, now {plan['n_input_files']}, or their contents changed")
+        changes.append(
+            f"the input was {earlier.get('n_input_files')} files, now {plan['n_input_files']}, or their contents changed"
+        )
     if earlier.get("curate_version") != plan["curate_version"]:
         changes.append(f"curate was {earlier.get('curate_version')}, now {plan['curate_version']}")
     return changes

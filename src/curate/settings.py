@@ -13,39 +13,73 @@ MIB = 1 << 20
 DEDUP_LEVELS = ("near", "exact", "none")
 ENGINES = ("local", "ray")
 DEFAULT_THRESHOLD = 0.5
+_BYTES_WORTH_A_WORKER = 4 * MIB  # starting one costs as much as reading about this much
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilterSettings:
     """The settings of `filter_crawl` and `curate filter`; wrong ones are refused when this is built."""
 
-    input: tuple[str, ...] = setting((), "Files, folders or globs; local or any fsspec URL (s3://...).", section="files")
+    input: tuple[str, ...] = setting(
+        (), "Files, folders or globs; local or any fsspec URL (s3://...).", section="files"
+    )
     output: str = setting("", "Folder for kept/, dropped/ and manifest.json.", section="files", in_hash=False)
 
-    text_column: str | None = setting(None, "Column that holds the text; found by its usual names if left out.", section="read")
+    text_column: str | None = setting(
+        None, "Column that holds the text; found by its usual names if left out.", section="read"
+    )
     html_column: str | None = setting(None, "Column that holds HTML instead of text.", section="read")
     id_column: str | None = setting(None, "Column that holds the document's id.", section="read")
     url_column: str | None = setting(None, "Column that holds the page's URL.", section="read")
     date_column: str | None = setting(None, "Column that holds the page's date.", section="read")
-    max_page_bytes: int = setting(16 * MIB, "Larger pages are dropped as 'page_too_large', unread.", section="read")
-    chunk_bytes: int = setting(32 * MIB, "Input bytes of a chunk, the unit of work and of resuming.", section="read")
+    max_page_bytes: int = setting(
+        16 * MIB, "Larger pages are dropped as 'page_too_large', unread.", section="read"
+    )
+    chunk_bytes: int = setting(
+        32 * MIB, "Input bytes of a chunk, the unit of work and of resuming.", section="read"
+    )
 
-    extractor: str = setting("resiliparse", "HTML to main text: resiliparse or trafilatura.", section="extract")
+    extractor: str = setting(
+        "resiliparse", "HTML to main text: resiliparse or trafilatura.", section="extract"
+    )
 
-    language: tuple[str, ...] = setting(("en",), "ISO codes of the languages to keep; [\"any\"] keeps all.", section="language")
-    min_language_confidence: float = setting(0.65, "Least probability of the language, 0 to 1 (FineWeb: 0.65).", section="language")
+    language: tuple[str, ...] = setting(
+        ("en",), 'ISO codes of the languages to keep; ["any"] keeps all.', section="language"
+    )
+    min_language_confidence: float = setting(
+        0.65, "Least probability of the language, 0 to 1 (FineWeb: 0.65).", section="language"
+    )
 
-    rules: tuple[str, ...] = setting(("gopher", "c4", "fineweb"), "Rule sets by name, or TOML files with rules; [] for none.", section="rules")
+    rules: tuple[str, ...] = setting(
+        ("gopher", "c4", "fineweb"),
+        "Rule sets by name, or TOML files with rules; [] for none.",
+        section="rules",
+    )
 
     dedup: str = setting("near", "near (exact and near-duplicates), exact, or none.", section="dedup")
-    jaccard: float = setting(0.8, "Word-5-gram Jaccard similarity from which two texts are near-duplicates.", section="dedup")
-    recall: float = setting(0.999, "Chance that a pair at that similarity is found; decides bands and rows.", section="dedup")
+    jaccard: float = setting(
+        0.8, "Word-5-gram Jaccard similarity from which two texts are near-duplicates.", section="dedup"
+    )
+    recall: float = setting(
+        0.999, "Chance that a pair at that similarity is found; decides bands and rows.", section="dedup"
+    )
 
-    scorer: str = setting("edu", "Bundled classifier, folder of your own, or 'none' to keep all that is left.", section="score")
-    threshold: float | None = setting(None, "Least score to keep, 0 to 1; 0.5 if neither cut is named.", section="score")
-    keep_fraction: float | None = setting(None, "Instead of a threshold: the share of scored documents to keep.", section="score")
+    scorer: str = setting(
+        "edu", "Bundled classifier, folder of your own, or 'none' to keep all that is left.", section="score"
+    )
+    threshold: float | None = setting(
+        None, "Least score to keep, 0 to 1; 0.5 if neither cut is named.", section="score"
+    )
+    keep_fraction: float | None = setting(
+        None, "Instead of a threshold: the share of scored documents to keep.", section="score"
+    )
 
-    workers: int | None = setting(None, "Worker processes; all cores if left out. Does not change the result.", section="run", in_hash=False)
+    workers: int | None = setting(
+        None,
+        "Worker processes; all cores if left out. Does not change the result.",
+        section="run",
+        in_hash=False,
+    )
     engine: str = setting("local", "local (processes on this machine) or ray.", section="run", in_hash=False)
     memory: str = setting("4GB", "Memory that deduplication may use.", section="run", in_hash=False)
 
@@ -69,10 +103,9 @@ class FilterSettings:
                 raise SettingError(f"{name} must be at least 1, not {value}.")
         parse_bytes(self.memory)
 
-    @property
-    def n_workers(self) -> int:
-        """Worker processes to start."""
-        return self.workers or available_cores()
+    def n_workers(self, n_input_bytes: int) -> int:
+        """Worker processes to start; where the user names no number, small inputs are not worth many."""
+        return self.workers or min(available_cores(), 1 + n_input_bytes // _BYTES_WORTH_A_WORKER)
 
     def _check_files(self) -> None:
         if not self.input:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ _FACTS = b"curate"
 
 
 @contextmanager
-def committed(path: Path) -> Iterator[Path]:
+def committed(path: Path) -> Generator[Path]:
     """Yield a temporary path in the folder of `path`; rename it to `path` when the block ends well.
 
     The name holds the process id, so that two writers of one file do not meet; leftovers of a killed writer
@@ -54,15 +54,18 @@ def write_json(path: Path, value: Any) -> None:
 def write_arrow(path: Path, table: pa.Table, facts: dict[str, Any]) -> None:
     """Commit `table` as an Arrow file with `facts` (JSON-able) in its schema's metadata."""
     schema = table.schema.with_metadata({_FACTS: json.dumps(facts).encode()})
-    with committed(path) as temporary, pa.OSFile(str(temporary), "wb") as sink, pa.ipc.new_file(sink, schema) as file:
+    with (
+        committed(path) as temporary,
+        pa.OSFile(str(temporary), "wb") as sink,
+        pa.ipc.new_file(sink, schema) as file,
+    ):
         file.write_table(table.cast(schema))
 
 
 def read_arrow(path: Path) -> pa.Table:
     """Map an Arrow file into memory; only what is used of it is read from disk."""
     with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as file:
-        table = file.read_all()
-    return table
+        return file.read_all()
 
 
 def read_facts(path: Path) -> dict[str, Any]:

@@ -27,10 +27,13 @@ def main() -> None:
     except click.exceptions.Exit as stop:
         code = stop.exit_code
     except click.ClickException as error:
-        hint = f" See '{error.ctx.command_path} --help'." if getattr(error, "ctx", None) else ""
+        context = getattr(error, "ctx", None)
+        hint = f" See '{context.command_path} --help'." if context else ""
         code = _complain(error.format_message() + hint, EXIT_SETTING)
     except (KeyboardInterrupt, click.Abort):
-        code = _complain("Stopped. What is committed is kept: run the same command again to go on.", EXIT_INTERRUPTED)
+        code = _complain(
+            "Stopped. What is committed is kept: run the same command again to go on.", EXIT_INTERRUPTED
+        )
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -30,8 +30,14 @@ def _print_version(*, wanted: bool) -> None:
 @app.callback()
 def _options(
     *,
-    version: Annotated[  # noqa: ARG001
-        bool, typer.Option("--version", help="Print the version and stop.", callback=lambda wanted: _print_version(wanted=wanted), is_eager=True)
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="Print the version and stop.",
+            callback=lambda wanted: _print_version(wanted=wanted),
+            is_eager=True,
+        ),
     ] = False,
 ) -> None:
     pass

@@ -15,7 +15,9 @@ def explain_command(
     output: Annotated[Path, typer.Argument(help="The output folder of 'curate filter'.")],
     key: Annotated[str, typer.Argument(help="Id or URL of a document.")],
     *,
-    text: Annotated[bool, typer.Option("--text", help="Show the whole text, not only its beginning.")] = False,
+    text: Annotated[
+        bool, typer.Option("--text", help="Show the whole text, not only its beginning.")
+    ] = False,
 ) -> None:
     """Tell a document's whole story: source, language, every rule with its value, duplicates, score."""
     from curate.explain import explain
@@ -43,7 +45,10 @@ def _lines(story: Story, *, whole_text: bool) -> list[str]:
     score = document.get(story.score_column or "")
     if score is not None:
         lines.append(f"  score     {story.score_column} = {score:.4f}, kept from {story.cut:.4g}")
-    lines += [f"  removed in favour of this one: {i} {url or ''} (Jaccard {j:.3f})" for i, url, j in story.duplicates]
+    lines += [
+        f"  removed in favour of this one: {i} {url or ''} (Jaccard {j:.3f})"
+        for i, url, j in story.duplicates
+    ]
     if any(check.value is not None for check in story.checks):
         lines.append("  rules")
         lines += [f"    {_mark(check)} {check.reason:<36} {_limits(check)}" for check in story.checks]

@@ -19,33 +19,90 @@ def filter_command(
     *,
     input: Annotated[  # noqa: A002
         list[str] | None,
-        typer.Option("--input", "-i", help="Crawl file, folder or glob; local or any fsspec URL (s3://...). Can be repeated.", show_default=False),
+        typer.Option(
+            "--input",
+            "-i",
+            help="Crawl file, folder or glob; local or any fsspec URL (s3://...). Can be repeated.",
+            show_default=False,
+        ),
     ] = None,
     output: Annotated[
-        str | None, typer.Option("--output", "-o", help=f"Folder for kept/, dropped/ and manifest.json.  [default: {DEFAULT_OUTPUT}]", show_default=False)
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help=f"Folder for kept/, dropped/ and manifest.json.  [default: {DEFAULT_OUTPUT}]",
+            show_default=False,
+        ),
     ] = None,
     threshold: Annotated[
         float | None,
-        typer.Option(help="Least score to keep, 0 to 1. For the scorer 'edu' a score is the probability that an LLM annotator gives the page an educational level of 3 or more (of 5).  [default: 0.5]", show_default=False),
+        typer.Option(
+            help="Least score to keep, 0 to 1. For the scorer 'edu' a score is the probability that an LLM annotator gives the page an educational level of 3 or more (of 5).  [default: 0.5]",
+            show_default=False,
+        ),
     ] = None,
     keep_fraction: Annotated[
-        float | None, typer.Option(help="Instead of a threshold: the share of scored documents to keep, best first.", show_default=False)
+        float | None,
+        typer.Option(
+            help="Instead of a threshold: the share of scored documents to keep, best first.",
+            show_default=False,
+        ),
     ] = None,
-    scorer: Annotated[str | None, typer.Option(help="Bundled classifier, folder of your own, or 'none'.  [default: edu]", show_default=False)] = None,
+    scorer: Annotated[
+        str | None,
+        typer.Option(
+            help="Bundled classifier, folder of your own, or 'none'.  [default: edu]", show_default=False
+        ),
+    ] = None,
     language: Annotated[
-        list[str] | None, typer.Option(help="ISO code of a language to keep, or 'any'. Can be repeated.  [default: en]", show_default=False)
+        list[str] | None,
+        typer.Option(
+            help="ISO code of a language to keep, or 'any'. Can be repeated.  [default: en]",
+            show_default=False,
+        ),
     ] = None,
     rules: Annotated[
-        str | None, typer.Option(help="Rule sets, with commas: names, TOML files, or 'none'.  [default: gopher,c4,fineweb]", show_default=False)
+        str | None,
+        typer.Option(
+            help="Rule sets, with commas: names, TOML files, or 'none'.  [default: gopher,c4,fineweb]",
+            show_default=False,
+        ),
     ] = None,
-    dedup: Annotated[str | None, typer.Option(help="near (exact and near-duplicates), exact, or none.  [default: near]", show_default=False)] = None,
-    extractor: Annotated[str | None, typer.Option(help="HTML to main text: resiliparse or trafilatura.  [default: resiliparse]", show_default=False)] = None,
+    dedup: Annotated[
+        str | None,
+        typer.Option(
+            help="near (exact and near-duplicates), exact, or none.  [default: near]", show_default=False
+        ),
+    ] = None,
+    extractor: Annotated[
+        str | None,
+        typer.Option(
+            help="HTML to main text: resiliparse or trafilatura.  [default: resiliparse]", show_default=False
+        ),
+    ] = None,
     text_column: Annotated[
-        str | None, typer.Option(help="Column of JSONL or Parquet input that holds the text.  [default: found by name]", show_default=False)
+        str | None,
+        typer.Option(
+            help="Column of JSONL or Parquet input that holds the text.  [default: found by name]",
+            show_default=False,
+        ),
     ] = None,
-    workers: Annotated[int | None, typer.Option(help="Worker processes; does not change the result.  [default: all cores]", show_default=False)] = None,
-    config: Annotated[Path | None, typer.Option(help="Settings from a TOML file (see 'curate init-config'); flags go before.", show_default=False)] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Delete the earlier result in the output folder first.")] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            help="Worker processes; does not change the result.  [default: all cores]", show_default=False
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            help="Settings from a TOML file (see 'curate init-config'); flags go before.", show_default=False
+        ),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Delete the earlier result in the output folder first.")
+    ] = False,
 ) -> int:
     """Filter a crawl: extract text, identify the language, apply quality rules, remove duplicates, score, cut.
 
@@ -92,9 +149,14 @@ def _run(settings: FilterSettings, *, overwrite: bool) -> int:
     for line in describe_rest(funnel):
         console.print(line, markup=False)
     console.print(describe_cut(settings, funnel.cut, funnel.kept.n_documents, funnel.n_scored), markup=False)
-    console.print(f"Result: {settings.output}/kept, {settings.output}/dropped, {settings.output}/manifest.json", markup=False)
+    console.print(
+        f"Result: {settings.output}/kept, {settings.output}/dropped, {settings.output}/manifest.json",
+        markup=False,
+    )
     if not funnel.kept.n_documents:
-        console.print("Nothing was kept. The funnel shows where the documents went; see 'curate explain'.", markup=False)
+        console.print(
+            "Nothing was kept. The funnel shows where the documents went; see 'curate explain'.", markup=False
+        )
         return EXIT_NOTHING_KEPT
     return EXIT_PARTIAL if funnel.problems else 0
 
@@ -103,7 +165,11 @@ def describe_cut(settings: FilterSettings, cut: float | None, n_kept: int, n_sco
     """Say what the cut means and what it keeps."""
     if cut is None:
         return "Nothing was scored: every document that passed the rules is kept."
-    share = f"{n_kept:,} of {n_scored:,} scored documents ({n_kept / n_scored:.1%})" if n_scored else "no document"
+    share = (
+        f"{n_kept:,} of {n_scored:,} scored documents ({n_kept / n_scored:.1%})"
+        if n_scored
+        else "no document"
+    )
     meaning = ""
     if settings.scorer == "edu":
         meaning = f": at least {cut:.0%} likely that an LLM annotator would call the page educational (level 3 or more of 5)"

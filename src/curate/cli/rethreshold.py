@@ -13,9 +13,12 @@ from curate.cli import EXIT_NOTHING_KEPT
 def rethreshold_command(
     output: Annotated[Path, typer.Argument(help="The output folder of 'curate filter'.")],
     *,
-    threshold: Annotated[float | None, typer.Option(help="Least score to keep, 0 to 1.", show_default=False)] = None,
+    threshold: Annotated[
+        float | None, typer.Option(help="Least score to keep, 0 to 1.", show_default=False)
+    ] = None,
     keep_fraction: Annotated[
-        float | None, typer.Option(help="Or the share of scored documents to keep, best first.", show_default=False)
+        float | None,
+        typer.Option(help="Or the share of scored documents to keep, best first.", show_default=False),
     ] = None,
 ) -> int:
     """Move rows between kept and dropped by another cut; nothing is read or scored again."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 
@@ -14,16 +13,16 @@ class StageClock:
     """Adds up this process's CPU seconds under the names of stages."""
 
     def __init__(self) -> None:
-        self.cpu_s: Counter[str] = Counter()
+        self.cpu_s: dict[str, float] = {}
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
+    def stage(self, name: str) -> Generator[None]:
         """Count the block's CPU seconds under `name`."""
         began_s = time.process_time()
         try:
             yield
         finally:
-            self.cpu_s[name] += time.process_time() - began_s
+            self.cpu_s[name] = self.cpu_s.get(name, 0.0) + time.process_time() - began_s
 
     def rounded(self) -> dict[str, float]:
         """CPU seconds by stage, to a tenth of a millisecond."""

@@ -76,7 +76,8 @@ class Funnel:
         return {
             "read": _to_json(self.read),
             "dropped": [
-                {"stage": stage, "reason": reason, **_to_json(tally)} for stage, reason, tally in self.reasons()
+                {"stage": stage, "reason": reason, **_to_json(tally)}
+                for stage, reason, tally in self.reasons()
             ],
             "kept": _to_json(self.kept),
             "n_scored": self.n_scored,
@@ -90,7 +91,8 @@ class Funnel:
     def from_json(cls, data: Mapping[str, Any]) -> Funnel:
         """Read a funnel back from a manifest."""
         dropped = {
-            (row["stage"], row["reason"]): Tally(row["n_documents"], row["n_text_bytes"]) for row in data["dropped"]
+            (row["stage"], row["reason"]): Tally(row["n_documents"], row["n_text_bytes"])
+            for row in data["dropped"]
         }
         return cls(
             kept=Tally(**data["kept"]),

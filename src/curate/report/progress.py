@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -25,7 +25,7 @@ class ProgressDisplay:
         self._console = Console(file=sys.stderr)
 
     @contextmanager
-    def step(self, title: str, total: float, look: Look) -> Iterator[None]:
+    def step(self, title: str, total: float, look: Look) -> Generator[None]:
         """Show `title` while the block runs; `look` gives (how much of `total` is done, a few words)."""
         if self._quiet:
             yield

@@ -12,6 +12,7 @@ from curate.rules.load import required_signals
 from curate.rules.model import RuleSet
 
 OFTEN = 0.5
+NEVER_FLOOR = 1000  # fewer documents say nothing of a rule that fires on one in a thousand
 """A rule that drops a larger share of the documents than this is warned about."""
 
 
@@ -60,10 +61,10 @@ def apply_rules(signals: pa.RecordBatch, rule_sets: Sequence[RuleSet]) -> pa.Rec
 
 
 def rule_warnings(counts: Mapping[str, int], n_documents: int, rule_sets: Sequence[RuleSet]) -> list[str]:
-    """One line for each rule that dropped nothing and each that dropped over half of the documents judged.
+    """One line for each rule that no document failed, from 1,000 judged on, and each that over half failed.
 
     Args:
-        counts: documents dropped, by reason.
+        counts: documents that fail a rule, by its reason.
         n_documents: documents that were judged.
         rule_sets: the rules of the run.
     """
@@ -71,13 +72,13 @@ def rule_warnings(counts: Mapping[str, int], n_documents: int, rule_sets: Sequen
     for rule_set in rule_sets:
         for rule in rule_set.rules:
             n = counts.get(rule.reason, 0)
-            if n == 0 and n_documents:
+            if n == 0 and n_documents >= NEVER_FLOOR:
                 warnings.append(
-                    f"Rule {rule.reason} of {rule_set.full_name} dropped none of {n_documents:,} documents."
+                    f"Rule {rule.reason} of {rule_set.full_name} was failed by none of {n_documents:,} documents."
                 )
             elif n > OFTEN * n_documents:
                 warnings.append(
-                    f"Rule {rule.reason} of {rule_set.full_name} dropped {n:,} of {n_documents:,} documents "
+                    f"Rule {rule.reason} of {rule_set.full_name} was failed by {n:,} of {n_documents:,} documents "
                     f"({n / n_documents:.0%})."
                 )
     return warnings

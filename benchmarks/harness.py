@@ -1,0 +1,136 @@
+"""What all benchmarks share: CPU seconds of blocks and commands, data, versions, the result file."""
+
+from __future__ import annotations
+
+import datetime
+import gzip
+import json
+import os
+import platform
+import resource
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+DATA = Path(os.environ.get("CURATE_TEST_DATA", ROOT.parent / "shared" / "data"))
+
+
+@dataclass
+class Spent:
+    """What a block or a command used."""
+
+    cpu_s: float = 0.0
+    wall_s: float = 0.0
+    peak_memory_bytes: int = 0
+
+
+@contextmanager
+def measured() -> Iterator[Spent]:
+    """Measure the CPU and wall seconds of a block in this process."""
+    spent = Spent()
+    began_cpu_s, began_wall_s = time.process_time(), time.perf_counter()
+    yield spent
+    spent.cpu_s = time.process_time() - began_cpu_s
+    spent.wall_s = time.perf_counter() - began_wall_s
+
+
+def run_command(command: Sequence[str], **options: Any) -> Spent:
+    """Run a command to its end and measure it with all of its children; a failure shows its stderr."""
+    began_s = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **options)
+    stderr = process.stderr.read() if process.stderr else b""
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode not in (0, 3, 4):
+        raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}: {stderr.decode()[-2000:]}")
+    # ru_maxrss of a parent covers its waited-for children.
+    return Spent(usage.ru_utime + usage.ru_stime, time.perf_counter() - began_s, usage.ru_maxrss * 1024)
+
+
+def alternate(contenders: dict[str, Callable[[], Spent]], n_rounds: int) -> dict[str, list[Spent]]:
+    """Run the contenders in turn, `n_rounds` times, so that a noisy neighbour meets all of them."""
+    spent: dict[str, list[Spent]] = {name: [] for name in contenders}
+    for _ in range(n_rounds):
+        for name, contend in contenders.items():
+            spent[name].append(contend())
+    return spent
+
+
+def read_jsonl(path: Path) -> list[dict[str, Any]]:
+    """Read a (gzipped) JSON-lines file of the test data."""
+    with (
+        gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
+    ) as file:
+        return [json.loads(line) for line in file]
+
+
+def peer_python(name: str) -> str | None:
+    """The Python of a peer's own virtual environment `.venv-NAME`, if it is installed."""
+    path = ROOT / f".venv-{name}" / "bin" / "python"
+    return str(path) if path.exists() else None
+
+
+def write_result(name: str, result: dict[str, Any]) -> Path:
+    """Write a benchmark's result with where and with what it was measured."""
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    path = RESULTS / f"{name}.json"
+    facts = {
+        "benchmark": name,
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "commit": _git("rev-parse", "--short", "HEAD"),
+        "uncommitted_changes": bool(_git("status", "--porcelain", "--", "src")),
+        "machine": _machine(),
+        "versions": _versions(),
+        "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    }
+    path.write_text(json.dumps(facts | result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return path
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(
+        ["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    ).stdout.strip()
+
+
+def _machine() -> dict[str, Any]:
+    model = ""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [
+            line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line
+        ]
+        model = names[0] if names else ""
+    return {
+        "cpu": model,
+        "n_cores": os.cpu_count(),
+        "system": platform.system(),
+        "python": platform.python_version(),
+    }
+
+
+def _versions() -> dict[str, str]:
+    wanted = {
+        "datasketch",
+        "fastwarc",
+        "fasttext-community",
+        "numba",
+        "numpy",
+        "pyarrow",
+        "resiliparse",
+        "scikit-learn",
+        "torch",
+        "trafilatura",
+    }
+    return {
+        d.metadata["Name"]: d.version
+        for d in sorted(distributions(), key=lambda d: d.metadata["Name"])
+        if d.metadata["Name"] in wanted
+    }
