@@ -71,8 +71,6 @@ def resolve_duplicates(
         memory_bytes: what keys and shingles may take at a time.
         near: remove near-duplicates, not only exact ones.
         by_url: first remove all but one of the documents of each address.
-        near: remove near-duplicates too, beside those with the same words.
-        earlier: shards of documents that stay whatever comes; nothing of theirs is removed.
 
     Returns:
         A table of `LEDGER_SCHEMA`, ordered by shard and row. `shard` and `kept_shard` are positions in
@@ -92,7 +90,6 @@ def resolve_duplicates(
             run.remove_same_keys("url")
         run.remove_same_keys("exact")
         if near:
-            if near:
             run.remove_near()
         return run.ledger()
     finally:
