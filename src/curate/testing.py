@@ -48,17 +48,14 @@ def check_scorer(scorer: Any, texts: Sequence[str] | None = None, *, tolerance: 
     Raises:
         AssertionError: Names the law that is broken.
 
-    >>> class Length:
-    ...     name = "length"
-    ...     def score(self, texts):
-    ...         return np.array([min(len(str(text or "")) / 1000, 1) for text in texts], np.float32)
-    >>> class Rank(Length):
+    >>> class Rank:
+    ...     name = "rank"
     ...     def score(self, texts):
     ...         return np.linspace(0, 1, len(texts), dtype=np.float32)
     >>> check_scorer(Rank())
     Traceback (most recent call last):
     ...
-    AssertionError: length: the score of document 1 is 0.07692307978868484 in a batch and 0.0 alone
+    AssertionError: rank: the score of document 1 is 0.07692307978868484 in a batch and 0.0 alone
     """
     _require(isinstance(scorer, Scorer), f"{scorer!r} needs `name` and `score(texts)`")
     name = scorer.name
@@ -67,8 +64,8 @@ def check_scorer(scorer: Any, texts: Sequence[str] | None = None, *, tolerance: 
     before = list(pages)
     scores = _scores(scorer, pages, name)
     _require(pages == before, f"{name}: score changed the list it was given")
-    _check_forms(scorer, pages, scores, name, tolerance)
     _check_independence(scorer, pages, scores, name, tolerance)
+    _check_forms(scorer, pages, scores, name, tolerance)
     if isinstance(scorer, LevelScorer):
         levels, same = scorer.score_levels(pages)
         _require(levels.dtype == np.float32, f"{name}: levels are {levels.dtype}, not float32")

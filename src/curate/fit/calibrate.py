@@ -31,7 +31,7 @@ def fit_calibration(kind: str, levels: Vector, positive: NDArray[np.bool_], weig
 def fit_platt(levels: Vector, positive: NDArray[np.bool_], weights: Vector) -> Platt:
     """Fit Platt's curve by weighted maximum likelihood, with his shrunk targets.
 
-    The targets (n+ + 1) / (n+ + 2) and 1 / (n- + 2) keep the curve finite when a level parts the two perfectly.
+    The targets (n+ + 1) / (n+ + 2) and 1 / (n- + 2) keep the curve finite when a level parts the two.
     """
     n_positive, n_negative = float(positive.sum()), float((~positive).sum())
     targets = np.where(positive, (n_positive + 1) / (n_positive + 2), 1 / (n_negative + 2))

@@ -28,8 +28,9 @@ def render_card(scorer: FittedScorer, metrics: dict[str, Any], *, notes: str = "
     )
     return f"""# {scorer.name}
 
-**Score:** the probability that the reference annotator gives a page level {positive:g} or more, on a scale from
-{low:g} to {high:g}. **Level:** the expected level. The first {scorer.window_bytes:,} bytes of a document are read.
+**Score:** the probability that the reference annotator gives a page level {positive:g} or more, on a scale
+from {low:g} to {high:g}. **Level:** the expected level.
+The first {scorer.window_bytes:,} bytes of a document are read.
 
 {notes}
 ## Fitted on
@@ -41,8 +42,9 @@ def render_card(scorer: FittedScorer, metrics: dict[str, Any], *, notes: str = "
 {members}
 
 ## Figures
-Out of fold, on {metrics["n_pages"]:,} pages of the reference annotator ({metrics["n_positive"]} at level {positive:g}
-or more); near-duplicates and pages of one site are never parted between fitting and testing. 95% bootstrap intervals.
+Out of fold, on {metrics["n_pages"]:,} pages of the reference annotator, of which
+{metrics["n_positive"]} are at level {positive:g} or more.
+Near-duplicates and pages of one site are never parted between fitting and testing. 95% bootstrap intervals.
 
 {figures_table(metrics)}
 """

@@ -36,6 +36,7 @@ class Columns:
     """Features of N annotated pages.
 
     Attributes:
+        n_pages: N.
         blocks: dense features by name.
         dense: name -> float32 (N, n_features).
         sparse: sparse features by name.
@@ -44,6 +45,7 @@ class Columns:
         extra_files: files that belong into the classifier's folder: name -> where they are.
     """
 
+    n_pages: int
     blocks: dict[str, DenseBlock] = field(default_factory=dict[str, DenseBlock])
     dense: dict[str, Array] = field(default_factory=dict[str, Array])
     sparse: dict[str, SparseFeature] = field(default_factory=dict[str, SparseFeature])
@@ -54,8 +56,7 @@ class Columns:
     def join(self, names: tuple[str, ...]) -> Array:
         """Put dense features side by side."""
         if not names:
-            first = next(iter([*self.dense.values(), *self.rows.values()]))
-            return np.zeros((first.shape[0], 0), np.float32)
+            return np.zeros((self.n_pages, 0), np.float32)
         return np.hstack([self.dense[name] for name in names])
 
     def preparation(self, names: tuple[str, ...], columns: Array) -> tuple[Array, Array, Array]:
@@ -80,19 +81,16 @@ class Columns:
 
 def compute_columns(pages: Annotations, recipe: Recipe) -> Columns:
     """Compute every feature that the recipe uses."""
-    columns = Columns()
+    columns = Columns(len(pages))
     batch = Pages(pages.texts, recipe.window_bytes)
     if recipe.uses("shape"):
         columns.blocks["shape"] = ShapeBlock()
     if recipe.uses("static"):
         columns.blocks["static"] = StaticBlock(load_word_table(), recipe.static_zones)
     if recipe.uses("encoder"):
-        settings = {
-            "model": recipe.encoder,
-            "max_tokens": recipe.encoder_max_tokens,
-            "dtype": recipe.encoder_dtype,
-        }
-        columns.blocks["encoder"] = EncoderBlock(load_encoder(**settings), settings)  # pyright: ignore
+        model, n_tokens, dtype = recipe.encoder or "", recipe.encoder_max_tokens, recipe.encoder_dtype
+        settings = {"model": model, "max_tokens": n_tokens, "dtype": dtype}
+        columns.blocks["encoder"] = EncoderBlock(load_encoder(model, n_tokens, dtype), settings)
     for name, block in columns.blocks.items():
         columns.dense[name] = block.compute(batch)
     for name in SPARSE_FEATURES:

@@ -1,10 +1,11 @@
+# ruff: noqa: PLR0917  (a fit is: which member, which columns, which targets, weights, folds and seed)
 """Fitting a classifier from annotated pages.
 
     annotations -> groups, folds -> features -> members, cross-fitted -> annotators brought to one scale
         -> weights of the members -> calibration on out-of-fold levels -> members fitted again on all pages
 
-Every reported figure and the calibration come from out-of-fold levels: no page is judged by a model that saw it,
-a near-duplicate of it, or another page of its site.
+Every reported figure and the calibration come from out-of-fold levels: no page is judged by a model
+that saw it, a near-duplicate of it, or another page of its site.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ def fit_classifier(
     recipe = (recipe or Recipe()).replace(**settings)
     output = Path(output)
     if (output / "config.json").exists() and not overwrite:
-        msg = f"'{output}' holds a classifier already. Choose another folder, or say overwrite=True (--overwrite)."
+        msg = f"'{output}' holds a classifier already. Choose another folder, or set overwrite (--overwrite)."
         raise SettingError(msg)
     pages = read_annotations(annotations, annotator_weights=recipe.annotator_weights)
     scale = find_scale(pages, recipe)
@@ -131,8 +132,9 @@ def find_scale(pages: Annotations, recipe: Recipe) -> tuple[float, float, float]
     n_positive = int((pages.levels >= positive).sum())
     if min(n_positive, len(pages) - n_positive) < recipe.n_folds:
         msg = (
-            f"{n_positive} of {len(pages)} pages are at level {positive:g} or above; at least {recipe.n_folds} "
-            f"of either kind are needed. Set positive (--positive) to another level, or annotate more pages."
+            f"{n_positive} of {len(pages)} pages are at level {positive:g} or above; at least "
+            f"{recipe.n_folds} of either kind are needed. Set positive (--positive) to another level, "
+            "or annotate more pages."
         )
         raise SettingError(msg)
     return low, high, positive
@@ -195,7 +197,7 @@ def _fit(pages: Annotations, recipe: Recipe, scale: tuple[float, float, float]) 
 
 
 def reference_rows(pages: Annotations, recipe: Recipe) -> NDArray[np.bool_]:
-    """Find the pages of the annotator whose scale the scorer predicts: the named one, else the most frequent."""
+    """Find the pages of the annotator whose scale is predicted: the named one, else the most frequent."""
     names = np.array(pages.annotators)
     if recipe.reference_annotator is None:
         counts = Counter(pages.annotators)
@@ -203,7 +205,8 @@ def reference_rows(pages: Annotations, recipe: Recipe) -> NDArray[np.bool_]:
         return names == reference
     rows = np.array([recipe.reference_annotator in name for name in pages.annotators])
     if not rows.any():
-        msg = f"No page is of the annotator '{recipe.reference_annotator}'; there are {sorted(set(names.tolist()))}."
+        known = ", ".join(sorted(set(pages.annotators)))
+        msg = f"No page is of the annotator '{recipe.reference_annotator}'. There are: {known}."
         raise SettingError(msg)
     return rows
 
@@ -302,7 +305,7 @@ def predict_member(
 
 
 def member_weights(recipe: Recipe, levels: Vector, targets: Vector) -> Vector:
-    """Settle the members' shares: as stated, or stacked by non-negative least squares on out-of-fold levels."""
+    """Settle the members' shares: as stated, or by non-negative least squares on out-of-fold levels."""
     if recipe.stack and len(recipe.members) > 1:
         shares, _ = nnls(levels - levels.mean(axis=0), targets - targets.mean())
         if shares.sum() > 0:

@@ -1,3 +1,6 @@
+# ruff: noqa: PLR0917  (all fits of heads share one signature)
+# pyright: reportArgumentType=false, reportIndexIssue=false
+# (scikit-learn states no types: they are guessed)
 """Fitting heads with scikit-learn, and keeping of each only the arrays that `curate.scoring.heads` needs."""
 
 from __future__ import annotations
@@ -70,7 +73,7 @@ def fit_head(
     if unknown:
         raise UnknownNameError(f"setting of the {name} head", min(unknown), HEAD_SETTINGS[name])
     if rows is not None and name not in LINEAR_HEADS:
-        msg = f"The {name} head takes dense features only; use one of {', '.join(LINEAR_HEADS)} for word counts."
+        msg = f"The {name} head cannot take word counts; type {' or '.join(LINEAR_HEADS)}."
         raise SettingError(msg)
     return _FITS[name](dense, rows, targets, weights, seed, {**HEAD_SETTINGS[name], **settings})
 

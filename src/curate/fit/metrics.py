@@ -124,7 +124,7 @@ def best_cut(scores: Vector, positive: NDArray[np.bool_], weights: Vector) -> fl
 def cut_without_test(
     scores: Vector, positive: NDArray[np.bool_], weights: Vector, seed: int, n_folds: int = 5
 ) -> NDArray[np.bool_]:
-    """Keep or drop every page by the cut with the best F1 on the other folds: no page has a say in its own cut."""
+    """Keep or drop every page by the cut of best F1 on the other folds: none has a say in its own."""
     fold = np.random.default_rng(seed).permutation(len(scores)) % n_folds
     kept = np.zeros(len(scores), np.bool_)
     for k in range(n_folds):

@@ -38,13 +38,15 @@ class MemberRecipe:
             raise UnknownNameError("head", self.head, HEAD_NAMES)
         n_sparse = sum(feature in SPARSE_FEATURES for feature in self.features)
         if n_sparse > 1:
-            msg = f"'{self.name}' names {n_sparse} kinds of word counts; name one of {', '.join(SPARSE_FEATURES)}."
+            msg = f"'{self.name}' names {n_sparse} kinds of word counts; name one."
             raise SettingError(msg)
         if n_sparse and self.head not in LINEAR_HEADS:
             msg = f"'{self.name}': word counts need one of the heads {', '.join(LINEAR_HEADS)}."
             raise SettingError(msg)
         if not self.features or self.weight <= 0:
-            msg = f"A member needs features and a weight above 0, as in 'tfidf+shape:ridge'; this is '{self.name}'."
+            msg = (
+                f"A member needs features and a weight above 0, as in 'tfidf+shape:ridge', not '{self.name}'."
+            )
             raise SettingError(msg)
 
     @property
@@ -100,9 +102,10 @@ class Recipe:
         calibration: "platt", "isotonic", or "auto".
         n_folds: of the cross-fitting.
         seed: of everything drawn.
-        reference_annotator: part of the name of the annotator whose scale is predicted; None for the most frequent.
-        same_scale: parts of names of annotators who use the reference's scale, whose levels are taken as they are;
-            for pages that were chosen by their level, which no alignment can be read from.
+        reference_annotator: part of the name of the annotator whose scale is predicted; None for the most
+            frequent one.
+        same_scale: parts of names of annotators whose levels are taken for the reference's as they are; for
+            pages that were chosen by their level, from which no alignment can be read.
         annotator_weights: how much an annotator's pages count, by part of the name.
     """
 
@@ -157,7 +160,7 @@ class Recipe:
         for name in ("zones", "static_zones"):
             sizes = [zone or float("inf") for zone in getattr(self, name)]
             if not sizes or sizes != sorted(set(sizes), reverse=True) or min(sizes) < 1:
-                msg = f"{name} is {getattr(self, name)}; list numbers of words from large to small, 0 (all) first."
+                msg = f"{name} is {getattr(self, name)}; list numbers of words, falling, 0 (all) first."
                 raise SettingError(msg)
 
     def replace(self, **settings: Any) -> Recipe:

@@ -46,8 +46,8 @@ def count_words(corpora: Iterable[pa.Array]) -> tuple[dict[str, int], NDArray[np
                     spellings[word] = spellings.get(word, 0) + 1
         words = hash_words(pa.array(fresh, pa.large_string()))
         all_hashes.append(words.hashes.copy())
-        for i in range(len(fresh)):
-            in_documents.append(np.unique(words.hashes[words.offsets[i] : words.offsets[i + 1]]))
+        bounds = zip(words.offsets[:-1], words.offsets[1:], strict=True)
+        in_documents.extend(np.unique(words.hashes[start:stop]) for start, stop in bounds)
     hashes, occurrences = np.unique(np.concatenate(all_hashes), return_counts=True)
     _, documents = np.unique(np.concatenate(in_documents), return_counts=True)
     return spellings, hashes, documents, occurrences, len(seen)

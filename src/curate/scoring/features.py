@@ -11,12 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from scipy import sparse
 
 from curate.bundled import classifiers_folder
 from curate.errors import SettingError
@@ -27,6 +26,9 @@ from curate.scoring.storage import check_kernels, read_config, read_weights
 from curate.scoring.texts import take_window
 from curate.scoring.vocabulary import Vocabulary, hash_ngrams
 from curate.words import WORDS_VERSION, Words, hash_words
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 KERNEL_VERSIONS = {"words": WORDS_VERSION, "shape": SHAPE_VERSION}
 TABLE_NAME = "static"
@@ -124,15 +126,16 @@ class SparseFeature:
         grams = hash_ngrams(pages.words, len(self.idf), pairs=self.pairs)
         return grams.hashes.astype(np.int32), grams
 
-    def rows(self, pages: Pages) -> sparse.csr_matrix:
+    def rows(self, pages: Pages) -> csr_matrix:
         """Give the matrix (N, n_zones * n_columns) that heads are fitted on."""
+        from scipy.sparse import csr_matrix, hstack
+
         numbers, words = self.number(pages)
         shape = (len(pages), len(self.idf))
         blocks = [
-            sparse.csr_matrix(tfidf_rows(numbers, words, int(zone), self.idf), shape=shape)
-            for zone in self.zones
+            csr_matrix(tfidf_rows(numbers, words, int(zone), self.idf), shape=shape) for zone in self.zones
         ]
-        return sparse.hstack(blocks, format="csr", dtype=np.float32)
+        return csr_matrix(hstack(blocks, format="csr", dtype=np.float32))
 
     def times(self, pages: Pages, weights: Array) -> Array:
         """Multiply that matrix with weights (n_columns, n_zones, n_outputs) without making it."""
@@ -143,7 +146,10 @@ class SparseFeature:
 class DenseBlock(Protocol):
     """Columns of a document, from that document alone."""
 
-    n_features: int
+    @property
+    def n_features(self) -> int:
+        """How many columns."""
+        ...
 
     def compute(self, pages: Pages, /) -> Array:
         """Compute float32 (N, n_features)."""

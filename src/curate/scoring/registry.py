@@ -40,7 +40,7 @@ def load_scorer(name_or_path: str | Path | Scorer) -> Scorer:
     >>> load_scorer("edo")
     Traceback (most recent call last):
     ...
-    curate.errors.UnknownNameError: Unknown scorer 'edo'. Did you mean 'edu'? Known: edu, topic.
+    curate.errors.UnknownNameError: Unknown scorer 'edo'. Did you mean 'edu'? ...
     """
     if not isinstance(name_or_path, (str, Path)):
         return _checked(name_or_path, f"The object {name_or_path!r}")
@@ -89,9 +89,10 @@ def _kind(folder: Path) -> str | None:
 
 
 def _load_entry_point(point: EntryPoint) -> Scorer:
-    """Load another package's scorer: the object itself, or what a function or class without arguments makes."""
+    """Load another package's scorer: the object, or what a function or class makes without arguments."""
     found = point.load()
-    scorer = found() if (callable(found) and not hasattr(found, "score")) or isinstance(found, type) else found
+    makes_one = isinstance(found, type) or (callable(found) and not hasattr(found, "score"))
+    scorer = found() if makes_one else found
     return _checked(scorer, f"Entry point '{point.value}' of the group {ENTRY_POINT_GROUP}")
 
 

@@ -21,7 +21,7 @@ def as_arrow(texts: Sequence[str | None] | pa.Array | pa.ChunkedArray) -> pa.Arr
     becomes a question mark.
     """
     if isinstance(texts, pa.ChunkedArray):
-        return texts.combine_chunks() if texts.num_chunks != 1 else texts.chunk(0)
+        return texts.combine_chunks() if texts.num_chunks != 1 else texts.chunk(0)  # pyright: ignore[reportAttributeAccessIssue]
     if isinstance(texts, pa.Array):
         return texts
     if isinstance(texts, str):

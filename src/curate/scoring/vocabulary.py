@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from curate.words import Words
 
 _EMPTY = np.int32(-1)
+_SLOT_SHIFT = np.uint64(20)
 _MIX_PAIR = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio
 _MIX_FINISH = np.uint64(0xBF58476D1CE4E5B9)  # splitmix64
 
@@ -36,10 +37,8 @@ class Vocabulary:
     def of(cls, hashes: NDArray[np.uint64]) -> Vocabulary:
         """Build the table of `hashes` (n_words,); each is the number of its place."""
         n_slots = 1 << max(4, int(2 * len(hashes) - 1).bit_length())
-        slots = np.full(n_slots, _EMPTY, np.int32)
         hashes = np.ascontiguousarray(hashes, np.uint64)
-        _fill_slots(hashes, slots)
-        return cls(hashes, slots)
+        return cls(hashes, _fill_slots(hashes, n_slots))
 
     def __len__(self) -> int:
         return len(self.hashes)
@@ -54,14 +53,23 @@ class Vocabulary:
         return numbers
 
 
-@nb.njit(cache=True, nogil=True)
-def _fill_slots(hashes, slots):
-    mask = len(slots) - 1
-    for number in range(len(hashes)):
-        slot = np.int64(hashes[number] >> np.uint64(20)) & mask
-        while slots[slot] >= 0:
-            slot = (slot + 1) & mask
-        slots[slot] = number
+def _fill_slots(hashes: NDArray[np.uint64], n_slots: int) -> NDArray[np.int32]:
+    """Place every word in the first free slot from its own on.
+
+    In numpy, all words a step at a time: loading a classifier should not have to wait for numba to start.
+    """
+    slots = np.full(n_slots, _EMPTY, np.int32)
+    waiting = np.arange(len(hashes), dtype=np.int32)
+    wanted = (hashes >> _SLOT_SHIFT).astype(np.int64) & (n_slots - 1)
+    while len(waiting):
+        free = np.flatnonzero(slots[wanted] == _EMPTY)
+        _, first = np.unique(wanted[free], return_index=True)
+        placed = free[first]
+        slots[wanted[placed]] = waiting[placed]
+        left = np.ones(len(waiting), np.bool_)
+        left[placed] = False
+        waiting, wanted = waiting[left], (wanted[left] + 1) & (n_slots - 1)
+    return slots
 
 
 @nb.njit(cache=True, nogil=True)
@@ -69,7 +77,7 @@ def _find_words(words, hashes, slots, numbers):
     mask = len(slots) - 1
     for i in range(len(words)):
         word = words[i]
-        slot = np.int64(word >> np.uint64(20)) & mask
+        slot = np.int64(word >> _SLOT_SHIFT) & mask
         found = slots[slot]
         while found >= 0 and hashes[found] != word:
             slot = (slot + 1) & mask
