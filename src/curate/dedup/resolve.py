@@ -71,6 +71,7 @@ def resolve_duplicates(
         memory_bytes: what keys and shingles may take at a time.
         near: remove near-duplicates, not only exact ones.
         by_url: first remove all but one of the documents of each address.
+        earlier: shards of documents that stay whatever comes; nothing of theirs is removed.
 
     Returns:
         A table of `LEDGER_SCHEMA`, ordered by shard and row. `shard` and `kept_shard` are positions in
