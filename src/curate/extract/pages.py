@@ -9,15 +9,17 @@ import pyarrow as pa
 
 from curate.errors import UnknownNameError
 from curate.extract.bounds import find_problem
-from curate.extract.charset import clean_text, decode_text
+from curate.extract.charset import MAX_FRAC_REPLACED, clean_text, decode_text
+from curate.extract.metadata import METADATA_FIELDS, read_metadata
+from curate.extract.native import THRESHOLDS, extract_native
 from curate.extract.peers import extract_resiliparse, extract_trafilatura, load_trafilatura
 
-EXTRACTORS: dict[str, Callable[[str], str]] = {
+PEERS: dict[str, Callable[[str], str]] = {
     "resiliparse": extract_resiliparse,
     "trafilatura": extract_trafilatura,
 }
+EXTRACTORS = ("curate", *PEERS)
 MAX_TITLE_CHARS = 1000
-MAX_FRAC_REPLACED = 0.1
 
 PAGE_TEXT_SCHEMA = pa.schema(
     [
@@ -28,41 +30,78 @@ PAGE_TEXT_SCHEMA = pa.schema(
 )
 
 
-def extract_text(html: bytes | str, *, extractor: str = "resiliparse", charset: str | None = None) -> str:
+def extract_text(
+    html: bytes | str,
+    *,
+    extractor: str = "curate",
+    charset: str | None = None,
+    focus: str = "balanced",
+    keep_links: bool = False,
+    markdown: bool = False,
+) -> str:
     """Give the main text of one page, "" where there is none; `extract_pages` names the reason.
 
     `charset` is what the HTTP header said and matters for bytes only (see `decode_text`). Paragraphs,
-    headings, list items and table rows stand on lines of their own.
+    headings, list items and table rows stand on lines of their own. The other settings are `extract_pages`'s.
     """
     page = clean_text(html).encode() if isinstance(html, str) else html
-    named = "utf-8" if isinstance(html, str) else charset
-    return _extract_page(page, named, _find_extractor(extractor))[0] or ""
+    named = pa.array(["utf-8" if isinstance(html, str) else charset], pa.string())
+    batch = extract_pages(
+        pa.array([page], pa.binary()),
+        named,
+        extractor=extractor,
+        focus=focus,
+        keep_links=keep_links,
+        markdown=markdown,
+    )
+    return batch["text"][0].as_py() or ""
 
 
 def extract_pages(
-    contents: pa.Array, charsets: pa.Array | None = None, *, extractor: str = "resiliparse"
+    contents: pa.Array,
+    charsets: pa.Array | None = None,
+    *,
+    extractor: str = "curate",
+    focus: str = "balanced",
+    keep_links: bool = False,
+    markdown: bool = False,
+    metadata: bool = False,
 ) -> pa.RecordBatch:
     """Extract every page of a batch: `contents` are HTML bytes, `charsets` what HTTP headers said, or nulls.
 
     Row i of the result (`PAGE_TEXT_SCHEMA`) is page i's. `text` is null exactly where `extract_problem` is
     given: 'no_content' (a null page), 'no_text' (nothing found), 'undecodable' (no charset fits),
-    'html_too_large', 'html_too_deep', 'html_too_complex' (see `bounds`).
+    'html_too_large', and, for the peers, 'html_too_deep' and 'html_too_complex' (see `bounds`).
+
+    `focus` ('balanced', 'precision' or 'recall'), `keep_links` (as `[text](address)`), `markdown` (marks of
+    headings, lists, quotes and code) and `metadata` (columns `METADATA_FIELDS`) are the extractor 'curate''s;
+    the peers leave them aside.
     """
-    extract = _find_extractor(extractor)
+    if extractor not in EXTRACTORS:
+        raise UnknownNameError("extractor", extractor, EXTRACTORS)
+    if focus not in THRESHOLDS:
+        raise UnknownNameError("focus", focus, THRESHOLDS)
+    if extractor != "curate":
+        return _extract_with_peer(contents, charsets, extractor)
+    found = extract_native(contents, charsets, focus=focus, keep_links=keep_links, markdown=markdown)
+    columns = [found.texts, found.titles, pa.array(found.problems, pa.string())]
+    if not metadata:
+        return pa.record_batch(columns, schema=PAGE_TEXT_SCHEMA)
+    extra = read_metadata(found.data, found.meta)
+    schema = pa.schema([*PAGE_TEXT_SCHEMA, *[pa.field(name, pa.string()) for name in METADATA_FIELDS]])
+    return pa.record_batch([*columns, *extra], schema=schema)
+
+
+def _extract_with_peer(contents: pa.Array, charsets: pa.Array | None, extractor: str) -> pa.RecordBatch:
+    if extractor == "trafilatura":
+        load_trafilatura()
+    extract = PEERS[extractor]
     names = [None] * len(contents) if charsets is None else charsets.to_pylist()
     rows = [
         _extract_page(content.as_py(), name, extract) for content, name in zip(contents, names, strict=True)
     ]
     columns = zip(*rows, strict=True) if rows else ([], [], [])
     return pa.record_batch([pa.array(column, pa.string()) for column in columns], schema=PAGE_TEXT_SCHEMA)
-
-
-def _find_extractor(name: str) -> Callable[[str], str]:
-    if name not in EXTRACTORS:
-        raise UnknownNameError("extractor", name, EXTRACTORS)
-    if name == "trafilatura":
-        load_trafilatura()
-    return EXTRACTORS[name]
 
 
 def _extract_page(
@@ -74,7 +113,7 @@ def _extract_page(
     html = decode_text(content, charset)
     if html.count("\ufffd") > MAX_FRAC_REPLACED * len(html):
         return None, None, "undecodable"
-    problem = find_problem(content if len(content) == len(html) else html.encode())
+    problem = find_problem(html.encode())
     if problem:
         return None, None, problem
     text = clean_text(extract(html))
@@ -83,13 +122,14 @@ def _extract_page(
 
 def find_title(html: str) -> str | None:
     """The first title element's text on one line, None where there is none or it is empty."""
-    lowered = html[:262_144].lower()
+    head = html[:262_144]
+    lowered = head.lower()
     start = lowered.find("<title")
-    if start < 0:
+    if start < 0 or len(lowered) != len(head):
         return None
     start = lowered.find(">", start) + 1
     end = lowered.find("</title", start)
-    if not start or end < 0 or len(lowered) != len(html[:262_144]):
+    if not start or end < 0:
         return None
     title = " ".join(clean_text(unescape(html[start : min(end, start + 4 * MAX_TITLE_CHARS)])).split())
     return title[:MAX_TITLE_CHARS] or None

@@ -1,0 +1,231 @@
+"""Our own extractor over a whole Arrow batch: one kernel call, no Python for any page in valid UTF-8."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numba import njit
+from numpy.typing import NDArray
+
+from curate.extract.bounds import MAX_HTML_BYTES
+from curate.extract.charset import MAX_FRAC_REPLACED, decode_text
+from curate.extract.model import Selector, load_selector, score_blocks
+from curate.extract.render import LINKS, MARKDOWN, OUTPUT_SLACK, render_page
+from curate.extract.scan import M_OG_TITLE, M_TITLE, META_ROWS
+from curate.extract.select import choose_blocks
+from curate.extract.text import BLOCK_START, NEW, OUT, PENDING, write_run
+from curate.extract.workspace import Workspace, describe_page, make_workspace, read_page
+
+VERSION = "1"
+MAX_TITLE_BYTES = 2000
+
+# The log-odds that a block must exceed. Fitted on snippets, see classifiers/extraction/.
+THRESHOLDS = {"balanced": -0.2, "precision": 0.6, "recall": -1.2}
+
+
+class Extracted(NamedTuple):
+    """Texts and titles as Arrow string arrays (null where there is none), problems, and spans of metadata."""
+
+    texts: pa.Array
+    titles: pa.Array
+    problems: list[str | None]
+    data: NDArray[np.uint8]
+    meta: NDArray[np.int64]  # (n_pages, len(META_ROWS), 2), places in `data`
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def find_plain_pages(data: NDArray[np.uint8], offsets: NDArray[np.int64], plain: NDArray[np.uint8]) -> None:
+    """Mark in `plain` the pages that are valid UTF-8 without byte order mark, NUL and escape characters.
+
+    All others may be of another charset. Overlong forms, surrogates and code points past U+10FFFF are not valid.
+    """
+    for p in range(plain.size):
+        i, end = offsets[p], offsets[p + 1]
+        plain[p] = not (end - i >= 3 and data[i] == 0xEF and data[i + 1] == 0xBB and data[i + 2] == 0xBF)
+        while i < end:
+            byte = data[i]
+            if byte < 0x80:
+                if byte == 0 or byte == 27:
+                    break
+                i += 1
+                continue
+            n = 1 if 0xC2 <= byte < 0xE0 else 2 if 0xE0 <= byte < 0xF0 else 3 if 0xF0 <= byte < 0xF5 else 9
+            if i + n >= end:
+                break
+            low, high = 0x80, 0xBF
+            if byte == 0xE0:
+                low = 0xA0
+            elif byte == 0xED:
+                high = 0x9F
+            elif byte == 0xF0:
+                low = 0x90
+            elif byte == 0xF4:
+                high = 0x8F
+            if data[i + 1] < low or data[i + 1] > high:
+                break
+            if n >= 2 and data[i + 2] & 0xC0 != 0x80:
+                break
+            if n == 3 and data[i + 3] & 0xC0 != 0x80:
+                break
+            i += n + 1
+        if i < end:
+            plain[p] = 0
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def _write_title(html: NDArray[np.uint8], w: Workspace, out: NDArray[np.uint8], at: int) -> int:
+    """The page's title on one line, at out[at:]."""
+    row = M_TITLE if w.meta[M_TITLE, 1] > w.meta[M_TITLE, 0] else M_OG_TITLE
+    start, end = w.meta[row, 0], w.meta[row, 1]
+    if start < 0:
+        return at
+    begin = w.state[OUT]
+    w.state[BLOCK_START] = begin
+    w.state[PENDING] = NEW
+    # write_run keeps to its page: what it writes is never longer than what it reads
+    write_run(html, start, min(end, start + MAX_TITLE_BYTES), False, w.text, w.state, w.blocks)
+    stop = w.state[OUT]
+    while stop > begin and stop < w.state[OUT] and w.text[stop] & 0xC0 == 0x80:
+        stop -= 1
+    for i in range(begin, stop):
+        out[at] = w.text[i]
+        at += 1
+    return at
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def extract_batch(
+    data: NDArray[np.uint8],
+    offsets: NDArray[np.int64],
+    usable: NDArray[np.uint8],
+    selector: Selector,
+    threshold: float,
+    options: int,
+    w: Workspace,
+    keep: NDArray[np.uint8],
+    out: NDArray[np.uint8],
+    out_offsets: NDArray[np.int32],
+    titles: NDArray[np.uint8],
+    title_offsets: NDArray[np.int32],
+    meta: NDArray[np.int64],
+) -> None:
+    """Extract every usable page of a batch into `out` and `titles`, whose offsets are those of Arrow strings."""
+    at = title_at = 0
+    out_offsets[0] = title_offsets[0] = 0
+    for p in range(usable.size):
+        if usable[p]:
+            html = data[offsets[p] : offsets[p + 1]]
+            n_blocks = read_page(html, w)
+            describe_page(w, selector.table)
+            score_blocks(w.features, n_blocks, selector, w.scores)
+            choose_blocks(n_blocks, threshold, w, keep)
+            at = render_page(html, n_blocks, keep, w, options, out, at)
+            title_at = _write_title(html, w, titles, title_at)
+            for row in range(meta.shape[1]):
+                for k in range(2):
+                    meta[p, row, k] = w.meta[row, k] + (offsets[p] if w.meta[row, 0] >= 0 else 0)
+        out_offsets[p + 1] = at
+        title_offsets[p + 1] = title_at
+
+
+def extract_native(
+    contents: pa.Array,
+    charsets: pa.Array | None,
+    *,
+    focus: str = "balanced",
+    keep_links: bool = False,
+    markdown: bool = False,
+    selector: Selector | None = None,
+) -> Extracted:
+    """Extract a batch of pages (Arrow binary); see `extract_pages` for what comes back."""
+    data, offsets, usable, problems = _prepare(contents, charsets)
+    n = len(usable)
+    largest = int(np.max(np.diff(offsets), initial=0, where=usable.astype(bool)))
+    w = make_workspace(largest)
+    options = MARKDOWN * markdown | LINKS * keep_links
+    size = int(offsets[-1] - offsets[0])
+    factor = 3 if options else 1
+    out = np.empty(factor * size + OUTPUT_SLACK * (n + 1), np.uint8)
+    titles = np.empty(n * (MAX_TITLE_BYTES + 64), np.uint8)
+    out_offsets, title_offsets = np.zeros(n + 1, np.int32), np.zeros(n + 1, np.int32)
+    meta = np.full((n, len(META_ROWS), 2), -1, np.int64)
+    keep = np.empty(w.blocks.shape[0], np.uint8)
+    extract_batch(
+        data,
+        offsets,
+        usable,
+        selector or load_selector(),
+        THRESHOLDS[focus],
+        options,
+        w,
+        keep,
+        out,
+        out_offsets,
+        titles,
+        title_offsets,
+        meta,
+    )
+    for p in np.flatnonzero((np.diff(out_offsets) == 0) & (usable == 1)):
+        problems[p] = "no_text"
+    return Extracted(
+        _string_array(out, out_offsets), _string_array(titles, title_offsets), problems, data, meta
+    )
+
+
+def _prepare(
+    contents: pa.Array, charsets: pa.Array | None
+) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.uint8], list[str | None]]:
+    """Pages as UTF-8 in one buffer: (bytes, offsets, usable, problems)."""
+    contents = contents.cast(pa.large_binary())
+    n = len(contents)
+    buffers = contents.buffers()
+    offsets = np.zeros(n + 1, np.int64)
+    if n:
+        offsets[:] = np.frombuffer(buffers[1], np.int64)[contents.offset : contents.offset + n + 1]
+    data = np.frombuffer(buffers[2] if n and buffers[2] is not None else b"", np.uint8)
+    plain = np.zeros(n, np.uint8)
+    find_plain_pages(data, offsets, plain)
+    valid = contents.is_valid().to_numpy(zero_copy_only=False)
+    sizes = np.diff(offsets)
+    problems: list[str | None] = [None] * n
+    usable = np.ones(n, np.uint8)
+    decoded: dict[int, bytes] = {}
+    for p in np.flatnonzero(~valid | (plain == 0) | (sizes > MAX_HTML_BYTES)):
+        page, problem = None, None
+        if not valid[p]:
+            problem = "no_content"
+        elif sizes[p] > MAX_HTML_BYTES:
+            problem = "html_too_large"
+        else:
+            page, problem = _decode_page(
+                contents[p].as_py(), charsets[p].as_py() if charsets is not None else None
+            )
+        problems[p] = problem
+        usable[p] = problem is None
+        decoded[int(p)] = page or b""
+    if decoded:
+        pages = [decoded.get(p) for p in range(n)]
+        pieces = [
+            data[offsets[p] : offsets[p + 1]].tobytes() if page is None else page
+            for p, page in enumerate(pages)
+        ]
+        data = np.frombuffer(b"".join(pieces), np.uint8)
+        offsets = np.concatenate([[0], np.cumsum([len(piece) for piece in pieces])]).astype(np.int64)
+    return data, offsets, usable, problems
+
+
+def _decode_page(content: bytes, charset: str | None) -> tuple[bytes | None, str | None]:
+    html = decode_text(content, charset)
+    if html.count("\ufffd") > MAX_FRAC_REPLACED * len(html):
+        return None, "undecodable"
+    page = html.encode()
+    return (None, "html_too_large") if len(page) > MAX_HTML_BYTES else (page, None)
+
+
+def _string_array(data: NDArray[np.uint8], offsets: NDArray[np.int32]) -> pa.Array:
+    """An Arrow string array over a copy of what was written, null where nothing was."""
+    present = pa.array(np.diff(offsets) > 0)
+    buffers = [present.buffers()[1], pa.py_buffer(offsets), pa.py_buffer(data[: offsets[-1]].copy())]
+    return pa.Array.from_buffers(pa.string(), len(offsets) - 1, buffers)

@@ -1,0 +1,156 @@
+"""What the scanner knows of HTML: tag names, which tags end which, entities, class names with a fixed meaning.
+
+Names are looked up by their first eight letters packed into 64 bits, in small open-addressing tables, so that
+the scanner handles no strings.
+"""
+
+from __future__ import annotations
+
+import html.entities
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+# Bits of TAG_BITS, the nature of a tag.
+BLOCK, VOID, RAW, NO_TEXT, CELL, LIST, HEADING, ROWS, INLINE = (1 << n for n in range(9))
+
+_NATURES: dict[int, str] = {
+    BLOCK: "address article aside blockquote body center dd details dialog div dl dt fieldset figcaption figure "
+    "footer form h1 h2 h3 h4 h5 h6 header hgroup html legend li main menu nav ol p pre search section summary "
+    "table tbody td tfoot th thead tr ul caption",
+    VOID: "area base br col embed hr img input link meta param source track wbr",
+    RAW: "script style textarea title noscript iframe noembed noframes",
+    # Elements whose text is no text of the page; they are kept on the stack so that their end is found.
+    NO_TEXT: "svg select button template canvas audio video object datalist map",
+    CELL: "td th caption",
+    LIST: "ul ol menu dl",
+    HEADING: "h1 h2 h3 h4 h5 h6",
+    ROWS: "table tbody thead tfoot tr",
+    INLINE: "a abbr b bdi bdo big cite code del dfn em font i ins kbd label mark math q ruby s samp small span "
+    "strike strong sub sup time tt u var rt rp annotati",
+}
+
+
+def pack(name: str) -> int:
+    """The first eight letters as a big-endian number; what `read_name` makes of a tag or attribute."""
+    return int.from_bytes(name.encode()[:8], "big")
+
+
+def _tag_numbers() -> dict[str, int]:
+    names = sorted({name for names in _NATURES.values() for name in names.split()})
+    return {name: number for number, name in enumerate(names, start=1)}
+
+
+TAG_NUMBERS = _tag_numbers()
+TAG_BITS = np.zeros(len(TAG_NUMBERS) + 1, np.int64)
+for _bit, _names in _NATURES.items():
+    for _name in _names.split():
+        TAG_BITS[TAG_NUMBERS[_name]] |= _bit
+
+
+def make_table(entries: dict[int, int], n_slots: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """An open-addressing table (keys, values) for `look_up`; `n_slots` is a power of two."""
+    keys, values = np.zeros(n_slots, np.int64), np.zeros(n_slots, np.int64)
+    for key, value in entries.items():
+        slot = _slot(key, n_slots)
+        while keys[slot]:
+            slot = (slot + 1) & (n_slots - 1)
+        keys[slot], values[slot] = np.uint64(key).astype(np.int64), value
+    return keys, values
+
+
+def _slot(key: int, n_slots: int) -> int:
+    signed = int(np.uint64(key).astype(np.int64))
+    return (signed ^ (signed >> 17) ^ (signed >> 31) ^ (signed >> 47)) & (n_slots - 1)
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def look_up(key: int, keys: NDArray[np.int64], values: NDArray[np.int64]) -> int:
+    """The value of a key in a table of `make_table`, 0 where it is absent."""
+    mask = keys.size - 1
+    slot = (key ^ (key >> 17) ^ (key >> 31) ^ (key >> 47)) & mask
+    while keys[slot] != 0:
+        if keys[slot] == key:
+            return values[slot]
+        slot = (slot + 1) & mask
+    return 0
+
+
+TAG_KEYS, TAG_VALUES = make_table({pack(name): number for name, number in TAG_NUMBERS.items()}, 512)
+
+# Attributes whose values the scanner looks at; the number is the row of its attribute array.
+ATTRIBUTES = (
+    "class id style href role itemprop hidden aria-hidden type alt content name property rel lang datetime "
+    "alttext encoding"
+).split()
+(
+    A_CLASS,
+    A_ID,
+    A_STYLE,
+    A_HREF,
+    A_ROLE,
+    A_ITEMPROP,
+    A_HIDDEN,
+    A_ARIA_HIDDEN,
+    A_TYPE,
+    A_ALT,
+    A_CONTENT,
+    A_NAME,
+    A_PROPERTY,
+    A_REL,
+    A_LANG,
+    A_DATETIME,
+    A_ALTTEXT,
+    A_ENCODING,
+) = range(len(ATTRIBUTES))
+ATTRIBUTE_KEYS, ATTRIBUTE_VALUES = make_table(
+    {pack(name): row + 1 for row, name in enumerate(ATTRIBUTES)}, 128
+)
+
+FNV_OFFSET, FNV_PRIME, MASK32 = 2166136261, 16777619, 0xFFFFFFFF
+
+
+def fnv(name: str) -> int:
+    """FNV-1a, 32 bits; the scanner's hash of entities and of class and id tokens."""
+    value = FNV_OFFSET
+    for byte in name.encode():
+        value = (value ^ byte) * FNV_PRIME & MASK32
+    return value
+
+
+# Class tokens with a fixed meaning: text that no reader sees or that is no prose (LEX_HIDE), a thread of
+# comments (LEX_COMMENT), an image of a formula (LEX_MATH), a footnote mark (LEX_REFERENCE).
+LEX_HIDE, LEX_COMMENT, LEX_MATH, LEX_REFERENCE = 1, 2, 4, 8
+_LEXICON = {
+    LEX_HIDE: "mathjax mathjax_preview mathjax_display mathjax_svg mathjax_chtml mjx-chtml mjx_assistive_mathml "
+    "katex-html sr-only visually-hidden visuallyhidden screen-reader-text screen-reader-only mw-editsection "
+    "headerlink mw-jump-link lineno linenos linenumber linenodiv gutter noprint u-hiddenvisually",
+    LEX_COMMENT: "comment comments commentlist commentaire commentaires kommentar kommentare comentarios "
+    "comentario commenti komentarze disqus_thread disqus respond reacties livefyre commentary fb-comments",
+    LEX_MATH: "tex latex math mwe-math-fallback-image-inline mwe-math-fallback-image-display ql-img-inline-formula "
+    "ql-img-displayed-equation",
+    LEX_REFERENCE: "reference",
+}
+LEXICON_KEYS, LEXICON_VALUES = make_table(
+    {fnv(name): bit for bit, names in _LEXICON.items() for name in names.split()}, 256
+)
+
+
+def _entity_table() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Entity name's hash (with its ';' where it needs one) to first | second code point << 32.
+
+    Entities whose UTF-8 form is longer than their name are left out: text never grows while it is unescaped.
+    """
+    entries = {}
+    for name, text in html.entities.html5.items():
+        if len(text.encode()) <= len(name) + 1:
+            entries[fnv(name)] = ord(text[0]) | (ord(text[1]) << 32 if len(text) > 1 else 0)
+    return make_table(entries, 8192)
+
+
+ENTITY_KEYS, ENTITY_VALUES = _entity_table()
+MAX_ENTITY_CHARS = 32
+CP1252 = np.array(
+    [ord(bytes([b]).decode("cp1252", "ignore") or "\ufffd") for b in range(128, 160)], dtype=np.int64
+)

@@ -1,0 +1,295 @@
+"""The writer of the scanner: HTML text to clean UTF-8 with entities decoded and white space collapsed."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from curate.extract.tags import (
+    CP1252,
+    ENTITY_KEYS,
+    ENTITY_VALUES,
+    FNV_OFFSET,
+    FNV_PRIME,
+    MASK32,
+    MAX_ENTITY_CHARS,
+    look_up,
+)
+
+# Slots of the scanner's state, an int64 array, because numba passes scalars by value.
+(
+    OUT,  # where the next byte of text goes
+    BLOCK_START,  # where the open block's text began
+    PENDING,  # what must be written before the next visible character: bits below
+    N_BLOCKS,
+    N_ELEMENTS,
+    N_TOKENS,
+    N_LINKS,
+    DEPTH,  # size of the stack of open elements
+    OVERFLOW,  # elements opened beyond MAX_DEPTH
+    HIDDEN_AT,  # stack index of the outermost element without text, -1
+    PRE_AT,  # stack index of the outermost pre, -1
+    LINK_AT,  # stack size when the open link began, -1
+    LINK_START,  # where in the text the open link began
+    LINK_BYTES,  # bytes of text within links in the open block
+    LINK_COUNT,
+    HREF_START,
+    HREF_END,
+    ELEMENT,  # block-level element that holds what is written now
+    BLOCK_ELEMENT,  # the same when the open block began
+    CELL_START,  # where the open table cell's text began
+    CELLS,  # cells joined in the open block
+    ROW,  # the open table row's element
+    MATH_END,  # the page has been searched for the end of a formula up to here
+    FORMULA_END,  # where in the text the last formula ended
+    N_STATE,
+) = range(25)
+
+SPACE, BREAK, PARAGRAPH, CELL_MARK, NEW = 1, 2, 4, 8, 16
+
+# Bytes that are copied as they are: not white space, `&`, `<`, or the first byte of a space beyond ASCII.
+PLAIN = np.ones(256, dtype=np.bool_)
+PLAIN[:33] = PLAIN[[0x26, 0x3C, 0x7F, 0xC2, 0xE2, 0xE3, 0xEF]] = False
+
+# Columns of the block table (int32).
+(B_START, B_END, B_ELEMENT, B_LINK_BYTES, B_LINKS, B_CELLS, B_PRE) = range(7)
+N_BLOCK_FIELDS = 7
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def flush_block(text: NDArray[np.uint8], s: NDArray[np.int64], blocks: NDArray[np.int32]) -> None:
+    """End the open block: record it if it holds any text and the table has room."""
+    start, out = s[BLOCK_START], s[OUT]
+    while out > start and text[out - 1] <= 32:
+        out -= 1
+    if s[LINK_AT] >= 0:
+        s[LINK_BYTES] += max(out - s[LINK_START], 0)
+        s[LINK_COUNT] += out > s[LINK_START]
+    n = s[N_BLOCKS]
+    if out > start and n < blocks.shape[0]:
+        blocks[n, B_START] = start
+        blocks[n, B_END] = out
+        blocks[n, B_ELEMENT] = s[BLOCK_ELEMENT]
+        blocks[n, B_LINK_BYTES] = s[LINK_BYTES]
+        blocks[n, B_LINKS] = s[LINK_COUNT]
+        blocks[n, B_CELLS] = s[CELLS]
+        blocks[n, B_PRE] = s[PRE_AT] >= 0
+        s[N_BLOCKS] = n + 1
+    else:
+        out = start
+    s[OUT] = s[BLOCK_START] = s[LINK_START] = out
+    s[LINK_BYTES] = s[LINK_COUNT] = s[CELLS] = 0
+    s[PENDING] = NEW
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def write_pending(text: NDArray[np.uint8], s: NDArray[np.int64], blocks: NDArray[np.int32]) -> int:
+    """Write what must stand before the next visible character; return where that goes."""
+    if s[PENDING] & PARAGRAPH and not s[PENDING] & NEW:
+        flush_block(text, s, blocks)
+    pending, out = s[PENDING], s[OUT]
+    if pending & NEW:
+        s[BLOCK_ELEMENT] = s[ELEMENT]
+        s[CELL_START] = out
+    elif pending & CELL_MARK:
+        text[out] = 32
+        text[out + 1] = 124
+        text[out + 2] = 32
+        out += 3
+        s[CELLS] += 1
+        s[CELL_START] = out
+    elif pending & BREAK:
+        text[out] = 10
+        out += 1
+    elif pending & SPACE:
+        text[out] = 32
+        out += 1
+    if s[LINK_AT] >= 0 and s[LINK_START] == s[OUT]:
+        s[LINK_START] = out
+    s[PENDING] = 0
+    s[OUT] = out
+    return out
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def put_code_point(text: NDArray[np.uint8], out: int, code: int) -> int:
+    """Write one code point as UTF-8; return where the next goes."""
+    if code < 0x80:
+        text[out] = code
+        return out + 1
+    if code < 0x800:
+        text[out] = 0xC0 | (code >> 6)
+        text[out + 1] = 0x80 | (code & 63)
+        return out + 2
+    if code < 0x10000:
+        text[out] = 0xE0 | (code >> 12)
+        text[out + 1] = 0x80 | ((code >> 6) & 63)
+        text[out + 2] = 0x80 | (code & 63)
+        return out + 3
+    text[out] = 0xF0 | (code >> 18)
+    text[out + 1] = 0x80 | ((code >> 12) & 63)
+    text[out + 2] = 0x80 | ((code >> 6) & 63)
+    text[out + 3] = 0x80 | (code & 63)
+    return out + 4
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def _read_number(html: NDArray[np.uint8], i: int, stop: int) -> tuple[int, int]:
+    """A numeric reference that begins after `&#`: (code point, place after it); (-1, i) where there is none."""
+    base = 10
+    if i < stop and html[i] | 32 == 120:
+        base = 16
+        i += 1
+    code, begin = 0, i
+    while i < stop:
+        byte = html[i]
+        digit = byte - 48 if 48 <= byte <= 57 else (byte | 32) - 87 if 97 <= byte | 32 <= 102 else 99
+        if digit >= base:
+            break
+        code = min(code * base + digit, 0x110000)
+        i += 1
+    if i == begin:
+        return -1, i
+    if i < stop and html[i] == 59:
+        i += 1
+    if 128 <= code < 160:
+        code = CP1252[code - 128]
+    if code == 0 or code >= 0x110000 or 0xD800 <= code < 0xE000:
+        code = 0xFFFD
+    return code, i
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def read_entity(html: NDArray[np.uint8], i: int, stop: int) -> tuple[int, int]:
+    """The character reference at `&`: (first | second code point << 32, place after it); '&' itself if none."""
+    if i + 1 < stop and html[i + 1] == 35:
+        code, end = _read_number(html, i + 2, stop)
+        # "&#9" of two bytes' gain at most: four bytes of UTF-8 need at least five of reference
+        return (code, end) if code >= 0 else (38, i + 1)
+    value, j = FNV_OFFSET, i + 1
+    limit = min(stop, j + MAX_ENTITY_CHARS)
+    while j < limit:
+        byte = html[j]
+        if not (48 <= byte <= 57 or 97 <= byte | 32 <= 122):
+            break
+        value = (value ^ byte) * FNV_PRIME & MASK32
+        j += 1
+    if j > i + 1 and j < stop and html[j] == 59:
+        found = look_up((value ^ 59) * FNV_PRIME & MASK32, ENTITY_KEYS, ENTITY_VALUES)
+        if found:
+            return found, j + 1
+    # Some old names stand without ';', but not before '=' or within words, as in ?a=1&copy=2
+    if j > i + 1 and not (j < stop and html[j] == 61):
+        found = look_up(value, ENTITY_KEYS, ENTITY_VALUES)
+        if found:
+            return found, j
+    return 38, i + 1
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def _is_space_code(code: int) -> bool:
+    return code <= 32 or code in (0xA0, 0x3000, 0x2028, 0x2029, 0x85) or 0x2000 <= code <= 0x200A
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def _is_dropped_code(code: int) -> bool:
+    """Characters that carry no text: soft hyphen, zero-width space, byte order mark, delete."""
+    return code in (0xAD, 0x200B, 0xFEFF, 0x2060, 0x7F)
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def _peek_special(html: NDArray[np.uint8], i: int, stop: int) -> tuple[int, int]:
+    """(code point, bytes) of a space or dropped character in UTF-8 at `i`; (-1, 0) for all others."""
+    byte = html[i]
+    if byte == 0xC2 and i + 1 < stop:
+        if html[i + 1] in (0xA0, 0xAD, 0x85):
+            return html[i + 1], 2
+    elif byte in (0xE2, 0xE3, 0xEF) and i + 2 < stop:
+        code = ((byte & 15) << 12) | ((html[i + 1] & 63) << 6) | (html[i + 2] & 63)
+        if _is_space_code(code) or _is_dropped_code(code):
+            return code, 3
+    return -1, 0
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def _write_space(text: NDArray[np.uint8], s: NDArray[np.int64], blocks: NDArray[np.int32], code: int) -> None:
+    """White space: one pending space in prose; kept as it is inside pre."""
+    if s[PRE_AT] < 0:
+        if code in (9, 10, 12, 13, 32) or code > 32:
+            s[PENDING] |= SPACE
+        return
+    if code == 10:
+        if s[PENDING] & NEW or s[OUT] == s[BLOCK_START]:
+            s[OUT] = s[BLOCK_START]  # blank first lines
+            return
+        out = write_pending(text, s, blocks)
+        while out > s[BLOCK_START] and text[out - 1] in (32, 9):
+            out -= 1
+        text[out] = 10
+        s[OUT] = out + 1
+    elif code == 9 or code >= 32:
+        out = write_pending(text, s, blocks)
+        text[out] = 9 if code == 9 else 32
+        s[OUT] = out + 1
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def write_run(
+    html: NDArray[np.uint8],
+    i: int,
+    stop: int,
+    markup: bool,  # noqa: FBT001 - a kernel
+    text: NDArray[np.uint8],
+    s: NDArray[np.int64],
+    blocks: NDArray[np.int32],
+) -> int:
+    """Write html[i:stop], up to the next tag where it is `markup`; return where it ended."""
+    collapse = s[PRE_AT] < 0
+    while i < stop:
+        byte = html[i]
+        if PLAIN[byte]:
+            out = write_pending(text, s, blocks) if s[PENDING] else s[OUT]
+            while i < stop and PLAIN[html[i]]:
+                text[out] = html[i]
+                out += 1
+                i += 1
+            s[OUT] = out
+            continue
+        if byte == 60 and markup and i + 1 < stop:
+            after = html[i + 1]
+            if 97 <= after | 32 <= 122 or after in (33, 47, 63):
+                return i
+        if byte <= 32:
+            if collapse:
+                s[PENDING] |= SPACE
+                while i < stop and html[i] <= 32:
+                    i += 1
+            else:
+                _write_space(text, s, blocks, byte)
+                i += 1
+            continue
+        code, second, n_bytes = -1, 0, 1
+        if byte == 38:
+            code, end = read_entity(html, i, stop)
+            second = code >> 32
+            code &= 0xFFFFFFFF
+            n_bytes = end - i
+        elif byte >= 0x7F:
+            code, n_bytes = (0x7F, 1) if byte == 0x7F else _peek_special(html, i, stop)
+            if code < 0:
+                n_bytes = 1
+        if code >= 0 and _is_space_code(code):
+            _write_space(text, s, blocks, 32 if code > 32 else code)
+        elif code < 0 or not _is_dropped_code(code):
+            out = write_pending(text, s, blocks) if s[PENDING] else s[OUT]
+            if code < 0:
+                text[out] = byte
+                out += 1
+            else:
+                out = put_code_point(text, out, code)
+                if second:
+                    out = put_code_point(text, out, second)
+            s[OUT] = out
+        i += n_bytes
+    return i

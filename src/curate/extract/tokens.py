@@ -1,0 +1,191 @@
+"""Tags to numbers: their names, their attributes, and the words in class, id, role and itemprop values."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from curate.extract.tags import (
+    A_CLASS,
+    A_HIDDEN,
+    A_ID,
+    A_ITEMPROP,
+    A_ROLE,
+    A_STYLE,
+    ATTRIBUTE_KEYS,
+    ATTRIBUTE_VALUES,
+    FNV_OFFSET,
+    FNV_PRIME,
+    LEXICON_KEYS,
+    LEXICON_VALUES,
+    MASK32,
+    look_up,
+)
+
+N_TOKEN_BUCKETS = 8192
+MAX_ELEMENT_TOKENS = 16
+MAX_TOKEN_BYTES = 512  # of one attribute value that are looked at
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def read_name(html: NDArray[np.uint8], i: int) -> tuple[int, int]:
+    """The first eight bytes of a tag or attribute name, lower case and packed; and the place after the name."""
+    key = 0
+    begin = i
+    while i < html.size:
+        byte = np.int64(html[i])
+        if byte <= 32 or byte in (47, 62, 61):
+            break
+        if i - begin < 8:
+            key = (key << 8) | (byte + 32 if 65 <= byte <= 90 else byte)
+        i += 1
+    return key, i
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def skip_to_tag_end(html: NDArray[np.uint8], i: int) -> int:
+    """The place after the next `>` (attributes of end tags are not looked at)."""
+    while i < html.size and html[i] != 62:
+        i += 1
+    return i + 1
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def read_attributes(html: NDArray[np.uint8], i: int, attributes: NDArray[np.int64]) -> int:
+    """Read a start tag's attributes from the end of its name; return the place after its `>`.
+
+    attributes[a] becomes the span (start, end) of the value of attribute `a`, (-1, -1) where it is absent. A page
+    that ends within a tag gives a place past its end.
+    """
+    attributes[:] = -1
+    n = html.size
+    while i < n:
+        byte = html[i]
+        if byte == 62:
+            return i + 1
+        if byte <= 32 or byte == 47:
+            i += 1
+            continue
+        begin = i
+        key, i = read_name(html, i)
+        if i == begin:  # a stray '='
+            i += 1
+            continue
+        while i < n and html[i] <= 32:
+            i += 1
+        start = end = i
+        if i < n and html[i] == 61:
+            start, end, i = _read_value(html, i + 1)
+        row = look_up(key, ATTRIBUTE_KEYS, ATTRIBUTE_VALUES) - 1
+        if row >= 0 and attributes[row, 0] < 0:
+            attributes[row, 0] = start
+            attributes[row, 1] = end
+    return n + 1
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def _read_value(html: NDArray[np.uint8], i: int) -> tuple[int, int, int]:
+    """An attribute's value after its `=`: (start, end, the place after it)."""
+    n = html.size
+    while i < n and html[i] <= 32:
+        i += 1
+    if i < n and html[i] in (34, 39):
+        quote = html[i]
+        i += 1
+        start = i
+        while i < n and html[i] != quote:
+            i += 1
+        return start, i, i + 1
+    start = i
+    while i < n and html[i] > 32 and html[i] != 62:
+        i += 1
+    return start, i, i
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def value_has(html: NDArray[np.uint8], span: NDArray[np.int64], wanted: NDArray[np.uint8]) -> bool:
+    """Whether an attribute's value holds `wanted` (lower case), whatever its case and without its blanks."""
+    start, end = span
+    matched = 0
+    for i in range(start, min(end, start + 256)):
+        byte = html[i]
+        if byte <= 32:
+            continue
+        if 65 <= byte <= 90:
+            byte += np.uint8(32)
+        if byte == wanted[matched]:
+            matched += 1
+            if matched == wanted.size:
+                return True
+        else:
+            matched = 1 if byte == wanted[0] else 0
+    return False
+
+
+DISPLAY_NONE = np.frombuffer(b"display:none", dtype=np.uint8)
+TRUE = np.frombuffer(b"true", dtype=np.uint8)
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def is_hidden(html: NDArray[np.uint8], attributes: NDArray[np.int64]) -> bool:
+    """Whether the attribute `hidden` or a style of `display:none` hides an element."""
+    if attributes[A_HIDDEN, 0] >= 0:
+        return True
+    return attributes[A_STYLE, 0] >= 0 and value_has(html, attributes[A_STYLE], DISPLAY_NONE)
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def _add_bucket(tokens: NDArray[np.int32], n: int, begin: int, value: int) -> int:
+    if n < tokens.size and n - begin < MAX_ELEMENT_TOKENS:
+        tokens[n] = (value ^ (value >> 13)) & (N_TOKEN_BUCKETS - 1)
+        return n + 1
+    return n
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def read_tokens(
+    html: NDArray[np.uint8], attributes: NDArray[np.int64], tokens: NDArray[np.int32], n: int
+) -> tuple[int, int]:
+    """Hash the words of class, id, role and itemprop into tokens[n:]; return (the new n, lexicon bits).
+
+    A word counts whole and by its parts: `entryContent-12` gives entrycontent, entry and content. Digits are
+    left out. Role and itemprop words are told apart from class words.
+    """
+    begin = n
+    bits = 0
+    for row in (A_CLASS, A_ID, A_ROLE, A_ITEMPROP):
+        start = attributes[row, 0]
+        if start < 0:
+            continue
+        seed = FNV_OFFSET if row in (A_CLASS, A_ID) else FNV_OFFSET ^ (row * 0x9E37)
+        whole = part = seed
+        n_parts = 0
+        before = 0
+        lexical = FNV_OFFSET
+        end = min(attributes[row, 1], start + MAX_TOKEN_BYTES)
+        for i in range(start, end + 1):
+            byte = np.int64(html[i]) if i < end else 32
+            upper = 65 <= byte <= 90
+            low = byte + 32 if upper else byte
+            letter = 97 <= low <= 122 or byte >= 128
+            if part != seed and (not letter or (upper and not 65 <= before <= 90)):
+                n = _add_bucket(tokens, n, begin, part)
+                bits |= look_up(part, LEXICON_KEYS, LEXICON_VALUES) & 2 if seed == FNV_OFFSET else 0
+                part = seed
+                n_parts += 1
+            if byte <= 32:
+                if n_parts > 1:
+                    n = _add_bucket(tokens, n, begin, whole)
+                if lexical != FNV_OFFSET:
+                    bits |= look_up(lexical, LEXICON_KEYS, LEXICON_VALUES)
+                whole = part = seed
+                lexical = FNV_OFFSET
+                n_parts = 0
+            else:
+                lexical = (lexical ^ low) * FNV_PRIME & MASK32
+                if letter:
+                    part = (part ^ low) * FNV_PRIME & MASK32
+                    whole = (whole ^ low) * FNV_PRIME & MASK32
+            before = byte
+    return n, bits

@@ -1,0 +1,134 @@
+"""The arrays that one page is read into, made once for a batch and used again for each of its pages."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from curate.extract.features import (
+    N_FEATURES,
+    N_MARKS,
+    fill_features,
+    find_core,
+    find_top,
+    mark_elements,
+    score_paths,
+)
+from curate.extract.measure import N_COUNTS, N_REPEAT_SLOTS, N_SUMS, count_blocks, hash_titles, sum_elements
+from curate.extract.scan import (
+    MAX_BLOCKS,
+    MAX_DEPTH,
+    MAX_ELEMENTS,
+    MAX_LINKS,
+    MAX_TOKENS,
+    META_ROWS,
+    N_ELEMENT_FIELDS,
+    TEXT_SLACK,
+    scan_page,
+)
+from curate.extract.tags import ATTRIBUTES, TAG_BITS
+from curate.extract.text import N_BLOCK_FIELDS, N_BLOCKS, N_ELEMENTS, N_STATE
+from curate.extract.tokens import MAX_ELEMENT_TOKENS
+
+
+class Workspace(NamedTuple):
+    """Scratch of the kernels; see the modules that fill each array for its columns."""
+
+    state: NDArray[np.int64]
+    text: NDArray[np.uint8]
+    blocks: NDArray[np.int32]
+    elements: NDArray[np.int32]
+    tokens: NDArray[np.int32]
+    links: NDArray[np.int32]
+    meta: NDArray[np.int64]
+    stack: NDArray[np.int32]
+    n_open: NDArray[np.int32]
+    attributes: NDArray[np.int64]
+    counts: NDArray[np.int32]
+    seen: NDArray[np.int32]
+    titles: NDArray[np.int32]
+    running: NDArray[np.float64]
+    sums: NDArray[np.float64]
+    marks: NDArray[np.int32]
+    repeats: NDArray[np.int32]
+    features: NDArray[np.float32]
+    scores: NDArray[np.float32]
+
+
+def make_workspace(max_html_bytes: int) -> Workspace:
+    """Arrays for pages of up to `max_html_bytes`; memory is touched, and so used, only as far as pages need."""
+    # the shortest element is <p>, the shortest block <p>x
+    n_blocks = min(max_html_bytes // 4 + 16, MAX_BLOCKS)
+    n_elements = min(max_html_bytes // 3 + 16, MAX_ELEMENTS)
+    return Workspace(
+        state=np.zeros(N_STATE, np.int64),
+        text=np.empty(max_html_bytes + TEXT_SLACK, np.uint8),
+        blocks=np.empty((n_blocks, N_BLOCK_FIELDS), np.int32),
+        elements=np.empty((n_elements, N_ELEMENT_FIELDS), np.int32),
+        tokens=np.empty(min(max_html_bytes, MAX_TOKENS) + MAX_ELEMENT_TOKENS, np.int32),
+        links=np.empty((min(max_html_bytes // 8 + 16, MAX_LINKS), 4), np.int32),
+        meta=np.empty((len(META_ROWS), 2), np.int64),
+        stack=np.empty((MAX_DEPTH, 2), np.int32),
+        n_open=np.empty(TAG_BITS.size, np.int32),
+        attributes=np.empty((len(ATTRIBUTES), 2), np.int64),
+        counts=np.empty((n_blocks, N_COUNTS), np.int32),
+        seen=np.empty((4096, 2), np.int32),
+        titles=np.empty(4, np.int32),
+        running=np.empty((n_blocks + 1, 3), np.float64),
+        sums=np.empty((n_elements, N_SUMS), np.float64),
+        marks=np.empty((n_elements, N_MARKS), np.int32),
+        repeats=np.empty(N_REPEAT_SLOTS, np.int32),
+        features=np.empty((n_blocks, N_FEATURES), np.float32),
+        scores=np.empty(n_blocks, np.float32),
+    )
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def read_page(html: NDArray[np.uint8], w: Workspace) -> int:
+    """Scan and count a page; return its number of blocks."""
+    scan_page(
+        html,
+        w.text,
+        w.state,
+        w.blocks,
+        w.elements,
+        w.tokens,
+        w.links,
+        w.meta,
+        w.stack,
+        w.n_open,
+        w.attributes,
+    )
+    n_blocks, n_elements = w.state[N_BLOCKS], w.state[N_ELEMENTS]
+    count_blocks(w.text, w.blocks, n_blocks, w.counts, w.seen)
+    sum_elements(w.blocks, w.counts, n_blocks, w.elements, n_elements, w.running, w.sums)
+    hash_titles(html, w.meta, w.titles)
+    return n_blocks
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def describe_page(w: Workspace, table: NDArray[np.int16]) -> int:
+    """Fill the features of the page that was read; `table` are the class words' log-odds."""
+    n_blocks, n_elements = w.state[N_BLOCKS], w.state[N_ELEMENTS]
+    score_paths(w.elements, n_elements, w.tokens, table, w.sums)
+    top = find_top(w.blocks, w.counts, n_blocks, w.elements, n_elements, w.sums)
+    core = find_core(w.elements, n_elements, w.sums)
+    mark_elements(w.elements, n_elements, w.tokens, top, core, w.marks, w.repeats)
+    fill_features(
+        w.blocks,
+        w.counts,
+        n_blocks,
+        w.elements,
+        w.sums,
+        w.marks,
+        w.repeats,
+        w.running,
+        top,
+        core,
+        w.titles,
+        w.features,
+    )
+    return top
