@@ -1,0 +1,234 @@
+"""The kernels of the scorer against plain Python."""
+
+import math
+import os
+import subprocess
+import sys
+from collections import Counter
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from curate.scoring.kernels import mean_vectors, tfidf_rows, tfidf_times
+from curate.scoring.shape import SHAPE_BYTES, SHAPE_NAMES, measure_shape
+from curate.scoring.texts import as_arrow, take_window
+from curate.scoring.vocabulary import Vocabulary, hash_ngrams
+from curate.words import Words, hash_words
+
+N_WORDS = 12
+TEXTS = st.lists(st.text(max_size=80), max_size=6)
+DOCUMENTS = st.lists(st.lists(st.integers(-1, N_WORDS - 1), max_size=30), max_size=5)
+ZONES = st.lists(st.integers(1, 12), max_size=2, unique=True).map(
+    lambda sizes: [0, *sorted(sizes, reverse=True)]
+)
+
+
+def words_of(documents):
+    offsets = np.cumsum([0, *map(len, documents)]).astype(np.int64)
+    numbers = np.array([n for document in documents for n in document], np.int32)
+    return numbers, Words(np.zeros(len(numbers), np.uint64), offsets)
+
+
+def plain_tfidf(document, zone, idf):
+    seen = Counter(n for n in (document[:zone] if zone else document) if n >= 0)
+    weights = {n: (1 + math.log(count)) * float(idf[n]) for n, count in seen.items()}
+    norm = math.sqrt(sum(w * w for w in weights.values()))
+    return {n: w / norm for n, w in weights.items()} if norm > 0 else {}
+
+
+@given(DOCUMENTS, ZONES)
+@settings(deadline=None)
+def test_tfidf_rows_equal_a_plain_loop(documents, zones):
+    numbers, words = words_of(documents)
+    idf = np.linspace(0.5, 3, N_WORDS).astype(np.float32)
+    for zone in zones:
+        data, indices, indptr = tfidf_rows(numbers, words, zone, idf)
+        for i, document in enumerate(documents):
+            row = dict(zip(indices[indptr[i] : indptr[i + 1]], data[indptr[i] : indptr[i + 1]], strict=True))
+            expected = plain_tfidf(document, zone, idf)
+            assert list(row) == sorted(expected)
+            assert all(abs(row[n] - expected[n]) < 1e-5 for n in expected)
+
+
+@given(DOCUMENTS, ZONES, st.integers(1, 3))
+@settings(deadline=None)
+def test_tfidf_times_weights_equals_a_plain_loop(documents, zones, n_outputs):
+    numbers, words = words_of(documents)
+    idf = np.linspace(0.5, 3, N_WORDS).astype(np.float32)
+    weights = np.random.default_rng(0).normal(size=(N_WORDS, len(zones), n_outputs)).astype(np.float32)
+    products = tfidf_times(numbers, words, np.array(zones, np.int64), idf, weights)
+    assert products.shape == (len(documents), n_outputs)
+    for i, document in enumerate(documents):
+        for j in range(n_outputs):
+            expected = sum(
+                share * weights[n, z, j]
+                for z, zone in enumerate(zones)
+                for n, share in plain_tfidf(document, zone, idf).items()
+            )
+            assert abs(products[i, j] - expected) < 1e-4
+
+
+@given(DOCUMENTS, ZONES)
+@settings(deadline=None)
+def test_mean_vectors_equal_a_plain_loop(documents, zones):
+    numbers, words = words_of(documents)
+    rng = np.random.default_rng(1)
+    vectors = rng.integers(-127, 128, (N_WORDS, 4)).astype(np.int8)
+    scales = rng.uniform(0.001, 0.01, N_WORDS).astype(np.float32)
+    means = mean_vectors(numbers, words, np.array(zones, np.int64), vectors, scales)
+    for i, document in enumerate(documents):
+        for z, zone in enumerate(zones):
+            known = [n for n in (document[:zone] if zone else document) if n >= 0]
+            total = sum((vectors[n].astype(float) * scales[n] for n in known), np.zeros(4))
+            length = np.linalg.norm(total)
+            if length > 1e-4:  # else what is left is rounding
+                np.testing.assert_allclose(means[i, 4 * z : 4 * z + 4], total / length, atol=1e-3)
+            elif not known:
+                assert not means[i, 4 * z : 4 * z + 4].any()
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.integers(0, 2**64 - 1), unique=True, max_size=50),
+    st.lists(st.integers(0, 2**64 - 1), max_size=20),
+)
+def test_a_vocabulary_finds_its_words_and_no_others(known, others):
+    vocabulary = Vocabulary.of(np.array(known, np.uint64))
+    asked = np.array(known + others, np.uint64)
+    numbers = vocabulary.find(Words(asked, np.array([0, len(asked)])))
+    place = {word: i for i, word in enumerate(known)}
+    assert numbers.tolist() == [place.get(int(word), -1) for word in asked]
+
+
+def test_words_that_share_a_slot_are_told_apart():
+    known = np.arange(40, dtype=np.uint64)  # the low bits do not choose the slot
+    vocabulary = Vocabulary.of(known)
+    assert vocabulary.find(Words(known, np.array([0, 40]))).tolist() == list(range(40))
+
+
+@given(TEXTS)
+@settings(deadline=None)
+def test_ngrams_are_words_and_pairs_in_order(texts):
+    words = hash_words(pa.array(texts, pa.string()))
+    grams = hash_ngrams(words, 1 << 10, pairs=True)
+    for i in range(len(texts)):
+        page = words.hashes[words.offsets[i] : words.offsets[i + 1]]
+        row = grams.hashes[grams.offsets[i] : grams.offsets[i + 1]]
+        assert len(row) == max(2 * len(page) - 1, 0)
+        assert row[0::2].tolist() == ([int(page[0]) & 1023] if len(page) else [])[:1] + row[2::2].tolist()
+        assert row[1::2].tolist() == [int(word) & 1023 for word in page[1:]]
+        assert (row < 1024).all()
+
+
+def test_a_pair_has_the_same_bucket_in_every_document():
+    words = hash_words(pa.array(["red green blue", "yellow red green"]))
+    grams = hash_ngrams(words, 1 << 20, pairs=True).hashes
+    assert grams[2] == grams[5 + 4]
+
+
+@given(TEXTS, st.integers(8, 60))
+@settings(deadline=None, max_examples=200)
+def test_a_window_is_a_prefix_that_ends_between_characters(texts, window_bytes):
+    cut = take_window(pa.array(texts, pa.string()), window_bytes).to_pylist()
+    for text, prefix in zip(texts, cut, strict=True):
+        encoded = text.encode()
+        assert encoded.startswith(prefix.encode())
+        assert len(prefix.encode()) <= window_bytes
+        if len(encoded) <= window_bytes:
+            assert prefix == text
+        else:
+            assert len(prefix.encode()) > window_bytes - 64 - 4
+
+
+def test_text_that_fits_is_passed_on_without_a_copy():
+    array = pa.array(["short", "texts"])
+    assert take_window(array, 100) is array
+
+
+def test_half_a_surrogate_pair_becomes_a_question_mark():
+    assert as_arrow(["a\ud800b", None]).to_pylist() == ["a?b", None]
+
+
+def test_one_string_is_refused_as_a_batch():
+    with pytest.raises(TypeError, match="put it in a list"):
+        as_arrow("a document")
+
+
+def plain_shape(text):
+    """The numbers that can be told from the text with plain string methods."""
+    data = text.encode()[:SHAPE_BYTES]
+    words = [w for w in data.translate(bytes(max(b, 32) for b in range(256))).split(b" ") if w]
+    blank = bytes(range(33))
+    lines = [line.strip(blank) for line in data.split(b"\n")]
+    full = [line for line in lines if line]
+    n_words, n_lines = max(len(words), 1), max(len(full), 1)
+    n_sentences = sum(w[-1:] in (b".", b"!", b"?") for w in words)
+    return {
+        "log_bytes": math.log1p(len(data)),
+        "log_words": math.log1p(len(words)),
+        "log_lines": math.log1p(len(full)),
+        "log_words_per_line": math.log1p(n_words / n_lines),
+        "log_line_bytes": math.log1p(sum(map(len, full)) / n_lines),
+        "log_words_per_sentence": math.log1p(n_words / (n_sentences + 1)),
+        "mean_word_bytes": sum(map(len, words)) / n_words,
+        "long_words": math.sqrt(sum(len(w) >= 8 for w in words) / n_words),
+        "capital_words": math.sqrt(sum(w[:1].isupper() for w in words) / n_words),
+        "digit_words": math.sqrt(sum(any(48 <= b <= 57 for b in w) for w in words) / n_words),
+        "addresses": math.sqrt(sum(len(w) > 6 and w[:3] in (b"htt", b"www") for w in words) / n_words),
+        "short_lines": math.sqrt(sum(len(line) < 40 for line in full) / n_lines),
+        "blank_lines": math.sqrt((len(lines) - len(full)) / (len(lines) - len(full) + n_lines)),
+        "lines_ending_in_period": math.sqrt(sum(line.endswith(b".") for line in full) / n_lines),
+        "digits": math.sqrt(sum(48 <= b <= 57 for b in data) / len(data)) if data else 0,
+        "commas": math.sqrt(data.count(b",") / n_words),
+        "mathematics": math.sqrt(sum(data.count(c) for c in (b"<", b"=", b">", b"+")) / n_words),
+    }
+
+
+@given(st.lists(st.text(alphabet="aB9 .,!\n\t?*-é光=+<wht:/", max_size=120), max_size=4))
+@settings(deadline=None, max_examples=200)
+def test_shape_equals_a_plain_loop(texts):
+    shapes = measure_shape(pa.array(texts, pa.string()))
+    for text, shape in zip(texts, shapes, strict=True):
+        if text:
+            for name, expected in plain_shape(text).items():
+                assert shape[SHAPE_NAMES.index(name)] == pytest.approx(expected, abs=1e-4), name
+        else:
+            assert not shape.any()
+
+
+@given(TEXTS)
+@settings(deadline=None)
+def test_shape_is_finite_for_any_text(texts):
+    assert np.isfinite(measure_shape(pa.array(texts, pa.string()))).all()
+
+
+def test_shape_reads_the_beginning_only():
+    beginning = "A line of text.\n" * 200
+    shapes = measure_shape(pa.array([beginning, beginning[:SHAPE_BYTES], beginning + "9" * 5000]))
+    assert (shapes == shapes[0]).all()
+
+
+NASTY = r"""
+import numpy as np, pyarrow as pa
+from curate.scoring import load_scorer
+from curate.scoring.vocabulary import hash_ngrams, Vocabulary
+from curate.scoring.kernels import tfidf_rows
+from curate.words import hash_words
+texts = ["", " ", "h", "www", "httpsss", "htt www.a", "\n\n", ".", "..", "x\x00y"]
+texts += ["é" * 9000, "a" * 20000, "w " * 20000, "光" * 7000]
+for kind in (pa.string(), pa.large_string()):
+    load_scorer("edu").score(pa.array(["z", *texts], kind).slice(1))
+words = hash_words(pa.array(texts))
+grams = hash_ngrams(words, 16, pairs=True)
+tfidf_rows(grams.hashes.astype(np.int32), grams, 7, np.ones(16, np.float32))
+Vocabulary.of(np.zeros(0, np.uint64)).find(words)
+Vocabulary.of(np.arange(1, 2, dtype=np.uint64)).find(words)
+"""
+
+
+def test_no_kernel_reads_or_writes_out_of_bounds(tmp_path):
+    env = {**os.environ, "NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", NASTY], check=True, env=env, timeout=240)
