@@ -102,13 +102,13 @@ def test_every_signal_equals_the_oracle_on_real_pages(real_pages):
 NASTY = """
 import pyarrow as pa
 from curate.rules import clean_lines, line_rules_of, load_rules
-from curate.signals import SIGNALS, compute_signals
+from curate.signals import DEFAULT_SIGNALS, compute_signals
 bad = [b"\\xff", b"\\xe2", b"\\xe2\\x80", b"\\xf0\\x9f", b"a\\xc2", b"\\x80\\x80\\x80", b"x" * 9 + b"\\xf4\\xbf\\xbf\\xbf",
        b"", b"\\n" * 50, b" " * 50, b"]" * 9, b"[" * 9 + b"]" * 9, b"lorem ipsu", b"use cookie", b"...", b"\\xed\\xa0\\x80"]
 texts = pa.array([b + tail for b in bad for tail in (b"", b" ", b"\\n", b" a b c d e f g. ")] * 2, pa.binary())
 texts = pa.Array.from_buffers(pa.string(), len(texts), texts.buffers())
 for batch in (texts, texts[3:], *(texts[i : i + 1] for i in range(len(texts)))):
-    compute_signals(batch, list(SIGNALS))
+    compute_signals(batch, DEFAULT_SIGNALS)
     for rules in load_rules(["c4@code"]) + load_rules(["c4@fineweb"]):
         clean_lines(batch, rules.line_rules)
 print("ok")

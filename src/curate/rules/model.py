@@ -74,7 +74,9 @@ class LineRules:
                         f"Line rule '{check}': '{substring}' is not a lower-case text of 1 to 64 bytes."
                     )
         if sum(len(substrings) for _, substrings in self.substrings) > MAX_SUBSTRINGS:
-            raise SettingError(f"Line rules: at most {MAX_SUBSTRINGS} substrings. Split them over two rule sets.")
+            raise SettingError(
+                f"Line rules: at most {MAX_SUBSTRINGS} substrings. Split them over two rule sets."
+            )
         if self.end_marks is not None and not (self.end_marks and self.end_marks.isascii()):
             raise SettingError("Line rules: end_marks takes one or more ASCII characters.")
 

@@ -12,38 +12,37 @@ from curate.signals import layout as at
 from curate.signals.classes import BULLET, NUMBER, TERMINAL
 from curate.signals.repetition import count_duplicates, hash_pieces
 from curate.signals.utf8 import class_at, decode, last_start
+from curate.signals.wordstats import count_inner
 
 
 @njit(cache=True, nogil=True)
-def spans_to_lines(start, words, n_words, lines, n_lines, pieces, paragraphs):
-    """Turn the first words of lines into byte ranges of stripped lines and of paragraphs.
+def spans_to_pieces(start, spans, is_wide, pieces, paragraphs):
+    """Turn the words of lines into byte ranges of stripped lines and of paragraphs.
 
     Args:
         start: first byte of the document.
-        words: int32 (5, capacity) as `scan` leaves them.
-        n_words: how many there are.
-        lines: int32 (2, capacity) as `scan` leaves them.
-        n_lines: how many there are.
+        spans: as `measure_words` takes them.
+        is_wide: whether the document holds any character that is not ASCII.
         pieces: int64 (3, capacity), filled with start, end and number of characters of each line.
         paragraphs: the same, filled for each paragraph.
 
     Returns:
         The number of paragraphs.
     """
+    kinds, edges, lines, _, n_lines = spans
     n_paragraphs = 0
-    opening = 0  # the first character of the paragraph
     for j in range(n_lines):
-        first = lines[0, j]
-        last = lines[0, j + 1] - 1 if j + 1 < n_lines else n_words - 1
-        pieces[0, j] = start + words[0, first]
-        pieces[1, j] = start + words[1, last]
-        pieces[2, j] = words[2, last] + words[3, last] - words[2, first]
+        first, end = edges[2 * lines[0, j]], edges[2 * lines[0, j + 1] - 1]
+        pieces[0, j] = start + first
+        pieces[1, j] = start + end
+        pieces[2, j] = end - first - (count_inner(kinds, first, end) if is_wide else 0)
         if lines[1, j]:
-            paragraphs[0, n_paragraphs] = pieces[0, j]
-            opening = words[2, first]
+            paragraphs[0, n_paragraphs] = start + first
             n_paragraphs += 1
-        paragraphs[1, n_paragraphs - 1] = pieces[1, j]
-        paragraphs[2, n_paragraphs - 1] = words[2, last] + words[3, last] - opening
+        paragraphs[1, n_paragraphs - 1] = start + end
+    for j in range(n_paragraphs):
+        first, end = paragraphs[0, j] - start, paragraphs[1, j] - start
+        paragraphs[2, j] = end - first - (count_inner(kinds, first, end) if is_wide else 0)
     return n_paragraphs
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,9 +16,9 @@ from numpy.typing import NDArray
 
 from curate.signals import layout
 from curate.signals.classes import load_classes
-from curate.signals.lines import measure_lines, measure_paragraphs, spans_to_lines
+from curate.signals.lines import measure_lines, measure_paragraphs, spans_to_pieces
 from curate.signals.repetition import measure_ngrams
-from curate.signals.scan import count_ascii, scan
+from curate.signals.scan import PADDING_BYTES, classify, find_lines, find_spans, load_byte_kinds
 from curate.signals.utf8 import capacity_for
 from curate.signals.wordstats import load_function_words, load_logarithms, measure_words
 
@@ -28,7 +29,7 @@ BLOCKS = {
     "lines": layout.LINES,
     "paragraphs": layout.PARAGRAPHS,
 }
-_KEPT_SCRATCH_BYTES = 64 * 2**20
+_KEPT_BYTES = 2**18  # scratch for documents up to this size is kept: at most 25 MB
 _local = threading.local()
 
 
@@ -41,28 +42,37 @@ class Raw:
 
 
 class Scratch:
-    """Working memory of one thread, with room for the longest document it has met."""
+    """Working memory of one thread, with room for documents of so many bytes, words and line feeds."""
 
-    def __init__(self, n_words: int, n_lines: int) -> None:
-        self.n_words, self.n_lines = n_words, n_lines
-        slots = capacity_for.py_func(max(n_words, n_lines) + 1)
-        self.histogram = np.empty((4, 256), np.int32)
-        self.words = np.empty((5, n_words), np.int32)
-        self.lines = np.empty((2, n_lines), np.int32)
+    def __init__(self, n_bytes: int, n_words: int, n_feeds: int) -> None:
+        self.n_bytes, self.n_words, self.n_feeds = n_bytes, n_words, n_feeds
+        n_lines = min(n_feeds + 1, n_words) + 1
+        slots = capacity_for.py_func(n_words + 1)
         self.table = np.empty(slots, np.uint64), np.empty(slots, np.int32)
-        self.ids = np.empty(n_words, np.int32)
-        self.counts = np.empty(max(n_words, n_lines), np.int32)
-        self.left = np.empty((2, n_words), np.int32)
+        self.histogram = np.empty((4, 256), np.int32)
+        self.kinds = np.empty(n_bytes + PADDING_BYTES, np.uint8)
+        self.edges = np.empty(2 * n_words + 2, np.int32)
+        self.breaks = np.empty(n_feeds + 1, np.int32)
+        self.lines = np.empty((2, n_lines), np.int32)
+        self.ids, self.counts, self.chars, self.left, self.marks = np.empty((5, n_words + 1), np.int32)
         self.sums = np.empty(n_words + 1, np.int64)
-        self.pieces = np.empty((3, n_lines), np.int64)
-        self.paragraphs = np.empty((3, n_lines), np.int64)
+        self.pieces, self.paragraphs = np.empty((2, 3, n_lines), np.int64)
         self.hashes = np.empty(n_lines, np.uint64)
+
+    @property
+    def arrays(self) -> tuple[Any, ...]:
+        """What the kernel takes."""
+        return (
+            self.table, self.histogram, self.kinds, self.edges, self.breaks, self.lines,
+            (self.ids, self.counts, self.chars, self.left, self.marks), self.sums, self.pieces, self.paragraphs,
+            self.hashes,
+        )  # fmt: skip
 
 
 @njit(cache=True, nogil=True)
-def _longest(data, offsets):  # noqa: ANN001, ANN202
-    """Upper bounds for the words and the lines of any one document."""
-    n_words = n_lines = 0
+def _most(data, offsets):  # noqa: ANN001, ANN202
+    """Upper bounds for the words and the line feeds of any one document."""
+    n_words = n_feeds = 0
     for d in range(len(offsets) - 1):
         spaces = feeds = 0
         for i in range(offsets[d], offsets[d + 1]):
@@ -71,25 +81,28 @@ def _longest(data, offsets):  # noqa: ANN001, ANN202
             spaces += (byte <= 32) | (byte == 0xC2) | ((byte >= 0xE1) & (byte <= 0xE3))
             feeds += byte == 10
         n_words = max(n_words, spaces)
-        n_lines = max(n_lines, feeds)
-    return n_words + 1, n_lines + 1
+        n_feeds = max(n_feeds, feeds)
+    return n_words + 1, n_feeds
 
 
 @njit(cache=True, nogil=True)
 def _measure(data, offsets, tables, scratch, blocks, entropy_sums):  # noqa: ANN001, ANN202
-    classes, function_words, logarithms = tables
-    histogram, words, lines, table, ids, counts, left, sums, pieces, paragraphs, hashes = scratch
+    classes, byte_kinds, function_words, logarithms = tables
+    table, histogram, kinds, edges, breaks, lines, by_word, sums, pieces, paragraphs, hashes = scratch
+    ids, counts, chars, left, marks = by_word
     chars_block, words_block, ngrams_block, lines_block, paragraphs_block = blocks
     for d in range(len(offsets) - 1):
         start, end = offsets[d], offsets[d + 1]
-        count_ascii(data, start, end, classes, histogram, chars_block[d])
-        n_words, n_lines, n_sentences = scan(data, start, end, classes, words, lines, chars_block[d])
+        classify(data, start, end, classes, byte_kinds, histogram, kinds, chars_block[d])
+        n_words, n_breaks = find_spans(kinds, end - start, edges, breaks)
+        n_lines = find_lines(breaks, n_breaks, n_words, lines)
+        spans = kinds, edges, lines, n_words, n_lines
         entropy_sums[d] = measure_words(
-            data, start, end, words, n_words, function_words, logarithms, table, ids, counts, words_block[d]
+            data, start, end, spans, (classes, function_words, logarithms), (*table, ids, counts, chars), words_block[d]
         )
-        words_block[d, layout.W_SENTENCES] = n_sentences
-        measure_ngrams(words, n_words, ids, counts, table, (left[0], left[1]), sums, ngrams_block[d])
-        n_paragraphs = spans_to_lines(start, words, n_words, lines, n_lines, pieces, paragraphs)
+        measure_ngrams(chars, n_words, ids, counts, table, (left, marks), sums, ngrams_block[d])
+        is_wide = chars_block[d, layout.N_NONASCII] > 0
+        n_paragraphs = spans_to_pieces(start, spans, is_wide, pieces, paragraphs)
         measure_lines(data, pieces, n_lines, classes, table, counts, hashes, lines_block[d])
         measure_paragraphs(data, paragraphs, n_paragraphs, table, counts, hashes, paragraphs_block[d])
 
@@ -97,16 +110,12 @@ def _measure(data, offsets, tables, scratch, blocks, entropy_sums):  # noqa: ANN
 def measure(texts: pa.Array) -> Raw:
     """Measure every document of an Arrow string array; null counts as empty."""
     data, offsets = text_buffers(texts)
-    scratch = _scratch_for(*_longest(data, offsets))
+    scratch = scratch_for(data, offsets)
     n_documents = len(offsets) - 1
     blocks = {name: np.zeros((n_documents, len(columns)), np.int64) for name, columns in BLOCKS.items()}
     entropy_sums = np.zeros(n_documents)
-    arrays = (
-        scratch.histogram, scratch.words, scratch.lines, scratch.table, scratch.ids, scratch.counts, scratch.left,
-        scratch.sums, scratch.pieces, scratch.paragraphs, scratch.hashes,
-    )  # fmt: skip
-    tables = load_classes(), load_function_words(), load_logarithms()
-    _measure(data, offsets, tables, arrays, tuple(blocks.values()), entropy_sums)
+    tables = load_classes(), load_byte_kinds(), load_function_words(), load_logarithms()
+    _measure(data, offsets, tables, scratch.arrays, tuple(blocks.values()), entropy_sums)
     counts = {
         name: {column: blocks[name][:, j] for j, column in enumerate(columns)}
         for name, columns in BLOCKS.items()
@@ -137,12 +146,12 @@ def text_buffers(texts: pa.Array | pa.ChunkedArray) -> tuple[NDArray[np.uint8], 
     return data, offsets
 
 
-def _scratch_for(n_words: int, n_lines: int) -> Scratch:
-    """Scratch with enough room, kept by the thread unless one huge document asked for it."""
-    kept: Scratch | None = getattr(_local, "scratch", None)
-    if kept is not None and kept.n_words >= n_words and kept.n_lines >= n_lines:
+def scratch_for(data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> Scratch:
+    """Scratch with enough room for a batch, kept by the thread unless one huge document asked for it."""
+    n_bytes = int(np.diff(offsets).max(initial=0))
+    if n_bytes <= _KEPT_BYTES:
+        kept: Scratch | None = getattr(_local, "scratch", None)
+        if kept is None:
+            kept = _local.scratch = Scratch(_KEPT_BYTES, _KEPT_BYTES // 2 + 1, _KEPT_BYTES)
         return kept
-    made = Scratch(max(n_words, 4096), max(n_lines, 1024))
-    if 100 * (made.n_words + made.n_lines) <= _KEPT_SCRATCH_BYTES:
-        _local.scratch = made
-    return made
+    return Scratch(n_bytes, *_most(data, offsets))

@@ -15,14 +15,14 @@ LAST_DUP_N = 10
 
 
 @njit(cache=True, nogil=True)
-def measure_ngrams(words, n_words, ids, counts, table, scratch, sums, raw):
+def measure_ngrams(chars, n_words, ids, counts, table, scratch, sums, raw):
     """Measure the most frequent 2-4-grams and the repeated 5-10-grams, in characters of words.
 
     An n-gram can only come back where both of its (n-1)-grams do, so each level looks at the few positions
     that the level before left over, and its key is the pair of their numbers. Ties go to the first position.
 
     Args:
-        words: int32 (5, capacity), as `scan` leaves them.
+        chars: int32, each word's characters.
         n_words: how many there are.
         ids: int32, first occurrence of each word; overwritten with that of each n-gram.
         counts: int32, occurrences at each first occurrence; overwritten likewise.
@@ -34,7 +34,7 @@ def measure_ngrams(words, n_words, ids, counts, table, scratch, sums, raw):
     left, marks = scratch
     sums[0] = 0
     for k in range(n_words):
-        sums[k + 1] = sums[k] + words[3, k]
+        sums[k + 1] = sums[k] + chars[k]
     n_left = 0
     for k in range(n_words):
         left[n_left] = k

@@ -1,77 +1,120 @@
-"""One walk over a document's bytes: character counts, the spans of its words, lines and paragraphs."""
+"""A document's bytes -> what each is, and where words and lines lie.
 
-# ruff: noqa: ANN001, ANN202 (numba infers the types)
+Every byte gets a kind, eight class bits; a wide character's bytes all get the kind of the character. Spans
+then come from bit masks of 64 kinds at a time: where words end cannot be predicted, so there is no branch
+at each.
+"""
+
+# ruff: noqa: ANN001, ANN201 (numba infers the types), PLR0917 (kernels take arrays by position)
 # pyright: reportMissingParameterType=false, reportUnknownParameterType=false
 
 from __future__ import annotations
 
+from functools import cache
+from typing import Any
+
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from curate.signals import layout as at
-from curate.signals.classes import (
-    ALPHA, CLOSER, CODE, FIRST_UPPER, FULL_STOP, LOWER, NUMBER, PUNCT, SPACE, SYMBOL, TERMINAL, UPPER,
-)  # fmt: skip
+from curate.signals import classes as of
+from curate.signals.classes import CLOSER, FULL_STOP, SPACE, TERMINAL, load_classes
 from curate.signals.utf8 import class_at, decode, last_start, width_of
+from curate.unaligned import count_trailing_zeros, load64
+
+KIND_ALPHA, KIND_NUMBER, KIND_UPPER, KIND_LOWER = 1, 2, 4, 8
+KIND_TERMINAL, KIND_FULL_STOP, KIND_INNER, KIND_SPACE = 16, 32, 64, 128
+KIND_NEWLINE = KIND_SPACE | KIND_TERMINAL  # no white space ends a sentence, so this pair is free to mean `\n`
+"""Kinds of bytes; INNER is every byte of a character but its first."""
+
+PADDING_BYTES = 80
+"""Kinds behind a document that are white space, so that its last word ends and blocks can be read whole."""
+
+_HIGH_BITS = np.uint64(0x8080808080808080)
+_GATHER = np.uint64(0x0102040810204080)  # times bits 0, 8, 16, ...: the same bits side by side at 56-63
+_ALL_SPACE = np.uint8(KIND_SPACE)
+
+
+def kind_of(bits: Any) -> Any:
+    """The kind that class bits come down to."""
+    return (bits >> 1) & 15 | (bits >> 3) & KIND_TERMINAL | (bits >> 5) & KIND_FULL_STOP | (bits & SPACE) << 7
+
+
+_kind_of = njit(cache=True, nogil=True, inline="always")(kind_of)
+
+
+@cache
+def load_byte_kinds() -> NDArray[np.uint8]:
+    """The kinds of ASCII bytes; 0 for all others, which are filled in from their characters."""
+    made = np.zeros(256, np.uint8)
+    made[:128] = kind_of(load_classes()[:128].astype(np.int64))
+    made[10] = KIND_NEWLINE
+    return made
 
 
 @njit(cache=True, nogil=True)
-def count_ascii(data, start, end, classes, histogram, raw):
-    """Count the ASCII characters of a document by class, through a histogram of its bytes.
+def classify(data, start, end, classes, byte_kinds, histogram, kinds, raw):
+    """Give each byte its kind and count characters by class, into the block `layout.CHARS`.
 
-    Four histograms side by side: a run of equal bytes would otherwise wait for its own last addition.
+    ASCII is counted through a histogram: four side by side, since a run of equal bytes would otherwise wait
+    for its own last addition.
     """
     histogram[:] = 0
-    i = start
-    while i + 4 <= end:
-        histogram[0, data[i]] += 1
-        histogram[1, data[i + 1]] += 1
-        histogram[2, data[i + 2]] += 1
-        histogram[3, data[i + 3]] += 1
-        i += 4
-    while i < end:
-        histogram[0, data[i]] += 1
-        i += 1
+    n = end - start
+    for i in range(0, n - 3, 4):
+        b0, b1, b2, b3 = data[start + i], data[start + i + 1], data[start + i + 2], data[start + i + 3]
+        histogram[0, b0] += 1
+        histogram[1, b1] += 1
+        histogram[2, b2] += 1
+        histogram[3, b3] += 1
+        kinds[i] = byte_kinds[b0]
+        kinds[i + 1] = byte_kinds[b1]
+        kinds[i + 2] = byte_kinds[b2]
+        kinds[i + 3] = byte_kinds[b3]
+    for i in range(n & ~3, n):
+        histogram[0, data[start + i]] += 1
+        kinds[i] = byte_kinds[data[start + i]]
+    kinds[n : n + PADDING_BYTES] = _ALL_SPACE
     total = histogram[0]
     for byte in range(256):
         total[byte] += histogram[1, byte] + histogram[2, byte] + histogram[3, byte]
-    continuation = 0
-    for byte in range(0x80, 0xC0):
-        continuation += total[byte]
     for byte in range(0x80):
-        add_class(raw, np.int64(classes[byte]), np.int64(total[byte]))
-    raw[at.BYTES] = end - start
-    raw[at.N_CHARS] = end - start - continuation
+        if total[byte]:
+            add_class(raw, np.int64(classes[byte]), np.int64(total[byte]))
+    raw[at.BYTES] = n
+    raw[at.N_CHARS] = n - total[0x80:0xC0].sum()
     raw[at.N_NEWLINES] = total[10]
     raw[at.N_HASHES] = total[35]
-    raw[at.N_QUESTIONS] += total[63]
-    raw[at.N_EXCLAMATIONS] += total[33]
-    raw[at.N_COMMAS] += total[44]
+    raw[at.N_QUESTIONS] = total[63]
+    raw[at.N_EXCLAMATIONS] = total[33]
+    raw[at.N_COMMAS] = total[44]
     raw[at.N_QUOTES] = total[34]
     raw[at.N_BRACKETS] = total[40]
     raw[at.N_CURLY] = total[123]
     if total[46] >= 3:
-        raw[at.N_ELLIPSES] += count_dots(data, start, end)
+        raw[at.N_ELLIPSES] = count_dots(data, start, end)
+    if total[0x80:].sum():
+        classify_wide(data, start, end, classes, kinds, raw)
 
 
 @njit(cache=True, nogil=True, inline="always")
 def add_class(raw, bits, n):
     """Add `n` characters of one class to the counts."""
-    raw[at.N_ALPHA] += n if bits & ALPHA else 0
-    raw[at.N_NUMBER] += n if bits & NUMBER else 0
-    raw[at.N_UPPER] += n if bits & UPPER else 0
-    raw[at.N_LOWER] += n if bits & LOWER else 0
-    raw[at.N_PUNCT] += n if bits & PUNCT else 0
-    raw[at.N_SYMBOL] += n if bits & SYMBOL else 0
-    raw[at.N_SPACE] += n if bits & SPACE else 0
-    raw[at.N_CODE] += n if bits & CODE else 0
+    raw[at.N_ALPHA] += n if bits & of.ALPHA else 0
+    raw[at.N_NUMBER] += n if bits & of.NUMBER else 0
+    raw[at.N_UPPER] += n if bits & of.UPPER else 0
+    raw[at.N_LOWER] += n if bits & of.LOWER else 0
+    raw[at.N_PUNCT] += n if bits & of.PUNCT else 0
+    raw[at.N_SYMBOL] += n if bits & of.SYMBOL else 0
+    raw[at.N_SPACE] += n if bits & of.SPACE else 0
+    raw[at.N_CODE] += n if bits & of.CODE else 0
 
 
 @njit(cache=True, nogil=True)
 def count_dots(data, start, end):
     """How often `...` occurs, without overlap."""
-    n = 0
-    run = 0
+    n = run = 0
     for i in range(start, end):
         run = run + 1 if data[i] == 46 else 0
         if run == 3:
@@ -80,19 +123,114 @@ def count_dots(data, start, end):
     return n
 
 
+@njit(cache=True, nogil=True)
+def classify_wide(data, start, end, classes, kinds, raw):
+    """Give the bytes of characters that are not ASCII their kinds, and count these characters."""
+    i = start
+    while i < end:
+        if i + 8 <= len(data) and not load64(data, i) & _HIGH_BITS:
+            i += 8
+            continue
+        byte = data[i]
+        if byte < 0x80:
+            i += 1
+            continue
+        width = min(width_of(byte), end - i)
+        code_point = decode(data, i, end)
+        bits = np.int64(classes[code_point])
+        add_class(raw, bits, 1)
+        raw[at.N_NONASCII] += 1
+        if code_point == 0x2026:
+            raw[at.N_ELLIPSES] += 1
+        elif code_point == 0xFF1F:
+            raw[at.N_QUESTIONS] += 1
+        elif code_point == 0xFF01:
+            raw[at.N_EXCLAMATIONS] += 1
+        elif code_point in (0xFF0C, 0x3001):
+            raw[at.N_COMMAS] += 1
+        kind = _kind_of(bits)
+        kinds[i - start] = kind
+        for k in range(1, width):
+            kinds[i - start + k] = kind | KIND_INNER
+        i += width
+
+
+@njit(cache=True, nogil=True)
+def find_spans(kinds, n_bytes, edges, breaks):
+    """Find words, the maximal runs of bytes that are not white space, and line feeds.
+
+    Args:
+        kinds: uint8, the kinds of the document's bytes and PADDING_BYTES of white space.
+        n_bytes: how many bytes the document has.
+        edges: int32, filled with the start and end of each word in turn, from the document's start.
+        breaks: int32, filled with the number of words that begin before each line feed.
+
+    Returns:
+        The numbers of words and of line feeds.
+    """
+    n_edges = n_breaks = 0
+    carry = np.uint64(0)
+    one, eight = np.uint64(1), np.uint64(8)
+    for base in range(0, n_bytes + 1, 64):
+        spaces = feeds = np.uint64(0)
+        for j in range(8):
+            if base + 8 * j > n_bytes:
+                spaces |= np.uint64(0xFF) << np.uint64(8 * j)
+                continue
+            block = load64(kinds, base + 8 * j)
+            marked = block & _HIGH_BITS
+            spaces |= ((marked >> np.uint64(7)) * _GATHER >> np.uint64(56)) << np.uint64(8 * j)
+            marked &= block << np.uint64(3)  # TERMINAL as well: a line feed
+            if marked:
+                feeds |= ((marked >> np.uint64(7)) * _GATHER >> np.uint64(56)) << np.uint64(8 * j)
+        inside = ~spaces
+        turns = inside ^ (inside << one | carry)
+        carry = inside >> np.uint64(63)
+        begun = (n_edges + 1) >> 1
+        starts = turns & inside
+        while feeds:
+            below = starts & ((feeds & (~feeds + one)) - one)
+            breaks[n_breaks] = begun + count_ones(below)
+            n_breaks += 1
+            feeds &= feeds - one
+        while turns:
+            edges[n_edges] = base + count_trailing_zeros(turns)
+            n_edges += 1
+            turns &= turns - one
+    return n_edges >> 1, n_breaks
+
+
 @njit(cache=True, nogil=True, inline="always")
-def count_wide(code_point, bits, raw):
-    """Count one character that is not ASCII."""
-    raw[at.N_NONASCII] += 1
-    add_class(raw, bits, 1)
-    if code_point == 0x2026:
-        raw[at.N_ELLIPSES] += 1
-    elif code_point == 0xFF1F:
-        raw[at.N_QUESTIONS] += 1
-    elif code_point == 0xFF01:
-        raw[at.N_EXCLAMATIONS] += 1
-    elif code_point in (0xFF0C, 0x3001):
-        raw[at.N_COMMAS] += 1
+def count_ones(bits):
+    """The number of bits that are set."""
+    n = 0
+    while bits:
+        bits &= bits - np.uint64(1)
+        n += 1
+    return n
+
+
+@njit(cache=True, nogil=True)
+def find_lines(breaks, n_breaks, n_words, lines):
+    """Find lines that are not blank: `lines` is filled with the first word of each, and 1 where it begins a paragraph.
+
+    Returns:
+        The number of lines. Behind the last one, `lines` holds the number of words.
+    """
+    n_lines = first = 0
+    after_blank = 1
+    for j in range(n_breaks + 1):
+        words_before = breaks[j] if j < n_breaks else n_words
+        if words_before > first:
+            lines[0, n_lines] = first
+            lines[1, n_lines] = after_blank
+            n_lines += 1
+            after_blank = 0
+        else:
+            after_blank = 1
+        first = words_before
+    lines[0, n_lines] = n_words
+    return n_lines
 
 
 @njit(cache=True, nogil=True)
@@ -100,7 +238,7 @@ def ends_sentence(data, start, end, classes):
     """Whether a word ends with a terminal mark, closing quotes and brackets aside."""
     while end > start:
         i = last_start(data, start, end)
-        bits = class_at(data, i, end, classes)
+        bits = np.int64(class_at(data, i, end, classes))
         if bits & TERMINAL:
             return True
         if not bits & CLOSER:
@@ -123,88 +261,3 @@ def count_full_stops(data, start, end, classes):
             stopped = False
         start += min(width_of(data[start]), end - start)
     return n
-
-
-@njit(cache=True, nogil=True)
-def scan(data, start, end, classes, words, lines, raw):
-    """Find the words, lines and paragraphs of a document.
-
-    A word is a maximal run of characters that are not white space; a line is what lies between line feeds,
-    stripped, unless nothing is left; a paragraph is a run of lines with no blank line between.
-
-    Args:
-        data: uint8, the buffer.
-        start: first byte of the document.
-        end: one past its last byte.
-        classes: the table of `load_classes`.
-        words: int32 (5, capacity): start and end in bytes from `start`, the first character's number, the
-            number of characters, the class bits of all characters or-ed (with FIRST_UPPER).
-        lines: int32 (2, capacity): the line's first word; 1 where it begins a paragraph.
-        raw: int64, the block `layout.CHARS`, where all but ASCII is counted here.
-
-    Returns:
-        The numbers of words, lines and sentences.
-    """
-    n_words = n_lines = n_sentences = 0
-    newlines = 2  # since the last word; the text's start begins a paragraph
-    sentence_open = sentence_ended = False
-    continuation = 0
-    i = start
-    while i < end:
-        byte = data[i]
-        width = 1
-        if byte < 0x80:
-            bits = np.int64(classes[byte])
-            newlines += byte == 10
-        else:
-            width = min(width_of(byte), end - i)
-            code_point = decode(data, i, end)
-            bits = np.int64(classes[code_point])
-            if bits & SPACE:
-                count_wide(code_point, bits, raw)
-        if bits & SPACE:
-            continuation += width - 1
-            i += width
-            continue
-        if newlines:
-            n_sentences += sentence_open
-            sentence_ended = False
-            lines[0, n_lines] = n_words
-            lines[1, n_lines] = newlines > 1
-            n_lines += 1
-            newlines = 0
-        elif sentence_ended and not bits & LOWER:
-            n_sentences += 1
-        sentence_open = True
-        word_start = i
-        before = continuation
-        flags = FIRST_UPPER if bits & UPPER else 0
-        while i < end:
-            byte = data[i]
-            if byte < 0x80:
-                bits = np.int64(classes[byte])
-                if bits & SPACE:
-                    break
-                flags |= bits
-                i += 1
-            else:
-                code_point = decode(data, i, end)
-                bits = np.int64(classes[code_point])
-                if bits & SPACE:
-                    break
-                count_wide(code_point, bits, raw)
-                flags |= bits
-                width = min(width_of(byte), end - i)
-                continuation += width - 1
-                i += width
-        if flags & FULL_STOP:
-            n_sentences += count_full_stops(data, word_start, i, classes)
-        sentence_ended = (flags & TERMINAL) != 0 and ends_sentence(data, word_start, i, classes)
-        words[0, n_words] = word_start - start
-        words[1, n_words] = i - start
-        words[2, n_words] = word_start - start - before
-        words[3, n_words] = i - word_start - (continuation - before)
-        words[4, n_words] = flags
-        n_words += 1
-    n_sentences += sentence_open
-    return n_words, n_lines, n_sentences

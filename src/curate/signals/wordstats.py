@@ -12,10 +12,15 @@ from numba import njit
 from numpy.typing import NDArray
 
 from curate.signals import layout as at
-from curate.signals.classes import ALPHA, LOWER, NUMBER, UPPER
+from curate.signals.scan import (
+    KIND_ALPHA, KIND_FULL_STOP, KIND_INNER, KIND_LOWER, KIND_NUMBER, KIND_TERMINAL, KIND_UPPER, count_full_stops,
+    ends_sentence,
+)  # fmt: skip
 from curate.signals.utf8 import (
+    ALL_BITS,
     LOWER_CASE_BITS, MULTIPLIER, SEED, capacity_for, find_or_add, load, mix,
 )  # fmt: skip
+from curate.unaligned import load64
 
 STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")  # Gopher, arXiv 2112.11446, A.1.1
 SECOND_PERSON = ("you", "your", "yours", "yourself")
@@ -23,7 +28,7 @@ FIRST_PERSON = ("i", "me", "my", "mine", "we", "us", "our", "ours")
 # Kinds of function words: 0 for none, 1-8 for the stop words in order, then these.
 IS_SECOND_PERSON = 9
 IS_FIRST_PERSON = 10
-N_KINDS = 16
+N_FUNCTIONS = 16
 N_SLOTS = 256
 N_LOGARITHMS = 4096
 
@@ -73,76 +78,97 @@ def is_lorem_ipsum(data, word_start, word_end, text_end):
     return load(data, word_end + 1, 5) | (LOWER_CASE_BITS >> np.uint64(24)) == _IPSUM
 
 
-@njit(cache=True, nogil=True, inline="always")
-def hash_word(data, start, end, first):
-    """Hash a word whose first eight bytes are at hand.
-
-    Up to 16 bytes, that block and the last eight bytes say it all; no branch tells shorter words apart.
-    """
-    length = end - start
-    state = mix(SEED ^ (np.uint64(length) * MULTIPLIER), first)
-    if length > 16:
-        i = start + 8
-        while i + 8 < end:
-            state = mix(state, load(data, i, 8))
-            i += 8
-    return mix(state, load(data, max(end - 8, start), length))
+@njit(cache=True, nogil=True)
+def count_inner(kinds, start, end):
+    """Bytes that are not the first of their character."""
+    n = 0
+    for i in range(start, end):
+        n += (kinds[i] >> 6) & 1
+    return n
 
 
 @njit(cache=True, nogil=True)
-def measure_words(data, start, end, words, n_words, function_words, logarithms, table, ids, counts, raw):
+def measure_words(data, start, end, spans, tables, scratch, raw):
     """Count the words of a document by kind and number the distinct ones.
 
     Args:
         data: uint8, the buffer.
         start: first byte of the document.
         end: one past its last byte.
-        words: int32 (5, capacity), as `scan` leaves them.
-        n_words: how many there are.
-        function_words: keys and kinds of `load_function_words`.
-        logarithms: the table of `load_logarithms`.
-        table: keys (uint64) and values (int32) of a hash table with room for `n_words`.
-        ids: int32, filled with the index of each word's first occurrence.
-        counts: int32, filled with the number of occurrences at each first occurrence.
+        spans: kinds, edges and lines as `classify`, `find_spans` and `find_lines` leave them, and the
+            numbers of words and lines.
+        tables: those of `load_classes`, `load_function_words` and `load_logarithms`.
+        scratch: keys (uint64) and values (int32) of a hash table; ids (int32), filled with the index of
+            each word's first occurrence; counts (int32), with the number of occurrences there; chars
+            (int32), with each word's characters. All have room for `n_words`.
         raw: int64, the block `layout.WORDS`.
 
     Returns:
         The sum of c log2(c) over the counts c of distinct words.
     """
-    keys, kinds, multiplier = function_words
-    slots, values = table
+    kinds, edges, lines, n_words, n_lines = spans
+    classes, (keys, slot_kinds, multiplier), logarithms = tables
+    slots, values, ids, counts, word_chars = scratch
     capacity = capacity_for(n_words)
     values[:capacity] = -1
-    by_flags = np.zeros(64, np.int32)  # words by which of ALPHA, NUMBER, UPPER, LOWER, FIRST_UPPER, long they have
-    by_kind = np.zeros(2 * N_KINDS, np.int32)  # function words by kind, those in lower case apart
-    total = squared = longest = n_short = n_long = n_unique = n_urls = n_lorem = punct_chars = np.int64(0)
+    by_kinds = np.zeros(64, np.int32)  # words by ALPHA, NUMBER, UPPER, LOWER, first UPPER, more than one character
+    by_function = np.zeros(2 * N_FUNCTIONS, np.int32)  # function words, those in lower case apart
+    squared = longest = n_short = n_long = n_unique = n_urls = n_lorem = punct_chars = total = np.int64(0)
+    n_sentences = np.int64(n_lines)
+    line = np.int64(0)
     entropy = 0.0
     # Branches here are few on purpose: what a word is like cannot be predicted.
     for k in range(n_words):
-        word_start = start + words[0, k]
-        word_end = start + words[1, k]
+        word_start, word_end = np.int64(edges[2 * k]), np.int64(edges[2 * k + 1])
         length = word_end - word_start
-        chars = np.int64(words[3, k])
-        flags = np.int64(words[4, k])
+        block = load64(kinds, word_start) & (ALL_BITS >> np.uint64(64 - 8 * min(length, 8)))
+        first = load(data, start + word_start, length)
+        state = mix(SEED ^ (np.uint64(length) * MULTIPLIER), first)
+        first_kind = np.int64(block & np.uint64(0xFF))
+        if length > 8:
+            i = word_start + 8
+            while i + 8 < word_end:
+                block |= load64(kinds, i)
+                state = mix(state, load64(data, start + i))
+                i += 8
+            block |= load64(kinds, word_end - 8)
+            state = mix(state, load64(data, start + word_end - 8))
+        block |= block >> np.uint64(32)
+        block |= block >> np.uint64(16)
+        kind = np.int64((block | block >> np.uint64(8)) & np.uint64(0xFF))
+        chars = length
+        if kind & (KIND_INNER | KIND_TERMINAL | KIND_FULL_STOP):
+            if kind & KIND_INNER:
+                chars -= count_inner(kinds, word_start, word_end)
+            if kind & KIND_TERMINAL:
+                while lines[0, line] <= k:
+                    line += 1
+                if (
+                    lines[0, line] != k + 1
+                    and not kinds[edges[2 * k + 2]] & KIND_LOWER
+                    and ends_sentence(data, start + word_start, start + word_end, classes)
+                ):
+                    n_sentences += 1
+            if kind & KIND_FULL_STOP:
+                n_sentences += count_full_stops(data, start + word_start, start + word_end, classes)
+        word_chars[k] = chars
         total += chars
         squared += chars * chars
         longest = max(longest, chars)
         n_short += chars <= at.SHORT_WORD_CHARS
         n_long += chars >= at.LONG_WORD_CHARS
-        kinds_of_chars = (flags >> 1) & 15 | (flags >> 11) & 16
-        by_flags[kinds_of_chars | (chars > 1) << 5] += 1
-        if not kinds_of_chars & 3:
+        by_kinds[kind & 15 | (first_kind & KIND_UPPER) << 2 | (chars > 1) << 5] += 1
+        if not kind & (KIND_ALPHA | KIND_NUMBER):
             punct_chars += chars
-        first = load(data, word_start, length)
         folded = first | (LOWER_CASE_BITS >> np.uint64(64 - 8 * min(length, 8)))
         slot = np.int64((folded * multiplier) >> np.uint64(56))
         known = (keys[slot] == folded) & (length <= 8)
-        by_kind[(kinds[slot] if known else 0) | (folded == first) << 4] += 1
+        by_function[(slot_kinds[slot] if known else 0) | (folded == first) << 4] += 1
         lead = folded & np.uint64(0xFFFFFFFF)
         n_urls += ((lead == _HTTP) | (lead == _WWW)) & (length > 8)
-        if data[word_end - 1] | 0x20 == 0x6D:
-            n_lorem += is_lorem_ipsum(data, word_start, word_end, end)
-        same = find_or_add(hash_word(data, word_start, word_end, first), np.int32(k), slots, values, capacity)
+        if data[start + word_end - 1] | 0x20 == 0x6D:
+            n_lorem += is_lorem_ipsum(data, start + word_start, start + word_end, end)
+        same = find_or_add(state, np.int32(k), slots, values, capacity)
         ids[k] = same
         if same == k:
             counts[k] = 1
@@ -157,17 +183,18 @@ def measure_words(data, start, end, words, n_words, function_words, logarithms, 
     raw[at.W_WORDS], raw[at.W_CHARS], raw[at.W_SQUARED], raw[at.W_MAX] = n_words, total, squared, longest
     raw[at.W_SHORT], raw[at.W_LONG], raw[at.W_UNIQUE] = n_short, n_long, n_unique
     raw[at.W_URLS], raw[at.W_LOREM], raw[at.W_PURE_PUNCT_CHARS] = n_urls, n_lorem, punct_chars
-    count_flags(by_flags, raw)
-    count_kinds(by_kind, raw)
+    raw[at.W_SENTENCES] = n_sentences
+    count_kinds(by_kinds, raw)
+    count_functions(by_function, raw)
     return entropy
 
 
 @njit(cache=True, nogil=True)
-def count_kinds(by_kind, raw):
+def count_functions(by_function, raw):
     """Add up function words, those in lower case apart."""
-    for kind in range(1, N_KINDS):
-        exact = by_kind[kind | N_KINDS]
-        n = by_kind[kind] + exact
+    for kind in range(1, N_FUNCTIONS):
+        exact = by_function[kind | N_FUNCTIONS]
+        n = by_function[kind] + exact
         if kind < IS_SECOND_PERSON:
             raw[at.W_STOP] += n
             raw[at.W_STOP_EXACT] += exact
@@ -180,13 +207,12 @@ def count_kinds(by_kind, raw):
 
 
 @njit(cache=True, nogil=True)
-def count_flags(by_flags, raw):
-    """Add up words by the classes of their characters."""
+def count_kinds(by_kinds, raw):
+    """Add up words by the kinds of their bytes."""
     for j in range(64):
-        n = by_flags[j]
-        flags = (j & 15) << 1
-        raw[at.W_ALPHA] += n if flags & ALPHA else 0
-        raw[at.W_NUMBER] += n if flags & (ALPHA | NUMBER) == NUMBER else 0
-        raw[at.W_TITLE] += n if j & 16 and flags & LOWER else 0
-        raw[at.W_UPPER] += n if j & 32 and flags & (UPPER | LOWER) == UPPER else 0
-        raw[at.W_PURE_PUNCT] += n if not flags & (ALPHA | NUMBER) else 0
+        n = by_kinds[j]
+        raw[at.W_ALPHA] += n if j & KIND_ALPHA else 0
+        raw[at.W_NUMBER] += n if j & (KIND_ALPHA | KIND_NUMBER) == KIND_NUMBER else 0
+        raw[at.W_TITLE] += n if j & 16 and j & KIND_LOWER else 0
+        raw[at.W_UPPER] += n if j & 32 and j & (KIND_UPPER | KIND_LOWER) == KIND_UPPER else 0
+        raw[at.W_PURE_PUNCT] += n if not j & (KIND_ALPHA | KIND_NUMBER) else 0
