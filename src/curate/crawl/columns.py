@@ -56,8 +56,9 @@ class Layout:
 class RowReader:
     """Makes pages of rows; the layout is found once for every set of column names."""
 
-    def __init__(self, source: str, options: ReadOptions) -> None:
+    def __init__(self, source: str, options: ReadOptions, no_text_reason: str) -> None:
         self._source = source
+        self._no_text_reason = no_text_reason
         self._options = options
         self._layouts: dict[tuple[str, ...], Layout] = {}
 
@@ -72,14 +73,14 @@ class RowReader:
         return layout
 
     def page(self, row: dict[str, Any], position: int) -> Page:
-        """Make a page of one row; without text it carries the drop reason 'json_no_text'."""
+        """Make a page of one row; without text it carries the drop reason for that."""
         layout = self.layout(row)
         url = _string(get_path(row, layout.url)) or _nested(row, URL_NAMES, layout.url)
         date = _string(get_path(row, layout.date)) or _nested(row, DATE_NAMES, layout.date)
         column, kind, content = _find_content(row, layout.contents)
         drop_reason = None
         if content is None:
-            drop_reason = "json_no_text"
+            drop_reason = self._no_text_reason
         elif len(content) > self._options.max_page_bytes:
             content, drop_reason = None, "page_too_large"
         page_id = _string(get_path(row, layout.id))
@@ -89,6 +90,7 @@ class RowReader:
         extra = None
         if self._options.extra_columns:
             used = {column, layout.id, layout.url, layout.date}
+            used |= {name for name, _ in layout.contents if row.get(name) is None}
             extra = dump_extra({name: value for name, value in row.items() if name not in used})
         return Page(page_id, url, date, kind, content, charset, extra, drop_reason)
 

@@ -20,7 +20,7 @@ class JsonLinesReader:
         self._stream = stream
         self._source = source
         self._max_bytes = options.max_page_bytes
-        self._rows = RowReader(source, options)
+        self._rows = RowReader(source, options, "json_no_text")
         self._last_mark = start
         self.position = start.position
         self.problems: list[FileProblem] = []

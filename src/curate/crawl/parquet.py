@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
@@ -22,7 +23,7 @@ class ParquetReader:
         self.position = start.position
         self.problems: list[FileProblem] = []
         self._source = source
-        self._rows = RowReader(source, options)
+        self._rows = RowReader(source, options, "parquet_no_text")
         self._batches: Iterator[pa.RecordBatch] = iter(())
         self._batch: list[dict[str, Any] | None] = []
         self._batch_start = 0  # row of the file with which `_batch` starts
@@ -62,7 +63,7 @@ class ParquetReader:
         """Return the next row, null at the end; only wanted rows are decoded."""
         if not self._group_ends or self.position >= self._group_ends[-1]:
             return None
-        group = next(i for i, end in enumerate(self._group_ends) if self.position < end)
+        group = bisect_right(self._group_ends, self.position)
         record = Record(self._row_bytes[group])
         if wanted:
             row = self._row(group)
@@ -90,9 +91,37 @@ class ParquetReader:
                 if batch is None:
                     return None
                 past = self._batch_start + batch.num_rows <= self.position
-                self._batch = [None] * batch.num_rows if past else batch.to_pylist()
+                self._batch = [None] * batch.num_rows if past else batch_rows(batch)
             except (pa.ArrowException, OSError, ValueError):
                 n_left = self._group_ends[group] - self._batch_start
                 self._batch = [None] * n_left
                 self._batches = iter(())
         return self._batch[self.position - self._batch_start]
+
+
+def batch_rows(batch: pa.RecordBatch) -> list[dict[str, Any] | None]:
+    """Return the rows of `batch` as Python values."""
+    columns = [_values(column) for column in batch.columns]
+    return [dict(zip(batch.schema.names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _values(column: pa.Array) -> list[Any]:
+    """Return the values of `column`; what Python cannot hold becomes a string, or null as a last resort."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        column, kind = column.dictionary_decode(), kind.value_type
+    try:
+        if pa.types.is_temporal(kind):
+            return (
+                column.cast(pa.string()).to_pylist() if not pa.types.is_duration(kind) else _numbers(column)
+            )
+        return column.to_pylist()
+    except UnicodeDecodeError:
+        values = column.cast(pa.large_binary(), safe=False).to_pylist()
+        return [None if value is None else value.decode("utf-8", "replace") for value in values]
+    except (ValueError, OverflowError, TypeError, pa.ArrowException):
+        return [None] * len(column)
+
+
+def _numbers(column: pa.Array) -> list[Any]:
+    return column.cast(pa.int64()).to_pylist()
