@@ -17,6 +17,7 @@ from crawl_builders import (
     problems,
     read_all,
     rows,
+    same,
     skipped,
     warc_record,
 )
@@ -281,3 +282,20 @@ def test_arc_version_2_lines_are_read(tmp_path):
 def test_urls_in_angle_brackets_are_bare(tmp_path, fields):
     (row,), _ = read_block(tmp_path, http_response(html_page(1)), url=fields)
     assert row["url"] == "http://example.org/wget"
+
+
+@pytest.mark.parametrize("is_compressed", [True, False])
+def test_a_zstd_dictionary_at_the_start_serves_every_frame_and_every_cursor(tmp_path, is_compressed):
+    records = [page_record(i) for i in range(40)]
+    dictionary = zstandard.train_dictionary(2000, [record[i::3] for record in records for i in range(3)] * 5)
+    compressor = zstandard.ZstdCompressor(dict_data=dictionary)
+    payload = dictionary.as_bytes()
+    if is_compressed:
+        payload = zstandard.compress(payload)
+    frame = b"\x5d\x2a\x4d\x18" + len(payload).to_bytes(4, "little") + payload
+    (tmp_path / "a.warc.zst").write_bytes(frame + b"".join(map(compressor.compress, records)))
+    options = ReadOptions(chunk_records=10)
+    chunks = read_all(tmp_path / "a.warc.zst", options=options)
+    assert [row["content"] for row in rows(chunks)] == [html_page(i) for i in range(40)]
+    assert not problems(chunks)
+    assert same(read_all(tmp_path / "a.warc.zst", options=options, start=chunks[1].cursor), chunks[2:])

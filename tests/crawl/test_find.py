@@ -5,7 +5,7 @@ import shutil
 
 import fsspec
 import pytest
-from crawl_builders import html_page, page_record, read_all, rows
+from crawl_builders import html_page, page_record, problems, read_all, rows
 
 from curate.crawl import InputFile, find_files, hash_file, plan_splits
 from curate.errors import SettingError
@@ -180,3 +180,23 @@ def test_the_source_is_sorted_by_name_not_by_the_disk(tmp_path):
         (tmp_path / f"{name}.warc").write_bytes(page_record(1))
     assert sources([tmp_path]) == ["a.warc", "b.warc", "c.warc"]
     assert os.sep not in sources([tmp_path])[0]
+
+
+def test_links_are_followed_and_pipes_are_not_opened(crawl, tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "r.html").write_bytes(html_page(1))
+    (crawl / "linked").symlink_to(tmp_path / "real")
+    (crawl / "circle").symlink_to(crawl)
+    (crawl / "gone.html").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(crawl / "pipe")
+    assert sources([crawl]) == [
+        "a/deep/y.html",
+        "a/x.html",
+        "a/z.txt",
+        "b.html",
+        "gone.html",
+        "linked/r.html",
+    ]
+    assert [problem.reason for problem in problems(read_all(crawl))] == ["unreadable"]
+    with pytest.raises(SettingError, match="no regular file"):
+        find_files([str(crawl / "pipe")])

@@ -186,7 +186,7 @@ def _string(value: Any) -> str | None:
     if value is None or value == "":
         return None
     if isinstance(value, str):
-        return to_utf8(value).decode()
+        return value if value.isascii() else to_utf8(value).decode()
     if isinstance(value, (dict, list)):
         return dump_extra(value)
     if hasattr(value, "isoformat"):

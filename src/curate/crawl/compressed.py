@@ -12,13 +12,16 @@ import bz2
 import lzma
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, BinaryIO, Protocol, cast
 
 READ_BYTES = 1 << 16
 BLOCK_BYTES = 1 << 20
 FAR_BYTES = 1 << 20  # damage found later than this after a member's start: look for the next one only near it
 XZ_MEMORY_BYTES = 256 << 20
+MAX_DICTIONARY_BYTES = 64 << 20
+_ZSTD_DICTIONARY = b"\x5d\x2a\x4d\x18"
 
 
 @dataclass(slots=True)
@@ -123,11 +126,12 @@ class ZstdDecoder:
     # A zstd block of 4 bytes can give 128 KiB: small steps bound what one call may return (64 MiB at worst).
     STEP_BYTES = 2048
 
-    def __init__(self) -> None:
+    def __init__(self, dictionary: bytes | None = None) -> None:
         import zstandard
 
         self._errors = zstandard.ZstdError
-        self._frame = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj()
+        known = zstandard.ZstdCompressionDict(dictionary) if dictionary else None
+        self._frame = zstandard.ZstdDecompressor(known, max_window_size=1 << 27).decompressobj()
         self._pending = b""
         self._error: str | None = None
         self.needs_input = True
@@ -210,6 +214,28 @@ _DECODE_ERRORS = (DamagedError, EOFError, OSError, ValueError, RuntimeError, lzm
 def find_codec(head: bytes) -> Codec | None:
     """Name the compression of a file by its first bytes, null where it has none that we know."""
     return next((codec for codec in CODECS if codec.starts(head)), None)
+
+
+def with_dictionary(codec: Codec, file: BinaryIO) -> Codec:
+    """Give `codec` the dictionary with which a .warc.zst may start, so that any later frame can be read.
+
+    It stands in a skippable frame: https://iipc.github.io/warc-specifications/specifications/warc-zstd/
+    """
+    if codec.name != "zstd":
+        return codec
+    file.seek(0)
+    head = file.read(8)
+    n_bytes = int.from_bytes(head[4:8], "little")
+    if not head.startswith(_ZSTD_DICTIONARY) or n_bytes > MAX_DICTIONARY_BYTES:
+        return codec
+    dictionary = FileBytes(file, 8, n_bytes + 8).read()
+    if dictionary.startswith(codec.magic):
+        frame = ZstdDecoder()
+        try:
+            dictionary = frame.decompress(dictionary, MAX_DICTIONARY_BYTES)
+        except DamagedError:
+            return codec
+    return replace(codec, new_decoder=partial(ZstdDecoder, dictionary))
 
 
 class FileBytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
@@ -68,15 +69,19 @@ def _find_local(text: str) -> list[tuple[str, str, int]]:
         _refuse_output(text, os.listdir(path))
         return [(found, os.path.relpath(found, path), size) for found, size in _walk(path)]
     if os.path.exists(path):
-        return [(path, os.path.basename(path), os.path.getsize(path))]
+        size = _size(path)
+        if size is None:
+            raise SettingError(f"Input '{text}' is no regular file: write it to a file first.")
+        return [(path, os.path.basename(path), size)]
     if not glob.has_magic(text):
         raise SettingError(f"Input '{text}' does not exist: give a file, a folder, a glob or a URL.")
     root = _glob_root(path)
     files: list[tuple[str, str, int]] = []
     for match in sorted(glob.glob(path, recursive=True)):
-        inner = _walk(match) if os.path.isdir(match) else [(match, os.path.getsize(match))]
-        if os.path.isdir(match) and "**" in text:
-            continue
+        if os.path.isdir(match):
+            inner = [] if "**" in text else _walk(match)
+        else:
+            inner = [(match, size)] if (size := _size(match)) is not None else []
         files += [(found, os.path.relpath(found, root), size) for found, size in inner]
     return [(path, source.replace(os.sep, "/"), size) for path, source, size in files]
 
@@ -94,16 +99,30 @@ def _walk(folder: str) -> list[tuple[str, int]]:
         raise SettingError(f"Folder '{error.filename}' cannot be listed: {error.strerror}.") from error
 
     files: list[tuple[str, int]] = []
-    for parent, folders, names in os.walk(folder, onerror=refuse, followlinks=False):
+    seen: set[str] = set()
+    for parent, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
+        if os.path.realpath(parent) in seen:  # links that go in a circle
+            folders.clear()
+            continue
+        seen.add(os.path.realpath(parent))
         folders[:] = [name for name in folders if not _is_ignored(name)]
         if parent != folder and _is_output([*folders, *names]):
             folders.clear()
             continue
         for name in names:
             path = os.path.join(parent, name)
-            if not _is_ignored(name) and not (os.path.islink(path) and not os.path.isfile(path)):
-                files.append((path, os.path.getsize(path)))
+            if not _is_ignored(name) and (size := _size(path)) is not None:
+                files.append((path, size))
     return files
+
+
+def _size(path: str) -> int | None:
+    """Return the size of a file, 0 for a link to nowhere (found out later), null for pipes and devices."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return 0
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
 def _is_ignored(name: str) -> bool:
@@ -158,8 +177,9 @@ def _find_remote(url: str) -> list[tuple[str, str, int]]:
         files, root = _list_remote(system, path)
     except FileNotFoundError:
         files, root = {}, ""
-    except OSError as error:
-        raise SettingError(f"Input '{url}' cannot be listed: {error}.") from error
+    except Exception as error:  # every store has errors of its own
+        detail = " ".join(str(error).split())
+        raise SettingError(f"Input '{url}' cannot be listed: {detail}.") from error
     if not files and not glob.has_magic(path) and not _exists(system, path):
         raise SettingError(f"Input '{url}' does not exist: give a file, a folder, a glob or a URL.")
     found: list[tuple[str, str, int]] = []

@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from curate.crawl.archive import ArchiveReader
 from curate.crawl.archive_headers import ARC, WARC
-from curate.crawl.compressed import Codec, FileBytes, find_codec, read_compressed, read_plain
+from curate.crawl.compressed import Codec, FileBytes, find_codec, read_compressed, read_plain, with_dictionary
 from curate.crawl.find import InputFile, open_file
 from curate.crawl.jsonl import JsonLinesReader
 from curate.crawl.options import ReadOptions
@@ -48,6 +48,8 @@ class FileType:
 def sniff_file(file: BinaryIO, name: str) -> FileType:
     """Look at the start of `file`, inside its compression too and behind damage."""
     codec = find_codec(FileBytes(file, size=HEAD_BYTES).read())
+    if codec:
+        codec = with_dictionary(codec, file)
     stream = _stream(file, codec, 0, b"")
     head = stream.peek(HEAD_BYTES)
     is_damaged = False
