@@ -85,22 +85,82 @@ GOPHER_QUALITY_PAPER = (
 )
 
 
-GOPHER_REPETITION_PAPER = _repetition()
-
-
-def _gopher(
-    version: str, source: str, quality: tuple[Rule, ...], repetition: tuple[Rule, ...]
-) -> tuple[RuleSet, ...]:
-    """The two halves of Gopher's rules, and both: quality first."""
+def _gopher_quality_datatrove(words: str) -> tuple[Rule, ...]:
     return (
-        RuleSet("gopher", version, source, quality + repetition),
-        RuleSet("gopher-quality", version, source, quality),
-        RuleSet("gopher-repetition", version, source, repetition),
+        Rule("gopher_n_words", f"n_words[words={words},marks=skip]", low=50, high=100_000),
+        Rule("gopher_mean_word_chars", f"mean_word_chars[words={words},marks=skip]", low=3, high=10),
+        Rule("gopher_hashes", f"hashes_per_word[words={words}]", high=0.1),
+        Rule("gopher_ellipses", f"ellipses_per_word[words={words}]", high=0.1),
+        Rule("gopher_bullet_lines", "frac_bullet_lines[lines=breaks,bullets=datatrove]", high=0.9),
+        Rule("gopher_ellipsis_lines", "frac_ellipsis_lines[lines=breaks]", high=0.3),
+        Rule("gopher_alpha_words", f"frac_alpha_words[words={words}]", low=0.8),
+        Rule("gopher_stop_words", f"n_distinct_stop_words[words={words},case=lower]", low=2),
     )
 
 
-def _n_sentences(low: int) -> Rule:
-    return Rule("c4_n_sentences", "n_sentences", low=low)
+GOPHER_QUALITY_DOLMA = (
+    Rule("gopher_n_words", "n_words", low=50, high=100_000),
+    Rule("gopher_median_word_chars", "median_word_chars", low=3, high=10),
+    Rule("gopher_symbol_words", "frac_symbol_words", high=0.1),
+    Rule("gopher_bullet_lines", "frac_bullet_lines[lines=feed,bullets=dolma]", high=0.9),
+    Rule("gopher_ellipsis_lines", "frac_ellipsis_lines[lines=feed,ellipses=character]", high=0.3),
+    Rule("gopher_alpha_words", "frac_alpha_words", low=0.8),
+    Rule("gopher_stop_words", "n_stop_words[case=lower]", low=2),
+)
+
+GOPHER_QUALITY_DCLM = (
+    Rule("gopher_n_words", "n_words[words=fasttext]", low=50, high=100_000),
+    Rule("gopher_mean_word_chars", "mean_word_chars", low=3, high=10),
+    Rule("gopher_symbols", "symbols_per_word", high=0.1),
+    Rule("gopher_bullet_lines", "frac_bullet_lines[bullets=dclm]", high=0.9),
+    Rule("gopher_ellipsis_lines", "frac_ellipsis_lines[ellipses=spaced]", high=0.3),
+    Rule("gopher_alpha_words", "frac_alpha_words", low=0.8),
+    Rule("gopher_stop_words", "n_stop_words", low=2),
+)
+
+GOPHER_REPETITION_PAPER = _repetition()
+
+
+def _gopher_repetition_datatrove(words: str) -> tuple[Rule, ...]:
+    return _repetition(
+        lines="lines=feeds",
+        line_chars="lines=feeds,over=text",
+        paragraphs="paragraphs=feeds",
+        paragraph_chars="paragraphs=feeds,over=text",
+        top=f"words={words},spaces=count,over=text",
+        dup=f"words={words},chars=walked,over=text",
+    )
+
+
+GOPHER_REPETITION_DOLMA = _repetition(
+    lines="lines=feed,copies=all",
+    line_chars="lines=feed,copies=all,over=words",
+    paragraphs=None,
+    dup="chars=repeated,over=ngrams",
+)
+GOPHER_REPETITION_DCLM = _repetition(
+    lines="copies=all",
+    line_chars="copies=all",
+    paragraphs="paragraphs=two_feeds,copies=all",
+    paragraph_chars="paragraphs=two_feeds,copies=all",
+    top="words=uniseg,ties=longest,single=ignore",
+    dup="words=uniseg",
+)
+
+
+def _gopher(
+    version: str, source: str, quality: tuple[Rule, ...], repetition: tuple[Rule, ...], notes: str = ""
+) -> tuple[RuleSet, ...]:
+    """The two halves of Gopher's rules, and both: quality first."""
+    return (
+        RuleSet("gopher", version, source, quality + repetition, notes=notes),
+        RuleSet("gopher-quality", version, source, quality, notes=notes),
+        RuleSet("gopher-repetition", version, source, repetition, notes=notes),
+    )
+
+
+def _n_sentences(low: int, split: str = "") -> Rule:
+    return Rule("c4_n_sentences", _with("n_sentences", split), low=low)
 
 
 C4_SETS = (
@@ -135,6 +195,21 @@ C4_SETS = (
         LineRules("c4", remove_citations=True, max_word_chars=1000, min_words=3, substrings=C4_SUBSTRINGS),
         notes="As FineWeb uses C4: a line need not end in a terminal mark.",
     ),
+    RuleSet(
+        "c4",
+        "datatrove-0.10",
+        DATATROVE,
+        (*C4_PAGE_RULES, _n_sentences(5, "split=spacy")),
+        LineRules(
+            "c4",
+            remove_citations=True,
+            max_word_chars=1000,
+            end_marks=".?!\"'",
+            min_words=3,
+            substrings=C4_SUBSTRINGS,
+        ),
+        notes="Sentences are spaCy's: pip install spacy.",
+    ),
 )
 
 FINEWEB_SETS = (
@@ -149,13 +224,42 @@ FINEWEB_SETS = (
         ),
         notes="Limits are closed: a page that lies on one stays, as in the published code.",
     ),
+    RuleSet(
+        "fineweb",
+        "datatrove-0.10",
+        DATATROVE,
+        (
+            Rule("fineweb_line_punct", "frac_terminal_lines[lines=unstripped]", low=0.12),
+            Rule("fineweb_short_lines", "frac_short_lines[lines=unstripped]", high=0.67),
+            Rule(
+                "fineweb_dup_line_chars",
+                "frac_dup_line_chars[lines=unstripped,over=text_without_feeds]",
+                high=0.01,
+            ),
+            Rule("fineweb_newlines", "newlines_per_word[words=spacy]", high=0.3),
+        ),
+        notes="Words are spaCy's: pip install spacy. The limit of duplicated characters is a tenth of the paper's.",
+    ),
 )
 
 _ALL = (
     *_gopher("paper", GOPHER_PAPER, GOPHER_QUALITY_PAPER, GOPHER_REPETITION_PAPER),
+    *_gopher(
+        "datatrove-0.10", DATATROVE, _gopher_quality_datatrove("spacy"), _gopher_repetition_datatrove("spacy"),
+        "Words are spaCy's: pip install spacy.",
+    ),
+    *_gopher(
+        "datatrove-0.10-space", DATATROVE, _gopher_quality_datatrove("space"), _gopher_repetition_datatrove("space"),
+        "datatrove's definitions on white-space words: fast, and another number wherever words count.",
+    ),
+    *_gopher("dolma", DOLMA, GOPHER_QUALITY_DOLMA, GOPHER_REPETITION_DOLMA),
+    *_gopher(
+        "dclm", DCLM, GOPHER_QUALITY_DCLM, GOPHER_REPETITION_DCLM,
+        "Words of n-grams are uniseg's: pip install uniseg.",
+    ),
     *C4_SETS,
     *FINEWEB_SETS,
-)
+)  # fmt: skip
 
 RULE_SETS: dict[str, RuleSet] = {rule_set.full_name: rule_set for rule_set in _ALL}
 """Every rule set by its full name."""

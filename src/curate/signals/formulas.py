@@ -19,7 +19,7 @@ Numbers = NDArray[Any]
 Parameters = Mapping[str, str]
 Formula = Callable[[Measured, Parameters], Numbers]
 
-WORDS = {"words": ("space", "datatrove", "uniseg")}
+WORDS = {"words": ("space", "spacy", "uniseg", "fasttext")}
 LINES = {"lines": ("stripped", "feed", "feeds", "breaks", "unstripped")}
 COPIES = {"copies": ("later", "all")}
 
@@ -48,10 +48,6 @@ def deviation(total: Numbers, squared: Numbers, n: Numbers) -> NDArray[np.float6
     return np.sqrt(np.maximum(ratio(squared, n) - mean * mean, 0.0))
 
 
-def _words(column: str) -> Formula:
-    return lambda of, by: of.words(by["words"])[column]
-
-
 def _per_word(block: str, column: str) -> Formula:
     return lambda of, by: ratio(of.block(block)[column], of.words(by.get("words", "space"))["words"])
 
@@ -69,7 +65,7 @@ def _of_chars(column: str) -> Formula:
 def _of_lines(*columns: str) -> Formula:
     def formula(of: Measured, by: Parameters) -> Numbers:
         lines = of.lines(by.get("lines", "stripped"))
-        return ratio(sum((lines[column] for column in columns), np.int64(0)), lines["lines"])
+        return ratio(np.sum([lines[column] for column in columns], axis=0), lines["lines"])
 
     return formula
 
@@ -206,7 +202,7 @@ _ALL = (
     ),
     Signal(
         "n_sentences", "count", "sentences; a line that is not blank has at least one",
-        lambda of, by: of.sentences(by["split"]), {"split": ("marks", "any_case")},
+        lambda of, by: of.sentences(by["split"]), {"split": ("marks", "spacy")},
     ),
     Signal("n_unique_words", "count", "distinct words, case and marks included", lambda of, _: of.block("words")["unique"]),
     Signal("n_stop_words", "count", "words that are one of Gopher's eight stop words", _n_stop_words, WORDS | _CASE),
@@ -221,7 +217,7 @@ _ALL = (
         "sd_word_chars", "characters", "standard deviation of the length of a word",
         lambda of, _: deviation(*(of.block("words")[c] for c in ("chars", "squared_chars", "words"))),
     ),
-    Signal("median_word_chars", "characters", "median length of a word", lambda of, _: of.symbols()["median_word_chars"]),
+    Signal("median_word_chars", "characters", "median length of a word", lambda of, _: np.where(of.block("words")["words"] > 0, of.symbols()["twice_median"] / 2, np.nan)),
     Signal(
         "mean_line_chars", "characters", "mean length of a line",
         lambda of, _: ratio(of.block("lines")["chars"], of.block("lines")["lines"]),

@@ -98,7 +98,13 @@ def _measure(data, offsets, tables, scratch, blocks, entropy_sums):  # noqa: ANN
         n_lines = find_lines(breaks, n_breaks, n_words, lines)
         spans = kinds, edges, lines, n_words, n_lines
         entropy_sums[d] = measure_words(
-            data, start, end, spans, (classes, function_words, logarithms), (*table, ids, counts, chars), words_block[d]
+            data,
+            start,
+            end,
+            spans,
+            (classes, function_words, logarithms),
+            (*table, ids, counts, chars),
+            words_block[d],
         )
         measure_ngrams(chars, n_words, ids, counts, table, (left, marks), sums, ngrams_block[d])
         is_wide = chars_block[d, layout.N_NONASCII] > 0

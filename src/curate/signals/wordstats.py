@@ -111,7 +111,9 @@ def measure_words(data, start, end, spans, tables, scratch, raw):
     slots, values, ids, counts, word_chars = scratch
     capacity = capacity_for(n_words)
     values[:capacity] = -1
-    by_kinds = np.zeros(64, np.int32)  # words by ALPHA, NUMBER, UPPER, LOWER, first UPPER, more than one character
+    by_kinds = np.zeros(
+        64, np.int32
+    )  # words by ALPHA, NUMBER, UPPER, LOWER, first UPPER, more than one character
     by_function = np.zeros(2 * N_FUNCTIONS, np.int32)  # function words, those in lower case apart
     squared = longest = n_short = n_long = n_unique = n_urls = n_lorem = punct_chars = total = np.int64(0)
     n_sentences = np.int64(n_lines)
