@@ -1,0 +1,175 @@
+"""From weights to whole numbers: the share of every group in a stage, and its windows under the caps.
+
+A group is one source × domain × quality bucket. Shares are solved from sizes, so the same settings give the
+plan from estimated sizes and later the order of training from true token counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curate.errors import SettingError
+
+AXES = {"sources": "source", "domains": "domain", "buckets": "bucket"}
+"""Tables of a stage that hold shares, and the property of a group that each is about."""
+
+_MAX_ROUNDS = 2000
+_CLOSE = 1e-12
+_TOLERABLE = 1e-6
+
+
+def solve_shares(
+    groups: Sequence[Mapping[str, Any]], sizes: NDArray[np.float64], stage: Mapping[str, Any]
+) -> NDArray[np.float64]:
+    """Find the share of each group in a stage: float64 (n_groups,) that sums to 1.
+
+    Without weights a group's share is its size times the upsampling of its bucket: the union. Weights then
+    fix the shares of sources, domains and buckets; names without a weight divide the rest by their sizes.
+    Weights on several axes are met together by iterative proportional fitting (Deming and Stephan, 1940),
+    which keeps the groups otherwise as near to the union as can be.
+
+    Args:
+        groups: each with `source`, `domain` and `bucket`.
+        sizes: tokens of each, 0 or more.
+        stage: `upsample` (bucket to factor), `sources`, `domains`, `buckets` (name to share); all may be
+            absent.
+
+    Raises:
+        SettingError: A weight cannot be met, as its name has no text or another axis leaves none.
+    """
+    factors = stage.get("upsample") or {}
+    shares = sizes * np.array([float(factors.get(group["bucket"], 1.0)) for group in groups])
+    where = f"stage '{stage.get('name', 'main')}'"
+    if shares.sum() <= 0:
+        raise SettingError(f"There is no text for {where}: give it a bucket or source that has some.")
+    shares = shares / shares.sum()
+    targets = [
+        _fit_targets(axis, stage[axis], _members(groups, axis), shares, where)
+        for axis in AXES
+        if stage.get(axis)
+    ]
+    for _ in range(_MAX_ROUNDS if targets else 0):
+        error = 0.0
+        for _, members, wanted in targets:
+            found = np.bincount(members, shares, len(wanted))
+            error = max(error, float(np.abs(found - wanted).max()))
+            shares = shares * np.divide(wanted, found, out=np.zeros_like(wanted), where=found > 0)[members]
+        if error < _CLOSE:
+            break
+    for axis, members, wanted in targets:
+        miss = np.abs(np.bincount(members, shares, len(wanted)) - wanted)
+        if miss.max() > _TOLERABLE:
+            name = sorted({group[AXES[axis]] for group in groups})[int(miss.argmax())]
+            raise SettingError(
+                f"The weights of {where} contradict each other: {AXES[axis]} '{name}' cannot have its "
+                f"share of {wanted[miss.argmax()]:.3g} beside the others. Remove a weight or lower it."
+            )
+    return shares / shares.sum()
+
+
+def _members(groups: Sequence[Mapping[str, Any]], axis: str) -> tuple[list[str], NDArray[np.int64]]:
+    names = sorted({group[AXES[axis]] for group in groups})
+    places = {name: place for place, name in enumerate(names)}
+    return names, np.array([places[group[AXES[axis]]] for group in groups], np.int64)
+
+
+def _fit_targets(
+    axis: str,
+    weights: Mapping[str, float],
+    named: tuple[list[str], NDArray[np.int64]],
+    shares: NDArray[np.float64],
+    where: str,
+) -> tuple[str, NDArray[np.int64], NDArray[np.float64]]:
+    """Complete the weights of an axis: what they leave goes to the other names by size."""
+    names, members = named
+    found = np.bincount(members, shares, len(names))
+    wanted = np.zeros(len(names))
+    for name, weight in weights.items():
+        if weight > 0 and (name not in names or found[names.index(name)] <= 0):
+            known = ", ".join(name for name, share in zip(names, found, strict=True) if share > 0)
+            raise SettingError(
+                f"{where} has no text of {AXES[axis]} '{name}', which has a weight. Known: {known}."
+            )
+        if name in names:
+            wanted[names.index(name)] = weight
+    is_free = np.array([name not in weights for name in names]) & (found > 0)
+    total = wanted.sum()
+    if not is_free.any():
+        return axis, members, wanted / total
+    if total > 1 + _CLOSE:
+        free = ", ".join(name for name, free in zip(names, is_free, strict=True) if free)
+        raise SettingError(
+            f"The {axis} of {where} have weights that add to {total:.4g}, which leaves less than nothing for "
+            f"{free}. Weights beside names without one are shares below 1; or give every name a weight."
+        )
+    wanted[is_free] = (1 - min(total, 1.0)) * found[is_free] / found[is_free].sum()
+    return axis, members, wanted
+
+
+def divide_windows(
+    shares: NDArray[np.float64],
+    n_windows: NDArray[np.int64],
+    caps: NDArray[np.int64],
+    stage_names: Sequence[str],
+) -> NDArray[np.int64]:
+    """Turn shares into whole windows under caps: int64 (n_stages, n_groups).
+
+    A group that would exceed its cap over all stages is lowered to it in equal proportion in every stage;
+    what is freed goes to the stage's other groups by their shares. Then every stage is rounded by largest
+    remainders.
+
+    Args:
+        shares: (n_stages, n_groups), rows sum to 1.
+        n_windows: of each stage.
+        caps: most windows of each group over all stages.
+        stage_names: for the message.
+
+    Raises:
+        SettingError: The caps leave a stage short of windows.
+    """
+    wanted = _fill_under_caps(shares, n_windows, caps, stage_names)
+    divided = np.floor(wanted + 1e-9).astype(np.int64)
+    for stage in range(len(divided)):
+        missing = int(n_windows[stage] - divided[stage].sum())
+        order = np.argsort(-(wanted[stage] - divided[stage]), kind="stable")
+        order = order[shares[stage][order] > 0]
+        while missing > 0:
+            room = order[divided.sum(axis=0)[order] < caps[order]][:missing]
+            if not len(room):
+                break  # by less than one window a group: the stage ends that much earlier
+            divided[stage][room] += 1
+            missing -= len(room)
+    return divided
+
+
+def _fill_under_caps(
+    shares: NDArray[np.float64],
+    n_windows: NDArray[np.int64],
+    caps: NDArray[np.int64],
+    stage_names: Sequence[str],
+) -> NDArray[np.float64]:
+    wanted = shares * n_windows[:, None]
+    is_full = np.zeros(shares.shape[1], np.bool_)
+    while True:
+        totals = wanted.sum(axis=0)
+        over = ~is_full & (totals > caps * (1 + 1e-12))
+        if not over.any():
+            return wanted
+        is_full |= over
+        wanted[:, over] *= caps[over] / totals[over]
+        left = n_windows - wanted[:, is_full].sum(axis=1)
+        free = np.where(is_full, 0.0, shares)
+        mass = free.sum(axis=1)
+        for stage, (n_left, n_free) in enumerate(zip(left, mass, strict=True)):
+            if n_free > 0:
+                wanted[stage, ~is_full] = free[stage, ~is_full] * (n_left / n_free)
+            elif n_left > len(caps):
+                raise SettingError(
+                    f"Stage '{stage_names[stage]}' is to have {n_windows[stage]:,} windows, but the caps on "
+                    f"passes leave {int(n_windows[stage] - n_left):,}. Lower budget_tokens or the stage's "
+                    "share, raise max_passes, or add text."
+                )
