@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from curate.dedup import find_duplicates
     from curate.errors import CurateError, RunError, SettingError
-    from curate.explain import Story, explain
+    from curate.story import Story, explain
     from curate.extract import extract_text
     from curate.pipeline import filter_crawl
     from curate.protocols import Scorer
     from curate.report.funnel import Funnel
-    from curate.rethreshold import rethreshold
+    from curate.recut import rethreshold
     from curate.scoring import load_scorer
 
 __version__ = "0.1.0"
@@ -29,13 +29,13 @@ _HOME = {
     "RunError": "curate.errors",
     "Scorer": "curate.protocols",
     "SettingError": "curate.errors",
-    "Story": "curate.explain",
-    "explain": "curate.explain",
+    "Story": "curate.story",
+    "explain": "curate.story",
     "extract_text": "curate.extract",
     "filter_crawl": "curate.pipeline",
     "find_duplicates": "curate.dedup",
     "load_scorer": "curate.scoring",
-    "rethreshold": "curate.rethreshold",
+    "rethreshold": "curate.recut",
 }
 
 __all__ = [

@@ -13,30 +13,32 @@ EXIT_INTERRUPTED = 130
 
 def main() -> None:
     """Run the command line; errors raised on purpose become one line and an exit code."""
-    import click
+    import typer
 
     from curate.cli.app import app
     from curate.errors import CurateError, SettingError
 
+    # typer brings a click of its own, whose classes it does not export by name.
+    usage_error = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "UsageError")
     try:
         code = app(standalone_mode=False)
     except SettingError as error:
         code = _complain(str(error), EXIT_SETTING)
     except CurateError as error:
         code = _complain(str(error), EXIT_FAILED)
-    except click.exceptions.Exit as stop:
-        code = stop.exit_code
-    except click.ClickException as error:
-        context = getattr(error, "ctx", None)
+    except (typer.Abort, KeyboardInterrupt):
+        code = EXIT_INTERRUPTED
+    except usage_error as error:
+        context = error.ctx
         hint = f" See '{context.command_path} --help'." if context else ""
-        code = _complain(error.format_message() + hint, EXIT_SETTING)
-    except (KeyboardInterrupt, click.Abort):
-        code = _complain(
-            "Stopped. What is committed is kept: run the same command again to go on.", EXIT_INTERRUPTED
-        )
+        message = error.format_message()
+        code = _complain(message + hint if message else "", EXIT_SETTING)
+    if code == EXIT_INTERRUPTED:
+        _complain("Stopped. What is committed is kept: run the same command again to go on.", code)
     sys.exit(code if isinstance(code, int) else 0)
 
 
 def _complain(message: str, code: int) -> int:
-    print(f"curate: {message}", file=sys.stderr)
+    if message.strip():
+        print(f"curate: {message.strip()}", file=sys.stderr)
     return code

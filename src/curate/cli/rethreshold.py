@@ -25,7 +25,7 @@ def rethreshold_command(
     from rich.console import Console
 
     from curate.report.render import render_funnel
-    from curate.rethreshold import rethreshold
+    from curate.recut import rethreshold
 
     funnel = rethreshold(output, threshold=threshold, keep_fraction=keep_fraction)
     console = Console(soft_wrap=True, highlight=False)

@@ -67,7 +67,7 @@ FEATURES = (
     "n_words n_chars link_density n_links n_stops n_commas frac_digits frac_upper n_symbols last first "
     "mean_word_chars tag level is_pre n_cells item_first n_repeated same_as_title "
     "in_article in_main in_nav in_aside in_footer in_header in_form in_figure in_table in_list in_quote "
-    "in_comment in_cell in_details depth own path path_low path_high parent_own "
+    "in_comment in_cell in_details in_noscript depth own path path_low path_high parent_own "
     "block_position char_position blocks_before blocks_after after_h1 "
     "prev_words prev_link_density prev_prose next_words next_link_density next_prose prev2_words next2_words "
     "prev_same_element next_same_element prose_near "
@@ -253,10 +253,10 @@ def _fill_text(
         if titles[k] == counts[b, C_HASH]:
             row[18] = 1
     flags = elements[e, E_FLAGS]
-    for bit in range(14):
+    for bit in range(15):
         row[19 + bit] = (flags >> bit) & 1
-    row[33] = elements[e, E_DEPTH]
-    return 34
+    row[34] = elements[e, E_DEPTH]
+    return 35
 
 
 @njit(cache=True, nogil=True, _nrt=False)

@@ -122,7 +122,8 @@ N_ELEMENT_FIELDS = 10
     IN_COMMENT,
     IN_CELL,
     IN_DETAILS,
-) = (1 << n for n in range(14))
+    IN_NOSCRIPT,
+) = (1 << n for n in range(15))
 
 _FLAG_TAGS = {
     "article": IN_ARTICLE,
@@ -143,6 +144,7 @@ _FLAG_TAGS = {
     "td": IN_CELL,
     "th": IN_CELL,
     "details": IN_DETAILS,
+    "noscript": IN_NOSCRIPT,
 }
 TAG_FLAGS = np.zeros(TAG_BITS.size, np.int64)
 for _name, _flag in _FLAG_TAGS.items():

@@ -17,18 +17,18 @@ BLOCK, VOID, RAW, NO_TEXT, CELL, LIST, HEADING, ROWS, INLINE = (1 << n for n in 
 
 _NATURES: dict[int, str] = {
     BLOCK: "address article aside blockquote body center dd details dialog div dl dt fieldset figcaption figure "
-    "footer form h1 h2 h3 h4 h5 h6 header hgroup html legend li main menu nav ol p pre search section summary "
+    "footer form h1 h2 h3 h4 h5 h6 header hgroup html legend li main menu nav noscript ol p pre search section summary "
     "table tbody td tfoot th thead tr ul caption",
     VOID: "area base br col embed hr img input link meta param source track wbr",
-    RAW: "script style textarea title noscript iframe noembed noframes",
+    RAW: "script style textarea title iframe noembed noframes",
     # Elements whose text is no text of the page; they are kept on the stack so that their end is found.
-    NO_TEXT: "svg select button template canvas audio video object datalist map",
+    NO_TEXT: "svg select button template canvas audio video object datalist map rt rp",
     CELL: "td th caption",
     LIST: "ul ol menu dl",
     HEADING: "h1 h2 h3 h4 h5 h6",
     ROWS: "table tbody thead tfoot tr",
     INLINE: "a abbr b bdi bdo big cite code del dfn em font i ins kbd label mark math q ruby s samp small span "
-    "strike strong sub sup time tt u var rt rp annotati",
+    "strike strong sub sup time tt u var annotati math",
 }
 
 

@@ -182,7 +182,7 @@ def _fit_mlp(
     nets = []
     for k in range(int(s["n_networks"])):
         net = MLPRegressor(
-            (int(s["n_hidden"]),),
+            hidden_layer_sizes=(int(s["n_hidden"]),),
             alpha=s["alpha"],
             learning_rate_init=s["learning_rate"],
             max_iter=int(s["n_epochs"]),

@@ -77,7 +77,7 @@ def _find(
 ) -> list[dict[str, Any]]:
     files = str(folder.path / kind / "*.parquet")
     query = f"SELECT * FROM read_parquet($files) WHERE {condition} ORDER BY source, position"  # noqa: S608
-    return database.execute(query, {"files": files, "key": key}).fetch_arrow_table().to_pylist()
+    return database.sql(query, params={"files": files, "key": key}).to_arrow_table().to_pylist()
 
 
 def _tell(

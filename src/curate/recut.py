@@ -95,7 +95,7 @@ class _Rows:
     def scores(self) -> NDArray[np.float32]:
         """Every score."""
         query = f'SELECT "{self.score}" AS score FROM documents WHERE "{self.score}" IS NOT NULL'
-        return self.database.execute(query).fetchnumpy()["score"]
+        return self.database.sql(query).to_arrow_table()["score"].to_numpy()
 
     def write(self, kind: str, cut: float, footer: dict[bytes, bytes]) -> tuple[Tally, Tally]:
         """Write the files of one kind; count its rows, and those among them that are below the cut."""
@@ -125,8 +125,7 @@ class _Rows:
         return Tally(len(n_bytes), int(n_bytes.sum())), Tally(int(below.sum()), int(n_bytes[below].sum()))
 
     def _query(self, query: str, cut: float) -> Any:
-        # A cursor of its own: the rows are streamed while no other query runs on it.
-        return self.database.cursor().execute(query, {"cut": cut})
+        return self.database.sql(query, params={"cut": cut})
 
 
 def _replace(score: str, is_below: str) -> str:
@@ -148,7 +147,7 @@ class _Stream:
     """Hands out a query's rows, a number at a time."""
 
     def __init__(self, result: Any, schema: pa.Schema) -> None:
-        self._batches = result.fetch_record_batch(_BATCH_ROWS)
+        self._batches = result.to_arrow_reader(_BATCH_ROWS)
         self._schema = schema
         self._rest = schema.empty_table()
 

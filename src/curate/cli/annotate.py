@@ -1,0 +1,183 @@
+"""`curate annotate`: levels for pages by an LLM, within a budget; batches, agreement, merging, review."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from curate.cli import EXIT_PARTIAL
+from curate.config import read_toml, settings_from
+from curate.errors import SettingError
+
+annotate_app = typer.Typer(
+    name="annotate",
+    invoke_without_command=True,
+    rich_markup_mode="markdown",
+    help="Label pages with an LLM, within a budget.",
+)
+
+
+def _option(text: str, *names: str) -> Any:
+    return typer.Option(*names, help=text, show_default=False)
+
+
+@annotate_app.callback()
+def annotate_command(
+    context: typer.Context,
+    *,
+    input: Annotated[  # noqa: A002
+        list[str] | None, _option("File, folder, glob, or a result folder of curate. Can be repeated.", "--input", "-i")
+    ] = None,
+    output: Annotated[str | None, _option("JSONL file of labels to write.", "--output", "-o")] = None,
+    model: Annotated[str | None, _option("Name of the model, as the server knows it.")] = None,
+    base_url: Annotated[
+        str | None, _option("OpenAI-compatible server, as http://localhost:8000/v1.  [default: OpenAI]")
+    ] = None,
+    api_key_env: Annotated[
+        str | None, _option("Environment variable of the API key.  [default: OPENAI_API_KEY]")
+    ] = None,
+    budget_usd: Annotated[float | None, _option("Hard limit on spending, in US dollars.")] = None,
+    prompt: Annotated[
+        str | None,
+        _option("edu, science, mathematics, code, everyday, people, or a TOML file of your own.  [default: edu]"),
+    ] = None,
+    window_chars: Annotated[
+        int | None, _option("Characters of a page that are sent, from its beginning.  [default: 4000]")
+    ] = None,
+    select: Annotated[
+        str | None, _option("Which pages: random, stratified, uncertain or diverse.  [default: random]")
+    ] = None,
+    n_pages: Annotated[int | None, _option("Pages to choose.  [default: all]")] = None,
+    scorer: Annotated[str | None, _option("Scorer for stratified and uncertain.  [default: edu]")] = None,
+    cut: Annotated[float | None, _option("Score around which 'uncertain' chooses.  [default: 0.5]")] = None,
+    exclude: Annotated[
+        list[str] | None, _option("Label file whose pages are not to be chosen. Can be repeated.")
+    ] = None,
+    seed: Annotated[int | None, _option("Seed of the choice.  [default: 0]")] = None,
+    draws: Annotated[int | None, _option("How often each page is asked about.  [default: 1]")] = None,
+    temperature: Annotated[
+        str | None, _option("Sampling temperature; 'default' sends none.  [default: 0]")
+    ] = None,
+    reply_format: Annotated[
+        str | None, _option("schema, json or text, by what the server can.  [default: schema]")
+    ] = None,
+    max_output_tokens: Annotated[int | None, _option("Most tokens of a reply.  [default: 300]")] = None,
+    token_limit_field: Annotated[
+        str | None, _option("max_completion_tokens or max_tokens.  [default: max_completion_tokens]")
+    ] = None,
+    extra_body: Annotated[
+        str | None, _option("JSON object of further request fields, as '{\"reasoning_effort\": \"low\"}'.")
+    ] = None,
+    reply_tries: Annotated[
+        int | None, _option("How often to ask when the reply has no level.  [default: 3]")
+    ] = None,
+    http_tries: Annotated[int | None, _option("How often to send when the server fails.  [default: 6]")] = None,
+    concurrency: Annotated[int | None, _option("Requests in flight at a time.  [default: 8]")] = None,
+    requests_per_minute: Annotated[int | None, _option("Most requests in any minute.")] = None,
+    tokens_per_minute: Annotated[int | None, _option("Most tokens in any minute.")] = None,
+    timeout_s: Annotated[float | None, _option("Seconds to wait for a reply.  [default: 120]")] = None,
+    prices: Annotated[str | None, _option("TOML file of prices, a table for each model.")] = None,
+    price_input: Annotated[
+        float | None, _option("Dollars per million input tokens; 0 for a server of your own.")
+    ] = None,
+    price_output: Annotated[float | None, _option("Dollars per million output tokens.")] = None,
+    cache: Annotated[
+        str | None, _option("File of replies and spending.  [default: <output>.cache.sqlite]")
+    ] = None,
+    text_column: Annotated[str | None, _option("Column that holds the text.  [default: found by name]")] = None,
+    extractor: Annotated[str | None, _option("resiliparse or trafilatura.  [default: resiliparse]")] = None,
+    max_pool: Annotated[int | None, _option("Most pages to choose from.  [default: 100000]")] = None,
+    config: Annotated[Path | None, _option("Settings from a TOML file; flags go before.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print pages, tokens and cost; send nothing.")] = False,
+    batch: Annotated[
+        bool, typer.Option("--batch", help="Submit to the batch API at its lower price, and exit.")
+    ] = False,
+) -> int:
+    """Label pages with an LLM, within a budget; run it again to go on after a stop.
+
+    Every reply is kept in a cache beside the output, so that nothing is paid for twice. The API key is read from
+    the environment only.
+
+    Exit codes: 0 done; 1 failed; 2 a setting is wrong; 3 done, but labels are missing; 130 stopped by Ctrl-C.
+
+    Example: curate annotate --input curated --output labels.jsonl --model gpt-4o-mini --n-pages 1000 --budget-usd 5
+    """
+    if context.invoked_subcommand is not None:
+        return 0
+    flags = {name: value for name, value in context.params.items() if value is not None}
+    for name in ("config", "dry_run", "batch"):
+        flags.pop(name, None)
+    values = (read_toml(config) if config else {}) | flags
+    if temperature is not None:
+        values["temperature"] = _temperature(temperature)
+    from curate.annotate.settings import AnnotateSettings
+
+    settings = settings_from(AnnotateSettings, values)
+    if dry_run:
+        return _print_estimate(settings)
+    return _submit(settings) if batch else _annotate(settings)
+
+
+def _temperature(text: str) -> float | None:
+    if text == "default":
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise SettingError(f"The temperature must be a number or 'default', not '{text}'.") from None
+
+
+def _print_estimate(settings: Any) -> int:
+    from curate.annotate import estimate
+
+    found = estimate(settings)
+    print(f"Pages read          {found.n_read:>12,}")
+    print(f"Near-duplicates     {found.n_duplicates:>12,}   left out")
+    print(f"Pages chosen        {found.n_pages:>12,}   {settings.select}")
+    print(f"Requests            {found.n_requests:>12,}   {found.n_answered:,} more are answered in the cache")
+    print(f"Input tokens        {found.n_input_tokens:>12,}   expected")
+    print(f"Output tokens       {found.n_output_tokens:>12,}   expected")
+    print(f"Cost                {found.expected_usd:>12.4f}   US dollars expected, {found.worst_usd:.4f} at worst")
+    print(f"  as a batch        {found.batch_usd:>12.4f}   US dollars expected")
+    if found.budget_usd is not None:
+        print(
+            f"Budget              {found.budget_usd:>12.4f}   US dollars, {found.spent_usd:.4f} spent: "
+            f"enough for about {found.n_within_budget:,} of {found.n_requests:,} requests"
+        )
+    print("Nothing was sent.")
+    return 0
+
+
+def _annotate(settings: Any) -> int:
+    from curate.annotate import annotate_pages
+
+    return _print_result(annotate_pages(settings))
+
+
+def _print_result(result: Any) -> int:
+    from curate.annotate.reply import PROBLEMS
+
+    n_labelled = result.outcomes.get("labelled", 0)
+    print(f"{n_labelled:,} labels for {result.n_pages:,} pages in {result.output}; spent {result.spent_usd:.4f} US dollars.")
+    for name, count in result.outcomes.items():
+        if name in PROBLEMS:
+            print(f"  {count:,} {name}: {PROBLEMS[name]}")
+    for why, count in result.failures.items():
+        print(f"  failed {count:,} times: {why}")
+    if result.n_lost:
+        print(f"{result.n_lost} requests were in flight when an earlier run was stopped; they count at their worst cost.")
+    if result.budget_is_spent:
+        print("The budget is spent. Raise --budget-usd and run the same command again to go on.")
+    if result.n_open:
+        print(f"{result.n_open:,} labels are still to come.")
+    return EXIT_PARTIAL if result.n_open or result.outcomes.get("failed") else 0
+
+
+def _submit(settings: Any) -> int:
+    from curate.annotate.batches import submit_batches
+
+    for line in submit_batches(settings):
+        print(line)
+    return 0

@@ -1,0 +1,66 @@
+"""What all tests share: real data where it is, no sockets beyond this machine, the example crawl filtered once."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+EXAMPLE_CRAWL = ROOT / "examples" / "crawl"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--run-slow", action="store_true", help="also run the tests marked slow")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    data = data_folder()
+    for item in items:
+        if "slow" in item.keywords and not config.getoption("--run-slow"):
+            item.add_marker(pytest.mark.skip(reason="slow; run with --run-slow"))
+        if "realdata" in item.keywords and not data.is_dir():
+            item.add_marker(pytest.mark.skip(reason=f"no real data in {data}; set CURATE_TEST_DATA"))
+
+
+def data_folder() -> Path:
+    """Where real web data may lie; it is no part of the project."""
+    return Path(os.environ.get("CURATE_TEST_DATA", ROOT.parent / "shared" / "data"))
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    return data_folder()
+
+
+@pytest.fixture(autouse=True)
+def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: object) -> None:
+        host = address[0] if isinstance(address, tuple) else ""
+        if self.family in {socket.AF_INET, socket.AF_INET6} and host not in {"127.0.0.1", "localhost", "::1"}:
+            raise AssertionError(f"a test tried to reach {host}")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+def run_curate(*arguments: object, cwd: Path | None = None, **options: object) -> subprocess.CompletedProcess[str]:
+    """Run the command as a user does."""
+    command = [sys.executable, "-m", "curate", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False, **options)
+
+
+@pytest.fixture(scope="session")
+def curated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The example crawl, filtered with default settings; not to be changed."""
+    import curate
+
+    output = tmp_path_factory.mktemp("example") / "out"
+    curate.filter_crawl(str(EXAMPLE_CRAWL), output, workers=1, progress=False)
+    return output
