@@ -1,0 +1,80 @@
+"""Checkpoints of transformers as scorers, on small models made here."""
+
+import json
+
+import numpy as np
+import pytest
+
+from curate.errors import SettingError
+from curate.scoring import load_scorer
+from curate.scoring.huggingface import read_outputs
+from curate.testing import check_scorer
+
+torch = pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
+
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "the", "cell", "energy", "buy", "##s", "."]
+
+
+def make_checkpoint(folder, n_labels):
+    """The architecture of the FineWeb-Edu classifier: a BERT encoder and a linear head."""
+    (folder / "vocab.txt").write_text("\n".join(WORDS))
+    tokenizer = transformers.BertTokenizerFast(str(folder / "vocab.txt"), model_max_length=64)
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(0)
+    config = transformers.BertConfig(
+        vocab_size=len(WORDS), hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
+        intermediate_size=32, max_position_embeddings=64, num_labels=n_labels,
+    )  # fmt: skip
+    transformers.BertForSequenceClassification(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    return make_checkpoint(tmp_path_factory.mktemp("checkpoint"), 1)
+
+
+def test_a_checkpoint_keeps_the_law_of_scorers(checkpoint):
+    check_scorer(load_scorer(f"hf:{checkpoint}"))
+
+
+def test_a_checkpoint_gives_what_transformers_gives(checkpoint):
+    scorer = load_scorer(f"hf:{checkpoint}")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(checkpoint)
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(checkpoint)
+    texts = ["the cell energy .", "buy buy buys"]
+    for text, level in zip(texts, scorer.score_levels(texts)[0], strict=True):
+        with torch.no_grad():
+            output = model(**tokenizer(text, return_tensors="pt")).logits.item()
+        assert level == pytest.approx(min(max(output, 0), 5), abs=1e-5)
+
+
+def test_outputs_are_read_by_their_number():
+    levels, scores = read_outputs(np.array([[2.5], [-1.0], [7.0]]))
+    assert levels.tolist() == [2.5, 0.0, 5.0]
+    assert scores.tolist() == [0.5, 0.0, 1.0]
+    assert read_outputs(np.array([[0.0, 0.0]]))[1].tolist() == [0.5]
+    levels, scores = read_outputs(np.zeros((1, 6)))
+    assert (levels[0], scores[0]) == (2.5, 0.5)
+
+
+def test_weights_in_a_pickle_are_refused(checkpoint, tmp_path):
+    folder = make_checkpoint(tmp_path, 1)
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(folder)
+    torch.save(model.state_dict(), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(SettingError, match="cannot be loaded"):
+        load_scorer(f"hf:{folder}")
+
+
+def test_code_that_comes_with_a_checkpoint_is_not_run(tmp_path):
+    folder = make_checkpoint(tmp_path, 1)
+    config = json.loads((folder / "config.json").read_text())
+    config["model_type"] = "not-a-known-type"
+    config["auto_map"] = dict.fromkeys(("AutoConfig", "AutoModelForSequenceClassification"), "theirs.Config")
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "theirs.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    with pytest.raises(SettingError):
+        load_scorer(f"hf:{folder}")
+    assert not (tmp_path / "ran").exists()
