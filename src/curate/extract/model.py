@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
+from safetensors import safe_open
+from safetensors.numpy import save_file
 
 from curate.errors import SettingError
 from curate.extract.features import FEATURES
-from curate.extract.tokens import N_TOKEN_BUCKETS
 
 WEIGHTS = "classifiers/extraction/selector.safetensors"
 DTYPES = {
@@ -39,8 +39,9 @@ class Selector(NamedTuple):
 
 
 def save_selector(selector: Selector, path: str | Path) -> None:
-    """Write the arrays as safetensors, with the features' names, so that a selector of other features is refused."""
+    """Write the arrays as safetensors, with the names of the features that they were fitted on."""
     save_file(dict(selector._asdict()), str(path), metadata={"features": " ".join(FEATURES)})
+    Path(path).chmod(0o644)
 
 
 @cache
@@ -49,11 +50,11 @@ def load_selector(path: str | None = None) -> Selector:
     place = Path(path) if path else _bundled_weights()
     if not place.is_file():
         raise SettingError(f"no extraction weights at '{place}': reinstall curate-web or give another path")
-    arrays = load_file(str(place))
-    if sorted(arrays) != sorted(DTYPES) or arrays["table"].size != N_TOKEN_BUCKETS:
-        raise SettingError(f"'{place}' holds no extraction weights of this version: fit them again")
-    if arrays["feature"].max() >= len(FEATURES):
-        raise SettingError(f"'{place}' was fitted with other features: fit it again")
+    with safe_open(str(place), framework="numpy") as file:
+        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+        features = (file.metadata() or {}).get("features")
+    if sorted(arrays) != sorted(DTYPES) or features != " ".join(FEATURES):
+        raise SettingError(f"'{place}' was fitted for another version of the extractor: fit it again")
     return Selector(**{name: np.ascontiguousarray(arrays[name], dtype) for name, dtype in DTYPES.items()})
 
 
