@@ -28,7 +28,8 @@ def annotate_command(
     context: typer.Context,
     *,
     input: Annotated[  # noqa: A002
-        list[str] | None, _option("File, folder, glob, or a result folder of curate. Can be repeated.", "--input", "-i")
+        list[str] | None,
+        _option("File, folder, glob, or a result folder of curate. Can be repeated.", "--input", "-i"),
     ] = None,
     output: Annotated[str | None, _option("JSONL file of labels to write.", "--output", "-o")] = None,
     model: Annotated[str | None, _option("Name of the model, as the server knows it.")] = None,
@@ -41,7 +42,9 @@ def annotate_command(
     budget_usd: Annotated[float | None, _option("Hard limit on spending, in US dollars.")] = None,
     prompt: Annotated[
         str | None,
-        _option("edu, science, mathematics, code, everyday, people, or a TOML file of your own.  [default: edu]"),
+        _option(
+            "edu, science, mathematics, code, everyday, people, or a TOML file of your own.  [default: edu]"
+        ),
     ] = None,
     window_chars: Annotated[
         int | None, _option("Characters of a page that are sent, from its beginning.  [default: 4000]")
@@ -68,12 +71,14 @@ def annotate_command(
         str | None, _option("max_completion_tokens or max_tokens.  [default: max_completion_tokens]")
     ] = None,
     extra_body: Annotated[
-        str | None, _option("JSON object of further request fields, as '{\"reasoning_effort\": \"low\"}'.")
+        str | None, _option('JSON object of further request fields, as \'{"reasoning_effort": "low"}\'.')
     ] = None,
     reply_tries: Annotated[
         int | None, _option("How often to ask when the reply has no level.  [default: 3]")
     ] = None,
-    http_tries: Annotated[int | None, _option("How often to send when the server fails.  [default: 6]")] = None,
+    http_tries: Annotated[
+        int | None, _option("How often to send when the server fails.  [default: 6]")
+    ] = None,
     concurrency: Annotated[int | None, _option("Requests in flight at a time.  [default: 8]")] = None,
     requests_per_minute: Annotated[int | None, _option("Most requests in any minute.")] = None,
     tokens_per_minute: Annotated[int | None, _option("Most tokens in any minute.")] = None,
@@ -86,11 +91,15 @@ def annotate_command(
     cache: Annotated[
         str | None, _option("File of replies and spending.  [default: <output>.cache.sqlite]")
     ] = None,
-    text_column: Annotated[str | None, _option("Column that holds the text.  [default: found by name]")] = None,
+    text_column: Annotated[
+        str | None, _option("Column that holds the text.  [default: found by name]")
+    ] = None,
     extractor: Annotated[str | None, _option("resiliparse or trafilatura.  [default: resiliparse]")] = None,
     max_pool: Annotated[int | None, _option("Most pages to choose from.  [default: 100000]")] = None,
     config: Annotated[Path | None, _option("Settings from a TOML file; flags go before.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print pages, tokens and cost; send nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print pages, tokens and cost; send nothing.")
+    ] = False,
     batch: Annotated[
         bool, typer.Option("--batch", help="Submit to the batch API at its lower price, and exit.")
     ] = False,
@@ -136,10 +145,14 @@ def _print_estimate(settings: Any) -> int:
     print(f"Pages read          {found.n_read:>12,}")
     print(f"Near-duplicates     {found.n_duplicates:>12,}   left out")
     print(f"Pages chosen        {found.n_pages:>12,}   {settings.select}")
-    print(f"Requests            {found.n_requests:>12,}   {found.n_answered:,} more are answered in the cache")
+    print(
+        f"Requests            {found.n_requests:>12,}   {found.n_answered:,} more are answered in the cache"
+    )
     print(f"Input tokens        {found.n_input_tokens:>12,}   expected")
     print(f"Output tokens       {found.n_output_tokens:>12,}   expected")
-    print(f"Cost                {found.expected_usd:>12.4f}   US dollars expected, {found.worst_usd:.4f} at worst")
+    print(
+        f"Cost                {found.expected_usd:>12.4f}   US dollars expected, {found.worst_usd:.4f} at worst"
+    )
     print(f"  as a batch        {found.batch_usd:>12.4f}   US dollars expected")
     if found.budget_usd is not None:
         print(
@@ -160,14 +173,18 @@ def _print_result(result: Any) -> int:
     from curate.annotate.reply import PROBLEMS
 
     n_labelled = result.outcomes.get("labelled", 0)
-    print(f"{n_labelled:,} labels for {result.n_pages:,} pages in {result.output}; spent {result.spent_usd:.4f} US dollars.")
+    print(
+        f"{n_labelled:,} labels for {result.n_pages:,} pages in {result.output}; spent {result.spent_usd:.4f} US dollars."
+    )
     for name, count in result.outcomes.items():
         if name in PROBLEMS:
             print(f"  {count:,} {name}: {PROBLEMS[name]}")
     for why, count in result.failures.items():
         print(f"  failed {count:,} times: {why}")
     if result.n_lost:
-        print(f"{result.n_lost} requests were in flight when an earlier run was stopped; they count at their worst cost.")
+        print(
+            f"{result.n_lost} requests were in flight when an earlier run was stopped; they count at their worst cost."
+        )
     if result.budget_is_spent:
         print("The budget is spent. Raise --budget-usd and run the same command again to go on.")
     if result.n_open:

@@ -7,8 +7,11 @@ from typing import Annotated
 import typer
 
 import curate
+from curate.cli.annotate import annotate_app
+from curate.cli.dedup import dedup_command
 from curate.cli.explain import explain_command
 from curate.cli.filter import filter_command, init_config_command
+from curate.cli.index import index_app
 from curate.cli.rethreshold import rethreshold_command
 
 app = typer.Typer(
@@ -45,5 +48,8 @@ def _options(
 
 app.command("filter")(filter_command)
 app.command("explain")(explain_command)
+app.command("dedup")(dedup_command)
+app.add_typer(index_app)
 app.command("rethreshold")(rethreshold_command)
 app.command("init-config")(init_config_command)
+app.add_typer(annotate_app)

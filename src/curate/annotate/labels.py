@@ -1,0 +1,138 @@
+"""The label file: JSON lines, one row for each page, annotator, prompt, window and draw.
+
+    {"id": ..., "url": ..., "text": ..., "edu_level": 3, "reason": ..., "annotator": ..., "prompt": ..., ...}
+
+A row without a level has a `problem` instead. Corrections by people are rows of their own, beside the model's.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from curate.errors import SettingError
+from curate.shards import committed
+
+LEVEL_FIELDS = ("edu_level", "level")
+HUMAN = "human"
+
+Row = dict[str, Any]
+
+
+def level_of(row: Mapping[str, Any]) -> float | None:
+    """The row's level, null where it has none."""
+    for name in LEVEL_FIELDS:
+        value = row.get(name)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return float(value)
+    return None
+
+
+def annotator_of(row: Mapping[str, Any]) -> str:
+    """Who gave the level: `human`, `human:NAME`, or the model's name."""
+    return str(row.get("annotator") or "unknown")
+
+
+def is_human(row: Mapping[str, Any]) -> bool:
+    """Whether a person gave the level."""
+    return annotator_of(row).partition(":")[0] == HUMAN
+
+
+def read_labels(path: str | Path) -> list[Row]:
+    """Read a label file; an unfinished last line, as a crash leaves it, is left out.
+
+    Raises:
+        SettingError: The file cannot be read, or a line before the last is no JSON object.
+    """
+    path = Path(path)
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise SettingError(f"Cannot read the labels {path}: {error.strerror}.") from error
+    rows: list[Row] = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError:
+            row = None
+        if isinstance(row, dict):
+            rows.append(row)
+        elif number < len(lines):  # only the last piece has no newline behind it
+            raise SettingError(f"'{path}' line {number} is no JSON object. Mend or remove the line.")
+    return rows
+
+
+def write_labels(path: str | Path, rows: Sequence[Row]) -> None:
+    """Put `rows` first in the file, in their order, before the other rows that it holds.
+
+    A row in the file that one of `rows` replaces (same page, annotator, prompt, window and draw) goes.
+    The file is replaced in one step.
+    """
+    path = Path(path)
+    new = {_identity(row) for row in rows}
+    with locked(path):
+        others = [row for row in read_labels(path) if _identity(row) not in new] if path.exists() else []
+        with committed(path) as temporary:
+            temporary.write_bytes(b"".join(to_line(row) for row in [*rows, *others]))
+
+
+def append_label(path: str | Path, row: Row) -> None:
+    """Add one row at the end, flushed to disk; what an earlier crash left unfinished there is cut off."""
+    path = Path(path)
+    with locked(path), path.open("rb+") as file:
+        end = file.seek(0, os.SEEK_END)
+        if end:
+            data = path.read_bytes()
+            if not data.endswith(b"\n"):
+                tail = data.rpartition(b"\n")[2]
+                end -= 0 if _is_json(tail) else len(tail)
+                file.truncate(end)
+                file.seek(end)
+                file.write(b"\n" if end and _is_json(tail) else b"")
+        file.write(to_line(row))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def locked(path: Path) -> Generator[None]:
+    """Keep other writers of the file `path` waiting while the block runs."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
+def to_line(row: Mapping[str, Any]) -> bytes:
+    """One line of JSON, UTF-8; half surrogate pairs become question marks."""
+    return json.dumps(row, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+
+
+def read_all(paths: Iterable[str | Path]) -> list[Row]:
+    """Read several label files one after the other."""
+    return [row for path in paths for row in read_labels(path)]
+
+
+def _identity(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What makes a row the same label; every correction by a person is its own."""
+    if is_human(row):
+        return ("human", row.get("id"), row.get("annotator"), row.get("made_at"), level_of(row))
+    return tuple(row.get(name) for name in ("id", "annotator", "prompt", "window_chars", "draw"))
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except ValueError:
+        return False
+    return True
