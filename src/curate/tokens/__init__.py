@@ -1,0 +1,23 @@
+"""Token folders: `open_tokens` reads what `tokenize_mixture` writes."""
+
+from __future__ import annotations
+
+from curate.tokens.encoder import EOS_TOKEN, TextEncoder, load_encoder, train_encoder
+from curate.tokens.folder import TokenFolder, TokenGroup, open_tokens
+from curate.tokens.peers import read_datatrove, read_megatron, write_peer
+from curate.tokens.tokenize import tokenize_mixture, write_tokens
+
+__all__ = [
+    "EOS_TOKEN",
+    "TextEncoder",
+    "TokenFolder",
+    "TokenGroup",
+    "load_encoder",
+    "open_tokens",
+    "read_datatrove",
+    "read_megatron",
+    "tokenize_mixture",
+    "train_encoder",
+    "write_peer",
+    "write_tokens",
+]

@@ -1,0 +1,332 @@
+"""A mixture folder to a token folder: fit or load the tokenizer, encode part by part, join, describe.
+
+Parts are committed one by one under OUTPUT/work, so a run that was killed goes on from them; the manifest
+comes last. The bytes do not depend on the number of workers.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from itertools import chain
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import pyarrow.parquet as pq
+import xxhash
+
+from curate.config import parse_bytes, stable_hash
+from curate.engines import make_engine
+from curate.errors import ChangedSettingsError, SettingError
+from curate.shards import committed, remove_leftovers, write_json
+from curate.tokens.encoder import TextEncoder, load_encoder, train_encoder
+from curate.tokens.folder import FORMAT, SPLITS, VERSION, TokenFolder, open_tokens
+from curate.tokens.peers import PEERS, write_peer
+from curate.tokens.sample import sample_texts
+
+ENDINGS = (".bin", ".idx", ".bytes")
+_BATCH_ROWS = 256
+_PART = "part-*.parquet"
+
+OnStep = Callable[[str, int, int], None]
+"""Called as (title, parts done, parts in all)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One Parquet file of the mixture and where its tokens go (a path without ending)."""
+
+    source: Path
+    stem: Path
+
+    @property
+    def is_done(self) -> bool:
+        return self.stem.with_suffix(".json").exists()
+
+
+def tokenize_mixture(
+    input: str | Path,  # noqa: A002
+    output: str | Path,
+    *,
+    vocab_size: int = 32_000,
+    tokenizer: str | Path | None = None,
+    eos_token: str | None = None,
+    train_bytes: str | int = "256MB",
+    peers: Sequence[str] = (),
+    workers: int | None = None,
+    engine: str = "local",
+    overwrite: bool = False,
+    on_step: OnStep = lambda _title, _done, _total: None,
+) -> TokenFolder:
+    """Turn a mixture folder into a token folder; run it again to go on after a stop.
+
+    Args:
+        input: a folder that `curate mix` wrote.
+        output: the token folder.
+        vocab_size: of the byte-level BPE that is fitted on the mixture, when no `tokenizer` is given.
+        tokenizer: a tokenizer.json to use instead.
+        eos_token: the token of `tokenizer` that ends documents; without it, the first known name it has.
+        train_bytes: text to fit the tokenizer on, taken from the groups by their planned shares.
+        peers: other layouts to write beside ours: 'datatrove', 'megatron'.
+        workers: processes; null for one for each core.
+        engine: 'local' or 'ray'.
+        overwrite: delete what is in `output` first.
+        on_step: told of progress.
+
+    Raises:
+        SettingError: `input` is no finished mixture, or the tokenizer cannot be used.
+        ChangedSettingsError: `output` was begun with other settings or another mixture.
+    """
+    mixture, folder = Path(input), Path(output)
+    plan = read_plan(mixture)
+    for peer in peers:
+        if peer not in PEERS:
+            raise SettingError(f"Unknown layout '{peer}'. Known: {', '.join(PEERS)}.")
+    settings = {
+        "vocab_size": vocab_size if tokenizer is None else None,
+        "tokenizer": None if tokenizer is None else _hash_file(Path(tokenizer)),
+        "eos_token": eos_token,
+        "train_bytes": parse_bytes(train_bytes) if tokenizer is None else None,
+        "mixture": stable_hash(plan),
+        "format": VERSION,
+    }
+    _begin(folder, settings, overwrite=overwrite)
+    if not (folder / "manifest.json").exists():
+        encoder = _settle_tokenizer(mixture, plan, folder, settings, tokenizer)
+        parts = _list_parts(mixture, plan, folder)
+        waiting = [part for part in chain(*parts.values()) if not part.is_done]
+        encode = partial(_encode_part, tokenizer=folder / "tokenizer.json", eos_token=encoder.eos_token)
+        n_parts = sum(map(len, parts.values()))
+        done = n_parts - len(waiting)
+        for _ in make_engine(engine, workers or os.cpu_count() or 1).map(encode, waiting):
+            done += 1
+            on_step("encode", done, n_parts)
+        _finish(folder, plan, encoder, parts, settings)
+    tokens = open_tokens(folder)
+    for peer in peers:
+        write_peer(tokens, peer)
+    return tokens
+
+
+def write_tokens(
+    output: str | Path,
+    texts: Mapping[str, Mapping[str, Sequence[str]]],
+    encoder: TextEncoder,
+    *,
+    max_passes: float | None = None,
+) -> TokenFolder:
+    """Write a token folder from texts in memory: `texts["train"]["web"]` is a list of documents.
+
+    Each name is a source of one group; the mixture is their union. For experiments; `curate mix` has the
+    rest.
+    """
+    folder = Path(output)
+    folder.mkdir(parents=True, exist_ok=True)
+    names = sorted({name for split in SPLITS for name in texts.get(split, {})})
+    properties = [{"name": name, "source": name, "domain": "all", "bucket": "all"} for name in names]
+    plan = {
+        "format": "curate-mixture",
+        "version": 1,
+        "budget_tokens": None,
+        "groups": [group | {"max_passes": max_passes} for group in properties],
+        "stages": [{"name": "main", "share": 1.0}],
+    }
+    with committed(folder / "tokenizer.json") as temporary:
+        temporary.write_text(encoder.tokenizer.to_str(pretty=True), encoding="utf-8")
+    parts: dict[tuple[str, str], list[_Part]] = {}
+    for split in SPLITS:
+        for name in names:
+            part = _Part(folder, folder / "work" / split / name / "part-00000")
+            parts[split, name] = [part]
+            documents = list(texts.get(split, {}).get(name, ()))
+            batches = (documents[i : i + _BATCH_ROWS] for i in range(0, len(documents), _BATCH_ROWS))
+            _write_part(part, batches, encoder)
+    _finish(folder, plan, encoder, parts, {"format": VERSION, "texts": names})
+    return open_tokens(folder)
+
+
+def read_plan(mixture: Path) -> dict[str, Any]:
+    """Read the plan of a finished mixture folder."""
+    try:
+        plan = json.loads((mixture / "plan.json").read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingError(
+            f"{mixture} is not a finished mixture folder: it has no plan.json. Make one with: "
+            f"curate mix --config mixture.toml --output {mixture}"
+        ) from error
+    except ValueError as error:
+        raise SettingError(f"{mixture / 'plan.json'} is damaged: {error}.") from error
+    if plan.get("format") != "curate-mixture":
+        raise SettingError(f"{mixture / 'plan.json'} is not the plan of a mixture.")
+    return plan
+
+
+def _begin(folder: Path, settings: dict[str, Any], *, overwrite: bool) -> None:
+    begun = folder / "settings.json"
+    if overwrite and (begun.exists() or (folder / "manifest.json").exists()):
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    if begun.exists():
+        before = json.loads(begun.read_text(encoding="utf-8"))
+        changed = sorted(name for name in settings if settings[name] != before.get(name))
+        if changed:
+            raise ChangedSettingsError(
+                f"{folder} was begun with another {', '.join(changed)}. Give another --output, or "
+                "--overwrite to "
+                "begin again."
+            )
+    elif any(folder.iterdir()):
+        raise SettingError(f"{folder} holds something else. Give an empty or new folder as --output.")
+    else:
+        write_json(begun, settings)
+    remove_leftovers(folder)
+
+
+def _settle_tokenizer(
+    mixture: Path, plan: dict[str, Any], folder: Path, settings: dict[str, Any], tokenizer: str | Path | None
+) -> TextEncoder:
+    """Fit or load the tokenizer, and commit it to the folder."""
+    target = folder / "tokenizer.json"
+    if not target.exists():
+        if tokenizer is None:
+            texts = sample_texts(mixture, plan, settings["train_bytes"])
+            encoder = train_encoder(texts, settings["vocab_size"])
+        else:
+            encoder = load_encoder(tokenizer, settings["eos_token"])
+        with committed(target) as temporary:
+            temporary.write_text(encoder.tokenizer.to_str(pretty=True), encoding="utf-8")
+    return load_encoder(target, settings["eos_token"])
+
+
+def _list_parts(mixture: Path, plan: dict[str, Any], folder: Path) -> dict[tuple[str, str], list[_Part]]:
+    parts: dict[tuple[str, str], list[_Part]] = {}
+    for split in SPLITS:
+        for group in plan["groups"]:
+            name = group["name"]
+            files = sorted((mixture / split / name).glob(_PART))
+            parts[split, name] = [_Part(file, folder / "work" / split / name / file.stem) for file in files]
+    return parts
+
+
+@lru_cache(maxsize=1)
+def _load_once(tokenizer: Path, eos_token: str, _modified_ns: int) -> TextEncoder:
+    return load_encoder(tokenizer, eos_token)
+
+
+def _encode_part(part: _Part, *, tokenizer: Path, eos_token: str) -> None:
+    encoder = _load_once(tokenizer, eos_token, tokenizer.stat().st_mtime_ns)
+    with pq.ParquetFile(part.source) as file:
+        batches = (
+            [text or "" for text in batch.column(0).to_pylist()]
+            for batch in file.iter_batches(_BATCH_ROWS, columns=["text"])
+        )
+        _write_part(part, batches, encoder)
+
+
+def _write_part(part: _Part, batches: Iterator[list[str]], encoder: TextEncoder) -> None:
+    """Encode texts to a part's tokens, document lengths and bytes, and commit its counts last."""
+    lengths, n_bytes = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    with committed(part.stem.with_suffix(".bin")) as temporary, temporary.open("wb") as file:
+        for texts in batches:
+            tokens, some = encoder.encode_joined(texts)
+            file.write(tokens.tobytes())
+            lengths.append(some)
+            n_bytes.append(np.array([len(text.encode()) for text in texts], np.int64))
+    for ending, numbers in ((".idx", lengths), (".bytes", n_bytes)):
+        with committed(part.stem.with_suffix(ending)) as temporary:
+            temporary.write_bytes(np.concatenate(numbers).astype("<u8").tobytes())
+    write_json(
+        part.stem.with_suffix(".json"),
+        {"n_documents": int(sum(map(len, lengths))), "n_tokens": int(sum(some.sum() for some in lengths))},
+    )
+
+
+def _finish(
+    folder: Path,
+    plan: dict[str, Any],
+    encoder: TextEncoder,
+    parts: dict[tuple[str, str], list[_Part]],
+    settings: dict[str, Any],
+) -> None:
+    """Join the parts of every group, and commit plan and manifest."""
+    splits: dict[str, list[dict[str, Any]]] = {
+        split: [_join(folder / split, group, parts[split, group["name"]]) for group in plan["groups"]]
+        for split in SPLITS
+    }
+    fingerprints = {
+        "tokenizer": _hash_file(folder / "tokenizer.json"),
+        "data": stable_hash(splits),
+        "settings": stable_hash(settings),
+    }
+    write_json(folder / "plan.json", plan)
+    write_json(
+        folder / "manifest.json",
+        {
+            "format": FORMAT,
+            "version": VERSION,
+            "fingerprint": stable_hash(fingerprints),
+            "fingerprints": fingerprints,
+            "tokenizer": {
+                "vocab_size": encoder.vocab_size,
+                "eos_token": encoder.eos_token,
+                "eos_id": encoder.eos_id,
+            },
+            "dtype": encoder.dtype.name,
+            "settings": settings,
+            "splits": splits,
+        },
+    )
+    shutil.rmtree(folder / "work", ignore_errors=True)
+
+
+def _join(folder: Path, group: dict[str, Any], parts: Sequence[_Part]) -> dict[str, Any]:
+    """Join the parts of one group in one split; what is joined already stays as it is."""
+    stem = folder / group["name"]
+    done = folder.parent / "work" / f"{folder.name}-{group['name']}.json"
+    if done.exists():
+        return json.loads(done.read_text(encoding="utf-8"))
+    digest = xxhash.xxh3_64()
+    lengths, n_bytes = (_concatenate(parts, ending) for ending in (".idx", ".bytes"))
+    with committed(stem.with_name(stem.name + ".bin")) as temporary, temporary.open("wb") as file:
+        for part in parts:
+            _append(part.stem.with_suffix(".bin"), file, digest)
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype("<u8")
+    for ending, numbers in ((".idx", offsets), (".bytes", n_bytes)):
+        digest.update(numbers.tobytes())
+        with committed(stem.with_name(stem.name + ending)) as temporary:
+            temporary.write_bytes(numbers.tobytes())
+    entry = {name: group[name] for name in ("name", "source", "domain", "bucket")} | {
+        "n_documents": len(lengths),
+        "n_tokens": int(offsets[-1]),
+        "n_bytes": int(n_bytes.sum()),
+        "hash": digest.hexdigest(),
+    }
+    write_json(done, entry)
+    for part in parts:  # the group has them now
+        for ending in ENDINGS:
+            part.stem.with_suffix(ending).unlink(missing_ok=True)
+    return entry
+
+
+def _concatenate(parts: Sequence[_Part], ending: str) -> Any:
+    numbers = [np.fromfile(part.stem.with_suffix(ending), "<u8") for part in parts]
+    return np.concatenate([np.empty(0, "<u8"), *numbers]).astype("<u8")
+
+
+def _append(source: Path, target: BinaryIO, digest: Any) -> None:
+    with source.open("rb") as file:
+        while data := file.read(8 << 20):
+            target.write(data)
+            digest.update(data)
+
+
+def _hash_file(path: Path) -> str:
+    try:
+        return xxhash.xxh3_64_hexdigest(path.read_bytes())
+    except OSError as error:
+        raise SettingError(f"Cannot read the tokenizer {path}: {error.strerror}.") from error
