@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate.extract import decode_text
@@ -41,6 +41,7 @@ def test_an_unknown_charset_falls_back_to_detection(charset):
     assert decode_text(russian.encode("cp1251"), charset) == russian
 
 
+@settings(deadline=None)
 @given(
     st.binary(max_size=300),
     st.sampled_from([None, "utf-8", "utf-16", "gbk", "hz", "iso-2022-jp", "big5", "?"]),

@@ -185,6 +185,7 @@ def _prepare(
     if n:
         offsets[:] = np.frombuffer(buffers[1], np.int64)[contents.offset : contents.offset + n + 1]
     data = np.frombuffer(buffers[2] if n and buffers[2] is not None else b"", np.uint8)
+    data.setflags(write=False)  # Arrow's buffers can be writable, which numba would compile everything anew for
     plain = np.zeros(n, np.uint8)
     find_plain_pages(data, offsets, plain)
     valid = contents.is_valid().to_numpy(zero_copy_only=False)

@@ -698,7 +698,10 @@ def _end_tag(
     if tag == T_A:
         _close_link(s, links)
     hidden = s[HIDDEN_AT] >= 0
-    if bits & BLOCK and not hidden and not bits & CELL:
+    if bits & CELL:
+        if not s[PENDING] & NEW:
+            s[PENDING] |= SPACE
+    elif bits & BLOCK and not hidden:
         _boundary(tag, s, text, blocks)
     if s[OVERFLOW] > 0:
         s[OVERFLOW] -= 1
