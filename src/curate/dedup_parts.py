@@ -1,4 +1,4 @@
-"""Output files of `curate dedup`: the columns of the input as they were, dropped rows with the reason beside."""
+"""Output files of `curate dedup`: the input's columns as they were, dropped rows with the reason."""
 
 from __future__ import annotations
 

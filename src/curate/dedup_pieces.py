@@ -20,7 +20,7 @@ from curate.crawl.columns import find_layout
 from curate.crawl.find import is_url, open_file
 from curate.crawl.opening import sniff_file
 from curate.errors import SettingError
-from curate.shards import read_arrow
+from curate.shards import read_arrow, read_facts
 
 PIECE_BYTES = 128 << 20
 BATCH_ROWS = 8192
@@ -36,6 +36,7 @@ class Piece:
         file: the Parquet file, or the staged Arrow file.
         groups: row groups of the Parquet file, (first, end); null for a staged file.
         first_row: of the file, with which the piece begins.
+        n_rows: rows of the piece.
         columns: the file's columns for text, id, url and score, null where it has none.
     """
 
@@ -43,6 +44,7 @@ class Piece:
     file: InputFile
     groups: tuple[int, int] | None
     first_row: int
+    n_rows: int
     columns: dict[str, str | None]
 
     def read_batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
@@ -162,7 +164,7 @@ def plan_pieces(direct: Sequence[tuple[InputFile, dict[str, str | None]]]) -> li
             n_bytes += group.total_byte_size
             n_rows += group.num_rows
             if n_bytes >= PIECE_BYTES or end == len(groups):
-                pieces.append(Piece(f"p{number:06d}-{begin:06d}", file, (begin, end), row, columns))
+                pieces.append(Piece(f"p{number:06d}-{begin:06d}", file, (begin, end), row, n_rows, columns))
                 begin, row, n_bytes, n_rows = end, row + n_rows, 0, 0
     return pieces
 
@@ -191,4 +193,11 @@ def stage_texts(chunk: Chunk) -> tuple[pa.Table, dict[str, Any]]:
 def staged_piece(name: str, path: Path) -> Piece:
     """Make a piece of a staged Arrow file."""
     file = InputFile(str(path), name, path.stat().st_size)
-    return Piece(f"s{name}", file, None, 0, {"text": "text", "id": "id", "url": "url", "score": None})
+    return Piece(
+        f"s{name}",
+        file,
+        None,
+        0,
+        read_facts(path)["n_documents"],
+        {"text": "text", "id": "id", "url": "url", "score": None},
+    )

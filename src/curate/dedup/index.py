@@ -87,6 +87,16 @@ class Index:
         """The plan that the keys were computed with."""
         return DedupPlan(**self.manifest["plan"])
 
+    def count_readable(self) -> int:
+        """Count the documents whose text is where it was, so that they are compared exactly."""
+        n_readable = 0
+        for shard, segment in zip(self.shards(), self.manifest["segments"], strict=True):
+            unchanged = np.array(
+                [TextFile(**text_file).is_unchanged() for text_file in segment["texts"]] + [False]
+            )
+            n_readable += int(np.count_nonzero(unchanged[shard.read_keys()["text_file"].to_numpy()]))
+        return n_readable
+
     @property
     def stamp(self) -> str:
         """Identify the contents: the checksums of all segments."""
@@ -172,7 +182,7 @@ def open_index(path: str | Path, plan: DedupPlan | None = None) -> Index:
             f"No index in {path}. Make one with: curate index build {path} --input ..."
         ) from None
     except (ValueError, KeyError, TypeError):
-        raise RunError(f"The manifest of the index {path} is damaged; build it anew.") from None
+        raise RunError(f"The manifest of {path} is damaged; build the index anew.") from None
     if versions != (FORMAT, KEYS_VERSION, WORDS_VERSION):
         raise SettingError(f"The index {path} was made by another version of the keys; build it anew.")
     index = Index(path, manifest)
@@ -182,14 +192,14 @@ def open_index(path: str | Path, plan: DedupPlan | None = None) -> Index:
             if theirs[name] != ours[name]:
                 raise SettingError(
                     f"The index {path} has {name} {theirs[name]}, this run {ours[name]}; "
-                    f"give --jaccard {index.plan.jaccard} --recall {index.plan.recall}, or build the index anew."
+                    f"give --jaccard {index.plan.jaccard} --recall {index.plan.recall}, or build it anew."
                 )
     for segment in manifest["segments"]:
         for name, expected in segment["files"].items():
             if _checksum(path / segment["name"] / name) != expected:
                 raise RunError(
                     f"{path / segment['name'] / name} is damaged: its checksum differs. "
-                    "Restore the file or build the index anew."
+                    "Restore the file or build it anew."
                 )
     return index
 
@@ -198,9 +208,7 @@ def create_index(path: str | Path, plan: DedupPlan) -> Index:
     """Make an empty index in a new or empty folder."""
     path = Path(path)
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise SettingError(
-            f"{path} is not empty; name a new folder, or add to an index with 'curate index add'."
-        )
+        raise SettingError(f"{path} is not empty; name a new folder, or use 'curate index add'.")
     path.mkdir(parents=True, exist_ok=True)
     manifest = {
         "format": FORMAT,
