@@ -8,6 +8,7 @@ the two do not fit, reading goes on at the next thing that looks like the start 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 import orjson
 
@@ -18,10 +19,20 @@ from curate.crawl.records import FileProblem, Mark, Page, Record, content_id, pl
 from curate.crawl.stream import ByteStream
 
 MAX_HEADER_BYTES = 1 << 18
+MAX_LENGTH_ERROR_BYTES = 64
 HEAD_BYTES = 1 << 16  # so much of a record that is too large is read, to see what it is
 _ROBOTS_URL = re.compile(r"https?://[^/]+/robots\.txt(?:\?|$)", re.IGNORECASE)
 _PAGE_URL = re.compile(r"(?:https?|ftp|gopher|file):", re.IGNORECASE)
 _OTHER_TYPES = ("warcinfo", "request", "metadata", "revisit", "continuation")
+
+
+@dataclass(slots=True)
+class _Body:
+    """The body of a record, as far as it was kept; `damage` is the drop reason of a page that it may hold."""
+
+    data: bytes
+    n_bytes: int
+    damage: str | None = None
 
 
 class ArchiveReader:
@@ -52,40 +63,43 @@ class ArchiveReader:
             return None
         header, n_header_bytes = found
         skipped = _skip_by_header(header)
-        body, n_read, is_whole = self._pass_body(header.n_body_bytes, keep=wanted and not skipped)
+        body = self._pass_body(header.n_body_bytes, keep=wanted and not skipped)
         self._skip_blank()
-        record = Record(n_header_bytes + n_read)
-        if wanted:
-            payload = (
-                Payload(skipped=skipped)
-                if skipped
-                else _read_body(header, body, self._max_bytes, is_whole=is_whole)
-            )
-            if is_whole and payload.kind and (self._stream.gap or "").endswith("_damaged"):
-                # The member's checksum does not fit, or its end is missing: the body cannot be trusted.
-                payload = Payload(payload.kind, None, payload.charset, "record_damaged")
+        record = Record(n_header_bytes + body.n_bytes)
+        if skipped:
+            record.skipped = skipped
+        elif wanted:
+            if body.damage is None and self._is_damaged_after():
+                body.damage = "record_damaged"
+            payload = _read_body(header, body, self._max_bytes)
             record.skipped = payload.skipped
             if not payload.skipped:
                 record.page = self._page(header, payload)
         self.position += 1
         return record
 
-    def _pass_body(self, declared: int, *, keep: bool) -> tuple[bytes, int, bool]:
-        """Pass the body: (its bytes, or the first if there are too many; its length; whether it is whole)."""
+    def _pass_body(self, declared: int, *, keep: bool) -> _Body:
+        """Pass the body; of one that is too large only the start is kept."""
         stream = self._stream
         n_wanted = (declared if declared <= self._max_bytes + HEAD_BYTES else HEAD_BYTES) if keep else 0
         if not self._is_record_after(declared):
-            body = stream.peek(n_wanted + HEAD_BYTES) if keep else b""
+            data = stream.peek(n_wanted + MAX_LENGTH_ERROR_BYTES) if keep else b""
             n_read = self._pass_junk(n_min=0)
-            reason = "record_truncated" if n_read < declared and stream.at_end() else "record_length_wrong"
-            self._report(reason, f"{n_read} bytes, {declared} stated")
-            # Where the stated length is too small, the next record shows the true one.
-            return body[:n_read].rstrip(b"\r\n"), n_read, declared <= n_read <= n_wanted + HEAD_BYTES
-        body = stream.read(n_wanted)
-        n_read = len(body) + stream.skip(declared - len(body))
-        if n_read < declared and not stream.gap:
+            if n_read < declared and stream.at_end():
+                damage = "record_truncated"
+                self._report(damage, f"{n_read} of {declared} bytes")
+            else:
+                # A small slip is one of the program that wrote it: the next record shows the true length.
+                damage = None if abs(n_read - declared) <= MAX_LENGTH_ERROR_BYTES else "record_damaged"
+                self._report("record_length_wrong", f"{n_read} bytes, {declared} stated")
+            return _Body(data[:n_read].rstrip(b"\r\n"), n_read, damage)
+        data = stream.read(n_wanted)
+        n_read = len(data) + stream.skip(declared - len(data))
+        if n_read == declared:
+            return _Body(data, n_read, "page_too_large" if keep and len(data) < declared else None)
+        if not stream.gap:
             self._report("record_truncated", f"{n_read} of {declared} bytes")
-        return body, n_read, n_read == declared
+        return _Body(data, n_read, "record_truncated")
 
     def _is_record_after(self, n_ahead: int) -> bool:
         """Whether `n_ahead` bytes on a record starts or the file ends; true where one cannot look.
@@ -126,6 +140,13 @@ class ArchiveReader:
         while not stream.at_end() and stream.data[stream.at] in b"\r\n":
             stream.at += 1
 
+    def _is_damaged_after(self) -> bool:
+        """Whether the member breaks off behind the record, at once or after bytes that start no record."""
+        stream = self._stream
+        if not stream.at_end() and not self._framing.start.match(stream.data, stream.at):
+            stream.peek(HEAD_BYTES)
+        return (stream.gap or "").endswith("_damaged")
+
     def _next_header(self) -> tuple[RecordHeader, int] | None:
         """Pass the next header: (it, its length); null at the end of the file. Passes and reports damage."""
         stream = self._stream
@@ -163,7 +184,7 @@ class ArchiveReader:
                 return b""
 
     def _pass_junk(self, n_min: int = 1) -> int:
-        """Go to the next start of a record, a gap or the end, but `n_min` bytes on; return how far it was."""
+        """Go `n_min` bytes on, then to the next record, gap or end; return how far it was."""
         stream = self._stream
         framing = self._framing
         n_passed = 0 if stream.at_end() else n_min
@@ -204,15 +225,15 @@ def _skip_by_header(header: RecordHeader) -> str | None:  # noqa: PLR0911 - guar
     return None
 
 
-def _read_body(header: RecordHeader, body: bytes, max_bytes: int, *, is_whole: bool) -> Payload:
-    declared = header.n_body_bytes
+def _read_body(header: RecordHeader, body: _Body, max_bytes: int) -> Payload:
+    data = body.data
     if header.type == "response" and (
-        header.content_type.startswith("application/http") or body[:5].upper() == b"HTTP/"
+        header.content_type.startswith("application/http") or data[:5].upper() == b"HTTP/"
     ):
-        return read_response(body, max_bytes, is_whole=is_whole, declared_bytes=declared)
+        return read_response(data, max_bytes, body.damage)
     mime, charset = parse_content_type(header.content_type)
     head = HttpHead(200, mime, charset, (), is_chunked=False, n_bytes=0)
-    payload = read_payload(body, head, max_bytes, is_whole=is_whole, declared_bytes=declared)
+    payload = read_payload(data, head, max_bytes, body.damage)
     if header.type == "conversion" and payload.skipped and payload.skipped.startswith("mime_"):
         return Payload(skipped="warc_conversion")
     return payload

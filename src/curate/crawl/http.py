@@ -106,42 +106,35 @@ def parse_content_type(value: str) -> tuple[str, str | None]:
     return mime if "/" in mime else "", charset[1].lower() if charset else None
 
 
-def read_response(block: bytes, max_bytes: int, *, is_whole: bool, declared_bytes: int) -> Payload:
-    """Read the HTTP response `block`, of which there should be `declared_bytes`; less where it is too large.
+def read_response(block: bytes, max_bytes: int, damage: str | None = None) -> Payload:
+    """Read the HTTP response `block`.
 
     Args:
         block: The response as stored, head and body.
         max_bytes: Longest content that is a page.
-        is_whole: False where the file ends or is damaged inside the record.
-        declared_bytes: Length of the record as its header states it.
+        damage: The drop reason of a page, where `block` is not all of the response or cannot be trusted.
     """
     head = parse_head(block)
     if head is None:
         return Payload(skipped="http_invalid")
     if head.status != 200:
         return Payload(skipped=f"http_{head.status}")
-    return read_payload(
-        block[head.n_bytes :],
-        head,
-        max_bytes,
-        is_whole=is_whole,
-        declared_bytes=declared_bytes - head.n_bytes,
-    )
+    return read_payload(block[head.n_bytes :], head, max_bytes, damage)
 
 
 def read_payload(  # noqa: PLR0911 - a row of guards
-    body: bytes, head: HttpHead, max_bytes: int, *, is_whole: bool, declared_bytes: int
+    body: bytes, head: HttpHead, max_bytes: int, damage: str | None = None
 ) -> Payload:
     """Read a body by what `head` says of it; see `read_response`."""
     kind = _kind_of(head.mime)
     if kind is None:
         return Payload(skipped=_skipped_mime(head.mime))
-    if not body and is_whole:
+    if not body and damage is None:
         return Payload(skipped="empty_body")
     known = kind or "html"
-    if not is_whole:
-        return Payload(known, None, head.charset, "record_truncated")
-    if declared_bytes > len(body) or len(body) > max_bytes:
+    if damage:
+        return Payload(known, None, head.charset, damage)
+    if len(body) > max_bytes:
         return Payload(known, None, head.charset, "page_too_large")
     if head.is_chunked:
         body = join_chunks(body)

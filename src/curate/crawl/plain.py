@@ -35,10 +35,11 @@ class PageReader:
             stream.skip(1 << 62)
         record = Record(n_bytes)
         if wanted:
+            damage = "record_truncated" if self.problems else None
+            if n_bytes > self._max_bytes:
+                damage = "page_too_large"
             head = HttpHead(200, self._mime, None, (), is_chunked=False, n_bytes=0)
-            payload = read_payload(
-                body, head, self._max_bytes, is_whole=not self.problems, declared_bytes=n_bytes
-            )
+            payload = read_payload(body, head, self._max_bytes, damage)
             record.skipped = payload.skipped
             if not payload.skipped:
                 content = payload.content
