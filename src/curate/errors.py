@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+MAX_NAMES_SHOWN = 40
+
 
 class CurateError(Exception):
     """Base of every error raised on purpose; its text is one line that says what to do."""
@@ -34,7 +36,8 @@ class UnknownNameError(SettingError):
         names = sorted(known)
         near = get_close_matches(name, names, n=1)
         hint = f" Did you mean '{near[0]}'?" if near else ""
-        super().__init__(f"Unknown {kind} '{name}'.{hint} Known: {', '.join(names)}.")
+        known_names = f" Known: {', '.join(names)}." if len(names) <= MAX_NAMES_SHOWN else ""
+        super().__init__(f"Unknown {kind} '{name}'.{hint}{known_names}")
 
 
 class ChangedSettingsError(SettingError):

@@ -1,0 +1,5 @@
+"""Text -> language and confidence, by fastText's 176-language model."""
+
+from curate.language.identify import ANY_LANGUAGE, LANGUAGE_SCHEMA, check_languages, identify_languages
+
+__all__ = ["ANY_LANGUAGE", "LANGUAGE_SCHEMA", "check_languages", "identify_languages"]

@@ -1,0 +1,49 @@
+"""Text -> language and confidence, by fastText's 176-language model (lid.176.ftz, bundled).
+
+Joulin et al., "Bag of Tricks for Efficient Text Classification" (arXiv 1607.01759) and "FastText.zip"
+(arXiv 1612.03651). The prediction is our own kernel (`curate.language.kernel`), which gives fastText's labels
+and probabilities without a Python string; the model's card is classifiers/language/card.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+
+import pyarrow as pa
+
+from curate.bundled import classifiers_folder
+from curate.errors import UnknownNameError
+from curate.language.kernel import Tables, build_tables, predict
+from curate.language.model_file import read_model
+from curate.words import view_utf8
+
+LANGUAGE_SCHEMA = pa.schema([("language", pa.string()), ("language_confidence", pa.float32())])
+
+ANY_LANGUAGE = "any"
+
+
+def identify_languages(texts: pa.Array | pa.ChunkedArray) -> pa.RecordBatch:
+    """Name the most likely language of every text (ISO 639 code) with its probability in [0, 1].
+
+    The whole text is read; line ends count as spaces, since the model was trained on single lines. A text
+    without a word (empty, null, white space alone) has language null and confidence 0.
+    """
+    tables, codes = _load()
+    labels, probabilities = predict(*view_utf8(texts), tables)
+    languages = codes.take(pa.array(labels, mask=labels < 0))
+    return pa.record_batch([languages, pa.array(probabilities)], schema=LANGUAGE_SCHEMA)
+
+
+def check_languages(codes: Sequence[str]) -> None:
+    """Refuse a code that the model does not know; 'any' keeps every language."""
+    known = {*_load()[1].to_pylist(), ANY_LANGUAGE}
+    for code in codes:
+        if code not in known:
+            raise UnknownNameError("language", code, known)
+
+
+@cache
+def _load() -> tuple[Tables, pa.Array]:
+    model = read_model(classifiers_folder() / "language" / "lid.176.ftz")
+    return build_tables(model), pa.array(model.labels)

@@ -1,0 +1,322 @@
+# ruff: noqa: ANN001, ANN202, PLR0917  (numba infers the types of kernels, and takes no keywords)
+"""fastText's prediction as a kernel over Arrow's bytes: the same sums as fastText's, without a Python string.
+
+A text's vector is the mean of the rows of its words and of the character n-grams of `<word>`; the softmax is
+a binary tree over the labels. Rows of dictionary words and of their n-grams are summed up beforehand.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from dataclasses import dataclass
+
+import numba as nb
+import numpy as np
+from numpy.typing import NDArray
+
+from curate.language.model_file import ModelFile
+
+_FNV_OFFSET = np.uint32(2_166_136_261)  # FNV-1a, as fastText hashes words and n-grams
+_FNV_PRIME = np.uint32(16_777_619)
+_OPEN, _CLOSE = ord("<"), ord(">")
+_SPACES = np.zeros(256, np.bool_)
+_SPACES[[0, 9, 10, 11, 12, 13, 32]] = True
+_REMEMBERED_BITS = 15  # words of up to 24 bytes whose sums are remembered within a batch
+_MIX = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio
+_LOG_OFFSET = 1e-5  # fastText adds it under every logarithm
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tables:
+    """What the kernel reads.
+
+    Attributes:
+        rows: float32 (n_rows, n_dimensions): n-gram rows as in the model, dictionary words as sums.
+        counts: int32 (n_words,): how many rows each dictionary word's sum stands for.
+        ngram_bits: uint64 bitmap of the n-gram hashes that were not pruned.
+        ngram_ranks: int32: how many bits are set before each word of the bitmap.
+        ngram_order: int32: row of the n-gram with each rank.
+        slots: int32 open-addressing table of dictionary words, -1 where empty.
+        word_bytes, word_bounds: the words themselves.
+        tree: int32 (n_labels - 1, 2): children of the inner nodes; those below n_labels are labels.
+        output: float32 (n_labels - 1, n_dimensions).
+    """
+
+    rows: NDArray[np.float32]
+    counts: NDArray[np.int32]
+    ngram_bits: NDArray[np.uint64]
+    ngram_ranks: NDArray[np.int32]
+    ngram_order: NDArray[np.int32]
+    slots: NDArray[np.int32]
+    word_bytes: NDArray[np.uint8]
+    word_bounds: NDArray[np.int64]
+    tree: NDArray[np.int32]
+    output: NDArray[np.float32]
+    n_buckets: int
+
+
+def build_tables(model: ModelFile) -> Tables:
+    """Lay a model out for the kernel."""
+    if (model.min_chars, model.max_chars) != (2, 4):
+        raise ValueError("The kernel reads n-grams of 2 to 4 characters.")
+    n_buckets = len(model.ngram_rows)
+    present = np.flatnonzero(model.ngram_rows >= 0)
+    bits = np.zeros(n_buckets // 64 + 1, np.uint64)
+    np.bitwise_or.at(bits, present // 64, np.uint64(1) << (present % 64).astype(np.uint64))
+    ranks = np.concatenate([[0], np.cumsum(np.bitwise_count(bits))[:-1]]).astype(np.int32)
+    word_bytes = np.frombuffer(b"".join(model.words), np.uint8)
+    bounds = np.concatenate([[0], np.cumsum([len(word) for word in model.words])]).astype(np.int64)
+    slots = np.full(1 << (4 * len(model.words)).bit_length(), -1, np.int32)
+    for number, word in enumerate(model.words):
+        slot = hash_bytes(word) & (len(slots) - 1)
+        while slots[slot] >= 0:
+            slot = (slot + 1) & (len(slots) - 1)
+        slots[slot] = number
+    rows = model.vectors.copy()
+    counts = np.ones(len(model.words), np.int32)
+    tables = Tables(
+        rows, counts, bits, ranks, model.ngram_rows[present], slots, word_bytes, bounds,
+        _build_tree(model.label_counts), model.output[:-1].copy(), n_buckets,
+    )  # fmt: skip
+    for number, word in enumerate(model.words):
+        if word != b"</s>":
+            counts[number] += _add_word_ngrams(
+                np.frombuffer(word, np.uint8), 0, len(word), *_ngram_tables(tables), rows[number]
+            )
+    return tables
+
+
+def hash_bytes(text: bytes) -> int:
+    """FNV-1a over signed bytes, which is fastText's hash of a word."""
+    value = int(_FNV_OFFSET)
+    for byte in text:
+        signed = byte if byte < 128 else byte | 0xFFFFFF00
+        value = ((value ^ signed) * int(_FNV_PRIME)) & 0xFFFFFFFF
+    return value
+
+
+def predict(
+    data: NDArray[np.uint8], bounds: NDArray[np.int64], tables: Tables
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """The most likely label of every text and its probability; -1 and 0 for texts without a word."""
+    labels = np.full(len(bounds) - 1, -1, np.int32)
+    probabilities = np.zeros(len(bounds) - 1, np.float32)
+    _predict(
+        data, bounds, tables.rows, tables.counts, tables.ngram_bits, tables.ngram_ranks, tables.ngram_order,
+        tables.n_buckets, tables.slots, tables.word_bytes, tables.word_bounds, tables.tree, tables.output,
+        labels, probabilities,
+    )  # fmt: skip
+    return labels, probabilities
+
+
+def _ngram_tables(tables: Tables):
+    return tables.rows, tables.ngram_bits, tables.ngram_ranks, tables.ngram_order, tables.n_buckets
+
+
+def _build_tree(counts: NDArray[np.int64]) -> NDArray[np.int32]:
+    """The Huffman tree that fastText builds: its ties go to labels, then to the older inner node."""
+    n_labels = len(counts)
+    # Labels come by falling count, so the rarest is the last.
+    heap = [(int(count), 0, -label, label) for label, count in enumerate(counts)]
+    heapq.heapify(heap)
+    tree = np.zeros((n_labels - 1, 2), np.int32)
+    for inner in range(n_labels - 1):
+        first, second = heapq.heappop(heap), heapq.heappop(heap)
+        tree[inner] = first[3], second[3]
+        heapq.heappush(heap, (first[0] + second[0], 1, inner, n_labels + inner))
+    return tree
+
+
+@nb.njit(cache=True, nogil=True)
+def _add_row(total, rows, row):
+    for k in range(total.shape[0]):
+        total[k] += rows[row, k]
+
+
+@nb.njit(cache=True, nogil=True)
+def _step(value, byte):
+    """One byte of FNV-1a, taken as signed."""
+    signed = np.uint32(byte) | (np.uint32(0xFFFFFF00) if byte >= 128 else np.uint32(0))
+    return np.uint32((value ^ signed) * _FNV_PRIME)
+
+
+@nb.njit(cache=True, nogil=True)
+def _add_word_ngrams(data, start, end, rows, bits, ranks, order, n_buckets, total):
+    """Add the rows of the n-grams of `<word>`, which are of 2 to 4 characters; return how many there were."""
+    n_added = 0
+    length = end - start + 2
+    i = 0
+    while i < length:
+        value = _FNV_OFFSET
+        j = i
+        n_chars = 0
+        while j < length and n_chars < 4:
+            byte = _OPEN if j == 0 else (_CLOSE if j == length - 1 else data[start + j - 1])
+            value = _step(value, byte)
+            j += 1
+            while 0 < j < length - 1 and data[start + j - 1] & 0xC0 == 0x80:
+                value = _step(value, data[start + j - 1])
+                j += 1
+            n_chars += 1
+            if n_chars >= 2:
+                bucket = value % np.uint32(n_buckets)
+                word = bits[bucket >> 6]
+                bit = np.uint64(1) << np.uint64(bucket & 63)
+                if word & bit:
+                    rank = ranks[bucket >> 6] + _popcount(word & (bit - np.uint64(1)))
+                    _add_row(total, rows, order[rank])
+                    n_added += 1
+        i += 1
+        while 0 < i < length - 1 and data[start + i - 1] & 0xC0 == 0x80:
+            i += 1
+    return n_added
+
+
+@nb.njit(cache=True, nogil=True)
+def _popcount(word):
+    word = word - ((word >> np.uint64(1)) & np.uint64(0x5555555555555555))
+    word = (word & np.uint64(0x3333333333333333)) + ((word >> np.uint64(2)) & np.uint64(0x3333333333333333))
+    word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+    return np.int64((word * np.uint64(0x0101010101010101)) >> np.uint64(56))
+
+
+@nb.njit(cache=True, nogil=True)
+def _find_word(data, start, end, slots, word_bytes, word_bounds):
+    """The number of a dictionary word, -1 where it is none."""
+    value = _FNV_OFFSET
+    for at in range(start, end):
+        value = _step(value, data[at])
+    mask = np.uint32(len(slots) - 1)
+    slot = value & mask
+    while slots[slot] >= 0:
+        number = slots[slot]
+        first = word_bounds[number]
+        if word_bounds[number + 1] - first == end - start:
+            same = True
+            for k in range(end - start):
+                if word_bytes[first + k] != data[start + k]:
+                    same = False
+                    break
+            if same:
+                return number
+        slot = (slot + np.uint32(1)) & mask
+    return -1
+
+
+@nb.njit(cache=True, nogil=True)
+def _sum_word(
+    data, start, end, rows, counts, bits, ranks, order, n_buckets, slots, word_bytes, word_bounds, total
+):
+    """Set `total` to the sum of a word's rows; returns how many there are."""
+    number = _find_word(data, start, end, slots, word_bytes, word_bounds)
+    if number >= 0:
+        total[:] = rows[number]
+        return counts[number]
+    total[:] = 0
+    return _add_word_ngrams(data, start, end, rows, bits, ranks, order, n_buckets, total)
+
+
+@nb.njit(cache=True, nogil=True)
+def _remember(first, second, third, length, keys, lengths):
+    """The place of a short word among those remembered, and whether it is there already.
+
+    A word is remembered by its bytes, so what is found is exact and does not depend on what came before.
+    """
+    mixed = (first ^ (second * _MIX) ^ (third * _MIX * _MIX)) * _MIX
+    place = np.int64(mixed >> np.uint64(64 - _REMEMBERED_BITS))
+    known = (
+        lengths[place] == length
+        and keys[place, 0] == first
+        and keys[place, 1] == second
+        and keys[place, 2] == third
+    )
+    if not known:
+        keys[place, 0], keys[place, 1], keys[place, 2] = first, second, third
+        lengths[place] = length
+    return place, known
+
+
+@nb.njit(cache=True, nogil=True)
+def _best_label(mean, tree, output, reached):
+    """Walk the tree from the root, which is the last inner node; returns (label, log probability)."""
+    n_inner = tree.shape[0]
+    n_labels = n_inner + 1
+    reached[n_inner - 1] = 0.0
+    best_label, best = -1, -np.inf
+    for back in range(n_inner):
+        node = n_inner - 1 - back
+        dot = np.float32(0)
+        for k in range(mean.shape[0]):
+            dot += output[node, k] * mean[k]
+        right = 1.0 / (1.0 + math.exp(-dot))
+        for side in range(2):
+            share = right if side == 1 else 1.0 - right
+            score = reached[node] + math.log(share + _LOG_OFFSET)
+            child = tree[node, side]
+            if child >= n_labels:
+                reached[child - n_labels] = score
+            elif score > best:
+                best_label, best = child, score
+    return best_label, best
+
+
+@nb.njit(cache=True, nogil=True)
+def _predict(
+    data, bounds, rows, counts, bits, ranks, order, n_buckets, slots, word_bytes, word_bounds, tree, output,
+    labels, probabilities,
+):  # fmt: skip
+    n_dimensions = rows.shape[1]
+    total = np.empty(n_dimensions, np.float32)
+    alone = np.empty(n_dimensions, np.float32)
+    reached = np.empty(tree.shape[0], np.float64)
+    keys = np.zeros((1 << _REMEMBERED_BITS, 3), np.uint64)
+    lengths = np.zeros(1 << _REMEMBERED_BITS, np.uint8)
+    sums = np.empty((1 << _REMEMBERED_BITS, n_dimensions), np.float32)
+    sum_counts = np.empty(1 << _REMEMBERED_BITS, np.int32)
+    for d in range(len(bounds) - 1):
+        # Every text ends with the line end's own word, which is the first of the dictionary.
+        total[:] = rows[0]
+        n_added = 1
+        at, end = bounds[d], bounds[d + 1]
+        has_word = False
+        while at < end:
+            first, second, third = np.uint64(0), np.uint64(0), np.uint64(0)
+            start = at
+            while at < end and not _SPACES[data[at]]:
+                shifted = np.uint64(data[at]) << np.uint64(8 * ((at - start) & 7))
+                block = (at - start) >> 3
+                if block == 0:
+                    first |= shifted
+                elif block == 1:
+                    second |= shifted
+                elif block == 2:
+                    third |= shifted
+                at += 1
+            length = at - start
+            at += 1
+            if length == 0:
+                continue
+            has_word = True
+            if length <= 24:
+                place, known = _remember(first, second, third, length, keys, lengths)
+                if not known:
+                    sum_counts[place] = _sum_word(
+                        data, start, start + length, rows, counts, bits, ranks, order, n_buckets, slots,
+                        word_bytes, word_bounds, sums[place],
+                    )  # fmt: skip
+                _add_row(total, sums, place)
+                n_added += sum_counts[place]
+            else:
+                n_added += _sum_word(
+                    data, start, start + length, rows, counts, bits, ranks, order, n_buckets, slots,
+                    word_bytes, word_bounds, alone,
+                )  # fmt: skip
+                for k in range(n_dimensions):
+                    total[k] += alone[k]
+        if has_word:
+            for k in range(n_dimensions):
+                total[k] /= np.float32(n_added)
+            label, score = _best_label(total, tree, output, reached)
+            labels[d] = label
+            probabilities[d] = min(math.exp(score), 1.0)

@@ -1,0 +1,124 @@
+"""The language kernel against the fasttext package, and the edges of what it is given."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import fasttext
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from curate.bundled import classifiers_folder
+from curate.errors import UnknownNameError
+from curate.language import check_languages, identify_languages
+
+TEXTS = {
+    "en": "The water of the river flows down to the sea, where it meets the salt water of the tide.",
+    "de": "Das Wasser des Flusses fließt hinab zum Meer, wo es auf das Salzwasser der Flut trifft.",
+    "fr": "L'eau de la rivière descend vers la mer, où elle rencontre l'eau salée de la marée.",
+    "ru": "Вода реки течёт вниз к морю, где она встречается с солёной водой прилива.",
+    "ja": "川の水は海へと流れ、そこで潮の塩水と出会います。",
+    "ar": "تتدفق مياه النهر إلى البحر حيث تلتقي بمياه المد المالحة.",
+    "he": "מי הנהר זורמים אל הים ושם הם פוגשים את המים המלוחים של הגאות.",
+    "zh": "河水流向大海，在那里与潮汐的咸水相遇。",
+}
+
+
+@pytest.fixture(scope="module")
+def peer() -> object:
+    return fasttext.load_model(str(classifiers_folder() / "language" / "lid.176.ftz"))
+
+
+def predict_with_peer(peer: object, texts: list[str]) -> list[tuple[str | None, float]]:
+    lines = [text.replace("\n", " ") for text in texts]
+    labels, shares = peer.f.multilinePredict([line + "\n" for line in lines], 1, 0.0, "strict")
+    has_word = [bool(line.strip(" \t\v\f\r\0")) for line in lines]
+    return [
+        (found[0].removeprefix("__label__"), min(float(share[0]), 1.0)) if has else (None, 0.0)
+        for found, share, has in zip(labels, shares, has_word, strict=True)
+    ]
+
+
+def assert_equal_to_peer(peer: object, texts: list[str]) -> None:
+    found = identify_languages(pa.array(texts, pa.string()))
+    expected = predict_with_peer(peer, texts)
+    shares = np.array([share for _, share in expected])
+    np.testing.assert_allclose(found["language_confidence"].to_numpy(), shares, atol=2e-5)
+    for text, language, (label, share) in zip(texts, found["language"].to_pylist(), expected, strict=True):
+        if share > 0.3:  # below, two labels may tie within the rounding of a sum
+            assert language == label, text[:100]
+        assert (language is None) == (label is None), text[:100]
+
+
+@pytest.mark.parametrize("code", TEXTS)
+def test_the_language_of_a_sentence_is_found(code: str) -> None:
+    (found,) = identify_languages(pa.array([TEXTS[code]])).to_pylist()
+    assert found["language"] == code
+    assert found["language_confidence"] > 0.65
+
+
+def test_labels_and_probabilities_are_those_of_fasttext(peer: object) -> None:
+    texts = [
+        *TEXTS.values(),
+        "a",
+        "é",
+        "</s>",
+        "<the>",
+        "x" * 5000,
+        "the the the",
+        "naïve\u00a0café\u2028line",
+        "\t\vtab\r\nline",
+    ]
+    assert_equal_to_peer(peer, texts)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=60), min_size=1, max_size=8))
+def test_any_unicode_gives_what_fasttext_gives(texts: list[str]) -> None:
+    model = fasttext.load_model(str(classifiers_folder() / "language" / "lid.176.ftz"))
+    assert_equal_to_peer(model, texts)
+
+
+def test_a_text_without_a_word_has_no_language() -> None:
+    found = identify_languages(pa.array(["", None, " \n\t "], pa.string())).to_pylist()
+    assert found == [{"language": None, "language_confidence": 0.0}] * 3
+
+
+def test_a_text_does_not_depend_on_its_neighbours_or_on_where_the_array_starts() -> None:
+    texts = list(TEXTS.values())
+    together = identify_languages(pa.array(texts * 3)).to_pylist()
+    alone = [identify_languages(pa.array([text])).to_pylist()[0] for text in texts]
+    assert together == alone * 3
+    assert identify_languages(pa.array(["skip", *texts, "skip"])[1:-1]).to_pylist() == alone
+    assert identify_languages(pa.array(texts, pa.large_string())).to_pylist() == alone
+
+
+def test_an_unknown_language_is_refused_with_the_nearest() -> None:
+    check_languages(["en", "any"])
+    with pytest.raises(UnknownNameError, match="Unknown language 'enn'. Did you mean 'en'"):
+        check_languages(["enn"])
+
+
+@pytest.mark.slow
+def test_the_kernel_stays_within_its_arrays(tmp_path: Path) -> None:
+    script = (
+        "import pyarrow as pa; from curate.language import identify_languages as f; "
+        "f(pa.array(['', 'a', '\\u00e9', 'x' * 25, 'x' * 24, '\\u65e5\\u672c', ' a ', '<>', '\\u0301\\u0301']))"
+    )
+    environment = os.environ | {"NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", script], env=environment, check=True)
+
+
+@pytest.mark.realdata
+def test_real_pages_get_the_labels_of_fasttext(peer: object, real_data: Path) -> None:
+    for name in ("weborganizer-00.jsonl.gz", "c4.jsonl.gz"):
+        with gzip.open(real_data / "web" / name, "rt", encoding="utf-8") as file:
+            assert_equal_to_peer(peer, [json.loads(line)["text"] for line in file][:1000])
