@@ -53,10 +53,13 @@ def _repetition(
     paragraph_chars: str = "",
     top: str = "",
     dup: str = "",
+    max_line_char_frac: float = 0.20,
 ) -> tuple[Rule, ...]:
     """Gopher's repetition rules under one reading of each signal; no paragraph rules where that is None."""
     by_number = [Rule("gopher_dup_line_frac", _with("frac_dup_lines", lines), high=0.30)]
-    by_chars = [Rule("gopher_dup_line_char_frac", _with("frac_dup_line_chars", line_chars), high=0.20)]
+    by_chars = [
+        Rule("gopher_dup_line_char_frac", _with("frac_dup_line_chars", line_chars), high=max_line_char_frac)
+    ]
     if paragraphs is not None:
         signal = _with("frac_dup_paragraphs", paragraphs)
         by_number.append(Rule("gopher_dup_paragraph_frac", signal, high=0.30))
@@ -137,6 +140,7 @@ GOPHER_REPETITION_DOLMA = _repetition(
     line_chars="lines=feed,copies=all,over=words",
     paragraphs=None,
     dup="chars=repeated,over=ngrams",
+    max_line_char_frac=0.30,  # as Dolma's published mixing configurations have it
 )
 GOPHER_REPETITION_DCLM = _repetition(
     lines="copies=all",
