@@ -1,23 +1,31 @@
-"""Named rule sets with their sources, and what applies them: to lines, to signals, to addresses."""
+"""Named rule sets with their sources, and what applies them: to lines, signals, addresses and personal data."""
 
 from curate.rules.apply import apply_rules, count_failing, rule_warnings
+from curate.rules.decontaminate import Decontaminator
 from curate.rules.lines import clean_lines
 from curate.rules.load import line_rules_of, load_rules, reasons_of, required_signals
 from curate.rules.model import LineRules, Rule, RuleSet
+from curate.rules.pii import redact_pii
 from curate.rules.sets import DEFAULT_VERSIONS, RULE_SETS
+from curate.rules.urls import UrlRules
+from curate.rules.words import BadWords
 
 __all__ = [
     "DEFAULT_VERSIONS",
     "RULE_SETS",
+    "BadWords",
+    "Decontaminator",
     "LineRules",
     "Rule",
     "RuleSet",
+    "UrlRules",
     "apply_rules",
     "clean_lines",
     "count_failing",
     "line_rules_of",
     "load_rules",
     "reasons_of",
+    "redact_pii",
     "required_signals",
     "rule_warnings",
 ]

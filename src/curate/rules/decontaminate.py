@@ -1,0 +1,212 @@
+"""Decontamination: pages that share long n-grams with benchmarks, named with benchmark and n-gram.
+
+An n-gram of 13 words, lower case and without punctuation, is what Brown et al. 2020 (arXiv 2005.14165,
+appendix C) used; words are those of `curate.words`.
+"""
+
+# pyright: reportMissingParameterType=false, reportUnknownParameterType=false
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numba import njit
+from numpy.typing import NDArray
+
+from curate.errors import SettingError
+from curate.signals.utf8 import MULTIPLIER, SEED, capacity_for, find_or_add
+from curate.unicode_tables import SEPARATOR, SINGLE, load_tables
+from curate.words import Words, hash_words
+
+DEFAULT_N = 13
+
+
+class Decontaminator:
+    """Finds pages that hold an n-gram of a benchmark.
+
+    Args:
+        benchmarks: for each benchmark's name, its items: questions, passages, answers.
+        n: words of an n-gram. Items with fewer words are not looked for; `n_short_items` counts them.
+
+    Attributes:
+        n_ngrams: distinct n-grams looked for.
+        n_short_items: items with fewer than `n` words.
+    """
+
+    def __init__(self, benchmarks: Mapping[str, Iterable[str]], n: int = DEFAULT_N) -> None:
+        if n < 1:
+            raise SettingError(f"decontaminate: n is {n}; an n-gram has at least 1 word.")
+        self.n = n
+        self.n_short_items = 0
+        self._places: list[tuple[str, str, int]] = []  # benchmark, item, first word: of each n-gram by number
+        keys: list[NDArray[np.uint64]] = []
+        for name, items in benchmarks.items():
+            for item in items:
+                hashes = hash_words(pa.array([item], pa.string())).hashes
+                if len(hashes) < n:
+                    self.n_short_items += 1
+                    continue
+                found = np.zeros(len(hashes) - n + 1, np.uint64)
+                _hash_ngrams(hashes, n, found)
+                keys.append(found)
+                self._places += [(name, item, first) for first in range(len(found))]
+        joined = np.concatenate(keys) if keys else np.zeros(0, np.uint64)
+        capacity = capacity_for.py_func(len(joined) + 1)
+        self._table = np.zeros(capacity, np.uint64), np.full(capacity, -1, np.int32)
+        self.n_ngrams = int(_fill(joined, *self._table))
+
+    @classmethod
+    def from_files(cls, paths: Sequence[str], n: int = DEFAULT_N) -> Decontaminator:
+        """Read benchmarks from files: every string of each record of JSONL or JSON, each line of anything else.
+
+        A benchmark is named after its file, `gsm8k.jsonl.gz` -> `gsm8k`.
+
+        Raises:
+            SettingError: a file cannot be read, is not what its ending says, or no item is long enough.
+        """
+        benchmarks: dict[str, list[str]] = {}
+        for path in paths:
+            name = Path(path).name.split(".")[0]
+            try:
+                benchmarks.setdefault(name, []).extend(_read_items(path))
+            except (OSError, ValueError) as error:
+                raise SettingError(f"Benchmark file '{path}' cannot be read: {error}.") from None
+        made = cls(benchmarks, n)
+        if not made.n_ngrams:
+            raise SettingError(
+                f"No item of {', '.join(paths)} has {n} words. Take a smaller n, or other files."
+            )
+        return made
+
+    def match(self, texts: pa.Array | pa.ChunkedArray, words: Words | None = None) -> pa.RecordBatch:
+        """Look for the benchmarks' n-grams in N texts.
+
+        Args:
+            texts: Arrow strings; null is empty.
+            words: what `curate.words.hash_words` gives for them, where it is at hand.
+
+        Returns:
+            `benchmark` and `ngram` (strings, null where none is found): the first one in the text, in the
+            benchmark's words, folded; and `n_matches` (int32), how many positions of the text match.
+
+        >>> found = Decontaminator({"quiz": ["How many legs has a spider?"]}, n=4).match(
+        ...     pa.array(["Say how many legs has a beetle.", "Six legs."]))
+        >>> found.to_pylist()[0]
+        {'benchmark': 'quiz', 'ngram': 'how many legs has', 'n_matches': 2}
+        """
+        words = hash_words(texts) if words is None else words
+        n_documents = len(words.offsets) - 1
+        first, n_matches = np.full(n_documents, -1, np.int64), np.zeros(n_documents, np.int32)
+        _match(words.hashes, words.offsets, self.n, *self._table, first, n_matches)
+        named = [self._name(number) if number >= 0 else (None, None) for number in first.tolist()]
+        return pa.RecordBatch.from_arrays(
+            [
+                pa.array([benchmark for benchmark, _ in named], pa.string()),
+                pa.array([ngram for _, ngram in named], pa.string()),
+                pa.array(n_matches),
+            ],
+            names=["benchmark", "ngram", "n_matches"],
+        )
+
+    def _name(self, number: int) -> tuple[str, str]:
+        benchmark, item, first = self._places[number]
+        return benchmark, " ".join(fold_words(item)[first : first + self.n])
+
+
+def fold_words(text: str) -> list[str]:
+    """The words of `curate.words`, as text.
+
+    >>> fold_words("It's 日本, Straße!")
+    ['it', 's', '日', '本', 'strasse']
+    """
+    kinds = load_tables().kinds
+    found: list[str] = []
+    inside = False
+    for character in text:
+        kind = int(kinds[ord(character)])
+        if kind == SEPARATOR:
+            inside = False
+        elif inside and kind != SINGLE:
+            found[-1] += character.casefold()
+        else:
+            found.append(character.casefold())
+            inside = kind != SINGLE
+    return found
+
+
+def _read_items(path: str) -> Iterator[str]:
+    opener = gzip.open if path.endswith(".gz") else open
+    plain = path.removesuffix(".gz")
+    with opener(path, "rt", encoding="utf-8") as lines:
+        if plain.endswith(".json"):
+            yield from _strings_of(json.load(lines))
+        elif plain.endswith((".jsonl", ".ndjson")):
+            for line in lines:
+                if line.strip():
+                    yield from _strings_of(json.loads(line))
+        else:
+            yield from (line for line in lines if line.strip())
+
+
+def _strings_of(value: Any) -> Iterator[str]:
+    """Every string in a JSON value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _strings_of(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _strings_of(item)
+
+
+@njit(cache=True, nogil=True)
+def _hash_ngrams(hashes, n, found):  # noqa: ANN001, ANN202
+    """Hash every n-gram of word hashes: a polynomial in an odd base, rolled along."""
+    top = np.uint64(1)
+    for _ in range(n):
+        top *= MULTIPLIER
+    value = np.uint64(0)
+    for k in range(len(hashes)):
+        value = value * MULTIPLIER + (hashes[k] ^ SEED)
+        if k >= n:
+            value -= top * (hashes[k - n] ^ SEED)
+        if k >= n - 1:
+            found[k - n + 1] = value ^ (value >> np.uint64(29))
+
+
+@njit(cache=True, nogil=True)
+def _fill(found, keys, values):  # noqa: ANN001, ANN202
+    n = 0
+    for number in range(len(found)):
+        n += find_or_add(found[number], np.int32(number), keys, values, len(keys)) == number
+    return n
+
+
+@njit(cache=True, nogil=True)
+def _match(hashes, offsets, n, keys, values, first, n_matches):  # noqa: ANN001, ANN202, PLR0917
+    mask = len(keys) - 1
+    longest = 0
+    for d in range(len(offsets) - 1):
+        longest = max(longest, offsets[d + 1] - offsets[d])
+    found = np.empty(max(longest, 1), np.uint64)
+    for d in range(len(offsets) - 1):
+        start, end = offsets[d], offsets[d + 1]
+        if end - start < n:
+            continue
+        _hash_ngrams(hashes[start:end], n, found)
+        for k in range(end - start - n + 1):
+            slot = np.int64((found[k] * MULTIPLIER) >> np.uint64(32)) & mask
+            while values[slot] >= 0:
+                if keys[slot] == found[k]:
+                    if n_matches[d] == 0:
+                        first[d] = values[slot]
+                    n_matches[d] += 1
+                    break
+                slot = (slot + 1) & mask
