@@ -32,6 +32,9 @@ class Rule:
 
     def __post_init__(self) -> None:
         parse_signal(self.signal)
+        for limit in (self.low, self.high):
+            if isinstance(limit, bool) or not isinstance(limit, int | float | None):
+                raise SettingError(f"Rule '{self.reason}': the limit {limit!r} is not a number.")
         if self.low is None and self.high is None:
             raise SettingError(f"Rule '{self.reason}' has no limit. Give it low, high or both.")
         if self.low is not None and self.high is not None and self.low > self.high:

@@ -1,0 +1,198 @@
+"""URL rules, personal data, decontamination and word lists."""
+
+from __future__ import annotations
+
+import gzip
+import json
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from curate.errors import SettingError
+from curate.rules import BadWords, Decontaminator, UrlRules, redact_pii
+from curate.rules.decontaminate import fold_words
+from curate.words import hash_words
+
+LIST = """
+# a comment
+example.com  # a domain and what is below it
+host:www.only.example
+domain:Sub.Example.ORG
+||ads.example^
+substring:/casino/
+substring:casino
+"""
+
+
+@pytest.mark.parametrize(
+    ("url", "reason", "entry"),
+    [
+        ("https://example.com/a", "url_domain", "example.com"),
+        ("HTTP://User:pw@WWW.Example.com.:8080/", "url_domain", "example.com"),
+        ("example.com", "url_domain", "example.com"),
+        ("//a.b.c.example.com?x", "url_domain", "example.com"),
+        ("https://notexample.com/", None, None),
+        ("https://example.com.evil.test/", None, None),
+        ("https://www.only.example/x", "url_host", "www.only.example"),
+        ("https://a.www.only.example/x", None, None),
+        ("https://x.sub.example.org", "url_domain", "sub.example.org"),
+        ("https://example.org", None, None),
+        ("https://cdn.ads.example#f", "url_domain", "ads.example"),
+        ("https://fine.test/CASINO/x", "url_substring", "/casino/"),
+        ("https://fine.test/casinos", "url_substring", "casino"),
+        ("https://[2001:db8::1]:80/", None, None),
+        ("", None, None),
+        (None, None, None),
+        ("mailto:someone", None, None),
+    ],
+)
+def test_addresses_match_hosts_domains_and_substrings(url, reason, entry):
+    rules = UrlRules.from_lines(LIST.splitlines())
+    assert rules.match(pa.array([url, "https://other.test"], pa.string())).to_pylist()[0] == {
+        "drop_reason": reason,
+        "entry": entry,
+    }
+
+
+def test_blocklist_files_are_joined_and_wrong_lines_named(tmp_path):
+    (tmp_path / "a.txt").write_text("one.test\n", encoding="utf-8")
+    (tmp_path / "b.txt").write_text("substring:two\n", encoding="utf-8")
+    rules = UrlRules.from_files([str(tmp_path / "a.txt"), str(tmp_path / "b.txt")])
+    assert rules.domains == {"one.test"}
+    assert rules.substrings == ("two",)
+    (tmp_path / "c.txt").write_text("one.test\nhttp://one.test/\n", encoding="utf-8")
+    with pytest.raises(SettingError, match=r"line 2"):
+        UrlRules.from_files([str(tmp_path / "c.txt")])
+    with pytest.raises(SettingError, match="cannot be read"):
+        UrlRules.from_files([str(tmp_path / "absent.txt")])
+
+
+@pytest.mark.parametrize(
+    ("text", "redacted", "n_emails", "n_ips"),
+    [
+        ("Mail jo.doe+x@mail.shop.co.uk, now.", "Mail email@example.com, now.", 1, 0),
+        ("a@b.de b@c.fr", "email@example.com email@example.com", 2, 0),
+        ("see someone@example.org or root@localhost", "see someone@example.org or root@localhost", 0, 0),
+        ("@handle a@b user@host", "@handle a@b user@host", 0, 0),
+        ("from 8.8.8.8, 1.1.1.1.", "from 192.0.2.1, 192.0.2.1.", 0, 2),
+        ("at 192.168.1.1 10.0.0.1 127.0.0.1 192.0.2.7", "at 192.168.1.1 10.0.0.1 127.0.0.1 192.0.2.7", 0, 0),
+        (
+            "version 1.2.3.4.5 and 300.1.1.1 and v8.8.8.8",
+            "version 1.2.3.4.5 and 300.1.1.1 and v8.8.8.8",
+            0,
+            0,
+        ),
+        ("host 2a00:1450:4001:81b::200e up", "host 192.0.2.1 up", 0, 1),
+        ("at 12:30:45 std::vector 2001:db8::1", "at 12:30:45 std::vector 2001:db8::1", 0, 0),
+        ("", "", 0, 0),
+    ],
+)
+def test_addresses_are_replaced_and_counted(text, redacted, n_emails, n_ips):
+    texts, emails, ips = redact_pii(pa.array(["plain", text, None]))
+    assert texts.to_pylist() == ["plain", redacted, ""]
+    assert (emails.to_pylist(), ips.to_pylist()) == ([0, n_emails, 0], [0, n_ips, 0])
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text("ab1.@:-_ 8", max_size=60) | st.text(max_size=40))
+def test_redacting_twice_changes_nothing(text):
+    once, _, _ = redact_pii(pa.array([text]))
+    twice, n_emails, n_ips = redact_pii(once)
+    assert twice.equals(once)
+    assert (n_emails[0].as_py(), n_ips[0].as_py()) == (0, 0)
+
+
+QUESTION = "If a train leaves the station at noon and travels west for three hours, how far does it go?"
+
+
+def test_a_page_with_a_benchmarks_ngram_is_named_with_benchmark_and_ngram():
+    found = Decontaminator({"quiz": [QUESTION]}).match(
+        pa.array(
+            [
+                "Intro. IF a train -- leaves the Station at noon and travels WEST for three days.",
+                QUESTION[:60],
+                None,
+            ]
+        )
+    )
+    assert found.to_pylist() == [
+        {
+            "benchmark": "quiz",
+            "ngram": "if a train leaves the station at noon and travels west for three",
+            "n_matches": 1,
+        },
+        {"benchmark": None, "ngram": None, "n_matches": 0},
+        {"benchmark": None, "ngram": None, "n_matches": 0},
+    ]
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.text("ab 日.", max_size=30), max_size=4),
+    st.lists(st.text("ab 日.", max_size=60), min_size=1, max_size=4),
+    st.integers(1, 5),
+)
+def test_matching_equals_sets_of_ngrams(items, pages, n):
+    def ngrams(text):
+        words = fold_words(text)
+        return [tuple(words[i : i + n]) for i in range(len(words) - n + 1)]
+
+    looked_for = {gram for item in items for gram in ngrams(item)}
+    found = Decontaminator({"b": items}, n).match(pa.array(pages)).to_pylist()
+    for page, row in zip(pages, found, strict=True):
+        matching = [gram for gram in ngrams(page) if gram in looked_for]
+        assert row["n_matches"] == len(matching)
+        assert row["ngram"] == (" ".join(matching[0]) if matching else None)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text(max_size=60))
+def test_folded_words_are_the_words_that_are_hashed(text):
+    assert len(fold_words(text)) == len(hash_words(pa.array([text])).hashes)
+
+
+def test_benchmarks_are_read_from_json_lines_json_and_text(tmp_path):
+    record = {"question": QUESTION, "choices": ["short", QUESTION.upper()], "n": 3}
+    with gzip.open(tmp_path / "one.v1.jsonl.gz", "wt", encoding="utf-8") as file:
+        file.write(json.dumps(record) + "\n\n")
+    (tmp_path / "two.json").write_text(json.dumps({"deep": [record]}), encoding="utf-8")
+    (tmp_path / "three.txt").write_text("nothing of note\n" + QUESTION + "\n", encoding="utf-8")
+    for name in ("one.v1.jsonl.gz", "two.json", "three.txt"):
+        made = Decontaminator.from_files([str(tmp_path / name)])
+        assert made.match(pa.array([QUESTION])).to_pylist()[0]["benchmark"] == name.split(".")[0]
+        assert made.n_ngrams == len(QUESTION.split()) - 12
+        assert made.n_short_items == 1
+
+
+def test_a_benchmark_that_cannot_be_used_is_an_error(tmp_path):
+    (tmp_path / "short.txt").write_text("too short\n", encoding="utf-8")
+    (tmp_path / "broken.jsonl").write_text("{\n", encoding="utf-8")
+    with pytest.raises(SettingError, match="No item of"):
+        Decontaminator.from_files([str(tmp_path / "short.txt")])
+    with pytest.raises(SettingError, match="cannot be read"):
+        Decontaminator.from_files([str(tmp_path / "broken.jsonl")])
+    with pytest.raises(SettingError, match="at least 1 word"):
+        Decontaminator({}, 0)
+
+
+def test_bad_words_stand_on_their_own():
+    words = BadWords(["darn", "Heck it", "c++"])
+    texts = ["Oh DARN!", "darnation", "first\ndarn", "heck it", "in C++ now", "undarned", "x", None]
+    assert words.match(pa.array(texts)).to_pylist() == [
+        "darn",
+        None,
+        "darn",
+        "heck it",
+        "c++",
+        None,
+        None,
+        None,
+    ]
+
+
+def test_an_empty_word_list_is_an_error(tmp_path):
+    (tmp_path / "words.txt").write_text("# nothing\n\n", encoding="utf-8")
+    with pytest.raises(SettingError, match="empty"):
+        BadWords.from_files([str(tmp_path / "words.txt")])
