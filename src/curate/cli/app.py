@@ -12,7 +12,11 @@ from curate.cli.dedup import dedup_command
 from curate.cli.explain import explain_command
 from curate.cli.filter import filter_command, init_config_command
 from curate.cli.index import index_app
+from curate.cli.mix import mix_command
 from curate.cli.rethreshold import rethreshold_command
+from curate.cli.rules import rules_app
+from curate.cli.signals import signals_command
+from curate.cli.tokenize import tokenize_command
 
 app = typer.Typer(
     name="curate",
@@ -51,5 +55,9 @@ app.command("explain")(explain_command)
 app.command("dedup")(dedup_command)
 app.add_typer(index_app)
 app.command("rethreshold")(rethreshold_command)
+app.command("mix")(mix_command)
+app.command("tokenize")(tokenize_command)
 app.command("init-config")(init_config_command)
 app.add_typer(annotate_app)
+app.command("signals")(signals_command)
+app.add_typer(rules_app)

@@ -28,10 +28,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from curate.config import stable_hash
 from curate.errors import SettingError
-from curate.mixture.shares import divide_windows, solve_shares
+from curate.mixture.shares import lay_out
 
 _BLOCK = 1 << 16
-_UNLIMITED = np.int64(2**62)
 _ROUNDS = 6
 _GOLDEN = np.uint64(
     0x9E3779B97F4A7C15
@@ -158,19 +157,8 @@ def build_order(
     for name, value in (("context_tokens", context_tokens), ("windows_per_step", windows_per_step)):
         if value < 1:
             raise SettingError(f"{name} must be 1 or more, not {value}.")
-    groups, stages = plan["groups"], plan["stages"]
     sizes = np.asarray(n_tokens, np.int64)
-    if len(sizes) != len(groups):
-        raise SettingError(f"The plan has {len(groups)} groups, but {len(sizes)} token counts are given.")
-    caps = _cap_windows(groups, sizes, context_tokens)
-    shares = np.array([solve_shares(groups, sizes.astype(np.float64), stage) for stage in stages])
-    budget = plan["budget_tokens"] if budget_tokens is None else budget_tokens
-    n_windows = _total_windows(budget, sizes, caps, shares, context_tokens)
-    ends = np.rint(
-        np.cumsum([stage["share"] for stage in stages]) / sum(s["share"] for s in stages) * n_windows
-    )
-    per_stage = np.diff(np.concatenate([[0], ends])).astype(np.int64)
-    stage_counts = divide_windows(shares, per_stage, caps, [stage["name"] for stage in stages])
+    stage_counts = lay_out(plan, sizes, context_tokens, budget_tokens)
     if stage_counts.sum() == 0:
         raise SettingError(
             f"{int(sizes.sum()):,} tokens do not fill one window of context_tokens = {context_tokens}: "
@@ -179,7 +167,7 @@ def build_order(
     return WindowOrder(
         stage_counts,
         sizes,
-        [group["name"] for group in groups],
+        [group["name"] for group in plan["groups"]],
         context_tokens=context_tokens,
         windows_per_step=windows_per_step,
         seed=seed,
@@ -197,39 +185,6 @@ def validation_windows(n_tokens: int, context_tokens: int) -> tuple[NDArray[np.i
     """
     starts = np.arange(0, n_tokens, context_tokens, dtype=np.int64)
     return (starts - 1) % max(n_tokens, 1), np.minimum(context_tokens, n_tokens - starts)
-
-
-def _cap_windows(
-    groups: Sequence[Mapping[str, Any]], sizes: NDArray[np.int64], context_tokens: int
-) -> NDArray[np.int64]:
-    """Most whole windows of each group within its cap on passes."""
-    caps = [
-        _UNLIMITED
-        if group.get("max_passes") is None
-        else int(group["max_passes"] * int(size) // context_tokens)
-        for group, size in zip(groups, sizes, strict=True)
-    ]
-    return np.where(sizes > 0, np.array(caps, np.int64), 0)
-
-
-def _total_windows(
-    budget: int | None,
-    sizes: NDArray[np.int64],
-    caps: NDArray[np.int64],
-    shares: NDArray[np.float64],
-    context_tokens: int,
-) -> int:
-    used = shares.max(axis=0) > 0
-    if budget is None:
-        return int(np.minimum(sizes // context_tokens, caps)[used].sum())
-    n_windows = budget // context_tokens
-    room = sum(int(cap) for cap in caps[used])
-    if n_windows > room + len(caps):
-        raise SettingError(
-            f"A budget of {budget:,} tokens is more than the caps on passes allow: "
-            f"{room * context_tokens:,}. Lower budget_tokens, raise max_passes, or add text."
-        )
-    return min(n_windows, room)
 
 
 class _Deck:

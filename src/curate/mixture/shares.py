@@ -17,6 +17,7 @@ from curate.errors import SettingError
 AXES = {"sources": "source", "domains": "domain", "buckets": "bucket"}
 """Tables of a stage that hold shares, and the property of a group that each is about."""
 
+_UNLIMITED = np.int64(2**62)
 _MAX_ROUNDS = 2000
 _CLOSE = 1e-12
 _TOLERABLE = 1e-6
@@ -108,6 +109,68 @@ def _fit_targets(
         )
     wanted[is_free] = (1 - min(total, 1.0)) * found[is_free] / found[is_free].sum()
     return axis, members, wanted
+
+
+def lay_out(
+    plan: Mapping[str, Any],
+    n_tokens: NDArray[np.int64],
+    context_tokens: int,
+    budget_tokens: int | None = None,
+) -> NDArray[np.int64]:
+    """Find how many windows each stage takes of each group: int64 (n_stages, n_groups).
+
+    Args:
+        plan: `groups` (with `max_passes`), `stages` (with `share`) and `budget_tokens`.
+        n_tokens: training tokens of each group.
+        context_tokens: tokens of a window; 1 to plan in tokens.
+        budget_tokens: instead of the plan's; null in both: one pass over everything, as far as the caps let.
+
+    Raises:
+        SettingError: The caps on passes leave less than the budget, or a stage's weights cannot be met.
+    """
+    groups, stages = plan["groups"], plan["stages"]
+    if len(n_tokens) != len(groups):
+        raise SettingError(f"The plan has {len(groups)} groups, but {len(n_tokens)} token counts are given.")
+    caps = _cap_windows(groups, n_tokens, context_tokens)
+    shares = np.array([solve_shares(groups, n_tokens.astype(np.float64), stage) for stage in stages])
+    budget = plan["budget_tokens"] if budget_tokens is None else budget_tokens
+    n_windows = _total_windows(budget, n_tokens, caps, shares, context_tokens)
+    parts = np.cumsum([float(stage["share"]) for stage in stages])
+    per_stage = np.diff(np.rint(parts / parts[-1] * n_windows), prepend=0).astype(np.int64)
+    return divide_windows(shares, per_stage, caps, [stage["name"] for stage in stages])
+
+
+def _cap_windows(
+    groups: Sequence[Mapping[str, Any]], sizes: NDArray[np.int64], context_tokens: int
+) -> NDArray[np.int64]:
+    """Most whole windows of each group within its cap on passes."""
+    caps = [
+        _UNLIMITED
+        if group.get("max_passes") is None
+        else int(group["max_passes"] * int(size) // context_tokens)
+        for group, size in zip(groups, sizes, strict=True)
+    ]
+    return np.where(sizes > 0, np.array(caps, np.int64), 0)
+
+
+def _total_windows(
+    budget: int | None,
+    sizes: NDArray[np.int64],
+    caps: NDArray[np.int64],
+    shares: NDArray[np.float64],
+    context_tokens: int,
+) -> int:
+    used = shares.max(axis=0) > 0
+    if budget is None:
+        return int(np.minimum(sizes // context_tokens, caps)[used].sum())
+    n_windows = budget // context_tokens
+    room = sum(int(cap) for cap in caps[used])
+    if n_windows > room + len(caps):
+        raise SettingError(
+            f"A budget of {budget:,} tokens is more than the caps on passes allow: "
+            f"{room * context_tokens:,}. Lower budget_tokens, raise max_passes, or add text."
+        )
+    return min(n_windows, room)
 
 
 def divide_windows(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import chain
@@ -23,6 +23,7 @@ import xxhash
 from curate.config import parse_bytes, stable_hash
 from curate.engines import make_engine
 from curate.errors import ChangedSettingsError, SettingError
+from curate.report.progress import Counted, ProgressDisplay
 from curate.shards import committed, remove_leftovers, write_json
 from curate.tokens.encoder import TextEncoder, load_encoder, train_encoder
 from curate.tokens.folder import FORMAT, SPLITS, VERSION, TokenFolder, open_tokens
@@ -32,9 +33,6 @@ from curate.tokens.sample import sample_texts
 ENDINGS = (".bin", ".idx", ".bytes")
 _BATCH_ROWS = 256
 _PART = "part-*.parquet"
-
-OnStep = Callable[[str, int, int], None]
-"""Called as (title, parts done, parts in all)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +59,7 @@ def tokenize_mixture(
     workers: int | None = None,
     engine: str = "local",
     overwrite: bool = False,
-    on_step: OnStep = lambda _title, _done, _total: None,
+    progress: ProgressDisplay | None = None,
 ) -> TokenFolder:
     """Turn a mixture folder into a token folder; run it again to go on after a stop.
 
@@ -76,7 +74,7 @@ def tokenize_mixture(
         workers: processes; null for one for each core.
         engine: 'local' or 'ray'.
         overwrite: delete what is in `output` first.
-        on_step: told of progress.
+        progress: shows it; null for silence.
 
     Raises:
         SettingError: `input` is no finished mixture, or the tokenizer cannot be used.
@@ -101,11 +99,11 @@ def tokenize_mixture(
         parts = _list_parts(mixture, plan, folder)
         waiting = [part for part in chain(*parts.values()) if not part.is_done]
         encode = partial(_encode_part, tokenizer=folder / "tokenizer.json", eos_token=encoder.eos_token)
-        n_parts = sum(map(len, parts.values()))
-        done = n_parts - len(waiting)
-        for _ in make_engine(engine, workers or os.cpu_count() or 1).map(encode, waiting):
-            done += 1
-            on_step("encode", done, n_parts)
+        counted = Counted(len(waiting), "parts")
+        display = progress or ProgressDisplay(quiet=True)
+        with display.step("Encoding", len(waiting), counted.look):
+            for _ in make_engine(engine, workers or os.cpu_count() or 1).map(encode, waiting):
+                counted.n_done += 1
         _finish(folder, plan, encoder, parts, settings)
     tokens = open_tokens(folder)
     for peer in peers:

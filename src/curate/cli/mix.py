@@ -1,0 +1,64 @@
+"""`curate mix`: curated text, plain corpora and synthetic text to a mixture to train on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+def mix_command(
+    *,
+    config: Annotated[
+        Path,
+        typer.Option(help="TOML file that describes the mixture; see docs/mixture.md.", show_default=False),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the mixture.")] = Path("mixture"),
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Print the plan and stop; nothing is written.")
+    ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            help="Worker processes; does not change the result.  [default: all cores]", show_default=False
+        ),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Delete the earlier mixture in the output folder first.")
+    ] = False,
+) -> int:
+    """Mix sources by weights, domains and quality under a token budget and a cap on passes.
+
+    Prints the plan (tokens and effective epochs by source, domain and quality bucket) before the mixture is
+    written. Splits off validation documents by hash and keeps their near-duplicates out of training. Run
+    the same command again to go on after a stop.
+
+    Example: curate mix --config mixture.toml --output mixture
+    """
+    from rich.console import Console
+
+    from curate.mixture import mix, read_mixture_settings
+    from curate.mixture.render import describe_plan, render_plan
+    from curate.report.progress import ProgressDisplay
+
+    console = Console(soft_wrap=True, highlight=False)
+
+    def show(found: dict[str, Any]) -> None:
+        for table in render_plan(found):
+            console.print(table)
+        for line in describe_plan(found):
+            console.print(line, markup=False)
+
+    mix(
+        read_mixture_settings(config),
+        None if plan else output,
+        workers=workers,
+        overwrite=overwrite,
+        on_plan=show,
+        progress=ProgressDisplay(),
+    )
+    if not plan:
+        console.print(f"Result: {output}/train, {output}/validation, {output}/plan.json", markup=False)
+        console.print(f"Next: curate tokenize --input {output} --output tokens", markup=False)
+    return 0

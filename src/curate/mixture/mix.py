@@ -1,0 +1,223 @@
+"""The job of `curate mix`: scan, separate, plan; then, once the plan has been seen, write."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from curate.config import stable_hash
+from curate.dedup import DedupPlan
+from curate.engines import make_engine
+from curate.errors import ChangedSettingsError, SettingError
+from curate.mixture.plan import build_plan, group_documents
+from curate.mixture.scan import Documents, ScanPlan, benchmark_ngrams, read_scans, scan_piece
+from curate.mixture.separate import choose_validation, remove_duplicates, remove_near_validation
+from curate.mixture.settings import MixtureSettings, Source
+from curate.mixture.sources import Piece, describe_pieces, list_pieces
+from curate.mixture.write import REMOVED_SCHEMA, WriteTask, read_hashes, write_piece
+from curate.report.progress import Counted, ProgressDisplay
+from curate.shards import committed, read_arrow, remove_leftovers, write_arrow, write_json
+
+OnPlan = Callable[[dict[str, Any]], None]
+"""Called with the plan before anything but the work folder is written."""
+
+
+def mix(
+    settings: MixtureSettings,
+    output: str | Path | None,
+    *,
+    workers: int | None = None,
+    engine: str = "local",
+    overwrite: bool = False,
+    on_plan: OnPlan = lambda _plan: None,
+    progress: ProgressDisplay | None = None,
+) -> dict[str, Any]:
+    """Plan a mixture and write it; run it again to go on after a stop.
+
+    The result depends on the settings and the files alone: neither on the number of workers nor on a stop
+    between.
+
+    Args:
+        settings: what to mix.
+        output: the mixture folder; null to plan only, in a temporary folder.
+        workers: processes; null for one for each core.
+        engine: 'local' or 'ray'.
+        overwrite: delete an earlier mixture in `output` first.
+        on_plan: told the plan before the mixture is written; may raise to stop.
+        progress: shows it; null for silence.
+
+    Returns:
+        The plan, as `plan.json` holds it.
+
+    Raises:
+        SettingError: A source has no text, or weights and caps cannot be met.
+        ChangedSettingsError: `output` was begun with other settings or files.
+    """
+    pieces = list_pieces(settings)
+    with ExitStack() as stack:
+        folder = Path(output or stack.enter_context(tempfile.TemporaryDirectory(prefix="curate-mix-")))
+        if output is not None:
+            _begin(folder, settings, pieces, overwrite=overwrite)
+            if (folder / "plan.json").exists():
+                plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
+                on_plan(plan)
+                return plan
+        job = _Job(
+            settings,
+            folder,
+            pieces,
+            engine,
+            workers or os.cpu_count() or 1,
+            progress or ProgressDisplay(quiet=True),
+        )
+        plan = job.plan()
+        on_plan(plan)
+        return plan if output is None else job.write(plan)
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """Where every document goes: its group (-1 for none), and whether that is for validation."""
+
+    scan: ScanPlan
+    documents: Documents
+    is_validation: NDArray[np.bool_]
+    groups: NDArray[np.int32]
+
+
+@dataclass(slots=True)
+class _Job:
+    settings: MixtureSettings
+    folder: Path
+    pieces: list[Piece]
+    engine: str
+    n_workers: int
+    progress: ProgressDisplay
+    _placed: _Placed = field(init=False)
+
+    def plan(self) -> dict[str, Any]:
+        """Scan, separate, group and plan; nothing is written but the scans in the work folder."""
+        settings = self.settings
+        scan = self._scan()
+        documents = read_scans(self.pieces, scan)
+        remove_duplicates(documents, self.pieces, scan, settings, self.folder / "work" / "dedup")
+        chosen = choose_validation(documents.split_key, settings.validation_fraction, settings.seed)
+        chosen &= documents.reason == ""
+        if not settings.keep_near_validation:
+            remove_near_validation(documents, chosen, self.pieces, scan)
+        grouping = group_documents(documents, settings)
+        self._placed = _Placed(scan, documents, chosen, grouping.group)
+        return build_plan(documents, chosen, grouping, settings)
+
+    def write(self, plan: dict[str, Any]) -> dict[str, Any]:
+        """Write the groups piece by piece, and the plan last; `plan` has been called before."""
+        self._commit_assignments(self._placed)
+        tasks = [WriteTask(piece, self._assignment(piece)) for piece in self.pieces]
+        self._map("Writing", partial(write_piece, folder=self.folder, groups=plan["groups"]), tasks)
+        plan = plan | {"data_hash": stable_hash(read_hashes(self.folder, self.pieces))}
+        write_json(self.folder / "plan.json", plan)
+        shutil.rmtree(self.folder / "work")
+        return plan
+
+    def _scan(self) -> ScanPlan:
+        ngrams = np.empty(0, np.uint64)
+        if self.settings.decontaminate:
+            ngrams = _read_benchmarks(self.settings)
+        plan = ScanPlan(
+            self.folder / "work" / "scan",
+            DedupPlan(jaccard=self.settings.jaccard),
+            ngrams,
+            self.settings.ngram_words,
+        )
+        waiting = [piece for piece in self.pieces if not plan.path(piece).exists()]
+        self._map("Scanning", partial(scan_piece, plan=plan), waiting)
+        return plan
+
+    def _map(self, title: str, function: Callable[[Any], None], tasks: Sequence[Any]) -> None:
+        counted = Counted(len(tasks), "pieces")
+        with self.progress.step(title, len(tasks), counted.look):
+            for _ in make_engine(self.engine, self.n_workers).map(function, tasks):
+                counted.n_done += 1
+
+    def _assignment(self, piece: Piece) -> Path:
+        return self.folder / "work" / "assigned" / f"{piece.name}.arrow"
+
+    def _commit_assignments(self, placed: _Placed) -> None:
+        for number, piece in enumerate(self.pieces):
+            rows = placed.documents.rows(number)
+            table = pa.table(
+                {"group": placed.groups[rows], "is_validation": placed.is_validation[rows].astype(np.uint8)}
+            )
+            write_arrow(self._assignment(piece), table, {})
+            removed = _list_removed(placed, number, piece)
+            if len(removed):
+                path = self.folder / "removed" / f"part-{piece.name}.parquet"
+                with committed(path) as temporary:
+                    pq.write_table(removed, temporary, compression="zstd")
+
+
+def _list_removed(placed: _Placed, number: int, piece: Piece) -> pa.Table:
+    documents = placed.documents
+    begin = int(documents.begins[number])
+    reasons = documents.reason[documents.rows(number)]
+    rows = np.flatnonzero(reasons != "")
+    if not len(rows):
+        return REMOVED_SCHEMA.empty_table()
+    kept = [documents.kept.get(begin + row, (None, None)) for row in rows.tolist()]
+    columns = {
+        "id": read_arrow(placed.scan.path(piece))["id"].take(pa.array(rows)),
+        "source": [piece.source.name] * len(rows),
+        "reason": reasons[rows].tolist(),
+        "kept_id": [kept_id for kept_id, _ in kept],
+        "jaccard": [similarity for _, similarity in kept],
+    }
+    return pa.table(columns, schema=REMOVED_SCHEMA)
+
+
+def _read_benchmarks(settings: MixtureSettings) -> NDArray[np.uint64]:
+    source = Source("benchmarks", settings.decontaminate)
+    pieces = list_pieces(MixtureSettings(sources=(source,)))
+    found = [
+        benchmark_ngrams(documents["text"], settings.ngram_words)
+        for piece in pieces
+        for documents in piece.read()
+    ]
+    return np.unique(np.concatenate([np.empty(0, np.uint64), *found]))
+
+
+def _begin(folder: Path, settings: MixtureSettings, pieces: Sequence[Piece], *, overwrite: bool) -> None:
+    begun = folder / "settings.json"
+    now = {"settings": settings.to_json(), "input_hash": stable_hash(describe_pieces(pieces))}
+    now = json.loads(json.dumps(now))  # tuples as lists, as in the file
+    if overwrite and begun.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    if begun.exists():
+        before = json.loads(begun.read_text(encoding="utf-8"))
+        changed = [name for name in now["settings"] if now["settings"][name] != before["settings"].get(name)]
+        if before["input_hash"] != now["input_hash"]:
+            changed.append("the files of the sources")
+        if changed:
+            raise ChangedSettingsError(
+                f"{folder} was begun with other settings ({', '.join(sorted(changed))}). Give another "
+                "--output, or "
+                "--overwrite to begin again."
+            )
+    elif any(folder.iterdir()):
+        raise SettingError(f"{folder} holds something else. Give an empty or new folder as --output.")
+    else:
+        write_json(begun, now)
+    remove_leftovers(folder)

@@ -1,0 +1,189 @@
+"""First pass over the sources: what the plan needs to know of every document, one Arrow file a piece."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from curate.dedup import DedupPlan, compute_keys
+from curate.dedup.minhash import shingle_sets
+from curate.mixture.sources import Piece
+from curate.shards import read_arrow, write_arrow
+
+NO_TEXT = "no_text"
+CONTAMINATED = "contaminated"
+
+
+@dataclass(frozen=True, slots=True)
+class ScanPlan:
+    """How to look at documents; `ngrams` are the hashes of the benchmarks' word n-grams, sorted."""
+
+    folder: Path
+    dedup: DedupPlan
+    ngrams: NDArray[np.uint64]
+    ngram_words: int
+
+    def path(self, piece: Piece) -> Path:
+        """Where the scan of a piece is committed."""
+        return self.folder / f"{piece.name}.arrow"
+
+
+def scan_piece(piece: Piece, *, plan: ScanPlan) -> None:
+    """Commit a table of one row a document: id, score, domain, reason, the columns of `compute_keys`."""
+    tables: list[pa.Table] = []
+    for documents in piece.read():
+        texts = documents["text"].combine_chunks()
+        keys = compute_keys(texts, plan.dedup)
+        reasons = np.full(len(documents), None, object)
+        reasons[_is_contaminated(texts, plan.ngrams, plan.ngram_words)] = CONTAMINATED
+        reasons[(keys["n_words"].to_numpy() == 0)] = NO_TEXT
+        table = documents.drop_columns(["text"]).append_column("reason", pa.array(reasons, pa.string()))
+        for name in keys.schema.names:
+            table = table.append_column(name, keys[name])
+        tables.append(table)
+    if tables:
+        found = pa.concat_tables(tables).combine_chunks()
+    else:
+        found = pa.table({"reason": pa.array([], pa.string())})
+    write_arrow(plan.path(piece), found, {})
+
+
+def benchmark_ngrams(texts: pa.Array | pa.ChunkedArray, ngram_words: int) -> NDArray[np.uint64]:
+    """Hash every run of `ngram_words` words of benchmark texts, sorted; a shorter text is one run."""
+    hashes, _ = shingle_sets(texts, ngram_words)
+    return np.unique(hashes)
+
+
+def _is_contaminated(texts: pa.Array, ngrams: NDArray[np.uint64], ngram_words: int) -> NDArray[np.bool_]:
+    """Which texts share a run of words with a benchmark."""
+    if not len(ngrams):
+        return np.zeros(len(texts), np.bool_)
+    hashes, offsets = shingle_sets(texts, ngram_words)
+    places = np.minimum(np.searchsorted(ngrams, hashes), len(ngrams) - 1)
+    n_shared = np.concatenate([[0], np.cumsum(ngrams[places] == hashes)])
+    return n_shared[offsets[1:]] > n_shared[offsets[:-1]]
+
+
+@dataclass(slots=True)
+class ScanShard:
+    """A scanned piece as deduplication sees it: the rows that are still in, their texts on demand."""
+
+    piece: Piece
+    plan: ScanPlan
+    rows: NDArray[np.int64]
+    name: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.name = self.piece.name
+
+    def read_keys(self) -> pa.Table:
+        """Read the keys of the rows, with their ids and scores."""
+        table = read_arrow(self.plan.path(self.piece))
+        if not len(table):
+            empty = compute_keys(pa.array([], pa.large_string()), self.plan.dedup)
+            table = pa.table({name: empty[name] for name in empty.schema.names})
+            table = table.append_column("id", pa.array([], pa.string()))
+            table = table.append_column("score", pa.array([], pa.float64()))
+        keys = table.take(pa.array(self.rows))
+        wanted = [name for name in keys.column_names if name not in {"domain", "reason"}]
+        return keys.select(wanted).append_column("row", pa.array(self.rows))
+
+    def read_texts(self, rows: NDArray[np.int64], /) -> pa.ChunkedArray:
+        """Read the texts of some rows by going through the piece again."""
+        return take_texts(self.piece, rows)
+
+
+def take_texts(piece: Piece, rows: NDArray[np.int64]) -> pa.ChunkedArray:
+    """Read the texts of some rows of a piece, ascending; tables behind the last one are not read."""
+    found: list[pa.Array] = []
+    begin = 0
+    for documents in piece.read():
+        end = begin + len(documents)
+        first, last = np.searchsorted(rows, [begin, end])
+        if last > first:
+            found += documents["text"].take(pa.array(rows[first:last] - begin)).chunks
+        begin = end
+        if last == len(rows):
+            break
+    return pa.chunked_array(found, pa.large_string())
+
+
+@dataclass(slots=True)
+class Documents:
+    """All documents of all pieces, in order, as columns in memory: about 40 bytes each.
+
+    Attributes:
+        begins: (n_pieces + 1,) where each piece's documents begin.
+        source: number of the source.
+        split_key: 64 bits over the document's folded words.
+        n_bytes: UTF-8 bytes of the text.
+        score: NaN where there is none.
+        domain: number into `domains`.
+        reason: '' while the document is in, else why it is not.
+        kept_id: for duplicates, the document that stays.
+    """
+
+    begins: NDArray[np.int64]
+    source: NDArray[np.int32]
+    split_key: NDArray[np.uint64]
+    n_bytes: NDArray[np.int64]
+    score: NDArray[np.float64]
+    domain: NDArray[np.int32]
+    domains: list[str]
+    reason: NDArray[Any]
+    kept: dict[int, tuple[str, float | None]]
+
+    def rows(self, piece: int) -> slice:
+        """Where the documents of a piece are."""
+        return slice(int(self.begins[piece]), int(self.begins[piece + 1]))
+
+
+NO_DOMAIN = "none"
+
+
+def read_scans(pieces: Sequence[Piece], plan: ScanPlan) -> Documents:
+    """Bring the scans of all pieces together."""
+    columns: dict[str, list[Any]] = {
+        name: [] for name in ("source", "split_key", "n_bytes", "score", "reason")
+    }
+    domains: list[pa.Array] = []
+    sizes = [0]
+    sources: dict[str, int] = {}
+    for piece in pieces:
+        table = read_arrow(plan.path(piece))
+        sizes.append(len(table))
+        number = sources.setdefault(piece.source.name, len(sources))
+        columns["source"].append(np.full(len(table), number, np.int32))
+        if not len(table):
+            continue
+        columns["split_key"].append(table["exact_high"].to_numpy())
+        columns["n_bytes"].append(table["n_bytes"].to_numpy())
+        columns["score"].append(pc.fill_null(table["score"], float("nan")).to_numpy())
+        columns["reason"].append(pc.fill_null(table["reason"], "").to_numpy(zero_copy_only=False))
+        domains += pc.fill_null(table["domain"], NO_DOMAIN).chunks
+    kinds = {
+        "source": np.int32,
+        "split_key": np.uint64,
+        "n_bytes": np.int64,
+        "score": np.float64,
+        "reason": object,
+    }
+    joined = {
+        name: np.concatenate([np.empty(0, kind), *columns[name]]).astype(kind) for name, kind in kinds.items()
+    }
+    coded = pc.dictionary_encode(pa.chunked_array(domains, pa.string())).combine_chunks()
+    coded = coded.unify_dictionaries().combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
+    return Documents(
+        begins=np.cumsum(sizes),
+        domain=coded.indices.to_numpy().astype(np.int32),
+        domains=coded.dictionary.to_pylist(),
+        kept={},
+        **joined,
+    )

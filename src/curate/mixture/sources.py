@@ -1,0 +1,267 @@
+"""Reading sources in pieces: files, or stretches of them, of some 128 MiB: the unit of work and of commit."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from curate.crawl import InputFile, ReadOptions, find_files
+from curate.crawl.columns import find_layout, get_path, to_utf8
+from curate.crawl.find import is_url, open_file
+from curate.crawl.records import content_id
+from curate.errors import RunError, SettingError
+from curate.mixture.settings import MixtureSettings, Source
+
+PIECE_BYTES = 128 << 20
+_BATCH_ROWS = 1024
+_TEXT_PER_COMPRESSED = (
+    3  # what a byte of compressed JSON lines holds, roughly; only the size of pieces hangs on it
+)
+_COMPRESSIONS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2", ".lz4": "lz4"}
+
+DOCUMENT_SCHEMA = pa.schema(
+    [("id", pa.string()), ("text", pa.large_string()), ("score", pa.float64()), ("domain", pa.string())]
+)
+"""What a source gives; `text` is null or empty where there is none, the others null."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A file, or some row groups (first, end) of a Parquet file."""
+
+    file: InputFile
+    groups: tuple[int, int] | None
+    n_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Stretches of one source that are worked on together; `number` counts over all sources."""
+
+    number: int
+    source: Source
+    stretches: tuple[Stretch, ...]
+    score_column: str
+    domain_column: str
+
+    @property
+    def name(self) -> str:
+        """Sorts in the order of the pieces."""
+        return f"{self.number:06d}"
+
+    def read(self) -> Iterator[pa.Table]:
+        """Read tables of `DOCUMENT_SCHEMA`, in the order of the files, the same each time."""
+        for stretch in self.stretches:
+            if _is_parquet(stretch.file.path):
+                yield from self._read_parquet(stretch)
+            else:
+                yield from self._read_lines(stretch)
+
+    def _read_parquet(self, stretch: Stretch) -> Iterator[pa.Table]:
+        with open_file(stretch.file) as opened, _opened_parquet(opened, stretch.file) as file:
+            columns = _find_columns(self, file.schema_arrow.names, stretch.file)
+            wanted = [name for name in columns.values() if name is not None]
+            batches = file.iter_batches(
+                _BATCH_ROWS, row_groups=range(*(stretch.groups or (0, 0))), columns=wanted, use_threads=False
+            )
+            try:
+                for batch in batches:
+                    found = {part: None if name is None else batch[name] for part, name in columns.items()}
+                    yield _as_documents(found, len(batch), self.source)
+            except (pa.ArrowException, OSError) as error:
+                raise RunError(
+                    f"{stretch.file.path} cannot be read: {error}. Replace or remove it."
+                ) from error
+
+    def _read_lines(self, stretch: Stretch) -> Iterator[pa.Table]:
+        rows: list[dict[str, Any]] = []
+        for line in _lines(stretch.file):
+            if line.isspace():
+                continue
+            rows.append(_load(line))
+            if len(rows) == _BATCH_ROWS:
+                yield self._from_rows(rows, stretch.file)
+                rows = []
+        if rows:
+            yield self._from_rows(rows, stretch.file)
+
+    def _from_rows(self, rows: Sequence[dict[str, Any]], file: InputFile) -> pa.Table:
+        names = dict.fromkeys(name for row in rows for name in row)
+        columns = _find_columns(self, list(names), file)
+        found = {
+            part: None
+            if name is None
+            else pa.array([_cell(row, name, part) for row in rows], DOCUMENT_SCHEMA.field(part).type)
+            for part, name in columns.items()
+        }
+        return _as_documents(found, len(rows), self.source)
+
+
+def list_pieces(settings: MixtureSettings) -> list[Piece]:
+    """Cut every source into pieces, in the order of the sources and of their files."""
+    pieces: list[Piece] = []
+    for source in settings.sources:
+        waiting: list[Stretch] = []
+        stretches = [stretch for file in _find(source) for stretch in _cut_file(file)]
+        for place, stretch in enumerate(stretches):
+            waiting.append(stretch)
+            n_next = stretches[place + 1].n_bytes if place + 1 < len(stretches) else PIECE_BYTES
+            if sum(some.n_bytes for some in waiting) + n_next > PIECE_BYTES:
+                columns = (settings.score_column, settings.domain_column)
+                pieces.append(Piece(len(pieces), source, tuple(waiting), *columns))
+                waiting = []
+    return pieces
+
+
+def _find(source: Source) -> list[InputFile]:
+    """Find the files of a source that hold documents; others in its folders are passed over."""
+    found = find_files(source.path)
+    files = [file for file in found if _format(file.path) and not file.path.endswith("/manifest.json")]
+    if not files:
+        raise SettingError(
+            f"Source '{source.name}' has no Parquet or JSON lines files (.parquet, .jsonl, .jsonl.gz, "
+            "...), only "
+            f"for example {found[0].source}."
+        )
+    return files
+
+
+def describe_pieces(pieces: Sequence[Piece]) -> list[list[Any]]:
+    """What a resumed run must find unchanged: the files by name, size and, locally, time of change."""
+    facts: list[list[Any]] = []
+    for piece in pieces:
+        for stretch in piece.stretches:
+            path = stretch.file.path
+            changed = None if is_url(path) else os.stat(path).st_mtime_ns
+            facts.append(
+                [piece.source.name, stretch.file.source, stretch.file.size_bytes, stretch.groups, changed]
+            )
+    return facts
+
+
+def _cut_file(file: InputFile) -> Iterator[Stretch]:
+    """Cut a Parquet file at its row groups; any other file stays whole."""
+    if not _is_parquet(file.path):
+        is_packed = os.path.splitext(file.path)[1] in _COMPRESSIONS
+        yield Stretch(file, None, file.size_bytes * (_TEXT_PER_COMPRESSED if is_packed else 1))
+        return
+    with open_file(file) as opened, _opened_parquet(opened, file) as parquet:
+        sizes = [parquet.metadata.row_group(i).total_byte_size for i in range(parquet.num_row_groups)]
+    first, total = 0, 0
+    for group, size in enumerate(sizes):
+        if total and total + size > PIECE_BYTES:
+            yield Stretch(file, (first, group), total)
+            first, total = group, 0
+        total += size
+    if sizes:
+        yield Stretch(file, (first, len(sizes)), total)
+
+
+def _opened_parquet(opened: Any, file: InputFile) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(opened)
+    except (pa.ArrowException, OSError) as error:
+        raise SettingError(
+            f"{file.path} is not a readable Parquet file: {error}. Replace or remove it."
+        ) from error
+
+
+def _format(path: str) -> str | None:
+    stem, ending = os.path.splitext(path.lower())
+    if ending in _COMPRESSIONS:
+        ending = os.path.splitext(stem)[1]
+    return {
+        ".parquet": "parquet",
+        ".pq": "parquet",
+        ".jsonl": "lines",
+        ".ndjson": "lines",
+        ".json": "lines",
+    }.get(ending)
+
+
+def _is_parquet(path: str) -> bool:
+    return _format(path) == "parquet"
+
+
+def _find_columns(piece: Piece, names: list[str], file: InputFile) -> dict[str, str | None]:
+    """Find the columns for text, id, score and domain; null where a file has none, but for the text."""
+    source = piece.source
+    layout = find_layout(names, ReadOptions(text_column=source.text_column, id_column=source.id_column))
+    text = layout.contents[0][0] if layout.contents else None
+    has_text = text is not None and (text in names or "." in text)
+    if not has_text and _is_parquet(file.path):
+        raise SettingError(
+            f"{file.path} has no text column{f' {text!r}' if text else ''}. Name it as text_column in "
+            f"[sources.{source.name}]; its columns: {', '.join(names)}."
+        )
+    has = set(names)
+    return {
+        "id": layout.id if layout.id in has else None,
+        "text": text if has_text else None,
+        "score": piece.score_column if piece.score_column in has else None,
+        "domain": piece.domain_column if piece.domain_column in has else None,
+    }
+
+
+def _as_documents(found: dict[str, Any], n_rows: int, source: Source) -> pa.Table:
+    """Bring columns to `DOCUMENT_SCHEMA`; the source's own score and domain stand where a row has none."""
+    columns: dict[str, Any] = {}
+    for field in DOCUMENT_SCHEMA:
+        values = found[field.name]
+        if values is None:
+            values = pa.nulls(n_rows, field.type)
+        columns[field.name] = pc.cast(values, field.type, safe=False)
+    if source.score is not None:
+        columns["score"] = pc.fill_null(columns["score"], float(source.score))
+    if source.domain is not None:
+        columns["domain"] = pc.fill_null(columns["domain"], source.domain)
+    missing = pc.is_null(columns["id"])
+    if pc.any(missing).as_py():
+        ids = [content_id(None, (text or "").encode()) for text in columns["text"].to_pylist()]
+        columns["id"] = pc.coalesce(columns["id"], pa.array(ids, pa.string()))
+    return pa.table(columns, schema=DOCUMENT_SCHEMA)
+
+
+def _lines(file: InputFile) -> Iterator[bytes]:
+    compression = _COMPRESSIONS.get(os.path.splitext(file.path)[1].lower())
+    try:
+        with open_file(file) as opened:
+            stream = pa.PythonFile(opened, "r")
+            source = pa.CompressedInputStream(stream, compression) if compression else stream
+            rest = b""
+            while data := source.read(4 << 20):
+                lines = (rest + data).split(b"\n")
+                rest = lines.pop()
+                yield from lines
+            if rest:
+                yield rest
+    except (pa.ArrowException, OSError) as error:
+        raise RunError(f"{file.path} cannot be read to its end: {error}. Replace or remove it.") from error
+
+
+def _load(line: bytes) -> dict[str, Any]:
+    """Parse a line; one that is no JSON object is a document without text."""
+    try:
+        row = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return {}
+    return row if isinstance(row, dict) else {}
+
+
+def _cell(row: dict[str, Any], name: str, part: str) -> Any:
+    value = get_path(row, name)
+    if value is None:
+        return None
+    if part == "score":
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return float(value) if is_number else None
+    if part == "text":
+        return to_utf8(value).decode() if isinstance(value, str) else None
+    return to_utf8(str(value)).decode()
