@@ -115,7 +115,9 @@ class ChatClient:
         others = {name: value for name, value in body.items() if name not in known}
         problem: CurateError
         try:
-            response = await self._client.chat.completions.with_raw_response.create(**known, extra_body=others)
+            response = await self._client.chat.completions.with_raw_response.create(
+                **known, extra_body=others
+            )
             return parse_completion(response.http_response.content, self._key)
         except openai.APITimeoutError:
             problem = TryAgainError("no reply in time", may_be_charged=True)

@@ -35,6 +35,9 @@ CREATE TABLE IF NOT EXISTS batches (
 """
 _FORMAT = "1"
 
+Tokens = tuple[int | None, int | None]
+"""Of input and output; null where the server counted none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -55,6 +58,10 @@ class Request:
     prompt: str
     text_hash: str
     n_prompt_bytes: int
+
+
+BatchReply = tuple[Request, Verdict, str | None, Tokens, int]
+"""Request, verdict, content where it has no level, tokens, and its cost in picodollars."""
 
 
 class Store:
@@ -141,7 +148,7 @@ class Store:
         verdict: Verdict,
         *,
         content: str | None,
-        tokens: tuple[int | None, int | None],
+        tokens: Tokens,
         pico_usd: int,
     ) -> None:
         """Put a reply in the place of the request that was sent."""
@@ -156,7 +163,7 @@ class Store:
         request: Request,
         verdict: Verdict,
         content: str | None,
-        tokens: tuple[int | None, int | None],
+        tokens: Tokens,
         pico_usd: int,
     ) -> None:
         self._db.execute(
@@ -231,10 +238,7 @@ class Store:
             (state, server_id, message, number),
         )
 
-    def end_batch(
-        self, number: int, state: str, replies: Iterable[tuple[Request, Verdict, str | None, tuple[int | None, int | None], int]],
-        *, message: str = "",
-    ) -> None:  # fmt: skip
+    def end_batch(self, number: int, state: str, replies: Iterable[BatchReply], *, message: str = "") -> None:
         """Take a batch's replies over, all or none, and forget what its requests might have cost."""
         with self._db:
             self._db.execute("BEGIN IMMEDIATE")

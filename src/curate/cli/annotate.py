@@ -195,6 +195,61 @@ def _print_result(result: Any) -> int:
 def _submit(settings: Any) -> int:
     from curate.annotate.batches import submit_batches
 
-    for line in submit_batches(settings):
-        print(line)
+    found = submit_batches(settings)
+    for batch in found.batches:
+        print(f"Submitted {batch.n_requests:,} requests as {batch.server_id}.")
+    if not found.batches:
+        print("Nothing to submit.")
+    if found.n_beyond_budget:
+        print(
+            f"{found.n_beyond_budget:,} requests do not fit the budget at their worst cost. Raise --budget-usd to submit them."
+        )
+    if found.batches:
+        print(f"Later: curate annotate collect --output {settings.output}")
+    return EXIT_PARTIAL if found.n_beyond_budget else 0
+
+
+OutputOption = Annotated[
+    str | None, _option("Label file, as it was given to 'curate annotate'.", "--output", "-o")
+]
+CacheOption = Annotated[str | None, _option("Its cache.  [default: <output>.cache.sqlite]", "--cache")]
+
+
+@annotate_app.command("status")
+def status_command(*, output: OutputOption = None, cache: CacheOption = None) -> int:
+    """Ask the server how far the batches are."""
+    from curate.annotate.batches import batch_states
+
+    states = batch_states(_cache_of(output, cache))
+    _print_states(states)
     return 0
+
+
+@annotate_app.command("collect")
+def collect_command(*, output: OutputOption = None, cache: CacheOption = None) -> int:
+    """Take the results of batches that are over into the label file; collecting again changes nothing.
+
+    Exit codes: 0 all is collected; 3 batches are still running, or labels are missing.
+    """
+    from curate.annotate.batches import collect_batches
+
+    states, results = collect_batches(_cache_of(output, cache))
+    _print_states(states)
+    codes = [_print_result(result) for result in results]
+    is_waiting = any(state.state not in {"collected", "lost"} for state in states)
+    return EXIT_PARTIAL if is_waiting or any(codes) else 0
+
+
+def _cache_of(output: str | None, cache: str | None) -> str:
+    if not output and not cache:
+        raise SettingError("Which labels? Give --output, as it was given to 'curate annotate'.")
+    return cache or f"{output}.cache.sqlite"
+
+
+def _print_states(states: list[Any]) -> None:
+    if not states:
+        print("No batch was submitted.")
+    for state in states:
+        done = f", {state.n_done:,} done" if state.n_done else ""
+        message = f": {state.message}" if state.message else ""
+        print(f"{state.server_id or state.name}  {state.state}, {state.n_requests:,} requests{done}{message}")
