@@ -1,4 +1,4 @@
-"""What all tests share: real data where it is, no sockets beyond this machine, the example crawl filtered once."""
+"""What all tests share: real data where it is, sockets of this machine only, the example crawl filtered."""
 
 from __future__ import annotations
 
@@ -50,7 +50,9 @@ def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", guarded)
 
 
-def run_curate(*arguments: object, cwd: Path | None = None, **options: object) -> subprocess.CompletedProcess[str]:
+def run_curate(
+    *arguments: object, cwd: Path | None = None, **options: object
+) -> subprocess.CompletedProcess[str]:
     """Run the command as a user does."""
     command = [sys.executable, "-m", "curate", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False, **options)

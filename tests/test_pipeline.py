@@ -19,9 +19,9 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import EXAMPLE_CRAWL, ROOT, run_curate
 
 import curate
+from conftest import EXAMPLE_CRAWL, ROOT, run_curate
 from curate.errors import ChangedSettingsError, SettingError
 from curate.run_folder import RunFolder
 
@@ -106,7 +106,10 @@ def test_dropped_rows_carry_value_limit_and_the_twin_that_stays(curated: Path) -
     bullets = dropped["https://notes.example/bullets"]
     assert (bullets["drop_stage"], bullets["drop_value"], bullets["drop_limit"]) == ("rules", 1.0, 0.9)
     kept_ids = {row["id"] for row in rows_of(curated, "kept")}
-    for url, jaccard in (("https://mirror.example/vaccines", 1.0), ("https://copy.example/photosynthesis", 0.8)):
+    for url, jaccard in (
+        ("https://mirror.example/vaccines", 1.0),
+        ("https://copy.example/photosynthesis", 0.8),
+    ):
         assert dropped[url]["duplicate_of"] in kept_ids
         assert dropped[url]["jaccard"] >= jaccard
     assert dropped["https://diary.example/lake"]["drop_value"] == pytest.approx(
@@ -183,7 +186,9 @@ def _only_count(chunk: object) -> tuple[pa.Table, dict]:
 
 
 def test_filtering_what_was_kept_keeps_all(reference: Path, tmp_path: Path) -> None:
-    funnel = curate.filter_crawl(str(reference / "kept"), tmp_path / "out", workers=1, threshold=0.01, progress=False)
+    funnel = curate.filter_crawl(
+        str(reference / "kept"), tmp_path / "out", workers=1, threshold=0.01, progress=False
+    )
     assert funnel.dropped == {}
     before, after = (pq.read_table(f / "kept").column("text") for f in (reference, tmp_path / "out"))
     assert after.equals(before)
@@ -258,8 +263,7 @@ def test_a_run_killed_at_any_moment_goes_on_to_the_same_bytes(
 ) -> None:
     output = tmp_path / "out"
     script = (
-        "import sys, curate; "
-        f"curate.filter_crawl(sys.argv[1], sys.argv[2], workers=2, **{SMALL_CHUNKS!r})"
+        f"import sys, curate; curate.filter_crawl(sys.argv[1], sys.argv[2], workers=2, **{SMALL_CHUNKS!r})"
     )
     process = subprocess.Popen([sys.executable, "-c", script, corpus, output], start_new_session=True)
     deadline = time.monotonic() + 120
@@ -275,7 +279,9 @@ def test_a_run_killed_at_any_moment_goes_on_to_the_same_bytes(
     assert not list(output.rglob(".tmp-*"))
 
 
-def test_committed_chunks_are_not_made_again(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_committed_chunks_are_not_made_again(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import curate.pipeline as pipeline
 
     def stop(*_: object) -> None:
@@ -312,7 +318,9 @@ def test_a_folder_with_other_files_is_not_touched(tmp_path: Path) -> None:
 
 
 def test_overwrite_replaces_an_earlier_result(tmp_path: Path) -> None:
-    first = curate.filter_crawl(str(EXAMPLE_CRAWL), tmp_path / "out", scorer="none", workers=1, progress=False)
+    first = curate.filter_crawl(
+        str(EXAMPLE_CRAWL), tmp_path / "out", scorer="none", workers=1, progress=False
+    )
     second = curate.filter_crawl(
         str(EXAMPLE_CRAWL), tmp_path / "out", threshold=0.9, workers=1, overwrite=True, progress=False
     )
@@ -361,7 +369,10 @@ def test_the_command_prints_the_funnel_and_what_the_cut_means(tmp_path: Path) ->
     [
         (["--threshold", "1.5"], "threshold must be between 0 and 1, not 1.5."),
         (["--threshold", "nan"], "threshold must be between 0 and 1, not nan."),
-        (["--threshold", "0.5", "--keep-fraction", "0.1"], "Give either threshold or keep_fraction, not both."),
+        (
+            ["--threshold", "0.5", "--keep-fraction", "0.1"],
+            "Give either threshold or keep_fraction, not both.",
+        ),
         (["--rules", "gophr"], "Unknown rule set 'gophr'. Did you mean 'gopher'?"),
         (["--language", "klingon"], "Unknown language 'klingon'."),
         (["--scorer", "eduu"], "Unknown scorer 'eduu'. Did you mean 'edu'?"),
@@ -374,7 +385,9 @@ def test_the_command_prints_the_funnel_and_what_the_cut_means(tmp_path: Path) ->
         (["--thresold", "0.5"], "No such option"),
     ],
 )
-def test_a_wrong_setting_is_one_line_and_exit_code_2(tmp_path: Path, arguments: list[str], message: str) -> None:
+def test_a_wrong_setting_is_one_line_and_exit_code_2(
+    tmp_path: Path, arguments: list[str], message: str
+) -> None:
     done = run_curate("filter", "--input", EXAMPLE_CRAWL, "--output", tmp_path / "out", *arguments)
     assert done.returncode == 2
     assert message in done.stderr
@@ -385,9 +398,13 @@ def test_a_wrong_setting_is_one_line_and_exit_code_2(tmp_path: Path, arguments: 
 def test_settings_come_from_a_file_and_flags_go_before(tmp_path: Path) -> None:
     assert run_curate("init-config", tmp_path / "curate.toml").returncode == 0
     text = (tmp_path / "curate.toml").read_text()
-    text = text.replace('input = ["crawl/"]', f'input = ["{EXAMPLE_CRAWL}"]').replace("jaccard = 0.8", "jaccard = 0.99")
+    text = text.replace('input = ["crawl/"]', f'input = ["{EXAMPLE_CRAWL}"]').replace(
+        "jaccard = 0.8", "jaccard = 0.99"
+    )
     (tmp_path / "curate.toml").write_text(text)
-    done = run_curate("filter", "--config", tmp_path / "curate.toml", "--output", tmp_path / "out", "--scorer", "none")
+    done = run_curate(
+        "filter", "--config", tmp_path / "curate.toml", "--output", tmp_path / "out", "--scorer", "none"
+    )
     assert done.returncode == 0, done.stderr
     settings = json.loads((tmp_path / "out" / "manifest.json").read_text())["settings"]
     assert (settings["jaccard"], settings["scorer"]) == (0.99, "none")

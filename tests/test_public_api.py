@@ -1,0 +1,41 @@
+"""What users import: the names, and that importing costs nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import types
+
+import curate
+
+
+def test_every_public_name_is_there_and_none_is_a_module() -> None:
+    assert list(curate.__all__) == sorted(curate.__all__)
+    for name in curate.__all__:
+        assert not isinstance(getattr(curate, name), types.ModuleType)
+
+
+def test_a_function_is_still_a_function_after_its_module_was_imported() -> None:
+    script = (
+        "import curate, curate.pipeline, curate.story, curate.recut; "
+        "assert callable(curate.explain) and callable(curate.rethreshold)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_importing_curate_loads_nothing_heavy() -> None:
+    script = (
+        "import sys, curate; "
+        "heavy = {'torch', 'typer', 'sentence_transformers', 'numba', 'pyarrow', 'sklearn', 'duckdb'}; "
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_main_job_loads_no_torch() -> None:
+    script = (
+        "import sys, curate.pipeline; print('torch' in sys.modules, 'sentence_transformers' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False False"
