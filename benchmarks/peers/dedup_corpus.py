@@ -1,8 +1,8 @@
 """A crawl with planted duplicates, generated: document `i` follows from the seed and `i` alone.
 
 Words are drawn by Zipf's law from 20,000 made-up ones. Of all documents 84% are originals, 15% are copies of
-an original with a part of the words replaced (Jaccard 0.4 to 1.0), and 1% share three
-quarters of a template, as the pages of one site do. A family is an original with its copies; the template's pages are one family.
+an original with a part of the words replaced (Jaccard 0.4 to 1.0), and 1% share three quarters of a template,
+as the pages of one site do. A family is an original with its copies; the template's pages are one family.
 """
 
 from __future__ import annotations

@@ -83,6 +83,24 @@ def _read_pairs(path: Path) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
     return raw[8 : 8 + 8 * n].view(np.uint64), raw[8 + 8 * n :].view(np.uint32)
 
 
+class KeyFilter:
+    """Remembers keys approximately: `may_hold` is true for every key added, and for one other in nine."""
+
+    def __init__(self, n_expected: int) -> None:
+        """Take a byte of memory for each of `n_expected` keys."""
+        self._bits = np.zeros(max(1, (1 << int(8 * n_expected).bit_length()) // 64), np.uint64)
+
+    def add(self, keys: NDArray[np.uint64]) -> None:
+        """Remember the keys."""
+        _set_bits(keys, np.uint64(64 * len(self._bits) - 1), self._bits)
+
+    def may_hold(self, keys: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        """Say of each key whether it may have been added."""
+        held = np.empty(len(keys), np.bool_)
+        _test_bits(keys, np.uint64(64 * len(self._bits) - 1), self._bits, held)
+        return held
+
+
 def find_shared(
     keys: NDArray[np.uint64], documents: NDArray[np.uint32]
 ) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
@@ -107,6 +125,20 @@ def _drop_lone_keys(
     kept_keys, kept_documents = np.empty_like(keys), np.empty_like(documents)
     n = _copy_repeated(keys, documents, np.uint64(n_bits - 1), once, twice, kept_keys, kept_documents)
     return kept_keys[:n].copy(), kept_documents[:n].copy()
+
+
+@nb.njit(cache=True, nogil=True)
+def _set_bits(keys, mask, bits):
+    for key in keys:
+        bit = ((key * _GOLDEN) >> np.uint64(20)) & mask
+        bits[np.int64(bit >> np.uint64(6))] |= np.uint64(1) << (bit & np.uint64(63))
+
+
+@nb.njit(cache=True, nogil=True)
+def _test_bits(keys, mask, bits, held):
+    for i in range(len(keys)):
+        bit = ((keys[i] * _GOLDEN) >> np.uint64(20)) & mask
+        held[i] = bits[np.int64(bit >> np.uint64(6))] >> (bit & np.uint64(63)) & np.uint64(1)
 
 
 @nb.njit(cache=True, nogil=True)

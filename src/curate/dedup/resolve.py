@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from curate.dedup.bands import KeySpool, find_roots, find_shared, join_buckets
+from curate.dedup.bands import KeyFilter, KeySpool, find_roots, find_shared, join_buckets
 from curate.dedup.minhash import compute_signatures, shingle_sets
 from curate.dedup.plan import DedupPlan
 from curate.dedup.shards import KeyShard, SignedShard
@@ -159,11 +159,16 @@ class _Run:
         spool = KeySpool(self.folder, method, self.n_documents, self.memory_bytes // 8)
         # The lower half of the keys stays in memory and confirms what the upper half found.
         lows = np.zeros(self.n_documents, np.uint64)
-        for place in self.placed:
+        wanted = KeyFilter(self.n_documents - self.n_fixed) if self.n_fixed else None
+        for place in reversed(self.placed):  # earlier documents come last: few of theirs are wanted
             high, low, takes_part = _read_same_keys(place.shard.read_keys(), method)
             takes_part &= self.keepers[place.begin : place.end] == _STAYS
+            if wanted and place.begin < self.n_fixed:
+                takes_part &= wanted.may_hold(high)
             lows[place.begin : place.end] = low
             documents = np.flatnonzero(takes_part)
+            if wanted and place.begin >= self.n_fixed:
+                wanted.add(high[documents])
             spool.add(high[documents], (documents + place.begin).astype(np.uint32))
         for keys, documents in spool.partitions():
             starts, members = find_shared(keys, documents)
@@ -282,12 +287,20 @@ class _Run:
         takes_part = (self.keepers == _STAYS) & (self.n_words >= self.plan.shingle_words)
         n_keys = int(np.count_nonzero(takes_part)) * self.plan.n_bands
         spool = KeySpool(self.folder, "bands", n_keys, self.memory_bytes // 4)
-        for place, some in self._by_shard(np.flatnonzero(takes_part)):
+        n_late_keys = int(np.count_nonzero(takes_part[self.n_fixed :])) * self.plan.n_bands
+        wanted = KeyFilter(n_late_keys) if self.n_fixed else None
+        for place, some in reversed(list(self._by_shard(np.flatnonzero(takes_part)))):
             bands = _read_bands(place.shard.read_keys(), self.plan)
             for begin in range(0, len(some), _SLICE_DOCUMENTS):
                 documents = some[begin : begin + _SLICE_DOCUMENTS]
                 numbers = np.repeat(documents.astype(np.uint32), self.plan.n_bands)
-                spool.add(bands[documents - place.begin].reshape(-1), numbers)
+                keys = bands[documents - place.begin].reshape(-1)
+                if wanted and place.begin < self.n_fixed:
+                    may_meet = wanted.may_hold(keys)
+                    keys, numbers = keys[may_meet], numbers[may_meet]
+                elif wanted:
+                    wanted.add(keys)
+                spool.add(keys, numbers)
         all_sizes, all_members = [np.zeros(0, np.int64)], [np.zeros(0, np.uint32)]
         for keys, documents in spool.partitions():
             starts, members = find_shared(keys, documents)
