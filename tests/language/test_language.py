@@ -101,10 +101,10 @@ def test_a_text_does_not_depend_on_its_neighbours_or_on_where_the_array_starts()
     assert identify_languages(pa.array(texts, pa.large_string())).to_pylist() == alone
 
 
-def test_an_unknown_language_is_refused_with_the_nearest() -> None:
+def test_an_unknown_language_is_refused() -> None:
     check_languages(["en", "any"])
-    with pytest.raises(UnknownNameError, match="Unknown language 'enn'. Did you mean 'en'"):
-        check_languages(["enn"])
+    with pytest.raises(UnknownNameError, match=r"Unknown language 'englisch'\."):
+        check_languages(["englisch"])
 
 
 @pytest.mark.slow

@@ -262,7 +262,7 @@ def _best_label(mean, tree, output, reached):
 
 
 @nb.njit(cache=True, nogil=True)
-def _predict(
+def _predict(  # noqa: PLR0912
     data, bounds, rows, counts, bits, ranks, order, n_buckets, slots, word_bytes, word_bounds, tree, output,
     labels, probabilities,
 ):  # fmt: skip
