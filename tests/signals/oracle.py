@@ -169,7 +169,9 @@ def signals_of(text):
         "mean_paragraph_words": ratio(n, len(paragraphs)),
         "word_entropy": -sum(c / n * math.log2(c / n) for c in counts.values()) if n else NAN,
         "frac_alpha_words": of_words(lambda word: has(word, "L")),
-        "frac_upper_words": of_words(lambda w: len(w) > 1 and any(map(is_upper, w)) and not any(map(is_lower, w))),
+        "frac_upper_words": of_words(
+            lambda w: len(w) > 1 and any(map(is_upper, w)) and not any(map(is_lower, w))
+        ),
         "frac_title_words": of_words(lambda word: is_upper(word[0]) and any(map(is_lower, word))),
         "frac_number_words": of_words(lambda word: has(word, "N") and not has(word, "L")),
         "frac_short_words": of_words(lambda word: len(word) <= 3),
@@ -194,7 +196,11 @@ def signals_of(text):
         "quotes_per_word": ratio(text.count('"'), n),
         "brackets_per_word": ratio(text.count("("), n),
         "urls_per_word": ratio(
-            sum(word.startswith(("http", "www.")) and len(w.encode()) > 8 for word, w in zip(folded, words, strict=True)), n
+            sum(
+                word.startswith(("http", "www.")) and len(w.encode()) > 8
+                for word, w in zip(folded, words, strict=True)
+            ),
+            n,
         ),
         "newlines_per_word": ratio(text.count("\n"), n),
         "frac_bullet_lines": of_lines(lambda line: line[0] in BULLETS),

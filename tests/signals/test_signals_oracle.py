@@ -51,7 +51,9 @@ def check(documents):
 @given(st.lists(texts, min_size=1, max_size=4))
 @example(["", " ", "\n", "word", "😀😀 😀", "日本語。です！", "مرحبا بالعالم؟ نعم."])
 @example(["lorem ipsum" * 3, "x lorem  ipsum", "lorem\nipsum", "lorem ipsu"])
-@example(["a b c d e f g h i j " * 4, "ha " * 40, "one two three four five six. " * 3 + "\n" + "A b. C d. " * 9])
+@example(
+    ["a b c d e f g h i j " * 4, "ha " * 40, "one two three four five six. " * 3 + "\n" + "A b. C d. " * 9]
+)
 def test_every_signal_equals_the_oracle(documents):
     check(documents)
 
@@ -123,5 +125,7 @@ def test_kernels_stay_inside_their_arrays(tmp_path):
         "NUMBA_CACHE_DIR": str(tmp_path),
         "PYTHONPATH": str(root / "src"),
     }
-    done = subprocess.run([sys.executable, "-c", NASTY], env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", NASTY], env=environment, capture_output=True, text=True, check=False
+    )
     assert done.stdout.strip() == "ok", done.stderr[-2000:]

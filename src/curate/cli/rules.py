@@ -1,0 +1,122 @@
+"""`curate rules`: what rule sets say, and where they disagree."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from curate.cli import EXIT_NOTHING_KEPT
+from curate.cli.signals import Extractor, Input, TextColumn
+
+if TYPE_CHECKING:
+    from curate.rule_study import Disagreement
+    from curate.rules import Rule, RuleSet
+
+rules_app = typer.Typer(
+    name="rules", no_args_is_help=True, help="Show rule sets and compare them on documents."
+)
+
+
+@rules_app.command("list")
+def list_command() -> None:
+    """List the rule sets that come with curate."""
+    from curate.rules import DEFAULT_VERSIONS, RULE_SETS
+
+    for name, rule_set in RULE_SETS.items():
+        default = f"  (= {rule_set.name})" if DEFAULT_VERSIONS.get(rule_set.name) == rule_set.version else ""
+        print(f"{name:<40} {len(rule_set.rules):>3} rules  {rule_set.source}{default}")
+
+
+@rules_app.command("show")
+def show_command(
+    name: Annotated[str, typer.Argument(help="A rule set, such as gopher, c4@code or my-rules.toml.")],
+    *,
+    toml: Annotated[
+        bool, typer.Option("--toml", help="Print as TOML, to be changed and used as a file.")
+    ] = False,
+) -> None:
+    """Print a rule set with its source and, for every rule, the signal it reads and what that is."""
+    from curate.rules import load_rules
+
+    (rule_set,) = load_rules([name])
+    print(rule_set.to_toml() if toml else "\n".join(_describe(rule_set)))
+
+
+@rules_app.command("compare")
+def compare_command(
+    names: Annotated[list[str], typer.Argument(help="Two or more rule sets.")],
+    *,
+    input: Input = None,  # noqa: A002
+    examples: Annotated[int, typer.Option(help="Pages to show for each way of disagreeing.", min=0)] = 3,
+    extractor: Extractor = "curate",
+    text_column: TextColumn = None,
+) -> int:
+    """Judge the same documents by several rule sets and print where they disagree, with example pages.
+
+    Example: curate rules compare --input pages.parquet gopher@paper gopher@dolma
+    """
+    from curate.crawl import ReadOptions
+    from curate.rule_study import compare_rules
+
+    found = compare_rules(
+        input or [],
+        names,
+        n_examples=examples,
+        extractor=extractor,
+        options=ReadOptions(text_column=text_column),
+    )
+    print(f"{found.n_documents:,} documents")
+    for name, n in found.n_kept.items():
+        print(f"  {name:<40} keeps {n:,}{_share(n, found.n_documents)}")
+    for pair in found.disagreements:
+        print("\n".join(_describe_pair(pair, found.n_documents)))
+    return 0 if found.n_documents else EXIT_NOTHING_KEPT
+
+
+def _share(n: int, n_documents: int) -> str:
+    return f" ({n / n_documents:.2%})" if n_documents else ""
+
+
+def _describe(rule_set: RuleSet) -> list[str]:
+    lines = [f"{rule_set.full_name}: {rule_set.source}"]
+    if rule_set.notes:
+        lines.append(f"  {rule_set.notes}")
+    if rule_set.line_rules is not None:
+        own = rule_set.line_rules
+        lines.append("Lines are removed first:")
+        if own.remove_citations:
+            lines.append("  citations such as [1] are taken out of every line")
+        if own.max_word_chars is not None:
+            lines.append(f"  {own.prefix}_line_long_word: a word of over {own.max_word_chars:,} characters")
+        if own.end_marks is not None:
+            lines.append(
+                f"  {own.prefix}_line_no_end_mark: ends in none of {' '.join(own.end_marks)}, or in ..."
+            )
+        if own.min_words is not None:
+            lines.append(f"  {own.prefix}_line_few_words: under {own.min_words} words")
+        for check, substrings in own.substrings:
+            name = f"{own.prefix}_line_{check}" if check else "(stays, for a rule below)"
+            lines.append(f"  {name}: holds {', '.join(substrings)}")
+    lines.append("A document stays while:")
+    return lines + [_describe_rule(rule) for rule in rule_set.rules]
+
+
+def _describe_rule(rule: Rule) -> str:
+    from curate.signals import parse_signal
+
+    low = f"{rule.low:g} <= " if rule.low is not None else ""
+    high = f" <= {rule.high:g}" if rule.high is not None else ""
+    limits = f"{low}{rule.signal}{high}"
+    return f"  {rule.reason:<32} {limits:<60} {parse_signal(rule.signal).signal.doc}"
+
+
+def _describe_pair(pair: Disagreement, n_documents: int) -> list[str]:
+    n = f"{pair.n_documents:,}{_share(pair.n_documents, n_documents)}"
+    lines = [f"Kept by {pair.kept_by}, dropped by {pair.dropped_by}: {n}"]
+    lines += [f"  {reason:<32} {n:,}" for reason, n in pair.by_reason.most_common()]
+    for page in pair.examples:
+        lines.append(f"  e.g. {page['id']}  {page['url'] or '-'}")
+        limit = f" (limit {page['drop_limit']:g})" if page["drop_limit"] is not None else ""
+        lines.append(f"       {page['drop_reason']} = {page['drop_value']:g}{limit}: {page['text']}")
+    return lines
