@@ -83,6 +83,13 @@ def write_labels(path: str | Path, rows: Sequence[Row]) -> None:
             temporary.write_bytes(b"".join(to_line(row) for row in [*rows, *others]))
 
 
+def replace_labels(path: str | Path, rows: Iterable[Row]) -> None:
+    """Write `rows` as the whole file, in one step."""
+    path = Path(path)
+    with locked(path), committed(path) as temporary:
+        temporary.write_bytes(b"".join(to_line(row) for row in rows))
+
+
 def append_label(path: str | Path, row: Row) -> None:
     """Add one row at the end, flushed to disk; what an earlier crash left unfinished there is cut off."""
     path = Path(path)

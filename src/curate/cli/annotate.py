@@ -253,3 +253,76 @@ def _print_states(states: list[Any]) -> None:
         done = f", {state.n_done:,} done" if state.n_done else ""
         message = f": {state.message}" if state.message else ""
         print(f"{state.server_id or state.name}  {state.state}, {state.n_requests:,} requests{done}{message}")
+
+
+@annotate_app.command("agreement")
+def agreement_command(
+    labels: Annotated[list[str], typer.Argument(help="Label files.")],
+    *,
+    show: Annotated[int, typer.Option(help="Disagreements to list, widest first.")] = 10,
+) -> None:
+    """Say how far annotators agree: weighted kappa by pair, Krippendorff's alpha, and where they differ."""
+    from curate.annotate.agreement import measure_agreement
+    from curate.annotate.labels import read_all
+
+    found = measure_agreement(read_all(labels))
+    for name, count in found.annotators.items():
+        print(f"{name}: {count:,} pages")
+    print(f"{found.n_shared:,} of {found.n_pages:,} pages have levels by two annotators or more.")
+    alphas = ", ".join(f"{metric} {alpha:.3f}" for metric, alpha in found.alpha.items())
+    print(f"Krippendorff's alpha: {alphas}")
+    for pair in found.pairs:
+        print(
+            f"{pair.first} and {pair.second}: quadratic kappa {pair.kappa:.3f}, equal {pair.frac_equal:.1%}, "
+            f"within 1 {pair.frac_within_1:.1%}, second higher by {pair.mean_difference:+.2f}, {pair.n_pages:,} pages"
+        )
+    for page in found.disagreements[:show]:
+        levels = "; ".join(f"{level:g} {name} ({page.reasons[name]})" for name, level in page.levels.items())
+        print(f"{page.id}: {levels}")
+    if len(found.disagreements) > show:
+        print(f"{len(found.disagreements) - show:,} more disagreements: list them with --show.")
+
+
+@annotate_app.command("merge")
+def merge_command(
+    labels: Annotated[list[str], typer.Argument(help="Label files.")],
+    *,
+    output: Annotated[str, typer.Option("--output", "-o", help="Label file to write, one row a page.")],
+) -> None:
+    """Merge label sources into one level a page: a person's last word, else the median of the models' medians."""
+    from curate.annotate.agreement import merge_labels
+    from curate.annotate.labels import replace_labels, read_all
+
+    if Path(output).resolve() in {Path(path).resolve() for path in labels}:
+        raise SettingError("The merged labels must go to a file of their own. Give another --output.")
+    rows = merge_labels(read_all(labels))
+    replace_labels(output, rows)
+    print(f"{len(rows):,} pages in {output}.")
+
+
+@annotate_app.command("review")
+def review_command(
+    labels: Annotated[str, typer.Argument(help="Label file.")],
+    *,
+    annotator: Annotated[str | None, _option("Your name, noted in your labels.")] = None,
+    port: Annotated[int, typer.Option(help="Port on this machine; 0 for any that is free.")] = 0,
+    low: Annotated[int, typer.Option(help="Least level of the scale.")] = 0,
+    high: Annotated[int, typer.Option(help="Greatest level of the scale.")] = 5,
+    browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
+) -> None:
+    """Read pages with their labels in a browser, and correct these with the keyboard.
+
+    Corrections are appended to the file as human labels; the model's labels stay.
+    """
+    from curate.annotate.review import ReviewServer
+
+    server = ReviewServer(labels, annotator=annotator, port=port, low=low, high=high)
+    print(f"Review at {server.url} (Ctrl-C ends it; every correction is saved at once).", flush=True)
+    if browser:
+        import webbrowser
+
+        webbrowser.open(server.url)
+    try:
+        server.serve()
+    except KeyboardInterrupt:
+        print("\nReview ended.")
