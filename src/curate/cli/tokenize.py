@@ -44,7 +44,7 @@ def tokenize_command(
         bool, typer.Option("--overwrite", help="Delete the earlier tokens in the output folder first.")
     ] = False,
 ) -> int:
-    """Tokenize a mixture: one flat file of uint16 or uint32 tokens for each group, with an index of documents.
+    """Tokenize a mixture: a flat file of uint16 or uint32 tokens for each group, with an index of documents.
 
     A special token that stands in a text stays text: nothing in a page can end a document. Run the same
     command again to go on after a stop.

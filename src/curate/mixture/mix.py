@@ -201,7 +201,6 @@ def _read_benchmarks(settings: MixtureSettings) -> NDArray[np.uint64]:
 def _begin(folder: Path, settings: MixtureSettings, pieces: Sequence[Piece], *, overwrite: bool) -> None:
     begun = folder / "settings.json"
     now = {"settings": settings.to_json(), "input_hash": stable_hash(describe_pieces(pieces))}
-    now = json.loads(json.dumps(now))  # tuples as lists, as in the file
     if overwrite and begun.exists():
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -117,7 +118,7 @@ class MixtureSettings:
 
     def to_json(self) -> dict[str, Any]:
         """Everything that decides the result, as JSON-able values."""
-        return dataclasses.asdict(self)
+        return json.loads(json.dumps(dataclasses.asdict(self)))  # tuples as lists, as a file gives them back
 
 
 def read_mixture_settings(path: str | Path) -> MixtureSettings:

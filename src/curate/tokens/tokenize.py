@@ -33,6 +33,8 @@ from curate.tokens.sample import sample_texts
 ENDINGS = (".bin", ".idx", ".bytes")
 _BATCH_ROWS = 256
 _PART = "part-*.parquet"
+_PLAN_FACTS = ("groups", "stages", "budget_tokens", "data_hash")
+"""What makes a mixture, in its plan; not where its sources lay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ def tokenize_mixture(
         "tokenizer": None if tokenizer is None else _hash_file(Path(tokenizer)),
         "eos_token": eos_token,
         "train_bytes": parse_bytes(train_bytes) if tokenizer is None else None,
-        "mixture": stable_hash(plan),
+        "mixture": stable_hash({name: value for name, value in plan.items() if name in _PLAN_FACTS}),
         "format": VERSION,
     }
     _begin(folder, settings, overwrite=overwrite)

@@ -1,0 +1,123 @@
+"""The file that describes a mixture."""
+
+import pytest
+
+from curate.errors import SettingError
+from curate.mixture import mixture_settings_from, parse_tokens, read_mixture_settings
+
+WHOLE = """
+budget_tokens = "2B"
+max_passes = 4
+seed = 3
+
+[sources.web]
+path = "curated/kept"
+weight = 0.7
+
+[sources.textbooks]
+path = ["a.jsonl", "b.jsonl"]
+score = 1.0
+domain = "textbook"
+max_passes = 8
+
+[quality]
+column = "edu_score"
+edges = [0.3, 0.6]
+upsample = [0.5, 1, 2]
+weights = { q2 = 0.5 }
+
+[domains]
+column = "topic"
+weights = { maths = 0.2 }
+
+[validation]
+fraction = 0.01
+
+[cleaning]
+dedup = "near"
+decontaminate = "benchmarks/*.jsonl"
+
+[[stages]]
+share = 0.8
+
+[[stages]]
+name = "anneal"
+share = 0.2
+sources = { textbooks = 0.5 }
+upsample = [0, 0, 1]
+"""
+
+
+def test_a_whole_file_is_read(tmp_path):
+    (tmp_path / "mixture.toml").write_text(WHOLE)
+    settings = read_mixture_settings(tmp_path / "mixture.toml")
+    assert settings.budget_tokens == 2_000_000_000
+    assert [source.path for source in settings.sources] == [("curated/kept",), ("a.jsonl", "b.jsonl")]
+    assert settings.sources[1].max_passes == 8
+    assert settings.bucket_edges == (0.3, 0.6)
+    assert settings.bucket_weights == {"q2": 0.5}
+    assert settings.domain_weights == {"maths": 0.2}
+    assert settings.decontaminate == ("benchmarks/*.jsonl",)
+    assert [stage.name for stage in settings.stages] == ["stage-1", "anneal"]
+    assert settings.stages[1].upsample == (0, 0, 1)
+
+
+WEB = {"sources": {"web": {"path": "x.jsonl"}}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"sources": {}}, r"needs sources.*\[sources.web\]"),
+        ({"budget": 1}, "Unknown setting 'budget'.*budget_tokens"),
+        (
+            {"sources": {"web": {"path": "x", "wieght": 1}}},
+            "Unknown setting of source 'web' 'wieght'.*'weight'",
+        ),
+        ({"sources": {"a.b": {"path": "x"}}}, "source name 'a.b'"),
+        ({"sources": {"web": {}}}, "Source 'web' has no path"),
+        (
+            {"sources": {"web": {"path": "x", "weight": -1}}},
+            "weight of source 'web' must be 0 or more, not -1",
+        ),
+        ({"quality": {"edge": [1]}}, r"Unknown setting in \[quality\] 'edge'.*'edges'"),
+        ({"quality": {"edges": [0.5, 0.1]}}, "must ascend"),
+        ({"quality": {"edges": [0.5], "buckets": 3}}, "not both"),
+        ({"quality": {"buckets": 0}}, "whole number from 1 to 100, not 0"),
+        ({"quality": {"buckets": 3, "upsample": [1, 2]}}, "2 factors for 3 buckets"),
+        ({"quality": {"buckets": 2, "upsample": [1, -2]}}, "0 or more, not -2"),
+        ({"quality": {"buckets": 2, "upsample": [1, 2], "upsample_power": 1}}, "not both"),
+        ({"validation": {"fraction": 0.9}}, "up to 0.5, not 0.9"),
+        ({"cleaning": {"dedup": "fuzzy"}}, "Unknown kind of deduplication 'fuzzy'"),
+        ({"cleaning": {"ngram_words": 0}}, "1 to 64, not 0"),
+        ({"max_passes": 0}, "max_passes must be above 0, not 0"),
+        ({"max_passes": "many"}, "max_passes must be a number"),
+        ({"bytes_per_token": float("nan")}, "must be a number"),
+        ({"seed": 1.5}, "seed must be a whole number"),
+        ({"budget_tokens": "lots"}, "Not a number of tokens: 'lots'"),
+        ({"stages": {"a": 1}}, r"under \[\[stages\]\]"),
+        ({"stages": [{"name": "a"}, {"name": "a"}]}, "same name"),
+        ({"stages": [{"share": 0}]}, "share of stage 'stage-1' must be above 0"),
+        ({"stages": [{"sources": {"wob": 1}}]}, "Unknown source 'wob'. Did you mean 'web'"),
+        ({"stages": [{"sources": {"web": 0}}]}, "has no weight above 0"),
+        ({"domains": {"weights": {"a": "b"}}}, "must be a number, not 'b'"),
+    ],
+)
+def test_wrong_settings_say_what_to_write(changes, message):
+    with pytest.raises(SettingError, match=message):
+        mixture_settings_from(WEB | changes)
+
+
+def test_files_that_cannot_be_read_are_setting_errors(tmp_path):
+    with pytest.raises(SettingError, match="Cannot read"):
+        read_mixture_settings(tmp_path / "none.toml")
+    (tmp_path / "bad.toml").write_text("[")
+    with pytest.raises(SettingError, match="not valid TOML"):
+        read_mixture_settings(tmp_path / "bad.toml")
+
+
+def test_token_numbers_have_units():
+    assert parse_tokens("1.5b") == 1_500_000_000
+    assert parse_tokens(300) == 300
+    with pytest.raises(SettingError, match="above 0"):
+        parse_tokens("0")
