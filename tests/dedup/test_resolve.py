@@ -11,6 +11,7 @@ from curate.dedup import (
     DedupPlan,
     TextShard,
     bands,
+    candidates,
     compute_keys,
     find_duplicates,
     resolve,
@@ -131,8 +132,8 @@ def test_little_memory_gives_the_same_ledger(planted, tmp_path, monkeypatch):
     in_memory = resolve_duplicates(shards, PLAN, tmp_path / "x")
     monkeypatch.setattr(bands, "_KEYS_PER_PARTITION", 1000)
     monkeypatch.setattr(resolve, "_MIN_MEMORY_BYTES", 0)
-    monkeypatch.setattr(resolve, "_SLICE_DOCUMENTS", 100)
-    monkeypatch.setattr(resolve, "_FETCH_BYTES", 5000)
+    monkeypatch.setattr(candidates, "_SLICE_DOCUMENTS", 100)
+    monkeypatch.setattr(candidates, "_FETCH_BYTES", 5000)
     for memory_bytes in (100_000, 800):
         out_of_core = resolve_duplicates(shards, PLAN, tmp_path / "x", memory_bytes=memory_bytes)
         assert out_of_core.equals(in_memory)
