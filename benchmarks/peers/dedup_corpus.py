@@ -48,8 +48,13 @@ def _mix(x):
 
 
 @nb.njit(cache=True)
+def _stream(document, salt):
+    return _mix(np.uint64(document) * np.uint64(1000003) + np.uint64(salt))
+
+
+@nb.njit(cache=True)
 def _draw(document, position, salt):
-    return _mix(_mix(np.uint64(document) * np.uint64(1000003) + np.uint64(salt)) + np.uint64(position))
+    return _mix(_stream(document, salt) + np.uint64(position))
 
 
 @nb.njit(cache=True)
@@ -81,11 +86,14 @@ def _word_ids(document, salt, table, replaced, ids):
     limit = np.uint64(share * 2.0**32)
     if kind == 2:
         n = 400
+    own, shared = _stream(document, salt), _stream(root, salt)
+    template = _stream(np.int64(1) << 40, salt)
     for i in range(n):
-        owner = np.int64(1) << 40 if kind == 2 and i < 300 else root
-        ids[i] = table[np.int64(_draw(owner, i, salt) & np.uint64(0xFFFF))]
-        if limit and (_draw(document, 2_000_000 + i, salt) >> np.uint64(32)) < limit:
-            ids[i] = table[np.int64(_draw(document, 3_000_000 + i, salt) & np.uint64(0xFFFF))]
+        source = template if kind == 2 and i < 300 else shared
+        if limit and (_mix(own + np.uint64(2_000_000 + i)) >> np.uint64(32)) < limit:
+            ids[i] = table[np.int64(_mix(own + np.uint64(3_000_000 + i)) & np.uint64(0xFFFF))]
+        else:
+            ids[i] = table[np.int64(_mix(source + np.uint64(i)) & np.uint64(0xFFFF))]
     return n
 
 
