@@ -60,9 +60,12 @@ def clean(text, rules):
 
 
 PIECES = [
-    "word", "Words", "end.", "end!", "end?", 'end"', "dots...", "[1]", "[12]", "[]", "[edit]", "[citation needed]", "[a]",
-    "[[1]2]", "[", "]", "javascript", "JavaScript", "lorem ipsum", "Lorem Ipsum", "{", "privacy policy", "Terms of Use",
-    "use cookies", "uses cookies", "cookie", "use of cookie", "ſ", "K", "longwordlongword", "日本語です。", "é", "\xa0", "\u3000",
+    "word", "Words", "end.", "end!", "end?", 'end"', "dots...", "[1]", "[12]", "[]", "[edit]",
+    "[citation needed]", "[a]",
+    "[[1]2]", "[", "]", "javascript", "JavaScript", "lorem ipsum", "Lorem Ipsum", "{", "privacy policy",
+    "Terms of Use",
+    "use cookies", "uses cookies", "cookie", "use of cookie", "ſ", "K", "longwordlongword", "日本語です。", "é",
+    "\xa0", "\u3000",
     "\n", "\r\n", "\r", "\n\n", "\x0b", "\x1c", "\x85", "\u2028", " ", "  ", "\t", "\x00",
 ]  # fmt: skip
 texts = (

@@ -12,7 +12,7 @@ import pytest
 
 from curate.errors import SettingError
 from curate.rule_study import compare_rules, write_signals
-from curate.signals import DEFAULT_SIGNALS, compute_signals
+from curate.signals import DEFAULT_SIGNALS
 
 TEXTS = [
     "The first page has nothing but this line with some words in it.\nMenu\nHome",

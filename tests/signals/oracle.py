@@ -6,6 +6,7 @@ import math
 import re
 import unicodedata
 from collections import Counter
+from itertools import pairwise
 from statistics import median
 
 from curate.signals.classes import BULLETS, CLOSERS, CODE_MARKS, FULL_STOPS, SENTENCE_TERMINAL
@@ -72,7 +73,7 @@ def count_sentences(text, any_case=False):
     for line in stripped_lines(text):
         words = line.split()
         n += 1 + sum(map(full_stops_inside, words))
-        for word, following in zip(words, words[1:], strict=False):
+        for word, following in pairwise(words):
             n += ends_sentence(word) and (any_case or unicodedata.category(following[0]) != "Ll")
     return n
 

@@ -18,7 +18,8 @@ from oracle import duplicates, peer_signals_of, ratio
 from curate.errors import SettingError, UnknownNameError
 from curate.signals import SIGNALS, compute_signals, parse_signal
 
-PIECES = ["same", "other line", "- item", "* x", "• y", "# tag", "…", "...", ". . .", ". . . .", "\n", "\n\n", "\r\n", "\r",
+PIECES = ["same", "other line", "- item", "* x", "• y", "# tag", "…", "...", ". . .", ". . . .", "\n",
+"\n\n", "\r\n", "\r",
           "\x0b", "\x85", "\u2028", " ", "  ", "日本", "é", "end.", "end…"]  # fmt: skip
 texts = (
     st.lists(st.sampled_from(PIECES), max_size=40).map("".join)

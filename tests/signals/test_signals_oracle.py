@@ -20,11 +20,16 @@ from oracle import signals_of
 from curate.signals import DEFAULT_SIGNALS, SIGNALS, compute_signals
 
 PIECES = [
-    "the", "The", "of", "and", "TO", "with", "you", "I", "lorem", "ipsum", "Lorem ipsum", "LOREM IPSUM", "xlorem ipsumx",
-    "word", "words", "longerword", "averyveryverylongword", "#tag", "{", "}", "...", "....", "……", "…", ". . .", "?", "!",
-    "？", "！", "，", "、", "。", "。」", "end.", "end.)", 'end."', "1.", "2)", "1234.", "٣", "½", "•", "- item", "* item",
-    "● item", "-", "日本語", "です。次は", "العربية", "кириллица", "Ǆ", "ß", "😀", "e\u0301", "\u200b", "http://a.example",
-    "www.example.org", "http", "{}", "$5", "a=b;", "\x00", "\x1c", "\u3000", "\xa0", "\u2028", "\x85", "\r\n", "\t", " ", "  ",
+    "the", "The", "of", "and", "TO", "with", "you", "I", "lorem", "ipsum", "Lorem ipsum", "LOREM IPSUM",
+    "xlorem ipsumx",
+    "word", "words", "longerword", "averyveryverylongword", "#tag", "{", "}", "...", "....", "……", "…",
+    ". . .", "?", "!",
+    "？", "！", "，", "、", "。", "。」", "end.", "end.)", 'end."', "1.", "2)", "1234.", "٣", "½", "•", "- item",
+    "* item",
+    "● item", "-", "日本語", "です。次は", "العربية", "кириллица", "Ǆ", "ß", "😀", "e\u0301", "\u200b",
+    "http://a.example",
+    "www.example.org", "http", "{}", "$5", "a=b;", "\x00", "\x1c", "\u3000", "\xa0", "\u2028", "\x85",
+    "\r\n", "\t", " ", "  ",
     "\n", "\n\n", "\n \n", "\n\n\n",
 ]  # fmt: skip
 texts_of_pieces = st.lists(st.sampled_from(PIECES), max_size=60).map(" ".join) | st.lists(
@@ -105,7 +110,8 @@ NASTY = """
 import pyarrow as pa
 from curate.rules import clean_lines, line_rules_of, load_rules
 from curate.signals import DEFAULT_SIGNALS, compute_signals
-bad = [b"\\xff", b"\\xe2", b"\\xe2\\x80", b"\\xf0\\x9f", b"a\\xc2", b"\\x80\\x80\\x80", b"x" * 9 + b"\\xf4\\xbf\\xbf\\xbf",
+bad = [b"\\xff", b"\\xe2", b"\\xe2\\x80", b"\\xf0\\x9f", b"a\\xc2", b"\\x80\\x80\\x80",
+b"x" * 9 + b"\\xf4\\xbf\\xbf\\xbf",
        b"", b"\\n" * 50, b" " * 50, b"]" * 9, b"[" * 9 + b"]" * 9, b"lorem ipsu", b"use cookie", b"...", b"\\xed\\xa0\\x80"]
 texts = pa.array([b + tail for b in bad for tail in (b"", b" ", b"\\n", b" a b c d e f g. ")] * 2, pa.binary())
 texts = pa.Array.from_buffers(pa.string(), len(texts), texts.buffers())

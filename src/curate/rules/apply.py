@@ -71,15 +71,12 @@ def rule_warnings(counts: Mapping[str, int], n_documents: int, rule_sets: Sequen
     warnings: list[str] = []
     for rule_set in rule_sets:
         for rule in rule_set.rules:
-            n = counts.get(rule.reason, 0)
+            n, name = counts.get(rule.reason, 0), f"Rule {rule.reason} of {rule_set.full_name}"
             if n == 0 and n_documents >= NEVER_FLOOR:
-                warnings.append(
-                    f"Rule {rule.reason} of {rule_set.full_name} was failed by none of {n_documents:,} documents."
-                )
+                warnings.append(f"{name} was failed by none of {n_documents:,} documents.")
             elif n > OFTEN * n_documents:
                 warnings.append(
-                    f"Rule {rule.reason} of {rule_set.full_name} was failed by {n:,} of {n_documents:,} documents "
-                    f"({n / n_documents:.0%})."
+                    f"{name} was failed by {n:,} of {n_documents:,} documents ({n / n_documents:.0%})."
                 )
     return warnings
 

@@ -1,6 +1,6 @@
 """Line rules: lines leave a text before anything is measured, and each is counted by its reason."""
 
-# ruff: noqa: ANN001, ANN202 (numba infers the types)
+# ruff: noqa: ANN001, ANN202, PLR0917 (numba infers the types, and takes no keywords)
 # pyright: reportMissingParameterType=false, reportUnknownParameterType=false
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _HIGH_BITS = np.uint64(0x8080808080808080)
 class Patterns(NamedTuple):
     """Substrings laid out for one walk over a line, as a Shift-And automaton over a window of each.
 
-    The windows lie side by side in the bits of a word, each the part of its substring with the rarest letters.
+    The windows lie side by side in the bits of a word: the parts of the substrings with the rarest letters.
     """
 
     masks: NDArray[np.uint64]  # (256,) bits of the windows' bytes that this byte may be; SPACE_BIT, WIDE_BIT
@@ -55,7 +55,7 @@ class Patterns(NamedTuple):
 def clean_lines(
     texts: pa.Array | pa.ChunkedArray, line_rules: LineRules | Sequence[LineRules]
 ) -> tuple[pa.Array, pa.RecordBatch]:
-    """Remove the lines of N texts that fail the line rules.
+    r"""Remove the lines of N texts that fail the line rules.
 
     Null counts as the empty text. A line that holds nothing but white space is removed without being counted
     when `min_words` is set.
@@ -65,7 +65,7 @@ def clean_lines(
 
     >>> from curate.rules import load_rules
     >>> (c4,) = load_rules(["c4@code"])
-    >>> texts, removed = clean_lines(pa.array(["A line with six words here.\\nMenu"]), c4.line_rules)
+    >>> texts, removed = clean_lines(pa.array(["A line with six words here.\nMenu"]), c4.line_rules)
     >>> texts.to_pylist(), removed.to_pylist()[0]["c4_line_no_end_mark"]
     (['A line with six words here.'], 1)
     """
@@ -93,10 +93,19 @@ def _clean(texts: pa.Array | pa.ChunkedArray, rules: LineRules) -> tuple[pa.Arra
     )
     end_marks = np.zeros(256, np.uint8)
     end_marks[list((rules.end_marks or "").encode())] = 1
+    marks, patterns = (rules.end_marks is not None, end_marks), compile_patterns(rules.substrings)
     n_cleaned = _clean_documents(
-        data, offsets, load_classes(), limits, (rules.end_marks is not None, end_marks), compile_patterns(rules.substrings),
-        _citation_patterns(), cleaned, cleaned_offsets, counts,
-    )  # fmt: skip
+        data,
+        offsets,
+        load_classes(),
+        limits,
+        marks,
+        patterns,
+        _citation_patterns(),
+        cleaned,
+        cleaned_offsets,
+        counts,
+    )
     array = pa.LargeStringArray.from_buffers(
         n_documents, pa.py_buffer(cleaned_offsets), pa.py_buffer(cleaned[:n_cleaned])
     )

@@ -26,7 +26,7 @@ def load_rules(names: Sequence[str]) -> list[RuleSet]:
         for reason in reasons_of(rule_set):
             if reason in owner:
                 raise SettingError(
-                    f"Rule sets '{owner[reason]}' and '{rule_set.full_name}' both give the reason '{reason}'. Use one."
+                    f"Rule sets '{owner[reason]}' and '{rule_set.full_name}' both give the reason '{reason}'."
                 )
             owner[reason] = rule_set.full_name
     return rule_sets

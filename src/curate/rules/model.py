@@ -20,7 +20,7 @@ class Rule:
 
     Args:
         reason: the `drop_reason` of a document that does not pass.
-        signal: a name that `curate.signals.compute_signals` knows, with its reading where it is not the default.
+        signal: a name that `compute_signals` knows, with its reading where that is not the default.
         low: the smallest value that stays.
         high: the largest value that stays.
     """

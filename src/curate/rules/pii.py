@@ -39,7 +39,7 @@ def redact_pii(
     numbers are not looked for.
 
     Returns:
-        The texts (large_string; null is empty), and the numbers of e-mail and of IP addresses replaced (int32).
+        The texts (large_string; null is empty) and the numbers of e-mail and IP addresses replaced (int32).
 
     >>> texts, n_emails, n_ips = redact_pii(pa.array(["Write to ann@shop.co.uk or 8.8.8.8."]))
     >>> texts[0].as_py(), n_emails[0].as_py(), n_ips[0].as_py()
@@ -56,11 +56,11 @@ def redact_pii(
         return texts, pa.array(n_emails), pa.array(n_ips)
     redacted: list[str] = []
     for row, text in zip(rows, texts.take(pa.array(rows)).to_pylist(), strict=True):
-        text, n_emails[row] = _replace(_EMAIL, text, email_placeholder, _is_somebodys)
-        text, n_v4 = _replace(_IPV4, text, ip_placeholder, _is_public)
-        text, n_v6 = _replace(_IPV6, text, ip_placeholder, _is_public)
+        without_emails, n_emails[row] = _replace(_EMAIL, text, email_placeholder, _is_somebodys)
+        without_v4, n_v4 = _replace(_IPV4, without_emails, ip_placeholder, _is_public)
+        without_v6, n_v6 = _replace(_IPV6, without_v4, ip_placeholder, _is_public)
         n_ips[row] = n_v4 + n_v6
-        redacted.append(text)
+        redacted.append(without_v6)
     mask = np.zeros(len(texts), bool)
     mask[rows] = True
     replaced = pc.replace_with_mask(texts, pa.array(mask), pa.array(redacted, pa.large_string()))

@@ -242,18 +242,20 @@ FINEWEB_SETS = (
             ),
             Rule("fineweb_newlines", "newlines_per_word[words=spacy]", high=0.3),
         ),
-        notes="Words are spaCy's: pip install spacy. The limit of duplicated characters is a tenth of the paper's.",
+        notes="Words are spaCy's: pip install spacy. The limit of duplicates is a tenth of the paper's.",
     ),
 )
 
 _ALL = (
     *_gopher("paper", GOPHER_PAPER, GOPHER_QUALITY_PAPER, GOPHER_REPETITION_PAPER),
     *_gopher(
-        "datatrove-0.10", DATATROVE, _gopher_quality_datatrove("spacy"), _gopher_repetition_datatrove("spacy"),
+        "datatrove-0.10", DATATROVE, _gopher_quality_datatrove("spacy"),
+        _gopher_repetition_datatrove("spacy"),
         "Words are spaCy's: pip install spacy.",
     ),
     *_gopher(
-        "datatrove-0.10-space", DATATROVE, _gopher_quality_datatrove("space"), _gopher_repetition_datatrove("space"),
+        "datatrove-0.10-space", DATATROVE, _gopher_quality_datatrove("space"),
+        _gopher_repetition_datatrove("space"),
         "datatrove's definitions on white-space words: fast, and another number wherever words count.",
     ),
     *_gopher("dolma", DOLMA, GOPHER_QUALITY_DOLMA, GOPHER_REPETITION_DOLMA),

@@ -1,4 +1,4 @@
-"""URL rules: pages whose address is on the user's list. No list is shipped; its source is the user's choice."""
+"""URL rules: pages whose address is on a list. No list is shipped; its source is the user's choice."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class UrlRules:
     def from_lines(cls, lines: Iterable[str], where: str = "blocklist") -> UrlRules:
         """Read entries, one a line: `domain:example.com` or bare `example.com`, `host:…`, `substring:…`.
 
-        Text behind ` #` and blank lines are comments. `||example.com^`, as in ad blockers' lists, is a domain.
+        Text behind ` #` and blank lines are comments. `||example.com^`, as ad blockers write, is a domain.
 
         Raises:
             SettingError: a line is none of these.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from curate.signals.formulas import DEFAULT_SIGNALS
+from curate.signals.catalogue import DEFAULT_SIGNALS
 from curate.signals.measured import Measured
 from curate.signals.names import parse_signal
 

@@ -18,7 +18,8 @@ CHARS = (
 ) = range(len(CHARS))  # fmt: skip
 
 WORDS = (
-    "words", "chars", "squared_chars", "max_chars", "alpha", "upper", "title", "number", "short", "long", "unique",
+    "words", "chars", "squared_chars", "max_chars", "alpha", "upper", "title", "number", "short", "long",
+    "unique",
     "stop", "stop_mask", "stop_exact", "stop_exact_mask", "second_person", "first_person", "urls",
     "lorem_ipsum", "pure_punct", "pure_punct_chars", "sentences",
 )  # fmt: skip

@@ -64,7 +64,8 @@ class Scratch:
         """What the kernel takes."""
         return (
             self.table, self.histogram, self.kinds, self.edges, self.breaks, self.lines,
-            (self.ids, self.counts, self.chars, self.left, self.marks), self.sums, self.pieces, self.paragraphs,
+            (self.ids, self.counts, self.chars, self.left, self.marks), self.sums, self.pieces,
+            self.paragraphs,
             self.hashes,
         )  # fmt: skip
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from curate.errors import SettingError, UnknownNameError
-from curate.signals.formulas import SIGNALS, Signal
+from curate.signals.catalogue import SIGNALS, Signal
 
 _NAME = re.compile(r"(\w+)(?:\[([^\[\]]*)\])?")
 

@@ -5,7 +5,7 @@ then come from bit masks of 64 kinds at a time: where words end cannot be predic
 at each.
 """
 
-# ruff: noqa: ANN001, ANN201 (numba infers the types), PLR0917 (kernels take arrays by position)
+# ruff: noqa: ANN001, ANN201, PLR0917 (numba infers the types, and takes no keywords)
 # pyright: reportMissingParameterType=false, reportUnknownParameterType=false
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from curate.signals import layout as at
 from curate.signals import classes as of
+from curate.signals import layout as at
 from curate.signals.classes import CLOSER, FULL_STOP, SPACE, TERMINAL, load_classes
 from curate.signals.utf8 import class_at, decode, last_start, width_of
 from curate.unaligned import count_trailing_zeros, load64
@@ -170,7 +170,7 @@ def find_spans(kinds, n_bytes, edges, breaks):
     """
     n_edges = n_breaks = 0
     carry = np.uint64(0)
-    one, eight = np.uint64(1), np.uint64(8)
+    one = np.uint64(1)
     for base in range(0, n_bytes + 1, 64):
         spaces = feeds = np.uint64(0)
         for j in range(8):
@@ -212,7 +212,7 @@ def count_ones(bits):
 
 @njit(cache=True, nogil=True)
 def find_lines(breaks, n_breaks, n_words, lines):
-    """Find lines that are not blank: `lines` is filled with the first word of each, and 1 where it begins a paragraph.
+    """Find lines that are not blank: fill `lines` with the first word of each, and 1 where a paragraph begins.
 
     Returns:
         The number of lines. Behind the last one, `lines` holds the number of words.

@@ -4,7 +4,7 @@ A toolkit whose rules are judged on tokens of spaCy or of uniseg can only be fol
 They cost a thousand times what white space costs, so no default rule set asks for them.
 """
 
-# ruff: noqa: ANN001, ANN202 (numba infers the types)
+# ruff: noqa: ANN001, ANN202, PLR0917 (numba infers the types, and takes no keywords)
 # pyright: reportMissingParameterType=false, reportUnknownParameterType=false
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ def _load_spacy() -> Any:
 
 
 def _cut_spacy(text: str) -> Iterator[Span]:
-    """spaCy's English tokens, stripped, without those of white space."""
+    """English tokens of spaCy, stripped, without those of white space."""
     for token in _load_spacy().make_doc(text):
         stripped = token.text.strip()
         if stripped:

@@ -1,6 +1,6 @@
 """Other toolkits' readings of a text: their lines and paragraphs, and counts that only they use."""
 
-# ruff: noqa: ANN001, ANN202 (numba infers the types)
+# ruff: noqa: ANN001, ANN202, PLR0917 (numba infers the types, and takes no keywords)
 # pyright: reportMissingParameterType=false, reportUnknownParameterType=false
 
 from __future__ import annotations
@@ -74,11 +74,11 @@ def _measure_all_pieces(data, offsets, classes, mode, table, scratch, block):
 
 @njit(cache=True, nogil=True)
 def _split(data, start, end, classes, mode, pieces):
-    """Split a document the way of another toolkit: start, end and characters of each piece; returns their number.
+    r"""Split a document the way of another toolkit into pieces: start, end and characters; returns their number.
 
-    FEED: `text.split("\\n")`. FEEDS: `re.split("\\n+", text)`. BREAKS: `text.splitlines()`, each stripped.
-    UNSTRIPPED: `text.split("\\n")` without blank lines. STRIPPED_FEEDS: `re.split("\\n{2,}", text.strip())`.
-    TWO_FEEDS: `text.split("\\n\\n")`, each stripped, none empty.
+    FEED: `text.split("\n")`. FEEDS: `re.split("\n+", text)`. BREAKS: `text.splitlines()`, each stripped.
+    UNSTRIPPED: `text.split("\n")` without blank lines. STRIPPED_FEEDS: `re.split("\n{2,}", text.strip())`.
+    TWO_FEEDS: `text.split("\n\n")`, each stripped, none empty.
     """
     if mode == STRIPPED_FEEDS:
         start, end = _strip(data, start, end, classes)
@@ -191,6 +191,12 @@ def _count_symbols(data, offsets, classes, by_chars, block):
             i += min(width_of(data[i]), end - i)
         block[d, 1] = _twice_median(by_chars, longest, n_words)
         by_chars[: longest + 1] = 0
+
+
+@njit(cache=True, nogil=True)
+def _is_spaced_dots(data, i, end):
+    """Whether `. . .` begins at a full stop."""
+    return i + 4 < end and data[i + 1] == 32 and data[i + 2] == 46 and data[i + 3] == 32 and data[i + 4] == 46
 
 
 @njit(cache=True, nogil=True)

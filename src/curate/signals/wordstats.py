@@ -1,6 +1,6 @@
 """What is counted word by word, and the number that stands for each distinct word."""
 
-# ruff: noqa: ANN001, ANN202 (numba infers the types)
+# ruff: noqa: ANN001, ANN201, PLR0917 (numba infers the types, and takes no keywords)
 # pyright: reportMissingParameterType=false, reportUnknownParameterType=false
 
 from __future__ import annotations
@@ -13,12 +13,25 @@ from numpy.typing import NDArray
 
 from curate.signals import layout as at
 from curate.signals.scan import (
-    KIND_ALPHA, KIND_FULL_STOP, KIND_INNER, KIND_LOWER, KIND_NUMBER, KIND_TERMINAL, KIND_UPPER, count_full_stops,
+    KIND_ALPHA,
+    KIND_FULL_STOP,
+    KIND_INNER,
+    KIND_LOWER,
+    KIND_NUMBER,
+    KIND_TERMINAL,
+    KIND_UPPER,
+    count_full_stops,
     ends_sentence,
 )  # fmt: skip
 from curate.signals.utf8 import (
     ALL_BITS,
-    LOWER_CASE_BITS, MULTIPLIER, SEED, capacity_for, find_or_add, load, mix,
+    LOWER_CASE_BITS,
+    MULTIPLIER,
+    SEED,
+    capacity_for,
+    find_or_add,
+    load,
+    mix,
 )  # fmt: skip
 from curate.unaligned import load64
 
@@ -40,7 +53,7 @@ _IPSUM = np.uint64(int.from_bytes(b"ipsum", "little"))
 
 @cache
 def load_function_words() -> tuple[NDArray[np.uint64], NDArray[np.int64], np.uint64]:
-    """A perfect hash table of short words by their lower-case bytes: keys (0 where empty), kinds, multiplier."""
+    """Make a perfect hash table of short words by their lower-case bytes: keys (0 for none), kinds, multiplier."""
     kind_of = {word: 1 + i for i, word in enumerate(STOP_WORDS)}
     kind_of |= dict.fromkeys(SECOND_PERSON, IS_SECOND_PERSON) | dict.fromkeys(FIRST_PERSON, IS_FIRST_PERSON)
     key_of = {word: int.from_bytes(word.encode(), "little") for word in kind_of}
@@ -61,7 +74,7 @@ def slot_of(key: int, multiplier: int) -> int:
 
 @cache
 def load_logarithms() -> NDArray[np.float64]:
-    """c log2(c) for small c."""
+    """Give c log2(c) for small c."""
     counts = np.arange(N_LOGARITHMS, dtype=np.float64)
     counts[2:] *= np.log2(counts[2:])
     counts[:2] = 0.0

@@ -1,0 +1,295 @@
+"""The signals: what each number is, and the ways in which it can be read.
+
+A signal may be read in more than one way, and toolkits differ in which they take. Each reading is a
+parameter with a default, written behind the name: `frac_dup_lines[copies=all,lines=feed]`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from curate.signals import formulas as by
+from curate.signals.formulas import Formula
+
+WORDS = {"words": ("space", "spacy", "uniseg", "fasttext")}
+LINES = {"lines": ("stripped", "feed", "feeds", "breaks", "unstripped")}
+COPIES = {"copies": ("later", "all")}
+DUP_CHARS = COPIES | {"over": ("pieces", "text", "text_without_feeds", "words")}
+PARAGRAPHS = {"paragraphs": ("blank_line", "feeds", "two_feeds")}
+MARKS = {"marks": ("count", "skip")}
+CASE = {"case": ("any", "lower")}
+TOP = {
+    "ties": ("first", "longest"),
+    "single": ("count", "ignore"),
+    "spaces": ("skip", "count"),
+    "over": ("words", "text"),
+}
+DUP_NGRAM = {"chars": ("covered", "walked", "repeated"), "over": ("words", "text", "ngrams")}
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """One signal: its name, its unit, what it is, its readings (the first is the default) and its formula."""
+
+    name: str
+    unit: Literal["count", "fraction", "per word", "characters", "words", "bits"]
+    doc: str
+    formula: Formula
+    parameters: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+
+
+_ALL = (
+    Signal("n_bytes", "count", "bytes of UTF-8", lambda of, _: of.block("chars")["bytes"]),
+    Signal("n_chars", "count", "Unicode code points", lambda of, _: of.block("chars")["chars"]),
+    Signal("n_words", "count", "words: what lies between white space", by.n_words, WORDS | MARKS),
+    Signal(
+        "n_lines", "count", "lines that are not blank", lambda of, how: of.lines(how["lines"])["lines"], LINES
+    ),
+    Signal(
+        "n_paragraphs",
+        "count",
+        "runs of lines with no blank line between",
+        lambda of, how: of.paragraphs(how["paragraphs"])["paragraphs"],
+        PARAGRAPHS,
+    ),
+    Signal(
+        "n_sentences",
+        "count",
+        "sentences; a line that is not blank has at least one",
+        lambda of, how: of.sentences(how["split"]),
+        {"split": ("marks", "spacy")},
+    ),
+    Signal(
+        "n_unique_words",
+        "count",
+        "distinct words, case and marks included",
+        lambda of, _: of.block("words")["unique"],
+    ),
+    Signal(
+        "n_stop_words",
+        "count",
+        "words that are one of Gopher's eight stop words",
+        by.n_stop_words,
+        WORDS | CASE,
+    ),
+    Signal(
+        "n_distinct_stop_words",
+        "count",
+        "how many of Gopher's eight stop words occur",
+        by.n_distinct_stop_words,
+        WORDS | CASE,
+    ),
+    Signal("n_curly_brackets", "count", "`{`", lambda of, _: of.block("chars")["curly_brackets"]),
+    Signal(
+        "n_lorem_ipsum", "count", "`lorem ipsum`, any case", lambda of, _: of.block("words")["lorem_ipsum"]
+    ),
+    Signal("mean_word_chars", "characters", "mean length of a word", by.mean_word_chars, WORDS | MARKS),
+    Signal(
+        "sd_word_chars",
+        "characters",
+        "standard by.deviation of the length of a word",
+        lambda of, _: by.deviation(*(of.block("words")[c] for c in ("chars", "squared_chars", "words"))),
+    ),
+    Signal(
+        "median_word_chars",
+        "characters",
+        "median length of a word",
+        lambda of, _: np.where(of.block("words")["words"] > 0, of.symbols()["twice_median"] / 2, np.nan),
+    ),
+    Signal(
+        "mean_line_chars",
+        "characters",
+        "mean length of a line",
+        lambda of, _: by.ratio(of.block("lines")["chars"], of.block("lines")["lines"]),
+    ),
+    Signal(
+        "sd_line_chars",
+        "characters",
+        "standard by.deviation of the length of a line",
+        lambda of, _: by.deviation(*(of.block("lines")[c] for c in ("chars", "squared_chars", "lines"))),
+    ),
+    Signal("max_line_chars", "characters", "longest line", lambda of, _: of.block("lines")["max_chars"]),
+    Signal("max_word_chars", "characters", "longest word", lambda of, _: of.block("words")["max_chars"]),
+    Signal(
+        "mean_line_words",
+        "words",
+        "mean number of words of a line",
+        lambda of, _: by.ratio(of.block("words")["words"], of.block("lines")["lines"]),
+    ),
+    Signal(
+        "mean_sentence_words",
+        "words",
+        "mean number of words of a sentence",
+        lambda of, _: by.ratio(of.block("words")["words"], of.block("words")["sentences"]),
+    ),
+    Signal(
+        "mean_paragraph_words",
+        "words",
+        "mean number of words of a paragraph",
+        lambda of, _: by.ratio(of.block("words")["words"], of.block("paragraphs")["paragraphs"]),
+    ),
+    Signal("word_entropy", "bits", "entropy of the distribution of words", by.word_entropy),
+    Signal("frac_alpha_words", "fraction", "words with a letter", by.of_words("alpha"), WORDS),
+    Signal(
+        "frac_upper_words",
+        "fraction",
+        "words of two characters or more, letters all upper case",
+        by.of_words("upper"),
+    ),
+    Signal(
+        "frac_title_words",
+        "fraction",
+        "words that begin with upper case and go on in lower case",
+        by.of_words("title"),
+    ),
+    Signal("frac_number_words", "fraction", "words with a number and no letter", by.of_words("number")),
+    Signal("frac_short_words", "fraction", "words of at most 3 characters", by.of_words("short")),
+    Signal("frac_long_words", "fraction", "words of at least 9 characters", by.of_words("long")),
+    Signal("frac_unique_words", "fraction", "distinct words of all words", by.of_words("unique")),
+    Signal(
+        "frac_stop_words", "fraction", "words that are one of Gopher's eight stop words", by.of_words("stop")
+    ),
+    Signal(
+        "frac_second_person_words", "fraction", "you, your, yours, yourself", by.of_words("second_person")
+    ),
+    Signal(
+        "frac_first_person_words",
+        "fraction",
+        "I, me, my, mine, we, us, our, ours",
+        by.of_words("first_person"),
+    ),
+    Signal(
+        "frac_symbol_words",
+        "fraction",
+        "words that hold `#` or `…`",
+        lambda of, _: by.ratio(of.symbols()["symbol_words"], of.block("words")["words"]),
+    ),
+    Signal("frac_alpha_chars", "fraction", "letters", by.of_chars("alpha")),
+    Signal("frac_number_chars", "fraction", "numbers", by.of_chars("number")),
+    Signal("frac_punct_chars", "fraction", "punctuation", by.of_chars("punct")),
+    Signal("frac_symbol_chars", "fraction", "symbols", by.of_chars("symbol")),
+    Signal("frac_space_chars", "fraction", "white space", by.of_chars("space")),
+    Signal(
+        "frac_code_chars", "fraction", "marks more common in program text than in prose", by.of_chars("code")
+    ),
+    Signal("frac_nonascii_chars", "fraction", "characters that are not ASCII", by.of_chars("nonascii")),
+    Signal(
+        "frac_upper_letters",
+        "fraction",
+        "letters in upper case, of all letters",
+        lambda of, _: by.ratio(of.block("chars")["upper"], of.block("chars")["alpha"]),
+    ),
+    Signal("hashes_per_word", "per word", "`#`", by.per_word("chars", "hashes"), WORDS),
+    Signal("ellipses_per_word", "per word", "`...` and `…`", by.per_word("chars", "ellipses"), WORDS),
+    Signal(
+        "symbols_per_word",
+        "per word",
+        "`#`, `...`, `. . .` and `…`",
+        lambda of, _: by.ratio(
+            of.block("chars")["hashes"] + of.block("chars")["ellipses"] + of.symbols()["spaced_dots"],
+            of.block("words")["words"],
+        ),
+    ),
+    Signal("questions_per_word", "per word", "question marks", by.per_word("chars", "questions")),
+    Signal("exclamations_per_word", "per word", "exclamation marks", by.per_word("chars", "exclamations")),
+    Signal("commas_per_word", "per word", "commas", by.per_word("chars", "commas")),
+    Signal("quotes_per_word", "per word", '`"`', by.per_word("chars", "quotes")),
+    Signal("brackets_per_word", "per word", "`(`", by.per_word("chars", "brackets")),
+    Signal("urls_per_word", "per word", "words that begin with `http` or `www.`", by.of_words("urls")),
+    Signal("newlines_per_word", "per word", "line feeds", by.per_word("chars", "newlines"), WORDS),
+    Signal(
+        "frac_bullet_lines",
+        "fraction",
+        "lines that begin with a bullet: one of • ‣ ▪ ● ◦ * -",
+        by.frac_bullet_lines,
+        LINES | {"bullets": tuple(by.BULLETS)},
+    ),
+    Signal(
+        "frac_list_lines",
+        "fraction",
+        "lines that begin with a bullet or a number and `.` or `)`",
+        by.of_lines("list"),
+    ),
+    Signal(
+        "frac_ellipsis_lines",
+        "fraction",
+        "lines that end in `...` or `…`",
+        by.frac_ellipsis_lines,
+        LINES | {"ellipses": tuple(by.ELLIPSES)},
+    ),
+    Signal(
+        "frac_terminal_lines",
+        "fraction",
+        "lines that end in a sentence-terminal mark",
+        by.of_lines("terminal"),
+        LINES,
+    ),
+    Signal(
+        "frac_short_lines",
+        "fraction",
+        "lines of at most 30 characters",
+        by.frac_short_lines,
+        LINES | {"max_chars": ("30", "29")},
+    ),
+    Signal(
+        "frac_dup_lines",
+        "fraction",
+        "lines equal to an earlier one",
+        by.frac_dup("lines"),
+        LINES | COPIES,
+    ),
+    Signal(
+        "frac_dup_paragraphs",
+        "fraction",
+        "paragraphs equal to an earlier one",
+        by.frac_dup("paragraphs"),
+        PARAGRAPHS | COPIES,
+    ),
+    Signal(
+        "frac_dup_line_chars",
+        "fraction",
+        "characters of lines equal to an earlier one",
+        by.frac_dup_chars("lines"),
+        LINES | DUP_CHARS,
+    ),
+    Signal(
+        "frac_dup_paragraph_chars",
+        "fraction",
+        "characters of paragraphs equal to an earlier one",
+        by.frac_dup_chars("paragraphs"),
+        PARAGRAPHS | DUP_CHARS,
+    ),
+    *(
+        Signal(
+            f"frac_top_{n}gram_chars",
+            "fraction",
+            f"characters of the most frequent {n}-gram of words, times its count",
+            by.frac_top(n),
+            WORDS | TOP,
+        )
+        for n in (2, 3, 4)
+    ),
+    *(
+        Signal(
+            f"frac_dup_{n}gram_chars",
+            "fraction",
+            f"characters of words that lie in a repeated {n}-gram",
+            by.frac_dup_ngram(n),
+            WORDS | DUP_NGRAM,
+        )
+        for n in range(5, 11)
+    ),
+)
+
+SIGNALS: dict[str, Signal] = {signal.name: signal for signal in _ALL}
+"""Every signal by name."""
+
+COSTS_EXTRA = frozenset({"median_word_chars", "frac_symbol_words", "symbols_per_word"})
+"""Signals that need a second walk over the text: computed when asked for by name."""
+
+DEFAULT_SIGNALS: tuple[str, ...] = tuple(name for name in SIGNALS if name not in COSTS_EXTRA)
+"""What one pass yields: all the default rule sets and the scorer read."""
