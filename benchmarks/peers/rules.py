@@ -1,4 +1,4 @@
-"""Run a peer's own filters on pages, in the peer's own environment: `python rules.py PEER PAGES.jsonl OUT.json [CHECKOUT]`.
+"""Run a peer's own filters on pages, in its own environment: `rules.py PEER PAGES.jsonl OUT.json [CHECKOUT]`.
 
 Writes which pages each filter keeps and the CPU seconds of the filters alone. Uses nothing of `curate`.
 """

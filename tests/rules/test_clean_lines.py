@@ -64,7 +64,8 @@ PIECES = [
     "[citation needed]", "[a]",
     "[[1]2]", "[", "]", "javascript", "JavaScript", "lorem ipsum", "Lorem Ipsum", "{", "privacy policy",
     "Terms of Use",
-    "use cookies", "uses cookies", "cookie", "use of cookie", "ſ", "K", "longwordlongword", "日本語です。", "é",
+    "use cookies", "uses cookies", "cookie", "use of cookie",
+    "ſ", "K", "longwordlongword", "日本語です。", "é",
     "\xa0", "\u3000",
     "\n", "\r\n", "\r", "\n\n", "\x0b", "\x1c", "\x85", "\u2028", " ", "  ", "\t", "\x00",
 ]  # fmt: skip

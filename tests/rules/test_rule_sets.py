@@ -178,10 +178,11 @@ def test_rules_that_never_or_too_often_fire_are_warned_about():
 
 
 GOOD = (
-    "Rivers carry sand and stones from the mountains to the plains. When the water slows down, it drops the heavy "
-    "pieces first and keeps the fine mud. Farmers have long known that such ground is good for wheat. Floods may be "
-    "a danger, yet a valley without them would soon lose its strength. That is why people learned to live with the "
-    "high water: they built their houses on small hills, dug ditches, and moved the cattle away in spring."
+    "Rivers carry sand and stones from the mountains to the plains. When the water slows down, it drops "
+    "the heavy pieces first and keeps the fine mud. Farmers have long known that such ground is good for "
+    "wheat. Floods may be a danger, yet a valley without them would soon lose its strength. That is why "
+    "people learned to live with the high water: they built their houses on small hills, dug ditches, and "
+    "moved the cattle away in spring."
 )
 
 

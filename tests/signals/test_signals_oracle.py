@@ -24,7 +24,8 @@ PIECES = [
     "xlorem ipsumx",
     "word", "words", "longerword", "averyveryverylongword", "#tag", "{", "}", "...", "....", "……", "…",
     ". . .", "?", "!",
-    "？", "！", "，", "、", "。", "。」", "end.", "end.)", 'end."', "1.", "2)", "1234.", "٣", "½", "•", "- item",
+    "？", "！", "，", "、", "。", "。」", "end.", "end.)",
+    'end."', "1.", "2)", "1234.", "٣", "½", "•", "- item",
     "* item",
     "● item", "-", "日本語", "です。次は", "العربية", "кириллица", "Ǆ", "ß", "😀", "e\u0301", "\u200b",
     "http://a.example",
@@ -109,14 +110,21 @@ def test_every_signal_equals_the_oracle_on_real_pages(real_pages):
 NASTY = """
 import pyarrow as pa
 from curate.rules import clean_lines, line_rules_of, load_rules
-from curate.signals import DEFAULT_SIGNALS, compute_signals
-bad = [b"\\xff", b"\\xe2", b"\\xe2\\x80", b"\\xf0\\x9f", b"a\\xc2", b"\\x80\\x80\\x80",
-b"x" * 9 + b"\\xf4\\xbf\\xbf\\xbf",
-       b"", b"\\n" * 50, b" " * 50, b"]" * 9, b"[" * 9 + b"]" * 9, b"lorem ipsu", b"use cookie", b"...", b"\\xed\\xa0\\x80"]
-texts = pa.array([b + tail for b in bad for tail in (b"", b" ", b"\\n", b" a b c d e f g. ")] * 2, pa.binary())
+from curate.rules import Decontaminator
+from curate.signals import DEFAULT_SIGNALS, SIGNALS, compute_signals
+EXTRA = [name for name in SIGNALS if name not in DEFAULT_SIGNALS]
+EXTRA += [f"n_lines[lines={r}]" for r in ("feed", "feeds", "breaks", "unstripped")]
+EXTRA += ["n_paragraphs[paragraphs=feeds]", "n_paragraphs[paragraphs=two_feeds]"]
+bad = [b"\\xff", b"\\xe2", b"\\xe2\\x80", b"\\xf0\\x9f", b"a\\xc2", b"\\x80\\x80\\x80"]
+bad += [b"x" * 9 + b"\\xf4\\xbf\\xbf\\xbf"]
+bad += [b"", b"\\n" * 50, b" " * 50, b"]" * 9, b"[" * 9 + b"]" * 9, b"lorem ipsu"]
+bad += [b"use cookie", b"...", b"\\xed\\xa0\\x80"]
+tails = (b"", b" ", b"\\n", b" a b c d e f g. ")
+texts = pa.array([b + tail for b in bad for tail in tails] * 2, pa.binary())
 texts = pa.Array.from_buffers(pa.string(), len(texts), texts.buffers())
 for batch in (texts, texts[3:], *(texts[i : i + 1] for i in range(len(texts)))):
-    compute_signals(batch, DEFAULT_SIGNALS)
+    compute_signals(batch, [*DEFAULT_SIGNALS, *EXTRA])
+    Decontaminator({"b": ["a b c d e f"]}, 3).match(batch)
     for rules in load_rules(["c4@code"]) + load_rules(["c4@fineweb"]):
         clean_lines(batch, rules.line_rules)
 print("ok")

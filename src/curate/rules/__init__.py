@@ -1,4 +1,4 @@
-"""Named rule sets with their sources, and what applies them to lines, signals, addresses and personal data."""
+"""Named rule sets with their sources, and what applies them to lines, signals and addresses."""
 
 from curate.rules.apply import apply_rules, count_failing, rule_warnings
 from curate.rules.decontaminate import Decontaminator

@@ -63,7 +63,7 @@ class Decontaminator:
 
     @classmethod
     def from_files(cls, paths: Sequence[str], n: int = DEFAULT_N) -> Decontaminator:
-        """Read benchmarks from files: every string of each record of JSONL or JSON, each line of anything else.
+        """Read benchmarks from files: every string of each record of JSON or JSONL, each line of others.
 
         A benchmark is named after its file, `gsm8k.jsonl.gz` -> `gsm8k`.
 

@@ -211,7 +211,7 @@ def _find_line(data, start, end, classes):
             elif byte >= 0x80:
                 width = min(width_of(byte), end - i)
                 # Every line break that is not ASCII begins with one of these.
-                if (byte == 0xC2 or byte == 0xE2) and classes[decode(data, i, end)] & LINE_BREAK:
+                if byte in (0xC2, 0xE2) and classes[decode(data, i, end)] & LINE_BREAK:
                     return i, i + width, has_bracket
             has_bracket |= byte == 0x5D
             i += width

@@ -33,7 +33,7 @@ class Rule:
     def __post_init__(self) -> None:
         parse_signal(self.signal)
         for limit in (self.low, self.high):
-            if isinstance(limit, bool) or not isinstance(limit, int | float | None):
+            if not _is_limit(limit):
                 raise SettingError(f"Rule '{self.reason}': the limit {limit!r} is not a number.")
         if self.low is None and self.high is None:
             raise SettingError(f"Rule '{self.reason}' has no limit. Give it low, high or both.")
@@ -166,6 +166,10 @@ class RuleSet:
 
 _RULE_KEYS = ("reason", "signal", "low", "high")
 _LINE_KEYS = ("prefix", "remove_citations", "max_word_chars", "end_marks", "min_words")
+
+
+def _is_limit(value: Any) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
 
 
 def _read_line_rules(table: Mapping[str, Any], where: str) -> LineRules:

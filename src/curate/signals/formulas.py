@@ -29,20 +29,25 @@ def deviation(total: Numbers, squared: Numbers, n: Numbers) -> NDArray[np.float6
 
 
 def per_word(block: str, column: str) -> Formula:
+    """A count of the block, per word."""
     return lambda of, by: ratio(of.block(block)[column], of.words(by.get("words", "space"))["words"])
 
 
 def of_words(column: str) -> Formula:
+    """The share of words that one count holds."""
     return lambda of, by: ratio(
         of.words(by.get("words", "space"))[column], of.words(by.get("words", "space"))["words"]
     )
 
 
 def of_chars(column: str) -> Formula:
+    """The share of characters that one count holds."""
     return lambda of, _: ratio(of.block("chars")[column], of.block("chars")["chars"])
 
 
 def of_lines(*columns: str) -> Formula:
+    """The share of lines that the counts hold together."""
+
     def formula(of: Measured, by: Parameters) -> Numbers:
         lines = of.lines(by.get("lines", "stripped"))
         return ratio(np.sum([lines[column] for column in columns], axis=0), lines["lines"])
@@ -51,11 +56,13 @@ def of_lines(*columns: str) -> Formula:
 
 
 def n_words(of: Measured, by: Parameters) -> Numbers:
+    """Words, with or without those that are only marks."""
     words = of.words(by["words"])
     return words["words"] - words["pure_punct"] if by["marks"] == "skip" else words["words"]
 
 
 def mean_word_chars(of: Measured, by: Parameters) -> Numbers:
+    """Mean length of words, with or without those that are only marks."""
     words = of.words(by["words"])
     if by["marks"] == "skip":
         return ratio(words["chars"] - words["pure_punct_chars"], words["words"] - words["pure_punct"])
@@ -63,15 +70,18 @@ def mean_word_chars(of: Measured, by: Parameters) -> Numbers:
 
 
 def n_stop_words(of: Measured, by: Parameters) -> Numbers:
+    """Stop words, in any case or in lower case."""
     return of.words(by["words"])["stop" if by["case"] == "any" else "stop_exact"]
 
 
 def n_distinct_stop_words(of: Measured, by: Parameters) -> Numbers:
+    """Distinct stop words, in any case or in lower case."""
     mask = of.words(by["words"])["stop_mask" if by["case"] == "any" else "stop_exact_mask"]
     return np.bitwise_count(mask).astype(np.int64)
 
 
 def word_entropy(of: Measured, _: Parameters) -> Numbers:
+    """H = log2(n) - sum(c log2(c)) / n over the counts c of distinct words."""
     n = of.block("words")["words"]
     return np.log2(np.where(n > 0, n, np.nan)) - ratio(of.entropy_sums, n)
 
@@ -90,14 +100,17 @@ ELLIPSES = {
 
 
 def frac_bullet_lines(of: Measured, by: Parameters) -> Numbers:
+    """Lines that begin with one of the bullets of a toolkit."""
     return of_lines(*BULLETS[by["bullets"]])(of, by)
 
 
 def frac_ellipsis_lines(of: Measured, by: Parameters) -> Numbers:
+    """Lines that end in what a toolkit takes for an ellipsis."""
     return of_lines(*ELLIPSES[by["ellipses"]])(of, by)
 
 
 def frac_short_lines(of: Measured, by: Parameters) -> Numbers:
+    """Lines of at most 30 characters, or of at most 29."""
     return of_lines("short_30" if by["max_chars"] == "30" else "short_29")(of, by)
 
 
@@ -106,6 +119,8 @@ def _pieces(of: Measured, kind: str, by: Parameters) -> Mapping[str, Numbers]:
 
 
 def frac_dup(kind: str) -> Formula:
+    """Copies among lines or paragraphs."""
+
     def formula(of: Measured, by: Parameters) -> Numbers:
         pieces = _pieces(of, kind, by)
         return ratio(pieces["dup_second" if by["copies"] == "later" else "dup_all"], pieces[kind])
@@ -114,6 +129,8 @@ def frac_dup(kind: str) -> Formula:
 
 
 def frac_dup_chars(kind: str) -> Formula:
+    """Characters of copies among lines or paragraphs, over one of four totals."""
+
     def formula(of: Measured, by: Parameters) -> Numbers:
         pieces = _pieces(of, kind, by)
         chars = of.block("chars")
@@ -133,6 +150,8 @@ def _total(of: Measured, by: Parameters) -> Numbers:
 
 
 def frac_top(n: int) -> Formula:
+    """Characters of the most frequent n-gram times its count."""
+
     def formula(of: Measured, by: Parameters) -> Numbers:
         ngrams = of.ngrams(by["words"])
         count = ngrams[f"top_{n}_count"]
@@ -147,6 +166,8 @@ def frac_top(n: int) -> Formula:
 
 
 def frac_dup_ngram(n: int) -> Formula:
+    """Characters of repeated n-grams, counted in one of three ways."""
+
     def formula(of: Measured, by: Parameters) -> Numbers:
         ngrams = of.ngrams(by["words"])
         if by["over"] == "ngrams":

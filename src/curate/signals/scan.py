@@ -212,7 +212,7 @@ def count_ones(bits):
 
 @njit(cache=True, nogil=True)
 def find_lines(breaks, n_breaks, n_words, lines):
-    """Find lines that are not blank: fill `lines` with the first word of each, and 1 where a paragraph begins.
+    """Find lines that are not blank: `lines` gets the first word of each, and 1 where a paragraph begins.
 
     Returns:
         The number of lines. Behind the last one, `lines` holds the number of words.

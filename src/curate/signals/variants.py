@@ -74,7 +74,7 @@ def _measure_all_pieces(data, offsets, classes, mode, table, scratch, block):
 
 @njit(cache=True, nogil=True)
 def _split(data, start, end, classes, mode, pieces):
-    r"""Split a document the way of another toolkit into pieces: start, end and characters; returns their number.
+    r"""Split a document as another toolkit does: start, end and characters of each piece; returns how many.
 
     FEED: `text.split("\n")`. FEEDS: `re.split("\n+", text)`. BREAKS: `text.splitlines()`, each stripped.
     UNSTRIPPED: `text.split("\n")` without blank lines. STRIPPED_FEEDS: `re.split("\n{2,}", text.strip())`.
@@ -178,16 +178,9 @@ def _count_symbols(data, offsets, classes, by_chars, block):
                 holds |= data[i] == 0x23
                 if data[i] == 0xE2 and i + 2 < end:
                     holds |= data[i + 1] == 0x80 and data[i + 2] == 0xA6
-                if (
-                    data[i] == 46
-                    and i >= dots_from
-                    and i + 4 < end
-                    and data[i + 1] == 32
-                    and data[i + 2] == 46
-                ):
-                    if data[i + 3] == 32 and data[i + 4] == 46:
-                        block[d, 2] += 1
-                        dots_from = i + 5
+                if data[i] == 46 and i >= dots_from and _is_spaced_dots(data, i, end):
+                    block[d, 2] += 1
+                    dots_from = i + 5
             i += min(width_of(data[i]), end - i)
         block[d, 1] = _twice_median(by_chars, longest, n_words)
         by_chars[: longest + 1] = 0

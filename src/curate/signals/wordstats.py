@@ -53,7 +53,7 @@ _IPSUM = np.uint64(int.from_bytes(b"ipsum", "little"))
 
 @cache
 def load_function_words() -> tuple[NDArray[np.uint64], NDArray[np.int64], np.uint64]:
-    """Make a perfect hash table of short words by their lower-case bytes: keys (0 for none), kinds, multiplier."""
+    """Make a perfect hash table of short words by lower-case bytes: keys (0 for none), kinds, multiplier."""
     kind_of = {word: 1 + i for i, word in enumerate(STOP_WORDS)}
     kind_of |= dict.fromkeys(SECOND_PERSON, IS_SECOND_PERSON) | dict.fromkeys(FIRST_PERSON, IS_FIRST_PERSON)
     key_of = {word: int.from_bytes(word.encode(), "little") for word in kind_of}
@@ -101,7 +101,7 @@ def count_inner(kinds, start, end):
 
 
 @njit(cache=True, nogil=True)
-def measure_words(data, start, end, spans, tables, scratch, raw):
+def measure_words(data, start, end, spans, tables, scratch, raw):  # noqa: PLR0912, PLR0915 - one loop, no calls
     """Count the words of a document by kind and number the distinct ones.
 
     Args:
