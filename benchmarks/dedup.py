@@ -45,15 +45,15 @@ def contenders(n: int, scale: float) -> dict[str, tuple[list[str], int]]:
     datatrove, rensa = peer_python("datatrove"), peer_python("rensa")
     found = {"curate": ([sys.executable, str(PEERS / "dedup_curate.py")], n)}
     if rensa:
-        found["rensa"] = ([rensa, str(PEERS / "dedup_rensa.py")], min(n, round(50_000 * scale)))
+        found["rensa"] = ([rensa, str(PEERS / "dedup_rensa.py")], min(n, round(100_000 * scale)))
     found["datasketch"] = (
         [sys.executable, str(PEERS / "dedup_datasketch.py")],
-        min(n, round(20_000 * scale)),
+        min(n, round(50_000 * scale)),
     )
     if datatrove:
         command = [datatrove, str(PEERS / "dedup_datatrove.py")]
-        found["datatrove, white space"] = ([*command, "whitespace"], min(n, round(10_000 * scale)))
-        found["datatrove"] = ([*command, "default"], min(n, round(3_000 * scale)))
+        found["datatrove, white space"] = ([*command, "whitespace"], min(n, round(20_000 * scale)))
+        found["datatrove"] = ([*command, "default"], min(n, round(8_000 * scale)))
     return found
 
 
@@ -89,10 +89,10 @@ def run_measured(command: list[str]) -> Spent:
     return Spent(usage.ru_utime + usage.ru_stime, time.perf_counter() - began_s, max(peaks))
 
 
-def shingle_set(text: str) -> frozenset[tuple[str, ...]]:
-    """Word 5-grams, read as plainly as can be."""
+def shingle_set(text: str) -> frozenset[int]:
+    """Word 5-grams, read as plainly as can be; Python's own hashes of them take less memory."""
     words = text.split()
-    return frozenset(tuple(words[i : i + 5]) for i in range(max(1, len(words) - 4)))
+    return frozenset(hash(tuple(words[i : i + 5])) for i in range(max(1, len(words) - 4)))
 
 
 def similarity(one: frozenset, other: frozenset) -> float:
