@@ -200,14 +200,14 @@ def _read_benchmarks(settings: MixtureSettings) -> NDArray[np.uint64]:
 
 def _begin(folder: Path, settings: MixtureSettings, pieces: Sequence[Piece], *, overwrite: bool) -> None:
     begun = folder / "settings.json"
-    now = {"settings": settings.to_json(), "input_hash": stable_hash(describe_pieces(pieces))}
+    values, input_hash = settings.to_json(), stable_hash(describe_pieces(pieces))
     if overwrite and begun.exists():
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
     if begun.exists():
         before = json.loads(begun.read_text(encoding="utf-8"))
-        changed = [name for name in now["settings"] if now["settings"][name] != before["settings"].get(name)]
-        if before["input_hash"] != now["input_hash"]:
+        changed = [name for name in values if values[name] != before["settings"].get(name)]
+        if before["input_hash"] != input_hash:
             changed.append("the files of the sources")
         if changed:
             raise ChangedSettingsError(
@@ -218,5 +218,5 @@ def _begin(folder: Path, settings: MixtureSettings, pieces: Sequence[Piece], *, 
     elif any(folder.iterdir()):
         raise SettingError(f"{folder} holds something else. Give an empty or new folder as --output.")
     else:
-        write_json(begun, now)
+        write_json(begun, {"settings": values, "input_hash": input_hash})
     remove_leftovers(folder)

@@ -134,6 +134,10 @@ def lay_out(
     caps = _cap_windows(groups, n_tokens, context_tokens)
     shares = np.array([solve_shares(groups, n_tokens.astype(np.float64), stage) for stage in stages])
     budget = plan["budget_tokens"] if budget_tokens is None else budget_tokens
+    if budget is None and np.allclose(shares, n_tokens / max(n_tokens.sum(), 1), rtol=1e-9):
+        caps = np.minimum(
+            caps, n_tokens // context_tokens
+        )  # the union in one pass: rounding begins no second one
     n_windows = _total_windows(budget, n_tokens, caps, shares, context_tokens)
     parts = np.cumsum([float(stage["share"]) for stage in stages])
     per_stage = np.diff(np.rint(parts / parts[-1] * n_windows), prepend=0).astype(np.int64)
