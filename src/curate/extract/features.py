@@ -2,7 +2,8 @@
 
 They describe the block's text, its element and what that lies in, class and id words of its ancestors, its
 neighbours, and where it stands relative to the element that holds most of the page's prose. Only counts,
-sums and quotients: no logarithms, whose last bit differs between machines.
+sums and quotients: no logarithms, whose last bit differs between machines. Sizes are capped, so that a page
+larger than any that was fitted on looks like a large one.
 """
 
 from __future__ import annotations
@@ -77,6 +78,14 @@ FEATURES = (
     "page_chars page_link_density page_frac_prose page_prose_blocks path_to_core"
 ).split()
 N_FEATURES = len(FEATURES)
+
+_CAPS = {"n_words": 300, "n_chars": 2000, "n_links": 40, "n_stops": 30, "n_commas": 40, "n_symbols": 30}
+_CAPS |= {"mean_word_chars": 40, "n_cells": 20, "n_repeated": 10, "depth": 40, "blocks_before": 200}
+_CAPS |= {"blocks_after": 200, "after_h1": 100, "prev_words": 100, "next_words": 100, "prev2_words": 100}
+_CAPS |= {"next2_words": 100, "box_chars": 15_000, "outer_chars": 15_000, "box_blocks": 100, "repeat": 50}
+_CAPS |= {"repeat_chars": 5000, "after_top": 50, "before_top": 50, "before_core": 50, "after_core": 50}
+_CAPS |= {"page_chars": 15_000, "page_prose_blocks": 40}
+CAPS = np.array([_CAPS.get(name, 1e6) for name in FEATURES], np.float32)
 
 T_P, T_LI, T_DIV, T_BODY = (TAG_NUMBERS[t] for t in ("p", "li", "div", "body"))
 _TAG_CODES = {
@@ -398,3 +407,5 @@ def fill_features(
         row[at + 2] = sums[0, X_PROSE_CHARS] / page_chars
         row[at + 3] = n_prose
         row[at + 4] = sums[e, X_PATH] - sums[core, X_PATH]
+        for f in range(N_FEATURES):
+            row[f] = min(row[f], CAPS[f])

@@ -1,0 +1,338 @@
+"""Fit the block selector of `curate.extract` and measure it on hosts that it has not seen.
+
+    python classifiers/extraction/recipe.py --pages DIR --snippets expected.jsonl.gz --cache silver.json --evaluate
+    python classifiers/extraction/recipe.py --pages DIR --snippets expected.jsonl.gz --cache silver.json \\
+        --out classifiers/extraction/selector.safetensors
+
+DIR holds raw pages (`*.html` or `*.html.gz`). Labels are silver: the share of a block's four-word shingles that
+trafilatura gives, default and fast mode averaged. Where snippets are given (JSON lines with `file`, `with`,
+`without`), blocks that hold one are labelled by it, with more weight. `kinds.py` adds made-up pages of kinds that
+both teach wrongly. The table of class words is cross-fitted: the features of a page never use a table that its
+host helped to make.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import hashlib
+import json
+import math
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+sys.path.insert(0, str(Path(__file__).parent))
+from kinds import make_pages
+
+from curate.extract import decode_text
+from curate.extract.bounds import find_problem
+from curate.extract.features import PATH_DECAY, TOKEN_SCALE
+from curate.extract.measure import C_CHARS
+from curate.extract.model import Selector, export_trees, save_selector, score_blocks
+from curate.extract.native import THRESHOLDS
+from curate.extract.scan import E_N_TOKENS, E_PARENT, E_TOKEN
+from curate.extract.text import B_ELEMENT, B_END, B_START
+from curate.extract.select import choose_blocks
+from curate.extract.tokens import N_TOKEN_BUCKETS
+from curate.extract.workspace import describe_page, make_workspace, read_page
+
+TREES = {"max_iter": 60, "max_leaf_nodes": 16, "learning_rate": 0.15, "min_samples_leaf": 20}
+TREES |= {"l2_regularization": 1.0, "max_features": 0.5, "early_stopping": False, "random_state": 0}
+SNIPPET_WEIGHT = 3.0
+MADE_UP_PAGES, MADE_UP_WEIGHT = 300, 0.5
+N_FOLDS, N_TABLE_FOLDS = 5, 4
+WORD = re.compile(r"\w+")
+
+
+@dataclass
+class FitPage:
+    """A page with its blocks' texts, their labels (0-1) and whether a snippet set the label."""
+
+    name: str
+    host: str  # pages of one host are never on both sides of a split
+    html: NDArray[np.uint8]
+    texts: list[str]
+    labels: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    by_snippet: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
+    n_chars: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
+    case: dict[str, Any] = field(default_factory=dict)
+    silver: str = ""
+    weight: float = 1.0
+
+
+WORKSPACE = make_workspace(8_000_000)
+
+
+def read_fit_page(name: str, host: str, html: bytes) -> FitPage:
+    """Scan a page into the texts of its blocks."""
+    raw = np.frombuffer(html, np.uint8)
+    n = read_page(raw, WORKSPACE)
+    spans = WORKSPACE.blocks[:n, [B_START, B_END]]
+    texts = [WORKSPACE.text[a:b].tobytes().decode() for a, b in spans]
+    return FitPage(name, host, raw, texts, n_chars=WORKSPACE.counts[:n, C_CHARS].copy())
+
+
+def squeeze(text: str) -> str:
+    """White space as single blanks."""
+    return " ".join(text.split())
+
+
+def words(text: str) -> list[str]:
+    """Words in lower case."""
+    return WORD.findall(text.lower())
+
+
+def shingles(text: str) -> set[tuple[str, ...]]:
+    """Runs of four words."""
+    found = words(text)
+    return {tuple(found[i : i + 4]) for i in range(len(found) - 3)}
+
+
+def label_by_silver(texts: Sequence[str], silver: str) -> NDArray[np.float64]:
+    """For each block the share of its shingles in `silver`; short blocks must be one of its lines."""
+    known = shingles(silver)
+    lines = {" ".join(words(line)) for line in silver.split("\n")}
+    running = f" {' '.join(words(silver))} "
+    labels = np.zeros(len(texts))
+    for b, text in enumerate(texts):
+        found = words(text)
+        if len(found) >= 6:
+            labels[b] = np.mean([tuple(found[i : i + 4]) in known for i in range(len(found) - 3)])
+        elif found:
+            joined = " ".join(found)
+            labels[b] = joined in lines or (len(found) >= 3 and f" {joined} " in running)
+    return labels
+
+
+def apply_snippets(page: FitPage) -> None:
+    """Let the snippets that the main text must or must not hold overrule the silver labels."""
+    wanted = [squeeze(s) for s in page.case.get("with", [])]
+    unwanted = [squeeze(s) for s in page.case.get("without", [])]
+    page.by_snippet = np.zeros(len(page.texts), np.bool_)
+    for b, text in enumerate(map(squeeze, page.texts)):
+        if any(s in text for s in wanted) or (len(text) > 15 and any(text in s for s in wanted)):
+            page.labels[b], page.by_snippet[b] = 1.0, True
+        elif any(s in text for s in unwanted):
+            page.labels[b], page.by_snippet[b] = 0.0, True
+
+
+def read_real_pages(folder: Path, snippets: Path | None, cache: Path) -> list[FitPage]:
+    """Pages of `folder` with silver labels; what trafilatura gave is kept in `cache`, for it is slow."""
+    cases: dict[str, dict[str, Any]] = {}
+    if snippets:
+        with gzip.open(snippets, "rt") as lines:
+            cases = {case["file"]: case for case in map(json.loads, lines)}
+    silver = json.loads(cache.read_text()) if cache.exists() else {}
+    pages = []
+    for path in sorted(folder.iterdir()):
+        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        html = decode_text(content)
+        if find_problem(html.encode()):
+            continue
+        if path.name not in silver:
+            silver[path.name] = ask_trafilatura(html)
+        case = cases.get(path.name, {})
+        page = read_fit_page(path.name, host_of(path.name, case), html.encode())
+        given = silver[path.name]
+        page.labels = np.mean([label_by_silver(page.texts, given[mode]) for mode in ("default", "fast")], axis=0)
+        page.case, page.silver = case, given["default"]
+        apply_snippets(page)
+        pages.append(page)
+    cache.write_text(json.dumps(silver))
+    return pages
+
+
+def ask_trafilatura(html: str) -> dict[str, str]:
+    """Its text in default and fast mode."""
+    import trafilatura
+
+    return {
+        "default": trafilatura.extract(html, include_comments=False) or "",
+        "fast": trafilatura.extract(html, include_comments=False, fast=True) or "",
+    }
+
+
+def host_of(name: str, case: dict[str, Any]) -> str:
+    """The host that a page came from, as far as its case or file name tells."""
+    found = re.match(r"https?://(?:www\.)?([^/]+)", case.get("url", ""))
+    return found[1] if found else name.split("-")[0] if not name.startswith("readability") else name
+
+
+def made_up_pages(n: int, seed: int) -> list[FitPage]:
+    """Pages of `kinds.py` with their labels; a kind counts as one host."""
+    pages = []
+    for i, (kind, html, golden) in enumerate(make_pages(n, seed)):
+        page = read_fit_page(f"{kind}-{i}", f"made-up {kind}", html)
+        long = [text for text in golden if len(text) > 12]
+        page.labels = np.array([float(_is_golden(text, golden, long)) for text in page.texts])
+        page.by_snippet = np.zeros(len(page.texts), np.bool_)
+        page.weight = MADE_UP_WEIGHT
+        pages.append(page)
+    return pages
+
+
+def _is_golden(text: str, golden: set[str], long: list[str]) -> bool:
+    cells = text.replace("\n", " | ").split(" | ")
+    return text in golden or any(cell.strip() in golden for cell in cells) or any(g in text for g in long)
+
+
+@njit
+def _add_tokens(blocks, elements, tokens, labels, weights, good, total):  # noqa: ANN001, ANN202, PLR0917
+    for b in range(labels.size):
+        e, share = blocks[b, B_ELEMENT], weights[b]
+        for _ in range(6):
+            for t in range(elements[e, E_TOKEN], elements[e, E_TOKEN] + elements[e, E_N_TOKENS]):
+                good[tokens[t]] += share * labels[b]
+                total[tokens[t]] += share
+            e = elements[e, E_PARENT]
+            share *= PATH_DECAY
+            if e < 0:
+                break
+
+
+def count_tokens(page: FitPage) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Class words of a page's elements and the share of main text within each."""
+    read_page(page.html, WORKSPACE)
+    good, total = np.zeros(N_TOKEN_BUCKETS), np.zeros(N_TOKEN_BUCKETS)
+    weights = np.sqrt(page.n_chars.astype(np.float64))
+    _add_tokens(WORKSPACE.blocks, WORKSPACE.elements, WORKSPACE.tokens, page.labels, weights, good, total)
+    used = np.flatnonzero(total)
+    return used, good[used] / total[used]
+
+
+def make_table(counts: list[tuple[NDArray[np.int64], NDArray[np.float64]]]) -> NDArray[np.int16]:
+    """Log-odds of main text by class word, every page counting once, drawn to the mean by one page."""
+    good, total = np.zeros(N_TOKEN_BUCKETS), np.zeros(N_TOKEN_BUCKETS)
+    for used, share in counts:
+        good[used] += share
+        total[used] += 1
+    prior = good.sum() / total.sum()
+    odds = np.log((good + prior) / (total - good + 1 - prior)) - math.log(prior / (1 - prior))
+    odds[(total == 0) | (np.abs(odds) < 0.02)] = 0
+    return np.clip(np.round(odds * TOKEN_SCALE), -1280, 1280).astype(np.int16)
+
+
+def features_of(page: FitPage, table: NDArray[np.int16]) -> NDArray[np.float32]:
+    """The page's features with a table of class words."""
+    n = read_page(page.html, WORKSPACE)
+    describe_page(WORKSPACE, table)
+    return WORKSPACE.features[:n].copy()
+
+
+def fold_of(host: str, n_folds: int) -> int:
+    """A host's fold, the same on every machine."""
+    return int(hashlib.md5(host.encode(), usedforsecurity=False).hexdigest(), 16) % n_folds
+
+
+def fit_selector(pages: list[FitPage]) -> Selector:
+    """Fit the table of class words (cross-fitted for the trees' sake) and the trees."""
+    counts = [count_tokens(page) for page in pages]
+    folds = [fold_of("table " + page.host, N_TABLE_FOLDS) for page in pages]
+    tables = [
+        make_table([c for c, f in zip(counts, folds, strict=True) if f != fold]) for fold in range(N_TABLE_FOLDS)
+    ]
+    columns = [features_of(page, tables[fold]) for page, fold in zip(pages, folds, strict=True)]
+    x = np.concatenate(columns)
+    y = np.concatenate([page.labels for page in pages])
+    w = np.concatenate([weights_of(page) for page in pages])
+    # A label between 0 and 1 counts as both, in proportion.
+    unsure = (y > 0.05) & (y < 0.95)
+    x = np.concatenate([x, x[unsure]])
+    target = np.concatenate([np.where(unsure, 1, y >= 0.5), np.zeros(unsure.sum())])
+    weight = np.concatenate([np.where(unsure, w * y, w), (w * (1 - y))[unsure]])
+    model = HistGradientBoostingClassifier(**TREES).fit(x, target, sample_weight=weight)
+    return export_trees(model, make_table(counts))
+
+
+def weights_of(page: FitPage) -> NDArray[np.float64]:
+    """Long blocks count more, and those with a hand-made label much more."""
+    by_length = np.minimum(np.sqrt(page.n_chars) / 6, 4) + 0.3
+    return (by_length + SNIPPET_WEIGHT * page.by_snippet) * page.weight
+
+
+def choose(page: FitPage, selector: Selector, threshold: float) -> str:
+    """The text that a selector gives for a page, blocks on lines of their own."""
+    n = read_page(page.html, WORKSPACE)
+    describe_page(WORKSPACE, selector.table)
+    score_blocks(WORKSPACE.features, n, selector, WORKSPACE.scores)
+    keep = np.zeros(n, np.uint8)
+    choose_blocks(n, threshold, WORKSPACE, keep)
+    return "\n".join(text for text, kept in zip(page.texts, keep, strict=True) if kept)
+
+
+def score_snippets(case: dict[str, Any], text: str) -> NDArray[np.int64]:
+    """(must-haves found, must-haves missed, must-nots found, must-nots absent)."""
+    text = squeeze(text)
+    found = sum(squeeze(s) in text for s in case.get("with", []))
+    wrong = sum(squeeze(s) in text for s in case.get("without", []))
+    return np.array([found, len(case.get("with", [])) - found, wrong, len(case.get("without", [])) - wrong])
+
+
+def summarise(counts: NDArray[np.int64]) -> dict[str, float]:
+    """Precision, recall and F1 of snippets."""
+    precision = counts[0] / max(counts[0] + counts[2], 1)
+    recall = counts[0] / max(counts[0] + counts[1], 1)
+    f1 = 2 * precision * recall / max(precision + recall, 1e-9)
+    return {"precision": round(precision, 4), "recall": round(recall, 4), "f1": round(f1, 4)}
+
+
+def fit_folds(pages: list[FitPage], n_folds: int = N_FOLDS) -> list[Selector]:
+    """One selector a fold, fitted without the fold's hosts."""
+    invented = made_up_pages(MADE_UP_PAGES, seed=1)
+    return [
+        fit_selector([page for page in pages if fold_of(page.host, n_folds) != fold] + invented)
+        for fold in range(n_folds)
+    ]
+
+
+def evaluate(pages: list[FitPage]) -> dict[str, Any]:
+    """Snippet scores of every page by the selector that has not seen its host, at the settings' thresholds.
+
+    `silver_f1` is the mean over pages of the F1 of four-word shingles against trafilatura's default text.
+    """
+    selectors = fit_folds(pages)
+    report: dict[str, Any] = {"pages": len(pages), "hosts": len({page.host for page in pages})}
+    for focus, threshold in THRESHOLDS.items():
+        total, agreement = np.zeros(4, np.int64), []
+        for page in pages:
+            text = choose(page, selectors[fold_of(page.host, N_FOLDS)], threshold)
+            total += score_snippets(page.case, text)
+            agreement.append(shingle_f1(shingles(text), shingles(page.silver)))
+        report[focus] = summarise(total) | {"threshold": threshold, "silver_f1": round(float(np.mean(agreement)), 4)}
+    return report
+
+
+def shingle_f1(found: set[tuple[str, ...]], wanted: set[tuple[str, ...]]) -> float:
+    """1 where both are empty."""
+    if not found and not wanted:
+        return 1.0
+    return 2 * len(found & wanted) / (len(found) + len(wanted))
+
+
+def main() -> None:
+    """Parse arguments; fit or evaluate."""
+    parser = argparse.ArgumentParser(description="Fit or evaluate the block selector.")
+    parser.add_argument("--pages", type=Path, required=True)
+    parser.add_argument("--snippets", type=Path)
+    parser.add_argument("--cache", type=Path, required=True, help="JSON file of trafilatura's texts")
+    parser.add_argument("--out", type=Path, help="where to write the fitted selector")
+    parser.add_argument("--evaluate", action="store_true", help="cross-validate by host and print JSON")
+    settings = parser.parse_args()
+    pages = read_real_pages(settings.pages, settings.snippets, settings.cache)
+    if settings.evaluate:
+        print(json.dumps(evaluate(pages), indent=1))
+    if settings.out:
+        save_selector(fit_selector(pages + made_up_pages(MADE_UP_PAGES, seed=1)), settings.out)
+
+
+if __name__ == "__main__":
+    main()
