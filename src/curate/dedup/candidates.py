@@ -122,7 +122,7 @@ def _assign_groups(
     find_roots(parents, members, roots)
     components, component_of = np.unique(roots, return_inverse=True)
     component_costs = np.bincount(component_of, costs, len(components))
-    limit = max(limit_bytes, int(costs.sum()) // 1000)  # so many files can be open at once
+    limit = max(limit_bytes, int(costs.sum()) // 200)  # the files are open at the same time
     filled = (np.cumsum(component_costs) - component_costs) // limit
     return np.unique(filled, return_inverse=True)[1].astype(np.uint16)[component_of]
 
