@@ -12,7 +12,7 @@ from curate.dedup_pieces import plan_pieces, split_by_format, stage_texts
 from curate.dedup_settings import DedupSettings
 
 _SAMPLED_PIECES = 8
-_BYTES_PER_DOCUMENT = 40  # what the barrier holds of every document
+_BYTES_PER_DOCUMENT = 48  # what the barrier holds of every document
 _BASE_BYTES = 350 << 20  # interpreter, libraries and buffers
 # Measured on generated text of 1.7 KB a document: the whole run over reading and keys alone.
 _RUN_OVER_KEYS = 2.2
@@ -26,7 +26,7 @@ class DedupEstimate:
         n_documents: known for Parquet, else from the sample.
         text_bytes: of all documents, from the sample.
         cpu_s: on this machine, of all workers together.
-        peak_bytes: memory of the main process.
+        peak_bytes: memory of the main process, at most.
         scratch_bytes: disk for keys and partitions while the run lasts.
     """
 
@@ -70,12 +70,15 @@ def estimate_dedup(settings: DedupSettings, memory_bytes: int) -> DedupEstimate:
         n_documents += round(per_byte * sum(file.size_bytes for file in staged))
     n_keys_bytes = n_documents * plan.n_bands * 12
     n_sampled = max(1, n_sampled)
+    text_bytes = round(n_documents * n_text_bytes / n_sampled)
+    # Shingles take 8 bytes a word, of the candidates: a third of a crawl is a cautious guess.
+    unbounded_bytes = _BASE_BYTES + n_documents * _BYTES_PER_DOCUMENT + n_keys_bytes + text_bytes // 2
     return DedupEstimate(
         plan=plan,
         n_documents=n_documents,
-        text_bytes=round(n_documents * n_text_bytes / n_sampled),
+        text_bytes=text_bytes,
         cpu_s=_RUN_OVER_KEYS * n_documents * cpu_s / n_sampled,
-        peak_bytes=_BASE_BYTES + n_documents * _BYTES_PER_DOCUMENT + min(n_keys_bytes, memory_bytes),
+        peak_bytes=max(_BASE_BYTES, min(memory_bytes, unbounded_bytes)),
         scratch_bytes=n_documents * (8 * plan.n_bands + 80) + n_keys_bytes,
     )
 
@@ -89,7 +92,7 @@ def describe_estimate(estimate: DedupEstimate) -> list[str]:
         f"Near-duplicates: Jaccard >= {plan.jaccard:g} of word {plan.shingle_words}-grams, verified exactly",
         f"Bands: {plan.n_bands} of {plan.n_rows} rows; at the limit a pair meets in {chance:.2%} of cases",
         f"Documents: about {estimate.n_documents:,}, {estimate.text_bytes / 1e6:,.0f} MB of text",
-        f"Expected: {estimate.cpu_s:,.0f} CPU s, {peak_gb:.1f} GB memory, {scratch_gb:.1f} GB scratch disk",
+        f"Expected: {estimate.cpu_s:,.0f} CPU s, up to {peak_gb:.1f} GB memory, {scratch_gb:.1f} GB scratch disk",
         "Chance that a pair becomes a candidate, by its similarity:",
     ]
     for jaccard, chance in plan.s_curve()[::2]:

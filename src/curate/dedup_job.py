@@ -227,6 +227,10 @@ class PieceShard:
         """Read the texts of the rows."""
         return self.texts.read(rows)
 
+    def release(self) -> None:
+        """Close the file of the texts."""
+        self.texts.release()
+
 
 def find_file_duplicates(job: _Job, settings: DedupSettings, indexes: Sequence[Index]) -> None:
     """Commit the table of duplicates with the ids that stay, unless it is there already."""

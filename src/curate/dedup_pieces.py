@@ -88,7 +88,7 @@ def open_parquet(file: InputFile) -> pq.ParquetFile:
     """Open a local or remote Parquet file."""
     if is_url(file.path):
         return pq.ParquetFile(open_file(file), pre_buffer=False)
-    return pq.ParquetFile(file.path, memory_map=True, pre_buffer=False)
+    return pq.ParquetFile(file.path, pre_buffer=False)
 
 
 def split_by_format(

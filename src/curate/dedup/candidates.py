@@ -194,6 +194,9 @@ def _fetch(
                 bounds = np.minimum(starts_of(np.diff(offsets)[own]), n_fitting) + fills[group]
                 begins[at][own], ends[at][own] = bounds[:-1], bounds[1:]
                 fills[group] += n_fitting
+        release = getattr(place.shard, "release", None)
+        if release is not None:
+            release()
     return begins, ends, signatures
 
 

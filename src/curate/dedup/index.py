@@ -65,7 +65,7 @@ class TextFile:
 
     def read_batches(self) -> Iterator[pa.RecordBatch]:
         """Read the texts from the beginning."""
-        with pq.ParquetFile(self.path, memory_map=True, pre_buffer=False) as file:
+        with pq.ParquetFile(self.path, pre_buffer=False) as file:
             yield from file.iter_batches(8192, columns=[self.column], use_threads=False)
 
 
@@ -149,6 +149,10 @@ class IndexShard:
         column = read_arrow(self._keys)["signature"].take(pa.array(rows)).combine_chunks()
         n = column.type.list_size
         return column.flatten().to_numpy(zero_copy_only=False).reshape(-1, n)
+
+    def release(self) -> None:
+        """Close the files of the texts."""
+        self._readers.clear()
 
     def _reader(self, number: int) -> RowTexts | None:
         if number not in self._readers:

@@ -14,7 +14,8 @@ class KeyShard(Protocol):
     """Some documents' keys, and their texts by row.
 
     Documents that are not to take part are simply not listed. A shard is read several times and gives the
-    same each time.
+    same each time. If it has a method `release()`, that is called when its texts have been read, so that no
+    file stays open.
 
     Attributes:
         name: unlike that of any other shard; settles the last ties, so that the order of shards never does.

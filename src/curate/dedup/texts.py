@@ -19,6 +19,10 @@ class RowTexts:
         self._batch: pa.RecordBatch | None = None
         self._begin = 0  # row with which the batch begins
 
+    def release(self) -> None:
+        """Let go of the stream; the next read begins it anew."""
+        self._batches, self._batch = iter(()), None
+
     def read(self, rows: NDArray[np.int64]) -> pa.ChunkedArray:
         """Read the texts of ascending rows; null for rows behind the end of the stream."""
         if self._batch is None or (len(rows) and rows[0] < self._begin):
