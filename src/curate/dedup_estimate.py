@@ -92,7 +92,7 @@ def describe_estimate(estimate: DedupEstimate) -> list[str]:
         f"Near-duplicates: Jaccard >= {plan.jaccard:g} of word {plan.shingle_words}-grams, verified exactly",
         f"Bands: {plan.n_bands} of {plan.n_rows} rows; at the limit a pair meets in {chance:.2%} of cases",
         f"Documents: about {estimate.n_documents:,}, {estimate.text_bytes / 1e6:,.0f} MB of text",
-        f"Expected: {estimate.cpu_s:,.0f} CPU s, up to {peak_gb:.1f} GB memory, {scratch_gb:.1f} GB scratch disk",
+        f"Expected: {estimate.cpu_s:,.0f} CPU s, up to {peak_gb:.1f} GB memory, {scratch_gb:.1f} GB on disk",
         "Chance that a pair becomes a candidate, by its similarity:",
     ]
     for jaccard, chance in plan.s_curve()[::2]:
