@@ -25,13 +25,12 @@ _RARE_LAST = (
 )
 _CITATIONS = (b"[edit]", b"[citation needed]")
 
-# Columns of `counts`, and places in `limits`.
+# Columns of `counts`, and what is none.
+STAYS, BLANK = -1, -2
 LONG_WORD, NO_END_MARK, FEW_WORDS, FIRST_SUBSTRING = 0, 1, 2, 3
 
 MAX_SUBSTRING_BYTES = 64
-N_WINDOW_BITS = 62
-SPACE_BIT = 1 << 62
-WIDE_BIT = 1 << 63
+N_WINDOW_BITS = 64
 _ONES = np.uint64(0x0101010101010101)
 _SPACES = np.uint64(0x2020202020202020)
 _BRACKETS = np.uint64(0x5D5D5D5D5D5D5D5D)
@@ -44,7 +43,7 @@ class Patterns(NamedTuple):
     The windows lie side by side in the bits of a word: the parts of the substrings with the rarest letters.
     """
 
-    masks: NDArray[np.uint64]  # (256,) bits of the windows' bytes that this byte may be; SPACE_BIT, WIDE_BIT
+    masks: NDArray[np.uint64]  # (256,) bits of the windows' bytes that this byte may be
     starts: np.uint64  # the first bit of each window
     ends: np.uint64  # the last bit of each window
     table: NDArray[np.int64]  # (P, 4) bit of the end, offset of the end in the substring, length, check
@@ -130,9 +129,6 @@ def compile_patterns(substrings: tuple[tuple[str, tuple[str, ...]], ...]) -> Pat
             bit += 1
         ends |= 1 << (bit - 1)
         table[p] = bit - 1, last, len(text), check
-    classes = load_classes()
-    for byte in range(256):
-        masks[byte] |= WIDE_BIT if byte >= 0x80 else SPACE_BIT if classes[byte] & SPACE else 0
     columns = np.full(len(substrings), -1, np.int64)
     named = [check for check, (name, _) in enumerate(substrings) if name]
     columns[named] = FIRST_SUBSTRING + np.arange(len(named))
@@ -163,6 +159,7 @@ def _clean_documents(
     for d in range(len(offsets) - 1):
         document = written
         i, end = offsets[d], offsets[d + 1]
+        may_match = _may_match(data[i:end], patterns.masks, patterns.starts, patterns.ends)
         while i < end:
             line_end, next_line, has_bracket = _find_line(data, i, end, classes)
             line = written
@@ -173,10 +170,14 @@ def _clean_documents(
             written, exposed = _copy_line(
                 data, i, line_end, classes, limits[2] and has_bracket, citations, cleaned, written
             )
-            if not _line_stays(
-                cleaned, text, written, exposed, classes, limits, end_marks, patterns, counts[d]
-            ):
+            column = _failing_check(cleaned, text, written, exposed, classes, limits, end_marks)
+            # What stood around a citation may join to a substring.
+            if column == STAYS and (may_match or has_bracket):
+                column = _first_substring(cleaned, text, written, patterns)
+            if column != STAYS:
                 written = line
+                if column != BLANK:
+                    counts[d, column] += 1
             i = next_line
         while written > document and cleaned[written - 1] == 10:  # blank lines at the end
             written -= 1
@@ -298,58 +299,68 @@ def _citation_start(cleaned, text, written, citations):
 
 
 @njit(cache=True, nogil=True)
-def _line_stays(cleaned, start, end, exposed, classes, limits, end_marks, patterns, counts):
-    """Check one cleaned line, counting the check that removes it."""
+def _failing_check(cleaned, start, end, exposed, classes, limits, end_marks):
+    """The column of the first check that a cleaned line fails, substrings aside; STAYS or BLANK for none."""
     max_word_chars, min_words, _ = limits
-    n_words, decision = _walk_line(cleaned, start, end, classes, patterns)
+    n_words = _count_words(cleaned, start, end, classes, max(min_words, 1))
     if n_words == 0:
-        return min_words < 0
+        return STAYS if min_words < 0 else BLANK
     if 0 <= max_word_chars < end - start and _longest_word(cleaned, start, end, classes) > max_word_chars:
-        counts[LONG_WORD] += 1
-        return False
+        return LONG_WORD
     asks_mark, marks = end_marks
     if asks_mark:
         dots = (
             end - start >= 3 and cleaned[end - 1] == 46 and cleaned[end - 2] == 46 and cleaned[end - 3] == 46
         )
         if exposed or dots or not marks[cleaned[end - 1]]:
-            counts[NO_END_MARK] += 1
-            return False
-    if n_words < min_words:
-        counts[FEW_WORDS] += 1
-        return False
-    if decision < len(patterns.columns) and patterns.columns[decision] >= 0:
-        counts[patterns.columns[decision]] += 1
-        return False
-    return True
+            return NO_END_MARK
+    return FEW_WORDS if n_words < min_words else STAYS
 
 
 @njit(cache=True, nogil=True)
-def _walk_line(cleaned, start, end, classes, patterns):
-    """The number of words of a line, and the first check that a substring decides."""
+def _count_words(cleaned, start, end, classes, enough):
+    """The number of words of a line, or `enough` when there are as many or more."""
     n_words = 0
-    decision = len(patterns.columns)
-    masks, starts, ends = patterns.masks, patterns.starts, patterns.ends
-    after_space = np.uint64(1)
-    state = np.uint64(0)
+    after_space = True
     i = start
-    while i < end:
-        mask = masks[cleaned[i]]
-        # No end bit is left in the state, so the shift cannot carry into a start bit: `+` is `|`, and faster.
-        state = (state + state + starts) & mask
-        if state & ends:
-            decision = min(decision, _verify(cleaned, start, end, i, state, patterns))
-            state &= ~ends
-        is_space = mask >> np.uint64(62) & np.uint64(1)
-        if mask & np.uint64(WIDE_BIT):
-            if cleaned[i] < 0xC0:  # inside a character: its first byte has told
-                is_space = after_space
-            else:
-                is_space = np.uint64((classes[decode(cleaned, i, end)] & SPACE) != 0)
-        n_words += after_space & ~is_space
+    while i < end and n_words < enough:
+        byte = cleaned[i]
+        if byte < 0x80:
+            is_space = byte <= 0x20 and (classes[byte] & SPACE) != 0
+            i += 1
+        else:
+            is_space = (classes[decode(cleaned, i, end)] & SPACE) != 0
+            i += min(width_of(byte), end - i)
+        n_words += after_space and not is_space
         after_space = is_space
-        i += 1
-    return n_words, decision
+    return n_words
+
+
+@njit(cache=True, nogil=True)
+def _may_match(text, masks, starts, ends):
+    """Whether any window of a substring stands in a text: false for most, at two operations a byte.
+
+    While no window has ended, the shift cannot carry into a start bit, so `+` is `|`, and faster.
+    """
+    state = ended = np.uint64(0)
+    for i in range(len(text)):
+        state = (state + state + starts) & masks[text[i]]
+        ended |= state
+    return (ended & ends) != 0
+
+
+@njit(cache=True, nogil=True)
+def _first_substring(cleaned, start, end, patterns):
+    """The column of the first check that a substring of a line decides; STAYS when none removes the line."""
+    check = len(patterns.columns)
+    masks, starts, ends = patterns.masks, patterns.starts, patterns.ends
+    state = np.uint64(0)
+    for i in range(start, end):
+        state = (state + state + starts) & masks[cleaned[i]]
+        if state & ends:
+            check = min(check, _verify(cleaned, start, end, i, state, patterns))
+            state &= ~ends
+    return patterns.columns[check] if check < len(patterns.columns) else STAYS
 
 
 @njit(cache=True, nogil=True)

@@ -11,7 +11,7 @@ from numba import njit
 from curate.signals import layout as at
 from curate.signals.classes import BULLET, NUMBER, TERMINAL
 from curate.signals.repetition import count_duplicates, hash_pieces
-from curate.signals.utf8 import class_at, decode, last_start
+from curate.signals.utf8 import SEED, class_at, decode, hash_bytes, last_start, mix
 from curate.signals.wordstats import count_inner
 
 
@@ -57,19 +57,21 @@ def measure_lines(data, pieces, n_lines, classes, table, counts, hashes, raw):
         classes: the table of `load_classes`.
         table: keys and values of a hash table with room for `n_lines`.
         counts: int32 scratch.
-        hashes: uint64 scratch.
+        hashes: uint64, filled with the hash of each line.
         raw: int64, the block `layout.LINES`.
     """
-    raw[at.L_LINES] = n_lines
+    total = squared = longest = n_short_29 = n_short_30 = np.int64(0)
     for j in range(n_lines):
         start, end, chars = pieces[0, j], pieces[1, j], pieces[2, j]
-        raw[at.L_CHARS] += chars
-        raw[at.L_SQUARED] += chars * chars
-        raw[at.L_MAX] = max(raw[at.L_MAX], chars)
-        raw[at.L_SHORT_29] += chars < at.SHORT_LINE_CHARS
-        raw[at.L_SHORT_30] += chars <= at.SHORT_LINE_CHARS
+        total += chars
+        squared += chars * chars
+        longest = max(longest, chars)
+        n_short_29 += chars < at.SHORT_LINE_CHARS
+        n_short_30 += chars <= at.SHORT_LINE_CHARS
         if end > start:
             count_edges(data, start, end, classes, raw)
+    raw[at.L_LINES], raw[at.L_CHARS], raw[at.L_SQUARED], raw[at.L_MAX] = n_lines, total, squared, longest
+    raw[at.L_SHORT_29], raw[at.L_SHORT_30] = n_short_29, n_short_30
     hash_pieces(data, pieces, n_lines, hashes)
     count_duplicates(hashes, pieces[2], n_lines, table, counts, raw[at.L_DUP_SECOND : at.L_DUP_SECOND + 4])
 
@@ -120,10 +122,29 @@ def is_numbered(data, start, end):
 
 
 @njit(cache=True, nogil=True)
-def measure_paragraphs(data, paragraphs, n_paragraphs, table, counts, hashes, raw):
+def hash_paragraphs(data, pieces, lines, n_lines, hashes, joined):
+    """Hash paragraphs from the hashes of their lines and what stands between these: `joined` is filled.
+
+    Read front to back, so `joined` may be `hashes` itself.
+    """
+    n = 0
+    state = SEED
+    for j in range(n_lines):
+        if lines[1, j]:
+            state = SEED
+            n += 1
+        else:
+            first, end = pieces[1, j - 1], pieces[0, j]
+            gap = np.uint64(data[first]) if end - first == 1 else hash_bytes(data, first, end)
+            state = mix(state, gap)
+        state = mix(state, hashes[j])
+        joined[n - 1] = state
+
+
+@njit(cache=True, nogil=True)
+def measure_paragraphs(paragraphs, n_paragraphs, hashes, table, counts, raw):
     """Count paragraphs, their characters and copies, into the block `layout.PARAGRAPHS`."""
     raw[0] = n_paragraphs
     for j in range(n_paragraphs):
         raw[1] += paragraphs[2, j]
-    hash_pieces(data, paragraphs, n_paragraphs, hashes)
     count_duplicates(hashes, paragraphs[2], n_paragraphs, table, counts, raw[2:6])

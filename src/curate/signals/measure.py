@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from curate.signals import layout
 from curate.signals.classes import load_classes
-from curate.signals.lines import measure_lines, measure_paragraphs, spans_to_pieces
+from curate.signals.lines import hash_paragraphs, measure_lines, measure_paragraphs, spans_to_pieces
 from curate.signals.repetition import measure_ngrams
 from curate.signals.scan import PADDING_BYTES, classify, find_lines, find_spans, load_byte_kinds
 from curate.signals.utf8 import capacity_for
@@ -111,7 +111,8 @@ def _measure(data, offsets, tables, scratch, blocks, entropy_sums):  # noqa: ANN
         is_wide = chars_block[d, layout.N_NONASCII] > 0
         n_paragraphs = spans_to_pieces(start, spans, is_wide, pieces, paragraphs)
         measure_lines(data, pieces, n_lines, classes, table, counts, hashes, lines_block[d])
-        measure_paragraphs(data, paragraphs, n_paragraphs, table, counts, hashes, paragraphs_block[d])
+        hash_paragraphs(data, pieces, lines, n_lines, hashes, hashes)
+        measure_paragraphs(paragraphs, n_paragraphs, hashes, table, counts, paragraphs_block[d])
 
 
 def measure(texts: pa.Array) -> Raw:

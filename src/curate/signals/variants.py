@@ -17,6 +17,7 @@ from curate.signals import layout, tokenizers
 from curate.signals.classes import LINE_BREAK, SPACE, load_classes
 from curate.signals.lines import measure_lines, measure_paragraphs
 from curate.signals.measure import text_buffers
+from curate.signals.repetition import hash_pieces
 from curate.signals.utf8 import capacity_for, class_at, last_start, width_of
 
 FEED, FEEDS, BREAKS, UNSTRIPPED, STRIPPED_FEEDS, TWO_FEEDS = range(6)
@@ -67,7 +68,8 @@ def _measure_all_pieces(data, offsets, classes, mode, table, scratch, block):
     for d in range(len(offsets) - 1):
         n = _split(data, offsets[d], offsets[d + 1], classes, mode, pieces)
         if mode >= STRIPPED_FEEDS:
-            measure_paragraphs(data, pieces, n, table, counts, hashes, block[d])
+            hash_pieces(data, pieces, n, hashes)
+            measure_paragraphs(pieces, n, hashes, table, counts, block[d])
         else:
             measure_lines(data, pieces, n, classes, table, counts, hashes, block[d])
 

@@ -45,6 +45,7 @@ N_FUNCTIONS = 16
 N_SLOTS = 256
 N_LOGARITHMS = 4096
 
+_ONES = np.uint64(0x0101010101010101)
 _HTTP = np.uint64(int.from_bytes(b"http", "little"))
 _WWW = np.uint64(int.from_bytes(b"www.", "little"))
 _LOREM = np.uint64(int.from_bytes(b"lorem", "little"))
@@ -93,11 +94,16 @@ def is_lorem_ipsum(data, word_start, word_end, text_end):
 
 @njit(cache=True, nogil=True)
 def count_inner(kinds, start, end):
-    """Bytes that are not the first of their character."""
-    n = 0
-    for i in range(start, end):
-        n += (kinds[i] >> 6) & 1
-    return n
+    """Bytes of a range that are not the first of their character; `kinds` can be read eight past its end."""
+    n = np.uint64(0)
+    i = start
+    while i < end:
+        block = (load64(kinds, i) >> np.uint64(6)) & _ONES
+        if end - i < 8:
+            block &= ALL_BITS >> np.uint64(64 - 8 * (end - i))
+        n += block * _ONES >> np.uint64(56)
+        i += 8
+    return np.int64(n)
 
 
 @njit(cache=True, nogil=True)
@@ -185,16 +191,14 @@ def measure_words(data, start, end, spans, tables, scratch, raw):  # noqa: PLR09
             n_lorem += is_lorem_ipsum(data, start + word_start, start + word_end, end)
         same = find_or_add(state, np.int32(k), slots, values, capacity)
         ids[k] = same
-        if same == k:
-            counts[k] = 1
-            n_unique += 1
+        n_unique += same == k
+        counts[k] = 0
+        count = counts[same] + 1
+        counts[same] = count
+        if count < N_LOGARITHMS:
+            entropy += logarithms[count] - logarithms[count - 1]
         else:
-            count = counts[same]
-            counts[same] = count + 1
-            if count + 1 < N_LOGARITHMS:
-                entropy += logarithms[count + 1] - logarithms[count]
-            else:
-                entropy += (count + 1) * np.log2(count + 1) - count * np.log2(count)
+            entropy += count * np.log2(count) - (count - 1) * np.log2(count - 1)
     raw[at.W_WORDS], raw[at.W_CHARS], raw[at.W_SQUARED], raw[at.W_MAX] = n_words, total, squared, longest
     raw[at.W_SHORT], raw[at.W_LONG], raw[at.W_UNIQUE] = n_short, n_long, n_unique
     raw[at.W_URLS], raw[at.W_LOREM], raw[at.W_PURE_PUNCT_CHARS] = n_urls, n_lorem, punct_chars
