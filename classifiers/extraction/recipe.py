@@ -134,8 +134,7 @@ def read_real_pages(folder: Path, snippets: Path | None, cache: Path) -> list[Fi
     silver = json.loads(cache.read_text()) if cache.exists() else {}
     pages = []
     for path in sorted(folder.iterdir()):
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        html = decode_text(content)
+        html = decode_text(read_content(path))
         if find_problem(html.encode()):
             continue
         if path.name not in silver:
@@ -149,6 +148,11 @@ def read_real_pages(folder: Path, snippets: Path | None, cache: Path) -> list[Fi
         pages.append(page)
     cache.write_text(json.dumps(silver))
     return pages
+
+
+def read_content(path: Path) -> bytes:
+    """A page's bytes, unpacked where they are gzipped."""
+    return gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
 
 
 def ask_trafilatura(html: str) -> dict[str, str]:

@@ -1,0 +1,224 @@
+"""The extractor as a whole: what is chosen and how it is written, hostile pages, and bounds of the kernels."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+from curate.errors import SettingError, UnknownNameError
+from curate.extract import EXTRACTORS, extract_pages, extract_text
+from curate.extract.features import FEATURES, N_FEATURES
+from curate.extract.model import export_trees, load_selector, save_selector, score_blocks
+from curate.extract.select import LONG_CHARS, REACH, SLACK, page_threshold
+from curate.extract.measure import C_CHARS
+from curate.extract.workspace import describe_page, make_workspace, read_page
+
+PROSE = [
+    "Rivers carry more silt in spring, when the snow melts, than in the rest of the year.",
+    "The silt settles where the water slows down, and over centuries it builds up a delta.",
+    "Farmers prized such land, because a flood left a fresh layer of soil behind every year.",
+    "Dams hold back the silt, so that deltas below them sink and the sea moves inland.",
+]
+MENU = "<nav><ul>" + "".join(f"<li><a href='/{n}'>Section {n}</a></li>" for n in range(8)) + "</ul></nav>"
+FOOTER = "<footer><a href='/imprint'>Imprint</a> <a href='/privacy'>Privacy</a><p>© A. Writer</p></footer>"
+
+
+def page(body: str) -> str:
+    paragraphs = "".join(f"<p>{sentence}</p>" for sentence in PROSE)
+    return (
+        "<!doctype html><html lang=en><head><title>On silt</title></head><body>"
+        f"{MENU}<article class='post-content'><h1>On silt</h1>{paragraphs}{body}{paragraphs}</article>{FOOTER}"
+    )
+
+
+def test_the_article_is_kept_and_the_rest_is_not():
+    text = extract_text(page(""))
+    assert text == "\n\n".join(["On silt", *PROSE, *PROSE])
+
+
+@pytest.mark.parametrize(
+    ("body", "written"),
+    [
+        ("<p>Three things matter, as everybody knows who has seen a delta:</p><ul><li>water that comes down the river<li>silt that the water carries<li>time, which is the most patient of all</ul>",
+         "- water that comes down the river\n- silt that the water carries\n- time, which is the most patient of all\n\n"),
+        ("<p>The program below adds up the silt of a year, month by month:</p><pre><code>total = 0\nfor month in year:\n    total += silt(month)\n</code></pre>",
+         "\n\ntotal = 0\nfor month in year:\n    total += silt(month)\n\n"),
+        ("<p>The load of a river, in tonnes of silt a year, was measured at two places:</p><table><tr><th>Place</th><th>Tonnes a year</th></tr><tr><td>Upper bridge</td><td>120,000</td></tr><tr><td>Lower bridge</td><td>90,000</td></tr></table>",
+         "Place | Tonnes a year\nUpper bridge | 120,000\nLower bridge | 90,000\n\n"),
+        ("<p>The load is the product of concentration and discharge, <script type='math/tex'>Q_s = c \\cdot Q</script>, at every moment.</p>",
+         "discharge, $Q_s = c \\cdot Q$, at every moment."),
+        ("<p>A line<br>and another line, as poets write them, of water and of silt.</p>", "A line\nand another line, as poets"),
+    ],
+)  # fmt: skip
+def test_lists_code_tables_formulas_and_line_breaks_are_kept(body, written):
+    assert written in extract_text(page(body))
+
+
+def test_markdown_and_links_are_written_on_demand():
+    body = (
+        "<h2>What dams do</h2><p>They hold back <a href='https://e.org/silt'>the silt</a>, which fills the lake.</p>"
+        "<ol><li>The lake fills up over the years.</li></ol><pre>silt = load * time\nprint(silt)</pre>"
+    )
+    text = extract_text(page(body), markdown=True, keep_links=True)
+    assert "# On silt\n\n" in text
+    assert "## What dams do\n\nThey hold back [the silt](https://e.org/silt), which" in text
+    assert "- The lake fills up over the years." in text
+    assert "```\nsilt = load * time\nprint(silt)\n```" in text
+    assert "](" not in extract_text(page(body), markdown=True)
+
+
+def test_recall_keeps_at_least_what_precision_keeps():
+    body = "<div class='box'><p>Short remark.</p></div><p>See also: <a href=/x>other rivers</a></p>"
+    lines = {
+        focus: extract_text(page(body), focus=focus).split("\n")
+        for focus in ("precision", "balanced", "recall")
+    }
+    assert set(lines["precision"]) <= set(lines["balanced"]) <= set(lines["recall"])
+
+
+def test_an_unknown_focus_is_an_error():
+    with pytest.raises(UnknownNameError, match="Did you mean 'recall'"):
+        extract_text("", focus="recal")
+
+
+def test_metadata_comes_from_what_the_page_states():
+    head = (
+        "<link rel='canonical' href='https://e.org/silt'><meta property='article:published_time' content='2021-03-04T05:06:07Z'>"
+        '<script type=\'application/ld+json\'>{"@graph": [{"author": [{"name": "Ann  Lee"}, "Bo"], "datePublished": "2020"}]}</script>'
+    )
+    pages = [
+        page("").replace("<title>", head + "<title>").encode(),
+        b"<p>nothing stated",
+        None,
+        b"<script type='application/ld+json'>{]",
+    ]
+    batch = extract_pages(pa.array(pages, pa.binary()), metadata=True)
+    columns = ["page_language", "canonical_url", "published", "author"]
+    assert [batch[name][0].as_py() for name in columns] == [
+        "en",
+        "https://e.org/silt",
+        "2021-03-04T05:06:07Z",
+        "Ann Lee, Bo",
+    ]
+    assert all(batch[name].to_pylist()[1:] == [None, None, None] for name in columns)
+
+
+def test_batches_sliced_and_large_give_what_pages_alone_give():
+    pages = pa.array(
+        [
+            b"x",
+            page("").encode(),
+            None,
+            page("<p>Gr\xfc\xdfe".encode("latin-1").decode("latin-1")).encode("latin-1"),
+            b"\xef\xbb\xbf" + page("").encode(),
+        ]
+    )
+    sliced = pages.slice(1)
+    for contents in (sliced, sliced.cast(pa.large_binary())):
+        assert extract_pages(contents)["text"].to_pylist() == [
+            extract_text(p.as_py()) if p.is_valid else None for p in sliced
+        ]
+
+
+@pytest.mark.parametrize(
+    ("unit", "n"),
+    [
+        ("<div>", 1_000_000), ("<p>a", 500_000), ("<b>", 1_000_000), ("<table><tr><td>", 300_000), ("<ul><li>a", 300_000),
+        ("<a href=x>y", 300_000), ("<!--", 1_000_000), ("<math>", 500_000), ("<math alttext='", 200_000), ("&", 2_000_000),
+        ("<script>", 500_000), ("<annotation encoding=tex>", 200_000), ("</div></p></b>", 300_000), ("<br>x", 500_000),
+        ("<a b='", 500_000), ("<h1>", 500_000), ("<pre>", 500_000), ("<svg><title>", 300_000), ("<dd><dt>", 400_000),
+        ("<noscript>", 400_000), ("<select>", 400_000), ("<span hidden>", 400_000), ("\n<pre>\n", 300_000),
+    ],
+)  # fmt: skip
+def test_hostile_pages_take_time_in_proportion_to_their_bytes(unit, n):
+    extract_text("<p>warm")
+    began = time.process_time()
+    batch = extract_pages(pa.array([(unit * n).encode()]))
+    assert batch.num_rows == 1
+    assert time.process_time() - began < 6.0  # some two hundred times what it takes
+
+
+def test_an_attribute_of_ten_megabytes_is_read_over():
+    text = extract_text(page("").replace("<h1>", '<h1 title="' + "x" * 10_000_000 + '">'))
+    assert text.startswith("On silt")
+
+
+def test_pages_beyond_the_limit_get_a_reason():
+    batch = extract_pages(pa.array([b"<p>" + b"x" * (33 * 2**20), b"\0\1\2" * 99]))
+    assert batch["extract_problem"].to_pylist() == ["html_too_large", "undecodable"]
+
+
+@pytest.mark.parametrize("extractor", sorted(EXTRACTORS))
+@settings(deadline=None, max_examples=30)
+@given(html=st.text(st.sampled_from("<>/=\"'&;#!- abpdivtd0é\n\0"), max_size=80))
+def test_no_markup_raises_and_text_is_valid(html, extractor):
+    batch = extract_pages(pa.array([html.encode()]), extractor=extractor)
+    batch.validate(full=True)
+    assert (batch["text"][0].as_py() is None) == (batch["extract_problem"][0].as_py() is not None)
+
+
+def test_trees_score_as_scikit_learn_does(tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(600, N_FEATURES)).astype(np.float32).round(1)
+    model = HistGradientBoostingClassifier(max_iter=5, random_state=0).fit(x, x[:, 3] + x[:, 7] ** 2 > 0.7)
+    selector = export_trees(model, np.zeros(8192, np.int16))
+    save_selector(selector, tmp_path / "s.safetensors")
+    scores = np.zeros(len(x), np.float32)
+    score_blocks(x, len(x), load_selector(str(tmp_path / "s.safetensors")), scores)
+    np.testing.assert_allclose(scores, model.decision_function(x), atol=1e-5)
+
+
+def test_weights_that_are_missing_or_of_other_features_are_refused(tmp_path):
+    from safetensors.numpy import save_file
+
+    with pytest.raises(SettingError, match="no extraction weights"):
+        load_selector(str(tmp_path / "none.safetensors"))
+    save_file({"table": np.zeros(3, np.int16)}, tmp_path / "old.safetensors")
+    with pytest.raises(SettingError, match="fit it again"):
+        load_selector(str(tmp_path / "old.safetensors"))
+
+
+def test_every_feature_is_finite_and_named():
+    raw = page("<ul><li>x<li>y</ul>").encode()
+    workspace = make_workspace(len(raw))
+    n = read_page(np.frombuffer(raw, np.uint8), workspace)
+    describe_page(workspace, load_selector().table)
+    assert n > 10
+    assert np.isfinite(workspace.features[:n]).all()
+    assert len(set(FEATURES)) == workspace.features.shape[1]
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.floats(-6, 6, width=32), st.integers(1, 200)), min_size=1, max_size=8))
+def test_the_bar_is_lowered_only_on_pages_of_low_scores(blocks):
+    workspace = make_workspace(4096)
+    for b, (score, n_chars) in enumerate(blocks):
+        workspace.scores[b] = score
+        workspace.counts[b, C_CHARS] = n_chars
+    long = sorted((s for s, n in blocks if n >= LONG_CHARS), reverse=True)[:3]
+    while 0 < len(long) < 3:
+        long.append(sum(long) / len(long))
+    best = sum(long) / 3 if long else max(s for s, _ in blocks)
+    expected = min(-0.2, max(best - REACH, -0.2 - SLACK))
+    assert page_threshold(len(blocks), -0.2, workspace) == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.slow
+def test_kernels_stay_within_their_arrays(tmp_path):
+    fuzz = Path(__file__).with_name("fuzz_extract.py")
+    environment = os.environ | {"NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path)}
+    n_pages = "4000" if os.environ.get("CI") else "600"
+    done = subprocess.run(
+        [sys.executable, str(fuzz), n_pages], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
