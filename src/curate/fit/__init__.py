@@ -1,7 +1,20 @@
 """Fitting and evaluating classifiers from annotated pages."""
 
 from curate.fit.annotations import Annotations, read_annotations
+from curate.fit.classes import ClassesFit, fit_classes
+from curate.fit.evaluate import Evaluation, evaluate
 from curate.fit.fitting import FitResult, fit_classifier
 from curate.fit.recipe import MemberRecipe, Recipe
 
-__all__ = ["Annotations", "FitResult", "MemberRecipe", "Recipe", "fit_classifier", "read_annotations"]
+__all__ = [
+    "Annotations",
+    "ClassesFit",
+    "Evaluation",
+    "FitResult",
+    "MemberRecipe",
+    "Recipe",
+    "evaluate",
+    "fit_classes",
+    "fit_classifier",
+    "read_annotations",
+]

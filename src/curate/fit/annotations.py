@@ -119,7 +119,7 @@ def read_annotations(
         texts=pa.array([_utf8(row[text_field]) for row in kept], pa.large_string()),
         levels=np.array(levels, np.float64),
         annotators=tuple(str(row.get("annotator") or "") for row in kept),
-        sites=tuple(_site(row.get("url")) for row in kept),
+        sites=tuple(site_of(row.get("url")) for row in kept),
         weights=np.array(weights, np.float64),
         propensity=np.array([_propensity(row.get("propensity")) for row in kept], np.float64),
         topics=tuple(str(row.get("topic") or "") for row in kept),
@@ -196,7 +196,8 @@ def _weight(row: Mapping[str, Any], annotator_weights: Mapping[str, float]) -> f
     return (1.0 if weight is None or weight < 0 else weight) * factor
 
 
-def _site(url: Any) -> str:
+def site_of(url: Any) -> str:
+    """Give the host of an address without www, "" where there is none."""
     if not isinstance(url, str):
         return ""
     try:

@@ -1,7 +1,9 @@
 """How the bundled classifiers are made: `python -m curate.fit.bundled NAME --data FOLDER`.
 
-static   word table, from unlabelled web text and a sentence encoder
-edu      educational level, on the word table
+static    word table, from unlabelled web text and a sentence encoder
+topic     what a page is about, on the word table
+format    what kind of page it is, on the word table
+edu       educational level, on all of these
 """
 
 from __future__ import annotations
@@ -9,15 +11,20 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from curate.bundled import classifiers_folder
-from curate.fit.annotations import Annotations, read_annotations
+from curate.fit.annotations import Annotations, read_annotations, site_of
+from curate.fit.card import render_classes_card
+from curate.fit.classes import ClassesFit, fit_classes, held_out_outputs
 from curate.fit.fitting import FitResult, fit_classifier
-from curate.fit.recipe import Recipe
+from curate.fit.recipe import MemberRecipe, Recipe
 from curate.fit.words import fit_word_table
 from curate.scoring.encoders import SentenceEncoder
 
@@ -28,12 +35,33 @@ CORPORA = (
 )  # fmt: skip
 EDU_FILES = ("edu_train", "edu_extra", "edu_second_annotator", "edu_student_scored")
 EDU_RECIPE = Recipe(
+    members=(
+        MemberRecipe(("tfidf", "shape"), "ridge"),
+        MemberRecipe(("static", "shape", "classes"), "kernel", settings={"alpha": 0.1}),
+    ),
     reference_annotator="Llama-3-70B",
     annotator_weights={"fineweb-edu-classifier": 0.5, "large language model, 2026-11": 0.7},
     same_scale=("Llama-3.3-70B",),  # levels 0 and 1 were left out of these pages
     positive=3.0,
     high=5.0,
 )
+
+
+WEB_FILES = tuple(name for name in CORPORA if name.startswith("web/weborganizer"))
+# The classes of WebOrganizer's classifiers, in the order of their numbers.
+TOPICS = (
+    "Adult", "Art & Design", "Software Development", "Crime & Law", "Education & Jobs",
+    "Electronics & Hardware", "Entertainment", "Social Life", "Fashion & Beauty", "Finance & Business",
+    "Food & Dining", "Games", "Health", "History", "Home & Hobbies", "Industrial", "Literature", "Politics",
+    "Religion", "Science & Technology", "Software", "Sports & Fitness", "Transportation", "Travel",
+)  # fmt: skip
+FORMATS = (
+    "Academic Writing", "Content Listing", "Creative Writing", "Customer Support", "Comment Section", "FAQ",
+    "Truncated", "Knowledge Article", "Legal Notices", "Listicle", "News Article", "Nonfiction Writing",
+    "About (Organization)", "News (Organization)", "About (Personal)", "Personal Blog", "Product Page",
+    "Q&A Forum", "Spam & Ads", "Structured Data", "Documentation", "Audio Transcript", "Tutorial",
+    "User Review",
+)  # fmt: skip
 
 
 def read_rows(data: Path, name: str) -> list[dict[str, Any]]:
@@ -60,23 +88,62 @@ def read_edu(data: Path, *, with_val: bool) -> Annotations:
     return read_annotations(files, annotator_weights=EDU_RECIPE.annotator_weights)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Web:
+    """Pages with topic and format."""
+
+    texts: pa.Array
+    sites: tuple[str, ...]
+    labels: dict[str, NDArray[np.int64]]
+
+
+def read_web(data: Path) -> Web:
+    """Read the pages with topic and format."""
+    rows = [row for name in WEB_FILES for row in read_rows(data, name)]
+    labels = {kind: np.array([row[f"{kind}_id"] for row in rows], np.int64) for kind in ("topic", "format")}
+    texts = pa.array([row["text"] for row in rows], pa.large_string())
+    return Web(texts, tuple(site_of(row["url"]) for row in rows), labels)
+
+
+def fit_web_classes(web: Web, kind: str) -> ClassesFit:
+    """Fit `topic` or `format`."""
+    classes = TOPICS if kind == "topic" else FORMATS
+    about = {"annotations": {"n_pages": len(web.sites), "annotator": f"WebOrganizer's {kind} classifier"}}
+    return fit_classes(kind, web.texts, web.labels[kind], classes, web.sites, about=about)
+
+
+def write_web_classes(fit: ClassesFit, output: Path) -> None:
+    """Write the folder of `topic` or `format`."""
+    fit.classifier.save(output)
+    (output / "metrics.json").write_text(json.dumps(fit.metrics, indent=2) + "\n", "utf-8")
+    (output / "card.md").write_text(render_classes_card(fit), "utf-8")
+
+
+def held_out_classes(web: Web, pages: Annotations) -> NDArray[np.float32]:
+    """Give what topic and format say of annotated pages, some of which they were fitted on, out of fold."""
+    fits = [fit_web_classes(web, kind) for kind in EDU_RECIPE.classifiers]
+    return held_out_outputs(fits, web.texts, web.sites, pages.texts, pages.sites)
+
+
 def fit_edu(data: Path, output: Path, *, with_val: bool = True) -> FitResult:
     """Fit the educational level; without `edu_val` for the figure that no page of it was fitted on."""
-    return fit_classifier(
-        read_edu(data, with_val=with_val), output, recipe=EDU_RECIPE, name="edu", overwrite=True
-    )
+    pages = read_edu(data, with_val=with_val)
+    known = {"classes": held_out_classes(read_web(data), pages)}
+    return fit_classifier(pages, output, recipe=EDU_RECIPE, name="edu", overwrite=True, known_columns=known)
 
 
 def main() -> None:
     """Fit one bundled classifier."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("name", choices=["static", "edu"])
+    parser.add_argument("name", choices=["static", "topic", "format", "edu"])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
     output = options.output or classifiers_folder() / options.name
     if options.name == "static":
         fit_static(options.data, output)
+    elif options.name in {"topic", "format"}:
+        write_web_classes(fit_web_classes(read_web(options.data), options.name), output)
     else:
         fit_edu(options.data, output)
 

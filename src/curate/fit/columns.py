@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from curate.fit.annotations import Annotations
 from curate.fit.recipe import SPARSE_FEATURES, Recipe
 from curate.scoring.encoders import load_encoder
 from curate.scoring.features import (
+    ClassesBlock,
     DenseBlock,
     EncoderBlock,
     Pages,
@@ -26,8 +28,8 @@ from curate.scoring.vocabulary import Vocabulary, hash_ngrams
 Array = NDArray[np.float32]
 
 NO_LIMIT = np.float32(1e30)
-_SHAPE_SPREAD = 0.05
-_SHAPE_LIMIT = 4.0
+_SPREADS = {"shape": 0.05, "classes": 0.1}
+_LIMIT = 4.0
 _MAX_IDF = 9.0
 
 
@@ -62,8 +64,8 @@ class Columns:
     def preparation(self, names: tuple[str, ...], columns: Array) -> tuple[Array, Array, Array]:
         """Settle (centre, scale, limit) of columns from the pages that are fitted on.
 
-        Shape columns are brought to one spread, small beside word vectors of length 1, and cut at four
-        standard deviations. Vectors are centred only: their spread carries meaning.
+        Columns of shape and classes are brought to one spread, small beside word vectors of length 1,
+        and cut at four standard deviations. Vectors are centred only: their spread carries meaning.
         """
         centre = columns.mean(axis=0, dtype=np.float64).astype(np.float32)
         scale = np.ones(columns.shape[1], np.float32)
@@ -71,28 +73,31 @@ class Columns:
         at = 0
         for name in names:
             stop = at + self.dense[name].shape[1]
-            if name == "shape":
+            if name in _SPREADS:
                 spread = columns[:, at:stop].std(axis=0, dtype=np.float64)
-                scale[at:stop] = np.where(spread > 1e-6, _SHAPE_SPREAD / np.maximum(spread, 1e-6), 0)
-                limit[at:stop] = _SHAPE_SPREAD * _SHAPE_LIMIT
+                scale[at:stop] = np.where(spread > 1e-6, _SPREADS[name] / np.maximum(spread, 1e-6), 0)
+                limit[at:stop] = _SPREADS[name] * _LIMIT
             at = stop
         return centre, scale, limit
 
 
-def compute_columns(pages: Annotations, recipe: Recipe) -> Columns:
-    """Compute every feature that the recipe uses."""
+def compute_columns(pages: Annotations, recipe: Recipe, known: Mapping[str, Array] | None = None) -> Columns:
+    """Compute every feature that the recipe uses, but for the dense ones that are `known`."""
+    known = known or {}
     columns = Columns(len(pages))
     batch = Pages(pages.texts, recipe.window_bytes)
     if recipe.uses("shape"):
         columns.blocks["shape"] = ShapeBlock()
     if recipe.uses("static"):
         columns.blocks["static"] = StaticBlock(load_word_table(), recipe.static_zones)
+    if recipe.uses("classes"):
+        columns.blocks["classes"] = ClassesBlock.of(dict.fromkeys(recipe.classifiers, ""), Path("the recipe"))
     if recipe.uses("encoder"):
         model, n_tokens, dtype = recipe.encoder or "", recipe.encoder_max_tokens, recipe.encoder_dtype
         settings = {"model": model, "max_tokens": n_tokens, "dtype": dtype}
         columns.blocks["encoder"] = EncoderBlock(load_encoder(model, n_tokens, dtype), settings)
     for name, block in columns.blocks.items():
-        columns.dense[name] = block.compute(batch)
+        columns.dense[name] = known[name] if name in known else batch.compute(block)
     for name in SPARSE_FEATURES:
         if recipe.uses(name):
             columns.sparse[name] = _sparse_feature(name, batch, recipe, columns)

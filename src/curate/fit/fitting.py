@@ -14,6 +14,7 @@ import hashlib
 import json
 import shutil
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,7 @@ def fit_classifier(
     recipe: Recipe | None = None,
     name: str | None = None,
     overwrite: bool = False,
+    known_columns: Mapping[str, NDArray[np.float32]] | None = None,
     **settings: Any,
 ) -> FitResult:
     """Fit a classifier and write its folder: config.json, weights.safetensors, metrics.json, card.md.
@@ -74,6 +76,8 @@ def fit_classifier(
         recipe: features, heads and settings; by default `Recipe()`.
         name: of the classifier; by default the folder's.
         overwrite: whether a folder that holds a classifier may be replaced.
+        known_columns: dense features by name, float32 (N, n_features), that stand in for computed ones: those
+            of features that were themselves fitted on some of the pages, and have to be out of fold here.
         **settings: fields of `Recipe` that differ from `recipe`.
 
     Returns:
@@ -90,7 +94,7 @@ def fit_classifier(
     pages = read_annotations(annotations, annotator_weights=recipe.annotator_weights)
     scale = find_scale(pages, recipe)
     with threadpool_limits(1):  # sums of several threads differ in their last digits from run to run
-        fit = _fit(pages, recipe, scale)
+        fit = _fit(pages, recipe, scale, known_columns)
     name = name or output.name
     scorer = FittedScorer(
         name=name,
@@ -166,8 +170,13 @@ class _Fit:
     annotator_scales: dict[str, dict[str, float]] = field(default_factory=dict[str, dict[str, float]])
 
 
-def _fit(pages: Annotations, recipe: Recipe, scale: tuple[float, float, float]) -> _Fit:
-    columns = compute_columns(pages, recipe)
+def _fit(
+    pages: Annotations,
+    recipe: Recipe,
+    scale: tuple[float, float, float],
+    known_columns: Mapping[str, NDArray[np.float32]] | None,
+) -> _Fit:
+    columns = compute_columns(pages, recipe, known_columns)
     folds = draw_folds(group_pages(pages.texts, pages.sites), pages.levels, recipe.n_folds, recipe.seed)
     reference = reference_rows(pages, recipe)
     targets, annotator_scales = pages.levels.copy(), {}

@@ -10,7 +10,7 @@ from curate.errors import SettingError, UnknownNameError
 from curate.fit.heads import HEAD_NAMES, LINEAR_HEADS
 
 SPARSE_FEATURES = ("tfidf", "own_tfidf", "ngrams")
-DENSE_FEATURES = ("shape", "static", "encoder", "fasttext")
+DENSE_FEATURES = ("shape", "static", "classes", "encoder")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,7 @@ class Recipe:
         static_zones: the same for means of word vectors.
         min_pages: pages a word of `own_tfidf` must occur in.
         n_buckets: of `ngrams`, a power of two.
+        classifiers: bundled classifiers into classes whose outputs are the feature "classes".
         encoder: sentence-transformers model of the feature "encoder", by name or folder.
         encoder_max_tokens: how much of a document it reads.
         encoder_dtype: "fp32" or "bf16".
@@ -122,6 +123,7 @@ class Recipe:
     static_zones: tuple[int, ...] = (0, 300)
     min_pages: int = 2
     n_buckets: int = 1 << 18
+    classifiers: tuple[str, ...] = ("topic", "format")
     encoder: str | None = None
     encoder_max_tokens: int = 256
     encoder_dtype: str = "fp32"
@@ -174,7 +176,7 @@ class Recipe:
                 MemberRecipe.parse(member) if isinstance(member, str) else member
                 for member in settings["members"]
             )
-        for name in ("zones", "static_zones", "same_scale"):
+        for name in ("zones", "static_zones", "same_scale", "classifiers"):
             if name in settings:
                 settings[name] = tuple(settings[name])
         return replace(self, **settings)

@@ -46,6 +46,7 @@ class Pages:
     def __init__(self, texts: pa.Array, window_bytes: int) -> None:
         self.texts = take_window(texts, window_bytes)
         self._numbers: dict[int, NDArray[np.int32]] = {}
+        self._dense: dict[str, Array] = {}
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -61,6 +62,13 @@ class Pages:
         if key not in self._numbers:
             self._numbers[key] = vocabulary.find(self.words)
         return self._numbers[key]
+
+    def compute(self, block: DenseBlock) -> Array:
+        """Give a dense block's columns; equal blocks of several parts are computed once."""
+        key = repr(block.to_config())
+        if key not in self._dense:
+            self._dense[key] = block.compute(self)
+        return self._dense[key]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -199,6 +207,42 @@ class StaticBlock:
 
 
 @dataclass(frozen=True, slots=True)
+class ClassesBlock:
+    """Outputs of classifiers into classes, such as topics: what one set of labels teaches another.
+
+    Attributes:
+        classifiers: `curate.scoring.classes.FittedClasses`, bundled.
+    """
+
+    classifiers: tuple[Any, ...]
+
+    @classmethod
+    def of(cls, expected: dict[str, str], folder: Path) -> ClassesBlock:
+        """Load bundled classifiers, and check that their weights have the SHA-256 expected of each name."""
+        from curate.scoring.classes import load_classes
+
+        classifiers = tuple(load_classes(classifiers_folder() / name) for name in expected)
+        for classifier in classifiers:
+            if expected[classifier.name] not in {"", classifier.sha256}:
+                msg = f"'{folder}' was fitted on another '{classifier.name}' classifier. Fit it again."
+                raise SettingError(msg)
+        return cls(classifiers)
+
+    @property
+    def n_features(self) -> int:
+        """Classes of all classifiers together."""
+        return sum(len(classifier.classes) for classifier in self.classifiers)
+
+    def compute(self, pages: Pages, /) -> Array:
+        """Compute float32 (N, n_features): the linear outputs, before calibration."""
+        return np.hstack([classifier.outputs(pages) for classifier in self.classifiers])
+
+    def to_config(self) -> dict[str, Any]:
+        """Name the classifiers and their weights."""
+        return {"block": "classes", "classifiers": {c.name: c.sha256 for c in self.classifiers}}
+
+
+@dataclass(frozen=True, slots=True)
 class EncoderBlock:
     """Embeddings of an encoder, such as a sentence-transformers model."""
 
@@ -231,6 +275,8 @@ def block_from_config(config: dict[str, Any], folder: Path) -> DenseBlock:
 
         settings = {key: value for key, value in config.items() if key != "block"}
         return EncoderBlock(load_encoder(**settings), settings)
+    if kind == "classes":
+        return ClassesBlock.of(config["classifiers"], folder)
     msg = f"'{folder}' asks for features '{kind}', which this version of curate does not know."
     raise SettingError(msg)
 

@@ -206,6 +206,20 @@ def _predict_linear(features, weights, bias, numbers):
         numbers[row] = total
 
 
+def add_products(features: Array, weights: Array, outputs: Array) -> None:
+    """Add features (N, n_features) times weights (n_features, n_outputs) to outputs (N, n_outputs)."""
+    _add_products(features, weights, outputs)
+
+
+@nb.njit(cache=True, nogil=True)
+def _add_products(features, weights, outputs):
+    for row in range(len(features)):
+        for i in range(features.shape[1]):
+            feature = features[row, i]
+            for j in range(weights.shape[1]):
+                outputs[row, j] += feature * weights[i, j]
+
+
 @nb.njit(cache=True, nogil=True)
 def _predict_ordinal(features, weights, bias, numbers):
     n_cuts = len(bias)

@@ -75,7 +75,7 @@ def tfidf_times(
     words: Words,
     zones: NDArray[np.int64],
     idf: NDArray[np.float32],
-    weights: NDArray[np.float32],
+    weights: NDArray[np.float32] | NDArray[np.int8],
 ) -> NDArray[np.float32]:
     """Multiply the TF-IDF rows of every zone with weights, and add the zones up.
 
@@ -86,7 +86,7 @@ def tfidf_times(
         words: the words of N documents.
         zones: int64 (n_zones,).
         idf: float32 (n_vocabulary,).
-        weights: float32 (n_vocabulary, n_zones, n_outputs).
+        weights: float32 or int8 (n_vocabulary, n_zones, n_outputs).
 
     Returns:
         float32 (N, n_outputs).
@@ -131,7 +131,7 @@ def _add_zones(numbers, offsets, zones, idf, weights, logs, outputs):
                 weight = idf[number] * (logs[n] if n < 256 else np.float32(1) + np.log(np.float32(n)))
                 square += weight * weight
                 for j in range(n_outputs):
-                    sums[j] += weight * weights[number, z, j]
+                    sums[j] += weight * np.float32(weights[number, z, j])
             if square > 0:
                 norm = np.float32(1) / np.sqrt(square)
                 for j in range(n_outputs):

@@ -27,7 +27,7 @@ from curate.scoring.features import (
     table_of,
 )
 from curate.scoring.heads import Head, head_from_arrays
-from curate.scoring.storage import Arrays, check_kernels, read_config, read_weights, write_folder
+from curate.scoring.storage import Arrays, check_kernels, fingerprint, read_config, read_weights, write_folder
 from curate.scoring.texts import as_arrow
 from curate.scoring.vocabulary import Vocabulary
 
@@ -93,6 +93,7 @@ class FittedScorer:
         members: heads; their weights sum to 1.
         calibration: level to score.
         about: what else the configuration says, carried along.
+        fingerprint: SHA-256 of configuration and weights as loaded; "" before the scorer is written.
     """
 
     name: str
@@ -103,6 +104,7 @@ class FittedScorer:
     members: tuple[Member, ...]
     calibration: Calibration
     about: dict[str, Any]
+    fingerprint: str = ""
 
     def score(self, texts: Sequence[str] | pa.Array, /) -> Array:
         """Give the probability of the positive level or more, float32 (N,), from each text alone.
@@ -123,7 +125,7 @@ class FittedScorer:
 
     def predict_raw(self, pages: Pages) -> Array:
         """Give the members' weighted sum, neither clipped nor calibrated."""
-        dense = {name: block.compute(pages) for name, block in self.blocks.items()}
+        dense = {name: pages.compute(block) for name, block in self.blocks.items()}
         raw = np.zeros(len(pages), np.float32)
         for member in self.members:
             raw += np.float32(member.weight) * member.predict(pages, dense, self.sparse)
@@ -198,6 +200,7 @@ def load_fitted(folder: Path) -> FittedScorer:
         members=tuple(_load_member(member, arrays) for member in config["members"]),
         calibration=calibration_from_config(config["calibration"]),
         about={key: value for key, value in config.items() if key not in known},
+        fingerprint=fingerprint(config),
     )
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from curate.bundled import bundled_names, classifiers_folder
 from curate.errors import SettingError, UnknownNameError
 from curate.protocols import Scorer
+from curate.scoring.classes import FittedClasses, load_classes
 from curate.scoring.model import load_fitted
 from curate.scoring.storage import CONFIG, read_config
 
@@ -50,6 +51,11 @@ def load_scorer(name_or_path: str | Path | Scorer) -> Scorer:
 
         return load_checkpoint(name.removeprefix("hf:"))
     bundled = bundled_scorers()
+    classifier, _, label = name.partition(":")
+    if label and classifier in bundled:
+        whole = load_folder(classifiers_folder() / classifier)
+        if isinstance(whole, FittedClasses):
+            return whole.scorer(label)
     if name in bundled:
         return load_folder(classifiers_folder() / name)
     others = {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
@@ -78,7 +84,7 @@ def load_folder(folder: Path) -> Scorer:
     return _LOADERS[kind](folder)
 
 
-_LOADERS: dict[Any, Any] = {"scorer": load_fitted}
+_LOADERS: dict[Any, Any] = {"scorer": load_fitted, "classes": load_classes}
 
 
 def _kind(folder: Path) -> str | None:

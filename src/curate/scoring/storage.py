@@ -75,6 +75,11 @@ def write_folder(folder: Path, config: dict[str, Any], arrays: Arrays) -> dict[s
     return config
 
 
+def fingerprint(config: dict[str, Any]) -> str:
+    """Give a digest of a configuration, and so, by their digest in it, of the weights and tables."""
+    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:32]
+
+
 def _replace(path: Path, content: bytes) -> None:
     partial = path.with_suffix(path.suffix + ".partial")
     partial.write_bytes(content)

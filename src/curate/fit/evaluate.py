@@ -1,0 +1,227 @@
+"""Evaluating scorers on annotated pages, and comparing two on the same pages."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from curate.errors import SettingError
+from curate.fit.annotations import Annotations, AnnotationSource, read_annotations
+from curate.fit.metrics import (
+    N_RESAMPLES,
+    average_precision,
+    calibration_error,
+    cut_metrics,
+    spearman,
+    summarise,
+)
+from curate.protocols import LevelScorer, Scorer
+from curate.scoring import FittedClasses, load_scorer
+
+Vector = NDArray[np.float64]
+
+_LENGTHS = (1000, 2000, 4000, 8000)
+_MIN_PAGES = 20
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluation:
+    """What `evaluate` found.
+
+    Attributes:
+        scorer: name of the scorer.
+        metrics: measures with intervals, by threshold, by bin of scores, and by slice of the pages.
+        comparison: the second scorer less the first, with intervals; None without a second scorer.
+        levels: float64 (N,), predicted; the scores where the scorer states no levels.
+        scores: float64 (N,).
+        annotations: the pages.
+    """
+
+    scorer: str
+    metrics: dict[str, Any]
+    comparison: dict[str, Any] | None
+    levels: Vector
+    scores: Vector
+    annotations: Annotations
+
+    def to_markdown(self) -> str:
+        """Render the evaluation."""
+        from curate.fit.evaluation_report import render_markdown
+
+        return render_markdown(self)
+
+    def write(self, folder: str | Path, *, plots: bool = True) -> list[Path]:
+        """Write evaluation.json, evaluation.md and, where matplotlib is installed, PNG plots.
+
+        Returns:
+            The files written.
+        """
+        from curate.fit.evaluation_report import write_plots
+
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        paths = [folder / "evaluation.json", folder / "evaluation.md"]
+        content = {"scorer": self.scorer, "metrics": self.metrics, "comparison": self.comparison}
+        paths[0].write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+        paths[1].write_text(self.to_markdown(), "utf-8")
+        return paths + (write_plots(self, folder) if plots else [])
+
+
+def evaluate(
+    scorer: str | Path | Scorer,
+    annotations: AnnotationSource,
+    *,
+    other: str | Path | Scorer | None = None,
+    positive: float = 3.0,
+    threshold: float = 0.5,
+    by_topic: bool = True,
+    n_resamples: int = N_RESAMPLES,
+    seed: int = 0,
+) -> Evaluation:
+    """Measure a scorer on annotated pages.
+
+    F1 is of a cut that was chosen on other pages than it is measured on. A page of propensity p stands for
+    1 / p pages. Intervals are 95% percentiles over resampled pages.
+
+    Args:
+        scorer: as for `load_scorer`.
+        annotations: as for `read_annotations`; pages the scorer was not fitted on.
+        other: a second scorer, to be compared on the same pages.
+        positive: the level from which a page counts as positive.
+        threshold: of the slices' precision and recall.
+        by_topic: whether pages without a topic get one from the bundled classifier.
+        n_resamples: of the intervals.
+        seed: of the resampling.
+
+    Raises:
+        SettingError: No page or every page is positive.
+    """
+    first = load_scorer(scorer)
+    pages = read_annotations(annotations)
+    truth = pages.levels >= positive
+    if not 0 < truth.sum() < len(pages):
+        n = f"{truth.sum()} of {len(pages)}"
+        msg = (
+            f"{n} pages are at level {positive:g} or above; both kinds are needed. Set positive (--positive)."
+        )
+        raise SettingError(msg)
+    scale = (min(0.0, float(pages.levels.min())), float(pages.levels.max()), positive)
+    levels, scores = predict(first, pages)
+    metrics = summarise(pages, levels, scores, scale, seed=seed, n_resamples=n_resamples)
+    metrics["has_levels"] = isinstance(first, LevelScorer)
+    metrics["slices"] = slice_pages(pages, levels, scores, positive, threshold, by_topic=by_topic)
+    comparison = None
+    if other is not None:
+        second = load_scorer(other)
+        their_levels, their_scores = predict(second, pages)
+        theirs = summarise(pages, their_levels, their_scores, scale, seed=seed, n_resamples=n_resamples)
+        comparison = {
+            "scorer": second.name,
+            "metrics": theirs,
+            "difference": compare(
+                pages, (levels, scores), (their_levels, their_scores), positive, n_resamples, seed
+            ),
+        }
+    return Evaluation(first.name, metrics, comparison, levels, scores, pages)
+
+
+def predict(scorer: Scorer, pages: Annotations) -> tuple[Vector, Vector]:
+    """Give (levels, scores) of the pages; without levels of its own a scorer is ranked by its scores."""
+    if isinstance(scorer, LevelScorer):
+        levels, scores = scorer.score_levels(pages.texts)
+        return levels.astype(np.float64), scores.astype(np.float64)
+    scores = scorer.score(pages.texts).astype(np.float64)
+    return scores, scores
+
+
+Pair = tuple[Vector, Vector]
+
+
+def compare(  # noqa: PLR0917
+    pages: Annotations, first: Pair, second: Pair, positive: float, n_resamples: int, seed: int
+) -> dict[str, dict[str, float]]:
+    """Give the second scorer's measures less the first's, both on the same resampled pages.
+
+    Returns:
+        Measure -> {"value", "low", "high", "share_above"}: the last is the share of resamples in which the
+        difference is above zero.
+    """
+    weights, truth, levels = 1 / pages.propensity, pages.levels >= positive, pages.levels
+    n = len(levels)
+
+    def measure(rows: NDArray[np.int64], pair: Pair) -> dict[str, float]:
+        predicted, scores = pair[0][rows], pair[1][rows]
+        w, t, y = weights[rows], truth[rows], levels[rows]
+        return {
+            "spearman": spearman(predicted, y, w),
+            "average_precision": average_precision(predicted, t, w),
+            "brier": float(w @ (scores - t) ** 2 / w.sum()),
+            "calibration_error": calibration_error(scores, t, w),
+        }
+
+    def difference(rows: NDArray[np.int64]) -> dict[str, float]:
+        ours, theirs = measure(rows, first), measure(rows, second)
+        return {name: theirs[name] - ours[name] for name in ours}
+
+    rng = np.random.default_rng(seed)
+    draws = [difference(rng.integers(0, n, n)) for _ in range(n_resamples)]
+    whole = difference(np.arange(n))
+    found: dict[str, dict[str, float]] = {}
+    for name, value in whole.items():
+        values = np.array([draw[name] for draw in draws if np.isfinite(draw[name])])
+        low, high = np.quantile(values, (0.025, 0.975)) if len(values) else (np.nan, np.nan)
+        above = float((values > 0).mean()) if len(values) else float("nan")
+        found[name] = {"value": value, "low": float(low), "high": float(high), "share_above": above}
+    return found
+
+
+def slice_pages(
+    pages: Annotations, levels: Vector, scores: Vector, positive: float, threshold: float, *, by_topic: bool
+) -> dict[str, list[dict[str, Any]]]:
+    """Measure by length, site and topic, where a slice has 20 pages or more."""
+    n_bytes = np.asarray(pc.binary_length(pages.texts))
+    bins = np.searchsorted(_LENGTHS, n_bytes, side="right")
+    names = ["under 1,000 bytes", "1,000 to 2,000", "2,000 to 4,000", "4,000 to 8,000", "8,000 and more"]
+    topics = np.array(pages.topics)
+    if by_topic and not topics.any():
+        topics = _find_topics(pages)
+    by: dict[str, NDArray[Any]] = {
+        "length": np.array(names)[bins],
+        "site": np.array(pages.sites),
+        "topic": topics,
+    }
+    truth, weights = pages.levels >= positive, 1 / pages.propensity
+
+    def measure(name: str, rows: NDArray[np.bool_]) -> dict[str, Any]:
+        t, w = truth[rows], weights[rows]
+        return {
+            "slice": name,
+            "n_pages": int(rows.sum()),
+            "n_positive": int(t.sum()),
+            "rate": float(w @ t / w.sum()),
+            "mean_score": float(w @ scores[rows] / w.sum()),
+            "spearman": spearman(levels[rows], pages.levels[rows], w),
+            "average_precision": average_precision(levels[rows], t, w),
+            **cut_metrics(scores[rows] >= threshold, t, w),
+        }
+
+    found: dict[str, list[dict[str, Any]]] = {}
+    for kind, values in by.items():
+        counts = Counter(values.tolist())
+        order = names if kind == "length" else [name for name, _ in counts.most_common()]
+        found[kind] = [measure(name, values == name) for name in order if name and counts[name] >= _MIN_PAGES]
+    return found
+
+
+def _find_topics(pages: Annotations) -> NDArray[Any]:
+    classifier = load_scorer("topic")
+    if not isinstance(classifier, FittedClasses):
+        return np.full(len(pages), "")
+    return np.array(classifier.label(pages.texts).to_pylist())
