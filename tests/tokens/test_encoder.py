@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -28,7 +29,7 @@ def test_a_text_is_encoded_alike_whatever_its_neighbours():
     encoder = small_encoder()
     alone = [encoder.encode([text])[0].tolist() for text in TEXTS]
     assert [tokens.tolist() for tokens in encoder.encode(TEXTS)] == alone
-    tokens, lengths = encoder.encode_joined(TEXTS[::-1])
+    tokens, lengths = encoder.encode_joined(pa.array(TEXTS[::-1]))
     assert tokens.tolist() == [token for some in alone[::-1] for token in some]
     assert lengths.tolist() == [len(some) for some in alone[::-1]]
 

@@ -80,6 +80,7 @@ def test_nanogpt_reads_our_file_as_it_is(tokens):
     assert (data == group.tokens).all()
 
 
+@pytest.mark.slow
 def test_datatroves_own_reader_gives_our_tokens_and_positions(tokens):
     code = """
 import json, sys
@@ -100,6 +101,7 @@ range(len(data)))]))
             assert told == position  # within the window, as that reader counts
 
 
+@pytest.mark.slow
 def test_megatrons_own_reader_gives_our_documents(tokens):
     code = """
 import json, sys
@@ -112,6 +114,7 @@ print(json.dumps([data[i].tolist() for i in range(len(data))]))
     )
 
 
+@pytest.mark.slow
 def test_we_read_what_datatrove_and_megatron_write(tmp_path):
     code = """
 import json, sys

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.errors import RunError, SettingError
+from curate.tokens.bytelevel import make_kernel
 
 EOS_TOKEN = "<|endoftext|>"  # noqa: S105
 """The end-of-document token of tokenizers that are trained here, under the name that GPT-2 gave it."""
@@ -40,7 +42,9 @@ class TextEncoder:
         self.vocab_size = max(tokenizer.get_vocab(with_added_tokens=True).values()) + 1
         is_small = self.vocab_size <= _LARGEST_UINT16_VOCABULARY
         self.dtype: np.dtype[Any] = np.dtype("<u2" if is_small else "<u4")
-        if self.eos_id in self.encode([f"a {self.eos_token} b{self.eos_token}"])[0][:-1]:
+        self._kernel = make_kernel(tokenizer)
+        probe = pa.array([f"a {self.eos_token} b{self.eos_token}"])
+        if self.eos_id in self._encode_by_package(probe)[0][:-1]:
             raise SettingError(
                 f"The tokenizer makes its end-of-document token of the text '{self.eos_token}', so that a "
                 "page could "
@@ -50,18 +54,35 @@ class TextEncoder:
 
     def encode(self, texts: Sequence[str]) -> list[NDArray[Any]]:
         """Encode each text to its ids and one eos."""
-        with _one_thread():
-            found = self.tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
-        return [np.array([*encoding.ids, self.eos_id], self.dtype) for encoding in found]
+        tokens, lengths = self.encode_joined(pa.array(texts, pa.large_string()))
+        return np.split(tokens, np.cumsum(lengths)[:-1]) if len(lengths) else []
 
-    def encode_joined(self, texts: Sequence[str]) -> tuple[NDArray[Any], NDArray[np.int64]]:
-        """Encode texts one after the other: (ids of all, each text's with its eos; how many each has).
+    def encode_joined(self, texts: pa.Array | pa.ChunkedArray) -> tuple[NDArray[Any], NDArray[np.int64]]:
+        """Encode N texts (an Arrow string array; null counts as empty) one after the other.
+
+        Returns:
+            The ids of all, each text's with its eos behind, and how many each has (int64, N).
 
         Raises:
             RunError: A text was encoded to eos after all.
         """
+        if self._kernel is not None:
+            ids, lengths = self._kernel.encode(texts, self.eos_id)
+            tokens = ids.astype(self.dtype)
+        else:
+            tokens, lengths = self._encode_by_package(texts)
+        if np.count_nonzero(tokens == self.eos_id) != len(lengths):
+            raise RunError(
+                f"Some text was encoded to the end-of-document token '{self.eos_token}'. Name another "
+                "--eos-token."
+            )
+        return tokens, lengths
+
+    def _encode_by_package(self, texts: pa.Array | pa.ChunkedArray) -> tuple[NDArray[Any], NDArray[np.int64]]:
         with _one_thread():
-            found = self.tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+            found = self.tokenizer.encode_batch_fast(
+                [text or "" for text in texts.to_pylist()], add_special_tokens=False
+            )
         ids: list[int] = []
         lengths = np.empty(len(found), np.int64)
         for number, encoding in enumerate(found):
@@ -69,13 +90,7 @@ class TextEncoder:
             ids += some
             ids.append(self.eos_id)
             lengths[number] = len(some) + 1
-        tokens = np.array(ids, self.dtype)
-        if np.count_nonzero(tokens == self.eos_id) != len(found):
-            raise RunError(
-                f"Some text was encoded to the end-of-document token '{self.eos_token}'. Name another "
-                "--eos-token."
-            )
-        return tokens, lengths
+        return np.array(ids, self.dtype), lengths
 
 
 def load_encoder(path: str | Path, eos_token: str | None = None) -> TextEncoder:

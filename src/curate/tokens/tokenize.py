@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import xxhash
 
@@ -31,7 +33,7 @@ from curate.tokens.peers import PEERS, write_peer
 from curate.tokens.sample import sample_texts
 
 ENDINGS = (".bin", ".idx", ".bytes")
-_BATCH_ROWS = 256
+_BATCH_ROWS = 1024
 _PART = "part-*.parquet"
 _PLAN_FACTS = ("groups", "stages", "budget_tokens", "data_hash")
 """What makes a mixture, in its plan; not where its sources lay."""
@@ -143,7 +145,7 @@ def write_tokens(
         for name in names:
             part = _Part(folder, folder / "work" / split / name / "part-00000")
             parts[split, name] = [part]
-            documents = list(texts.get(split, {}).get(name, ()))
+            documents = pa.array(texts.get(split, {}).get(name, ()), pa.large_string())
             batches = (documents[i : i + _BATCH_ROWS] for i in range(0, len(documents), _BATCH_ROWS))
             _write_part(part, batches, encoder)
     _finish(folder, plan, encoder, parts, {"format": VERSION, "texts": names})
@@ -221,14 +223,11 @@ def _load_once(tokenizer: Path, eos_token: str, _modified_ns: int) -> TextEncode
 def _encode_part(part: _Part, *, tokenizer: Path, eos_token: str) -> None:
     encoder = _load_once(tokenizer, eos_token, tokenizer.stat().st_mtime_ns)
     with pq.ParquetFile(part.source) as file:
-        batches = (
-            [text or "" for text in batch.column(0).to_pylist()]
-            for batch in file.iter_batches(_BATCH_ROWS, columns=["text"])
-        )
+        batches = (batch.column(0) for batch in file.iter_batches(_BATCH_ROWS, columns=["text"]))
         _write_part(part, batches, encoder)
 
 
-def _write_part(part: _Part, batches: Iterator[list[str]], encoder: TextEncoder) -> None:
+def _write_part(part: _Part, batches: Iterator[pa.Array], encoder: TextEncoder) -> None:
     """Encode texts to a part's tokens, document lengths and bytes, and commit its counts last."""
     lengths, n_bytes = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     with committed(part.stem.with_suffix(".bin")) as temporary, temporary.open("wb") as file:
@@ -236,7 +235,9 @@ def _write_part(part: _Part, batches: Iterator[list[str]], encoder: TextEncoder)
             tokens, some = encoder.encode_joined(texts)
             file.write(tokens.tobytes())
             lengths.append(some)
-            n_bytes.append(np.array([len(text.encode()) for text in texts], np.int64))
+            n_bytes.append(
+                pc.fill_null(pc.binary_length(texts), 0).to_numpy(zero_copy_only=False).astype(np.int64)
+            )
     for ending, numbers in ((".idx", lengths), (".bytes", n_bytes)):
         with committed(part.stem.with_suffix(ending)) as temporary:
             temporary.write_bytes(np.concatenate(numbers).astype("<u8").tobytes())
