@@ -84,7 +84,9 @@ def read_groups(
     Where there are several groups, shingles wait in one file per group. A cluster larger than the limit is a
     group of its own, whose file is mapped.
     """
-    members = np.unique(buckets.members).astype(np.int64)
+    is_member = np.zeros(documents.n_documents, np.bool_)
+    is_member[buckets.members] = True
+    members = np.flatnonzero(is_member)
     if not len(members):
         return
     group_of = _assign_groups(documents, buckets, members, limit_bytes)
@@ -92,7 +94,9 @@ def read_groups(
     costs = np.bincount(group_of, documents.n_words[members].astype(np.float64), n_groups).astype(np.int64)
     store = _ShingleStore(folder, costs)
     begins, ends, signatures = _fetch(documents, members, group_of, plan, store)
-    group_of_bucket = group_of[np.searchsorted(members, buckets.members[starts_of(buckets.sizes)[:-1]])]
+    places = np.zeros(documents.n_documents, np.uint32)
+    places[members] = np.arange(len(members))
+    group_of_bucket = group_of[places[buckets.members[starts_of(buckets.sizes)[:-1]]]]
     group_of_member = np.repeat(group_of_bucket, buckets.sizes)
     for group in range(n_groups):
         here = group_of == group

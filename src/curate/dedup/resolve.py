@@ -142,15 +142,17 @@ class _Run:
         docs = self.documents
         takes_part = (self.keepers == _STAYS) & (docs.n_words >= self.plan.shingle_words)
         buckets = find_buckets(docs, takes_part, self.plan, self.folder, self.memory_bytes // 4)
+        ranks = np.zeros(docs.n_documents, np.int64)  # by number, in the group at hand
         for group in read_groups(docs, buckets, self.plan, self.folder, self.memory_bytes // 2):
             documents = group.documents
             preference = docs.preference(documents)
+            ranks[documents] = preference
             order = np.argsort(preference)
             shingles, begins, ends = group.sets
             keepers, jaccards, estimated = keep_greedily(
                 (
                     starts_of(group.buckets.sizes),
-                    preference[np.searchsorted(documents, group.buckets.members)],
+                    ranks[group.buckets.members],
                 ),
                 (shingles, begins[order], ends[order]),
                 group.signatures[order] if len(group.signatures) else group.signatures,
