@@ -9,14 +9,19 @@ import typer
 import curate
 from curate.cli.annotate import annotate_app
 from curate.cli.dedup import dedup_command
+from curate.cli.evaluate import evaluate_command
 from curate.cli.explain import explain_command
+from curate.cli.export import export_command
 from curate.cli.filter import filter_command, init_config_command
+from curate.cli.fit import fit_command
+from curate.cli.generate import generate_command
 from curate.cli.index import index_app
 from curate.cli.mix import mix_command
 from curate.cli.rethreshold import rethreshold_command
 from curate.cli.rules import rules_app
 from curate.cli.signals import signals_command
 from curate.cli.tokenize import tokenize_command
+from curate.cli.train import train_command
 
 app = typer.Typer(
     name="curate",
@@ -54,9 +59,14 @@ app.command("filter")(filter_command)
 app.command("explain")(explain_command)
 app.command("dedup")(dedup_command)
 app.add_typer(index_app)
+app.command("fit")(fit_command)
+app.command("evaluate")(evaluate_command)
 app.command("rethreshold")(rethreshold_command)
 app.command("mix")(mix_command)
 app.command("tokenize")(tokenize_command)
+app.command("train")(train_command)
+app.command("export")(export_command)
+app.command("generate")(generate_command)
 app.command("init-config")(init_config_command)
 app.add_typer(annotate_app)
 app.command("signals")(signals_command)

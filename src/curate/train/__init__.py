@@ -1,0 +1,35 @@
+"""From token files to a trained model, the same on one process and on a hundred.
+
+    from curate.train import TrainSettings, train
+    train(TrainSettings(tokens="tokens", output="run", preset="phi-tiny"))
+
+Importing this package loads no torch; asking for `train`, `export` or `generate` does.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from curate.train.settings import TrainSettings
+from curate.train.shape import PRESETS, ModelShape, preset
+
+if TYPE_CHECKING:
+    from curate.train.export import export
+    from curate.train.generate import generate
+    from curate.train.loop import TrainResult, train
+
+_HOME = {
+    "TrainResult": "curate.train.loop",
+    "export": "curate.train.export",
+    "generate": "curate.train.generate",
+    "train": "curate.train.loop",
+}
+
+__all__ = ["PRESETS", "ModelShape", "TrainResult", "TrainSettings", "export", "generate", "preset", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'curate.train' has no attribute '{name}'")
+    return getattr(import_module(_HOME[name]), name)

@@ -1,0 +1,302 @@
+"""Training, from top to bottom. Read `train`, then `_step`.
+
+What a step reads is a function of (plan, seed, step, slot); weights, optimiser and the step number are the
+whole state. So a run resumes exactly, and on another number of processes it differs by rounding alone.
+"""
+
+from __future__ import annotations
+
+import math
+import signal
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.distributed.tensor import DTensor
+from torch.optim import AdamW
+
+from curate.config import hashed_settings, to_toml
+from curate.errors import RunError, SettingError
+from curate.mixture.order import WindowOrder, build_order
+from curate.tokens import TokenFolder, open_tokens
+from curate.train.attention import chosen_kind
+from curate.train.checkpoint import Checkpoints, refuse_change
+from curate.train.data import make_batch, slots_of
+from curate.train.evaluate import Window, bits_per_byte, plan_validation
+from curate.train.grow import weights_for
+from curate.train.metrics import Sink, open_sinks, peak_flops
+from curate.train.model import Decoder
+from curate.train.optimise import learning_rate, make_optimiser
+from curate.train.parallel import Team, gradients_at_last, joined, sharded_decoder
+from curate.train.settings import TrainSettings
+from curate.train.shape import ModelShape, padded_vocabulary
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainResult:
+    """How a run ended."""
+
+    step: int
+    """Steps done, over all runs of this output folder."""
+    n_steps: int
+    stopped: bool
+    """Ended by a signal before the last step; the checkpoint of `step` is committed."""
+    loss: float | None
+    """Nats a token of the last step; None if there was none to do."""
+    bits_per_byte: dict[str, float]
+    """Of the last validation; empty if there was none."""
+
+
+@dataclass(slots=True)
+class _Run:
+    """What the steps of one run share."""
+
+    settings: TrainSettings
+    team: Team
+    tokens: TokenFolder
+    order: WindowOrder
+    shape: ModelShape
+    n_steps: int
+    kind: str
+    decoder: Decoder
+    optimiser: AdamW
+    checkpoints: Checkpoints
+    sinks: list[Sink]
+    validation: list[Window]
+    facts: dict[str, Any]
+
+
+def train(settings: TrainSettings) -> TrainResult:
+    """Train, or go on with, the model that `settings` describe, in this process and its team.
+
+    Every process of a torchrun or Slurm job calls this with the same settings. A repeated call goes on from
+    the last checkpoint in the output folder. SIGTERM and SIGUSR1 end the run after the step at hand, with a
+    checkpoint.
+
+    Raises:
+        SettingError: a setting is wrong, or contradicts the checkpoint in the output folder.
+        RunError: the loss is no longer a number.
+    """
+    with joined() as team, _noted_signals() as stop:
+        run, done = _prepare(settings, team)
+        try:
+            return _steps(run, done, stop)
+        finally:
+            for sink in run.sinks:
+                sink.close()
+
+
+def _prepare(settings: TrainSettings, team: Team) -> tuple[_Run, int]:
+    """Everything before the first step, and how many steps are done already."""
+    settings.n_passes(team.n_processes)
+    tokens = open_tokens(settings.tokens)
+    shape = settings.shape(padded_vocabulary(tokens.vocab_size))
+    if shape.n_vocabulary < tokens.vocab_size:
+        raise SettingError(
+            f"n_vocabulary ({shape.n_vocabulary}) is below the tokenizer's {tokens.vocab_size}."
+        )
+    order, n_steps = order_of(settings, tokens, shape)
+    folder = Path(settings.output)
+    checkpoints = Checkpoints(folder / "checkpoints", settings.keep, team)
+    facts = {
+        "model": shape.fingerprint,
+        "data": tokens.fingerprint,
+        "order": order.fingerprint,
+        "shape": shape_facts(shape),
+        "eos_id": tokens.eos_id,
+        "tokenizer": str(tokens.tokenizer_path.resolve()),
+        "settings": hashed_settings(settings),
+    }
+    saved = checkpoints.newest()
+    if saved:
+        refuse_change(saved, facts)
+    decoder = sharded_decoder(
+        shape,
+        team,
+        weights_for(shape, settings.seed, None if saved else settings.init_from),
+        bf16=settings.dtype == "bf16",
+        recompute=settings.recompute,
+        compiled=settings.compile,
+        shard_processes=settings.shard_processes,
+    )
+    optimiser = make_optimiser(decoder, settings)
+    done = saved["step"] if saved else 0
+    if saved:
+        checkpoints.load(decoder, optimiser, done)
+    sinks: list[Sink] = []
+    if team.leads:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "run.toml").write_text(to_toml(settings), encoding="utf-8")
+        sinks = open_sinks(settings, done, facts)
+    run = _Run(
+        settings=settings,
+        team=team,
+        tokens=tokens,
+        order=order,
+        shape=shape,
+        n_steps=n_steps,
+        kind=chosen_kind(settings.attention, team.device),
+        decoder=decoder,
+        optimiser=optimiser,
+        checkpoints=checkpoints,
+        sinks=sinks,
+        validation=plan_validation(tokens.validation, shape.context, settings.eval_windows),
+        facts=facts,
+    )
+    return run, done
+
+
+def order_of(settings: TrainSettings, tokens: TokenFolder, shape: ModelShape) -> tuple[WindowOrder, int]:
+    """The order of windows and the number of steps: the plan's, unless the settings name fewer."""
+    order = build_order(
+        tokens.plan,
+        [group.n_tokens for group in tokens.train],
+        context_tokens=shape.context,
+        windows_per_step=settings.batch_windows,
+        seed=settings.seed,
+        budget_tokens=settings.budget_tokens,
+    )
+    n_steps = settings.steps or order.n_steps
+    if n_steps > order.n_steps:
+        raise SettingError(
+            f"steps ({n_steps}) is more than the {order.n_steps} steps of the plan's token budget. "
+            f"Set budget_tokens to {n_steps * settings.batch_windows * shape.context}, or fewer steps."
+        )
+    if not n_steps:
+        raise SettingError(
+            f"The token budget is below one step of {settings.batch_windows * shape.context} tokens."
+        )
+    return order, n_steps
+
+
+def shape_facts(shape: ModelShape) -> dict[str, Any]:
+    """The shape as JSON-able values, from which `ModelShape(**facts)` is made again."""
+    return {name: getattr(shape, name) for name in shape.__dataclass_fields__}
+
+
+def _steps(run: _Run, done: int, stop: list[int]) -> TrainResult:
+    settings, checkpoints = run.settings, run.checkpoints
+    peak = settings.peak_flops or peak_flops(run.team.device, bf16=settings.dtype == "bf16")
+    loss, bits, stopped = None, {}, False
+    for step in range(done, run.n_steps):
+        begun = time.perf_counter()
+        numbers, stopped = _step(run, step, stop)
+        loss, done = numbers["loss"], step + 1
+        elapsed_s = time.perf_counter() - begun
+        last = done == run.n_steps
+        numbers |= _speeds(run, elapsed_s, peak)
+        numbers["passes"] = passes_by_source(run.order, run.tokens, done)
+        if settings.eval_every and run.validation and (last or done % settings.eval_every == 0):
+            bits = bits_per_byte(
+                run.decoder,
+                run.tokens,
+                run.validation,
+                run.team,
+                kind=run.kind,
+                micro_windows=settings.micro_windows,
+            )
+            numbers["bits_per_byte"] = bits
+        for sink in run.sinks:
+            sink.write(done, numbers)
+        checkpoints.poll()
+        if stopped or last or done % settings.save_every == 0:
+            wait = stopped or last or not settings.save_async
+            checkpoints.save(run.decoder, run.optimiser, run.facts | {"step": done}, wait=wait)
+        if stopped:
+            break
+    checkpoints.finish()
+    run.team.wait()
+    return TrainResult(done, run.n_steps, stopped and done < run.n_steps, loss, bits)
+
+
+def _step(run: _Run, step: int, stop: list[int]) -> tuple[dict[str, Any], bool]:
+    """One step of the optimiser; also tells whether any process was asked to stop."""
+    settings, team, decoder = run.settings, run.team, run.decoder
+    slots = slots_of(team.rank, team.n_processes, settings.batch_windows)
+    groups, offsets = run.order.windows(step, slots)
+    n_passes, n_at_once = settings.n_passes(team.n_processes), settings.micro_windows
+    # Every window is full: the number of targets is known, and each target weighs the same wherever it is
+    # computed. Gradients are averaged over processes on their way, hence n_processes.
+    weight = team.n_processes / (settings.batch_windows * run.shape.context)
+    summed = torch.zeros(2, dtype=torch.float64, device=team.device)
+    for number in range(n_passes):
+        mine = slice(number * n_at_once, (number + 1) * n_at_once)
+        windows = [
+            run.tokens.train[group].read(offset, run.shape.context + 1)
+            for group, offset in zip(groups[mine].tolist(), offsets[mine].tolist(), strict=True)
+        ]
+        batch = make_batch(
+            windows, context=run.shape.context, eos_id=run.tokens.eos_id, kind=run.kind, device=team.device
+        )
+        with gradients_at_last(decoder, last=number == n_passes - 1):
+            nats, squares = decoder(batch.tokens, batch.positions, batch.where, targets=batch.targets)
+            sums = torch.stack([nats.sum(), squares.sum()])
+            (weight * (sums[0] + settings.z_loss * sums[1])).backward()
+        summed += sums.detach()
+    norm = _whole(torch.nn.utils.clip_grad_norm_(decoder.parameters(), settings.clip_norm))
+    rate = learning_rate(step, settings, run.n_steps)
+    for group in run.optimiser.param_groups:
+        group["lr"] = rate
+    total_nats, total_squares, n_stops = team.total([*summed.tolist(), float(bool(stop))])
+    n_targets = settings.batch_windows * run.shape.context
+    loss = total_nats / n_targets
+    if not (math.isfinite(loss) and math.isfinite(norm)):
+        raise RunError(
+            f"At step {step + 1} the loss is {loss} and the gradient's norm {norm}. Weights are as before; "
+            "the last checkpoint is untouched. Lower learning_rate or raise warmup_steps."
+        )
+    run.optimiser.step()
+    run.optimiser.zero_grad()
+    numbers = {"loss": loss, "z": total_squares / n_targets, "grad_norm": norm, "learning_rate": rate}
+    return numbers, n_stops > 0
+
+
+def passes_by_source(order: WindowOrder, tokens: TokenFolder, step: int) -> dict[str, float]:
+    """Effective epochs of each source after `step` steps: tokens seen over tokens there are."""
+    seen: dict[str, float] = {}
+    there: dict[str, int] = {}
+    for group, passes in zip(tokens.train, order.passes(step).tolist(), strict=True):
+        seen[group.source] = seen.get(group.source, 0.0) + passes * group.n_tokens
+        there[group.source] = there.get(group.source, 0) + group.n_tokens
+    return {source: seen[source] / there[source] for source in seen if there[source]}
+
+
+def _speeds(run: _Run, elapsed_s: float, peak: float | None) -> dict[str, Any]:
+    tokens_per_s = run.settings.batch_windows * run.shape.context / elapsed_s
+    used = tokens_per_s * run.shape.flops_per_token
+    return {
+        "tokens_per_s": tokens_per_s,
+        "mfu": used / (peak * run.team.n_processes) if peak else None,
+        "elapsed_s": elapsed_s,
+    }
+
+
+def _whole(norm: Tensor) -> float:
+    return float(norm.full_tensor() if isinstance(norm, DTensor) else norm)
+
+
+@contextmanager
+def _noted_signals() -> Generator[list[int]]:
+    """Collect stop signals in a list, as clusters send them before they take the machine away."""
+    noted: list[int] = []
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        noted.append(number)
+
+    try:
+        before = {number: signal.signal(number, note) for number in STOP_SIGNALS}
+    except ValueError:  # not in the main thread: signals are someone else's
+        before = {}
+    try:
+        yield noted
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
