@@ -129,8 +129,9 @@ def test_fasttext_words_begin_with_a_letter_or_a_number():
 def test_a_reading_without_its_package_says_what_to_install(reading, monkeypatch):
     for package in ("spacy", "uniseg", "uniseg.wordbreak"):
         monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(SettingError, match="pip install"):
-        value_of("word", f"n_words[words={reading}]")
+    for texts in (["word"], []):
+        with pytest.raises(SettingError, match="pip install"):
+            compute_signals(pa.array(texts, pa.string()), [f"n_words[words={reading}]"])
 
 
 @pytest.mark.parametrize(

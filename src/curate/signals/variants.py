@@ -35,7 +35,7 @@ def measure(texts: pa.Array, kind: str, reading: str) -> dict[str, Mapping[str, 
     if kind == "symbols":
         return {"symbols": _measure_symbols(texts)}
     if kind == "sentences":
-        return {"sentences": {"sentences": tokenizers.count_sentences(texts, reading)}}
+        return {"sentences": {"sentences": tokenizers.count_sentences(texts)}}
     return dict(tokenizers.measure(texts, reading))
 
 
