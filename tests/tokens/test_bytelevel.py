@@ -139,6 +139,7 @@ def test_merges_written_as_one_string_are_understood():
     assert ids_of_kernel(kernel, TEXTS) == ids_of_package(TEXTS)
 
 
+@pytest.mark.slow
 def test_kernels_stay_within_their_arrays(tmp_path):
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"

@@ -13,7 +13,6 @@ each piece is looked up in a table of those met before, and merged pair by pair 
 from __future__ import annotations
 
 import json
-from functools import cache
 from typing import Any
 
 import numba as nb
@@ -21,17 +20,17 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from curate.tokens.pieces import load_classes, piece_end
 from curate.words import view_utf8
 
-OTHER, LETTER, NUMBER, SPACE = 0, 1, 2, 3
 _SLOTS = 1 << 18
 _SHORT_BYTES, _SHORT_TOKENS = 16, 3  # what a slot of four words holds: nearly all pieces of English text
 _LONG_BYTES = 96  # longer pieces hardly come twice
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio
 _MULTIPLY = np.uint64(0xFF51AFD7ED558CCD)  # MurmurHash3's 64-bit finaliser
+_SCANNED_BYTES = 32
 _SCRATCH = 1 << 12
-_PLANES = (range(0xD800), range(0xE000, 0x40000), range(0xE0000, 0xE0200))
-"""Where letters, numbers and white space can be; other code points are unassigned or for private use."""
+_NEVER = np.int64(2**63 - 1)
 
 
 class ByteLevelKernel:
@@ -47,13 +46,12 @@ class ByteLevelKernel:
         """
         letters = _byte_letters()
         self._byte_ids = np.array([vocabulary[letters[byte]] for byte in range(256)], np.int32)
-        self._classes = _load_classes()
+        self._classes = load_classes()
         n_pair_slots = 1 << int(2 * len(merges) + 2).bit_length()
-        self._pair_keys = np.zeros(n_pair_slots, np.uint64)
-        self._pair_values = np.zeros((n_pair_slots, 2), np.int32)
+        self._pairs = np.zeros((n_pair_slots, 2), np.uint64)
         pairs = np.array([[vocabulary[left], vocabulary[right]] for left, right in merges], np.int64)
         ids = np.array([vocabulary[left + right] for left, right in merges], np.int64)
-        _fill_pairs(pairs.reshape(-1, 2), ids, self._pair_keys, self._pair_values)
+        _fill_pairs(pairs.reshape(-1, 2), ids, self._pairs)
         self._slots = np.zeros((n_slots, 4), np.uint64)
         self._bytes = np.zeros(n_slots * 4, np.uint8)
         self._tokens = np.zeros(n_slots * 4, np.int32)
@@ -67,7 +65,7 @@ class ByteLevelKernel:
         out = np.empty(int(bounds[-1] - bounds[0]) + len(bounds), np.int32)
         lengths = np.empty(len(bounds) - 1, np.int64)
         n = _encode(
-            data, bounds, self._classes, self._byte_ids, self._pair_keys, self._pair_values, self._slots,
+            data, bounds, self._classes, self._byte_ids, self._pairs, self._slots,
             self._bytes, self._tokens, self._fill, eos_id, out, lengths,
         )  # fmt: skip
         return out[:n], lengths
@@ -137,45 +135,36 @@ def _byte_letters() -> list[str]:
     return [chr(byte if byte in printable else next(others)) for byte in range(256)]
 
 
-@cache
-def _load_classes() -> NDArray[np.uint8]:
-    """Class of every code point, asked of `tokenizers`: its Unicode is not that of this Python (0.5 s)."""
-    from tokenizers import Regex, pre_tokenizers
-
-    points = np.concatenate([np.array(plane) for plane in _PLANES])
-    text = "".join(map(chr, points.tolist()))
-    classes = np.zeros(0x110000, np.uint8)
-    for number, pattern in ((LETTER, r"\p{L}+"), (NUMBER, r"\p{N}+"), (SPACE, r"\s+")):
-        is_in = np.ones(len(points), np.bool_)
-        for _, (begin, end) in pre_tokenizers.Split(Regex(pattern), "removed").pre_tokenize_str(text):
-            is_in[begin:end] = False
-        classes[points[is_in]] = number
-    return classes
-
-
 @nb.njit(cache=True, nogil=True)
-def _fill_pairs(pairs, ids, keys, values):
+def _fill_pairs(merged, ids, pairs):
+    """Fill the table of merges: (pair + 1, rank in the upper and id in the lower half); 0 is a free slot."""
     for rank in range(len(ids)):
-        key = (np.uint64(pairs[rank, 0]) << np.uint64(32)) | np.uint64(pairs[rank, 1])
-        slot = _pair_slot(keys, key)
-        if keys[slot] == np.uint64(0):  # of equal pairs the last one counts, as in a dictionary
-            keys[slot] = key + np.uint64(1)
-        values[slot, 0], values[slot, 1] = rank, ids[rank]
+        key = (np.uint64(merged[rank, 0]) << np.uint64(32)) | np.uint64(merged[rank, 1])
+        slot = _pair_slot(pairs, key)
+        pairs[slot, 0] = key + np.uint64(1)  # of equal pairs the last one counts, as in a dictionary
+        pairs[slot, 1] = (np.uint64(rank) << np.uint64(32)) | np.uint64(ids[rank])
 
 
 @nb.njit(cache=True, nogil=True)
-def _pair_slot(keys, key):
+def _pair_slot(pairs, key):
     """The slot of a pair, or the free one where it would be."""
-    mask = np.uint64(len(keys) - 1)
+    mask = np.uint64(len(pairs) - 1)
     slot = ((key * _GOLDEN) >> np.uint64(20)) & mask
-    while keys[slot] != np.uint64(0) and keys[slot] != key + np.uint64(1):
+    while pairs[slot, 0] != np.uint64(0) and pairs[slot, 0] != key + np.uint64(1):
         slot = (slot + np.uint64(1)) & mask
     return slot
 
 
 @nb.njit(cache=True, nogil=True)
+def _pair_value(pairs, left, right):
+    """Rank and id that a pair merges to, as in the table; the largest number for one that does not merge."""
+    slot = _pair_slot(pairs, (np.uint64(left) << np.uint64(32)) | np.uint64(right))
+    return np.int64(pairs[slot, 1]) if pairs[slot, 0] != np.uint64(0) else _NEVER
+
+
+@nb.njit(cache=True, nogil=True)
 def _encode(
-    data, bounds, classes, byte_ids, pair_keys, pair_values, slots, kept_bytes, kept_tokens, fill, eos_id,
+    data, bounds, classes, byte_ids, pairs, slots, kept_bytes, kept_tokens, fill, eos_id,
     out, lengths,
 ):  # fmt: skip
     scratch = np.empty(6 * _SCRATCH, np.int64)
@@ -183,7 +172,7 @@ def _encode(
     for document in range(len(bounds) - 1):
         position, end, before = bounds[document], bounds[document + 1], n
         while position < end:
-            stop = _piece_end(data, position, end, classes)
+            stop = piece_end(data, position, end, classes)
             size = stop - position
             if size == 1:
                 out[n] = byte_ids[data[position]]
@@ -194,7 +183,7 @@ def _encode(
                     n = _recall(slots, slot, kept_tokens, out, n)
                 else:
                     before_piece = n
-                    n = _merge(data, position, stop, byte_ids, pair_keys, pair_values, scratch, out, n)
+                    n = _merge(data, position, stop, byte_ids, pairs, scratch, out, n)
                     if _has_room(size, n - before_piece, slots, kept_bytes, kept_tokens, fill):
                         if size > _SHORT_BYTES:
                             kept_bytes[fill[1] : fill[1] + size] = data[position:stop]
@@ -204,74 +193,12 @@ def _encode(
                         _remember(slots, slot, size, kept_tokens, fill, out, before_piece, n)
             else:
                 room = scratch if size <= _SCRATCH else np.empty(6 * size, np.int64)
-                n = _merge(data, position, stop, byte_ids, pair_keys, pair_values, room, out, n)
+                n = _merge(data, position, stop, byte_ids, pairs, room, out, n)
             position = stop
         out[n] = eos_id
         n += 1
         lengths[document] = n - before
     return n
-
-
-@nb.njit(cache=True, nogil=True)
-def _piece_end(data, position, end, classes):
-    r"""Where the piece that begins at `position` ends, by GPT-2's pattern (Radford et al., 2019).
-
-    's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
-    """
-    first = data[position]
-    if first == ord("'"):
-        n = _contraction(data, position, end)
-        if n:
-            return position + n
-    begin = position
-    kind, size = _classify(data, position, end, classes)
-    if first == ord(" ") and position + 1 < end:
-        next_kind, next_size = _classify(data, position + 1, end, classes)
-        if next_kind != SPACE:
-            kind, size, begin = next_kind, next_size, position + 1
-    at, last = begin + size, begin
-    while at < end:
-        next_kind, size = _classify(data, at, end, classes)
-        if next_kind != kind:
-            break
-        last = at
-        at += size
-    # The last white space before a word goes to the word, or stands alone.
-    return last if kind == SPACE and at < end and last > position else at
-
-
-@nb.njit(cache=True, nogil=True)
-def _contraction(data, position, end):
-    """Bytes of 's 't 'm 'd 're 've 'll at `position`, else 0."""
-    if position + 1 >= end:
-        return 0
-    one = data[position + 1]
-    if one == ord("s") or one == ord("t") or one == ord("m") or one == ord("d"):
-        return 2
-    if position + 2 >= end:
-        return 0
-    two = data[position + 2]
-    is_one = ((one == ord("r") or one == ord("v")) and two == ord("e")) or (
-        one == ord("l") and two == ord("l")
-    )
-    return 3 if is_one else 0
-
-
-@nb.njit(cache=True, nogil=True)
-def _classify(data, position, end, classes):
-    """Class and bytes of the code point at `position`; bytes that are not UTF-8 are signs of one byte."""
-    first = np.int64(data[position])
-    if first < 0x80:
-        return classes[first], 1
-    size = 2 if first < 0xE0 else 3 if first < 0xF0 else 4
-    if first < 0xC2 or first > 0xF4 or position + size > end:
-        return np.uint8(OTHER), 1
-    point = first & (0x7F >> size)
-    for i in range(1, size):
-        point = (point << 6) | (np.int64(data[position + i]) & 0x3F)
-    if point >= 0x110000:
-        return np.uint8(OTHER), 1
-    return classes[point], size
 
 
 @nb.njit(cache=True, nogil=True)
@@ -358,20 +285,58 @@ def _remember(slots, slot, size, kept_tokens, fill, out, before, after):
 
 
 @nb.njit(cache=True, nogil=True)
-def _merge(data, position, stop, byte_ids, pair_keys, pair_values, scratch, out, n):
+def _merge(data, position, stop, byte_ids, pairs, scratch, out, n):
     """Merge the bytes of a piece, the lowest rank first and of equals the leftmost; returns where they end.
 
     `scratch` has room for six numbers a byte.
     """
+    if stop - position <= _SCANNED_BYTES:
+        return _merge_short(data, position, stop, byte_ids, pairs, scratch, out, n)
+    return _merge_long(data, position, stop, byte_ids, pairs, scratch, out, n)
+
+
+@nb.njit(cache=True, nogil=True)
+def _merge_short(data, position, stop, byte_ids, pairs, scratch, out, n):
+    """Look for the lowest rank anew for every merge: the fastest for a word."""
+    size = stop - position
+    ids, values = scratch[:size], scratch[size : 2 * size]
+    for i in range(size):
+        ids[i] = byte_ids[data[position + i]]
+    for i in range(size - 1):
+        values[i] = _pair_value(pairs, ids[i], ids[i + 1])
+    while size > 1:
+        at, lowest = 0, values[0]
+        for i in range(1, size - 1):
+            if values[i] < lowest:
+                at, lowest = i, values[i]
+        if lowest == _NEVER:
+            break
+        ids[at] = lowest & 0xFFFFFFFF
+        size -= 1
+        for i in range(at + 1, size):
+            ids[i] = ids[i + 1]
+        for i in range(at + 1, size - 1):
+            values[i] = values[i + 1]
+        if at + 1 < size:
+            values[at] = _pair_value(pairs, ids[at], ids[at + 1])
+        if at > 0:
+            values[at - 1] = _pair_value(pairs, ids[at - 1], ids[at])
+    for i in range(size):
+        out[n + i] = ids[i]
+    return n + size
+
+
+@nb.njit(cache=True, nogil=True)
+def _merge_long(data, position, stop, byte_ids, pairs, scratch, out, n):
+    """Keep a heap of (rank, place of the left one); what has changed since is recognised when it comes up."""
     size = stop - position
     ids, before, behind = scratch[:size], scratch[size : 2 * size], scratch[2 * size : 3 * size]
     for i in range(size):
         ids[i] = byte_ids[data[position + i]]
         before[i], behind[i] = i - 1, i + 1
-    # A heap of (rank, place of the left one); what has changed since is recognised when it comes up.
     heap, n_heap = scratch[3 * size : 6 * size], 0
     for i in range(size - 1):
-        n_heap = _push_pair(heap, n_heap, ids, i, i + 1, pair_keys, pair_values)
+        n_heap = _push_pair(heap, n_heap, ids, i, i + 1, pairs)
     while n_heap:
         top = heap[0]
         n_heap = _pop(heap, n_heap)
@@ -379,16 +344,16 @@ def _merge(data, position, stop, byte_ids, pair_keys, pair_values, scratch, out,
         if ids[left] < 0 or behind[left] >= size:
             continue
         right = behind[left]
-        slot = _pair_slot(pair_keys, (np.uint64(ids[left]) << np.uint64(32)) | np.uint64(ids[right]))
-        if pair_keys[slot] == np.uint64(0) or pair_values[slot, 0] != rank:
+        value = _pair_value(pairs, ids[left], ids[right])
+        if value == _NEVER or value >> 32 != rank:
             continue
-        ids[left], ids[right] = pair_values[slot, 1], -1
+        ids[left], ids[right] = value & 0xFFFFFFFF, -1
         behind[left] = behind[right]
         if behind[left] < size:
             before[behind[left]] = left
-            n_heap = _push_pair(heap, n_heap, ids, left, behind[left], pair_keys, pair_values)
+            n_heap = _push_pair(heap, n_heap, ids, left, behind[left], pairs)
         if before[left] >= 0:
-            n_heap = _push_pair(heap, n_heap, ids, before[left], left, pair_keys, pair_values)
+            n_heap = _push_pair(heap, n_heap, ids, before[left], left, pairs)
     at = np.int64(0)
     while at < size:
         out[n] = ids[at]
@@ -398,11 +363,11 @@ def _merge(data, position, stop, byte_ids, pair_keys, pair_values, scratch, out,
 
 
 @nb.njit(cache=True, nogil=True)
-def _push_pair(heap, n_heap, ids, left, right, pair_keys, pair_values):
-    slot = _pair_slot(pair_keys, (np.uint64(ids[left]) << np.uint64(32)) | np.uint64(ids[right]))
-    if pair_keys[slot] == np.uint64(0):
+def _push_pair(heap, n_heap, ids, left, right, pairs):
+    value = _pair_value(pairs, ids[left], ids[right])
+    if value == _NEVER:
         return n_heap
-    value = (np.int64(pair_values[slot, 0]) << 32) | left
+    value = ((value >> 32) << 32) | left
     at = n_heap
     while at > 0 and heap[(at - 1) // 2] > value:
         heap[at] = heap[(at - 1) // 2]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.errors import RunError, SettingError
-from curate.tokens.bytelevel import make_kernel
+from curate.tokens.bytelevel import ByteLevelKernel, make_kernel
 
 EOS_TOKEN = "<|endoftext|>"  # noqa: S105
 """The end-of-document token of tokenizers that are trained here, under the name that GPT-2 gave it."""
@@ -42,7 +43,6 @@ class TextEncoder:
         self.vocab_size = max(tokenizer.get_vocab(with_added_tokens=True).values()) + 1
         is_small = self.vocab_size <= _LARGEST_UINT16_VOCABULARY
         self.dtype: np.dtype[Any] = np.dtype("<u2" if is_small else "<u4")
-        self._kernel = make_kernel(tokenizer)
         probe = pa.array([f"a {self.eos_token} b{self.eos_token}"])
         if self.eos_id in self._encode_by_package(probe)[0][:-1]:
             raise SettingError(
@@ -51,6 +51,10 @@ class TextEncoder:
                 "end documents. Mark the token as special in tokenizer.json, or name another one as "
                 "--eos-token."
             )
+
+    @cached_property
+    def _kernel(self) -> ByteLevelKernel | None:
+        return make_kernel(self.tokenizer)
 
     def encode(self, texts: Sequence[str]) -> list[NDArray[Any]]:
         """Encode each text to its ids and one eos."""
