@@ -1,23 +1,21 @@
-"""Deduplication against its peers, its growth, its signatures and its answers to SIGKILL.
+"""Deduplication against its peers, and signatures per second. `dedup_growth` measures size and SIGKILL.
 
-    python -m benchmarks dedup [--documents 100000] [--scale 1.0] [--growth 10000,100000,1000000] [--kills 10]
+    python -m benchmarks dedup [--documents 200000] [--scale 1.0]
 
 Every tool takes the same generated crawl from Parquet to Parquet in a process of its own, one worker, and is
 judged by the same exact truth. Slow tools get fewer documents; a run on 200 documents tells what start-up
 costs, so that `marginal_cpu_us` is CPU time for one document more. `times_curate` compares these; in
-`times_curate_with_start_up` curate pays for its start-up and the peer does not. Peers live in
-`.venv-datatrove` and `.venv-rensa`; those that are missing are left out.
+`times_curate_with_start_up` curate pays for its start-up and the peer does not. curate runs again before
+every peer, and the median counts. Peers live in `.venv-datatrove` and `.venv-rensa`; those that are missing are
+left out.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import math
 import os
-import random
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -135,7 +133,7 @@ class Truth:
             twins[one].append(other)
             twins[other].append(one)
         removed = set(range(n)) - kept
-        without_twin = [d for d in removed if not any(twin in kept for twin in twins[d])]
+        without_twin = [d for d in removed if not any(twin in kept for twin in twins.get(d, ()))]
         no_pair = [d for d in removed if d not in twins]
         return {
             "n_true_pairs": len(pairs),
@@ -156,26 +154,34 @@ def read_kept(out: Path) -> set[int]:
 def compare(work: Path, n: int, scale: float) -> list[dict]:
     truth = Truth(n)
     small = write_crawl(work / "start-up", START_UP_DOCUMENTS)
-    rows = []
-    for name, (command, n_documents) in contenders(n, scale).items():
+    spent: dict[str, list[tuple[Spent, Spent]]] = defaultdict(list)
+    found = contenders(n, scale)
+    verdicts: dict[str, dict] = {}
+    for name in [some for peer in found if peer != "curate" for some in ("curate", peer)]:
+        command, n_documents = found[name]
         source = write_crawl(work / f"crawl-{n_documents}", n_documents)
-        start_up = run_tool(command, small, work / "out")
-        spent = run_tool(command, source, work / "out")
-        marginal_s = (spent.cpu_s - start_up.cpu_s) / (n_documents - START_UP_DOCUMENTS)
-        row = {
-            "tool": name,
-            "n_documents": n_documents,
-            "cpu_s": round(spent.cpu_s, 2),
-            "start_up_cpu_s": round(start_up.cpu_s, 2),
-            "cpu_us_per_document": round(1e6 * spent.cpu_s / n_documents, 1),
-            "marginal_cpu_us": round(1e6 * marginal_s, 1),
-            "peak_memory_mb": round(spent.peak_memory_bytes / 1e6),
-            **truth.judge(read_kept(work / "out"), n_documents),
-        }
+        spent[name].append((run_tool(command, small, work / "out"), run_tool(command, source, work / "out")))
+        verdicts[name] = truth.judge(read_kept(work / "out"), n_documents)
         if name == "curate":
-            row |= judge_ledger(work / "out", truth)
-        rows.append(row)
-        print(row, file=sys.stderr, flush=True)
+            verdicts[name] |= judge_ledger(work / "out", truth)
+        print(name, spent[name][-1], file=sys.stderr, flush=True)
+    rows = []
+    for name, runs in spent.items():
+        n_documents = found[name][1]
+        start_up_s, cpu_s = (float(np.median([run[i].cpu_s for run in runs])) for i in (0, 1))
+        rows.append(
+            {
+                "tool": name,
+                "n_documents": n_documents,
+                "n_runs": len(runs),
+                "cpu_s": round(cpu_s, 2),
+                "start_up_cpu_s": round(start_up_s, 2),
+                "cpu_us_per_document": round(1e6 * cpu_s / n_documents, 1),
+                "marginal_cpu_us": round(1e6 * (cpu_s - start_up_s) / (n_documents - START_UP_DOCUMENTS), 1),
+                "peak_memory_mb": round(max(run[1].peak_memory_bytes for run in runs) / 1e6),
+                **verdicts[name],
+            }
+        )
     for row in rows:
         row["times_curate"] = round(row["marginal_cpu_us"] / rows[0]["marginal_cpu_us"], 1)
         row["times_curate_with_start_up"] = round(row["marginal_cpu_us"] / rows[0]["cpu_us_per_document"], 1)
@@ -219,119 +225,16 @@ def measure_signatures() -> list[dict]:
     return rows
 
 
-def measure_growth(work: Path, sizes: list[int]) -> dict:
-    rows = []
-    for n in sizes:
-        source = write_crawl(work / "growth", n)
-        folder = work / f"growth-{n}"
-        folder.mkdir(exist_ok=True)
-        for path in sorted(source.glob("*.parquet"))[: math.ceil(n / 50_000)]:
-            link = folder / path.name
-            if not link.exists():
-                link.symlink_to(path)
-        if n < 50_000:
-            folder = write_crawl(work / f"small-{n}", n)
-        spent = run_tool([sys.executable, str(PEERS / "dedup_curate.py")], folder, work / "out")
-        rows.append(
-            {
-                "n_documents": n,
-                "cpu_s": round(spent.cpu_s, 2),
-                "peak_memory_mb": round(spent.peak_memory_bytes / 1e6),
-            }
-        )
-        print(rows[-1], file=sys.stderr, flush=True)
-        shutil.rmtree(work / "out")
-    result: dict = {"rows": rows}
-    large = [row for row in rows if row["n_documents"] >= 100_000]
-    if len(large) > 1:
-        logs = [[math.log(row[name]) for row in large] for name in ("n_documents", "cpu_s")]
-        result["slope_from_100k"] = round(float(np.polyfit(*logs, 1)[0]), 3)
-    return result
-
-
-def plot_growth(growth: dict, path: Path) -> None:
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
-
-    n = [row["n_documents"] for row in growth["rows"]]
-    figure, axes = plt.subplots(1, 2, figsize=(9, 3.6))
-    for axis, name, label in zip(
-        axes, ("cpu_s", "peak_memory_mb"), ("CPU seconds", "peak memory, MB"), strict=True
-    ):
-        axis.loglog(n, [row[name] for row in growth["rows"]], "o-", color="#1f5fa8")
-        axis.set_xlabel("documents")
-        axis.set_title(label, fontsize=10)
-        axis.grid(visible=True, which="both", alpha=0.25)
-    figure.suptitle("curate dedup, Parquet to Parquet, one worker, generated documents of 2 KB", fontsize=10)
-    figure.tight_layout()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=130, metadata={"Software": ""})
-
-
-def hash_output(out: Path) -> str:
-    digest = hashlib.sha256()
-    for path in sorted([*out.glob("kept/*"), *out.glob("dropped/*")]):
-        digest.update(str(path.relative_to(out)).encode() + path.read_bytes())
-    return digest.hexdigest()
-
-
-def kill_and_resume(work: Path, n: int, n_kills: int) -> dict:
-    """Kill runs at random moments, go on with each once more or kill it again, and compare all bytes."""
-    source = write_crawl(work / "growth", n)
-    command = [sys.executable, str(PEERS / "dedup_curate.py"), str(source), str(work / "killed")]
-    shutil.rmtree(work / "clean", ignore_errors=True)
-    clean = run_measured([*command[:3], str(work / "clean")])
-    wanted = hash_output(work / "clean")
-    shutil.rmtree(work / "clean")
-    shutil.rmtree(work / "killed", ignore_errors=True)
-    rng = random.Random(0)
-    moments, n_equal, n_finished = [], 0, 0
-    while len(moments) < n_kills:
-        process = subprocess.Popen(command, cwd=ROOT)
-        moment = rng.uniform(0.02, 0.6) * clean.wall_s
-        try:
-            process.wait(moment)
-            n_finished += 1  # what was left took less than the moment: compare, and begin anew
-            n_equal += hash_output(work / "killed") == wanted
-            shutil.rmtree(work / "killed")
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-            moments.append(round(moment, 1))
-    run_measured(command)
-    n_finished += 1
-    n_equal += hash_output(work / "killed") == wanted
-    return {
-        "n_documents": n,
-        "killed_after_s": moments,
-        "clean_wall_s": round(clean.wall_s, 1),
-        "n_finished": n_finished,
-        "n_with_the_bytes_of_a_clean_run": n_equal,
-    }
-
-
 def run(args: list[str]) -> dict:
     parser = argparse.ArgumentParser(prog="python -m benchmarks dedup")
-    parser.add_argument("--documents", type=int, default=100_000, help="documents for curate")
+    parser.add_argument("--documents", type=int, default=200_000, help="documents for curate")
     parser.add_argument("--scale", type=float, default=1.0, help="times the peers' documents")
-    parser.add_argument("--growth", default="10000,100000,1000000", help="sizes, with commas; '' for none")
-    parser.add_argument("--kills", type=int, default=10, help="0 for none")
-    parser.add_argument("--kill-documents", type=int, default=1_000_000)
     parser.add_argument("--work", type=Path, help="folder for the generated crawls, to keep them")
     options = parser.parse_args(args)
-    temporary = None if options.work else tempfile.TemporaryDirectory(prefix="curate-dedup-")
-    work = options.work or Path(temporary.name)  # type: ignore[union-attr]
-    result: dict = {"settings": vars(options) | {"work": None}, "plan": repr(DedupPlan())}
-    result["signatures"] = measure_signatures()
-    if options.documents:
-        result["rows"] = compare(work, options.documents, options.scale)
-    if options.growth:
-        result["growth"] = measure_growth(work, [int(n) for n in options.growth.split(",")])
-        plot_growth(result["growth"], ROOT / "docs" / "images" / "dedup-growth.png")
-    if options.kills:
-        result["kills"] = kill_and_resume(work, options.kill_documents, options.kills)
-    if temporary:
-        temporary.cleanup()
-    return result
+    with tempfile.TemporaryDirectory(prefix="curate-dedup-") as temporary:
+        return {
+            "settings": {"documents": options.documents, "scale": options.scale},
+            "plan": repr(DedupPlan()),
+            "signatures": measure_signatures(),
+            "rows": compare(options.work or Path(temporary), options.documents, options.scale),
+        }
