@@ -6,8 +6,8 @@ Every tool takes the same generated crawl from Parquet to Parquet in a process o
 judged by the same exact truth. Slow tools get fewer documents; a run on 200 documents tells what start-up
 costs, so that `marginal_cpu_us` is CPU time for one document more. `times_curate` compares these; in
 `times_curate_with_start_up` curate pays for its start-up and the peer does not. curate runs again before
-every peer, and the median counts. Peers live in `.venv-datatrove` and `.venv-rensa`; those that are missing are
-left out.
+every peer, and the median counts. Peers live in `.venv-datatrove` and `.venv-rensa`; those that are missing
+are left out.
 """
 
 from __future__ import annotations
