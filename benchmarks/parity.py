@@ -23,7 +23,7 @@ SETS = {
     "datatrove": (
         "gopher-quality@datatrove-0.10", "gopher-repetition@datatrove-0.10", "c4@datatrove-0.10",
         "fineweb@datatrove-0.10", "gopher-quality@datatrove-0.10-space",
-        "gopher-repetition@datatrove-0.10-space",
+        "gopher-repetition@datatrove-0.10-space", "c4@fineweb",
     ),
     "dolma": ("gopher-quality@dolma", "gopher-repetition@dolma"),
     "dclm": ("gopher-quality@dclm", "gopher-repetition@dclm"),
@@ -47,7 +47,9 @@ def run(args: list[str]) -> dict[str, Any]:
             continue
         theirs = run_peer(peer, texts, options.dclm if peer == "dclm" else None, python)
         ours = _ours(texts, SETS[peer])
-        rows += [_row(name, theirs[name.split("@")[0]], ours[name]) for name in SETS[peer]]
+        rows += [
+            _row(name, theirs.get(name) or theirs[name.split("@")[0]], ours[name]) for name in SETS[peer]
+        ]
     return {"settings": {"pages": len(texts)}, "rows": rows}
 
 

@@ -31,6 +31,7 @@ def datatrove_filters(_checkout):
         "gopher-repetition": as_filter(GopherRepetitionFilter()),
         "gopher-quality": as_filter(GopherQualityFilter()),
         "c4": as_filter(C4QualityFilter()),
+        "c4@fineweb": as_filter(C4QualityFilter(filter_no_terminal_punct=False)),
         "fineweb": as_filter(FineWebQualityFilter()),
     }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import re
 
 import pyarrow as pa
@@ -9,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.rules import LineRules, apply_rules, clean_lines, load_rules, required_signals
+from curate.rules import LineRules, apply_rules, clean_lines, line_rules_of, load_rules, required_signals
 from curate.signals import compute_signals
 
 CITATION = re.compile(r"\[[0-9]*\]|\[edit\]|\[citation needed\]")
@@ -153,3 +155,24 @@ def test_slices_and_types_give_the_same_texts():
         cleaned, removed = clean_lines(pa.array(documents, type_)[1:], rules)
         assert cleaned.to_pylist() == ["one two three.", "", "a b c d\ne f g"]
         assert removed.column("c4_line_few_words").to_pylist() == [1, 0, 0]
+
+
+@pytest.mark.realdata
+def test_filtering_what_was_kept_keeps_all_real_pages(real_data):
+    folder = real_data / "web"
+    if not folder.is_dir():
+        pytest.skip(f"no real pages at {folder}; set CURATE_TEST_DATA")
+    pages = []
+    for path in sorted(folder.glob("*.jsonl.gz"))[:2]:
+        with gzip.open(path, "rt", encoding="utf-8") as lines:
+            pages += [json.loads(line)["text"] for line in lines]
+    for names in (["gopher", "c4", "fineweb"], ["c4@code"], ["c4@paper", "gopher@dolma"]):
+        rule_sets = load_rules(names)
+        texts, sizes = pa.array(pages), []
+        for _ in range(2):
+            texts, _ = clean_lines(texts, line_rules_of(rule_sets))
+            verdict = apply_rules(compute_signals(texts, required_signals(rule_sets)), rule_sets)
+            texts = texts.filter(verdict.column("drop_reason").is_null())
+            sizes.append((len(texts), texts.nbytes))
+        assert sizes[0] == sizes[1]
+        assert sizes[0][0] > 0
