@@ -227,6 +227,18 @@ def test_a_boilerplate_family_below_the_threshold_stays():
     assert find_duplicates(texts).num_rows == 0
 
 
+def test_copies_within_a_family_of_one_template_are_found():
+    frame = [f"menu{n}" for n in range(170)]
+    own = [[f"{n}x{i}" for i in range(30)] for n in range(1200)]
+    texts = [" ".join(frame + words) for words in own]
+    copies = [" ".join([*frame, *words[:-2], "at", f"last{n}"]) for n, words in enumerate(own[:300])]
+    sets = exact_sets(pa.array([*texts[:2], copies[0]]))
+    assert similarity(sets[0], sets[1]) < 0.8 < similarity(sets[0], sets[2])
+    found = pairs_of(texts + copies)
+    assert len(found) >= 299
+    assert all({one, other} == {min(one, other), min(one, other) + 1200} for one, other in found)
+
+
 def test_pages_of_one_address_leave_one_when_asked():
     texts = ["one page with some words", "quite another text is here", "and a third one is there"]
     urls = ["http://www.example.org/a/", "https://example.org/a#top", "https://example.org/b"]

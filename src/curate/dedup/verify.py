@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _OFFERED = 64  # kept documents that a bucket offers: its first 32 and its last 32
-_COMPARED = 64  # candidates that a document is compared with: those it shares most buckets with
+_COMPARED = 64  # candidates that a document is compared with: those it shares most with
+_RARE = 64  # what sharing a small bucket counts, against 1 for a full one, which may be a template
 _NO_KEEPER = -1
 
 ShingleSets: TypeAlias = tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.int64]]
@@ -92,12 +93,14 @@ def _keep_greedily(
             for i in range(begin, end):
                 bucket = document_buckets[i]
                 first = list_starts[bucket]
-                for j in range(first, first + min(n_kept[bucket], list_starts[bucket + 1] - first)):
+                n_offered = list_starts[bucket + 1] - first
+                weight = 1 if n_offered == _OFFERED else _RARE
+                for j in range(first, first + min(n_kept[bucket], n_offered)):
                     other = kept_lists[j]
                     if n_shared[other] == 0:
                         seen[n_seen] = other
                         n_seen += 1
-                    n_shared[other] += 1
+                    n_shared[other] += weight
             if n_seen:
                 n_chosen = _choose(seen, n_seen, n_shared, chosen)
                 for i in range(n_seen):
@@ -121,7 +124,7 @@ def _keep_greedily(
 
 @nb.njit(cache=True, nogil=True)
 def _choose(seen, n_seen, n_shared, chosen):
-    """Put the candidates that share most buckets first, the preferred one among equals; returns how many."""
+    """Put the candidates that share most first, the preferred one among equals; returns how many."""
     n_chosen = 0
     for i in range(n_seen):
         candidate = seen[i]
