@@ -177,11 +177,21 @@ def test_documents_that_quote_a_benchmark_are_removed(tmp_path):
     rows = make_rows("x", 20)
     rows[3]["text"] += " " + question.upper()
     rows[4]["text"] += " " + " ".join(question.split()[:12])  # one word short of a run
-    benchmark = write_lines(tmp_path / "benchmark.jsonl", [{"text": question}, {"text": "Too short."}])
+    benchmark = write_lines(tmp_path / "quiz.jsonl", [{"question": question}, {"question": "Too short."}])
     source = Source("x", (write_lines(tmp_path / "x.jsonl", rows),))
     plan, folder = run(tmp_path, sources=(source,), decontaminate=(benchmark,), validation_fraction=0.0)
-    assert [row["id"] for row in read_removed(folder)] == ["x-3"]
+    first = " ".join(question.lower().split()[:13])
+    assert [(row["id"], row["detail"]) for row in read_removed(folder)] == [("x-3", f"quiz: {first}")]
     assert plan["removed"] == {"contaminated": {"x": 1}}
+
+
+def test_benchmarks_that_cannot_be_read_are_setting_errors(tmp_path, web):
+    source = Source("web", (web,))
+    with pytest.raises(SettingError, match="does not exist"):
+        run(tmp_path, sources=(source,), decontaminate=(str(tmp_path / "none.jsonl"),))
+    short = write_lines(tmp_path / "short.jsonl", [{"question": "Too short."}])
+    with pytest.raises(SettingError, match="has 13 words"):
+        run(tmp_path, "again", sources=(source,), decontaminate=(short,))
 
 
 def test_bytes_are_the_same_for_any_number_of_workers_and_after_a_stop(tmp_path, web, monkeypatch):

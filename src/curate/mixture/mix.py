@@ -19,13 +19,14 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from curate.config import stable_hash
+from curate.crawl import InputFile, find_files
 from curate.dedup import DedupPlan
 from curate.engines import make_engine
 from curate.errors import ChangedSettingsError, SettingError
 from curate.mixture.plan import build_plan, group_documents
-from curate.mixture.scan import Documents, ScanPlan, benchmark_ngrams, read_scans, scan_piece
+from curate.mixture.scan import Documents, ScanPlan, load_benchmarks, read_scans, scan_piece
 from curate.mixture.separate import choose_validation, remove_duplicates, remove_near_validation
-from curate.mixture.settings import MixtureSettings, Source
+from curate.mixture.settings import MixtureSettings
 from curate.mixture.sources import Piece, describe_pieces, list_pieces
 from curate.mixture.write import REMOVED_SCHEMA, WriteTask, read_hashes, write_piece
 from curate.report.progress import Counted, ProgressDisplay
@@ -72,6 +73,7 @@ def mix(
         if output is not None:
             _begin(folder, settings, pieces, overwrite=overwrite)
             if (folder / "plan.json").exists():
+                shutil.rmtree(folder / "work", ignore_errors=True)  # a stop may have come just before
                 plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
                 on_plan(plan)
                 return plan
@@ -133,15 +135,12 @@ class _Job:
         return plan
 
     def _scan(self) -> ScanPlan:
-        ngrams = np.empty(0, np.uint64)
-        if self.settings.decontaminate:
-            ngrams = _read_benchmarks(self.settings)
-        plan = ScanPlan(
-            self.folder / "work" / "scan",
-            DedupPlan(jaccard=self.settings.jaccard),
-            ngrams,
-            self.settings.ngram_words,
-        )
+        settings = self.settings
+        benchmarks = tuple(file.path for file in _benchmark_files(settings))
+        if benchmarks:
+            load_benchmarks(benchmarks, settings.ngram_words)  # what is wrong with them shows here
+        dedup = DedupPlan(jaccard=settings.jaccard)
+        plan = ScanPlan(self.folder / "work" / "scan", dedup, benchmarks, settings.ngram_words)
         waiting = [piece for piece in self.pieces if not plan.path(piece).exists()]
         self._map("Scanning", partial(scan_piece, plan=plan), waiting)
         return plan
@@ -177,30 +176,26 @@ def _list_removed(placed: _Placed, number: int, piece: Piece) -> pa.Table:
     if not len(rows):
         return REMOVED_SCHEMA.empty_table()
     kept = [documents.kept.get(begin + row, (None, None)) for row in rows.tolist()]
+    scanned = read_arrow(placed.scan.path(piece)).select(["id", "detail"]).take(pa.array(rows))
     columns = {
-        "id": read_arrow(placed.scan.path(piece))["id"].take(pa.array(rows)),
+        "id": scanned["id"],
         "source": [piece.source.name] * len(rows),
         "reason": reasons[rows].tolist(),
         "kept_id": [kept_id for kept_id, _ in kept],
         "jaccard": [similarity for _, similarity in kept],
+        "detail": scanned["detail"],
     }
     return pa.table(columns, schema=REMOVED_SCHEMA)
 
 
-def _read_benchmarks(settings: MixtureSettings) -> NDArray[np.uint64]:
-    source = Source("benchmarks", settings.decontaminate)
-    pieces = list_pieces(MixtureSettings(sources=(source,)))
-    found = [
-        benchmark_ngrams(documents["text"], settings.ngram_words)
-        for piece in pieces
-        for documents in piece.read()
-    ]
-    return np.unique(np.concatenate([np.empty(0, np.uint64), *found]))
+def _benchmark_files(settings: MixtureSettings) -> list[InputFile]:
+    return find_files(settings.decontaminate) if settings.decontaminate else []
 
 
 def _begin(folder: Path, settings: MixtureSettings, pieces: Sequence[Piece], *, overwrite: bool) -> None:
     begun = folder / "settings.json"
-    values, input_hash = settings.to_json(), stable_hash(describe_pieces(pieces))
+    benchmarks = [[file.source, file.size_bytes] for file in _benchmark_files(settings)]
+    values, input_hash = settings.to_json(), stable_hash([describe_pieces(pieces), benchmarks])
     if overwrite and begun.exists():
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from curate.dedup import DedupPlan, compute_keys
-from curate.dedup.minhash import shingle_sets
 from curate.mixture.sources import Piece
+from curate.rules import Decontaminator
 from curate.shards import read_arrow, write_arrow
+from curate.words import hash_words
 
 NO_TEXT = "no_text"
 CONTAMINATED = "contaminated"
@@ -23,11 +25,11 @@ CONTAMINATED = "contaminated"
 
 @dataclass(frozen=True, slots=True)
 class ScanPlan:
-    """How to look at documents; `ngrams` are the hashes of the benchmarks' word n-grams, sorted."""
+    """How to look at documents; n-grams of `ngram_words` words of the files `benchmarks` are to be absent."""
 
     folder: Path
     dedup: DedupPlan
-    ngrams: NDArray[np.uint64]
+    benchmarks: tuple[str, ...]
     ngram_words: int
 
     def path(self, piece: Piece) -> Path:
@@ -36,15 +38,21 @@ class ScanPlan:
 
 
 def scan_piece(piece: Piece, *, plan: ScanPlan) -> None:
-    """Commit a table of one row a document: id, score, domain, reason, the columns of `compute_keys`."""
+    """Commit a row for each document: id, score, domain, reason, detail, the columns of `compute_keys`."""
     tables: list[pa.Table] = []
     for documents in piece.read():
         texts = documents["text"].combine_chunks()
-        keys = compute_keys(texts, plan.dedup)
+        words = hash_words(texts)
+        keys = compute_keys(texts, plan.dedup, words)
         reasons = np.full(len(documents), None, object)
-        reasons[_is_contaminated(texts, plan.ngrams, plan.ngram_words)] = CONTAMINATED
-        reasons[(keys["n_words"].to_numpy() == 0)] = NO_TEXT
+        details = pa.nulls(len(documents), pa.string())
+        if plan.benchmarks:
+            found = load_benchmarks(plan.benchmarks, plan.ngram_words).match(texts, words)
+            reasons[found["n_matches"].to_numpy() > 0] = CONTAMINATED
+            details = pc.binary_join_element_wise(found["benchmark"], found["ngram"], ": ")
+        reasons[keys["n_words"].to_numpy() == 0] = NO_TEXT
         table = documents.drop_columns(["text"]).append_column("reason", pa.array(reasons, pa.string()))
+        table = table.append_column("detail", details)
         for name in keys.schema.names:
             table = table.append_column(name, keys[name])
         tables.append(table)
@@ -55,20 +63,14 @@ def scan_piece(piece: Piece, *, plan: ScanPlan) -> None:
     write_arrow(plan.path(piece), found, {})
 
 
-def benchmark_ngrams(texts: pa.Array | pa.ChunkedArray, ngram_words: int) -> NDArray[np.uint64]:
-    """Hash every run of `ngram_words` words of benchmark texts, sorted; a shorter text is one run."""
-    hashes, _ = shingle_sets(texts, ngram_words)
-    return np.unique(hashes)
+@lru_cache(maxsize=1)
+def load_benchmarks(paths: tuple[str, ...], ngram_words: int) -> Decontaminator:
+    """Read the benchmarks, once in each process.
 
-
-def _is_contaminated(texts: pa.Array, ngrams: NDArray[np.uint64], ngram_words: int) -> NDArray[np.bool_]:
-    """Which texts share a run of words with a benchmark."""
-    if not len(ngrams):
-        return np.zeros(len(texts), np.bool_)
-    hashes, offsets = shingle_sets(texts, ngram_words)
-    places = np.minimum(np.searchsorted(ngrams, hashes), len(ngrams) - 1)
-    n_shared = np.concatenate([[0], np.cumsum(ngrams[places] == hashes)])
-    return n_shared[offsets[1:]] > n_shared[offsets[:-1]]
+    Raises:
+        SettingError: A file cannot be read, or none has an item of so many words.
+    """
+    return Decontaminator.from_files(paths, ngram_words)
 
 
 @dataclass(slots=True)
@@ -92,7 +94,7 @@ class ScanShard:
             table = table.append_column("id", pa.array([], pa.string()))
             table = table.append_column("score", pa.array([], pa.float64()))
         keys = table.take(pa.array(self.rows))
-        wanted = [name for name in keys.column_names if name not in {"domain", "reason"}]
+        wanted = [name for name in keys.column_names if name not in {"domain", "reason", "detail"}]
         return keys.select(wanted).append_column("row", pa.array(self.rows))
 
     def read_texts(self, rows: NDArray[np.int64], /) -> pa.ChunkedArray:

@@ -32,6 +32,7 @@ REMOVED_SCHEMA = pa.schema(
         ("reason", pa.string()),
         ("kept_id", pa.string()),
         ("jaccard", pa.float64()),
+        ("detail", pa.string()),
     ]
 )
 SPLITS = ("train", "validation")

@@ -109,6 +109,7 @@ def tokenize_mixture(
             for _ in make_engine(engine, workers or os.cpu_count() or 1).map(encode, waiting):
                 counted.n_done += 1
         _finish(folder, plan, encoder, parts, settings)
+    shutil.rmtree(folder / "work", ignore_errors=True)
     tokens = open_tokens(folder)
     for peer in peers:
         write_peer(tokens, peer)
@@ -149,6 +150,7 @@ def write_tokens(
             batches = (documents[i : i + _BATCH_ROWS] for i in range(0, len(documents), _BATCH_ROWS))
             _write_part(part, batches, encoder)
     _finish(folder, plan, encoder, parts, {"format": VERSION, "texts": names})
+    shutil.rmtree(folder / "work", ignore_errors=True)
     return open_tokens(folder)
 
 
@@ -282,7 +284,6 @@ def _finish(
             "splits": splits,
         },
     )
-    shutil.rmtree(folder / "work", ignore_errors=True)
 
 
 def _join(folder: Path, group: dict[str, Any], parts: Sequence[_Part]) -> dict[str, Any]:
