@@ -229,6 +229,7 @@ Vocabulary.of(np.arange(1, 2, dtype=np.uint64)).find(words)
 """
 
 
+@pytest.mark.slow
 def test_no_kernel_reads_or_writes_out_of_bounds(tmp_path):
     env = {**os.environ, "NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path)}
     subprocess.run([sys.executable, "-c", NASTY], check=True, env=env, timeout=240)

@@ -17,6 +17,7 @@ from typing import Any
 from curate.bundled import bundled_names, classifiers_folder
 from curate.errors import SettingError, UnknownNameError
 from curate.protocols import Scorer
+from curate.scoring.cascade import load_cascade
 from curate.scoring.classes import FittedClasses, load_classes
 from curate.scoring.model import load_fitted
 from curate.scoring.storage import CONFIG, read_config
@@ -84,7 +85,7 @@ def load_folder(folder: Path) -> Scorer:
     return _LOADERS[kind](folder)
 
 
-_LOADERS: dict[Any, Any] = {"scorer": load_fitted, "classes": load_classes}
+_LOADERS: dict[Any, Any] = {"scorer": load_fitted, "classes": load_classes, "cascade": load_cascade}
 
 
 def _kind(folder: Path) -> str | None:

@@ -1,0 +1,67 @@
+"""`curate evaluate`: how good a scorer is on annotated pages."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def evaluate_command(
+    *,
+    annotations: Annotated[
+        list[str],
+        typer.Option(
+            "--annotations",
+            "-a",
+            help="JSONL (.gz) or Parquet with text and level, of pages that the scorer was not fitted on. "
+            "Can be repeated.",
+            show_default=False,
+        ),
+    ],
+    scorer: Annotated[str, typer.Option(help="Bundled classifier, folder, or hf:<checkpoint>.")] = "edu",
+    compare: Annotated[
+        str | None,
+        typer.Option(help="A second scorer, to be compared on the same pages.", show_default=False),
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Folder for evaluation.json, evaluation.md and plots.  [default: print only]",
+            show_default=False,
+        ),
+    ] = None,
+    positive: Annotated[float, typer.Option(help="The level from which a page counts as positive.")] = 3.0,
+    threshold: Annotated[float, typer.Option(help="Score of the cut in the figures by slice.")] = 0.5,
+    text_field: Annotated[str, typer.Option(help="Field of the text.")] = "text",
+    level_field: Annotated[
+        str | None,
+        typer.Option(
+            help="Field of the level.  [default: edu_level, level, label or score]", show_default=False
+        ),
+    ] = None,
+    resamples: Annotated[int, typer.Option(help="Bootstrap resamples of the intervals.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Of the resampling.")] = 0,
+) -> None:
+    """Measure a scorer: ranks, precision and recall, calibration, by length, site and topic.
+
+    Example: curate evaluate --scorer edu --compare classifiers/mine -a labels.jsonl -o evaluation
+    """
+    from curate.fit import evaluate, read_annotations
+
+    pages = read_annotations(annotations, text_field=text_field, level_field=level_field)
+    evaluation = evaluate(
+        scorer,
+        pages,
+        other=compare,
+        positive=positive,
+        threshold=threshold,
+        n_resamples=resamples,
+        seed=seed,
+    )
+    print(evaluation.to_markdown())
+    if output:
+        for path in evaluation.write(output):
+            print(f"wrote {path}")

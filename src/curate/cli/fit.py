@@ -1,0 +1,103 @@
+"""`curate fit`: a classifier from annotated pages."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+
+def fit_command(
+    *,
+    annotations: Annotated[
+        list[str],
+        typer.Option(
+            "--annotations",
+            "-a",
+            help="JSONL (.gz) or Parquet with text and level; a glob may be given. Can be repeated.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        str, typer.Option("--output", "-o", help="Folder for the classifier.", show_default=False)
+    ],
+    member: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Features and head, as 'tfidf+shape:ridge' or 'static+shape:kernel*0.5'. Features: tfidf, "
+            "own_tfidf, ngrams, shape, static, classes, encoder. Heads: ridge, logistic, svr, kernel, mlp, "
+            "forest. Can be repeated.  [default: tfidf+shape:ridge and static+shape:kernel]",
+            show_default=False,
+        ),
+    ] = None,
+    positive: Annotated[
+        float | None,
+        typer.Option(
+            help="The score is the probability of this level or more.  [default: 3, or 1 of 0-1 labels]",
+            show_default=False,
+        ),
+    ] = None,
+    low: Annotated[
+        float | None, typer.Option(help="Lowest level of the scale.  [default: 0]", show_default=False)
+    ] = None,
+    high: Annotated[
+        float | None,
+        typer.Option(help="Highest level of the scale.  [default: 5, or 1]", show_default=False),
+    ] = None,
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            help="sentence-transformers model of the feature 'encoder': name or folder.", show_default=False
+        ),
+    ] = None,
+    calibration: Annotated[
+        str, typer.Option(help="platt, isotonic, or auto (by number of labels).")
+    ] = "auto",
+    stack: Annotated[bool, typer.Option("--stack", help="Fit the members' weights out of fold.")] = False,
+    folds: Annotated[int, typer.Option(help="Folds of the cross-fitting.")] = 5,
+    seed: Annotated[int, typer.Option(help="Of everything drawn.")] = 0,
+    reference_annotator: Annotated[
+        str | None,
+        typer.Option(
+            help="Part of the name of the annotator whose scale is predicted.  [default: the most frequent]",
+            show_default=False,
+        ),
+    ] = None,
+    text_field: Annotated[str, typer.Option(help="Field of the text.")] = "text",
+    level_field: Annotated[
+        str | None,
+        typer.Option(
+            help="Field of the level.  [default: edu_level, level, label or score]", show_default=False
+        ),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a classifier that lies in the folder.")
+    ] = False,
+) -> None:
+    """Fit, calibrate and measure a classifier on annotated pages.
+
+    Example: curate fit -a labels.jsonl -o classifiers/mine
+    """
+    from curate.fit import fit_classifier, read_annotations
+    from curate.fit.card import figures_table
+
+    settings: dict[str, Any] = {
+        "positive": positive,
+        "low": low,
+        "high": high,
+        "encoder": encoder,
+        "calibration": calibration,
+        "stack": stack,
+        "n_folds": folds,
+        "seed": seed,
+        "reference_annotator": reference_annotator,
+    }
+    if member:
+        settings["members"] = member
+    pages = read_annotations(annotations, text_field=text_field, level_field=level_field)
+    result = fit_classifier(pages, output, overwrite=overwrite, **settings)
+    print(f"Fitted on {len(pages):,} pages; figures are out of fold, on {result.metrics['n_pages']:,}.\n")
+    for reason, n in pages.skipped.items():
+        print(f"{n:,} rows were skipped: {reason}.")
+    print(figures_table(result.metrics))
+    print(f"\n{output} holds the classifier and its card. Use it: curate filter --scorer {output}")

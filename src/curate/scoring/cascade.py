@@ -1,0 +1,82 @@
+"""A cascade: a fast scorer for every document, and a slow one for those that it is unsure of.
+
+Both state probabilities, so their scores stand on one scale. A document's score depends on that document
+alone: whether the second scorer is asked is settled by the first one's score of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from curate.errors import SettingError
+from curate.protocols import LevelScorer, Scorer
+from curate.scoring.storage import fingerprint, read_config
+from curate.scoring.texts import as_arrow
+
+Array = NDArray[np.float32]
+
+
+@dataclass(slots=True, eq=False)
+class Cascade:
+    """Two scorers, the second for documents whose first score lies in [low, high].
+
+    Attributes:
+        name: of the cascade.
+        first: asked for every document.
+        second: asked for those in the band.
+        low: lower end of the band.
+        high: upper end of the band.
+        fingerprint: digest of the configuration where the cascade is bundled, else "".
+    """
+
+    name: str
+    first: Scorer
+    second: Scorer
+    low: float = 0.1
+    high: float = 0.9
+    fingerprint: str = ""
+
+    def __post_init__(self) -> None:
+        """Check the band."""
+        if not 0 <= self.low <= self.high <= 1:
+            msg = f"The band of a cascade is [{self.low}, {self.high}]; set 0 <= low <= high <= 1."
+            raise SettingError(msg)
+
+    def score(self, texts: Sequence[str] | pa.Array, /) -> Array:
+        """Give the scores, float32 (N,)."""
+        return self.score_levels(texts)[1]
+
+    def score_levels(self, texts: Sequence[str] | pa.Array, /) -> tuple[Array, Array]:
+        """Give (levels, scores), both float32 (N,); a scorer without levels gives its scores for them."""
+        array = as_arrow(texts)
+        levels, scores = _ask(self.first, array)
+        levels, scores = levels.copy(), scores.copy()
+        rows = np.flatnonzero((scores >= self.low) & (scores <= self.high))
+        if len(rows):
+            levels[rows], scores[rows] = _ask(self.second, array.take(pa.array(rows)))
+        return levels, scores
+
+
+def _ask(scorer: Scorer, texts: pa.Array) -> tuple[Array, Array]:
+    if isinstance(scorer, LevelScorer):
+        return scorer.score_levels(texts)
+    scores = scorer.score(texts)
+    return scores, scores
+
+
+def load_cascade(folder: Path) -> Cascade:
+    """Load a cascade of bundled scorers from its `config.json`."""
+    from curate.scoring.registry import load_scorer
+
+    config = read_config(folder)
+    first, second = load_scorer(config["first"]), load_scorer(config["second"])
+    parts = {name: getattr(part, "fingerprint", "") for name, part in (("first", first), ("second", second))}
+    return Cascade(
+        config["name"], first, second, config["low"], config["high"], fingerprint({**config, "parts": parts})
+    )
