@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from curate.errors import SettingError
 from curate.rules import BadWords, Decontaminator, UrlRules, redact_pii
 from curate.rules.decontaminate import fold_words
+from curate.rules.pii import _EMAIL
 from curate.words import hash_words
 
 LIST = """
@@ -93,6 +94,14 @@ def test_addresses_are_replaced_and_counted(text, redacted, n_emails, n_ips):
     texts, emails, ips = redact_pii(pa.array(["plain", text, None]))
     assert texts.to_pylist() == ["plain", redacted, ""]
     assert (emails.to_pylist(), ips.to_pylist()) == ([0, n_emails, 0], [0, n_ips, 0])
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text("ab1.@-_ ", max_size=60).map(lambda text: text.replace("_", "x.de ")))
+def test_looking_around_each_at_finds_what_the_pattern_finds(text):
+    redacted, n_emails, _ = redact_pii(pa.array([text]))
+    expected, n_expected = _EMAIL.subn("email@example.com", text)
+    assert (redacted[0].as_py(), n_emails[0].as_py()) == (expected, n_expected)
 
 
 @settings(max_examples=200, deadline=None)

@@ -6,6 +6,7 @@ import math
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +86,14 @@ def test_signals_do_not_depend_on_neighbours_slices_or_types():
     assert compute_signals(chunked).column("n_words").equals(whole.column("n_words"))
 
 
+def test_threads_do_not_share_scratch():
+    batches = [pa.array([f"word {i} of {j}. the end\n" * (1 + i % 7) for i in range(200)]) for j in range(8)]
+    alone = [compute_signals(batch) for batch in batches]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(compute_signals, batches))
+    assert all(a.equals(b) for a, b in zip(alone, together, strict=True))
+
+
 def test_an_empty_batch_has_every_column_and_no_row():
     batch = compute_signals(pa.array([], pa.string()))
     assert batch.num_rows == 0
@@ -111,6 +120,8 @@ NASTY = """
 import pyarrow as pa
 from curate.rules import clean_lines, line_rules_of, load_rules
 from curate.rules import Decontaminator
+from curate.rules.pii import _find_candidates
+from curate.signals.measure import text_buffers
 from curate.signals import DEFAULT_SIGNALS, SIGNALS, compute_signals
 EXTRA = [name for name in SIGNALS if name not in DEFAULT_SIGNALS]
 EXTRA += [f"n_lines[lines={r}]" for r in ("feed", "feeds", "breaks", "unstripped")]
@@ -118,12 +129,14 @@ EXTRA += ["n_paragraphs[paragraphs=feeds]", "n_paragraphs[paragraphs=two_feeds]"
 bad = [b"\\xff", b"\\xe2", b"\\xe2\\x80", b"\\xf0\\x9f", b"a\\xc2", b"\\x80\\x80\\x80"]
 bad += [b"x" * 9 + b"\\xf4\\xbf\\xbf\\xbf"]
 bad += [b"", b"\\n" * 50, b" " * 50, b"]" * 9, b"[" * 9 + b"]" * 9, b"lorem ipsu"]
+bad += [b"1.2.3.4", b":::2a00:", b"@", b"...1.", b"2:"]
 bad += [b"use cookie", b"...", b"\\xed\\xa0\\x80"]
 tails = (b"", b" ", b"\\n", b" a b c d e f g. ")
 texts = pa.array([b + tail for b in bad for tail in tails] * 2, pa.binary())
 texts = pa.Array.from_buffers(pa.string(), len(texts), texts.buffers())
 for batch in (texts, texts[3:], *(texts[i : i + 1] for i in range(len(texts)))):
     compute_signals(batch, [*DEFAULT_SIGNALS, *EXTRA])
+    _find_candidates(*text_buffers(batch))
     Decontaminator({"b": ["a b c d e f"]}, 3).match(batch)
     for rules in load_rules(["c4@code"]) + load_rules(["c4@fineweb"]):
         clean_lines(batch, rules.line_rules)

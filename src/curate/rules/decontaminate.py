@@ -25,6 +25,7 @@ from curate.unicode_tables import SEPARATOR, SINGLE, load_tables
 from curate.words import Words, hash_words
 
 DEFAULT_N = 13
+_63 = np.uint64(63)
 
 
 class Decontaminator:
@@ -59,7 +60,10 @@ class Decontaminator:
         joined = np.concatenate(keys) if keys else np.zeros(0, np.uint64)
         capacity = capacity_for.py_func(len(joined) + 1)
         self._table = np.zeros(capacity, np.uint64), np.full(capacity, -1, np.int32)
-        self.n_ngrams = int(_fill(joined, *self._table))
+        # A bit or more for each n-gram, sixteen times as many in all: what is not there is seldom looked up,
+        # and the bits stay in the processor's cache where the table does not.
+        self._bits = np.zeros(max(capacity // 8, 64), np.uint64)
+        self.n_ngrams = int(_fill(joined, *self._table, self._bits))
 
     @classmethod
     def from_files(cls, paths: Sequence[str], n: int = DEFAULT_N) -> Decontaminator:
@@ -103,8 +107,10 @@ class Decontaminator:
         words = hash_words(texts) if words is None else words
         n_documents = len(words.offsets) - 1
         first, n_matches = np.full(n_documents, -1, np.int64), np.zeros(n_documents, np.int32)
-        _match(words.hashes, words.offsets, self.n, *self._table, first, n_matches)
-        named = [self._name(number) if number >= 0 else (None, None) for number in first.tolist()]
+        _match(words.hashes, words.offsets, self.n, *self._table, self._bits, first, n_matches)
+        found = np.unique(first[first >= 0]).tolist()
+        names = {-1: (None, None)} | {number: self._name(number) for number in found}
+        named = [names[number] for number in first.tolist()]
         return pa.RecordBatch.from_arrays(
             [
                 pa.array([benchmark for benchmark, _ in named], pa.string()),
@@ -116,11 +122,11 @@ class Decontaminator:
 
     def _name(self, number: int) -> tuple[str, str]:
         benchmark, item, first = self._places[number]
-        return benchmark, " ".join(fold_words(item)[first : first + self.n])
+        return benchmark, " ".join(fold_words(item, first + self.n)[first:])
 
 
-def fold_words(text: str) -> list[str]:
-    """The words of `curate.words`, as text.
+def fold_words(text: str, n: int | None = None) -> list[str]:
+    """The words of `curate.words`, or the first `n` of them, as text.
 
     >>> fold_words("It's 日本, Straße!")
     ['it', 's', '日', '本', 'strasse']
@@ -134,6 +140,8 @@ def fold_words(text: str) -> list[str]:
             inside = False
         elif inside and kind != SINGLE:
             found[-1] += character.casefold()
+        elif len(found) == n:
+            break
         else:
             found.append(character.casefold())
             inside = kind != SINGLE
@@ -182,15 +190,26 @@ def _hash_ngrams(hashes, n, found):  # noqa: ANN001, ANN202
 
 
 @njit(cache=True, nogil=True)
-def _fill(found, keys, values):  # noqa: ANN001, ANN202
+def _fill(found, keys, values, bits):  # noqa: ANN001, ANN202
     n = 0
     for number in range(len(found)):
         n += find_or_add(found[number], np.int32(number), keys, values, len(keys)) == number
+        word, bit = _bit_of(found[number], bits)
+        bits[word] |= bit
     return n
 
 
+@njit(cache=True, nogil=True, inline="always")
+def _bit_of(ngram, bits):  # noqa: ANN001, ANN202
+    """Where the bit of an n-gram lies: which word, and the bit in it."""
+    spread = ngram * SEED
+    return np.int64(spread >> np.uint64(32)) & (len(bits) - 1), np.uint64(1) << (
+        spread >> np.uint64(26) & _63
+    )
+
+
 @njit(cache=True, nogil=True)
-def _match(hashes, offsets, n, keys, values, first, n_matches):  # noqa: ANN001, ANN202, PLR0917
+def _match(hashes, offsets, n, keys, values, bits, first, n_matches):  # noqa: ANN001, ANN202, PLR0917
     mask = len(keys) - 1
     longest = 0
     for d in range(len(offsets) - 1):
@@ -202,6 +221,9 @@ def _match(hashes, offsets, n, keys, values, first, n_matches):  # noqa: ANN001,
             continue
         _hash_ngrams(hashes[start:end], n, found)
         for k in range(end - start - n + 1):
+            word, bit = _bit_of(found[k], bits)
+            if not bits[word] & bit:
+                continue
             slot = np.int64((found[k] * MULTIPLIER) >> np.uint64(32)) & mask
             while values[slot] >= 0:
                 if keys[slot] == found[k]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numba import njit
+
+from curate.signals.measure import text_buffers
 
 EMAIL_PLACEHOLDER = "email@example.com"  # RFC 2606: nobody's
 IP_PLACEHOLDER = "192.0.2.1"  # RFC 5737: nobody's
@@ -17,13 +19,13 @@ _EMAIL = re.compile(
     r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}@"
     r"(?P<domain>(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,8}[A-Za-z]{2,63})(?![A-Za-z0-9-])"
 )
+HAS_AT, HAS_NUMBERS = 1, 2  # what a text may hold: an e-mail address, an IP address
+_MOST_BEFORE_AT, _MOST_AFTER_AT = 64, 640  # characters of an address; a little more behind
 _IPV4 = re.compile(r"(?<![\w.])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?!\w|\.\w)")
 _IPV6 = re.compile(r"(?<![\w:.])[23][0-9A-Fa-f]{3}(?::[0-9A-Fa-f]{0,4}){3,7}(?![\w:])")
 _NOBODYS_DOMAIN = re.compile(
     r"(?:^|\.)(?:example\.(?:com|net|org)|example|test|invalid|localhost)$", re.IGNORECASE
 )
-# What RE2 looks for in all texts; the patterns above read only the few where it is found.
-_MAYBE_IP = r"[0-9]\.[0-9]+\.[0-9]+\.[0-9]|[23][0-9A-Fa-f]{3}:[0-9A-Fa-f]{0,4}:"
 
 
 def redact_pii(
@@ -48,38 +50,91 @@ def redact_pii(
     if isinstance(texts, pa.ChunkedArray):
         texts = texts.combine_chunks()
     texts = texts.cast(pa.large_string()).fill_null("")
+    candidates = _find_candidates(*text_buffers(texts))
+    rows = np.flatnonzero(candidates)
     n_emails, n_ips = np.zeros(len(texts), np.int32), np.zeros(len(texts), np.int32)
-    has_email = pc.match_substring(texts, "@")
-    has_ip = pc.match_substring_regex(texts, _MAYBE_IP)
-    rows = np.flatnonzero(pc.or_(has_email, has_ip).to_numpy(zero_copy_only=False))
     if not len(rows):
         return texts, pa.array(n_emails), pa.array(n_ips)
     redacted: list[str] = []
     for row, text in zip(rows, texts.take(pa.array(rows)).to_pylist(), strict=True):
-        without_emails, n_emails[row] = _replace(_EMAIL, text, email_placeholder, _is_somebodys)
-        without_v4, n_v4 = _replace(_IPV4, without_emails, ip_placeholder, _is_public)
-        without_v6, n_v6 = _replace(_IPV6, without_v4, ip_placeholder, _is_public)
-        n_ips[row] = n_v4 + n_v6
-        redacted.append(without_v6)
+        cleaned, n_emails[row] = _replace_emails(text, email_placeholder)
+        if candidates[row] & HAS_NUMBERS:
+            cleaned, n_v4 = _replace(_IPV4, cleaned, ip_placeholder)
+            cleaned, n_v6 = _replace(_IPV6, cleaned, ip_placeholder)
+            n_ips[row] = n_v4 + n_v6
+        redacted.append(cleaned)
     mask = np.zeros(len(texts), bool)
     mask[rows] = True
     replaced = pc.replace_with_mask(texts, pa.array(mask), pa.array(redacted, pa.large_string()))
     return replaced, pa.array(n_emails), pa.array(n_ips)
 
 
-def _replace(
-    pattern: re.Pattern[str], text: str, placeholder: str, is_meant: Callable[[re.Match[str]], bool]
-) -> tuple[str, int]:
+@njit(cache=True, nogil=True)
+def _find_candidates(data, offsets):  # noqa: ANN001, ANN202
+    """Which texts may hold an address: an `@`; three near dots, each between digits; or `2a00:` and the like.
+
+    The patterns read these few alone.
+    """
+    found = np.zeros(len(offsets) - 1, np.uint8)
+    for d in range(len(offsets) - 1):
+        start, end = offsets[d], offsets[d + 1]
+        most_dots = n_dots = n_groups = 0
+        last_dot = start - 8
+        for i in range(start, end):
+            byte = data[i]
+            if byte > 0x40:  # most letters
+                continue
+            if byte == 0x40:
+                found[d] = HAS_AT
+                continue
+            if byte == 0x2E:
+                if i > start and i + 1 < end and 0x30 <= data[i - 1] <= 0x39 and 0x30 <= data[i + 1] <= 0x39:
+                    n_dots = n_dots + 1 if i - last_dot <= 4 else 1
+                    most_dots = max(most_dots, n_dots)
+                    last_dot = i
+            elif byte == 0x3A and i >= start + 4 and _is_first_group(data, i):
+                n_groups += 1
+        found[d] |= HAS_NUMBERS if most_dots >= 3 or n_groups > 0 else 0
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _is_first_group(data, colon):  # noqa: ANN001, ANN202
+    """Whether a 2 or 3 and three more hexadecimal digits stand before a colon."""
+    if data[colon - 4] != 0x32 and data[colon - 4] != 0x33:
+        return False
+    for i in range(colon - 3, colon):
+        digit = data[i] | 0x20
+        if not (0x30 <= data[i] <= 0x39 or 0x61 <= digit <= 0x66):
+            return False
+    return True
+
+
+def _replace(pattern: re.Pattern[str], text: str, placeholder: str) -> tuple[str, int]:
     n = 0
 
     def replacement(match: re.Match[str]) -> str:
         nonlocal n
-        if not is_meant(match):
+        if not _is_public(match):
             return match[0]
         n += 1
         return placeholder
 
     return pattern.sub(replacement, text), n
+
+
+def _replace_emails(text: str, placeholder: str) -> tuple[str, int]:
+    """Replace e-mail addresses, looking around each `@` only: the pattern is slow over a whole text."""
+    pieces: list[str] = []
+    n = done = 0
+    at = text.find("@")
+    while at >= 0:
+        match = _EMAIL.search(text, max(done, at - _MOST_BEFORE_AT), at + _MOST_AFTER_AT)
+        if match is not None and match.start() < at and _is_somebodys(match):
+            pieces += (text[done : match.start()], placeholder)
+            n, done = n + 1, match.end()
+        at = text.find("@", max(at + 1, done))
+    return "".join([*pieces, text[done:]]), n
 
 
 def _is_somebodys(match: re.Match[str]) -> bool:

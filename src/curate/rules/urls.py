@@ -12,7 +12,6 @@ import pyarrow.compute as pc
 from curate.errors import SettingError
 
 _HOST = r"^(?:(?:[a-z][a-z0-9+.-]*:)?//)?(?:[^/?#@\s]*@)?(?P<host>\[[^\]]*\]|[^/?#:@\s]*)"
-_MAX_LABELS = 127  # of a host name, RFC 1035
 KINDS = ("host", "domain", "substring")
 
 
@@ -90,9 +89,11 @@ class UrlRules:
             urls = urls.combine_chunks()
         lowered = pc.utf8_lower(urls.cast(pa.string()).fill_null(""))
         hosts = pc.utf8_rtrim(pc.struct_field(pc.extract_regex(lowered, _HOST), "host"), ".").fill_null("")
+        distinct = hosts.dictionary_encode()
+        names = distinct.dictionary.to_pylist()
         entries: dict[str, pa.Array] = {
-            "host": _members(hosts, self.hosts),
-            "domain": _parents(hosts, self.domains),
+            "host": _spread([name if name in self.hosts else None for name in names], distinct),
+            "domain": _spread([_parent(name, self.domains) for name in names], distinct),
             "substring": _first_substring(lowered, self.substrings),
         }
         reason, entry = pa.nulls(len(urls), pa.string()), pa.nulls(len(urls), pa.string())
@@ -103,21 +104,16 @@ class UrlRules:
         return pa.RecordBatch.from_arrays([reason, entry], names=["drop_reason", "entry"])
 
 
-def _members(hosts: pa.Array, names: frozenset[str]) -> pa.Array:
-    """The hosts that are among the names, null elsewhere."""
-    listed = pc.is_in(hosts, value_set=pa.array(sorted(names), pa.string()))
-    return pc.if_else(listed, hosts, pa.scalar(None, pa.string()))
+def _spread(of_distinct: list[str | None], distinct: pa.DictionaryArray) -> pa.Array:
+    """What was found for each distinct host, for every row."""
+    return pa.array(of_distinct, pa.string()).take(distinct.indices)
 
 
-def _parents(hosts: pa.Array, names: frozenset[str]) -> pa.Array:
-    """For each host, the host itself or the nearest domain above it that is among the names, else null."""
-    found = _members(hosts, names)
-    for _ in range(_MAX_LABELS if names else 0):
-        if not pc.any(pc.match_substring(hosts, ".")).as_py():
-            break
-        hosts = pc.replace_substring_regex(hosts, r"^[^.]*\.?", "", max_replacements=1)
-        found = pc.coalesce(found, _members(hosts, names))
-    return found
+def _parent(host: str, domains: frozenset[str]) -> str | None:
+    """The host itself, or the nearest domain above it that is listed."""
+    while host and host not in domains:
+        host = host.partition(".")[2]
+    return host or None
 
 
 def _first_substring(urls: pa.Array, substrings: Sequence[str]) -> pa.Array:
