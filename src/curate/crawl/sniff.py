@@ -80,11 +80,12 @@ def sniff_format(head: bytes, name: str) -> str | None:  # noqa: PLR0911 - a row
     if start.startswith(b"filedesc:"):
         return "arc"
     hint = _hint(name)
-    if start.startswith(b"{") and hint not in ("html", "text"):
+    is_foreign = find_foreign(head) is not None
+    if start.startswith(b"{") and hint not in ("html", "text") and not is_foreign:
         return "jsonl"
     if start.startswith(b"{") and _is_json_line(start):
         return "jsonl"
-    if find_foreign(head) or hint in ("warc", "arc", "jsonl", "parquet"):
+    if is_foreign or hint in ("warc", "arc", "jsonl", "parquet"):
         # A crawl file whose first record is broken does not look like one.
         return hint if hint in ("warc", "arc", "jsonl") else None
     if hint == "html" or (hint != "text" and looks_html(head)):
