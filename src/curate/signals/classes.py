@@ -27,8 +27,6 @@ FULL_STOP = 1024  # ends a sentence with no space after it, as in Chinese and Ja
 LINE_BREAK = 2048  # what `str.splitlines` splits at
 CODE = 4096  # more common in program text than in prose
 MARK = 8192  # M*
-SPLITTABLE = 16384  # see `curate.signals.tokens`
-FIRST_UPPER = 32768  # never in the table: a word's flag, set when its first character is UPPER
 
 # Unicode 16, PropList.txt, Sentence_Terminal: pairs (first, last).
 SENTENCE_TERMINAL = (
