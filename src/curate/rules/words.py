@@ -10,8 +10,6 @@ import pyarrow.compute as pc
 
 from curate.errors import SettingError
 
-REASON = "c4_bad_word"
-
 
 class BadWords:
     """C4's rule on bad words: a page goes when a listed word or phrase stands in it on its own, in any case.
@@ -22,6 +20,8 @@ class BadWords:
     Args:
         words: words and phrases.
     """
+
+    reason = "c4_bad_word"
 
     def __init__(self, words: Iterable[str]) -> None:
         self.words = sorted({word.strip().lower() for word in words if word.strip()})
