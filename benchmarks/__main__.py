@@ -1,4 +1,4 @@
-"""`python -m benchmarks NAME [ARGUMENTS]`: run one benchmark and write its result with versions and machine."""
+"""`python -m benchmarks NAME [ARGUMENTS]`: run one benchmark and write its result."""
 
 from __future__ import annotations
 

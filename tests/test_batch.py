@@ -32,7 +32,7 @@ def test_only_live_rows_get_a_reason_and_earlier_reasons_stay(
     rows = live_rows(table)
     new = data.draw(st.lists(st.sampled_from([None, "b", "c"]), min_size=len(rows), max_size=len(rows)))
     values = pa.array(np.arange(len(rows), dtype=np.float64))
-    dropped = drop_rows(table, rows, "stage", pa.array(new, pa.string()), values, values)
+    dropped = drop_rows(table, rows, "stage", pa.array(new, pa.string()), (values, values))
     expected = list(reasons)
     for row, reason in zip(rows, new, strict=True):
         expected[row] = reason

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from curate.dedup import find_duplicates
     from curate.errors import CurateError, RunError, SettingError
-    from curate.story import Story, explain
     from curate.extract import extract_text
     from curate.pipeline import filter_crawl
     from curate.protocols import Scorer
-    from curate.report.funnel import Funnel
     from curate.recut import rethreshold
+    from curate.report.funnel import Funnel
     from curate.scoring import load_scorer
+    from curate.story import Story, explain
 
 __version__ = "0.1.0"
 

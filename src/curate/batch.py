@@ -77,7 +77,7 @@ def live_rows(documents: pa.Table) -> NDArray[np.int64]:
 def add_columns(
     documents: pa.Table, rows: NDArray[np.int64], columns: Mapping[str, pa.Array] | pa.RecordBatch | pa.Table
 ) -> pa.Table:
-    """Add columns that hold one value for each of `rows`; other rows get null, or keep what the column had."""
+    """Add columns with one value for each of `rows`; other rows get null, or keep what the column had."""
     if isinstance(columns, pa.RecordBatch | pa.Table):
         columns = dict(zip(columns.schema.names, columns.columns, strict=True))
     places = np.full(len(documents), -1, np.int64)
@@ -98,14 +98,15 @@ def drop_rows(
     rows: NDArray[np.int64],
     stage: str,
     reasons: pa.Array,
-    values: pa.Array | None = None,
-    limits: pa.Array | None = None,
+    numbers: tuple[pa.Array, pa.Array] | None = None,
 ) -> pa.Table:
-    """Name why `rows` are dropped: `reasons` has one entry for each, null where the document stays."""
+    """Name why `rows` are dropped: `reasons` has one entry for each, null where the document stays.
+
+    `numbers` are the values that decided and the limits they are beyond, where there are such.
+    """
     dropped = pc.is_valid(reasons)
     at, reasons = rows[dropped.to_numpy(zero_copy_only=False)], reasons.filter(dropped)
     found = {"drop_reason": reasons, "drop_stage": pa.array([stage] * len(at), pa.string())}
-    for name, numbers in (("drop_value", values), ("drop_limit", limits)):
-        if numbers is not None:
-            found[name] = numbers.filter(dropped).cast(pa.float64())
+    for name, column in zip(("drop_value", "drop_limit"), numbers or (), strict=False):
+        found[name] = column.filter(dropped).cast(pa.float64())
     return add_columns(documents, at, found)

@@ -110,7 +110,7 @@ def _plain(value: Any) -> Any:
 
 
 def _fit_type(name: str, value: Any, hint: Any) -> Any:
-    """Check one value against its field's type: str, int, float, bool, tuple[str, ...], or one of these or None."""
+    """Check one value against its field's type: str, int, float, bool, tuple[str, ...], or a union."""
     options = get_args(hint) if isinstance(hint, UnionType) else (hint,)
     for option in options:
         if get_origin(option) is tuple and isinstance(value, list | tuple):

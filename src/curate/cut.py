@@ -61,7 +61,7 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """What the passes left for pass 3: where the duplicates and the scores are, and the score to keep from."""
+    """What the passes left for pass 3: the duplicates, the scores, and the score to keep from."""
 
     folder: RunFolder
     layout: Layout
@@ -87,7 +87,7 @@ class Decisions:
             duplicates["method"].cast(pa.string()), "duplicate", "_"
         ).combine_chunks()
         limits = pa.array(np.full(len(rows), self.jaccard))
-        return drop_rows(documents, rows, "dedup", reasons, duplicates["jaccard"].combine_chunks(), limits)
+        return drop_rows(documents, rows, "dedup", reasons, (duplicates["jaccard"].combine_chunks(), limits))
 
     def _add_scores(self, documents: pa.Table, name: ChunkName) -> pa.Table:
         scores = read_arrow(self.folder.scores(name))
@@ -97,7 +97,7 @@ class Decisions:
         values = found[self.layout.score]
         below = pc.if_else(below_cut(values.to_numpy(), self.cut), BELOW, pa.scalar(None, pa.string()))
         limits = pa.array(np.full(len(rows), self.cut))
-        return drop_rows(documents, rows, "score", below, values, limits)
+        return drop_rows(documents, rows, "score", below, (values, limits))
 
     def _score_columns(self) -> dict[str | None, str]:
         columns: dict[str | None, str] = {self.layout.score: "score"}
@@ -116,7 +116,7 @@ class Part:
 
 
 def below_cut(scores: NDArray[np.float32], cut: float) -> pa.Array:
-    """Which scores fall below `cut`; compared as float32, so that a cut taken from a score keeps that score."""
+    """Which scores fall below `cut`; compared as float32, so that a cut taken from a score keeps it."""
     return pa.array(~(scores >= np.float32(cut)))
 
 

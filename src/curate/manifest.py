@@ -1,4 +1,4 @@
-"""What a run was asked to do (the plan) and what came of it (the manifest): everything needed to repeat it."""
+"""What a run was asked to do (the plan) and what came of it (the manifest)."""
 
 from __future__ import annotations
 

@@ -2,11 +2,11 @@
 
 READ THIS FIRST. The journey of a document is `filter_crawl`, from top to bottom:
 
-    pass 1   read -> extract -> language -> line rules -> signals -> rules -> duplicate keys    a chunk at a time
+    pass 1   read -> extract -> language -> line rules -> signals -> rules -> keys     chunk by chunk
     barrier  all keys -> duplicates, each with the document that stays
-    pass 2   survivors -> score                                                                a chunk at a time
+    pass 2   survivors -> score                                                        chunk by chunk
     cut      threshold, or the best share -> every row's fate
-    pass 3   kept/*.parquet, dropped/*.parquet                                                 an output file at a time
+    pass 3   kept/*.parquet, dropped/*.parquet                                         file by file
 
 Every pass commits its files as it goes, so a run that was stopped goes on where it was. Nothing in a chunk
 depends on time, on the worker or on other chunks: the bytes are the same for any number of workers.
@@ -69,8 +69,8 @@ def filter_crawl(
 ) -> Funnel:
     """Filter a crawl into `output`/kept and `output`/dropped, and return the funnel.
 
-    The same job as `curate filter`; `settings` are the fields of `curate.settings.FilterSettings`. A call with
-    the settings of an unfinished run goes on with it; with those of a finished one it returns its funnel.
+    The same job as `curate filter`. A call with the settings of an unfinished run goes on with it; with those
+    of a finished one it returns its funnel.
 
     Args:
         input: files, folders or globs; local paths or fsspec URLs.
@@ -78,6 +78,7 @@ def filter_crawl(
         scorer: name or folder of a classifier, or an object that keeps `curate.Scorer`.
         overwrite: delete the result of an earlier run in `output` first.
         progress: show progress on stderr.
+        **settings: the other fields of `curate.settings.FilterSettings`.
 
     Raises:
         SettingError: a setting, path or name is wrong; nothing has been written.
@@ -296,13 +297,13 @@ def add_language(documents: pa.Table, languages: Sequence[str], min_confidence: 
     if ANY_LANGUAGE in languages:
         return documents
     confidence = found["language_confidence"]
-    is_wanted = pc.fill_null(pc.is_in(found["language"], pa.array(languages)), False)
+    is_wanted = pc.fill_null(pc.is_in(found["language"], pa.array(languages)), fill_value=False)
     stays = pa.scalar(None, pa.string())
     reasons = pc.if_else(
         is_wanted, pc.if_else(pc.less(confidence, min_confidence), "language_confidence", stays), "language"
     )
     limits = pa.array(np.full(len(rows), min_confidence))
-    return drop_rows(documents, rows, "language", reasons, confidence, limits)
+    return drop_rows(documents, rows, "language", reasons, (confidence, limits))
 
 
 def add_signals(
@@ -322,7 +323,7 @@ def add_signals(
     documents = add_columns(add_columns(documents, rows, measured), rows, lines_removed)
     verdict = apply_rules(measured, rule_sets)
     numbers = verdict["drop_value"], verdict["drop_limit"]
-    return drop_rows(documents, rows, "rules", verdict["drop_reason"], *numbers), count_failing(
+    return drop_rows(documents, rows, "rules", verdict["drop_reason"], numbers), count_failing(
         measured, rule_sets
     )
 

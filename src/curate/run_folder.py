@@ -172,7 +172,8 @@ def changed_settings(earlier: dict[str, Any], plan: dict[str, Any]) -> list[str]
     ]
     if earlier.get("input_hash") != plan["input_hash"]:
         changes.append(
-            f"the input was {earlier.get('n_input_files')} files, now {plan['n_input_files']}, or their contents changed"
+            f"the input was {earlier.get('n_input_files')} files, now {plan['n_input_files']}, "
+            "or their contents changed"
         )
     if earlier.get("curate_version") != plan["curate_version"]:
         changes.append(f"curate was {earlier.get('curate_version')}, now {plan['curate_version']}")

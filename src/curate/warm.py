@@ -1,4 +1,4 @@
-"""`python -m curate.warm`: compile the numba kernels now and cache them, so that the first run starts at once."""
+"""`python -m curate.warm`: compile the kernels now and cache them, so that the first run starts at once."""
 
 from __future__ import annotations
 

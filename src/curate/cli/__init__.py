@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 EXIT_FAILED = 1
 EXIT_SETTING = 2
@@ -19,7 +20,7 @@ def main() -> None:
     from curate.errors import CurateError, SettingError
 
     # typer brings a click of its own, whose classes it does not export by name.
-    usage_error = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "UsageError")
+    usage_error: Any = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "UsageError")
     try:
         code = app(standalone_mode=False)
     except SettingError as error:

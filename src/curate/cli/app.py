@@ -29,7 +29,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     add_completion=False,
-    help="Turn a web crawl into training data for language models, with the reason for every dropped document.",
+    help="Turn a web crawl into training data for language models, with the reason for every drop.",
 )
 
 

@@ -38,7 +38,8 @@ def filter_command(
     threshold: Annotated[
         float | None,
         typer.Option(
-            help="Least score to keep, 0 to 1. For the scorer 'edu' a score is the probability that an LLM annotator gives the page an educational level of 3 or more (of 5).  [default: 0.5]",
+            help="Least score to keep, 0 to 1. For the scorer 'edu' a score is the "
+            "probability that an LLM annotator gives the page a level of 3 or more of 5.  [default: 0.5]",
             show_default=False,
         ),
     ] = None,
@@ -104,7 +105,7 @@ def filter_command(
         bool, typer.Option("--overwrite", help="Delete the earlier result in the output folder first.")
     ] = False,
 ) -> int:
-    """Filter a crawl: extract text, identify the language, apply quality rules, remove duplicates, score, cut.
+    """Filter a crawl: extract text, identify language, apply quality rules, remove duplicates, score, cut.
 
     Reads WARC, ARC, WET, JSONL, Parquet, HTML and text files, compressed or not, mixed as they come. Writes
     kept/*.parquet and dropped/*.parquet: every document read is in exactly one of them, dropped ones with the
@@ -172,7 +173,10 @@ def describe_cut(settings: FilterSettings, cut: float | None, n_kept: int, n_sco
     )
     meaning = ""
     if settings.scorer == "edu":
-        meaning = f": at least {cut:.0%} likely that an LLM annotator would call the page educational (level 3 or more of 5)"
+        meaning = (
+            f": at least {cut:.0%} likely that an LLM annotator would call the page educational "
+            "(level 3 or more of 5)"
+        )
     return f"Kept {share} with {settings.scorer}_score >= {cut:.3g}{meaning}."
 
 

@@ -1,4 +1,4 @@
-"""Where work runs: worker processes on this machine, or a Ray cluster. Both keep `curate.protocols.Engine`."""
+"""Where work runs: processes on this machine, or a Ray cluster. Both keep `curate.protocols.Engine`."""
 
 from __future__ import annotations
 
