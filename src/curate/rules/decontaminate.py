@@ -209,7 +209,7 @@ def _bit_of(ngram, bits):  # noqa: ANN001, ANN202
 
 
 @njit(cache=True, nogil=True)
-def _match(hashes, offsets, n, keys, values, bits, first, n_matches):  # noqa: ANN001, ANN202, PLR0917
+def _match(hashes, offsets, n, keys, values, bits, first, n_matches):  # noqa: ANN001, ANN202
     mask = len(keys) - 1
     longest = 0
     for d in range(len(offsets) - 1):

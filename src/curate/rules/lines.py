@@ -1,6 +1,6 @@
 """Line rules: lines leave a text before anything is measured, and each is counted by its reason."""
 
-# ruff: noqa: ANN001, ANN202, PLR0917 (numba infers the types, and takes no keywords)
+# ruff: noqa: ANN001, ANN202 (numba infers the types)
 # pyright: reportMissingParameterType=false, reportUnknownParameterType=false
 
 from __future__ import annotations

@@ -87,7 +87,7 @@ def _most(data, offsets):  # noqa: ANN001, ANN202
 
 
 @njit(cache=True, nogil=True)
-def _measure(data, offsets, tables, scratch, blocks, entropy_sums):  # noqa: ANN001, ANN202, PLR0917
+def _measure(data, offsets, tables, scratch, blocks, entropy_sums):  # noqa: ANN001, ANN202
     classes, byte_kinds, function_words, logarithms = tables
     table, histogram, kinds, edges, breaks, lines, by_word, sums, pieces, paragraphs, hashes = scratch
     ids, counts, chars, left, marks = by_word

@@ -1,6 +1,6 @@
 """Repetition: n-grams of words, and lines and paragraphs that come back, without building a string."""
 
-# ruff: noqa: ANN001, ANN201, PLR0917 (numba infers the types, and takes no keywords)
+# ruff: noqa: ANN001, ANN201 (numba infers the types)
 # pyright: reportMissingParameterType=false, reportUnknownParameterType=false
 
 from __future__ import annotations

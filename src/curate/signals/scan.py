@@ -5,7 +5,7 @@ then come from bit masks of 64 kinds at a time: where words end cannot be predic
 at each.
 """
 
-# ruff: noqa: ANN001, ANN201, PLR0917 (numba infers the types, and takes no keywords)
+# ruff: noqa: ANN001, ANN201 (numba infers the types)
 # pyright: reportMissingParameterType=false, reportUnknownParameterType=false
 
 from __future__ import annotations

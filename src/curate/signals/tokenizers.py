@@ -4,7 +4,7 @@ A toolkit whose rules are judged on tokens of spaCy or of uniseg can only be fol
 They cost a thousand times what white space costs, so no default rule set asks for them.
 """
 
-# ruff: noqa: ANN001, ANN202, PLR0917 (numba infers the types, and takes no keywords)
+# ruff: noqa: ANN001, ANN202 (numba infers the types)
 # pyright: reportMissingParameterType=false, reportUnknownParameterType=false
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Every function trusts that the bytes are valid UTF-8, as Arrow's string arrays p
 outside the buffer when they are not.
 """
 
-# ruff: noqa: ANN001, ANN201 (numba infers the types, and takes no keywords)
+# ruff: noqa: ANN001, ANN201 (numba infers the types)
 # pyright: reportMissingParameterType=false, reportUnknownParameterType=false
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Other toolkits' readings of a text: their lines and paragraphs, and counts that only they use."""
 
-# ruff: noqa: ANN001, ANN202, PLR0917 (numba infers the types, and takes no keywords)
+# ruff: noqa: ANN001, ANN202 (numba infers the types)
 # pyright: reportMissingParameterType=false, reportUnknownParameterType=false
 
 from __future__ import annotations

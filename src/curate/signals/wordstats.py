@@ -1,6 +1,6 @@
 """What is counted word by word, and the number that stands for each distinct word."""
 
-# ruff: noqa: ANN001, ANN201, PLR0917 (numba infers the types, and takes no keywords)
+# ruff: noqa: ANN001, ANN201 (numba infers the types)
 # pyright: reportMissingParameterType=false, reportUnknownParameterType=false
 
 from __future__ import annotations
