@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -57,16 +58,23 @@ class Selection:
 
 @dataclass(slots=True, eq=False)
 class _Choice:
-    """What a strategy works on: the candidates, each with a number in [0, 1) drawn from its id and the seed."""
+    """What a strategy works on, and what it finds beside the chances.
+
+    Attributes:
+        pages: the candidates, in random order.
+        scores: of the candidates, where the strategy needs them.
+        strata: names of the groups that they are in.
+        walk: numbers by which the drawing walks over the pages: neighbours there are not chosen together.
+    """
 
     pages: pa.Table
-    draws: Vector
     n: int
     seed: int
     cut: float
     load_scorer: Callable[[], Scorer]
     scores: NDArray[np.float32] | None = None
     strata: list[str] = field(default_factory=list[str])
+    walk: NDArray[Any] | None = None
 
     def score(self) -> NDArray[np.float32]:
         self.scores = np.asarray(self.load_scorer().score(self.pages["text"].combine_chunks()), np.float32)
@@ -104,6 +112,9 @@ def select_pages(
     candidates, n_duplicates, n_excluded = _candidates(pages, exclude)
     if not len(candidates):
         raise SettingError(f"All {len(pages)} pages are excluded or near-duplicates: give other input.")
+    # In random order, the same for any order of the input: strategies and sums see pages as they stand here.
+    draws = _draws(pages["id"].take(pa.array(candidates)), seed)
+    candidates = candidates[np.argsort(draws, kind="stable")]
     chosen_from = pages.take(pa.array(candidates))
     n = min(n_pages or len(candidates), len(candidates))
 
@@ -112,9 +123,11 @@ def select_pages(
 
         return load_scorer(scorer)
 
-    choice = _Choice(chosen_from, _draws(chosen_from["id"], seed), n, seed, cut, load)
+    choice = _Choice(chosen_from, n, seed, cut, load)
     propensity = _STRATEGIES[strategy](choice)
-    at = _draw_systematically(propensity, choice.draws, n)
+    walk = np.arange(len(candidates)) if choice.walk is None else np.argsort(choice.walk, kind="stable")
+    at = _draw_systematically(propensity, walk, n, start=float(np.random.default_rng([seed, n]).random()))
+    at = at[np.argsort(candidates[at])]
     return Selection(
         rows=candidates[at],
         propensity=propensity[at],
@@ -165,18 +178,19 @@ def _draws(ids: pa.ChunkedArray, seed: int) -> Vector:
     return np.array(hashes, np.float64) / 2.0**64
 
 
-def _draw_systematically(propensity: Vector, draws: Vector, n: int) -> NDArray[np.int64]:
-    """Choose rows with exactly these chances: one walk over the rows in random order, a step of 1 at a time.
+def _draw_systematically(
+    propensity: Vector, walk: NDArray[np.int64], n: int, *, start: float
+) -> NDArray[np.int64]:
+    """Choose n rows with exactly these chances: one walk over all rows, choosing at every step of 1.
 
-    `propensity` sums to n, up to rounding. Rows are ascending.
+    Stretches of the walk get as many rows as their chances sum to, up to one. `propensity` sums to n, up to
+    rounding; `start` is drawn evenly from [0, 1). Rows are ascending.
     """
-    order = np.argsort(draws, kind="stable")
-    start = draws[order[0]] * 7919 % 1.0  # another number than the one that put the row first
-    ends = np.cumsum(propensity[order])
+    ends = np.cumsum(propensity[walk])
     ends *= n / ends[-1]
-    steps = np.floor(ends - start + 1e-9).astype(np.int64)
-    before = np.concatenate([[np.floor(-start + 1e-9)], steps[:-1]]).astype(np.int64)
-    return np.sort(order[steps > before])
+    passed = np.minimum(np.floor(ends + start + 1e-9).astype(np.int64), n)
+    before = np.concatenate([[0], passed[:-1]])
+    return np.sort(walk[passed > before])
 
 
 def _spread(weights: Vector, n: int) -> Vector:
@@ -193,14 +207,15 @@ def _spread(weights: Vector, n: int) -> Vector:
         is_sure |= over
 
 
-def _evenly(strata: Sequence[str], n: int) -> Vector:
+def _evenly(choice: _Choice) -> Vector:
     """Chances that give every stratum the same share of n, as far as it has pages."""
-    _, which, sizes = np.unique(np.array(strata, object), return_inverse=True, return_counts=True)
-    return _spread(1.0 / sizes[which], n)
+    choice.walk = np.unique(np.array(choice.strata, object), return_inverse=True)[1]
+    sizes = np.bincount(choice.walk)
+    return _spread(1.0 / sizes[choice.walk], choice.n)
 
 
 def _random(choice: _Choice) -> Vector:
-    return np.full(len(choice.draws), choice.n / len(choice.draws))
+    return np.full(len(choice.pages), choice.n / len(choice.pages))
 
 
 def _stratified(choice: _Choice) -> Vector:
@@ -210,19 +225,20 @@ def _stratified(choice: _Choice) -> Vector:
         topics = choice.pages["topic"].to_pylist()
     names = [f"score {tenth / 10:.1f}" for tenth in tenths]
     choice.strata = [f"{name}, {topic}" if topic else name for name, topic in zip(names, topics, strict=True)]
-    return _evenly(choice.strata, choice.n)
+    return _evenly(choice)
 
 
 def _uncertain(choice: _Choice) -> Vector:
     near = np.exp(-0.5 * ((choice.score().astype(np.float64) - choice.cut) / UNCERTAIN_WIDTH) ** 2) + 1e-12
     near /= near.sum()
+    choice.walk = choice.scores
     return _spread((1 - UNCERTAIN_ELSEWHERE) * near + UNCERTAIN_ELSEWHERE / len(near), choice.n)
 
 
 def _diverse(choice: _Choice) -> Vector:
     groups = group_by_words(choice.pages["text"], max(1, -(-choice.n // PAGES_PER_GROUP)), seed=choice.seed)
     choice.strata = [f"group {group}" for group in groups]
-    return _evenly(choice.strata, choice.n)
+    return _evenly(choice)
 
 
 _STRATEGIES: dict[str, Callable[[_Choice], Vector]] = {

@@ -115,7 +115,7 @@ def annotate_command(
     """
     if context.invoked_subcommand is not None:
         return 0
-    flags = {name: value for name, value in context.params.items() if value is not None}
+    flags = {name: value for name, value in context.params.items() if value not in (None, [], ())}
     for name in ("config", "dry_run", "batch"):
         flags.pop(name, None)
     values = (read_toml(config) if config else {}) | flags
