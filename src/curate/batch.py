@@ -63,6 +63,7 @@ DROP_COLUMNS = (
     Column("drop_reason", pa.string(), "any", "why the document was dropped"),
     Column("drop_value", pa.float64(), "any", "the number that decided, null where none did"),
     Column("drop_limit", pa.float64(), "any", "the limit it is beyond"),
+    Column("drop_detail", pa.string(), "rules", "the entry, word or n-gram that decided, or null"),
     Column("duplicate_of", pa.string(), "dedup", "id of the document that stays"),
     Column("jaccard", pa.float32(), "dedup", "exact word-5-gram Jaccard similarity to it, 0 to 1"),
 )

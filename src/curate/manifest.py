@@ -19,12 +19,13 @@ _PACKAGES = ("fastwarc", "fasttext-community", "numba", "numpy", "pyarrow", "res
 
 
 def build_plan(
-    settings: FilterSettings, files: Sequence[InputFile], scorer_fingerprint: str | None
+    settings: FilterSettings, files: Sequence[InputFile], scorer_fingerprint: str | None, lists_hash: str
 ) -> dict[str, Any]:
-    """Describe a run before it starts: settings, scorer, and the input files by name and size."""
+    """Describe a run before it starts: settings, scorer, lists, and the input files by name and size."""
     return {
         "curate_version": curate.__version__,
-        "settings": hashed_settings(settings) | {"scorer_fingerprint": scorer_fingerprint},
+        "settings": hashed_settings(settings)
+        | {"scorer_fingerprint": scorer_fingerprint, "lists_hash": lists_hash},
         "input_hash": stable_hash([[file.source, file.size_bytes, _modified_ns(file)] for file in files]),
         "n_input_files": len(files),
     }

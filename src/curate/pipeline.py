@@ -53,6 +53,7 @@ from curate.rules import (
 )
 from curate.run_folder import ChunkName, RunFolder, opened_run
 from curate.scoring import load_scorer
+from curate.screens import hash_lists, load_screens
 from curate.settings import FilterSettings
 from curate.shards import read_arrow, read_facts, write_arrow
 from curate.signals import DEFAULT_SIGNALS, compute_signals
@@ -105,7 +106,7 @@ def run_filter(
     display = display or ProgressDisplay()
     files = find_files(settings.input)
     job = Job.prepare(settings, files, scorer if scorer is not None else settings.scorer)
-    plan = build_plan(settings, files, job.scorer_fingerprint)
+    plan = build_plan(settings, files, job.scorer_fingerprint, hash_lists(settings))
     with opened_run(Path(settings.output), plan, overwrite=overwrite) as folder:
         earlier = folder.manifest()
         if earlier:
@@ -164,6 +165,7 @@ class Job:
         )
         read_options = ReadOptions(**{name: getattr(settings, name) for name in names})
         check_columns(files, read_options)
+        load_screens(settings)
         extract_text(b"", extractor=settings.extractor)  # refuses an unknown or missing one
         check_languages(settings.language)
         rule_sets = tuple(load_rules(settings.rules))
@@ -186,15 +188,18 @@ class Job:
 
     def make_documents(self, chunk: Chunk) -> tuple[pa.Table, dict[str, Any]]:
         """Take a chunk's pages through every stage that looks at one document alone."""
-        clock = StageClock()
+        clock, screens = StageClock(), load_screens(self.settings)
         documents = start_documents(chunk.pages)
         with clock.stage("extract"):
+            documents = screens.add_address(documents)
             documents = add_text(documents, chunk.pages, self.settings.extractor)
         with clock.stage("language"):
             documents = add_language(documents, self.settings.language, self.settings.min_language_confidence)
         n_judged = len(live_rows(documents))
         with clock.stage("rules"):
+            documents = screens.add_redaction(documents)
             documents, n_failing = add_signals(documents, self.rule_sets, self.signals)
+            documents = screens.add_contamination(screens.add_words(documents))
         with clock.stage("keys"):
             documents = add_keys(documents, self.dedup_plan)
         facts = {
@@ -242,7 +247,9 @@ class Job:
         nothing = pa.array([], pa.string())
         _, lines_removed = clean_lines(nothing, line_rules_of(self.rule_sets))
         measured = compute_signals(nothing, list(self.signals))
-        return tuple((field.name, str(field.type)) for field in [*lines_removed.schema, *measured.schema])
+        fields = [*lines_removed.schema, *measured.schema]
+        screened = load_screens(self.settings).columns()
+        return (*screened, *((field.name, str(field.type)) for field in fields))
 
 
 # ---- pass 1: a chunk of pages becomes a table of documents ------------------------------------------------
@@ -255,7 +262,8 @@ def start_documents(pages: pa.RecordBatch) -> pa.Table:
     )
     stages = pc.if_else(pc.is_valid(table["drop_reason"]), "read", pa.scalar(None, pa.string()))
     nothing = pa.nulls(len(table), pa.float64())
-    columns = {"drop_stage": stages, "drop_value": nothing, "drop_limit": nothing}
+    detail = pa.nulls(len(table), pa.string())
+    columns = {"drop_stage": stages, "drop_value": nothing, "drop_limit": nothing, "drop_detail": detail}
     for name, values in columns.items():
         table = table.append_column(name, values)
     return table

@@ -1,3 +1,4 @@
+# ruff: noqa: FBT003  (a default is the first value of `setting`)
 """Every setting of the main job, with its meaning, default and bounds."""
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class FilterSettings:
     )
 
     extractor: str = setting(
-        "resiliparse", "HTML to main text: resiliparse or trafilatura.", section="extract"
+        "curate", "HTML to main text: curate, resiliparse or trafilatura.", section="extract"
     )
 
     language: tuple[str, ...] = setting(
@@ -55,6 +56,20 @@ class FilterSettings:
         "Rule sets by name, or TOML files with rules; [] for none.",
         section="rules",
     )
+
+    url_blocklist: tuple[str, ...] = setting(
+        (), "Files of hosts, domains and URL substrings to drop.", section="rules"
+    )
+    bad_words: tuple[str, ...] = setting(
+        (), "Files of words; pages that hold one are dropped.", section="rules"
+    )
+    redact_pii: bool = setting(
+        False, "Replace e-mail and public IP addresses by placeholders.", section="rules"
+    )
+    decontaminate: tuple[str, ...] = setting(
+        (), "Benchmark files; pages that share a 13-gram are dropped.", section="rules"
+    )
+    flag_contaminated: bool = setting(False, "Keep such pages, and only name the benchmark.", section="rules")
 
     dedup: str = setting("near", "near (exact and near-duplicates), exact, or none.", section="dedup")
     jaccard: float = setting(

@@ -58,9 +58,9 @@ def _lines(story: Story, *, whole_text: bool) -> list[str]:
 
 
 def _reason(document: dict[str, object]) -> str:
-    value, limit = document["drop_value"], document["drop_limit"]
+    value, limit, detail = document["drop_value"], document["drop_limit"], document["drop_detail"]
     if value is None:
-        return str(document["drop_reason"])
+        return f"{document['drop_reason']} ({detail})" if detail else str(document["drop_reason"])
     return f"{document['drop_reason']} (value {value:.6g}, limit {limit:.6g})"
 
 

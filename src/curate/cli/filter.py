@@ -79,7 +79,8 @@ def filter_command(
     extractor: Annotated[
         str | None,
         typer.Option(
-            help="HTML to main text: resiliparse or trafilatura.  [default: resiliparse]", show_default=False
+            help="HTML to main text: curate, resiliparse or trafilatura.  [default: curate]",
+            show_default=False,
         ),
     ] = None,
     text_column: Annotated[
