@@ -1,4 +1,4 @@
-# ruff: noqa: ANN001, ANN202, PLR0917  (numba infers the types of kernels, and takes no keywords)
+# ruff: noqa: ANN001, ANN202  (numba infers the types of kernels, and takes no keywords)
 """The one tokeniser: Arrow strings to 64-bit word hashes, for deduplication and scoring.
 
 A word is a maximal run of code points of the Unicode categories L*, M* and N*; in scripts written without

@@ -1,4 +1,4 @@
-# ruff: noqa: ANN001, ANN201, ANN202, PLR0917  (numba infers the types of kernels, and takes no keywords)
+# ruff: noqa: ANN001, ANN201, ANN202  (numba infers the types of kernels, and takes no keywords)
 """Which documents share a key: keys spread over partitions by their top bits, one partition at a time.
 
 Most keys are seen once. Two bitmaps of a partition find those that may be seen twice, and only these are

@@ -1,4 +1,4 @@
-# ruff: noqa: ANN001, ANN202, PLR0917  (numba infers the types of kernels, and takes no keywords)
+# ruff: noqa: ANN001, ANN202  (numba infers the types of kernels, and takes no keywords)
 """Shingles, signatures and keys: everything about a document that deduplication compares.
 
 A shingle is `shingle_words` consecutive words, hashed to 64 bits by a polynomial over the words' hashes.

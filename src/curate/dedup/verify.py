@@ -1,4 +1,4 @@
-# ruff: noqa: ANN001, ANN202, PLR0917  (numba infers the types of kernels, and takes no keywords)
+# ruff: noqa: ANN001, ANN202  (numba infers the types of kernels, and takes no keywords)
 """Who stays: candidates in order of preference, each compared exactly with those that already stay.
 
 The first of a group of near-duplicates stays; each later document is removed exactly if one that stays is
