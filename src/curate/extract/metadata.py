@@ -6,6 +6,7 @@ Nothing is guessed: a field that the page does not state is null, and a value th
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from html import unescape
 from typing import Any
 
@@ -38,9 +39,9 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
 _URL = re.compile(r"https?://[^\s\"'<>]+")
 
 
-def read_metadata(data: NDArray[np.uint8], meta: NDArray[np.int64]) -> list[pa.Array]:
+def read_metadata(pages: Iterable[NDArray[np.uint8]], meta: NDArray[np.int64]) -> list[pa.Array]:
     """The columns METADATA_FIELDS of a batch, from the spans that the scanner noted (see `native.Extracted`)."""
-    rows = [_read_page(data, spans) for spans in meta]
+    rows = [_read_page(page, spans) for page, spans in zip(pages, meta, strict=True)]
     columns = zip(*rows, strict=True) if rows else [()] * len(METADATA_FIELDS)
     return [pa.array(column, pa.string()) for column in columns]
 

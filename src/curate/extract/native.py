@@ -25,14 +25,32 @@ MAX_TITLE_BYTES = 2000
 THRESHOLDS = {"balanced": -0.2, "precision": 0.6, "recall": -1.2}
 
 
+class Prepared(NamedTuple):
+    """Pages as UTF-8: those that came so in the batch's own buffer, all others decoded in another.
+
+    A page is data[start:end], or decoded[-1 - start : -1 - end] where its start is negative.
+    """
+
+    data: NDArray[np.uint8]
+    decoded: NDArray[np.uint8]
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    usable: NDArray[np.uint8]
+    problems: list[str | None]
+
+    def page(self, p: int) -> NDArray[np.uint8]:
+        """One page's bytes."""
+        start, end = int(self.starts[p]), int(self.ends[p])
+        return self.data[start:end] if start >= 0 else self.decoded[-1 - start : -1 - end]
+
+
 class Extracted(NamedTuple):
     """Texts and titles as Arrow string arrays (null where there is none), problems, and spans of metadata."""
 
     texts: pa.Array
     titles: pa.Array
-    problems: list[str | None]
-    data: NDArray[np.uint8]
-    meta: NDArray[np.int64]  # (n_pages, len(META_ROWS), 2), places in `data`
+    pages: Prepared
+    meta: NDArray[np.int64]  # (n_pages, len(META_ROWS), 2), places in a page
 
 
 @njit(cache=True, nogil=True, _nrt=False)
@@ -45,9 +63,22 @@ def find_plain_pages(data: NDArray[np.uint8], offsets: NDArray[np.int64], plain:
         i, end = offsets[p], offsets[p + 1]
         plain[p] = not (end - i >= 3 and data[i] == 0xEF and data[i + 1] == 0xBB and data[i + 2] == 0xBF)
         while i < end:
+            if (
+                i + 32 <= end
+            ):  # 32 bytes at a time, without a way out, so that the compiler uses wide registers
+                other = np.uint8(0)
+                for k in range(32):
+                    other |= (
+                        np.uint8(data[i + k] >= 128)
+                        | np.uint8(data[i + k] == 0)
+                        | np.uint8(data[i + k] == 27)
+                    )
+                if not other:
+                    i += 32
+                    continue
             byte = data[i]
             if byte < 0x80:
-                if byte == 0 or byte == 27:
+                if byte in (0, 27):
                     break
                 i += 1
                 continue
@@ -98,7 +129,9 @@ def _write_title(html: NDArray[np.uint8], w: Workspace, out: NDArray[np.uint8], 
 @njit(cache=True, nogil=True, _nrt=False)
 def extract_batch(
     data: NDArray[np.uint8],
-    offsets: NDArray[np.int64],
+    decoded: NDArray[np.uint8],
+    starts: NDArray[np.int64],
+    ends: NDArray[np.int64],
     usable: NDArray[np.uint8],
     selector: Selector,
     threshold: float,
@@ -116,7 +149,8 @@ def extract_batch(
     out_offsets[0] = title_offsets[0] = 0
     for p in range(usable.size):
         if usable[p]:
-            html = data[offsets[p] : offsets[p + 1]]
+            start, end = starts[p], ends[p]
+            html = data[start:end] if start >= 0 else decoded[-1 - start : -1 - end]
             n_blocks = read_page(html, w)
             describe_page(w, selector.table)
             score_blocks(w.features, n_blocks, selector, w.scores)
@@ -125,7 +159,7 @@ def extract_batch(
             title_at = _write_title(html, w, titles, title_at)
             for row in range(meta.shape[1]):
                 for k in range(2):
-                    meta[p, row, k] = w.meta[row, k] + (offsets[p] if w.meta[row, 0] >= 0 else 0)
+                    meta[p, row, k] = w.meta[row, k]
         out_offsets[p + 1] = at
         title_offsets[p + 1] = title_at
 
@@ -140,12 +174,12 @@ def extract_native(
     selector: Selector | None = None,
 ) -> Extracted:
     """Extract a batch of pages (Arrow binary); see `extract_pages` for what comes back."""
-    data, offsets, usable, problems = _prepare(contents, charsets)
-    n = len(usable)
-    largest = int(np.max(np.diff(offsets), initial=0, where=usable.astype(bool)))
-    w = make_workspace(largest)
+    pages = _prepare(contents, charsets)
+    n = len(pages.usable)
+    sizes = np.abs(pages.ends - pages.starts) * pages.usable
+    w = make_workspace(int(sizes.max(initial=0)))
     options = MARKDOWN * markdown | LINKS * keep_links
-    size = int(offsets[-1] - offsets[0])
+    size = int(sizes.sum())
     factor = 3 if options else 1
     out = np.empty(factor * size + OUTPUT_SLACK * (n + 1), np.uint8)
     titles = np.empty(n * (MAX_TITLE_BYTES + 64), np.uint8)
@@ -153,9 +187,11 @@ def extract_native(
     meta = np.full((n, len(META_ROWS), 2), -1, np.int64)
     keep = np.empty(w.blocks.shape[0], np.uint8)
     extract_batch(
-        data,
-        offsets,
-        usable,
+        pages.data,
+        pages.decoded,
+        pages.starts,
+        pages.ends,
+        pages.usable,
         selector or load_selector(),
         THRESHOLDS[focus],
         options,
@@ -167,17 +203,13 @@ def extract_native(
         title_offsets,
         meta,
     )
-    for p in np.flatnonzero((np.diff(out_offsets) == 0) & (usable == 1)):
-        problems[p] = "no_text"
-    return Extracted(
-        _string_array(out, out_offsets), _string_array(titles, title_offsets), problems, data, meta
-    )
+    for p in np.flatnonzero((np.diff(out_offsets) == 0) & (pages.usable == 1)):
+        pages.problems[p] = "no_text"
+    return Extracted(_string_array(out, out_offsets), _string_array(titles, title_offsets), pages, meta)
 
 
-def _prepare(
-    contents: pa.Array, charsets: pa.Array | None
-) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.uint8], list[str | None]]:
-    """Pages as UTF-8 in one buffer: (bytes, offsets, usable, problems)."""
+def _prepare(contents: pa.Array, charsets: pa.Array | None) -> Prepared:
+    """Find the pages that are UTF-8 as they came, and decode the others."""
     contents = contents.cast(pa.large_binary())
     n = len(contents)
     buffers = contents.buffers()
@@ -185,44 +217,42 @@ def _prepare(
     if n:
         offsets[:] = np.frombuffer(buffers[1], np.int64)[contents.offset : contents.offset + n + 1]
     data = np.frombuffer(buffers[2] if n and buffers[2] is not None else b"", np.uint8)
-    data.setflags(write=False)  # Arrow's buffers can be writable, which numba would compile everything anew for
+    data.setflags(
+        write=False
+    )  # Arrow's buffers can be writable, which numba would compile everything anew for
     plain = np.zeros(n, np.uint8)
     find_plain_pages(data, offsets, plain)
     valid = contents.is_valid().to_numpy(zero_copy_only=False)
     sizes = np.diff(offsets)
     problems: list[str | None] = [None] * n
     usable = np.ones(n, np.uint8)
-    decoded: dict[int, bytes] = {}
+    starts, ends = offsets[:-1].copy(), offsets[1:].copy()
+    decoded: list[bytes] = []
+    n_decoded_bytes = 0
     for p in np.flatnonzero(~valid | (plain == 0) | (sizes > MAX_HTML_BYTES)):
-        page, problem = None, None
+        page, problem = b"", None
         if not valid[p]:
             problem = "no_content"
         elif sizes[p] > MAX_HTML_BYTES:
             problem = "html_too_large"
         else:
-            page, problem = _decode_page(
-                contents[p].as_py(), charsets[p].as_py() if charsets is not None else None
-            )
+            charset = charsets[p].as_py() if charsets is not None else None
+            page, problem = _decode_page(contents[p].as_py(), charset)
         problems[p] = problem
         usable[p] = problem is None
-        decoded[int(p)] = page or b""
-    if decoded:
-        pages = [decoded.get(p) for p in range(n)]
-        pieces = [
-            data[offsets[p] : offsets[p + 1]].tobytes() if page is None else page
-            for p, page in enumerate(pages)
-        ]
-        data = np.frombuffer(b"".join(pieces), np.uint8)
-        offsets = np.concatenate([[0], np.cumsum([len(piece) for piece in pieces])]).astype(np.int64)
-    return data, offsets, usable, problems
+        starts[p] = -1 - n_decoded_bytes  # a place in the decoded pages
+        ends[p] = starts[p] - len(page)
+        decoded.append(page)
+        n_decoded_bytes += len(page)
+    return Prepared(data, np.frombuffer(b"".join(decoded), np.uint8), starts, ends, usable, problems)
 
 
-def _decode_page(content: bytes, charset: str | None) -> tuple[bytes | None, str | None]:
+def _decode_page(content: bytes, charset: str | None) -> tuple[bytes, str | None]:
     html = decode_text(content, charset)
     if html.count("\ufffd") > MAX_FRAC_REPLACED * len(html):
-        return None, "undecodable"
+        return b"", "undecodable"
     page = html.encode()
-    return (None, "html_too_large") if len(page) > MAX_HTML_BYTES else (page, None)
+    return (b"", "html_too_large") if len(page) > MAX_HTML_BYTES else (page, None)
 
 
 def _string_array(data: NDArray[np.uint8], offsets: NDArray[np.int32]) -> pa.Array:

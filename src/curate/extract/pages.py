@@ -84,10 +84,10 @@ def extract_pages(
     if extractor != "curate":
         return _extract_with_peer(contents, charsets, extractor)
     found = extract_native(contents, charsets, focus=focus, keep_links=keep_links, markdown=markdown)
-    columns = [found.texts, found.titles, pa.array(found.problems, pa.string())]
+    columns = [found.texts, found.titles, pa.array(found.pages.problems, pa.string())]
     if not metadata:
         return pa.record_batch(columns, schema=PAGE_TEXT_SCHEMA)
-    extra = read_metadata(found.data, found.meta)
+    extra = read_metadata(map(found.pages.page, range(len(contents))), found.meta)
     schema = pa.schema([*PAGE_TEXT_SCHEMA, *[pa.field(name, pa.string()) for name in METADATA_FIELDS]])
     return pa.record_batch([*columns, *extra], schema=schema)
 

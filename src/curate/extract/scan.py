@@ -83,6 +83,7 @@ from curate.extract.text import (
 )
 from curate.extract.tokens import (
     TRUE,
+    find_byte,
     is_hidden,
     read_attributes,
     read_name,
@@ -224,17 +225,16 @@ def find_bytes(html: NDArray[np.uint8], i: int, stop: int, wanted: NDArray[np.ui
     return -1
 
 
-END_COMMENT = np.frombuffer(b"-->", dtype=np.uint8)
-
-
 @njit(cache=True, nogil=True, _nrt=False)
 def _skip_declaration(html: NDArray[np.uint8], i: int) -> int:
     """The place after a comment, doctype, CDATA section or processing instruction at `i`."""
     if i + 3 < html.size and html[i + 1] == 33 and html[i + 2] == 45 and html[i + 3] == 45:
         if i + 4 < html.size and html[i + 4] == 62:  # <!--> is a whole comment
             return i + 5
-        end = find_bytes(html, i + 4, html.size, END_COMMENT)
-        return html.size if end < 0 else end + 3
+        i = find_byte(html, i + 4, 62)
+        while i < html.size and not (html[i - 1] == 45 and html[i - 2] == 45):
+            i = find_byte(html, i + 1, 62)
+        return min(i + 1, html.size)
     return skip_to_tag_end(html, i)
 
 
@@ -242,12 +242,13 @@ def _skip_declaration(html: NDArray[np.uint8], i: int) -> int:
 def _find_raw_end(html: NDArray[np.uint8], i: int, tag: int) -> int:
     """Where the end tag of a raw element stands, or the end of the page."""
     n = html.size
+    i = find_byte(html, i, 60)
     while i + 2 < n:
-        if html[i] == 60 and html[i + 1] == 47:
+        if html[i + 1] == 47:
             key, _ = read_name(html, i + 2)
             if look_up(key, TAG_KEYS, TAG_VALUES) == tag:
                 return i
-        i += 1
+        i = find_byte(html, i + 1, 60)
     return n
 
 
@@ -720,12 +721,12 @@ def _end_tag(
 @njit(cache=True, nogil=True, _nrt=False)
 def _skip_hidden(html: NDArray[np.uint8], i: int) -> int:
     """The place of the next tag."""
+    i = find_byte(html, i, 60)
     while i + 1 < html.size:
-        if html[i] == 60:
-            after = html[i + 1]
-            if 97 <= after | 32 <= 122 or after in (33, 47, 63):
-                return i
-        i += 1
+        after = html[i + 1]
+        if 97 <= after | 32 <= 122 or after in (33, 47, 63):
+            return i
+        i = find_byte(html, i + 1, 60)
     return html.size
 
 
