@@ -144,7 +144,7 @@ def _fit_ridge(
     return np.asarray(model.coef_).T, np.asarray(model.intercept_)
 
 
-def _to_classifier(  # noqa: PLR0917
+def _to_classifier(
     name: str,
     classes: Sequence[str],
     sparse: SparseFeature,

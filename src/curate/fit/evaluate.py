@@ -144,7 +144,7 @@ def predict(scorer: Scorer, pages: Annotations) -> tuple[Vector, Vector]:
 Pair = tuple[Vector, Vector]
 
 
-def compare(  # noqa: PLR0917
+def compare(
     pages: Annotations, first: Pair, second: Pair, positive: float, n_resamples: int, seed: int
 ) -> dict[str, dict[str, float]]:
     """Give the second scorer's measures less the first's, both on the same resampled pages.

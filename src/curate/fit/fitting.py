@@ -1,4 +1,3 @@
-# ruff: noqa: PLR0917  (a fit is: which member, which columns, which targets, weights, folds and seed)
 """Fitting a classifier from annotated pages.
 
     annotations -> groups, folds -> features -> members, cross-fitted -> annotators brought to one scale

@@ -1,4 +1,3 @@
-# ruff: noqa: PLR0917  (all fits of heads share one signature)
 # pyright: reportArgumentType=false, reportIndexIssue=false
 # (scikit-learn states no types: they are guessed)
 """Fitting heads with scikit-learn, and keeping of each only the arrays that `curate.scoring.heads` needs."""

@@ -70,6 +70,10 @@ class Pages:
             self._dense[key] = block.compute(self)
         return self._dense[key]
 
+    def put(self, block: DenseBlock, columns: Array) -> None:
+        """Take columns of a block that are known already."""
+        self._dense[repr(block.to_config())] = columns
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WordTable:

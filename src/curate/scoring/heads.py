@@ -1,4 +1,4 @@
-# ruff: noqa: ANN001, ANN202, PLR0917  (numba infers the types of kernels, and takes no keywords)
+# ruff: noqa: ANN001, ANN202  (numba infers the types of kernels, and takes no keywords)
 """Heads: features of a document to one number on the annotators' scale.
 
 A head is plain arrays, whatever fitted it, and computes a document at a time in a fixed order of

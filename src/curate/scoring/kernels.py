@@ -1,4 +1,4 @@
-# ruff: noqa: ANN001, ANN202, PLR0917  (numba infers the types of kernels, and takes no keywords)
+# ruff: noqa: ANN001, ANN202  (numba infers the types of kernels, and takes no keywords)
 """Word numbers to features: TF-IDF rows, TF-IDF times weights, and weighted means of word vectors.
 
 A *zone* is the first so many words of a document; 0 means all of them. Zones are given longest first

@@ -1,0 +1,236 @@
+"""Scorers side by side: quality on pages that none was fitted on, and documents per CPU second.
+
+All are fitted on the same annotated pages, `edu_val` left out (MiniLM on 1,000 of them), and measured on it.
+The time is of scoring Arrow strings (the peers take Python strings, made beforehand and not counted), one
+thread, in turns. "curate edu" is the bundled recipe fitted without `edu_val`; the bundled weights saw it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from benchmarks.harness import DATA, ROOT, Spent, alternate, measured, read_jsonl
+
+Predict = Callable[[list[str]], np.ndarray]
+
+
+def run(args: list[str]) -> dict[str, Any]:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks scoring")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--encoder-pages", type=int, default=200, help="pages that the encoder is timed on")
+    parser.add_argument("--no-encoder", action="store_true")
+    options = parser.parse_args(args)
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = "1"
+    from curate.fit.bundled import read_edu
+
+    fit, test = read_edu(DATA, with_val=False), _read_test()
+    texts, levels = [row["text"] for row in test], np.array([row["edu_level"] for row in test], float)
+    timed = [row["text"] for row in read_jsonl(DATA / "annotations" / "edu_student_scored.jsonl.gz")]
+    scorers, fit_s = _fit_all(fit, encoder=not options.no_encoder)
+    contenders, n_timed = {}, {}
+    for name, predict in scorers.items():
+        n_timed[name] = options.encoder_pages if "MiniLM" in name else len(timed)
+        sample = timed[: n_timed[name]]
+        batch = pa.array(sample) if name.startswith("curate edu") else sample
+        predict(batch[:8])
+        contenders[name] = lambda predict=predict, batch=batch: _spend(predict, batch)
+    spent = alternate(contenders, options.rounds)
+    rows = [
+        _row(name, spent[name], timed[: n_timed[name]], predict(texts), levels)
+        | {"fit_s": round(fit_s[name], 1)}
+        for name, predict in scorers.items()
+    ]
+    ours = rows[0]["documents_per_cpu_s"]
+    for row in rows:
+        row["curate_is_faster_by"] = round(ours / row["documents_per_cpu_s"], 1)
+    _plot(rows, ROOT / "docs" / "img" / "scoring.png")
+    return {
+        "settings": {"rounds": options.rounds, "threads": 1, "fitted_on": len(fit), "tested_on": len(test)},
+        "documents": len(timed),
+        "bytes": sum(len(text.encode()) for text in timed),
+        "start": _measure_start(),
+        "rows": rows,
+    }
+
+
+def _read_test() -> list[dict[str, Any]]:
+    return read_jsonl(DATA / "annotations" / "edu_val.jsonl.gz")
+
+
+def _spend(predict: Predict, batch: Any) -> Spent:
+    with measured() as spent:
+        predict(batch)
+    return spent
+
+
+def _row(
+    name: str, spent: list[Spent], timed: list[str], predicted: np.ndarray, levels: np.ndarray
+) -> dict[str, Any]:
+    from curate.fit.metrics import average_precision, bootstrap, spearman
+
+    n, ones, truth = len(levels), np.ones(len(levels)), levels >= 3
+    cpu_s = float(np.median([s.cpu_s for s in spent]))
+    ap = bootstrap(lambda r: average_precision(predicted[r], truth[r], ones[r]), n, 0)
+    ranks = bootstrap(lambda r: spearman(predicted[r], levels[r], ones[r]), n, 0)
+    return {
+        "name": name,
+        "cpu_s": [round(s.cpu_s, 3) for s in spent],
+        "documents_per_cpu_s": round(len(timed) / cpu_s, 1),
+        "mb_per_cpu_s": round(sum(len(t.encode()) for t in timed) / 1e6 / cpu_s, 3),
+        "average_precision": {k: round(v, 3) for k, v in ap.items()},
+        "spearman": {k: round(v, 3) for k, v in ranks.items()},
+    }
+
+
+def _fit_all(fit: Any, *, encoder: bool) -> tuple[dict[str, Predict], dict[str, float]]:
+    makers: dict[str, Callable[[Any], Predict]] = {
+        "curate edu": _fit_ours,
+        "curate, word counts and shape only": _fit_linear,
+        "fastText": _fit_fasttext,
+        "TF-IDF + ridge (scikit-learn)": _fit_tfidf,
+        "model2vec + ridge": _fit_model2vec,
+        "MiniLM + ridge": _fit_minilm,
+    }
+    scorers, fit_s = {}, {}
+    for name, make in makers.items():
+        if "MiniLM" in name and not encoder:
+            continue
+        began_s = time.perf_counter()
+        try:
+            scorers[name] = make(fit)
+        except ImportError as error:
+            print(f"{name} is left out: {error}")
+            continue
+        fit_s[name] = time.perf_counter() - began_s
+    return scorers, fit_s
+
+
+def _fit_ours(fit: Any) -> Predict:
+    from curate.fit import fit_classifier
+    from curate.fit.bundled import EDU_RECIPE, held_out_classes, read_web
+
+    known = {"classes": held_out_classes(read_web(DATA), fit)}
+    folder = Path(tempfile.mkdtemp()) / "edu"
+    scorer = fit_classifier(fit, folder, recipe=EDU_RECIPE, known_columns=known).scorer
+    return lambda texts: scorer.score_levels(texts)[0]
+
+
+def _fit_linear(fit: Any) -> Predict:
+    from curate.fit import fit_classifier
+    from curate.fit.bundled import EDU_RECIPE
+
+    folder = Path(tempfile.mkdtemp()) / "linear"
+    scorer = fit_classifier(fit, folder, recipe=EDU_RECIPE.replace(members=["tfidf+shape:ridge"])).scorer
+    return lambda texts: scorer.score_levels(texts)[0]
+
+
+def _fit_fasttext(fit: Any) -> Predict:
+    """Levels as labels; the prediction is the expected level. Settings of the field notes on small sets."""
+    import fasttext
+
+    def flat(text: str) -> str:
+        return " ".join(text.lower().split())
+
+    with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as file:
+        for text, level in zip(fit.texts.to_pylist(), fit.levels, strict=True):
+            file.write(f"__label__{level:g} {flat(text)}\n")
+        file.flush()
+        model = fasttext.train_supervised(
+            file.name, lr=0.5, epoch=25, wordNgrams=2, dim=100, thread=1, verbose=0
+        )
+
+    def predict(texts: list[str]) -> np.ndarray:
+        labels, shares = model.predict([flat(text) for text in texts], k=-1)
+        return np.array([
+            sum(float(label.removeprefix("__label__")) * p for label, p in zip(names, values, strict=True))
+            for names, values in zip(labels, shares, strict=True)
+        ])  # fmt: skip
+
+    return predict
+
+
+def _fit_tfidf(fit: Any) -> Predict:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import Ridge
+    from sklearn.pipeline import make_pipeline
+
+    model = make_pipeline(TfidfVectorizer(sublinear_tf=True, min_df=3), Ridge(alpha=1.0, solver="sparse_cg"))
+    model.fit(fit.texts.to_pylist(), fit.levels, ridge__sample_weight=fit.weights)
+    return model.predict
+
+
+def _fit_model2vec(fit: Any) -> Predict:
+    sys.path.append(str(ROOT / ".venv-model2vec" / "site"))
+    import model2vec.distill
+    from sklearn.linear_model import Ridge
+
+    from curate.scoring.encoders import resolve_model
+
+    static = model2vec.distill.distill(model_name=resolve_model("all-MiniLM-L6-v2"), pca_dims=256)
+    model = Ridge(alpha=0.1).fit(static.encode(fit.texts.to_pylist()), fit.levels, sample_weight=fit.weights)
+    return lambda texts: model.predict(static.encode(list(texts)))
+
+
+def _fit_minilm(fit: Any) -> Predict:
+    """On the reference annotator's pages only: embedding all would take a quarter of an hour."""
+    import torch
+    from sklearn.linear_model import Ridge
+
+    from curate.scoring.encoders import load_encoder
+
+    torch.set_num_threads(1)
+    encoder = load_encoder("all-MiniLM-L6-v2")
+    rows = np.flatnonzero(["Llama-3-70B" in name for name in fit.annotators])
+    embeddings = encoder.encode(fit.texts.take(pa.array(rows)))
+    model = Ridge(alpha=0.3).fit(embeddings, fit.levels[rows])
+    return lambda texts: model.predict(encoder.encode(texts))
+
+
+def _measure_start() -> dict[str, float]:
+    """Seconds to import and to load the bundled default, and to its first score, in a fresh process."""
+    code = (
+        "import json, time; t = time.perf_counter(); from curate.scoring import load_scorer;"
+        "a = time.perf_counter(); s = load_scorer('edu'); b = time.perf_counter(); s.score(['a b c']);"
+        "c = time.perf_counter();"
+        "print(json.dumps({'import_s': a - t, 'load_s': b - a, 'first_score_s': c - b}))"
+    )
+    command = [sys.executable, "-c", code]
+    runs = [json.loads(subprocess.check_output(command, text=True)) for _ in range(3)]
+    return {key: round(float(np.median([r[key] for r in runs])), 3) for key in runs[0]}
+
+
+def _plot(rows: list[dict[str, Any]], path: Path) -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.5, 4), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    for row in rows:
+        ap = row["average_precision"]
+        errors = [[ap["value"] - ap["low"]], [ap["high"] - ap["value"]]]
+        bar = axes.errorbar(row["documents_per_cpu_s"], ap["value"], yerr=errors, fmt="o", capsize=3)
+        axes.annotate(
+            row["name"], (row["documents_per_cpu_s"], ap["value"]), xytext=(6, 4), textcoords="offset points",
+            fontsize=8, color=bar[0].get_color(),
+        )  # fmt: skip
+    axes.set(
+        xscale="log", xlabel="documents per CPU second (log scale)",
+        ylabel="average precision at level 3 or more",
+        xlim=(3, 200_000),
+    )  # fmt: skip
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=120, metadata={"Software": None})
