@@ -9,6 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A loaded machine is no failure.
+settings.register_profile("curate", deadline=None)
+settings.load_profile("curate")
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE_CRAWL = ROOT / "examples" / "crawl"

@@ -26,7 +26,7 @@ class Column:
 
 
 PAGE_COLUMNS = (
-    Column("source", pa.string(), "read", "path or URL of the input file"),
+    Column("source", pa.string(), "read", "name of the input file, relative to the input it was found under"),
     Column(
         "position", pa.int64(), "read", "record number in the source, from 0; counts records of every kind"
     ),

@@ -18,10 +18,10 @@ import pyarrow.parquet as pq
 import pytest
 from planted import exact_sets, plant_texts, similarity
 
-from curate import dedup_pieces
-from curate.dedup_estimate import estimate_dedup
-from curate.dedup_job import dedup_files
-from curate.dedup_settings import DedupSettings
+from curate.dedup_job import pieces
+from curate.dedup_job.estimate import estimate_dedup
+from curate.dedup_job.job import dedup_files
+from curate.dedup_job.settings import DedupSettings
 from curate.errors import ChangedSettingsError, SettingError
 
 N = 600
@@ -87,7 +87,7 @@ def test_every_document_is_kept_or_dropped_with_its_twin_and_its_columns(crawl, 
 
 
 def test_workers_pieces_and_the_order_of_inputs_do_not_change_a_byte(crawl, tmp_path, monkeypatch):
-    monkeypatch.setattr(dedup_pieces, "PIECE_BYTES", 10_000)
+    monkeypatch.setattr(pieces, "PIECE_BYTES", 10_000)
     run(crawl, tmp_path / "one")
     run(crawl, tmp_path / "two", workers=2)
     parts = sorted(str(path) for path in crawl.iterdir())
@@ -187,8 +187,8 @@ def test_the_estimate_knows_the_documents_and_is_not_far_from_the_bytes(crawl, t
 @pytest.mark.parametrize("n_kills", [3])
 def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(crawl, tmp_path, n_kills):
     script = (
-        "import sys; from curate import dedup_pieces; dedup_pieces.PIECE_BYTES = 5000\n"
-        "from curate.dedup_job import dedup_files\n"
+        "import sys; from curate.dedup_job import pieces; pieces.PIECE_BYTES = 5000\n"
+        "from curate.dedup_job.job import dedup_files\n"
         "print('ready', flush=True)\n"
         "dedup_files(sys.argv[1], sys.argv[2], workers=1, progress=False)\n"
     )

@@ -13,8 +13,8 @@ from planted import exact_sets, plant_texts, similar_pairs
 
 from curate.dedup import DedupPlan
 from curate.dedup.index import append_segment, open_index
-from curate.dedup_index_job import add_to_index, build_index
-from curate.dedup_job import dedup_files
+from curate.dedup_job.index import add_to_index, build_index
+from curate.dedup_job.job import dedup_files
 from curate.errors import RunError, SettingError
 
 N = 800

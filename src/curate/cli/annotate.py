@@ -291,7 +291,7 @@ def merge_command(
 ) -> None:
     """Merge label sources into one level a page: a person's last word, else the median of the models' medians."""
     from curate.annotate.agreement import merge_labels
-    from curate.annotate.labels import replace_labels, read_all
+    from curate.annotate.labels import read_all, replace_labels
 
     if Path(output).resolve() in {Path(path).resolve() for path in labels}:
         raise SettingError("The merged labels must go to a file of their own. Give another --output.")

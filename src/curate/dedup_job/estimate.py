@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from curate.crawl import check_columns, find_files, plan_splits, read_chunks
 from curate.dedup import DedupPlan, compute_keys
-from curate.dedup_job import read_options
-from curate.dedup_pieces import plan_pieces, split_by_format, stage_texts
-from curate.dedup_settings import DedupSettings
+from curate.dedup_job.job import read_options
+from curate.dedup_job.pieces import plan_pieces, split_by_format, stage_texts
+from curate.dedup_job.settings import DedupSettings
 
 _SAMPLED_PIECES = 8
 _BYTES_PER_DOCUMENT = 48  # what the barrier holds of every document

@@ -29,10 +29,10 @@ from curate.crawl import InputFile, ReadOptions, check_columns, find_files, plan
 from curate.dedup import DedupPlan, compute_keys, resolve_duplicates
 from curate.dedup.index import Index, open_index
 from curate.dedup.texts import RowTexts
-from curate.dedup_parts import PartWriter, add_reasons
-from curate.dedup_pieces import Piece, plan_pieces, split_by_format, stage_texts, staged_piece
-from curate.dedup_settings import DedupSettings
-from curate.dedup_warnings import find_losses
+from curate.dedup_job.parts import PartWriter, add_reasons
+from curate.dedup_job.pieces import Piece, plan_pieces, split_by_format, stage_texts, staged_piece
+from curate.dedup_job.settings import DedupSettings
+from curate.dedup_job.warnings import find_losses
 from curate.engines import make_engine
 from curate.errors import SettingError
 from curate.reading import read_pages
@@ -68,7 +68,7 @@ def dedup_files(input: str | Sequence[str], output: str | Path, **settings: Any)
     Args:
         input: files, folders or globs; Parquet, JSONL, WET and the other formats of `curate filter`.
         output: a new or empty folder, or that of an earlier run with these settings, which is continued.
-        settings: fields of `curate.dedup_settings.DedupSettings`; `overwrite` and `progress` as well.
+        settings: fields of `curate.dedup_job.settings.DedupSettings`; `overwrite` and `progress` as well.
 
     Returns:
         The report. A dropped row has `drop_reason`, `duplicate_of` (the id that stays) and `jaccard` beside

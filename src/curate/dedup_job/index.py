@@ -15,7 +15,7 @@ import pyarrow as pa
 from curate.crawl import ReadOptions, check_columns, find_files, plan_splits
 from curate.dedup import DedupPlan, compute_keys
 from curate.dedup.index import Index, TextFile, append_segment, create_index, open_index
-from curate.dedup_pieces import Piece, plan_pieces, split_by_format, stage_texts, staged_piece
+from curate.dedup_job.pieces import Piece, plan_pieces, split_by_format, stage_texts, staged_piece
 from curate.engines import make_engine
 from curate.reading import read_pages
 from curate.report.progress import Counted, ProgressDisplay

@@ -1,0 +1,1 @@
+"""`curate dedup` and `curate index` on files: pieces, plans, commits and warnings around `curate.dedup`."""
