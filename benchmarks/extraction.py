@@ -54,7 +54,9 @@ def make_extractors() -> dict[str, Extract]:
     from resiliparse.extract.html2text import extract_plain_text
 
     def own(pages: list[bytes], selector: Selector | None) -> list[str]:
-        return [text or "" for text in extract_native(pa.array(pages), None, selector=selector).texts.to_pylist()]
+        return [
+            text or "" for text in extract_native(pa.array(pages), None, selector=selector).texts.to_pylist()
+        ]
 
     def own_resiliparse(pages: list[bytes], _: Selector | None) -> list[str]:
         batch = extract_pages(pa.array(pages), extractor="resiliparse")
@@ -75,19 +77,21 @@ def make_extractors() -> dict[str, Extract]:
 def code_lines(page: str) -> list[str]:
     """Lines of eight characters or more in pre elements with code in them, without tags and outer blanks."""
     lines = []
-    for block in re.findall(r"<pre\b[^>]*>(.*?)</pre", page, re.S | re.I):
+    for block in re.findall(r"<pre\b[^>]*>(.*?)</pre", page, re.DOTALL | re.IGNORECASE):
         text = html.unescape(re.sub(r"<[^>]*>", "", block))
-        if re.search(r"[{}();=<>]|^\s{2,}\S", text, re.M):
+        if re.search(r"[{}();=<>]|^\s{2,}\S", text, re.MULTILINE):
             lines += [line.strip() for line in text.split("\n") if len(line.strip()) >= 8]
     return lines
 
 
 def formulas(page: str) -> list[str]:
     """LaTeX that the page states: annotations of MathML, MathJax scripts, alt texts of formula images."""
-    found = re.findall(r'<annotation encoding="application/x-tex">(.*?)</annotation', page, re.S)
-    found += re.findall(r'<script type="math/tex[^"]*">(.*?)</script', page, re.S)
+    found = re.findall(r'<annotation encoding="application/x-tex">(.*?)</annotation', page, re.DOTALL)
+    found += re.findall(r'<script type="math/tex[^"]*">(.*?)</script', page, re.DOTALL)
     found += re.findall(r'<img[^>]*class="[^"]*(?:tex|math)[^"]*"[^>]*alt="([^"]{3,})"', page)
-    stripped = (re.sub(r"^\{\\displaystyle (.*)\}$", r"\1", html.unescape(text).strip(), flags=re.S) for text in found)
+    stripped = (
+        re.sub(r"^\{\\displaystyle (.*)\}$", r"\1", html.unescape(text).strip(), flags=re.DOTALL) for text in found
+    )
     return [text.strip() for text in dict.fromkeys(stripped)]
 
 
@@ -128,7 +132,10 @@ def run(args: list[str]) -> dict:
             ordered += batch
     raw = [page.html.tobytes().decode() for page in ordered]
     wanted = {"code": [code_lines(page) for page in raw], "formulas": [formulas(page) for page in raw]}
-    counts = {name: [recipe.score_snippets(p.case, t) for p, t in zip(ordered, texts[name], strict=True)] for name in texts}
+    counts = {
+        name: [recipe.score_snippets(p.case, t) for p, t in zip(ordered, texts[name], strict=True)]
+        for name in texts
+    }
     rows = [
         {
             "extractor": name,

@@ -18,9 +18,9 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from curate.errors import SettingError, UnknownNameError
 from curate.extract import EXTRACTORS, extract_pages, extract_text
 from curate.extract.features import FEATURES, N_FEATURES
+from curate.extract.measure import C_CHARS
 from curate.extract.model import export_trees, load_selector, save_selector, score_blocks
 from curate.extract.select import LONG_CHARS, REACH, SLACK, page_threshold
-from curate.extract.measure import C_CHARS
 from curate.extract.workspace import describe_page, make_workspace, read_page
 
 PROSE = [

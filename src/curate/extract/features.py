@@ -1,3 +1,4 @@
+
 """Sixty-odd numbers for each block, from which the selector decides whether it is main text.
 
 They describe the block's text, its element and what that lies in, class and id words of its ancestors, its
@@ -64,19 +65,7 @@ TOKEN_SCALE = 256.0  # of the class-word table, which holds int16 log-odds
 (K_TOP_UP, K_TOP_AT, K_CORE_UP, K_CORE_AT, K_REPEAT, K_MARK) = range(6)
 N_MARKS = 6
 
-FEATURES = (
-    "n_words n_chars link_density n_links n_stops n_commas frac_digits frac_upper n_symbols last first "
-    "mean_word_chars tag level is_pre n_cells item_first n_repeated same_as_title "
-    "in_article in_main in_nav in_aside in_footer in_header in_form in_figure in_table in_list in_quote "
-    "in_comment in_cell in_details in_noscript depth own path path_low path_high parent_own "
-    "block_position char_position blocks_before blocks_after after_h1 "
-    "prev_words prev_link_density prev_prose next_words next_link_density next_prose prev2_words next2_words "
-    "prev_same_element next_same_element prose_near "
-    "box_chars box_link_density box_frac_prose outer_chars outer_link_density outer_frac_prose box_blocks "
-    "repeat repeat_chars repeat_link_density "
-    "top_up top_down top_share after_top before_top core_up core_down core_link_density before_core after_core "
-    "page_chars page_link_density page_frac_prose page_prose_blocks path_to_core"
-).split()
+FEATURES = ["n_words", "n_chars", "link_density", "n_links", "n_stops", "n_commas", "frac_digits", "frac_upper", "n_symbols", "last", "first", "mean_word_chars", "tag", "level", "is_pre", "n_cells", "item_first", "n_repeated", "same_as_title", "in_article", "in_main", "in_nav", "in_aside", "in_footer", "in_header", "in_form", "in_figure", "in_table", "in_list", "in_quote", "in_comment", "in_cell", "in_details", "in_noscript", "depth", "own", "path", "path_low", "path_high", "parent_own", "block_position", "char_position", "blocks_before", "blocks_after", "after_h1", "prev_words", "prev_link_density", "prev_prose", "next_words", "next_link_density", "next_prose", "prev2_words", "next2_words", "prev_same_element", "next_same_element", "prose_near", "box_chars", "box_link_density", "box_frac_prose", "outer_chars", "outer_link_density", "outer_frac_prose", "box_blocks", "repeat", "repeat_chars", "repeat_link_density", "top_up", "top_down", "top_share", "after_top", "before_top", "core_up", "core_down", "core_link_density", "before_core", "after_core", "page_chars", "page_link_density", "page_frac_prose", "page_prose_blocks", "path_to_core"]
 N_FEATURES = len(FEATURES)
 
 _CAPS = {"n_words": 300, "n_chars": 2000, "n_links": 40, "n_stops": 30, "n_commas": 40, "n_symbols": 30}

@@ -1,3 +1,4 @@
+# ruff: noqa: PLR0912, PLR0911  (kernels take their arrays by position and decide byte by byte)
 """What can be counted in each block's text, and what elements hold: integers and sums, in two passes."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: PLR0912, FBT003  (kernels take their arrays by position and decide byte by byte)
 """Our own extractor over a whole Arrow batch: one kernel call, no Python for any page in valid UTF-8."""
 
 from __future__ import annotations
@@ -62,17 +63,14 @@ def find_plain_pages(data: NDArray[np.uint8], offsets: NDArray[np.int64], plain:
     for p in range(plain.size):
         i, end = offsets[p], offsets[p + 1]
         plain[p] = not (end - i >= 3 and data[i] == 0xEF and data[i + 1] == 0xBB and data[i + 2] == 0xBF)
+        looked_to = i
         while i < end:
-            if (
-                i + 32 <= end
-            ):  # 32 bytes at a time, without a way out, so that the compiler uses wide registers
+            if looked_to <= i <= end - 32:  # by 32 bytes without a way out: wide registers
                 other = np.uint8(0)
                 for k in range(32):
-                    other |= (
-                        np.uint8(data[i + k] >= 128)
-                        | np.uint8(data[i + k] == 0)
-                        | np.uint8(data[i + k] == 27)
-                    )
+                    byte = data[i + k]
+                    other |= np.uint8(byte >= 128) | np.uint8(byte == 0) | np.uint8(byte == 27)
+                looked_to = i + 32
                 if not other:
                     i += 32
                     continue

@@ -1,3 +1,4 @@
+
 """Chosen blocks to text: paragraphs apart by an empty line, list items and table rows on lines of their own."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: PLR0912, FBT003  (kernels take their arrays by position and decide byte by byte)
 """One pass over a page's bytes: its text in blocks, the block-level elements that hold them, and their links.
 
 No tree is built. A stack of open elements with HTML's implied end tags is enough to know what holds what; what
@@ -31,7 +32,6 @@ from curate.extract.tags import (
     FNV_OFFSET,
     FNV_PRIME,
     HEADING,
-    INLINE,
     LEX_COMMENT,
     LEX_HIDE,
     LEX_MATH,
@@ -67,7 +67,6 @@ from curate.extract.text import (
     N_BLOCKS,
     N_ELEMENTS,
     N_LINKS,
-    N_STATE,
     N_TOKENS,
     NEW,
     OUT,
@@ -152,9 +151,7 @@ for _name, _flag in _FLAG_TAGS.items():
     TAG_FLAGS[TAG_NUMBERS[_name]] = _flag
 
 # Spans of metadata in the page, rows of an int64 array (start, end); the first statement of each kind stands.
-META_ROWS = (
-    "title lang canonical og_title og_url published modified author date description json_ld json_ld_2 time locale"
-).split()
+META_ROWS = ["title", "lang", "canonical", "og_title", "og_url", "published", "modified", "author", "date", "description", "json_ld", "json_ld_2", "time", "locale"]
 (
     M_TITLE,
     M_LANG,

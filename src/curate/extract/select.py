@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from curate.extract.measure import C_CHARS, C_WORDS
 from curate.extract.workspace import Workspace
 
-
 # A page whose best blocks score low is read with a lower bar: REACH under the mean of its three best long blocks,
 # but at most SLACK under the usual bar. Kinds of pages that the selector is unsure of keep their text that way.
 REACH, SLACK, LONG_CHARS = 3.0, 0.8, 60

@@ -80,10 +80,7 @@ def look_up(key: int, keys: NDArray[np.int64], values: NDArray[np.int64]) -> int
 TAG_KEYS, TAG_VALUES = make_table({pack(name): number for name, number in TAG_NUMBERS.items()}, 512)
 
 # Attributes whose values the scanner looks at; the number is the row of its attribute array.
-ATTRIBUTES = (
-    "class id style href role itemprop hidden aria-hidden type alt content name property rel lang datetime "
-    "alttext encoding"
-).split()
+ATTRIBUTES = ["class", "id", "style", "href", "role", "itemprop", "hidden", "aria-hidden", "type", "alt", "content", "name", "property", "rel", "lang", "datetime", "alttext", "encoding"]
 (
     A_CLASS,
     A_ID,

@@ -1,3 +1,4 @@
+# ruff: noqa: PLR0912  (kernels take their arrays by position and decide byte by byte)
 """The writer of the scanner: HTML text to clean UTF-8 with entities decoded and white space collapsed."""
 
 from __future__ import annotations
@@ -280,7 +281,7 @@ def write_run(
             if code < 0:
                 n_bytes = 1
         if code >= 0 and _is_space_code(code):
-            _write_space(text, s, blocks, 32 if code > 32 else code)
+            _write_space(text, s, blocks, min(code, 32))
         elif code < 0 or not _is_dropped_code(code):
             out = write_pending(text, s, blocks) if s[PENDING] else s[OUT]
             if code < 0:
