@@ -187,7 +187,7 @@ def _ours(tokens: TokenFolder) -> Spent:
 
 
 def _random(path: Path) -> Spent:
-    """Random windows of one file as nanoGPT's get_batch takes them, inputs and targets copied apart; no order."""
+    """Random windows of one file as nanoGPT's get_batch takes them, inputs and targets apart; no order."""
     rng = np.random.default_rng(0)
     with measured() as spent:
         for _ in range(N_STEPS):

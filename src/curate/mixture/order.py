@@ -1,4 +1,4 @@
-# ruff: noqa: ANN001, ANN202, PLR0917  (numba infers the types of kernels)
+# ruff: noqa: ANN001, ANN202  (numba infers the types of kernels)
 """Which tokens every training step reads: a pure function of plan, token counts and seed; no state to save.
 
 Three parts, each a closed rule:

@@ -1,4 +1,4 @@
-# ruff: noqa: ANN001, ANN202, PLR0917  (numba infers the types of kernels, and takes no keywords)
+# ruff: noqa: ANN001, ANN202  (numba infers the types of kernels, and takes no keywords)
 """Byte-level BPE with GPT-2's pattern over Arrow's own bytes: the ids of `tokenizers`, many times as fast.
 
 It takes the tokenizers that are fitted here, and those of GPT-2's make: model BPE without options,
