@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-
 from annotate_pages_of_tests import N_PAGES, SECRET, page_text
 
 from curate.annotate import AnnotateSettings

@@ -11,7 +11,7 @@ The chances (`propensity`) let a fit weight the pages back to how they come.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -112,29 +112,35 @@ def select_pages(
     candidates, n_duplicates, n_excluded = _candidates(pages, exclude)
     if not len(candidates):
         raise SettingError(f"All {len(pages)} pages are excluded or near-duplicates: give other input.")
+    chosen = draw_pages(
+        pages.take(pa.array(candidates)), n_pages, strategy=strategy, scorer=scorer, cut=cut, seed=seed
+    )
+    return replace(chosen, rows=candidates[chosen.rows], n_duplicates=n_duplicates, n_excluded=n_excluded)
+
+
+def draw_pages(
+    pages: pa.Table, n_pages: int | None, *, strategy: str, scorer: Scorer | str, cut: float, seed: int
+) -> Selection:
+    """Choose among pages that are known to be no near-duplicates; see `select_pages`."""
     # In random order, the same for any order of the input: strategies and sums see pages as they stand here.
-    draws = _draws(pages["id"].take(pa.array(candidates)), seed)
-    candidates = candidates[np.argsort(draws, kind="stable")]
-    chosen_from = pages.take(pa.array(candidates))
-    n = min(n_pages or len(candidates), len(candidates))
+    order = np.argsort(_draws(pages["id"], seed), kind="stable")
+    n = min(n_pages or len(pages), len(pages))
 
     def load() -> Scorer:
         from curate.scoring import load_scorer
 
         return load_scorer(scorer)
 
-    choice = _Choice(chosen_from, n, seed, cut, load)
+    choice = _Choice(pages.take(pa.array(order)), n, seed, cut, load)
     propensity = _STRATEGIES[strategy](choice)
-    walk = np.arange(len(candidates)) if choice.walk is None else np.argsort(choice.walk, kind="stable")
+    walk = np.arange(len(order)) if choice.walk is None else np.argsort(choice.walk, kind="stable")
     at = _draw_systematically(propensity, walk, n, start=float(np.random.default_rng([seed, n]).random()))
-    at = at[np.argsort(candidates[at])]
+    at = at[np.argsort(order[at])]
     return Selection(
-        rows=candidates[at],
+        rows=order[at],
         propensity=propensity[at],
         strata=tuple(choice.strata[row] for row in at) if choice.strata else ("",) * len(at),
         scores=None if choice.scores is None else choice.scores[at],
-        n_duplicates=n_duplicates,
-        n_excluded=n_excluded,
     )
 
 
