@@ -1,4 +1,4 @@
-
+# pyright: reportConstantRedefinition=false
 """Sixty-odd numbers for each block, from which the selector decides whether it is main text.
 
 They describe the block's text, its element and what that lies in, class and id words of its ancestors, its
@@ -10,9 +10,9 @@ larger than any that was fitted on looks like a large one.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from curate.extract.kernel import kernel
 from curate.extract.measure import (
     C_CHARS,
     C_COMMAS,
@@ -65,7 +65,89 @@ TOKEN_SCALE = 256.0  # of the class-word table, which holds int16 log-odds
 (K_TOP_UP, K_TOP_AT, K_CORE_UP, K_CORE_AT, K_REPEAT, K_MARK) = range(6)
 N_MARKS = 6
 
-FEATURES = ["n_words", "n_chars", "link_density", "n_links", "n_stops", "n_commas", "frac_digits", "frac_upper", "n_symbols", "last", "first", "mean_word_chars", "tag", "level", "is_pre", "n_cells", "item_first", "n_repeated", "same_as_title", "in_article", "in_main", "in_nav", "in_aside", "in_footer", "in_header", "in_form", "in_figure", "in_table", "in_list", "in_quote", "in_comment", "in_cell", "in_details", "in_noscript", "depth", "own", "path", "path_low", "path_high", "parent_own", "block_position", "char_position", "blocks_before", "blocks_after", "after_h1", "prev_words", "prev_link_density", "prev_prose", "next_words", "next_link_density", "next_prose", "prev2_words", "next2_words", "prev_same_element", "next_same_element", "prose_near", "box_chars", "box_link_density", "box_frac_prose", "outer_chars", "outer_link_density", "outer_frac_prose", "box_blocks", "repeat", "repeat_chars", "repeat_link_density", "top_up", "top_down", "top_share", "after_top", "before_top", "core_up", "core_down", "core_link_density", "before_core", "after_core", "page_chars", "page_link_density", "page_frac_prose", "page_prose_blocks", "path_to_core"]
+FEATURES = [
+    "n_words",
+    "n_chars",
+    "link_density",
+    "n_links",
+    "n_stops",
+    "n_commas",
+    "frac_digits",
+    "frac_upper",
+    "n_symbols",
+    "last",
+    "first",
+    "mean_word_chars",
+    "tag",
+    "level",
+    "is_pre",
+    "n_cells",
+    "item_first",
+    "n_repeated",
+    "same_as_title",
+    "in_article",
+    "in_main",
+    "in_nav",
+    "in_aside",
+    "in_footer",
+    "in_header",
+    "in_form",
+    "in_figure",
+    "in_table",
+    "in_list",
+    "in_quote",
+    "in_comment",
+    "in_cell",
+    "in_details",
+    "in_noscript",
+    "depth",
+    "own",
+    "path",
+    "path_low",
+    "path_high",
+    "parent_own",
+    "block_position",
+    "char_position",
+    "blocks_before",
+    "blocks_after",
+    "after_h1",
+    "prev_words",
+    "prev_link_density",
+    "prev_prose",
+    "next_words",
+    "next_link_density",
+    "next_prose",
+    "prev2_words",
+    "next2_words",
+    "prev_same_element",
+    "next_same_element",
+    "prose_near",
+    "box_chars",
+    "box_link_density",
+    "box_frac_prose",
+    "outer_chars",
+    "outer_link_density",
+    "outer_frac_prose",
+    "box_blocks",
+    "repeat",
+    "repeat_chars",
+    "repeat_link_density",
+    "top_up",
+    "top_down",
+    "top_share",
+    "after_top",
+    "before_top",
+    "core_up",
+    "core_down",
+    "core_link_density",
+    "before_core",
+    "after_core",
+    "page_chars",
+    "page_link_density",
+    "page_frac_prose",
+    "page_prose_blocks",
+    "path_to_core",
+]
 N_FEATURES = len(FEATURES)
 
 _CAPS = {"n_words": 300, "n_chars": 2000, "n_links": 40, "n_stops": 30, "n_commas": 40, "n_symbols": 30}
@@ -104,7 +186,7 @@ for _name, _code in _TAG_CODES.items():
     TAG_CODES[TAG_NUMBERS[_name]] = _code
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def score_paths(
     elements: NDArray[np.int32],
     n_elements: int,
@@ -130,7 +212,7 @@ def score_paths(
             sums[e, X_PATH_HIGH] = max(own, sums[parent, X_PATH_HIGH])
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def find_top(
     blocks: NDArray[np.int32],
     counts: NDArray[np.int32],
@@ -171,7 +253,7 @@ def find_top(
     return top
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def find_core(elements: NDArray[np.int32], n_elements: int, sums: NDArray[np.float64]) -> int:
     """The innermost element that holds three quarters of the page's prose."""
     core = 0
@@ -181,7 +263,7 @@ def find_core(elements: NDArray[np.int32], n_elements: int, sums: NDArray[np.flo
     return core
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def mark_elements(
     elements: NDArray[np.int32],
     n_elements: int,
@@ -215,7 +297,7 @@ def mark_elements(
         marks[e, K_REPEAT] = slot
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def _fill_text(
     b: int,
     row: NDArray[np.float32],
@@ -257,7 +339,7 @@ def _fill_text(
     return 35
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def _fill_neighbours(
     b: int,
     n_blocks: int,
@@ -285,7 +367,7 @@ def _fill_neighbours(
     return at + 5
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def _fill_boxes(
     e: int,
     row: NDArray[np.float32],
@@ -325,7 +407,7 @@ def _fill_boxes(
     return at + 4
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def _fill_places(
     b: int,
     e: int,
@@ -351,7 +433,7 @@ def _fill_places(
     return at + 10
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def fill_features(
     blocks: NDArray[np.int32],
     counts: NDArray[np.int32],

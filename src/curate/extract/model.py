@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false, reportConstantRedefinition=false
 """The learned block selector: gradient-boosted trees and class-word log-odds as plain arrays."""
 
 from __future__ import annotations
@@ -7,13 +8,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from curate.errors import SettingError
 from curate.extract.features import FEATURES
+from curate.extract.kernel import kernel
 
 WEIGHTS = "classifiers/extraction/selector.safetensors"
 EARLY_TREES, HOPELESS = 20, -3.0
@@ -65,7 +66,7 @@ def _bundled_weights() -> Path:
     return installed if installed.is_file() else package.parents[1] / WEIGHTS
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def score_blocks(
     features: NDArray[np.float32], n_blocks: int, selector: Selector, scores: NDArray[np.float32]
 ) -> None:

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from numba import njit
 from numpy.typing import NDArray
 
 from curate.extract.bounds import MAX_HTML_BYTES
 from curate.extract.charset import MAX_FRAC_REPLACED, decode_text
+from curate.extract.kernel import kernel
 from curate.extract.model import Selector, load_selector, score_blocks
 from curate.extract.render import LINKS, MARKDOWN, OUTPUT_SLACK, render_page
 from curate.extract.scan import M_OG_TITLE, M_TITLE, META_ROWS
@@ -54,7 +54,7 @@ class Extracted(NamedTuple):
     meta: NDArray[np.int64]  # (n_pages, len(META_ROWS), 2), places in a page
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def find_plain_pages(data: NDArray[np.uint8], offsets: NDArray[np.int64], plain: NDArray[np.uint8]) -> None:
     """Mark in `plain` the pages that are valid UTF-8 without byte order mark, NUL and escape characters.
 
@@ -103,7 +103,7 @@ def find_plain_pages(data: NDArray[np.uint8], offsets: NDArray[np.int64], plain:
             plain[p] = 0
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def _write_title(html: NDArray[np.uint8], w: Workspace, out: NDArray[np.uint8], at: int) -> int:
     """The page's title on one line, at out[at:]."""
     row = M_TITLE if w.meta[M_TITLE, 1] > w.meta[M_TITLE, 0] else M_OG_TITLE
@@ -124,7 +124,7 @@ def _write_title(html: NDArray[np.uint8], w: Workspace, out: NDArray[np.uint8], 
     return at
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def extract_batch(
     data: NDArray[np.uint8],
     decoded: NDArray[np.uint8],

@@ -1,13 +1,12 @@
-
 """Chosen blocks to text: paragraphs apart by an empty line, list items and table rows on lines of their own."""
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from curate.extract.features import T_LI
+from curate.extract.kernel import kernel
 from curate.extract.scan import (
     E_FIRST,
     E_FLAGS,
@@ -32,7 +31,7 @@ MAX_INDENT = 4
 OUTPUT_SLACK = 64  # bytes of markup that one block may add
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def _put(out: NDArray[np.uint8], at: int, byte: int, times: int) -> int:
     for _ in range(times):
         out[at] = byte
@@ -40,7 +39,7 @@ def _put(out: NDArray[np.uint8], at: int, byte: int, times: int) -> int:
     return at
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def _is_line(b: int, w: Workspace) -> bool:
     """Whether a block is one of a run of lines: a list item or a table row."""
     e = w.blocks[b, B_ELEMENT]
@@ -51,7 +50,7 @@ def _is_line(b: int, w: Workspace) -> bool:
     )
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def _list_depth(e: int, w: Workspace) -> int:
     depth = 0
     while e >= 0 and w.elements[e, E_FLAGS] & IN_LIST and depth < MAX_INDENT:
@@ -60,7 +59,7 @@ def _list_depth(e: int, w: Workspace) -> int:
     return depth
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def _put_prefix(b: int, w: Workspace, options: int, out: NDArray[np.uint8], at: int) -> int:
     """Bullet, heading marks or quote mark of a block."""
     e = w.blocks[b, B_ELEMENT]
@@ -78,7 +77,7 @@ def _put_prefix(b: int, w: Workspace, options: int, out: NDArray[np.uint8], at: 
     return at
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def _put_linked(
     html: NDArray[np.uint8], b: int, link: int, w: Workspace, out: NDArray[np.uint8], at: int
 ) -> tuple[int, int]:
@@ -101,7 +100,7 @@ def _put_linked(
     return _copy(w.text, i, end, out, at), link
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def _copy(text: NDArray[np.uint8], start: int, end: int, out: NDArray[np.uint8], at: int) -> int:
     for i in range(start, end):
         out[at] = text[i]
@@ -109,7 +108,7 @@ def _copy(text: NDArray[np.uint8], start: int, end: int, out: NDArray[np.uint8],
     return at
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def render_page(
     html: NDArray[np.uint8],
     n_blocks: int,

@@ -9,10 +9,10 @@ stack has a fixed size, the page is never searched twice, and tables that are fu
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from curate.extract import tags
+from curate.extract.kernel import kernel
 from curate.extract.tags import (
     A_ALT,
     A_ALTTEXT,
@@ -151,7 +151,22 @@ for _name, _flag in _FLAG_TAGS.items():
     TAG_FLAGS[TAG_NUMBERS[_name]] = _flag
 
 # Spans of metadata in the page, rows of an int64 array (start, end); the first statement of each kind stands.
-META_ROWS = ["title", "lang", "canonical", "og_title", "og_url", "published", "modified", "author", "date", "description", "json_ld", "json_ld_2", "time", "locale"]
+META_ROWS = [
+    "title",
+    "lang",
+    "canonical",
+    "og_title",
+    "og_url",
+    "published",
+    "modified",
+    "author",
+    "date",
+    "description",
+    "json_ld",
+    "json_ld_2",
+    "time",
+    "locale",
+]
 (
     M_TITLE,
     M_LANG,
@@ -206,7 +221,7 @@ END_MATH = np.frombuffer(b"</math", dtype=np.uint8)
 DISPLAYSTYLE = np.frombuffer(b"{\\displaystyle", dtype=np.uint8)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def find_bytes(html: NDArray[np.uint8], i: int, stop: int, wanted: NDArray[np.uint8]) -> int:
     """Where `wanted` (lower case, beginning with '<' or '-') first stands in html[i:stop], else -1."""
     n = wanted.size
@@ -222,7 +237,7 @@ def find_bytes(html: NDArray[np.uint8], i: int, stop: int, wanted: NDArray[np.ui
     return -1
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def _skip_declaration(html: NDArray[np.uint8], i: int) -> int:
     """The place after a comment, doctype, CDATA section or processing instruction at `i`."""
     if i + 3 < html.size and html[i + 1] == 33 and html[i + 2] == 45 and html[i + 3] == 45:
@@ -235,7 +250,7 @@ def _skip_declaration(html: NDArray[np.uint8], i: int) -> int:
     return skip_to_tag_end(html, i)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def _find_raw_end(html: NDArray[np.uint8], i: int, tag: int) -> int:
     """Where the end tag of a raw element stands, or the end of the page."""
     n = html.size
@@ -249,7 +264,7 @@ def _find_raw_end(html: NDArray[np.uint8], i: int, tag: int) -> int:
     return n
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def _close_link(s: NDArray[np.int64], links: NDArray[np.int32]) -> None:
     if s[LINK_AT] < 0:
         return
@@ -267,7 +282,7 @@ def _close_link(s: NDArray[np.int64], links: NDArray[np.int32]) -> None:
     s[LINK_AT] = -1
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def _pop_to(
     size: int,
     s: NDArray[np.int64],
@@ -295,7 +310,7 @@ def _pop_to(
         s[PRE_AT] = -1
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def _find_open(tag: int, s: NDArray[np.int64], stack: NDArray[np.int32], n_open: NDArray[np.int32]) -> int:
     """The stack index of the element that an end tag ends, -1 where it ends none."""
     if n_open[tag] == 0:
@@ -319,7 +334,7 @@ def _find_open(tag: int, s: NDArray[np.int64], stack: NDArray[np.int32], n_open:
     return -1
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def _find_implied(tag: int, s: NDArray[np.int64], stack: NDArray[np.int32], n_open: NDArray[np.int32]) -> int:
     """The stack index of the element that a start tag ends without an end tag, -1 where it ends none."""
     bits = TAG_BITS[tag]
@@ -359,7 +374,7 @@ def _find_implied(tag: int, s: NDArray[np.int64], stack: NDArray[np.int32], n_op
     return found
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def _boundary(tag: int, s: NDArray[np.int64], text: NDArray[np.uint8], blocks: NDArray[np.int32]) -> None:
     """A block-level tag starts or ends: end the open block, or, in pre, the open line.
 
@@ -381,7 +396,7 @@ def _boundary(tag: int, s: NDArray[np.int64], text: NDArray[np.uint8], blocks: N
         flush_block(text, s, blocks)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def _begin_cell(s: NDArray[np.int64], text: NDArray[np.uint8], blocks: NDArray[np.int32]) -> None:
     """A table cell starts: it joins its row's block if what came before in the row was short."""
     if s[PENDING] & NEW:
@@ -392,7 +407,7 @@ def _begin_cell(s: NDArray[np.int64], text: NDArray[np.uint8], blocks: NDArray[n
         flush_block(text, s, blocks)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def _push_element(
     tag: int,
     bits: int,
@@ -428,7 +443,7 @@ def _push_element(
     return True
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def _write_formula(
     html: NDArray[np.uint8],
     start: int,
@@ -473,7 +488,7 @@ def _write_formula(
     s[FORMULA_END] = out
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def _start_math(
     html: NDArray[np.uint8],
     i: int,
@@ -506,7 +521,7 @@ def _start_math(
     return i
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def _read_meta(
     html: NDArray[np.uint8], tag: int, attributes: NDArray[np.int64], meta: NDArray[np.int64]
 ) -> None:
@@ -532,7 +547,7 @@ def _read_meta(
         meta[row, 1] = attributes[value, 1]
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def _read_raw(
     html: NDArray[np.uint8],
     i: int,
@@ -560,7 +575,7 @@ def _read_raw(
     return end
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def _start_void(
     html: NDArray[np.uint8],
     tag: int,
@@ -592,7 +607,7 @@ def _start_void(
             _write_formula(html, start, end, False, text, s, blocks)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def _start_tag(
     html: NDArray[np.uint8],
     tag: int,
@@ -654,7 +669,7 @@ def _start_tag(
         s[ROW] = -1
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def _hides(
     html: NDArray[np.uint8],
     tag: int,
@@ -676,7 +691,7 @@ def _hides(
     return tag == T_SUP and lexical & LEX_REFERENCE != 0
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def _end_tag(
     tag: int,
     text: NDArray[np.uint8],
@@ -715,7 +730,7 @@ def _end_tag(
         _pop_to(index, s, stack, n_open, elements, links)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def _skip_hidden(html: NDArray[np.uint8], i: int) -> int:
     """The place of the next tag."""
     i = find_byte(html, i, 60)
@@ -727,7 +742,7 @@ def _skip_hidden(html: NDArray[np.uint8], i: int) -> int:
     return html.size
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def scan_page(
     html: NDArray[np.uint8],
     text: NDArray[np.uint8],

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from curate.extract.kernel import kernel
 from curate.extract.measure import C_CHARS, C_WORDS
 from curate.extract.workspace import Workspace
 
@@ -14,7 +14,7 @@ from curate.extract.workspace import Workspace
 REACH, SLACK, LONG_CHARS = 3.0, 0.8, 60
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def page_threshold(n_blocks: int, threshold: float, w: Workspace) -> float:
     """The log-odds that this page's blocks must exceed."""
     first = second = third = -1e9
@@ -37,7 +37,7 @@ def page_threshold(n_blocks: int, threshold: float, w: Workspace) -> float:
     return min(threshold, max(best - REACH, threshold - SLACK))
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def choose_blocks(n_blocks: int, threshold: float, w: Workspace, keep: NDArray[np.uint8]) -> None:
     """Mark in keep[:n_blocks] the blocks that pass and that hold a letter or digit."""
     bar = page_threshold(n_blocks, threshold, w)

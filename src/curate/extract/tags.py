@@ -9,8 +9,9 @@ from __future__ import annotations
 import html.entities
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from curate.extract.kernel import kernel
 
 # Bits of TAG_BITS, the nature of a tag.
 BLOCK, VOID, RAW, NO_TEXT, CELL, LIST, HEADING, ROWS, INLINE = (1 << n for n in range(9))
@@ -65,7 +66,7 @@ def _slot(key: int, n_slots: int) -> int:
     return (signed ^ (signed >> 17) ^ (signed >> 31) ^ (signed >> 47)) & (n_slots - 1)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def look_up(key: int, keys: NDArray[np.int64], values: NDArray[np.int64]) -> int:
     """The value of a key in a table of `make_table`, 0 where it is absent."""
     mask = keys.size - 1
@@ -80,7 +81,26 @@ def look_up(key: int, keys: NDArray[np.int64], values: NDArray[np.int64]) -> int
 TAG_KEYS, TAG_VALUES = make_table({pack(name): number for name, number in TAG_NUMBERS.items()}, 512)
 
 # Attributes whose values the scanner looks at; the number is the row of its attribute array.
-ATTRIBUTES = ["class", "id", "style", "href", "role", "itemprop", "hidden", "aria-hidden", "type", "alt", "content", "name", "property", "rel", "lang", "datetime", "alttext", "encoding"]
+ATTRIBUTES = [
+    "class",
+    "id",
+    "style",
+    "href",
+    "role",
+    "itemprop",
+    "hidden",
+    "aria-hidden",
+    "type",
+    "alt",
+    "content",
+    "name",
+    "property",
+    "rel",
+    "lang",
+    "datetime",
+    "alttext",
+    "encoding",
+]
 (
     A_CLASS,
     A_ID,

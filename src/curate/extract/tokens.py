@@ -1,11 +1,12 @@
+# pyright: reportReturnType=false
 """Tags to numbers: their names, their attributes, and the words in class, id, role and itemprop values."""
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from curate.extract.kernel import kernel
 from curate.extract.tags import (
     A_CLASS,
     A_HIDDEN,
@@ -28,7 +29,7 @@ MAX_ELEMENT_TOKENS = 16
 MAX_TOKEN_BYTES = 512  # of one attribute value that are looked at
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def read_name(html: NDArray[np.uint8], i: int) -> tuple[int, int]:
     """The first eight bytes of a tag or attribute name, lower case and packed; and the place after the name."""
     key = 0
@@ -43,7 +44,7 @@ def read_name(html: NDArray[np.uint8], i: int) -> tuple[int, int]:
     return key, i
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def find_byte(html: NDArray[np.uint8], i: int, wanted: int) -> int:
     """Where `wanted` first stands at or after `i`, else the end; by 32 bytes at a time, for long stretches."""
     n = html.size
@@ -59,7 +60,7 @@ def find_byte(html: NDArray[np.uint8], i: int, wanted: int) -> int:
     return i
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def skip_to_tag_end(html: NDArray[np.uint8], i: int) -> int:
     """The place after the next `>` (attributes of end tags are not looked at)."""
     while i < html.size and html[i] != 62:
@@ -67,7 +68,7 @@ def skip_to_tag_end(html: NDArray[np.uint8], i: int) -> int:
     return i + 1
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def read_attributes(html: NDArray[np.uint8], i: int, attributes: NDArray[np.int64]) -> int:
     """Read a start tag's attributes from the end of its name; return the place after its `>`.
 
@@ -100,7 +101,7 @@ def read_attributes(html: NDArray[np.uint8], i: int, attributes: NDArray[np.int6
     return n + 1
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def _read_value(html: NDArray[np.uint8], i: int) -> tuple[int, int, int]:
     """An attribute's value after its `=`: (start, end, the place after it)."""
     n = html.size
@@ -119,7 +120,7 @@ def _read_value(html: NDArray[np.uint8], i: int) -> tuple[int, int, int]:
     return start, i, i
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def value_has(html: NDArray[np.uint8], span: NDArray[np.int64], wanted: NDArray[np.uint8]) -> bool:
     """Whether an attribute's value holds `wanted` (lower case), whatever its case and without its blanks."""
     start, end = span
@@ -143,7 +144,7 @@ DISPLAY_NONE = np.frombuffer(b"display:none", dtype=np.uint8)
 TRUE = np.frombuffer(b"true", dtype=np.uint8)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def is_hidden(html: NDArray[np.uint8], attributes: NDArray[np.int64]) -> bool:
     """Whether the attribute `hidden` or a style of `display:none` hides an element."""
     if attributes[A_HIDDEN, 0] >= 0:
@@ -151,7 +152,7 @@ def is_hidden(html: NDArray[np.uint8], attributes: NDArray[np.int64]) -> bool:
     return attributes[A_STYLE, 0] >= 0 and value_has(html, attributes[A_STYLE], DISPLAY_NONE)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def _add_bucket(tokens: NDArray[np.int32], n: int, begin: int, value: int) -> int:
     if n < tokens.size and n - begin < MAX_ELEMENT_TOKENS:
         tokens[n] = (value ^ (value >> 13)) & (N_TOKEN_BUCKETS - 1)
@@ -159,7 +160,7 @@ def _add_bucket(tokens: NDArray[np.int32], n: int, begin: int, value: int) -> in
     return n
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def read_tokens(
     html: NDArray[np.uint8], attributes: NDArray[np.int64], tokens: NDArray[np.int32], n: int
 ) -> tuple[int, int]:

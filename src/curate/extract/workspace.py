@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from curate.extract.features import (
@@ -17,6 +16,7 @@ from curate.extract.features import (
     mark_elements,
     score_paths,
 )
+from curate.extract.kernel import kernel
 from curate.extract.measure import N_COUNTS, N_REPEAT_SLOTS, N_SUMS, count_blocks, hash_titles, sum_elements
 from curate.extract.scan import (
     MAX_BLOCKS,
@@ -86,7 +86,7 @@ def make_workspace(max_html_bytes: int) -> Workspace:
     )
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def read_page(html: NDArray[np.uint8], w: Workspace) -> int:
     """Scan and count a page; return its number of blocks."""
     scan_page(
@@ -109,7 +109,7 @@ def read_page(html: NDArray[np.uint8], w: Workspace) -> int:
     return n_blocks
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def describe_page(w: Workspace, table: NDArray[np.int16]) -> int:
     """Fill the features of the page that was read; `table` are the class words' log-odds."""
     n_blocks, n_elements = w.state[N_BLOCKS], w.state[N_ELEMENTS]
