@@ -92,7 +92,7 @@ def _scores(scorer: Scorer, texts: Any, name: str) -> NDArray[np.float32]:
     return scores
 
 
-def _compare(  # noqa: PLR0917
+def _compare(
     a: NDArray[np.float32], b: NDArray[np.float32], name: str, how_a: str, how_b: str, tolerance: float
 ) -> None:
     far = np.abs(a.astype(np.float64) - b) > tolerance

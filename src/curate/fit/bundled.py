@@ -167,8 +167,9 @@ def fit_edu(data: Path, output: Path, *, large: bool = False, known: Known | Non
     result = fit_classifier(pages, output, recipe=recipe, name=name, overwrite=True, known_columns=known)
     metrics = {**result.metrics, "held_out": held_out}
     (output / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", "utf-8")
-    notes = f"""Pages and levels: HuggingFaceFW/fineweb-edu-llama3-annotations, FineWeb (ODC-By 1.0, from Common Crawl);
-pages of the second annotator and topics: Common Crawl through DCLM, with WebOrganizer's labels.
+    notes = f"""Pages and levels: HuggingFaceFW/fineweb-edu-llama3-annotations and
+FineWeb (ODC-By 1.0, text from Common Crawl); pages of the second annotator and topics: Common Crawl
+through DCLM, with WebOrganizer's labels.
 English web pages only. Not a judgement of truth, and not fitted on any teacher's opinion.
 
 ## On pages that took no part
