@@ -224,7 +224,8 @@ def _plot(rows: list[dict[str, Any]], path: Path) -> None:
         errors = [[ap["value"] - ap["low"]], [ap["high"] - ap["value"]]]
         bar = axes.errorbar(row["documents_per_cpu_s"], ap["value"], yerr=errors, fmt="o", capsize=3)
         axes.annotate(
-            row["name"], (row["documents_per_cpu_s"], ap["value"]), xytext=(6, 9 if i % 2 == 0 else -12), textcoords="offset points",
+            row["name"], (row["documents_per_cpu_s"], ap["value"]),
+            xytext=(6, 9 if i % 2 == 0 else -12), textcoords="offset points",
             fontsize=8, color=bar[0].get_color(),
         )  # fmt: skip
     axes.set(
