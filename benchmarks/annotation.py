@@ -133,7 +133,9 @@ def _probabilities(kernel, levels, rows):
     predicted = _fit(kernel, levels, rows)(kernel)
     if is_above.sum() < 2:
         return 1 / (1 + np.exp(CUT_LEVEL - 0.5 - predicted))
-    calibration = LogisticRegression(C=10.0).fit(_fit(kernel, levels, rows, leave_out=True)[:, None], is_above)
+    calibration = LogisticRegression(C=10.0).fit(
+        _fit(kernel, levels, rows, leave_out=True)[:, None], is_above
+    )
     return calibration.predict_proba(predicted[:, None])[:, 1]
 
 
@@ -154,7 +156,9 @@ def _resample(ranks, wanted, n_runs):
         runs = rng.integers(0, n_runs, 8)
         pages = rng.integers(0, len(wanted), len(wanted))
         for name, scores in ranks.items():
-            means[name][at] = _all_aps(scores[np.ix_(runs, np.arange(len(ROUNDS)), pages)], wanted[pages]).mean(0)
+            means[name][at] = _all_aps(
+                scores[np.ix_(runs, np.arange(len(ROUNDS)), pages)], wanted[pages]
+            ).mean(0)
     return means
 
 

@@ -90,7 +90,8 @@ def formulas(page: str) -> list[str]:
     found += re.findall(r'<script type="math/tex[^"]*">(.*?)</script', page, re.DOTALL)
     found += re.findall(r'<img[^>]*class="[^"]*(?:tex|math)[^"]*"[^>]*alt="([^"]{3,})"', page)
     stripped = (
-        re.sub(r"^\{\\displaystyle (.*)\}$", r"\1", html.unescape(text).strip(), flags=re.DOTALL) for text in found
+        re.sub(r"^\{\\displaystyle (.*)\}$", r"\1", html.unescape(text).strip(), flags=re.DOTALL)
+        for text in found
     )
     return [text.strip() for text in dict.fromkeys(stripped)]
 

@@ -1,4 +1,4 @@
-# ruff: noqa: E501, D102, S311, SIM905, F541, RUF015  (markup reads best on one line; nothing here is secret)
+# ruff: noqa: E501, F541, RUF015  (markup reads best on one line; nothing here is secret)
 """Made-up pages of kinds that silver labels teach wrongly or that fitting pages lack, with their main text known.
 
 Forum threads, questions and answers, wikis, documentation, code, product pages, recipes, listings, comment
@@ -14,9 +14,13 @@ from collections.abc import Callable
 SYLLABLES = "ba be bo da de di do fa fe ga go ka ke ko la le li lo ma me mi mo na ne no pa pe ra re ri ro sa se so ta te ti to va ve vi".split()
 ENDS = ["", "", "", "n", "s", "r", "l", "t"]
 CJK = "春夏秋冬山川水火木金土日月年時分人口手足目耳心力男女子父母兄弟友学校先生本文字語英数理科社会国家都市町村道路車船飛行機電話写真音楽映画新聞雑誌"
-ARABIC = "كتاب مدرسة بيت مدينة شارع سيارة ماء طعام شمس قمر ليل نهار رجل امرأة ولد بنت صديق عمل وقت يوم".split()
+ARABIC = (
+    "كتاب مدرسة بيت مدينة شارع سيارة ماء طعام شمس قمر ليل نهار رجل امرأة ولد بنت صديق عمل وقت يوم".split()
+)
 MENU = "Home About Contact News Blog Shop Products Services Login Register Search Help FAQ Archive Support Forum Events Team Jobs Press".split()
-LEGAL = "Privacy|Terms of use|Imprint|Cookie settings|Sitemap|RSS|Newsletter|Accessibility|Advertise".split("|")
+LEGAL = "Privacy|Terms of use|Imprint|Cookie settings|Sitemap|RSS|Newsletter|Accessibility|Advertise".split(
+    "|"
+)
 
 
 class Page:
@@ -48,18 +52,30 @@ class Page:
         return comma.join(parts).capitalize() + (self.rng.choice("?!") if self.rng.random() < 0.08 else stop)
 
     def prose(self, low: int = 1, high: int = 6) -> str:
-        return ("" if self.script == "cjk" else " ").join(self.sentence() for _ in range(self.rng.randint(low, high)))
+        return ("" if self.script == "cjk" else " ").join(
+            self.sentence() for _ in range(self.rng.randint(low, high))
+        )
 
     def gold(self, text: str) -> str:
         self.golden.add(text)
         return text
 
     def name(self) -> str:
-        return self.rng.choice(SYLLABLES).capitalize() + self.rng.choice(SYLLABLES) + str(self.rng.choice(["", "", self.rng.randint(1, 99)]))
+        return (
+            self.rng.choice(SYLLABLES).capitalize()
+            + self.rng.choice(SYLLABLES)
+            + str(self.rng.choice(["", "", self.rng.randint(1, 99)]))
+        )
 
     def date(self) -> str:
         r = self.rng
-        return r.choice([f"{r.randint(1, 28)}.{r.randint(1, 12)}.{r.randint(2003, 2025)}", f"{r.choice(['Jan', 'Mar', 'June', 'Sept'])} {r.randint(1, 28)}, {r.randint(2003, 2025)}", f"{r.randint(2, 11)} {r.choice(['hours', 'days', 'years'])} ago"])
+        return r.choice(
+            [
+                f"{r.randint(1, 28)}.{r.randint(1, 12)}.{r.randint(2003, 2025)}",
+                f"{r.choice(['Jan', 'Mar', 'June', 'Sept'])} {r.randint(1, 28)}, {r.randint(2003, 2025)}",
+                f"{r.randint(2, 11)} {r.choice(['hours', 'days', 'years'])} ago",
+            ]
+        )
 
     def p(self, low: int = 1, high: int = 6) -> str:
         """A paragraph of main text, at times with a link or bold words within it."""
@@ -76,7 +92,11 @@ class Page:
 
     def menu(self, n: int | None = None, cls: str = "menu") -> str:
         items = self.rng.sample(MENU, n or self.rng.randint(4, 10))
-        return f"<ul class='{cls}'>" + "".join(f"<li><a href='/{i.lower()}'>{i}</a></li>" for i in items) + "</ul>"
+        return (
+            f"<ul class='{cls}'>"
+            + "".join(f"<li><a href='/{i.lower()}'>{i}</a></li>" for i in items)
+            + "</ul>"
+        )
 
     def teaser(self, cls: str) -> str:
         r = self.rng
@@ -89,9 +109,24 @@ class Page:
         boxes = []
         for _ in range(r.randint(1, 4)):
             kind = r.random()
-            body = self.menu(cls="widget-list") if kind < 0.5 else f"<p>{self.prose(1, 2)}</p>" if kind < 0.75 else "".join(self.teaser("related-item") for _ in range(3))
-            boxes.append(f"<div class='{r.choice(['widget', 'box', 'sidebar-block', 'module'])}'><h3>{self.title(1, 3)}</h3>{body}</div>")
-        tag = r.choice(["aside class='sidebar'", "div id='sidebar'", "div class='col-right'", "div id='secondary' class='widget-area'"])
+            body = (
+                self.menu(cls="widget-list")
+                if kind < 0.5
+                else f"<p>{self.prose(1, 2)}</p>"
+                if kind < 0.75
+                else "".join(self.teaser("related-item") for _ in range(3))
+            )
+            boxes.append(
+                f"<div class='{r.choice(['widget', 'box', 'sidebar-block', 'module'])}'><h3>{self.title(1, 3)}</h3>{body}</div>"
+            )
+        tag = r.choice(
+            [
+                "aside class='sidebar'",
+                "div id='sidebar'",
+                "div class='col-right'",
+                "div id='secondary' class='widget-area'",
+            ]
+        )
         return f"<{tag}>" + "".join(boxes) + f"</{tag.split()[0]}>"
 
     def footer(self) -> str:
@@ -101,13 +136,25 @@ class Page:
         return f"<{tag}>{links}{note}<p>© {self.rng.randint(2001, 2025)} {self.name()}</p></{tag.split()[0]}>"
 
     def header(self) -> str:
-        tag = self.rng.choice(["header", "div id='header'", "header class='site-header'", "div class='topbar'"])
+        tag = self.rng.choice(
+            ["header", "div id='header'", "header class='site-header'", "div class='topbar'"]
+        )
         return f"<{tag}><a href='/' class='logo'>{self.name()}</a><p class='tagline'>{self.title(2, 6)}</p><nav>{self.menu()}</nav></{tag.split()[0]}>"
 
     def comments(self) -> str:
         """A thread of comments below a post: not main text."""
         r = self.rng
-        outer, item, body = r.choice([("div id='comments' class='comments-area'", "li class='comment'", "div class='comment-content'"), ("section class='comments'", "div class='comment-item'", "div class='comment-body'"), ("div id='respond'", "div class='comment'", "p class='comment-text'")])
+        outer, item, body = r.choice(
+            [
+                (
+                    "div id='comments' class='comments-area'",
+                    "li class='comment'",
+                    "div class='comment-content'",
+                ),
+                ("section class='comments'", "div class='comment-item'", "div class='comment-body'"),
+                ("div id='respond'", "div class='comment'", "p class='comment-text'"),
+            ]
+        )
         close = [x.split()[0] for x in (outer, item, body)]
         items = "".join(
             f"<{item}><cite class='fn'>{self.name()}</cite> <span class='comment-date'>{self.date()}</span><{body}>{self.prose(1, 5)}</{close[2]}><a href='#r' class='comment-reply-link'>Reply</a></{close[1]}>"
@@ -117,7 +164,11 @@ class Page:
 
     def wrap(self, body: str, title: str, cls: str = "") -> bytes:
         direction = " dir='rtl'" if self.script == "arabic" else ""
-        cookie = f"<div class='cookie-banner'><p>We use cookies. {self.sentence()}</p><button>Accept</button></div>" if self.rng.random() < 0.3 else ""
+        cookie = (
+            f"<div class='cookie-banner'><p>We use cookies. {self.sentence()}</p><button>Accept</button></div>"
+            if self.rng.random() < 0.3
+            else ""
+        )
         tail = f"<noscript><p>{self.sentence()}</p></noscript>" if self.rng.random() < 0.15 else ""
         return f"<!doctype html><html{direction}><head><title>{title} - {self.name()}</title><script>var a='<p>x</p>';</script></head><body class='{cls}'>{cookie}{body}{tail}</body></html>".encode()
 
@@ -126,10 +177,30 @@ def forum(pg: Page) -> bytes:
     """A thread whose posts are all main text; names, ranks, dates, signatures and buttons are not."""
     r = pg.rng
     styles = [
-        ("div class='post has-profile bg2'", "div class='postbody'", "dl class='postprofile'", "div class='content'"),
-        ("article class='message message--post'", "div class='message-main'", "div class='message-cell message-cell--user'", "div class='bbWrapper'"),
-        ("div class='topic-post clearfix regular'", "div class='topic-body'", "div class='topic-meta-data'", "div class='cooked'"),
-        ("li class='postbitlegacy postbitim'", "div class='postbody'", "div class='userinfo'", "blockquote class='postcontent restore'"),
+        (
+            "div class='post has-profile bg2'",
+            "div class='postbody'",
+            "dl class='postprofile'",
+            "div class='content'",
+        ),
+        (
+            "article class='message message--post'",
+            "div class='message-main'",
+            "div class='message-cell message-cell--user'",
+            "div class='bbWrapper'",
+        ),
+        (
+            "div class='topic-post clearfix regular'",
+            "div class='topic-body'",
+            "div class='topic-meta-data'",
+            "div class='cooked'",
+        ),
+        (
+            "li class='postbitlegacy postbitim'",
+            "div class='postbody'",
+            "div class='userinfo'",
+            "blockquote class='postcontent restore'",
+        ),
         ("div class='windowbg'", "div class='post_wrapper'", "div class='poster'", "div class='inner'"),
         ("div class='post'", "div class='postright'", "div class='postleft'", "div class='postmsg'"),
         ("tr class='post-row'", "td class='post-text'", "td class='author-cell'", "div class='message'"),
@@ -140,16 +211,30 @@ def forum(pg: Page) -> bytes:
     title = pg.title(3, 10)
     posts = []
     for _ in range(r.randint(1, 20)):
-        text = "".join(pg.p(1, 5) for _ in range(r.choice([1, 1, 2, 3]))) if r.random() < 0.5 else "<br><br>".join(pg.gold(pg.prose(1, 5)) for _ in range(r.choice([1, 1, 2, 3])))
+        text = (
+            "".join(pg.p(1, 5) for _ in range(r.choice([1, 1, 2, 3])))
+            if r.random() < 0.5
+            else "<br><br>".join(pg.gold(pg.prose(1, 5)) for _ in range(r.choice([1, 1, 2, 3])))
+        )
         if r.random() < 0.2:
             text = f"<blockquote><cite>{pg.name()} wrote:</cite>{pg.gold(pg.prose(1, 2))}</blockquote>" + text
         user = f"<{profile}><a href='/u'>{pg.name()}</a><br>{r.choice(['Member', 'Senior member', 'Moderator'])}<br>Posts: {r.randint(1, 9999)}<br>Joined: {pg.date()}</{ends[2]}>"
         signature = f"<div class='signature'>{pg.words(3, 10)}</div>" if r.random() < 0.3 else ""
-        buttons = "<ul class='post-buttons'><li><a href='#'>Quote</a></li><li><a href='#'>Report</a></li></ul>"
-        posts.append(f"<{outer}>{user}<{main}><p class='author'>by {pg.name()} » {pg.date()}</p><{body}>{text}</{ends[3]}>{signature}{buttons}</{ends[1]}></{ends[0]}>")
+        buttons = (
+            "<ul class='post-buttons'><li><a href='#'>Quote</a></li><li><a href='#'>Report</a></li></ul>"
+        )
+        posts.append(
+            f"<{outer}>{user}<{main}><p class='author'>by {pg.name()} » {pg.date()}</p><{body}>{text}</{ends[3]}>{signature}{buttons}</{ends[1]}></{ends[0]}>"
+        )
     crumbs = "<div class='breadcrumbs'><a href='/'>Board index</a> » <a href='/f'>General</a></div>"
     rows = "".join(posts)
-    rows = f"<table class='thread'>{rows}</table>" if ends[0] == "tr" else f"<ol id='posts'>{rows}</ol>" if ends[0] == "li" else rows
+    rows = (
+        f"<table class='thread'>{rows}</table>"
+        if ends[0] == "tr"
+        else f"<ol id='posts'>{rows}</ol>"
+        if ends[0] == "li"
+        else rows
+    )
     similar = "".join(f"<li><a href='/t'>{pg.title()}</a> {r.randint(1, 99)} replies</li>" for _ in range(5))
     body = f"{pg.header()}{crumbs}<div id='page-body'><h1>{pg.gold(title)}</h1>{rows}<div class='similar'><h3>Similar topics</h3><ul>{similar}</ul></div></div>{pg.footer()}"
     return pg.wrap(body, title, "forum")
@@ -161,12 +246,21 @@ def question(pg: Page) -> bytes:
     title = pg.title(5, 14)
 
     def post(cls: str) -> str:
-        code = f"<pre><code>{pg.gold('def ' + pg.rng.choice(SYLLABLES) + '(x):')}\n    return x + {r.randint(1, 99)}</code></pre>" if r.random() < 0.4 else ""
+        code = (
+            f"<pre><code>{pg.gold('def ' + pg.rng.choice(SYLLABLES) + '(x):')}\n    return x + {r.randint(1, 99)}</code></pre>"
+            if r.random() < 0.4
+            else ""
+        )
         text = "".join(pg.p(1, 4) for _ in range(r.randint(1, 4)))
-        remarks = "".join(f"<li class='comment'><span class='comment-copy'>{pg.sentence()}</span> – <a href='/u'>{pg.name()}</a> <span>{pg.date()}</span></li>" for _ in range(r.choice([0, 0, 1, 3])))
+        remarks = "".join(
+            f"<li class='comment'><span class='comment-copy'>{pg.sentence()}</span> – <a href='/u'>{pg.name()}</a> <span>{pg.date()}</span></li>"
+            for _ in range(r.choice([0, 0, 1, 3]))
+        )
         return f"<div class='{cls}'><div class='votecell'><button>up</button><div class='js-vote-count'>{r.randint(0, 300)}</div></div><div class='postcell'><div class='{r.choice(['s-prose js-post-body', 'post-text', 'body', 'answer-body'])}'>{text}{code}</div><div class='post-signature'>answered {pg.date()} <a href='/u'>{pg.name()}</a> {r.randint(1, 99)}k</div><ul class='comments-list'>{remarks}</ul></div></div>"
 
-    answers = "".join(post(r.choice(["answer js-answer", "answer accepted-answer"])) for _ in range(r.randint(0, 6)))
+    answers = "".join(
+        post(r.choice(["answer js-answer", "answer accepted-answer"])) for _ in range(r.randint(0, 6))
+    )
     side = "".join(f"<li><a href='/q'>{pg.title(4, 12)}</a></li>" for _ in range(8))
     body = f"{pg.header()}<div id='content'><div id='question-header'><h1><a href='/q'>{pg.gold(title)}</a></h1></div><div>Asked {pg.date()} Viewed {r.randint(2, 900)}k times</div>{post('question')}<h2>{r.randint(0, 9)} Answers</h2>{answers}</div><div id='sidebar'><h4>Related</h4><ul>{side}</ul></div>{pg.footer()}"
     return pg.wrap(body, title, "question-page")
@@ -177,21 +271,49 @@ def wiki(pg: Page) -> bytes:
     r = pg.rng
     title = pg.title(1, 3)
     sections = [pg.p(2, 6) for _ in range(r.randint(1, 3))]
-    box = "".join(f"<tr><th scope='row'>{pg.title(1, 2)}</th><td>{pg.words(1, 4)}</td></tr>" for _ in range(r.randint(3, 9)))
+    box = "".join(
+        f"<tr><th scope='row'>{pg.title(1, 2)}</th><td>{pg.words(1, 4)}</td></tr>"
+        for _ in range(r.randint(3, 9))
+    )
     heads = [pg.title(1, 4) for _ in range(r.randint(2, 8))]
-    toc = "".join(f"<li class='toclevel-1'><a href='#s'><span class='tocnumber'>{i + 1}</span> <span class='toctext'>{h}</span></a></li>" for i, h in enumerate(heads))
+    toc = "".join(
+        f"<li class='toclevel-1'><a href='#s'><span class='tocnumber'>{i + 1}</span> <span class='toctext'>{h}</span></a></li>"
+        for i, h in enumerate(heads)
+    )
     for head in heads:
-        sections.append(f"<h2><span class='mw-headline'>{pg.gold(head)}</span><span class='mw-editsection'>[<a href='/e'>edit</a>]</span></h2>")
+        sections.append(
+            f"<h2><span class='mw-headline'>{pg.gold(head)}</span><span class='mw-editsection'>[<a href='/e'>edit</a>]</span></h2>"
+        )
         if r.random() < 0.2:
-            sections.append(f"<div class='hatnote navigation-not-searchable'>Main article: <a href='/w'>{pg.title(1, 3)}</a></div>")
+            sections.append(
+                f"<div class='hatnote navigation-not-searchable'>Main article: <a href='/w'>{pg.title(1, 3)}</a></div>"
+            )
         sections += [pg.p(2, 7) for _ in range(r.randint(1, 4))]
         if r.random() < 0.3:
-            sections.append("<ul>" + "".join(f"<li>{pg.gold(pg.words(2, 14))}</li>" for _ in range(r.randint(2, 8))) + "</ul>")
+            sections.append(
+                "<ul>"
+                + "".join(f"<li>{pg.gold(pg.words(2, 14))}</li>" for _ in range(r.randint(2, 8)))
+                + "</ul>"
+            )
         if r.random() < 0.2:
-            sections.append("<table class='wikitable'>" + "".join(f"<tr><td>{pg.gold(pg.words(1, 3))}</td><td>{r.randint(1, 999)}</td></tr>" for _ in range(6)) + "</table>")
-    refs = "".join(f"<li><span class='reference-text'><a href='https://e.org'>{pg.words(3, 9)}</a>. {pg.name()}. {pg.date()}</span></li>" for _ in range(r.randint(2, 30)))
+            sections.append(
+                "<table class='wikitable'>"
+                + "".join(
+                    f"<tr><td>{pg.gold(pg.words(1, 3))}</td><td>{r.randint(1, 999)}</td></tr>"
+                    for _ in range(6)
+                )
+                + "</table>"
+            )
+    refs = "".join(
+        f"<li><span class='reference-text'><a href='https://e.org'>{pg.words(3, 9)}</a>. {pg.name()}. {pg.date()}</span></li>"
+        for _ in range(r.randint(2, 30))
+    )
     cats = "".join(f"<li><a href='/c'>{pg.title(1, 3)}</a></li>" for _ in range(5))
-    navbox = "<table class='navbox'><tr><td>" + " · ".join(f"<a href='/w'>{pg.title(1, 2)}</a>" for _ in range(20)) + "</td></tr></table>"
+    navbox = (
+        "<table class='navbox'><tr><td>"
+        + " · ".join(f"<a href='/w'>{pg.title(1, 2)}</a>" for _ in range(20))
+        + "</td></tr></table>"
+    )
     tools = f"<div id='mw-navigation'><div id='mw-panel'><h3>Navigation</h3>{pg.menu()}<h3>Tools</h3>{pg.menu()}</div></div>"
     content = f"<div class='mw-parser-output'><table class='infobox'>{box}</table>{''.join(sections[:2])}<div id='toc' class='toc'><h2>Contents</h2><ul>{toc}</ul></div>{''.join(sections[2:])}<h2><span class='mw-headline'>References</span></h2><div class='reflist'><ol class='references'>{refs}</ol></div>{navbox}</div>"
     body = f"<div id='content' class='mw-body' role='main'><h1 id='firstHeading' class='firstHeading'>{pg.gold(title)}</h1><div id='bodyContent'><div id='siteSub'>From {pg.name()}</div><div id='mw-content-text' class='mw-body-content'>{content}</div><div id='catlinks' class='catlinks'>Categories: <ul>{cats}</ul></div></div></div>{tools}<div id='footer' role='contentinfo'><ul id='footer-info'><li>This page was last edited on {pg.date()}.</li><li>Text is available under a licence; additional terms may apply.</li></ul>{pg.menu(4)}</div>"
@@ -202,7 +324,16 @@ def documentation(pg: Page) -> bytes:
     """A page of documentation with code, signatures and notes; the tree of pages beside it is not main text."""
     r = pg.rng
     title = pg.title(2, 5)
-    main, side = r.choice([("div class='body' role='main'", "div class='sphinxsidebar' role='navigation'"), ("div class='document' itemprop='articleBody'", "nav class='wy-nav-side'"), ("article class='md-content__inner md-typeset'", "div class='md-sidebar md-sidebar--primary'"), ("div class='theme-doc-markdown markdown'", "aside class='theme-doc-sidebar-container'"), ("main class='content'", "div class='docs-nav'"), ("article class='markdown-body entry-content'", "div class='repository-sidebar'")])
+    main, side = r.choice(
+        [
+            ("div class='body' role='main'", "div class='sphinxsidebar' role='navigation'"),
+            ("div class='document' itemprop='articleBody'", "nav class='wy-nav-side'"),
+            ("article class='md-content__inner md-typeset'", "div class='md-sidebar md-sidebar--primary'"),
+            ("div class='theme-doc-markdown markdown'", "aside class='theme-doc-sidebar-container'"),
+            ("main class='content'", "div class='docs-nav'"),
+            ("article class='markdown-body entry-content'", "div class='repository-sidebar'"),
+        ]
+    )
     parts = [f"<h1>{pg.gold(title)}<a class='headerlink' href='#t'>¶</a></h1>"]
     for _ in range(r.randint(1, 6)):
         parts.append(f"<h2>{pg.gold(pg.title(1, 5))}<a class='headerlink' href='#x'>¶</a></h2>")
@@ -210,19 +341,42 @@ def documentation(pg: Page) -> bytes:
         name = r.choice(SYLLABLES) + "_" + r.choice(SYLLABLES)
         kind = r.random()
         if kind < 0.4:
-            code = f"import {name}\n\nfor i in range({r.randint(2, 99)}):\n    {name}.{r.choice(SYLLABLES)}(i)"
+            code = (
+                f"import {name}\n\nfor i in range({r.randint(2, 99)}):\n    {name}.{r.choice(SYLLABLES)}(i)"
+            )
             pg.gold(f"import {name}")
-            parts.append(f"<div class='highlight'><pre>{code}</pre></div>" if r.random() < 0.7 else f"<pre><code class='language-python'>{code}</code></pre>")
+            parts.append(
+                f"<div class='highlight'><pre>{code}</pre></div>"
+                if r.random() < 0.7
+                else f"<pre><code class='language-python'>{code}</code></pre>"
+            )
         elif kind < 0.6:
             pg.gold(f"{name}(x, y={r.randint(0, 9)})")
-            parts.append(f"<dl class='py function'><dt class='sig sig-object py'>{[g for g in pg.golden if g.startswith(name)][0]}</dt><dd>{pg.p(1, 2)}</dd></dl>")
+            parts.append(
+                f"<dl class='py function'><dt class='sig sig-object py'>{[g for g in pg.golden if g.startswith(name)][0]}</dt><dd>{pg.p(1, 2)}</dd></dl>"
+            )
         elif kind < 0.8:
-            parts.append("<ul>" + "".join(f"<li>{pg.gold(pg.words(2, 15))}</li>" for _ in range(r.randint(2, 7))) + "</ul>")
+            parts.append(
+                "<ul>"
+                + "".join(f"<li>{pg.gold(pg.words(2, 15))}</li>" for _ in range(r.randint(2, 7)))
+                + "</ul>"
+            )
         else:
-            parts.append("<table class='docutils'>" + "".join(f"<tr><td><code>{pg.gold('--' + pg.words(1, 1) + str(r.randint(1, 99)))}</code></td><td>{pg.gold(pg.sentence())}</td></tr>" for _ in range(r.randint(2, 7))) + "</table>")
+            parts.append(
+                "<table class='docutils'>"
+                + "".join(
+                    f"<tr><td><code>{pg.gold('--' + pg.words(1, 1) + str(r.randint(1, 99)))}</code></td><td>{pg.gold(pg.sentence())}</td></tr>"
+                    for _ in range(r.randint(2, 7))
+                )
+                + "</table>"
+            )
         if r.random() < 0.3:
-            parts.append(f"<div class='admonition note'><p class='admonition-title'>Note</p>{pg.p(1, 2)}</div>")
-    tree = "".join(f"<li class='toctree-l1'><a href='/d'>{pg.title(1, 4)}</a></li>" for _ in range(r.randint(8, 40)))
+            parts.append(
+                f"<div class='admonition note'><p class='admonition-title'>Note</p>{pg.p(1, 2)}</div>"
+            )
+    tree = "".join(
+        f"<li class='toctree-l1'><a href='/d'>{pg.title(1, 4)}</a></li>" for _ in range(r.randint(8, 40))
+    )
     step = f"<div class='related'><a href='/p'>Previous: {pg.title(1, 3)}</a> <a href='/n'>Next: {pg.title(1, 3)}</a></div>"
     body = f"{pg.header()}<{side}><p class='caption'>Contents</p><ul>{tree}</ul></{side.split()[0]}><{main}>{''.join(parts)}</{main.split()[0]}>{step}{pg.footer()}"
     return pg.wrap(body, title, "wy-body-for-nav")
@@ -232,11 +386,24 @@ def product(pg: Page) -> bytes:
     """A product: its name, description and data are main text; prices of others, reviews' stars, baskets are not."""
     r = pg.rng
     title = pg.title(2, 7)
-    data = "".join(f"<tr><th>{pg.gold(pg.title(1, 2))}</th><td>{pg.gold(pg.words(1, 4))}</td></tr>" for _ in range(r.randint(0, 8)))
+    data = "".join(
+        f"<tr><th>{pg.gold(pg.title(1, 2))}</th><td>{pg.gold(pg.words(1, 4))}</td></tr>"
+        for _ in range(r.randint(0, 8))
+    )
     bullets = "".join(f"<li>{pg.gold(pg.words(3, 12))}</li>" for _ in range(r.randint(0, 7)))
     description = "".join(pg.p(1, 4) for _ in range(r.randint(1, 4)))
-    others = "".join(f"<li class='product'><a href='/p'><h3>{pg.title(2, 5)}</h3></a><span class='price'>€{r.randint(3, 900)}.99</span><a class='button add_to_cart_button' href='/c'>Add to cart</a></li>" for _ in range(r.randint(3, 12)))
-    outer, box = r.choice([("div class='product type-product'", "div class='woocommerce-Tabs-panel'"), ("div class='product-single'", "div class='product-single__description rte'"), ("main id='product'", "div id='productDescription'"), ("div itemtype='http://schema.org/Product'", "div itemprop='description'")])
+    others = "".join(
+        f"<li class='product'><a href='/p'><h3>{pg.title(2, 5)}</h3></a><span class='price'>€{r.randint(3, 900)}.99</span><a class='button add_to_cart_button' href='/c'>Add to cart</a></li>"
+        for _ in range(r.randint(3, 12))
+    )
+    outer, box = r.choice(
+        [
+            ("div class='product type-product'", "div class='woocommerce-Tabs-panel'"),
+            ("div class='product-single'", "div class='product-single__description rte'"),
+            ("main id='product'", "div id='productDescription'"),
+            ("div itemtype='http://schema.org/Product'", "div itemprop='description'"),
+        ]
+    )
     body = f"{pg.header()}<div class='breadcrumb'><a href='/'>Home</a> / <a href='/c'>{pg.title(1, 2)}</a></div><{outer}><h1 class='product_title'>{pg.gold(title)}</h1><p class='price'>€{r.randint(3, 900)}.00</p><p class='stock'>In stock</p><form class='cart'><label>Quantity</label><button>Add to cart</button></form><{box}>{description}<ul>{bullets}</ul><table class='shop_attributes'>{data}</table></{box.split()[0]}></{outer.split()[0]}><section class='related products'><h2>You may also like</h2><ul class='products'>{others}</ul></section>{pg.footer()}"
     return pg.wrap(body, title, "single-product woocommerce")
 
@@ -245,7 +412,10 @@ def recipe(pg: Page) -> bytes:
     """A recipe: introduction, ingredients and steps are main text."""
     r = pg.rng
     title = pg.title(2, 6)
-    ingredients = "".join(f"<li class='{r.choice(['wprm-recipe-ingredient', 'ingredient'])}'>{pg.gold(f'{r.randint(1, 500)} g ' + pg.words(1, 4))}</li>" for _ in range(r.randint(4, 14)))
+    ingredients = "".join(
+        f"<li class='{r.choice(['wprm-recipe-ingredient', 'ingredient'])}'>{pg.gold(f'{r.randint(1, 500)} g ' + pg.words(1, 4))}</li>"
+        for _ in range(r.randint(4, 14))
+    )
     steps = "".join(f"<li>{pg.gold(pg.prose(1, 3))}</li>" for _ in range(r.randint(3, 9)))
     intro = "".join(pg.p(1, 5) for _ in range(r.randint(0, 6)))
     body = f"{pg.header()}<article class='post'><h1 class='entry-title'>{pg.gold(title)}</h1><div class='entry-meta'>By {pg.name()} {pg.date()}</div><a href='#r' class='jump'>Jump to recipe</a><div class='entry-content'>{intro}<div class='recipe-card'><h3>{pg.gold('Ingredients')}</h3><ul>{ingredients}</ul><h3>{pg.gold('Instructions')}</h3><ol>{steps}</ol></div></div><div class='share'><a href='#'>Pin</a> <a href='#'>Share</a></div></article>{pg.comments() if r.random() < 0.6 else ''}{pg.sidebar()}{pg.footer()}"
@@ -270,11 +440,24 @@ def post_with_comments(pg: Page) -> bytes:
     """A short post below which a long thread of comments stands."""
     r = pg.rng
     title = pg.title(3, 9)
-    article, content = r.choice([("article class='post type-post hentry'", "div class='entry-content'"), ("div class='post'", "div class='post-body'"), ("main", "div class='article-body'"), ("div id='main'", "div class='text'")])
+    article, content = r.choice(
+        [
+            ("article class='post type-post hentry'", "div class='entry-content'"),
+            ("div class='post'", "div class='post-body'"),
+            ("main", "div class='article-body'"),
+            ("div id='main'", "div class='text'"),
+        ]
+    )
     text = "".join(pg.p(1, 5) for _ in range(r.randint(1, 8)))
     date = f"<div class='entry-meta'>{pg.date()} by <a href='/a'>{pg.name()}</a></div>"
-    tags = f"<div class='tags'>Tags: <a href='/t'>{pg.title(1, 1)}</a>, <a href='/t'>{pg.title(1, 1)}</a></div>"
-    related = f"<div class='related-posts'><h3>Related posts</h3>{''.join(pg.teaser('related') for _ in range(4))}</div>" if r.random() < 0.5 else ""
+    tags = (
+        f"<div class='tags'>Tags: <a href='/t'>{pg.title(1, 1)}</a>, <a href='/t'>{pg.title(1, 1)}</a></div>"
+    )
+    related = (
+        f"<div class='related-posts'><h3>Related posts</h3>{''.join(pg.teaser('related') for _ in range(4))}</div>"
+        if r.random() < 0.5
+        else ""
+    )
     body = f"{pg.header()}<{article}><h1 class='entry-title'>{pg.gold(title)}</h1>{date}<{content}>{text}</{content.split()[0]}>{tags}{related}</{article.split()[0]}>{pg.comments()}{pg.sidebar()}{pg.footer()}"
     return pg.wrap(body, title, "single single-post")
 
@@ -293,7 +476,10 @@ def old_layout(pg: Page) -> bytes:
     menu = "<br>".join(f"<a href='{m}.htm'>{m}</a>" for m in r.sample(MENU, 8))
     parts = [pg.gold(pg.prose(2, 6)) for _ in range(r.randint(2, 9))]
     text = r.choice(["<br><br>", "<p>"]).join(parts)
-    return pg.wrap(f"<center><font size=5><b>{pg.gold(title)}</b></font></center><table width=100% border=0><tr><td width=150 valign=top bgcolor=#cccccc>{menu}</td><td><font face=Arial>{text}</font></td></tr></table><hr><center><a href='/'>Home</a> | <a href='mailto:x'>Mail</a><br>Last update {pg.date()}</center>", title)
+    return pg.wrap(
+        f"<center><font size=5><b>{pg.gold(title)}</b></font></center><table width=100% border=0><tr><td width=150 valign=top bgcolor=#cccccc>{menu}</td><td><font face=Arial>{text}</font></td></tr></table><hr><center><a href='/'>Home</a> | <a href='mailto:x'>Mail</a><br>Last update {pg.date()}</center>",
+        title,
+    )
 
 
 def data_table(pg: Page) -> bytes:
@@ -302,7 +488,14 @@ def data_table(pg: Page) -> bytes:
     title = pg.title(3, 8)
     n = r.randint(3, 6)
     head = "".join(f"<th>{pg.gold(pg.title(1, 2))}</th>" for _ in range(n))
-    rows = "".join("<tr><td>" + pg.gold(pg.words(1, 3)) + "</td>" + "".join(f"<td>{r.randint(1, 99999)}</td>" for _ in range(n - 1)) + "</tr>" for _ in range(r.randint(6, 40)))
+    rows = "".join(
+        "<tr><td>"
+        + pg.gold(pg.words(1, 3))
+        + "</td>"
+        + "".join(f"<td>{r.randint(1, 99999)}</td>" for _ in range(n - 1))
+        + "</tr>"
+        for _ in range(r.randint(6, 40))
+    )
     body = f"{pg.header()}<div class='{r.choice(['content', 'main-content', 'page-content'])}'><h1>{pg.gold(title)}</h1>{pg.p(1, 4)}<table class='{r.choice(['data', 'table table-striped', ''])}'><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{pg.p(1, 2)}</div>{pg.footer()}"
     return pg.wrap(body, title)
 

@@ -40,8 +40,8 @@ from curate.extract.measure import C_CHARS
 from curate.extract.model import Selector, export_trees, save_selector, score_blocks
 from curate.extract.native import THRESHOLDS
 from curate.extract.scan import E_N_TOKENS, E_PARENT, E_TOKEN
-from curate.extract.text import B_ELEMENT, B_END, B_START
 from curate.extract.select import choose_blocks
+from curate.extract.text import B_ELEMENT, B_END, B_START
 from curate.extract.tokens import N_TOKEN_BUCKETS
 from curate.extract.workspace import describe_page, make_workspace, read_page
 
@@ -142,7 +142,9 @@ def read_real_pages(folder: Path, snippets: Path | None, cache: Path) -> list[Fi
         case = cases.get(path.name, {})
         page = read_fit_page(path.name, host_of(path.name, case), html.encode())
         given = silver[path.name]
-        page.labels = np.mean([label_by_silver(page.texts, given[mode]) for mode in ("default", "fast")], axis=0)
+        page.labels = np.mean(
+            [label_by_silver(page.texts, given[mode]) for mode in ("default", "fast")], axis=0
+        )
         page.case, page.silver = case, given["default"]
         apply_snippets(page)
         pages.append(page)
@@ -168,7 +170,9 @@ def ask_trafilatura(html: str) -> dict[str, str]:
 def host_of(name: str, case: dict[str, Any]) -> str:
     """The host that a page came from, as far as its case or file name tells."""
     found = re.match(r"https?://(?:www\.)?([^/]+)", case.get("url", ""))
-    return found[1] if found else name.split("-")[0] if not name.startswith("readability") else name
+    return (
+        found[1] if found else name.split("-", maxsplit=1)[0] if not name.startswith("readability") else name
+    )
 
 
 def made_up_pages(n: int, seed: int) -> list[FitPage]:
@@ -190,7 +194,7 @@ def _is_golden(text: str, golden: set[str], long: list[str]) -> bool:
 
 
 @njit
-def _add_tokens(blocks, elements, tokens, labels, weights, good, total):  # noqa: ANN001, ANN202, PLR0917
+def _add_tokens(blocks, elements, tokens, labels, weights, good, total):
     for b in range(labels.size):
         e, share = blocks[b, B_ELEMENT], weights[b]
         for _ in range(6):
@@ -242,7 +246,8 @@ def fit_selector(pages: list[FitPage]) -> Selector:
     counts = [count_tokens(page) for page in pages]
     folds = [fold_of("table " + page.host, N_TABLE_FOLDS) for page in pages]
     tables = [
-        make_table([c for c, f in zip(counts, folds, strict=True) if f != fold]) for fold in range(N_TABLE_FOLDS)
+        make_table([c for c, f in zip(counts, folds, strict=True) if f != fold])
+        for fold in range(N_TABLE_FOLDS)
     ]
     columns = [features_of(page, tables[fold]) for page, fold in zip(pages, folds, strict=True)]
     x = np.concatenate(columns)
@@ -311,7 +316,10 @@ def evaluate(pages: list[FitPage]) -> dict[str, Any]:
             text = choose(page, selectors[fold_of(page.host, N_FOLDS)], threshold)
             total += score_snippets(page.case, text)
             agreement.append(shingle_f1(shingles(text), shingles(page.silver)))
-        report[focus] = summarise(total) | {"threshold": threshold, "silver_f1": round(float(np.mean(agreement)), 4)}
+        report[focus] = summarise(total) | {
+            "threshold": threshold,
+            "silver_f1": round(float(np.mean(agreement)), 4),
+        }
     return report
 
 

@@ -60,7 +60,7 @@ def test_fitting_depends_on_neither_the_order_of_texts_nor_threads(tmp_path):
 def test_a_tokenizer_is_loaded_with_its_own_eos(tmp_path):
     path = tmp_path / "tokenizer.json"
     word_tokenizer(["[UNK]", "a", "b"], ["<eos>", "</s>"]).save(str(path))
-    assert load_encoder(path).eos_token == "</s>"  # noqa: S105
+    assert load_encoder(path).eos_token == "</s>"
     assert load_encoder(path, "<eos>").encode(["a </s> b"])[0].tolist() == [1, 0, 2, 3]
 
 

@@ -63,7 +63,7 @@ def test_tokens_are_mapped_read_only_and_not_pickled(tokens):
         group.tokens[0] = 1
     data = pickle.dumps(group)
     assert len(data) < 2000
-    assert (pickle.loads(data).tokens == group.tokens).all()  # noqa: S301
+    assert (pickle.loads(data).tokens == group.tokens).all()
 
 
 def test_fingerprints_change_with_texts_and_tokenizer(tokens, tmp_path):

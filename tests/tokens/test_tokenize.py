@@ -99,7 +99,7 @@ def test_a_folder_with_something_else_is_not_written_to(mixture, tmp_path):
 def test_a_given_tokenizer_is_used_as_it_is(mixture, tmp_path):
     path = tmp_path / "mine.json"
     word_tokenizer(["[UNK]", "one", "two"], ["[END]"]).save(str(path))
-    tokens = tokenize_mixture(mixture, tmp_path / "out", tokenizer=path, eos_token="[END]", workers=1)  # noqa: S106
+    tokens = tokenize_mixture(mixture, tmp_path / "out", tokenizer=path, eos_token="[END]", workers=1)
     assert tokens.vocab_size == 4
     firsts = [int(group.tokens[0]) for group in tokens.train]
     assert firsts == [1, 2]

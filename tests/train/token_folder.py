@@ -75,7 +75,7 @@ def tokenizer_json(vocab_size):
     from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
 
     vocabulary = {"<|endoftext|>": EOS} | {f"w{i}": i for i in range(1, vocab_size)}
-    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="w1"))  # noqa: S106
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="w1"))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     tokenizer.add_special_tokens([AddedToken("<|endoftext|>", special=True)])
     return json.loads(tokenizer.to_str())

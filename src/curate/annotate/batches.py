@@ -99,7 +99,7 @@ def submit_batches(settings: AnnotateSettings) -> Submission:
         n_waiting = len(store.waiting_keys())
         budget = make_budget(settings, store)
         fitting = [task for task in tasks if budget.take(plan.worst_cost(task, price, batch=True))]
-        batches = [_submit(store, server, plan, price, chunk) for chunk in _cut(plan, fitting)]
+        batches = [_submit(store, server, plan, price, chunk) for chunk in _cut(fitting)]
     n_answered = len(plan.tasks) - len(tasks) - n_waiting
     return Submission(batches, len(fitting), len(tasks) - len(fitting), max(0, n_answered))
 
@@ -220,7 +220,7 @@ def _open_existing(cache: str | Path) -> Store:
     return Store(Path(cache))
 
 
-def _cut(plan: Plan, tasks: list[Task]) -> Iterator[list[Task]]:
+def _cut(tasks: list[Task]) -> Iterator[list[Task]]:
     """Cut requests into batches within the server's limits."""
     chunk: list[Task] = []
     n_bytes = 0

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 import curate
+from curate.cli.ablate import ablate_command
 from curate.cli.annotate import annotate_app
 from curate.cli.dedup import dedup_command
 from curate.cli.evaluate import evaluate_command
@@ -67,6 +68,7 @@ app.command("tokenize")(tokenize_command)
 app.command("train")(train_command)
 app.command("export")(export_command)
 app.command("generate")(generate_command)
+app.command("ablate")(ablate_command)
 app.command("init-config")(init_config_command)
 app.add_typer(annotate_app)
 app.command("signals")(signals_command)

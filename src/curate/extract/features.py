@@ -254,7 +254,7 @@ def find_top(
 
 
 @kernel
-def find_core(elements: NDArray[np.int32], n_elements: int, sums: NDArray[np.float64]) -> int:
+def find_core(n_elements: int, sums: NDArray[np.float64]) -> int:
     """The innermost element that holds three quarters of the page's prose."""
     core = 0
     for e in range(n_elements):

@@ -115,7 +115,7 @@ def describe_page(w: Workspace, table: NDArray[np.int16]) -> int:
     n_blocks, n_elements = w.state[N_BLOCKS], w.state[N_ELEMENTS]
     score_paths(w.elements, n_elements, w.tokens, table, w.sums)
     top = find_top(w.blocks, w.counts, n_blocks, w.elements, n_elements, w.sums)
-    core = find_core(w.elements, n_elements, w.sums)
+    core = find_core(n_elements, w.sums)
     mark_elements(w.elements, n_elements, w.tokens, top, core, w.marks, w.repeats)
     fill_features(
         w.blocks,

@@ -1,4 +1,4 @@
-# ruff: noqa: ANN001, ANN202, PLR0917  (numba infers the types of kernels, and takes no keywords)
+# ruff: noqa: ANN001, ANN202  (numba infers the types of kernels, and takes no keywords)
 """fastText's prediction as a kernel over Arrow's bytes: the same sums as fastText's, without a Python string.
 
 A text's vector is the mean of the rows of its words and of the character n-grams of `<word>`; the softmax is

@@ -1,0 +1,68 @@
+"""A tiny transformer, trained for a minute or a few: the trainer's own decoder without its processes and files."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.optim import AdamW
+
+from curate.train.data import Batch, make_batch
+from curate.train.model import Decoder, build_decoder
+from curate.train.shape import ModelShape, preset
+
+CONTEXT = 256
+WINDOWS = 8
+WARMUP_SHARE = 0.1
+CPU = torch.device("cpu")
+
+
+def tiny_shape(n_vocabulary: int) -> ModelShape:
+    """A phi decoder of 0.8 million weights beside the embedding and output layer."""
+    return preset("phi-tiny", n_layers=4, width=128, n_vocabulary=n_vocabulary, context=CONTEXT)
+
+
+def fit_tiny(tokens: NDArray[np.int64], n_vocabulary: int, eos_id: int, *, rate: float, seed: int) -> Decoder:
+    """Train on `tokens` once through: AdamW, a tenth of the steps up to `rate`, then linearly down to 0."""
+    decoder = build_decoder(tiny_shape(n_vocabulary), seed=seed)
+    optimiser = AdamW(decoder.parameters(), lr=rate, betas=(0.9, 0.95), weight_decay=0.1, fused=True)
+    windows = _windows(tokens, eos_id)
+    order = np.random.default_rng(seed).permutation(len(windows) - 1)  # the last is short
+    n_steps = max(1, len(order) // WINDOWS)
+    for step in range(n_steps):
+        chosen = [windows[i] for i in order[step * WINDOWS : (step + 1) * WINDOWS]]
+        done = (step + 1) / n_steps
+        for group in optimiser.param_groups:
+            group["lr"] = rate * min(done / WARMUP_SHARE, (1 - done) / (1 - WARMUP_SHARE) + 1 / n_steps)
+        nats = _nats(
+            decoder, make_batch(chosen, context=CONTEXT, eos_id=eos_id, kind="documents", device=CPU)
+        )
+        nats.mean().backward()
+        torch.nn.utils.clip_grad_norm_(decoder.parameters(), 1.0)
+        optimiser.step()
+        optimiser.zero_grad()
+    return decoder
+
+
+@torch.no_grad()
+def tiny_nats(decoder: Decoder, tokens: NDArray[np.int64], eos_id: int) -> float:
+    """Sum -ln p over `tokens`, each document's end token included."""
+    windows = _windows(tokens, eos_id)
+    total = 0.0
+    for start in range(0, len(windows), WINDOWS):
+        chosen = windows[start : start + WINDOWS]
+        batch = make_batch(chosen, context=CONTEXT, eos_id=eos_id, kind="documents", device=CPU)
+        total += float(_nats(decoder, batch).double().sum())
+    return total
+
+
+def _nats(decoder: Decoder, batch: Batch) -> Tensor:
+    nats, _ = decoder(batch.tokens, batch.positions, batch.where, targets=batch.targets)
+    return nats
+
+
+def _windows(tokens: NDArray[np.int64], eos_id: int) -> list[NDArray[np.int64]]:
+    """Every token a target once; the first is predicted from an end token."""
+    stream = np.concatenate([[eos_id], tokens])
+    return [stream[start : start + CONTEXT + 1] for start in range(0, len(tokens), CONTEXT)]
