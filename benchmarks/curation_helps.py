@@ -1,4 +1,4 @@
-"""Does curation help? Small models on equal tokens of raw and curated web text, judged on text named beforehand."""
+"""Does curation help? Small models on equal tokens of raw and curated web text."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def run(args: list[str]) -> dict[str, Any]:
         "settings": vars(asked),
         "cpu_s": spent.cpu_s,
         "table": found.table().splitlines(),
-        "notes": "the web pages were filtered once by their publishers; the edu scorer was fitted on levels of some of "
-        "these pages, of none of the evaluation text; copies of evaluation text are left out of every arm",
+        "notes": "the web pages were filtered once by their publishers; the edu scorer was fitted on levels of some "
+        "of these pages, of none of the evaluation text; copies of evaluation text are left out of every arm",
         **found.to_json(),
     }

@@ -1,4 +1,4 @@
-"""The result as an SVG picture: a dot for each seed, a bar for the mean, one panel for each model and domain."""
+"""The result as an SVG picture: a dot for each seed, a bar for the mean."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import numpy as np
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Bits per byte of one arm less those of the first, on one domain; below 0 is better than the first arm."""
+    """Bits per byte of one arm less those of the first, on one domain; below 0 is better."""
 
     model: str
     domain: str

@@ -191,11 +191,14 @@ def _shared_encoder(arms: Mapping[str, Sequence[str]], n_vocabulary: int) -> Tex
         raise SettingError("An arm is empty once copies of evaluation text are left out.")
     chosen: list[str] = []
     for texts in arms.values():
-        chosen += [texts[i] for i in np.random.default_rng(0).permutation(len(texts))[:n]]
+        chosen.extend(texts[int(i)] for i in np.random.default_rng(0).permutation(len(texts))[:n])
     return train_encoder(chosen, n_vocabulary)
 
 
 def _encode(encoder: TextEncoder, texts: Sequence[str]) -> _Texts:
     tokens, offsets = encoder.encode_joined(pa.array(texts, pa.large_string()))
     n_bytes = np.array([len(text.encode()) for text in texts], np.int64)
-    return _Texts(tokens.astype(np.int64), offsets.astype(np.int64), n_bytes)
+    edges = offsets.astype(np.int64)
+    if len(edges) == len(texts):  # begins alone
+        edges = np.append(edges, len(tokens)) if not edges[0] else np.concatenate([[0], edges])
+    return _Texts(tokens.astype(np.int64), edges, n_bytes)

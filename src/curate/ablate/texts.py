@@ -22,7 +22,7 @@ _BASE = np.uint64(0x9E3779B97F4A7C15)
 
 
 def read_texts(path: str | Path, column: str = "text") -> list[str]:
-    """Read the column `column` of Parquet or JSON-lines files (gzipped or not): one file, or a folder of them.
+    """Read a column of Parquet or JSON-lines files (gzipped or not): one file, or a folder of them.
 
     The output folder of `curate filter` stands for what it kept. Empty texts are left out.
     """

@@ -1,4 +1,4 @@
-"""A tiny transformer, trained for a minute or a few: the trainer's own decoder without its processes and files."""
+"""A tiny transformer, trained for a minute: the trainer's own decoder without processes and files."""
 
 from __future__ import annotations
 
