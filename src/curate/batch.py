@@ -52,6 +52,10 @@ PAGE_SCHEMA = pa.schema([pa.field(column.name, column.type) for column in PAGE_C
 DOCUMENT_COLUMNS = (
     *(column for column in PAGE_COLUMNS if column.name in {"id", "url", "date", "source", "position"}),
     Column("title", pa.string(), "extract", "title of the page, null where it states none"),
+    Column("page_language", pa.string(), "extract", "language that the page states, null where it does not"),
+    Column("canonical_url", pa.string(), "extract", "address that the page states as its own"),
+    Column("published", pa.string(), "extract", "date that the page states"),
+    Column("author", pa.string(), "extract", "author that the page states"),
     Column("text", pa.string(), "extract", "main text, after the line rules; null where there is none"),
     Column("language", pa.string(), "language", "ISO 639 code of the most likely language"),
     Column("language_confidence", pa.float32(), "language", "its probability, 0 to 1"),

@@ -32,7 +32,7 @@ from curate.cut import Decisions, Layout, choose_cut, footer_metadata, survey, w
 from curate.dedup import DedupPlan, compute_keys
 from curate.duplicates import KEY_PREFIX, find_run_duplicates, read_duplicates
 from curate.engines import make_engine
-from curate.extract import decode_text, extract_pages, extract_text
+from curate.extract import METADATA_FIELDS, decode_text, extract_pages
 from curate.extras import extra_types, unite_types
 from curate.language import ANY_LANGUAGE, check_languages, identify_languages
 from curate.manifest import build_manifest, build_plan
@@ -166,7 +166,10 @@ class Job:
         read_options = ReadOptions(**{name: getattr(settings, name) for name in names})
         check_columns(files, read_options)
         load_screens(settings)
-        extract_text(b"", extractor=settings.extractor)  # refuses an unknown or missing one
+        nothing = pa.array([], pa.binary())
+        extract_pages(
+            nothing, extractor=settings.extractor, focus=settings.extract_focus
+        )  # refuses unknown ones
         check_languages(settings.language)
         rule_sets = tuple(load_rules(settings.rules))
         signals = tuple(dict.fromkeys([*DEFAULT_SIGNALS, *required_signals(rule_sets)]))
@@ -192,7 +195,7 @@ class Job:
         documents = start_documents(chunk.pages)
         with clock.stage("extract"):
             documents = screens.add_address(documents)
-            documents = add_text(documents, chunk.pages, self.settings.extractor)
+            documents = add_text(documents, chunk.pages, self.settings)
         with clock.stage("language"):
             documents = add_language(documents, self.settings.language, self.settings.min_language_confidence)
         n_judged = len(live_rows(documents))
@@ -269,21 +272,31 @@ def start_documents(pages: pa.RecordBatch) -> pa.Table:
     return table
 
 
-def add_text(documents: pa.Table, pages: pa.RecordBatch, extractor: str) -> pa.Table:
-    """Add `title` and `text`: the main text of HTML pages, and text pages as they are."""
+def add_text(documents: pa.Table, pages: pa.RecordBatch, settings: FilterSettings) -> pa.Table:
+    """Add `title`, `text` and what pages state of themselves: HTML is extracted, text pages are as they are."""
     rows = live_rows(documents)
     is_html = pc.equal(pages["kind"], "html").to_numpy(zero_copy_only=False)[rows]
     html, plain = rows[is_html], rows[~is_html]
-    extracted = extract_pages(pages["content"].take(html), pages["charset"].take(html), extractor=extractor)
+    extracted = extract_pages(
+        pages["content"].take(html),
+        pages["charset"].take(html),
+        extractor=settings.extractor,
+        focus=settings.extract_focus,
+        keep_links=settings.keep_links,
+        markdown=settings.markdown,
+        metadata=True,
+    )
     decoded = decode_texts(pages["content"].take(plain), pages["charset"].take(plain))
-    found = {
-        "title": pa.concat_arrays([extracted["title"], pa.nulls(len(plain), pa.string())]),
-        "text": pa.concat_arrays([extracted["text"], decoded]),
-    }
+    stated = {name: pa.nulls(len(documents), pa.string()) for name in ("title", *METADATA_FIELDS)}
+    for name, nothing in stated.items():
+        documents = documents.append_column(name, nothing)
+    problems = extracted["extract_problem"]
+    columns = {name: extracted[name] for name in extracted.schema.names if name != "extract_problem"}
+    documents = add_columns(documents, html, columns)
+    documents = add_columns(documents, plain, {"text": decoded})
+    documents = drop_rows(documents, html, "extract", problems)
     no_text = pc.if_else(pc.equal(pc.binary_length(decoded), 0), "no_text", pa.scalar(None, pa.string()))
-    problems = pa.concat_arrays([extracted["extract_problem"], no_text])
-    both = np.concatenate([html, plain])
-    return drop_rows(add_columns(documents, both, found), both, "extract", problems)
+    return drop_rows(documents, plain, "extract", no_text)
 
 
 def decode_texts(contents: pa.Array, charsets: pa.Array) -> pa.Array:

@@ -43,6 +43,15 @@ class FilterSettings:
     extractor: str = setting(
         "curate", "HTML to main text: curate, resiliparse or trafilatura.", section="extract"
     )
+    extract_focus: str = setting(
+        "balanced", "balanced, precision or recall; for the extractor curate.", section="extract"
+    )
+    markdown: bool = setting(
+        False, "Mark headings, lists, quotes and code; for the extractor curate.", section="extract"
+    )
+    keep_links: bool = setting(
+        False, "Keep links as [text](address); for the extractor curate.", section="extract"
+    )
 
     language: tuple[str, ...] = setting(
         ("en",), 'ISO codes of the languages to keep; ["any"] keeps all.', section="language"

@@ -7,7 +7,16 @@ text. `EXTRACTORS` names the extractors.
 from __future__ import annotations
 
 from curate.extract.charset import decode_text
+from curate.extract.metadata import METADATA_FIELDS
 from curate.extract.native import VERSION
 from curate.extract.pages import EXTRACTORS, PAGE_TEXT_SCHEMA, extract_pages, extract_text
 
-__all__ = ["EXTRACTORS", "PAGE_TEXT_SCHEMA", "VERSION", "decode_text", "extract_pages", "extract_text"]
+__all__ = [
+    "EXTRACTORS",
+    "METADATA_FIELDS",
+    "PAGE_TEXT_SCHEMA",
+    "VERSION",
+    "decode_text",
+    "extract_pages",
+    "extract_text",
+]
