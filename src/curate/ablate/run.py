@@ -196,9 +196,6 @@ def _shared_encoder(arms: Mapping[str, Sequence[str]], n_vocabulary: int) -> Tex
 
 
 def _encode(encoder: TextEncoder, texts: Sequence[str]) -> _Texts:
-    tokens, offsets = encoder.encode_joined(pa.array(texts, pa.large_string()))
+    tokens, lengths = encoder.encode_joined(pa.array(texts, pa.large_string()))
     n_bytes = np.array([len(text.encode()) for text in texts], np.int64)
-    edges = offsets.astype(np.int64)
-    if len(edges) == len(texts):  # begins alone
-        edges = np.append(edges, len(tokens)) if not edges[0] else np.concatenate([[0], edges])
-    return _Texts(tokens.astype(np.int64), edges, n_bytes)
+    return _Texts(tokens.astype(np.int64), np.concatenate([[0], np.cumsum(lengths)]), n_bytes)
