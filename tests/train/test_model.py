@@ -34,7 +34,7 @@ def small(family, **changes):
     noise = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for weight in decoder.parameters():
-            weight += torch.randn(weight.shape, generator=noise) * 0.1
+            weight.add_(torch.randn(weight.shape, generator=noise), alpha=0.1)
     return decoder
 
 

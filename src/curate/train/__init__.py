@@ -15,14 +15,14 @@ from curate.train.settings import TrainSettings
 from curate.train.shape import PRESETS, ModelShape, preset
 
 if TYPE_CHECKING:
-    from curate.train.export import export
-    from curate.train.generate import generate
+    from curate.train.hugging_face import export
+    from curate.train.generation import generate
     from curate.train.loop import TrainResult, train
 
 _HOME = {
     "TrainResult": "curate.train.loop",
-    "export": "curate.train.export",
-    "generate": "curate.train.generate",
+    "export": "curate.train.hugging_face",
+    "generate": "curate.train.generation",
     "train": "curate.train.loop",
 }
 
