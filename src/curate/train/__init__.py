@@ -15,8 +15,8 @@ from curate.train.settings import TrainSettings
 from curate.train.shape import PRESETS, ModelShape, preset
 
 if TYPE_CHECKING:
-    from curate.train.hugging_face import export
     from curate.train.generation import generate
+    from curate.train.hugging_face import export
     from curate.train.loop import TrainResult, train
 
 _HOME = {
