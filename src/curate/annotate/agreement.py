@@ -177,9 +177,9 @@ def _merge(rows: list[Row]) -> Row:
         by_model: dict[str, list[float]] = {}
         for row, level in levelled:
             by_model.setdefault(_model_of(row), []).append(level)
-        level = median(median(levels) for levels in by_model.values())
-        nearest = min(levelled, key=lambda pair: abs(pair[1] - level))[0]
-        merged |= {field: _whole(level), "reason": nearest.get("reason", "")}
+        middle = median(median(levels) for levels in by_model.values())
+        nearest = min(levelled, key=lambda pair: abs(pair[1] - middle))[0]
+        merged |= {field: _whole(middle), "reason": nearest.get("reason", "")}
         merged["annotator"] = next(iter(by_model)).partition(" | ")[0] if len(by_model) == 1 else MERGED
     else:
         merged |= {field: None, "annotator": MERGED, "problem": rows[-1].get("problem")}

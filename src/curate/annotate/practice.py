@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 Judge = Callable[[str], tuple[int, str]]
 Plant = Callable[[str, int], str | None]
@@ -234,13 +234,16 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server: _Server
+
+    @property
+    def _practice(self) -> PracticeServer:
+        return cast("_Server", self.server).practice
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Say nothing."""
 
     def do_GET(self) -> None:
-        practice = self.server.practice
+        practice = self._practice
         parts = self.path.partition("?")[0].removeprefix("/v1/").split("/")
         if parts[0] == "batches" and len(parts) == 1:
             self._send(200, {"object": "list", "data": list(practice.batches.values()), "has_more": False})
@@ -267,7 +270,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(404, {"error": {"message": "no such thing", "code": "not_found"}})
 
     def _chat(self, body: dict[str, Any]) -> None:
-        practice = self.server.practice
+        practice = self._practice
         key = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
         page = page_of(body)
         n_before = practice.note_request(page, key)
@@ -289,7 +292,7 @@ class _Handler(BaseHTTPRequestHandler):
             headers = _HEADERS[failure or ""]() if failure in _HEADERS else {}
             self._send(status, {"error": {"message": message.replace("KEY", key), "code": code}}, headers)
         elif failure == "silent":
-            self.server.practice.stopping.wait(_SILENT_S)
+            self._practice.stopping.wait(_SILENT_S)
             self.close_connection = True
         elif failure == "hang_up":
             self.close_connection = True
@@ -316,17 +319,18 @@ class _Handler(BaseHTTPRequestHandler):
         head = f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode()
         form = message_from_bytes(head + data, policy=policy.HTTP)
         parts = {part.get_param("name", header="content-disposition"): part for part in form.iter_parts()}  # pyright: ignore[reportAttributeAccessIssue]
-        practice = self.server.practice
+        practice = self._practice
         name = f"file-{len(practice.files)}"
-        practice.files[name] = parts["file"].get_payload(decode=True)
+        practice.files[name] = cast("bytes", parts["file"].get_payload(decode=True))
         described = {"id": name, "object": "file", "bytes": len(practice.files[name]), "created_at": 0}
         self._send(200, described | {"filename": "batch.jsonl", "purpose": "batch", "status": "processed"})
 
     def _open_batch(self, body: dict[str, Any]) -> None:
-        practice = self.server.practice
+        practice = self._practice
         n_requests = len(practice.files[body["input_file_id"]].splitlines())
+        name = f"batch-{len(practice.batches)}"
         batch = {
-            "id": f"batch-{len(practice.batches)}",
+            "id": name,
             "object": "batch",
             "endpoint": body["endpoint"],
             "input_file_id": body["input_file_id"],
@@ -337,7 +341,7 @@ class _Handler(BaseHTTPRequestHandler):
             "request_counts": {"total": n_requests, "completed": 0, "failed": 0},
             "polls": 0,
         }
-        practice.batches[batch["id"]] = batch
+        practice.batches[name] = batch
         self._send(200, batch)
 
     def _send(self, status: int, value: Any, headers: dict[str, str] | None = None) -> None:

@@ -291,5 +291,5 @@ def group_by_words(texts: pa.ChunkedArray | pa.Array, n_groups: int, *, seed: in
         return np.arange(len(texts), dtype=np.int64)
     with threadpool_limits(1):
         vectors = embed_words(texts, seed=seed)
-        means = MiniBatchKMeans(n_groups, random_state=seed, n_init=3, batch_size=2048)
+        means = MiniBatchKMeans(n_groups, random_state=seed, n_init=3, batch_size=2048)  # pyright: ignore[reportArgumentType]
         return means.fit_predict(vectors).astype(np.int64)
