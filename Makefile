@@ -12,6 +12,7 @@ demo: $(VENV)/base
 
 test: $(VENV)/dev
 	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --doctest-modules src
 
 # Also what takes long.
 test-all: $(VENV)/dev

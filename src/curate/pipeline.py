@@ -195,7 +195,14 @@ class Job:
         documents = start_documents(chunk.pages)
         with clock.stage("extract"):
             documents = screens.add_address(documents)
-            documents = add_text(documents, chunk.pages, self.settings)
+            documents = add_text(
+                documents,
+                chunk.pages,
+                extractor=self.settings.extractor,
+                focus=self.settings.extract_focus,
+                keep_links=self.settings.keep_links,
+                markdown=self.settings.markdown,
+            )
         with clock.stage("language"):
             documents = add_language(documents, self.settings.language, self.settings.min_language_confidence)
         n_judged = len(live_rows(documents))
@@ -272,7 +279,15 @@ def start_documents(pages: pa.RecordBatch) -> pa.Table:
     return table
 
 
-def add_text(documents: pa.Table, pages: pa.RecordBatch, settings: FilterSettings) -> pa.Table:
+def add_text(
+    documents: pa.Table,
+    pages: pa.RecordBatch,
+    *,
+    extractor: str,
+    focus: str = "balanced",
+    keep_links: bool = False,
+    markdown: bool = False,
+) -> pa.Table:
     """Add `title`, `text` and what pages state of themselves: HTML is extracted, text pages are as they are."""
     rows = live_rows(documents)
     is_html = pc.equal(pages["kind"], "html").to_numpy(zero_copy_only=False)[rows]
@@ -280,10 +295,10 @@ def add_text(documents: pa.Table, pages: pa.RecordBatch, settings: FilterSetting
     extracted = extract_pages(
         pages["content"].take(html),
         pages["charset"].take(html),
-        extractor=settings.extractor,
-        focus=settings.extract_focus,
-        keep_links=settings.keep_links,
-        markdown=settings.markdown,
+        extractor=extractor,
+        focus=focus,
+        keep_links=keep_links,
+        markdown=markdown,
         metadata=True,
     )
     decoded = decode_texts(pages["content"].take(plain), pages["charset"].take(plain))

@@ -190,7 +190,7 @@ def _read(
     for split in plan_splits(files):
         for chunk in read_chunks(split, options):
             report.problems += [str(problem) for problem in chunk.problems]
-            documents = add_text(start_documents(chunk.pages), chunk.pages, extractor)
+            documents = add_text(start_documents(chunk.pages), chunk.pages, extractor=extractor)
             rows = live_rows(documents)
             report.n_unread += len(documents) - len(rows)
             documents = documents.select([*_ID_COLUMNS, "text"]).take(pa.array(rows))

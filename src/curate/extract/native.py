@@ -81,7 +81,7 @@ def find_plain_pages(data: NDArray[np.uint8], offsets: NDArray[np.int64], plain:
                 i += 1
                 continue
             n = 1 if 0xC2 <= byte < 0xE0 else 2 if 0xE0 <= byte < 0xF0 else 3 if 0xF0 <= byte < 0xF5 else 9
-            if i + n >= end:
+            if n == 9 or i + n >= end:
                 break
             low, high = 0x80, 0xBF
             if byte == 0xE0:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import heapq
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numba as nb
 import numpy as np
@@ -25,6 +26,11 @@ _SPACES[[0, 9, 10, 11, 12, 13, 32]] = True
 _REMEMBERED_BITS = 15  # words of up to 24 bytes whose sums are remembered within a batch
 _MIX = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio
 _LOG_OFFSET = 1e-5  # fastText adds it under every logarithm
+
+
+# Without numba's run-time, arrays that are handed on are not counted, which cost more than the work on a word.
+# Such a kernel must not allocate: its scratch comes from `predict`.
+_kernel: Any = nb.njit(cache=True, nogil=True, _nrt=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,12 +106,19 @@ def predict(
     data: NDArray[np.uint8], bounds: NDArray[np.int64], tables: Tables
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """The most likely label of every text and its probability; -1 and 0 for texts without a word."""
+    n_dimensions = tables.rows.shape[1]
     labels = np.full(len(bounds) - 1, -1, np.int32)
     probabilities = np.zeros(len(bounds) - 1, np.float32)
     _predict(
         data, bounds, tables.rows, tables.counts, tables.ngram_bits, tables.ngram_ranks, tables.ngram_order,
         tables.n_buckets, tables.slots, tables.word_bytes, tables.word_bounds, tables.tree, tables.output,
         labels, probabilities,
+        np.empty((2, n_dimensions), np.float32),
+        np.empty(len(tables.tree), np.float64),
+        np.zeros((1 << _REMEMBERED_BITS, 3), np.uint64),
+        np.zeros(1 << _REMEMBERED_BITS, np.uint8),
+        np.empty((1 << _REMEMBERED_BITS, n_dimensions), np.float32),
+        np.empty(1 << _REMEMBERED_BITS, np.int32),
     )  # fmt: skip
     return labels, probabilities
 
@@ -128,20 +141,26 @@ def _build_tree(counts: NDArray[np.int64]) -> NDArray[np.int32]:
     return tree
 
 
-@nb.njit(cache=True, nogil=True)
+@_kernel
 def _add_row(total, rows, row):
     for k in range(total.shape[0]):
         total[k] += rows[row, k]
 
 
-@nb.njit(cache=True, nogil=True)
+@_kernel
+def _set_row(total, rows, row):
+    for k in range(total.shape[0]):
+        total[k] = rows[row, k]
+
+
+@_kernel
 def _step(value, byte):
     """One byte of FNV-1a, taken as signed."""
     signed = np.uint32(byte) | (np.uint32(0xFFFFFF00) if byte >= 128 else np.uint32(0))
     return np.uint32((value ^ signed) * _FNV_PRIME)
 
 
-@nb.njit(cache=True, nogil=True)
+@_kernel
 def _add_word_ngrams(data, start, end, rows, bits, ranks, order, n_buckets, total):
     """Add the rows of the n-grams of `<word>`, which are of 2 to 4 characters; return how many there were."""
     n_added = 0
@@ -173,7 +192,7 @@ def _add_word_ngrams(data, start, end, rows, bits, ranks, order, n_buckets, tota
     return n_added
 
 
-@nb.njit(cache=True, nogil=True)
+@_kernel
 def _popcount(word):
     word = word - ((word >> np.uint64(1)) & np.uint64(0x5555555555555555))
     word = (word & np.uint64(0x3333333333333333)) + ((word >> np.uint64(2)) & np.uint64(0x3333333333333333))
@@ -181,7 +200,7 @@ def _popcount(word):
     return np.int64((word * np.uint64(0x0101010101010101)) >> np.uint64(56))
 
 
-@nb.njit(cache=True, nogil=True)
+@_kernel
 def _find_word(data, start, end, slots, word_bytes, word_bounds):
     """The number of a dictionary word, -1 where it is none."""
     value = _FNV_OFFSET
@@ -204,20 +223,21 @@ def _find_word(data, start, end, slots, word_bytes, word_bounds):
     return -1
 
 
-@nb.njit(cache=True, nogil=True)
+@_kernel
 def _sum_word(
     data, start, end, rows, counts, bits, ranks, order, n_buckets, slots, word_bytes, word_bounds, total
 ):
     """Set `total` to the sum of a word's rows; returns how many there are."""
     number = _find_word(data, start, end, slots, word_bytes, word_bounds)
     if number >= 0:
-        total[:] = rows[number]
+        _set_row(total, rows, number)
         return counts[number]
-    total[:] = 0
+    for k in range(total.shape[0]):
+        total[k] = np.float32(0)
     return _add_word_ngrams(data, start, end, rows, bits, ranks, order, n_buckets, total)
 
 
-@nb.njit(cache=True, nogil=True)
+@_kernel
 def _remember(first, second, third, length, keys, lengths):
     """The place of a short word among those remembered, and whether it is there already.
 
@@ -237,7 +257,7 @@ def _remember(first, second, third, length, keys, lengths):
     return place, known
 
 
-@nb.njit(cache=True, nogil=True)
+@_kernel
 def _best_label(mean, tree, output, reached):
     """Walk the tree from the root, which is the last inner node; returns (label, log probability)."""
     n_inner = tree.shape[0]
@@ -261,22 +281,16 @@ def _best_label(mean, tree, output, reached):
     return best_label, best
 
 
-@nb.njit(cache=True, nogil=True)
+@_kernel
 def _predict(  # noqa: PLR0912
     data, bounds, rows, counts, bits, ranks, order, n_buckets, slots, word_bytes, word_bounds, tree, output,
-    labels, probabilities,
+    labels, probabilities, scratch, reached, keys, lengths, sums, sum_counts,
 ):  # fmt: skip
     n_dimensions = rows.shape[1]
-    total = np.empty(n_dimensions, np.float32)
-    alone = np.empty(n_dimensions, np.float32)
-    reached = np.empty(tree.shape[0], np.float64)
-    keys = np.zeros((1 << _REMEMBERED_BITS, 3), np.uint64)
-    lengths = np.zeros(1 << _REMEMBERED_BITS, np.uint8)
-    sums = np.empty((1 << _REMEMBERED_BITS, n_dimensions), np.float32)
-    sum_counts = np.empty(1 << _REMEMBERED_BITS, np.int32)
+    total, alone = scratch[0], scratch[1]
     for d in range(len(bounds) - 1):
         # Every text ends with the line end's own word, which is the first of the dictionary.
-        total[:] = rows[0]
+        _set_row(total, rows, 0)
         n_added = 1
         at, end = bounds[d], bounds[d + 1]
         has_word = False
