@@ -284,7 +284,7 @@ def test_committed_chunks_are_not_made_again(
 ) -> None:
     import curate.pipeline as pipeline
 
-    def stop(*_: object) -> None:
+    def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
