@@ -292,7 +292,7 @@ def test_committed_chunks_are_not_made_again(
         with pytest.raises(KeyboardInterrupt):
             curate.filter_crawl(str(corpus), tmp_path / "out", workers=1, **SMALL_CHUNKS)
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "extract_pages", stop)  # pass 1 would call it
+        patch.setattr(pipeline, "add_text", stop)  # pass 1 would call it
         curate.filter_crawl(str(corpus), tmp_path / "out", workers=1, **SMALL_CHUNKS)
 
 
