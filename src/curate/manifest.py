@@ -26,6 +26,7 @@ def build_plan(
         "curate_version": curate.__version__,
         "settings": hashed_settings(settings)
         | {"scorer_fingerprint": scorer_fingerprint, "lists_hash": lists_hash},
+        "input": list(settings.input),
         "input_hash": stable_hash([[file.source, file.size_bytes, _modified_ns(file)] for file in files]),
         "n_input_files": len(files),
     }

@@ -168,7 +168,7 @@ def changed_settings(earlier: dict[str, Any], plan: dict[str, Any]) -> list[str]
     changes = [
         f"{name} was {before.get(name)!r}, now {now.get(name)!r}"
         for name in sorted(before.keys() | now.keys())
-        if name != "input" and before.get(name) != now.get(name)
+        if before.get(name) != now.get(name)
     ]
     if earlier.get("input_hash") != plan["input_hash"]:
         changes.append(

@@ -22,7 +22,7 @@ class FilterSettings:
     """The settings of `filter_crawl` and `curate filter`; wrong ones are refused when this is built."""
 
     input: tuple[str, ...] = setting(
-        (), "Files, folders or globs; local or any fsspec URL (s3://...).", section="files"
+        (), "Files, folders or globs; local or any fsspec URL (s3://...).", section="files", in_hash=False
     )
     output: str = setting("", "Folder for kept/, dropped/ and manifest.json.", section="files", in_hash=False)
 

@@ -90,6 +90,24 @@ def filter_command(
             show_default=False,
         ),
     ] = None,
+    markdown: Annotated[
+        bool | None,
+        typer.Option("--markdown", help="Mark headings, lists, quotes and code.", show_default=False),
+    ] = None,
+    keep_links: Annotated[
+        bool | None, typer.Option("--keep-links", help="Keep links as [text](address).", show_default=False)
+    ] = None,
+    redact_pii: Annotated[
+        bool | None,
+        typer.Option("--redact-pii", help="Replace e-mail and public IP addresses.", show_default=False),
+    ] = None,
+    decontaminate: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Benchmark file; pages that share a 13-gram with it are dropped. Can be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     workers: Annotated[
         int | None,
         typer.Option(
@@ -128,6 +146,10 @@ def filter_command(
         "dedup": dedup,
         "extractor": extractor,
         "text_column": text_column,
+        "markdown": markdown,
+        "keep_links": keep_links,
+        "redact_pii": redact_pii,
+        "decontaminate": decontaminate,
         "workers": workers,
     }
     values = {"output": DEFAULT_OUTPUT} | (read_toml(config) if config else {})
