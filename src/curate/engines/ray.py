@@ -22,7 +22,11 @@ class RayEngine:
         ray = _import_ray()
         if not ray.is_initialized():
             ray.init(num_cpus=None if _joins_cluster() else self.n_workers, log_to_driver=False)
-        remote = ray.remote(function)
+
+        def call(task: Task) -> Result:  # Ray takes functions only, no partial ones
+            return function(task)
+
+        remote = ray.remote(call)
         waiting = [remote.remote(task) for task in tasks]
         try:
             while waiting:
