@@ -30,7 +30,8 @@ _LOG_OFFSET = 1e-5  # fastText adds it under every logarithm
 
 # Without numba's run-time, arrays that are handed on are not counted, which cost more than the work on a word.
 # Such a kernel must not allocate: its scratch comes from `predict`.
-_kernel: Any = nb.njit(cache=True, nogil=True, _nrt=False)
+_SETTINGS: dict[str, Any] = {"cache": True, "nogil": True, "_nrt": False}
+_kernel: Any = nb.njit(**_SETTINGS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
