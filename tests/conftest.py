@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import os
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from common import EXAMPLE_CRAWL, ROOT
+
 # A loaded machine is no failure.
 settings.register_profile("curate", deadline=None)
 settings.load_profile("curate")
-
-ROOT = Path(__file__).resolve().parents[1]
-EXAMPLE_CRAWL = ROOT / "examples" / "crawl"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -53,14 +50,6 @@ def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
-
-
-def run_curate(
-    *arguments: object, cwd: Path | None = None, **options: object
-) -> subprocess.CompletedProcess[str]:
-    """Run the command as a user does."""
-    command = [sys.executable, "-m", "curate", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False, **options)
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import curate
-from conftest import EXAMPLE_CRAWL, ROOT, run_curate
+from common import EXAMPLE_CRAWL, ROOT, run_curate
 from curate.errors import ChangedSettingsError, SettingError
 from curate.run_folder import RunFolder
 

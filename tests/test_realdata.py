@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from conftest import run_curate
+from common import run_curate
 
 FOLDERS = ("crawl", "crawl-malformed", "web", "html")
 

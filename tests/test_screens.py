@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import curate
-from conftest import EXAMPLE_CRAWL, run_curate
+from common import EXAMPLE_CRAWL, run_curate
 from curate.errors import ChangedSettingsError
 
 QUESTION = "Each step halves the number of entries that remain. A list of one thousand entries shrinks to five hundred"

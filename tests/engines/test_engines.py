@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import curate
-from conftest import EXAMPLE_CRAWL
+from common import EXAMPLE_CRAWL
 from curate.engines import LocalEngine, make_engine
 from curate.errors import RunError, UnknownNameError
 
