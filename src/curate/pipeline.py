@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -382,6 +382,7 @@ class ScoreTask:
     shard: int
     name: ChunkName
     scorer: str | Scorer
+    fingerprint: str | None
 
 
 def score_survivors(
@@ -391,7 +392,7 @@ def score_survivors(
     if job.scorer is None:
         return
     tasks = [
-        ScoreTask(folder, shard, name, job.scorer)
+        ScoreTask(folder, shard, name, job.scorer, job.scorer_fingerprint)
         for shard, name in enumerate(names)
         if not folder.scores(name).exists()
     ]
@@ -401,12 +402,19 @@ def score_survivors(
             scored.n_done += 1
 
 
+@cache
+def _load_once(name: str, fingerprint: str | None) -> Scorer:  # noqa: ARG001  (a refitted one is another)
+    """Load a scorer once in each process, not for every chunk: a transformer takes seconds."""
+    return load_scorer(name)
+
+
 def score_chunk(task: ScoreTask) -> None:
     """Commit the scores of one chunk's survivors: row, score, and level where the scorer states one."""
     clock = StageClock()
     documents = read_arrow(task.folder.documents(task.name))
     rows = np.setdiff1d(live_rows(documents), read_duplicates(task.folder, task.shard)["row"].to_numpy())
-    scorer = load_scorer(task.scorer)
+    named = isinstance(task.scorer, str)
+    scorer = _load_once(task.scorer, task.fingerprint) if named else task.scorer
     texts = documents["text"].take(pa.array(rows, pa.int64())).combine_chunks()
     with clock.stage("score"):
         if isinstance(scorer, LevelScorer):
