@@ -295,6 +295,17 @@ def test_committed_chunks_are_not_made_again(
         curate.filter_crawl(str(corpus), tmp_path / "out", workers=1, **SMALL_CHUNKS)
 
 
+def test_a_finished_run_tells_its_funnel_again_and_leaves_nothing_else(
+    corpus: Path, reference: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(reference, tmp_path / "out")
+    before = sorted(path.name for path in (tmp_path / "out").iterdir())
+    again = curate.filter_crawl(str(corpus), tmp_path / "out", workers=1, **SMALL_CHUNKS)
+    assert again.kept.n_documents == len(rows_of(reference, "kept"))
+    assert before == sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert before == ["dropped", "kept", "manifest.json"]
+
+
 def test_changed_settings_are_named_and_not_mixed_in(corpus: Path, reference: Path, tmp_path: Path) -> None:
     shutil.copytree(reference, tmp_path / "out")
     with pytest.raises(ChangedSettingsError, match=r"jaccard was 0\.8, now 0\.7"):

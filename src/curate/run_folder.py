@@ -6,7 +6,7 @@
     OUT/.curate/duplicates.arrow         what the barrier found
     OUT/.curate/scores/SSSSS-CCCCC.arrow        scores of the chunk's survivors
 
-`.curate` is deleted when the manifest is written.
+`.curate` is deleted once the manifest is written.
 """
 
 from __future__ import annotations
@@ -92,14 +92,15 @@ class RunFolder:
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
     def finish(self, manifest: dict[str, Any]) -> None:
-        """Commit the manifest, which makes the run finished, and delete what only the run needed."""
+        """Commit the manifest, which makes the run finished."""
         write_json(self.path / MANIFEST, manifest)
-        shutil.rmtree(self.work)
 
 
 @contextmanager
 def opened_run(path: Path, plan: dict[str, Any], *, overwrite: bool) -> Generator[RunFolder]:
     """Open `path` for the run that `plan` describes: new, or one to go on with; one process at a time.
+
+    What only an unfinished run needs is deleted at the end, if the run is finished then or was before.
 
     Raises:
         ChangedSettingsError: the folder holds a run, finished or not, with another plan; the differences
@@ -125,6 +126,8 @@ def opened_run(path: Path, plan: dict[str, Any], *, overwrite: bool) -> Generato
         if not (folder.work / "plan.json").exists():
             write_json(folder.work / "plan.json", plan)
         yield folder
+        if (path / MANIFEST).is_file():
+            shutil.rmtree(folder.work)
 
 
 def finish_swap(folder: RunFolder) -> None:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from curate.config import parse_bytes, setting
+from curate.engines import ENGINE_NAMES
 from curate.errors import SettingError, UnknownNameError
 
 MIB = 1 << 20
 DEDUP_LEVELS = ("near", "exact", "none")
-ENGINES = ("local", "ray")
 DEFAULT_THRESHOLD = 0.5
 _BYTES_WORTH_A_WORKER = 4 * MIB  # starting one costs as much as reading about this much
 
@@ -24,7 +24,9 @@ class FilterSettings:
     input: tuple[str, ...] = setting(
         (), "Files, folders or globs; local or any fsspec URL (s3://...).", section="files", in_hash=False
     )
-    output: str = setting("", "Folder for kept/, dropped/ and manifest.json.", section="files", in_hash=False)
+    output: str = setting(
+        "curated", "Folder for kept/, dropped/ and manifest.json.", section="files", in_hash=False
+    )
 
     text_column: str | None = setting(
         None, "Column that holds the text; found by its usual names if left out.", section="read"
@@ -50,11 +52,11 @@ class FilterSettings:
         False, "Mark headings, lists, quotes and code; for the extractor curate.", section="extract"
     )
     keep_links: bool = setting(
-        False, "Keep links as [text](address); for the extractor curate.", section="extract"
+        False, "Keep links, as [text](address); for the extractor curate.", section="extract"
     )
 
     language: tuple[str, ...] = setting(
-        ("en",), 'ISO codes of the languages to keep; ["any"] keeps all.', section="language"
+        ("en",), "ISO code of a language to keep; 'any' keeps all.", section="language"
     )
     min_language_confidence: float = setting(
         0.65, "Least probability of the language, 0 to 1 (FineWeb: 0.65).", section="language"
@@ -62,7 +64,7 @@ class FilterSettings:
 
     rules: tuple[str, ...] = setting(
         ("gopher", "c4", "fineweb"),
-        "Rule sets by name, or TOML files with rules; [] for none.",
+        "Rule sets by name, or TOML files with rules; an empty list, or --rules none, for none.",
         section="rules",
     )
 
@@ -92,10 +94,13 @@ class FilterSettings:
         "edu", "Bundled classifier, folder of your own, or 'none' to keep all that is left.", section="score"
     )
     threshold: float | None = setting(
-        None, "Least score to keep, 0 to 1; 0.5 if neither cut is named.", section="score"
+        None,
+        "Least score to keep, 0 to 1; 0.5 if neither cut is named. For the scorer 'edu' a score is the probability "
+        "that an LLM annotator gives the page an educational level of 3 or more of 5.",
+        section="score",
     )
     keep_fraction: float | None = setting(
-        None, "Instead of a threshold: the share of scored documents to keep.", section="score"
+        None, "Instead of a threshold: the share of scored documents to keep, best first.", section="score"
     )
 
     workers: int | None = setting(
@@ -117,8 +122,8 @@ class FilterSettings:
         _check_range("recall", self.recall, low=0.0, high=1.0, above_low=True)
         if self.dedup not in DEDUP_LEVELS:
             raise UnknownNameError("dedup level", self.dedup, DEDUP_LEVELS)
-        if self.engine not in ENGINES:
-            raise UnknownNameError("engine", self.engine, ENGINES)
+        if self.engine not in ENGINE_NAMES:
+            raise UnknownNameError("engine", self.engine, ENGINE_NAMES)
         if not self.language:
             raise SettingError('language is empty. Name at least one, or "any".')
         for name in ("max_page_bytes", "chunk_bytes", "workers"):

@@ -40,7 +40,9 @@ class AnnotateSettings:
     text_column: str | None = setting(
         None, "Column that holds the text; found by its usual names.", section="files"
     )
-    extractor: str = setting("resiliparse", "HTML to main text: resiliparse or trafilatura.", section="files")
+    extractor: str = setting(
+        "curate", "HTML to main text: curate, resiliparse or trafilatura.", section="files"
+    )
 
     model: str = setting("", "Name of the model, as the server knows it.", section="model")
     base_url: str | None = setting(

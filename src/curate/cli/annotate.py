@@ -7,7 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
+from curate.annotate.settings import AnnotateSettings
 from curate.cli import EXIT_PARTIAL
+from curate.cli.options import with_settings
 from curate.config import read_toml, settings_from
 from curate.errors import SettingError
 
@@ -24,78 +26,19 @@ def _option(text: str, *names: str) -> Any:
 
 
 @annotate_app.callback()
+@with_settings(AnnotateSettings, left_out=("temperature",))
 def annotate_command(
-    context: typer.Context,
+    given: dict[str, Any],
     *,
-    input: Annotated[  # noqa: A002
-        list[str] | None,
-        _option("File, folder, glob, or a result folder of curate. Can be repeated.", "--input", "-i"),
-    ] = None,
-    output: Annotated[str | None, _option("JSONL file of labels to write.", "--output", "-o")] = None,
-    model: Annotated[str | None, _option("Name of the model, as the server knows it.")] = None,
-    base_url: Annotated[
-        str | None, _option("OpenAI-compatible server, as http://localhost:8000/v1.  [default: OpenAI]")
-    ] = None,
-    api_key_env: Annotated[
-        str | None, _option("Environment variable of the API key.  [default: OPENAI_API_KEY]")
-    ] = None,
-    budget_usd: Annotated[float | None, _option("Hard limit on spending, in US dollars.")] = None,
-    prompt: Annotated[
+    context: typer.Context,
+    temperature: Annotated[
         str | None,
-        _option(
-            "edu, science, mathematics, code, everyday, people, or a TOML file of your own.  [default: edu]"
+        typer.Option(
+            help="Sampling temperature; 'default' sends none.  [default: 0]",
+            show_default=False,
+            rich_help_panel="Model",
         ),
     ] = None,
-    window_chars: Annotated[
-        int | None, _option("Characters of a page that are sent, from its beginning.  [default: 4000]")
-    ] = None,
-    select: Annotated[
-        str | None, _option("Which pages: random, stratified, uncertain or diverse.  [default: random]")
-    ] = None,
-    n_pages: Annotated[int | None, _option("Pages to choose.  [default: all]")] = None,
-    scorer: Annotated[str | None, _option("Scorer for stratified and uncertain.  [default: edu]")] = None,
-    cut: Annotated[float | None, _option("Score around which 'uncertain' chooses.  [default: 0.5]")] = None,
-    exclude: Annotated[
-        list[str] | None, _option("Label file whose pages are not to be chosen. Can be repeated.")
-    ] = None,
-    seed: Annotated[int | None, _option("Seed of the choice.  [default: 0]")] = None,
-    draws: Annotated[int | None, _option("How often each page is asked about.  [default: 1]")] = None,
-    temperature: Annotated[
-        str | None, _option("Sampling temperature; 'default' sends none.  [default: 0]")
-    ] = None,
-    reply_format: Annotated[
-        str | None, _option("schema, json or text, by what the server can.  [default: schema]")
-    ] = None,
-    max_output_tokens: Annotated[int | None, _option("Most tokens of a reply.  [default: 300]")] = None,
-    token_limit_field: Annotated[
-        str | None, _option("max_completion_tokens or max_tokens.  [default: max_completion_tokens]")
-    ] = None,
-    extra_body: Annotated[
-        str | None, _option('JSON object of further request fields, as \'{"reasoning_effort": "low"}\'.')
-    ] = None,
-    reply_tries: Annotated[
-        int | None, _option("How often to ask when the reply has no level.  [default: 3]")
-    ] = None,
-    http_tries: Annotated[
-        int | None, _option("How often to send when the server fails.  [default: 6]")
-    ] = None,
-    concurrency: Annotated[int | None, _option("Requests in flight at a time.  [default: 8]")] = None,
-    requests_per_minute: Annotated[int | None, _option("Most requests in any minute.")] = None,
-    tokens_per_minute: Annotated[int | None, _option("Most tokens in any minute.")] = None,
-    timeout_s: Annotated[float | None, _option("Seconds to wait for a reply.  [default: 120]")] = None,
-    prices: Annotated[str | None, _option("TOML file of prices, a table for each model.")] = None,
-    price_input: Annotated[
-        float | None, _option("Dollars per million input tokens; 0 for a server of your own.")
-    ] = None,
-    price_output: Annotated[float | None, _option("Dollars per million output tokens.")] = None,
-    cache: Annotated[
-        str | None, _option("File of replies and spending.  [default: <output>.cache.sqlite]")
-    ] = None,
-    text_column: Annotated[
-        str | None, _option("Column that holds the text.  [default: found by name]")
-    ] = None,
-    extractor: Annotated[str | None, _option("resiliparse or trafilatura.  [default: resiliparse]")] = None,
-    max_pool: Annotated[int | None, _option("Most pages to choose from.  [default: 100000]")] = None,
     config: Annotated[Path | None, _option("Settings from a TOML file; flags go before.")] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print pages, tokens and cost; send nothing.")
@@ -115,14 +58,9 @@ def annotate_command(
     """
     if context.invoked_subcommand is not None:
         return 0
-    flags = {name: value for name, value in context.params.items() if value not in (None, [], ())}
-    for name in ("config", "dry_run", "batch"):
-        flags.pop(name, None)
-    values = (read_toml(config) if config else {}) | flags
+    values = (read_toml(config) if config else {}) | given
     if temperature is not None:
         values["temperature"] = _temperature(temperature)
-    from curate.annotate.settings import AnnotateSettings
-
     settings = settings_from(AnnotateSettings, values)
     if dry_run:
         return _print_estimate(settings)

@@ -7,69 +7,20 @@ from typing import Annotated, Any
 import typer
 
 from curate.cli import EXIT_NOTHING_KEPT, EXIT_PARTIAL
+from curate.cli.options import with_settings
 from curate.config import parse_bytes, settings_from
 from curate.dedup_job.settings import DedupSettings
 
 _LARGE_BYTES = 1 << 30
 
 
+@with_settings(DedupSettings)
 def dedup_command(
+    given: dict[str, Any],
     *,
-    input: Annotated[  # noqa: A002
-        list[str] | None,
-        typer.Option(
-            "--input", "-i", help="File, folder or glob of documents. Can be repeated.", show_default=False
-        ),
-    ] = None,
-    output: Annotated[
-        str, typer.Option("--output", "-o", help="Folder for kept/, dropped/ and manifest.json.")
-    ] = "deduplicated",
     plan: Annotated[
         bool, typer.Option("--plan", help="Only say what would be done, what it would cost, and the S-curve.")
     ] = False,
-    jaccard: Annotated[
-        float, typer.Option(help="Similarity of word 5-grams from which two documents are near-duplicates.")
-    ] = 0.8,
-    recall: Annotated[float, typer.Option(help="Chance that a pair at that similarity is found.")] = 0.999,
-    exact: Annotated[
-        bool, typer.Option("--exact", help="Only documents with the same words; no near-duplicates.")
-    ] = False,
-    url: Annotated[bool, typer.Option("--url", help="Also leave one document of each address.")] = False,
-    against: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Index of an earlier crawl, whose documents are removed too. Can be repeated.",
-            show_default=False,
-        ),
-    ] = None,
-    text_column: Annotated[
-        str | None, typer.Option(help="Column with the text.  [default: found by name]", show_default=False)
-    ] = None,
-    id_column: Annotated[
-        str | None,
-        typer.Option(help="Column with the document's id.  [default: found by name]", show_default=False),
-    ] = None,
-    url_column: Annotated[
-        str | None,
-        typer.Option(help="Column with the page's URL.  [default: found by name]", show_default=False),
-    ] = None,
-    score_column: Annotated[
-        str | None,
-        typer.Option(
-            help="Number by which the best of several duplicates stays.  [default: the longest stays]",
-            show_default=False,
-        ),
-    ] = None,
-    warn_share: Annotated[
-        float, typer.Option(help="Warn where a source loses more than this share of its documents.")
-    ] = 0.5,
-    memory: Annotated[str, typer.Option(help="Memory that keys and texts may use.")] = "4GB",
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            help="Worker processes; does not change the result.  [default: all cores]", show_default=False
-        ),
-    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Delete the earlier result in the output folder first.")
     ] = False,
@@ -77,7 +28,7 @@ def dedup_command(
     """Remove exact and near-duplicates: of every group the best, else the longest document stays.
 
     Reads Parquet, JSONL, WET, text and the other formats of 'curate filter'. Every document is in exactly one
-    of kept/*.parquet and dropped/*.parquet; a dropped one names the document that stays and their exact
+    of `kept/*.parquet` and `dropped/*.parquet`; a dropped one names the document that stays and their exact
     similarity. Run the same command again to go on after a stop.
 
     Exit codes: 0 done; 1 failed; 2 a setting is wrong; 3 done, but part of the input could not be read;
@@ -85,26 +36,7 @@ def dedup_command(
 
     Example: curate dedup --input crawl/*.parquet --output deduplicated
     """
-    values: dict[str, Any] = {
-        "input": input or [],
-        "output": output,
-        "jaccard": jaccard,
-        "recall": recall,
-        "exact": exact,
-        "url": url,
-        "against": against or [],
-        "text_column": text_column,
-        "id_column": id_column,
-        "url_column": url_column,
-        "score_column": score_column,
-        "warn_share": warn_share,
-        "memory": memory,
-        "workers": workers,
-    }
-    settings = settings_from(
-        DedupSettings, {name: value for name, value in values.items() if value is not None}
-    )
-    return _run(settings, only_plan=plan, overwrite=overwrite)
+    return _run(settings_from(DedupSettings, given), only_plan=plan, overwrite=overwrite)
 
 
 def _run(settings: DedupSettings, *, only_plan: bool, overwrite: bool) -> int:

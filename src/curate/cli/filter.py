@@ -8,112 +8,18 @@ from typing import Annotated, Any
 import typer
 
 from curate.cli import EXIT_NOTHING_KEPT, EXIT_PARTIAL
+from curate.cli.options import with_settings
 from curate.config import read_toml, settings_from, to_toml
 from curate.errors import SettingError
 from curate.settings import FilterSettings
 
-DEFAULT_OUTPUT = "curated"
+_LISTS = ("language", "rules")
 
 
+@with_settings(FilterSettings)
 def filter_command(
+    given: dict[str, Any],
     *,
-    input: Annotated[  # noqa: A002
-        list[str] | None,
-        typer.Option(
-            "--input",
-            "-i",
-            help="Crawl file, folder or glob; local or any fsspec URL (s3://...). Can be repeated.",
-            show_default=False,
-        ),
-    ] = None,
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "--output",
-            "-o",
-            help=f"Folder for kept/, dropped/ and manifest.json.  [default: {DEFAULT_OUTPUT}]",
-            show_default=False,
-        ),
-    ] = None,
-    threshold: Annotated[
-        float | None,
-        typer.Option(
-            help="Least score to keep, 0 to 1. For the scorer 'edu' a score is the "
-            "probability that an LLM annotator gives the page a level of 3 or more of 5.  [default: 0.5]",
-            show_default=False,
-        ),
-    ] = None,
-    keep_fraction: Annotated[
-        float | None,
-        typer.Option(
-            help="Instead of a threshold: the share of scored documents to keep, best first.",
-            show_default=False,
-        ),
-    ] = None,
-    scorer: Annotated[
-        str | None,
-        typer.Option(
-            help="Bundled classifier, folder of your own, or 'none'.  [default: edu]", show_default=False
-        ),
-    ] = None,
-    language: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="ISO code of a language to keep, or 'any'. Can be repeated.  [default: en]",
-            show_default=False,
-        ),
-    ] = None,
-    rules: Annotated[
-        str | None,
-        typer.Option(
-            help="Rule sets, with commas: names, TOML files, or 'none'.  [default: gopher,c4,fineweb]",
-            show_default=False,
-        ),
-    ] = None,
-    dedup: Annotated[
-        str | None,
-        typer.Option(
-            help="near (exact and near-duplicates), exact, or none.  [default: near]", show_default=False
-        ),
-    ] = None,
-    extractor: Annotated[
-        str | None,
-        typer.Option(
-            help="HTML to main text: curate, resiliparse or trafilatura.  [default: curate]",
-            show_default=False,
-        ),
-    ] = None,
-    text_column: Annotated[
-        str | None,
-        typer.Option(
-            help="Column of JSONL or Parquet input that holds the text.  [default: found by name]",
-            show_default=False,
-        ),
-    ] = None,
-    markdown: Annotated[
-        bool | None,
-        typer.Option("--markdown", help="Mark headings, lists, quotes and code.", show_default=False),
-    ] = None,
-    keep_links: Annotated[
-        bool | None, typer.Option("--keep-links", help="Keep links as [text](address).", show_default=False)
-    ] = None,
-    redact_pii: Annotated[
-        bool | None,
-        typer.Option("--redact-pii", help="Replace e-mail and public IP addresses.", show_default=False),
-    ] = None,
-    decontaminate: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Benchmark file; pages that share a 13-gram with it are dropped. Can be repeated.",
-            show_default=False,
-        ),
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            help="Worker processes; does not change the result.  [default: all cores]", show_default=False
-        ),
-    ] = None,
     config: Annotated[
         Path | None,
         typer.Option(
@@ -127,7 +33,7 @@ def filter_command(
     """Filter a crawl: extract text, identify language, apply quality rules, remove duplicates, score, cut.
 
     Reads WARC, ARC, WET, JSONL, Parquet, HTML and text files, compressed or not, mixed as they come. Writes
-    kept/*.parquet and dropped/*.parquet: every document read is in exactly one of them, dropped ones with the
+    `kept/*.parquet` and `dropped/*.parquet`: every document read is in exactly one of them, dropped ones with the
     reason, the value and the limit. Run the same command again to go on after a stop.
 
     Exit codes: 0 done; 1 failed; 2 a setting is wrong; 3 done, but part of the input could not be read;
@@ -135,30 +41,18 @@ def filter_command(
 
     Example: curate filter --input crawl/ --output curated --threshold 0.8
     """
-    flags: dict[str, Any] = {
-        "input": input,
-        "output": output,
-        "threshold": threshold,
-        "keep_fraction": keep_fraction,
-        "scorer": scorer,
-        "language": language,
-        "rules": None if rules is None else [name for name in rules.split(",") if name and name != "none"],
-        "dedup": dedup,
-        "extractor": extractor,
-        "text_column": text_column,
-        "markdown": markdown,
-        "keep_links": keep_links,
-        "redact_pii": redact_pii,
-        "decontaminate": decontaminate,
-        "workers": workers,
-    }
-    values = {"output": DEFAULT_OUTPUT} | (read_toml(config) if config else {})
-    if threshold is not None:
-        values.pop("keep_fraction", None)
-    if keep_fraction is not None:
-        values.pop("threshold", None)
-    settings = settings_from(FilterSettings, values | {k: v for k, v in flags.items() if v is not None})
-    return _run(settings, overwrite=overwrite)
+    given |= {name: _split(given[name]) for name in _LISTS if name in given}
+    values = read_toml(config) if config else {}
+    for cut, other in (("threshold", "keep_fraction"), ("keep_fraction", "threshold")):
+        if cut in given:
+            values.pop(other, None)
+    return _run(settings_from(FilterSettings, values | given), overwrite=overwrite)
+
+
+def _split(items: list[str]) -> list[str]:
+    """Names may be given one by one or with commas; 'none' stands for an empty list."""
+    names = [name.strip() for item in items for name in item.split(",")]
+    return [name for name in names if name and name != "none"]
 
 
 def _run(settings: FilterSettings, *, overwrite: bool) -> int:
@@ -209,6 +103,6 @@ def init_config_command(
     """Write every setting of 'curate filter' with its default and meaning to a TOML file."""
     if path.exists():
         raise SettingError(f"{path} exists. Name another file.")
-    settings = FilterSettings(input=("crawl/",), output=DEFAULT_OUTPUT)
+    settings = FilterSettings(input=("crawl/",))
     path.write_text(to_toml(settings), encoding="utf-8")
     print(f"Wrote {path}. Use it with: curate filter --config {path}")

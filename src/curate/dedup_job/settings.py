@@ -18,7 +18,9 @@ class DedupSettings:
     input: tuple[str, ...] = setting(
         (), "Files, folders or globs; local or any fsspec URL (s3://...).", section="files"
     )
-    output: str = setting("", "Folder for kept/, dropped/ and manifest.json.", section="files", in_hash=False)
+    output: str = setting(
+        "deduplicated", "Folder for kept/, dropped/ and manifest.json.", section="files", in_hash=False
+    )
     against: tuple[str, ...] = setting(
         (), "Indexes of earlier crawls, whose documents are removed too.", section="files"
     )

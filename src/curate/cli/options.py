@@ -1,0 +1,91 @@
+"""Flags from settings: every field of a settings class is an option, with its sentence, section and default.
+
+So a setting is declared once, in Python, and has the same name and the same words in TOML, in Python and on the
+command line. A flag that is not given is not passed on: what it falls back to (a settings file, then the
+default) is the command's business.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Collection
+from functools import wraps
+from types import NoneType
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+import typer
+
+_SHORT = {"input": "-i", "output": "-o"}
+_ESCAPES = str.maketrans({mark: f"\\{mark}" for mark in "<[*"})  # help texts are read as Markdown
+
+
+def with_settings(
+    settings: type, *, left_out: Collection[str] = ()
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command one option for each field of `settings`, before its own options.
+
+    The command's first parameter, `given`, receives the settings that the user named, as a dictionary for
+    `settings_from`. Fields in `left_out` get no option: the command declares its own, or none.
+    """
+    hints = get_type_hints(settings)
+    fields = [field for field in dataclasses.fields(settings) if field.name not in left_out]
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(command)
+        def call(**values: Any) -> Any:
+            flags = {field.name: values.pop(field.name) for field in fields}
+            given = {name: value for name, value in flags.items() if value not in (None, [], ())}
+            return command(given, **values)
+
+        _, *own = inspect.signature(command, eval_str=True).parameters.values()
+        options = [_option(field, hints[field.name]) for field in fields]
+        # typer reads a command's options from its signature and annotations.
+        parameters = [*options, *(each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own)]
+        vars(call)["__signature__"] = inspect.Signature(parameters)
+        call.__annotations__ = {each.name: each.annotation for each in parameters}
+        return call
+
+    return decorate
+
+
+def _option(field: dataclasses.Field[Any], hint: Any) -> inspect.Parameter:
+    flag = "--" + field.name.replace("_", "-")
+    kind = _flag_type(hint)
+    info = typer.Option(
+        *([f"{flag}/--no-{flag[2:]}"] if kind is bool else [flag, *_short(field.name)]),
+        help=_describe(field, repeats=get_origin(kind) is list),
+        show_default=False,
+        rich_help_panel=str(field.metadata["section"]).capitalize(),
+    )
+    return inspect.Parameter(
+        field.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, info]
+    )
+
+
+def _short(name: str) -> list[str]:
+    return [_SHORT[name]] if name in _SHORT else []
+
+
+def _flag_type(hint: Any) -> Any:
+    """The type of one flag: null is what a flag has that is not given, and tuples are repeated flags."""
+    kinds = [kind for kind in get_args(hint) or (hint,) if kind is not NoneType]
+    kind = hint if get_origin(hint) is tuple else kinds[0]
+    return list[get_args(kind)[0]] if get_origin(kind) is tuple else kind
+
+
+def _describe(field: dataclasses.Field[Any], *, repeats: bool) -> str:
+    text = str(field.metadata["doc"]).translate(_ESCAPES)
+    if repeats:
+        text += " Can be repeated."
+    default = _show_default(field.default)
+    return f"{text}  [default: {default}]" if default else text
+
+
+def _show_default(default: Any) -> str:
+    """What the help says of a default; nothing of null, off and empty."""
+    if isinstance(default, tuple):
+        return ", ".join(default)
+    if isinstance(default, bool):
+        return "on" if default else ""
+    return "" if default is None else str(default)
