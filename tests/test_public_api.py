@@ -33,6 +33,16 @@ def test_importing_curate_loads_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_the_command_line_loads_no_kernels() -> None:
+    script = (
+        "import sys, curate.cli.app; "
+        "heavy = {'torch', 'sentence_transformers', 'numba', 'sklearn', 'scipy', 'duckdb'}; "
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_the_main_job_loads_no_torch() -> None:
     script = (
         "import sys, curate.pipeline; print('torch' in sys.modules, 'sentence_transformers' in sys.modules)"

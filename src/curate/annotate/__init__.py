@@ -5,11 +5,32 @@ estimate(settings)          # pages, tokens, cost; asks nobody
 annotate_pages(settings)    # -> labels.jsonl, which `curate fit` reads
 """
 
-from curate.annotate.labels import read_labels
-from curate.annotate.prompt import Prompt, bundled_prompts, load_prompt
-from curate.annotate.run import AnnotationResult, Estimate, annotate_pages, estimate
-from curate.annotate.selection import Selection, select_pages
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from curate.annotate.settings import AnnotateSettings
+
+if TYPE_CHECKING:
+    from curate.annotate.labels import read_labels
+    from curate.annotate.prompt import Prompt, bundled_prompts, load_prompt
+    from curate.annotate.run import AnnotationResult, Estimate, annotate_pages, estimate
+    from curate.annotate.selection import Selection, select_pages
+
+# The command line reads the settings of every command; what does the work is imported when it is asked for.
+_HOME = {
+    "AnnotationResult": "curate.annotate.run",
+    "Estimate": "curate.annotate.run",
+    "Prompt": "curate.annotate.prompt",
+    "Selection": "curate.annotate.selection",
+    "annotate_pages": "curate.annotate.run",
+    "bundled_prompts": "curate.annotate.prompt",
+    "estimate": "curate.annotate.run",
+    "load_prompt": "curate.annotate.prompt",
+    "read_labels": "curate.annotate.labels",
+    "select_pages": "curate.annotate.selection",
+}
 
 __all__ = [
     "AnnotateSettings",
@@ -24,3 +45,9 @@ __all__ = [
     "read_labels",
     "select_pages",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'curate.annotate' has no attribute '{name}'")
+    return getattr(import_module(_HOME[name]), name)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from curate.config import parse_bytes, setting
-from curate.dedup import DedupPlan
 from curate.errors import SettingError
 from curate.settings import available_cores
+
+if TYPE_CHECKING:
+    from curate.dedup import DedupPlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +64,8 @@ class DedupSettings:
     @property
     def plan(self) -> DedupPlan:
         """The bands that follow from the threshold and the recall."""
+        from curate.dedup import DedupPlan  # compiles kernels; every command line reads these settings
+
         return DedupPlan(jaccard=self.jaccard, recall=self.recall)
 
     @property
