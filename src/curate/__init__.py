@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from curate.dedup import find_duplicates
     from curate.errors import CurateError, RunError, SettingError
     from curate.extract import extract_text
+    from curate.overview import write_report
     from curate.pipeline import filter_crawl
     from curate.protocols import Scorer
     from curate.recut import rethreshold
@@ -36,6 +37,7 @@ _HOME = {
     "find_duplicates": "curate.dedup",
     "load_scorer": "curate.scoring",
     "rethreshold": "curate.recut",
+    "write_report": "curate.overview",
 }
 
 __all__ = [
@@ -51,6 +53,7 @@ __all__ = [
     "find_duplicates",
     "load_scorer",
     "rethreshold",
+    "write_report",
 ]
 
 

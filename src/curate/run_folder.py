@@ -24,7 +24,8 @@ from curate.errors import ChangedSettingsError, SettingError
 from curate.shards import read_facts, remove_leftovers, write_json
 
 MANIFEST = "manifest.json"
-_OURS = ("kept", "dropped", MANIFEST, ".curate", ".curate-swap")
+REPORT = "report.html"
+_OURS = ("kept", "dropped", MANIFEST, REPORT, ".curate", ".curate-swap")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -141,6 +142,7 @@ def finish_swap(folder: RunFolder) -> None:
         if (folder.swap / kind).exists():
             shutil.rmtree(folder.path / kind, ignore_errors=True)
             (folder.swap / kind).rename(folder.path / kind)
+    (folder.path / REPORT).unlink(missing_ok=True)  # it told of the old cut
     (folder.swap / MANIFEST).replace(folder.path / MANIFEST)
     shutil.rmtree(folder.swap)
 

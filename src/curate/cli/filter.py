@@ -71,6 +71,10 @@ def _run(settings: FilterSettings, *, overwrite: bool) -> int:
         f"Result: {settings.output}/kept, {settings.output}/dropped, {settings.output}/manifest.json",
         markup=False,
     )
+    console.print(
+        f"Look closer: curate report {settings.output}; curate explain {settings.output} ID-OR-URL",
+        markup=False,
+    )
     if not funnel.kept.n_documents:
         console.print(
             "Nothing was kept. The funnel shows where the documents went; see 'curate explain'.", markup=False

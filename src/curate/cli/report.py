@@ -1,0 +1,27 @@
+"""`curate report`: a finished run as one HTML file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def report_command(
+    output: Annotated[Path, typer.Argument(help="The output folder of 'curate filter'.")],
+    *,
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            "--to", help="File to write.  [default: report.html in that folder]", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Write a finished run as one HTML file: funnel, scores, keep rates by site and length, examples of each reason.
+
+    Example: curate report curated
+    """
+    from curate.overview import write_report
+
+    print(f"Wrote {write_report(output, to)}")
