@@ -12,6 +12,7 @@ from scipy.sparse import csr_matrix
 
 from curate.fit.annotations import Annotations
 from curate.fit.recipe import SPARSE_FEATURES, Recipe
+from curate.scoring.bags import bag_of
 from curate.scoring.encoders import load_encoder
 from curate.scoring.features import (
     ClassesBlock,
@@ -111,9 +112,17 @@ def _sparse_feature(name: str, batch: Pages, recipe: Recipe, columns: Columns) -
         table = load_word_table()
         columns.tables[name] = table.sha256
         return SparseFeature("tfidf", zones, table.idf, table.vocabulary)
-    words = batch.words if name == "own_tfidf" else hash_ngrams(batch.words, recipe.n_buckets, pairs=True)
+    if name == "ngrams":
+        words = hash_ngrams(batch.words, recipe.n_buckets, pairs=True)
+    else:
+        words = batch.words if name == "own_tfidf" else bag_of(batch.words)
     per_page = [np.unique(words.hashes[words.offsets[i] : words.offsets[i + 1]]) for i in range(len(batch))]
     found, n_pages = np.unique(np.concatenate(per_page), return_counts=True)
+    if name == "fasttext":
+        common = np.flatnonzero(n_pages >= recipe.min_pages)
+        common = np.sort(common[np.argsort(-n_pages[common], kind="stable")][: recipe.max_words])
+        ones = np.ones(len(common) + 1, np.float32)
+        return SparseFeature("bag", np.zeros(1, np.int64), ones, Vocabulary.of(found[common]), pairs=True)
     idf = np.minimum(np.log((1 + len(batch)) / n_pages), _MAX_IDF).astype(np.float32)
     if name == "ngrams":
         spread = np.full(recipe.n_buckets, np.float32(min(np.log(1.0 + len(batch)), _MAX_IDF)))

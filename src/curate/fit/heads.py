@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from curate.errors import SettingError, UnknownNameError
-from curate.scoring.heads import ForestHead, Head, KernelHead, LinearHead, MlpHead, OrdinalHead
+from curate.scoring.heads import ForestHead, Head, KernelHead, LinearHead, MlpHead, OrdinalHead, SoftmaxHead
 
 Array = NDArray[np.float32]
 Rows = sparse.csr_matrix | None
+
+_MOST_LEVELS = 11
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,16 +29,22 @@ class FittedHead:
     Attributes:
         head: on (n_dense + n_outputs) columns.
         sparse_weights: float32 (n_sparse_columns, n_outputs), or None without sparse columns.
+        seen: float32 (n_sparse_columns,), 1 where a column of a mean was met in fitting and 0 where it may
+            not count; None where rows are no means.
     """
 
     head: Head
     sparse_weights: Array | None
+    seen: Array | None = None
 
     def predict(self, dense: Array, rows: Rows) -> Array:
         """Give one number a row, float32 (N,)."""
         columns = dense
         if rows is not None and self.sparse_weights is not None:
-            columns = np.hstack([dense, np.asarray(rows @ self.sparse_weights, np.float32)])
+            products = np.asarray(rows @ self.sparse_weights, np.float32)
+            if self.seen is not None:
+                products /= np.asarray(rows @ self.seen)[:, None]
+            columns = np.hstack([dense, products])
         return self.head.predict(np.ascontiguousarray(columns, np.float32))
 
 
@@ -71,7 +79,7 @@ def fit_head(
     unknown = set(settings) - set(HEAD_SETTINGS[name])
     if unknown:
         raise UnknownNameError(f"setting of the {name} head", min(unknown), HEAD_SETTINGS[name])
-    if rows is not None and name not in LINEAR_HEADS:
+    if rows is not None and name not in (*LINEAR_HEADS, "softmax"):
         msg = f"The {name} head cannot take word counts; type {' or '.join(LINEAR_HEADS)}."
         raise SettingError(msg)
     return _FITS[name](dense, rows, targets, weights, seed, {**HEAD_SETTINGS[name], **settings})
@@ -106,26 +114,55 @@ def _fit_ridge(
 def _fit_logistic(
     dense: Array, rows: Rows, y: NDArray[np.float64], w: NDArray[np.float64], seed: int, s: dict[str, Any]
 ) -> FittedHead:
-    """One logistic regression a cut between levels that occur; cuts that part nobody are left out."""
+    """One logistic regression a cut between neighbouring levels."""
     from sklearn.linear_model import LogisticRegression
 
     columns = _joined(dense, rows)
-    cuts = np.unique(np.round(y))[1:]
+    levels, cuts = split_levels(y)
     coefficients, biases = [], []
     for cut in cuts:
         model = LogisticRegression(C=s["C"], max_iter=s["max_iter"], random_state=seed)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="lbfgs failed to converge")
-            model.fit(columns, y >= cut - 0.5, sample_weight=w)
+            model.fit(columns, y >= cut, sample_weight=w)
         coefficients.append(model.coef_[0])
         biases.append(model.intercept_[0])
     matrix = np.array(coefficients, np.float32).reshape(len(cuts), columns.shape[1]).T
     bias = np.array(biases, np.float32)
     n_dense = dense.shape[1]
     if rows is None:
-        return FittedHead(OrdinalHead(np.ascontiguousarray(matrix), bias), None)
+        return FittedHead(OrdinalHead(np.ascontiguousarray(matrix), bias, levels), None)
     weights = np.vstack([matrix[:n_dense], np.eye(len(cuts), dtype=np.float32)])
-    return FittedHead(OrdinalHead(weights, bias), np.ascontiguousarray(matrix[n_dense:]))
+    return FittedHead(OrdinalHead(weights, bias, levels), np.ascontiguousarray(matrix[n_dense:]))
+
+
+def split_levels(y: NDArray[np.float64]) -> tuple[Array, NDArray[np.float64]]:
+    """Settle the levels that a head by levels tells apart, and the cuts half way between them.
+
+    The levels that occur where these are few; else whole ones (levels brought to another annotator's scale
+    are fractions); else, on a long scale, ten quantiles.
+
+    >>> split_levels(np.array([1.0, 3.0, 3.0, 4.0]))
+    (array([1., 3., 4.], dtype=float32), array([2. , 3.5]))
+    """
+    levels = np.unique(y)
+    if len(levels) > _MOST_LEVELS:
+        levels = np.unique(np.round(y))
+    if len(levels) > _MOST_LEVELS:
+        levels = np.unique(np.quantile(y, np.linspace(0, 1, _MOST_LEVELS)))
+    return levels.astype(np.float32), (levels[1:] + levels[:-1]) / 2
+
+
+def _fit_softmax(
+    dense: Array, rows: Rows, y: NDArray[np.float64], w: NDArray[np.float64], seed: int, s: dict[str, Any]
+) -> FittedHead:
+    from curate.fit.fasttext import fit_fasttext
+
+    del dense
+    levels, cuts = split_levels(y)
+    labels = np.searchsorted(cuts, y, side="right")
+    vectors, weights, seen = fit_fasttext(rows, labels, len(levels), w, seed, s)
+    return FittedHead(SoftmaxHead(weights, levels), vectors, seen)
 
 
 def _gamma(dense: Array, factor: float) -> float:
@@ -251,6 +288,7 @@ _FITS: dict[str, Fit] = {
     "kernel": _fit_kernel,
     "mlp": _fit_mlp,
     "forest": _fit_forest,
+    "softmax": _fit_softmax,
 }
 
 HEAD_NAMES = tuple(_FITS)
@@ -263,5 +301,6 @@ HEAD_SETTINGS: dict[str, dict[str, Any]] = {
     "kernel": {"alpha": 0.3, "gamma": 0.6, "n_centres": 1024},
     "mlp": {"alpha": 1.0, "learning_rate": 0.003, "n_epochs": 30, "n_hidden": 32, "n_networks": 8},
     "forest": {"n_trees": 200, "min_leaf": 3, "max_features": 0.3},
+    "softmax": {"learning_rate": 0.5, "n_dimensions": 16, "n_epochs": 25},
 }
 """Settings of each head with their defaults. `gamma` is in units of the features' total variance."""

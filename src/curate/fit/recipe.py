@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from curate.errors import SettingError, UnknownNameError
-from curate.fit.heads import HEAD_NAMES, LINEAR_HEADS
+from curate.fit.heads import HEAD_NAMES, HEAD_SETTINGS, LINEAR_HEADS
 
-SPARSE_FEATURES = ("tfidf", "own_tfidf", "ngrams")
+SPARSE_FEATURES = ("tfidf", "own_tfidf", "ngrams", "fasttext")
 DENSE_FEATURES = ("shape", "static", "classes", "encoder")
 
 
@@ -18,10 +18,10 @@ class MemberRecipe:
     """One head on some features.
 
     Attributes:
-        features: at most one of `SPARSE_FEATURES`, and any of `DENSE_FEATURES`.
-        head: one of `HEAD_NAMES`.
+        features: at most one of `SPARSE_FEATURES`, and any of `DENSE_FEATURES`; "fasttext" stands alone.
+        head: one of `HEAD_NAMES`; "softmax" and the feature "fasttext" belong together.
         weight: share in the level, where members are not stacked.
-        settings: of the head.
+        settings: of the head; see `curate.fit.heads.HEAD_SETTINGS`.
     """
 
     features: tuple[str, ...]
@@ -40,7 +40,15 @@ class MemberRecipe:
         if n_sparse > 1:
             msg = f"'{self.name}' names {n_sparse} kinds of word counts; name one."
             raise SettingError(msg)
-        if n_sparse and self.head not in LINEAR_HEADS:
+        if ("fasttext" in self.features) != (self.head == "softmax") or (
+            "fasttext" in self.features and len(self.features) > 1
+        ):
+            msg = (
+                f"'{self.name}': fasttext comes with its own head, softmax, and without other features; "
+                "write it as 'fasttext', and name another member to average it with."
+            )
+            raise SettingError(msg)
+        if n_sparse and self.head not in (*LINEAR_HEADS, "softmax"):
             msg = f"'{self.name}': word counts need one of the heads {', '.join(LINEAR_HEADS)}."
             raise SettingError(msg)
         if not self.features or self.weight <= 0:
@@ -48,6 +56,9 @@ class MemberRecipe:
                 f"A member needs features and a weight above 0, as in 'tfidf+shape:ridge', not '{self.name}'."
             )
             raise SettingError(msg)
+        for setting in self.settings:
+            if setting not in HEAD_SETTINGS[self.head]:
+                raise UnknownNameError(f"setting of the {self.head} head", setting, HEAD_SETTINGS[self.head])
 
     @property
     def name(self) -> str:
@@ -66,19 +77,31 @@ class MemberRecipe:
 
     @classmethod
     def parse(cls, text: str) -> MemberRecipe:
-        """Read 'feature+feature:head', or 'feature:head*weight'.
+        """Read 'feature+feature:head', with settings of the head and a weight if wanted.
 
         >>> MemberRecipe.parse("tfidf+shape:ridge*0.5")
         MemberRecipe(features=('tfidf', 'shape'), head='ridge', weight=0.5, settings={})
+        >>> MemberRecipe.parse("static:svr:C=4,epsilon=0.2").settings
+        {'C': 4.0, 'epsilon': 0.2}
+        >>> MemberRecipe.parse("fasttext").head
+        'softmax'
         """
         body, _, weight = text.partition("*")
-        features, _, head = body.partition(":")
+        names, _, rest = body.partition(":")
+        head, _, listed = rest.partition(":")
+        features = tuple(part.strip() for part in names.split("+") if part.strip())
         try:
             number = float(weight) if weight else 1.0
+            pairs = (item.split("=") for item in listed.split(",") if item)
+            settings = {name.strip(): float(value) for name, value in pairs}
         except ValueError:
-            msg = f"'{text}' is no member; write it as 'tfidf+shape:ridge' or 'static+shape:kernel*0.5'."
+            msg = (
+                f"'{text}' is no member; write it as 'tfidf+shape:ridge', 'static+shape:kernel*0.5' or "
+                "'static:svr:C=4,epsilon=0.2'."
+            )
             raise SettingError(msg) from None
-        return cls(tuple(part for part in features.split("+") if part), head or "ridge", number)
+        default = "softmax" if features == ("fasttext",) else "ridge"
+        return cls(features, head.strip() or default, number, settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +117,9 @@ class Recipe:
         window_bytes: how much of a document is read.
         zones: parts of a document counted apart by word counts: first so many words, 0 for the whole window.
         static_zones: the same for means of word vectors.
-        min_pages: pages a word of `own_tfidf` must occur in.
+        min_pages: pages a word of `own_tfidf` (a word or pair of `fasttext`) must occur in.
         n_buckets: of `ngrams`, a power of two.
+        max_words: at most so many words and pairs of `fasttext`, those in most pages.
         classifiers: bundled classifiers into classes whose outputs are the feature "classes".
         encoder: sentence-transformers model of the feature "encoder", by name or folder.
         encoder_max_tokens: how much of a document it reads.
@@ -123,6 +147,7 @@ class Recipe:
     static_zones: tuple[int, ...] = (0, 300)
     min_pages: int = 2
     n_buckets: int = 1 << 18
+    max_words: int = 1 << 17
     classifiers: tuple[str, ...] = ("topic", "format")
     encoder: str | None = None
     encoder_max_tokens: int = 256
@@ -150,6 +175,7 @@ class Recipe:
         for name, least in (
             ("window_bytes", 256),
             ("min_pages", 1),
+            ("max_words", 1),
             ("n_folds", 2),
             ("encoder_max_tokens", 8),
         ):

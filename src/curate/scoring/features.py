@@ -2,7 +2,7 @@
 
 Pages          a batch as the features see it: the window of each text, its words, their numbers
 WordTable      the bundled vocabulary: hash, idf and a small vector for every common word
-SparseFeature  TF-IDF over a vocabulary, or over buckets of hashed words and pairs
+SparseFeature  TF-IDF over a vocabulary or over buckets of hashed words and pairs, or a plain bag of these
 ShapeBlock, StaticBlock, EncoderBlock      dense columns
 """
 
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from curate.bundled import classifiers_folder
 from curate.errors import SettingError
 from curate.protocols import Encoder
+from curate.scoring.bags import bag_means, bag_of, bag_rows
 from curate.scoring.kernels import mean_vectors, tfidf_rows, tfidf_times
 from curate.scoring.shape import SHAPE_NAMES, SHAPE_VERSION, measure_shape
 from curate.scoring.storage import check_kernels, read_config, read_weights
@@ -115,13 +116,14 @@ def load_word_table(folder: Path | None = None) -> WordTable:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SparseFeature:
-    """TF-IDF of words, or of hashed words and pairs, in zones of a document.
+    """TF-IDF of words, or of hashed words and pairs, in zones of a document; or fastText's mean of both.
 
     Attributes:
-        kind: "tfidf" over the vocabulary, or "ngrams" over `len(idf)` buckets (a power of two).
+        kind: "tfidf" over the vocabulary, "ngrams" over `len(idf)` buckets (a power of two), or "bag" over
+            the vocabulary and one column more for the end of the document.
         zones: int64 (n_zones,); a zone is the first so many words (of a pair, two entries), 0 for all.
-        idf: float32 (n_columns,).
-        vocabulary: the words of "tfidf"; None for "ngrams".
+        idf: float32 (n_columns,); all ones for "bag".
+        vocabulary: the words of "tfidf", the hashes of words and pairs of "bag"; None for "ngrams".
         pairs: whether "ngrams" holds pairs of neighbours too.
     """
 
@@ -133,6 +135,9 @@ class SparseFeature:
 
     def number(self, pages: Pages) -> tuple[NDArray[np.int32], Words]:
         """Give every word (or n-gram) its column."""
+        if self.kind == "bag" and self.vocabulary is not None:
+            bag = bag_of(pages.words)
+            return self.vocabulary.find(bag), bag
         if self.vocabulary is not None:
             return pages.number(self.vocabulary), pages.words
         grams = hash_ngrams(pages.words, len(self.idf), pairs=self.pairs)
@@ -143,6 +148,8 @@ class SparseFeature:
         from scipy.sparse import csr_matrix, hstack
 
         numbers, words = self.number(pages)
+        if self.kind == "bag":
+            return bag_rows(numbers, words.offsets, len(self.idf))
         shape = (len(pages), len(self.idf))
         blocks = [
             csr_matrix(tfidf_rows(numbers, words, int(zone), self.idf), shape=shape) for zone in self.zones
@@ -152,6 +159,8 @@ class SparseFeature:
     def times(self, pages: Pages, weights: Array) -> Array:
         """Multiply that matrix with weights (n_columns, n_zones, n_outputs) without making it."""
         numbers, words = self.number(pages)
+        if self.kind == "bag":
+            return bag_means(numbers, words.offsets, np.ascontiguousarray(weights[:, 0]))
         return tfidf_times(numbers, words, self.zones, self.idf, weights)
 
 

@@ -58,26 +58,52 @@ class LinearHead:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OrdinalHead:
-    """Logistic regressions of "at least this level", one a level above the lowest; their sum is the level.
+    """Logistic regressions of "at least this level", one a level above the lowest; the level is expected.
 
     Attributes:
         weights: float32 (n_features, n_levels - 1).
         bias: float32 (n_levels - 1,).
+        levels: float32 (n_levels,), rising.
     """
 
     kind: ClassVar[str] = "ordinal"
     weights: Array
     bias: Array
+    levels: Array
 
     def predict(self, features: Array, /) -> Array:
-        """Give the expected number of levels passed, from 0."""
+        """Give the lowest level, and for every other its step times the chance that it is reached."""
         numbers = np.empty(len(features), np.float32)
-        _predict_ordinal(features, self.weights, self.bias, numbers)
+        _predict_ordinal(features, self.weights, self.bias, self.levels, numbers)
         return numbers
 
     def to_arrays(self) -> dict[str, NDArray[np.generic]]:
-        """Give `weights` and `bias`."""
-        return {"weights": self.weights, "bias": self.bias}
+        """Give `weights`, `bias` and `levels`."""
+        return {"weights": self.weights, "bias": self.bias, "levels": self.levels}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SoftmaxHead:
+    """One output a level, made probabilities by a softmax; the level is expected. What fastText ends in.
+
+    Attributes:
+        weights: float32 (n_features, n_levels).
+        levels: float32 (n_levels,).
+    """
+
+    kind: ClassVar[str] = "softmax"
+    weights: Array
+    levels: Array
+
+    def predict(self, features: Array, /) -> Array:
+        """Give the mean of the levels by their probabilities."""
+        numbers = np.empty(len(features), np.float32)
+        _predict_softmax(features, self.weights, self.levels, numbers)
+        return numbers
+
+    def to_arrays(self) -> dict[str, NDArray[np.generic]]:
+        """Give `weights` and `levels`."""
+        return {"weights": self.weights, "levels": self.levels}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -184,7 +210,7 @@ class ForestHead:
 
 
 HEADS: dict[str, type] = {
-    head.kind: head for head in (LinearHead, OrdinalHead, KernelHead, MlpHead, ForestHead)
+    head.kind: head for head in (LinearHead, OrdinalHead, SoftmaxHead, KernelHead, MlpHead, ForestHead)
 }
 
 
@@ -221,7 +247,7 @@ def _add_products(features, weights, outputs):
 
 
 @nb.njit(cache=True, nogil=True)
-def _predict_ordinal(features, weights, bias, numbers):
+def _predict_ordinal(features, weights, bias, levels, numbers):
     n_cuts = len(bias)
     sums = np.empty(n_cuts, np.float32)
     for row in range(len(features)):
@@ -230,10 +256,30 @@ def _predict_ordinal(features, weights, bias, numbers):
             feature = features[row, i]
             for j in range(n_cuts):
                 sums[j] += feature * weights[i, j]
-        level = 0.0
+        level = np.float64(levels[0])
         for j in range(n_cuts):
-            level += 1.0 / (1.0 + math.exp(-np.float64(sums[j])))
+            step = np.float64(levels[j + 1]) - np.float64(levels[j])
+            level += step / (1.0 + math.exp(-np.float64(sums[j])))
         numbers[row] = level
+
+
+@nb.njit(cache=True, nogil=True)
+def _predict_softmax(features, weights, levels, numbers):
+    n_levels = len(levels)
+    sums = np.empty(n_levels, np.float32)
+    for row in range(len(features)):
+        sums[:] = 0
+        for i in range(features.shape[1]):
+            feature = features[row, i]
+            for j in range(n_levels):
+                sums[j] += feature * weights[i, j]
+        highest = sums.max()
+        total, level = 0.0, 0.0
+        for j in range(n_levels):
+            power = math.exp(np.float64(sums[j] - highest))
+            total += power
+            level += power * levels[j]
+        numbers[row] = level / total
 
 
 @nb.njit(cache=True, nogil=True)
