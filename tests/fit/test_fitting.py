@@ -12,8 +12,8 @@ import pytest
 
 from curate.errors import SettingError, UnknownNameError
 from curate.fit import Recipe, fit_classifier, read_annotations
+from curate.fit.annotators import align_annotators
 from curate.fit.calibrate import fit_isotonic, fit_platt
-from curate.fit.fitting import align_annotators
 from curate.fit.folds import draw_folds, group_pages
 from curate.fit.heads import HEAD_NAMES, fit_head
 from curate.scoring import load_scorer

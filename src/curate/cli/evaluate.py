@@ -14,7 +14,7 @@ def evaluate_command(
         typer.Option(
             "--annotations",
             "-a",
-            help="JSONL (.gz) or Parquet with text and level, of pages that the scorer was not fitted on. "
+            help="JSONL (.gz, .zst) or Parquet with text and level, of pages that the scorer was not fitted on. "
             "Can be repeated.",
             show_default=False,
         ),
@@ -33,7 +33,14 @@ def evaluate_command(
             show_default=False,
         ),
     ] = None,
-    positive: Annotated[float, typer.Option(help="The level from which a page counts as positive.")] = 3.0,
+    positive: Annotated[
+        float | None,
+        typer.Option(
+            help="The level from which a page counts as positive.  [default: 1 of 0-1 labels, else as the "
+            "scorer was fitted, else 3]",
+            show_default=False,
+        ),
+    ] = None,
     threshold: Annotated[float, typer.Option(help="Score of the cut in the figures by slice.")] = 0.5,
     text_field: Annotated[str, typer.Option(help="Field of the text.")] = "text",
     level_field: Annotated[
@@ -61,7 +68,12 @@ def evaluate_command(
         n_resamples=resamples,
         seed=seed,
     )
+    for reason, n in pages.skipped.items():
+        print(f"{n:,} rows were skipped: {reason}.\n")
     print(evaluation.to_markdown())
     if output:
-        for path in evaluation.write(output):
+        paths = evaluation.write(output)
+        for path in paths:
             print(f"wrote {path}")
+        if not any(path.suffix == ".png" for path in paths):
+            print("No plots: pip install 'curate-web[plot]'.")

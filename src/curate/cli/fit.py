@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Any
 
 import typer
+
+from curate.cli import EXIT_INTERRUPTED
 
 
 def fit_command(
@@ -14,7 +17,7 @@ def fit_command(
         typer.Option(
             "--annotations",
             "-a",
-            help="JSONL (.gz) or Parquet with text and level; a glob may be given. Can be repeated.",
+            help="JSONL (.gz, .zst) or Parquet with text and level; a pattern may be given. Can be repeated.",
             show_default=False,
         ),
     ],
@@ -24,9 +27,10 @@ def fit_command(
     member: Annotated[
         list[str] | None,
         typer.Option(
-            help="Features and head, as 'tfidf+shape:ridge' or 'static+shape:kernel*0.5'. Features: tfidf, "
-            "own_tfidf, ngrams, shape, static, classes, encoder. Heads: ridge, logistic, svr, kernel, mlp, "
-            "forest. Can be repeated.  [default: tfidf+shape:ridge and static+shape:kernel]",
+            help="Features and head, as 'tfidf+shape:ridge', with a weight ('static+shape:kernel*0.5') or settings "
+            "of the head ('static:svr:C=4,epsilon=0.2'). Features: tfidf, own_tfidf, ngrams, shape, static, classes, "
+            "encoder; fasttext stands alone. Heads: ridge, logistic, svr, kernel, mlp, forest. Repeat to average.  "
+            "[default: tfidf+shape:ridge and static+shape:kernel]",
             show_default=False,
         ),
     ] = None,
@@ -50,11 +54,19 @@ def fit_command(
             help="sentence-transformers model of the feature 'encoder': name or folder.", show_default=False
         ),
     ] = None,
+    encoder_dtype: Annotated[
+        str, typer.Option(help="fp32, bf16, or int8 (onnxruntime; needs no torch to score).")
+    ] = "fp32",
+    encoder_max_tokens: Annotated[int, typer.Option(help="How much of a page the encoder reads.")] = 256,
+    window_bytes: Annotated[int, typer.Option(help="How much of a page the other features read.")] = 16384,
     calibration: Annotated[
         str, typer.Option(help="platt, isotonic, or auto (by number of labels).")
     ] = "auto",
     stack: Annotated[bool, typer.Option("--stack", help="Fit the members' weights out of fold.")] = False,
     folds: Annotated[int, typer.Option(help="Folds of the cross-fitting.")] = 5,
+    part_sites: Annotated[
+        bool, typer.Option("--part-sites", help="Let pages of one site be fitted and tested on.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Of everything drawn.")] = 0,
     reference_annotator: Annotated[
         str | None,
@@ -70,6 +82,7 @@ def fit_command(
             help="Field of the level.  [default: edu_level, level, label or score]", show_default=False
         ),
     ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a classifier that lies in the folder.")
     ] = False,
@@ -80,24 +93,34 @@ def fit_command(
     """
     from curate.fit import fit_classifier, read_annotations
     from curate.fit.card import figures_table
+    from curate.report.progress import ProgressDisplay
 
     settings: dict[str, Any] = {
         "positive": positive,
         "low": low,
         "high": high,
         "encoder": encoder,
+        "encoder_dtype": encoder_dtype,
+        "encoder_max_tokens": encoder_max_tokens,
+        "window_bytes": window_bytes,
         "calibration": calibration,
         "stack": stack,
         "n_folds": folds,
+        "group_sites": not part_sites,
         "seed": seed,
         "reference_annotator": reference_annotator,
     }
     if member:
         settings["members"] = member
     pages = read_annotations(annotations, text_field=text_field, level_field=level_field)
-    result = fit_classifier(pages, output, overwrite=overwrite, **settings)
+    display = ProgressDisplay(quiet=quiet)
+    try:
+        result = fit_classifier(pages, output, overwrite=overwrite, progress=display, **settings)
+    except KeyboardInterrupt:
+        print("curate: Stopped. Nothing was written.", file=sys.stderr)
+        raise typer.Exit(EXIT_INTERRUPTED) from None
     print(f"Fitted on {len(pages):,} pages; figures are out of fold, on {result.metrics['n_pages']:,}.\n")
     for reason, n in pages.skipped.items():
-        print(f"{n:,} rows were skipped: {reason}.")
+        print(f"{n:,} rows were skipped: {reason}.\n")
     print(figures_table(result.metrics))
     print(f"\n{output} holds the classifier and its card. Use it: curate filter --scorer {output}")

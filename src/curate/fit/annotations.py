@@ -5,20 +5,24 @@ from __future__ import annotations
 import glob
 import gzip
 import json
+import zlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 from urllib.parse import urlsplit
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import zstandard
 from numpy.typing import NDArray
 
 from curate.errors import SettingError
 
 LEVEL_FIELDS = ("edu_level", "level", "label", "score")
+_YES_AND_NO = {"true": 1, "false": 0, "yes": 1, "no": 0}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,15 +79,16 @@ def read_annotations(
     """Read annotated pages.
 
     Args:
-        source: files (JSONL, .gz or not, or Parquet; patterns allowed), a table, or dictionaries. Beside text
+        source: files (JSONL, also .gz or .zst, or Parquet; patterns allowed), a table, or dictionaries. Beside text
             and level a row may hold `annotator`, `url`, `weight`, `propensity` and `topic`.
         text_field: field of the text.
         level_field: field of the level; by default the first of edu_level, level, label, score that is there.
-            True and False count as 1 and 0.
+            True and False, also as words, and yes and no count as 1 and 0.
         annotator_weights: how much an annotator's pages count, by any part of the annotator's name.
 
     Returns:
-        The pages that have text and a level; the others are counted in `skipped`.
+        The pages that have text and a level; the others are counted in `skipped`, and so are rows that repeat
+        id, text, level and annotator.
 
     Raises:
         SettingError: A file does not exist or is of no known kind, or no page can be used.
@@ -95,23 +100,14 @@ def read_annotations(
         level_field = next(
             (name for name in LEVEL_FIELDS if any(name in row for row in rows)), LEVEL_FIELDS[0]
         )
-    kept: list[Mapping[str, Any]] = []
-    levels: list[float] = []
-    skipped: dict[str, int] = {}
-    for row in rows:
-        level = _level(row.get(level_field))
-        reason = None if level is not None else f"no {level_field}"
-        if not isinstance(row.get(text_field), str):
-            reason = f"no {text_field}"
-        if reason:
-            skipped[reason] = skipped.get(reason, 0) + 1
-        elif level is not None:
-            kept.append(row)
-            levels.append(level)
+    kept, levels, skipped, unread = _select(rows, text_field, level_field)
     if not kept:
+        fields = sorted({name for row in rows[:100] for name in row})
+        counts = ", ".join(f"{reason}: {n}" for reason, n in skipped.items()) or "no rows"
+        odd = f" {level_field} is {unread!r} somewhere, which is no number." if unread is not None else ""
         msg = (
-            f"No annotated page was found among {len(rows)} rows ({skipped}). "
-            f"Name the fields with --text-field and --level-field."
+            f"No annotated page was found among {len(rows)} rows ({counts}).{odd} Their fields are "
+            f"{', '.join(fields) or 'none'}: name those of text and level with --text-field and --level-field."
         )
         raise SettingError(msg)
     weights = [_weight(row, annotator_weights or {}) for row in kept]
@@ -125,6 +121,37 @@ def read_annotations(
         topics=tuple(str(row.get("topic") or "") for row in kept),
         skipped=skipped,
     )
+
+
+def _select(
+    rows: Sequence[Mapping[str, Any]], text_field: str, level_field: str
+) -> tuple[list[Mapping[str, Any]], list[float], dict[str, int], Any]:
+    """Give the rows that can be used, their levels, the others by reason, and a level that is no number."""
+    kept: list[Mapping[str, Any]] = []
+    levels: list[float] = []
+    skipped: Counter[str] = Counter()
+    seen: set[tuple[str, str, float | None, str]] = set()
+    unread: Any = None
+    for row in rows:
+        text, stated = row.get(text_field), row.get(level_field)
+        level = _level(stated)
+        is_odd = level is None and stated is not None and stated != "" and not isinstance(stated, float)
+        unread = stated if is_odd and unread is None else unread
+        # The same page by the same annotator at the same level is a row written twice, not a second opinion.
+        key = (str(row.get("id")), str(text), level, str(row.get("annotator")))
+        if not isinstance(text, str):
+            skipped[f"no {text_field}"] += 1
+        elif not text.strip():
+            skipped[f"empty {text_field}"] += 1
+        elif level is None:
+            skipped[f"{level_field} is no number" if is_odd else f"no {level_field}"] += 1
+        elif row.get("id") is not None and key in seen:
+            skipped["repeated row"] += 1
+        else:
+            seen.add(key)
+            kept.append(row)
+            levels.append(level)
+    return kept, levels, dict(skipped), unread
 
 
 def _rows_of(source: Any) -> Sequence[Mapping[str, Any]]:
@@ -151,35 +178,56 @@ def _expand(patterns: Sequence[str | Path]) -> list[Path]:
 
 def _read_file(path: Path) -> list[dict[str, Any]]:
     if path.suffix == ".parquet":
-        return pq.read_table(path).to_pylist()
-    if ".jsonl" not in path.name and ".ndjson" not in path.name:
-        msg = f"'{path}' is no kind of annotation file that is known: use .jsonl, .jsonl.gz or .parquet."
+        try:
+            return pq.read_table(path).to_pylist()
+        except (OSError, pa.ArrowInvalid) as error:
+            msg = f"'{path}' cannot be read as Parquet ({_first_line(error)}). Write or copy it again."
+            raise SettingError(msg) from error
+    if path.is_dir() or (".jsonl" not in path.name and ".ndjson" not in path.name):
+        msg = f"'{path}' is no kind of annotation file that is known: use .jsonl(.gz, .zst) or .parquet."
         raise SettingError(msg)
     rows: list[dict[str, Any]] = []
-    with (
-        gzip.open(path, "rt", encoding="utf-8")
-        if path.suffix == ".gz"
-        else path.open(encoding="utf-8") as lines
-    ):
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except ValueError as error:
-                msg = f"'{path}' line {number} is not JSON ({error}). Mend or remove the line."
-                raise SettingError(msg) from error
-            if isinstance(row, dict):
-                rows.append(row)
+    number = 0
+    try:
+        with _open_text(path) as lines:
+            for number, line in enumerate(lines, 1):
+                if not line.strip():
+                    continue
+                row = _parse(line, path, number)
+                if isinstance(row, dict):
+                    rows.append(row)
+    except (OSError, EOFError, zlib.error, zstandard.ZstdError, UnicodeDecodeError) as error:
+        msg = f"'{path}' is broken after line {number} ({_first_line(error)}). Write or copy it again."
+        raise SettingError(msg) from error
     return rows
 
 
+def _open_text(path: Path) -> TextIO:
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8")
+    if path.suffix == ".zst":
+        return zstandard.open(path, "rt", encoding="utf-8")
+    return path.open(encoding="utf-8")
+
+
+def _parse(line: str, path: Path, number: int) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError) as error:
+        msg = f"'{path}' line {number} is not JSON ({_first_line(error)}). Mend or remove the line."
+        raise SettingError(msg) from error
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+
+
 def _level(value: Any) -> float | None:
-    if value is None or value == "":
-        return None
+    if isinstance(value, str):
+        value = _YES_AND_NO.get(value.strip().lower(), value)
     try:
         level = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return level if np.isfinite(level) else None
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ from curate.scoring.features import (
     StaticBlock,
     load_word_table,
 )
+from curate.scoring.quantised import export_encoder
 from curate.scoring.vocabulary import Vocabulary, hash_ngrams
 
 Array = NDArray[np.float32]
@@ -32,6 +34,7 @@ NO_LIMIT = np.float32(1e30)
 _SPREADS = {"shape": 0.05, "classes": 0.1}
 _LIMIT = 4.0
 _MAX_IDF = 9.0
+_ENCODED_AT_A_TIME = 256
 
 
 @dataclass(slots=True, eq=False)
@@ -45,7 +48,6 @@ class Columns:
         sparse: sparse features by name.
         rows: name -> sparse matrix (N, n_zones * n_columns).
         tables: sparse features that live in a word table: name -> its SHA-256.
-        extra_files: files that belong into the classifier's folder: name -> where they are.
     """
 
     n_pages: int
@@ -54,7 +56,6 @@ class Columns:
     sparse: dict[str, SparseFeature] = field(default_factory=dict[str, SparseFeature])
     rows: dict[str, csr_matrix] = field(default_factory=dict[str, csr_matrix])
     tables: dict[str, str] = field(default_factory=dict[str, str])
-    extra_files: dict[str, Path] = field(default_factory=dict[str, Path])
 
     def join(self, names: tuple[str, ...]) -> Array:
         """Put dense features side by side."""
@@ -82,8 +83,22 @@ class Columns:
         return centre, scale, limit
 
 
-def compute_columns(pages: Annotations, recipe: Recipe, known: Mapping[str, Array] | None = None) -> Columns:
-    """Compute every feature that the recipe uses, but for the dense ones that are `known`."""
+def compute_columns(
+    pages: Annotations,
+    recipe: Recipe,
+    known: Mapping[str, Array] | None = None,
+    scratch: Path | None = None,
+    on_encoded: Callable[[int], None] = lambda _: None,
+) -> Columns:
+    """Compute every feature that the recipe uses, but for the dense ones that are `known`.
+
+    Args:
+        pages: N annotated pages.
+        recipe: names features and their settings.
+        known: dense features by name.
+        scratch: folder for the files of an int8 encoder.
+        on_encoded: is told how many pages an encoder has read.
+    """
     known = known or {}
     columns = Columns(len(pages))
     batch = Pages(pages.texts, recipe.window_bytes)
@@ -94,16 +109,44 @@ def compute_columns(pages: Annotations, recipe: Recipe, known: Mapping[str, Arra
     if recipe.uses("classes"):
         columns.blocks["classes"] = ClassesBlock.of(dict.fromkeys(recipe.classifiers, ""), Path("the recipe"))
     if recipe.uses("encoder"):
-        model, n_tokens, dtype = recipe.encoder or "", recipe.encoder_max_tokens, recipe.encoder_dtype
-        settings = {"model": model, "max_tokens": n_tokens, "dtype": dtype}
-        columns.blocks["encoder"] = EncoderBlock(load_encoder(model, n_tokens, dtype), settings)
+        columns.blocks["encoder"] = _encoder_block(recipe, scratch)
     for name, block in columns.blocks.items():
-        columns.dense[name] = known[name] if name in known else batch.compute(block)
+        if name in known:
+            columns.dense[name] = known[name]
+        elif isinstance(block, EncoderBlock):
+            columns.dense[name] = _encode(block, batch, on_encoded)
+        else:
+            columns.dense[name] = batch.compute(block)
     for name in SPARSE_FEATURES:
         if recipe.uses(name):
             columns.sparse[name] = _sparse_feature(name, batch, recipe, columns)
             columns.rows[name] = columns.sparse[name].rows(batch)
     return columns
+
+
+def _encoder_block(recipe: Recipe, scratch: Path | None) -> EncoderBlock:
+    settings: dict[str, Any] = {
+        "model": recipe.encoder or "",
+        "max_tokens": recipe.encoder_max_tokens,
+        "dtype": recipe.encoder_dtype,
+    }
+    if recipe.encoder_dtype != "int8":
+        return EncoderBlock(load_encoder(**settings), settings)
+    if scratch is None:
+        msg = "an int8 encoder is written to a folder: give compute_columns one"
+        raise TypeError(msg)
+    encoder, files = export_encoder(settings["model"], settings["max_tokens"], scratch)
+    settings.update(max_tokens=encoder.max_tokens, files=files)
+    return EncoderBlock(encoder, settings, scratch)
+
+
+def _encode(block: EncoderBlock, batch: Pages, on_encoded: Callable[[int], None]) -> Array:
+    parts = [np.zeros((0, block.n_features), np.float32)]
+    for start in range(0, len(batch), _ENCODED_AT_A_TIME):
+        pages = Pages(batch.texts.slice(start, _ENCODED_AT_A_TIME), batch.window_bytes)
+        parts.append(block.compute(pages))
+        on_encoded(len(pages))
+    return np.vstack(parts)
 
 
 def _sparse_feature(name: str, batch: Pages, recipe: Recipe, columns: Columns) -> SparseFeature:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from curate.errors import SettingError
 from curate.fit.annotations import Annotations, AnnotationSource, read_annotations
+from curate.fit.fitted_on import hash_texts, read_fitted_on
 from curate.fit.metrics import (
     N_RESAMPLES,
     average_precision,
@@ -21,9 +21,11 @@ from curate.fit.metrics import (
     cut_metrics,
     spearman,
     summarise,
+    to_json,
 )
 from curate.protocols import LevelScorer, Scorer
-from curate.scoring import FittedClasses, load_scorer
+from curate.scoring import FittedClasses, FittedScorer, load_scorer
+from curate.scoring.registry import find_folder
 
 Vector = NDArray[np.float64]
 
@@ -42,6 +44,7 @@ class Evaluation:
         levels: float64 (N,), predicted; the scores where the scorer states no levels.
         scores: float64 (N,).
         annotations: the pages.
+        other_scores: float64 (N,) of the second scorer, or None.
     """
 
     scorer: str
@@ -50,6 +53,7 @@ class Evaluation:
     levels: Vector
     scores: Vector
     annotations: Annotations
+    other_scores: Vector | None = None
 
     def to_markdown(self) -> str:
         """Render the evaluation."""
@@ -63,13 +67,13 @@ class Evaluation:
         Returns:
             The files written.
         """
-        from curate.fit.evaluation_report import write_plots
+        from curate.fit.evaluation_plots import write_plots
 
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         paths = [folder / "evaluation.json", folder / "evaluation.md"]
         content = {"scorer": self.scorer, "metrics": self.metrics, "comparison": self.comparison}
-        paths[0].write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+        paths[0].write_text(to_json(content) + "\n", "utf-8")
         paths[1].write_text(self.to_markdown(), "utf-8")
         return paths + (write_plots(self, folder) if plots else [])
 
@@ -79,7 +83,7 @@ def evaluate(
     annotations: AnnotationSource,
     *,
     other: str | Path | Scorer | None = None,
-    positive: float = 3.0,
+    positive: float | None = None,
     threshold: float = 0.5,
     by_topic: bool = True,
     n_resamples: int = N_RESAMPLES,
@@ -94,7 +98,8 @@ def evaluate(
         scorer: as for `load_scorer`.
         annotations: as for `read_annotations`; pages the scorer was not fitted on.
         other: a second scorer, to be compared on the same pages.
-        positive: the level from which a page counts as positive.
+        positive: the level from which a page counts as positive; by default 1 where labels are 0 and 1, else
+            the one that the scorer was fitted for, else 3.
         threshold: of the slices' precision and recall.
         by_topic: whether pages without a topic get one from the bundled classifier.
         n_resamples: of the intervals.
@@ -105,23 +110,28 @@ def evaluate(
     """
     first = load_scorer(scorer)
     pages = read_annotations(annotations)
+    positive = find_positive(first, pages) if positive is None else positive
     truth = pages.levels >= positive
     if not 0 < truth.sum() < len(pages):
         n = f"{truth.sum()} of {len(pages)}"
+        reach = f"Levels reach from {pages.levels.min():g} to {pages.levels.max():g}"
         msg = (
-            f"{n} pages are at level {positive:g} or above; both kinds are needed. Set positive (--positive)."
+            f"{n} pages are at level {positive:g} or above; both kinds are needed. {reach}: set positive "
+            "(--positive), or add pages."
         )
         raise SettingError(msg)
     scale = (min(0.0, float(pages.levels.min())), float(pages.levels.max()), positive)
     levels, scores = predict(first, pages)
     metrics = summarise(pages, levels, scores, scale, seed=seed, n_resamples=n_resamples)
     metrics["has_levels"] = isinstance(first, LevelScorer)
+    metrics["n_fitted_on"] = count_fitted_on(scorer, pages)
     metrics["slices"] = slice_pages(pages, levels, scores, positive, threshold, by_topic=by_topic)
-    comparison = None
+    comparison, their_scores = None, None
     if other is not None:
         second = load_scorer(other)
         their_levels, their_scores = predict(second, pages)
         theirs = summarise(pages, their_levels, their_scores, scale, seed=seed, n_resamples=n_resamples)
+        theirs["n_fitted_on"] = count_fitted_on(other, pages)
         comparison = {
             "scorer": second.name,
             "metrics": theirs,
@@ -129,7 +139,21 @@ def evaluate(
                 pages, (levels, scores), (their_levels, their_scores), positive, n_resamples, seed
             ),
         }
-    return Evaluation(first.name, metrics, comparison, levels, scores, pages)
+    return Evaluation(first.name, metrics, comparison, levels, scores, pages, their_scores)
+
+
+def count_fitted_on(scorer: Any, pages: Annotations) -> int:
+    """Count the pages whose very text a classifier of `curate fit` was fitted on; 0 where none can be known."""
+    folder = find_folder(scorer) if isinstance(scorer, (str, Path)) else None
+    fitted = None if folder is None else read_fitted_on(folder)
+    return 0 if fitted is None else int(np.isin(hash_texts(pages.texts), fitted).sum())
+
+
+def find_positive(scorer: Scorer, pages: Annotations) -> float:
+    """Settle the level from which a page counts as positive, where nobody said."""
+    if set(pages.levels.tolist()) <= {0.0, 1.0}:
+        return 1.0
+    return float(scorer.scale[2]) if isinstance(scorer, FittedScorer) else 3.0
 
 
 def predict(scorer: Scorer, pages: Annotations) -> tuple[Vector, Vector]:

@@ -10,8 +10,7 @@ that saw it, a near-duplicate of it, or another page of its site.
 from __future__ import annotations
 
 import hashlib
-import json
-import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,13 +24,17 @@ from threadpoolctl import threadpool_limits
 
 from curate.errors import SettingError
 from curate.fit.annotations import Annotations, AnnotationSource, read_annotations
+from curate.fit.annotators import align_annotators, reference_rows
 from curate.fit.calibrate import fit_calibration
 from curate.fit.columns import Columns, compute_columns
+from curate.fit.fitted_on import write_fitted_on
 from curate.fit.folds import draw_folds, group_pages
 from curate.fit.heads import FittedHead, fit_head
-from curate.fit.metrics import summarise
+from curate.fit.metrics import summarise, to_json
 from curate.fit.recipe import MemberRecipe, Recipe
+from curate.report.progress import Counted, ProgressDisplay
 from curate.scoring.model import FittedScorer, Member, load_fitted, prepare
+from curate.scoring.storage import staged_folder
 
 Vector = NDArray[np.float64]
 
@@ -65,9 +68,13 @@ def fit_classifier(
     name: str | None = None,
     overwrite: bool = False,
     known_columns: Mapping[str, NDArray[np.float32]] | None = None,
+    progress: ProgressDisplay | None = None,
     **settings: Any,
 ) -> FitResult:
     """Fit a classifier and write its folder: config.json, weights.safetensors, metrics.json, card.md.
+
+    The folder is written beside its place and moved there at the end: whoever stops the fit, by Ctrl-C or by
+    `kill -9`, leaves what was there before.
 
     Args:
         annotations: files, a table, dictionaries, or `Annotations`; see `read_annotations`.
@@ -77,6 +84,7 @@ def fit_classifier(
         overwrite: whether a folder that holds a classifier may be replaced.
         known_columns: dense features by name, float32 (N, n_features), that stand in for computed ones: those
             of features that were themselves fitted on some of the pages, and have to be out of fold here.
+        progress: shows how far the fit is; null for silence.
         **settings: fields of `Recipe` that differ from `recipe`.
 
     Returns:
@@ -92,42 +100,53 @@ def fit_classifier(
         raise SettingError(msg)
     pages = read_annotations(annotations, annotator_weights=recipe.annotator_weights)
     scale = find_scale(pages, recipe)
-    with threadpool_limits(1):  # sums of several threads differ in their last digits from run to run
-        fit = _fit(pages, recipe, scale, known_columns)
-    name = name or output.name
-    scorer = FittedScorer(
-        name=name,
-        scale=scale,
-        window_bytes=recipe.window_bytes,
-        blocks=fit.columns.blocks,
-        sparse=fit.columns.sparse,
-        members=fit.members,
-        calibration=fit.calibration,
-        about={"recipe": recipe.to_config(), "tables": fit.columns.tables, "annotations": describe(pages)},
-    )
-    for sub, source in fit.columns.extra_files.items():
-        output.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, output / sub)
-    scorer.save(output)
-    metrics = summarise(pages, fit.levels, fit.scores, scale, rows=fit.reference, seed=recipe.seed)
-    metrics["annotator_scales"] = fit.annotator_scales
-    metrics["member_weights"] = {member.name: member.weight for member in fit.members}
-    (output / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", "utf-8")
-    if not (output / "card.md").exists() or overwrite:
-        from curate.fit.card import write_card
+    display = progress or ProgressDisplay(quiet=True)
+    name = name or output.resolve().name
+    with staged_folder(output) as staged, tempfile.TemporaryDirectory(prefix="curate-fit-") as scratch:
+        with threadpool_limits(1):  # sums of several threads differ in their last digits from run to run
+            fit = _fit(pages, recipe, scale, known_columns, Path(scratch), display)
+        about = {"recipe": recipe.to_config(), "tables": fit.columns.tables, "annotations": describe(pages)}
+        scorer = FittedScorer(
+            name=name,
+            scale=scale,
+            window_bytes=recipe.window_bytes,
+            blocks=fit.columns.blocks,
+            sparse=fit.columns.sparse,
+            members=fit.members,
+            calibration=fit.calibration,
+            about=about,
+        )
+        scorer.save(staged)
+        write_fitted_on(staged, pages.texts)
+        measured = Counted(int(fit.reference.sum()), "pages")
+        with display.step("measure", measured.total, measured.look):
+            metrics = summarise(pages, fit.levels, fit.scores, scale, rows=fit.reference, seed=recipe.seed)
+            measured.add(measured.total)
+        metrics["annotator_scales"] = fit.annotator_scales
+        metrics["member_weights"] = {member.name: member.weight for member in fit.members}
+        (staged / "metrics.json").write_text(to_json(metrics) + "\n", "utf-8")
+        if not (output / "card.md").exists() or overwrite:
+            from curate.fit.card import write_card
 
-        write_card(output, load_fitted(output), metrics)
+            write_card(staged, scorer, metrics)
     return FitResult(load_fitted(output), metrics, fit.levels, fit.scores, pages, fit.folds)
 
 
 def find_scale(pages: Annotations, recipe: Recipe) -> tuple[float, float, float]:
     """Settle (lowest, highest, positive) level: as the recipe says, else from the levels that occur.
 
-    0-1 labels are binary; labels that reach 2 to 5 are taken for the 0-5 scale with 3 as the positive level.
+    Labels of 0 and 1 are binary; whole ones that reach 2 to 5 are taken for the 0-5 scale with 3 as the
+    positive level; of any other scale the positive level has to be stated.
     """
     lowest, highest = float(pages.levels.min()), float(pages.levels.max())
     low = recipe.low if recipe.low is not None else min(lowest, 0.0)
     high = recipe.high if recipe.high is not None else (1.0 if highest <= 1 else max(highest, 5.0))
+    if recipe.positive is None and not (0 <= lowest <= highest <= 5 and _are_whole(pages.levels)):
+        msg = (
+            f"Levels reach from {lowest:g} to {highest:g}, which is neither 0-1 nor 0-5 in whole steps: say "
+            "from which level a page counts as positive (--positive)."
+        )
+        raise SettingError(msg)
     positive = recipe.positive if recipe.positive is not None else (1.0 if high == 1 else 3.0)
     if not low <= lowest <= highest <= high:
         msg = f"Levels reach from {lowest:g} to {highest:g}, outside low={low:g}, high={high:g}. Set both."
@@ -141,6 +160,28 @@ def find_scale(pages: Annotations, recipe: Recipe) -> tuple[float, float, float]
         )
         raise SettingError(msg)
     return low, high, positive
+
+
+def _are_whole(levels: Vector) -> bool:
+    return bool((levels == np.round(levels)).all())
+
+
+def find_folds(pages: Annotations, recipe: Recipe, positive: float) -> NDArray[np.int64]:
+    """Draw the folds, and check that each leaves pages of both kinds to fit on."""
+    sites = pages.sites if recipe.group_sites else [""] * len(pages)
+    groups = group_pages(pages.texts, sites)
+    folds = draw_folds(groups, pages.levels, recipe.n_folds, recipe.seed)
+    truth = pages.levels >= positive
+    for fold in range(recipe.n_folds):
+        rest = truth[(folds != fold) & (pages.weights > 0)]
+        if not (folds == fold).any() or not 0 < rest.sum() < len(rest):
+            msg = (
+                f"The {len(pages)} pages fall into {groups.max() + 1} groups of one site or of near-duplicates, "
+                f"too few to part {recipe.n_folds} times with pages of both kinds on either side. Annotate pages "
+                "of more sites, set fewer folds (--folds), or let sites be parted (--part-sites)."
+            )
+            raise SettingError(msg)
+    return folds
 
 
 def describe(pages: Annotations) -> dict[str, Any]:
@@ -174,18 +215,29 @@ def _fit(
     recipe: Recipe,
     scale: tuple[float, float, float],
     known_columns: Mapping[str, NDArray[np.float32]] | None,
+    scratch: Path,
+    display: ProgressDisplay,
 ) -> _Fit:
-    columns = compute_columns(pages, recipe, known_columns)
-    folds = draw_folds(group_pages(pages.texts, pages.sites), pages.levels, recipe.n_folds, recipe.seed)
+    folds = find_folds(pages, recipe, scale[2])
     reference = reference_rows(pages, recipe)
-    targets, annotator_scales = pages.levels.copy(), {}
-    if not reference.all():
-        first = recipe.members[0]
-        ahead = cross_fit(first, columns, targets, pages.weights * reference, folds, recipe.seed)
-        targets, annotator_scales = align_annotators(pages, ahead, reference, scale, recipe.same_scale)
-    out_of_fold = np.column_stack(
-        [cross_fit(m, columns, targets, pages.weights, folds, recipe.seed) for m in recipe.members]
-    )
+    read = Counted(len(pages), "pages")
+    with display.step("features", read.total, read.look):
+        columns = compute_columns(pages, recipe, known_columns, scratch, read.add)
+        read.add(read.total - read.n_done)
+    is_aligned = not reference.all()
+    fits = Counted((is_aligned + len(recipe.members)) * recipe.n_folds + len(recipe.members), "fits")
+    with display.step("fit", fits.total, fits.look):
+        targets, annotator_scales = pages.levels.copy(), {}
+        if is_aligned:
+            weights = pages.weights * reference
+            ahead = cross_fit(recipe.members[0], columns, targets, weights, folds, recipe.seed, fits)
+            targets, annotator_scales = align_annotators(pages, ahead, reference, scale, recipe.same_scale)
+        out_of_fold = np.column_stack(
+            [cross_fit(m, columns, targets, pages.weights, folds, recipe.seed, fits) for m in recipe.members]
+        )
+        whole = [
+            fit_member(m, columns, targets, pages.weights, recipe.seed, done=fits) for m in recipe.members
+        ]
     shares = member_weights(recipe, out_of_fold[reference], pages.levels[reference])
     levels = out_of_fold @ shares
     calibration = fit_calibration(
@@ -195,67 +247,13 @@ def _fit(
         1 / pages.propensity[reference],
     )
     members = tuple(
-        to_member(m, columns, fit_member(m, columns, targets, pages.weights, recipe.seed), float(share))
-        for m, share in zip(recipe.members, shares, strict=True)
+        to_member(member, columns, fitted, float(share))
+        for member, fitted, share in zip(recipe.members, whole, shares, strict=True)
         if share > 0
     )
     scores = calibration.apply(levels.astype(np.float32)).astype(np.float64)
     levels = np.clip(levels, scale[0], scale[1])
     return _Fit(columns, members, calibration, levels, scores, reference, folds, annotator_scales)
-
-
-def reference_rows(pages: Annotations, recipe: Recipe) -> NDArray[np.bool_]:
-    """Find the pages of the annotator whose scale is predicted: the named one, else the most frequent."""
-    names = np.array(pages.annotators)
-    if recipe.reference_annotator is None:
-        counts = Counter(pages.annotators)
-        reference = max(sorted(counts), key=lambda name: counts[name])
-        return names == reference
-    rows = np.array([recipe.reference_annotator in name for name in pages.annotators])
-    if not rows.any():
-        known = ", ".join(sorted(set(pages.annotators)))
-        msg = f"No page is of the annotator '{recipe.reference_annotator}'. There are: {known}."
-        raise SettingError(msg)
-    return rows
-
-
-def align_annotators(
-    pages: Annotations,
-    ahead: Vector,
-    reference: NDArray[np.bool_],
-    scale: tuple[float, float, float],
-    same_scale: tuple[str, ...],
-) -> tuple[Vector, dict[str, dict[str, float]]]:
-    """Bring every annotator's levels to the reference annotator's scale.
-
-    Pages are annotated by one annotator each, so annotators are compared through a model of the reference
-    alone: for each, levels are regressed on its out-of-fold level, weighted to the source's rates, and what
-    parts the two lines at a page is added to that page's level. Annotators of fewer than 50 pages, whose line
-    would be noise, are left as they are, and so are those of `same_scale`.
-
-    Returns:
-        Targets (N,), and {annotator: {"intercept", "slope", "mean_shift"}}.
-    """
-    targets = pages.levels.copy()
-    names = np.array(pages.annotators)
-    weights = 1 / pages.propensity
-    base = _line(ahead[reference], pages.levels[reference], weights[reference])
-    lines: dict[str, dict[str, float]] = {}
-    for name in sorted(set(names[~reference].tolist())):
-        rows = (names == name) & ~reference
-        is_same = any(part in name for part in same_scale)
-        if is_same or rows.sum() < 50 or np.ptp(ahead[rows]) == 0:
-            continue
-        line = _line(ahead[rows], pages.levels[rows], weights[rows])
-        shift = (base[0] - line[0]) + (base[1] - line[1]) * ahead[rows]
-        targets[rows] = np.clip(pages.levels[rows] + shift, scale[0], scale[1])
-        lines[name] = {"intercept": line[0], "slope": line[1], "mean_shift": float(shift.mean())}
-    return targets, lines
-
-
-def _line(x: Vector, y: Vector, weights: Vector) -> tuple[float, float]:
-    slope, intercept = np.polyfit(x, y, 1, w=np.sqrt(weights))
-    return float(intercept), float(slope)
 
 
 def cross_fit(
@@ -265,12 +263,13 @@ def cross_fit(
     weights: Vector,
     folds: NDArray[np.int64],
     seed: int,
+    done: Counted | None = None,
 ) -> Vector:
     """Give every page the level of a model that saw no page of its fold, (N,)."""
     levels = np.zeros(len(targets))
     for fold in range(int(folds.max()) + 1):
         held = folds == fold
-        fitted = fit_member(member, columns, targets, weights, seed, rows=(~held) & (weights > 0))
+        fitted = fit_member(member, columns, targets, weights, seed, rows=(~held) & (weights > 0), done=done)
         levels[held] = predict_member(member, columns, fitted, held)
     return levels
 
@@ -292,14 +291,17 @@ def fit_member(
     weights: Vector,
     seed: int,
     rows: NDArray[np.bool_] | None = None,
+    done: Counted | None = None,
 ) -> FittedMember:
-    """Fit one member on the pages at `rows` (all by default)."""
+    """Fit one member on the pages at `rows` (all by default), and count it as done."""
     rows = weights > 0 if rows is None else rows
     dense = columns.join(member.dense)[rows]
     centre, scale, limit = columns.preparation(member.dense, dense)
     sparse_rows = None if member.sparse is None else columns.rows[member.sparse][rows]
     ready = prepare(dense, centre, scale, limit)
     head = fit_head(member.head, ready, sparse_rows, targets[rows], weights[rows], seed, member.settings)
+    if done is not None:
+        done.add(1)
     return FittedMember(centre, scale, limit, head)
 
 
@@ -323,13 +325,13 @@ def member_weights(recipe: Recipe, levels: Vector, targets: Vector) -> Vector:
 
 
 def to_member(member: MemberRecipe, columns: Columns, fitted: FittedMember, share: float) -> Member:
-    """Turn a fitted member into what the scorer runs."""
+    """Turn a fitted member into what the scorer runs: weights of word counts as they are stored, in half floats."""
     sparse_weights = fitted.head.sparse_weights
     if member.sparse is not None and sparse_weights is not None:
         n_zones = len(columns.sparse[member.sparse].zones)
         n_columns = len(columns.sparse[member.sparse].idf)
         shaped = sparse_weights.reshape(n_zones, n_columns, -1).transpose(1, 0, 2)
-        sparse_weights = np.ascontiguousarray(shaped)
+        sparse_weights = np.ascontiguousarray(shaped.astype(np.float16), np.float32)
     return Member(
         member.name, share, member.dense, fitted.centre, fitted.scale, fitted.limit,
         fitted.head.head, member.sparse, sparse_weights,

@@ -15,13 +15,15 @@ from curate.words import hash_words
 _SHINGLE_WORDS = 5
 _SKETCH = 16
 _SHARED = 2
+_MOST_MET = 50
 
 
 def group_pages(texts: pa.Array, sites: Sequence[str]) -> NDArray[np.int64]:
     """Number the groups of pages that may not be parted between fitting and testing.
 
-    Two pages are of one group when their site is the same, or when at least 2 of the 16 smallest hashes of
-    their five-word shingles are: a coarse sketch that errs on the side of holding pages together.
+    Two pages are of one group when their site is the same, when their words are, or when at least 2 of the 16
+    smallest hashes of their five-word shingles are (all, where a page has fewer): a coarse sketch that errs
+    on the side of holding pages together.
 
     Returns:
         int64 (N,), numbered by first appearance.
@@ -49,16 +51,28 @@ def group_pages(texts: pa.Array, sites: Sequence[str]) -> NDArray[np.int64]:
 
 def _near_pairs(texts: pa.Array) -> list[tuple[int, int]]:
     words = hash_words(take_window(texts, 1 << 16))
+    first_of: dict[bytes, int] = {}
     pages_of: dict[int, list[int]] = defaultdict(list)
+    sizes: list[int] = []
+    pairs: list[tuple[int, int]] = []
     for i in range(len(texts)):
         page = words.hashes[words.offsets[i] : words.offsets[i + 1]]
-        for key in _sketch(page):
-            pages_of[int(key)].append(i)
+        same = first_of.setdefault(page.tobytes(), i)
+        sketch = _sketch(page)
+        sizes.append(len(sketch))
+        if same < i:
+            pairs.append((same, i))
+            continue
+        for key in sketch.tolist():
+            pages_of[key].append(i)
     shared: dict[tuple[int, int], int] = defaultdict(int)
     for pages in pages_of.values():
-        for other in pages[1:]:
-            shared[pages[0], other] += 1
-    return [pair for pair, n in shared.items() if n >= _SHARED]
+        # Of a shingle that very many pages hold, each page meets the first few only: they stand for all.
+        for at, page in enumerate(pages):
+            for other in pages[: min(at, _MOST_MET)]:
+                shared[other, page] += 1
+    pairs.extend(pair for pair, n in shared.items() if n >= min(_SHARED, *(sizes[page] for page in pair)))
+    return pairs
 
 
 def _sketch(page: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -6,6 +6,7 @@ A measure that is not defined on the pages at hand (no positive, one level only)
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -38,6 +39,12 @@ def roc_area(scores: Vector, positive: NDArray[np.bool_], weights: Vector) -> fl
         return float("nan")
     mean_hits = hits - np.diff(hits, prepend=0.0) / 2
     return float(np.diff(misses, prepend=0.0) @ mean_hits / (hits[-1] * misses[-1]))
+
+
+def precision_recall(scores: Vector, positive: NDArray[np.bool_], weights: Vector) -> tuple[Vector, Vector]:
+    """Give (precision, recall) of the cut at every distinct score, from the highest down."""
+    hits, misses = _cumulate(scores, positive, weights)
+    return hits / (hits + misses), hits / hits[-1]
 
 
 def _cumulate(scores: Vector, positive: NDArray[np.bool_], weights: Vector) -> tuple[Vector, Vector]:
@@ -75,7 +82,10 @@ def calibration_error(scores: Vector, positive: NDArray[np.bool_], weights: Vect
 
 
 def reliability(scores: Vector, positive: NDArray[np.bool_], weights: Vector) -> list[dict[str, float]]:
-    """For every bin of scores that holds pages: its share of pages, mean score and rate of positives."""
+    """For every bin of scores that holds pages: its share of pages, mean score, and rate of positives.
+
+    The rate has Wilson's 95% interval, for as many pages as the weights are worth (Kish's effective size).
+    """
     bins = np.minimum((scores * _N_BINS).astype(np.int64), _N_BINS - 1)
     total = weights.sum()
     rows: list[dict[str, float]] = []
@@ -83,14 +93,30 @@ def reliability(scores: Vector, positive: NDArray[np.bool_], weights: Vector) ->
         here = bins == k
         weight = weights[here].sum()
         if weight > 0:
+            rate = float(weights[here] @ positive[here] / weight)
+            low, high = wilson(rate, float(weight**2 / (weights[here] @ weights[here])))
             rows.append({
                 "low": k / _N_BINS,
                 "n_pages": int(here.sum()),
                 "share": float(weight / total),
                 "score": float(weights[here] @ scores[here] / weight),
-                "rate": float(weights[here] @ positive[here] / weight),
+                "rate": rate,
+                "rate_low": low,
+                "rate_high": high,
             })  # fmt: skip
     return rows
+
+
+def wilson(rate: float, n: float) -> tuple[float, float]:
+    """Give Wilson's 95% interval of a rate among n.
+
+    >>> [round(end, 3) for end in wilson(0.0, 10)]
+    [0.0, 0.278]
+    """
+    z = 1.959964
+    centre = (rate + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * np.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
+    return max(0.0, float(centre - half)), min(1.0, float(centre + half))
 
 
 def cut_metrics(kept: NDArray[np.bool_], positive: NDArray[np.bool_], weights: Vector) -> dict[str, float]:
@@ -189,3 +215,22 @@ def summarise(
         ],
         "reliability": reliability(scores, positive, weights),
     }
+
+
+def to_json(metrics: Any) -> str:
+    """Write measures as JSON; one that is not defined is null, since JSON knows no NaN.
+
+    >>> print(to_json({"f1": float("nan")}))
+    {
+      "f1": null
+    }
+    """
+    return json.dumps(_without_nan(metrics), indent=2, allow_nan=False)
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value

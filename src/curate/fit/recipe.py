@@ -11,6 +11,7 @@ from curate.fit.heads import HEAD_NAMES, HEAD_SETTINGS, LINEAR_HEADS
 
 SPARSE_FEATURES = ("tfidf", "own_tfidf", "ngrams", "fasttext")
 DENSE_FEATURES = ("shape", "static", "classes", "encoder")
+_DTYPES = ("fp32", "bf16", "int8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +124,10 @@ class Recipe:
         classifiers: bundled classifiers into classes whose outputs are the feature "classes".
         encoder: sentence-transformers model of the feature "encoder", by name or folder.
         encoder_max_tokens: how much of a document it reads.
-        encoder_dtype: "fp32" or "bf16".
+        encoder_dtype: "fp32", "bf16", or "int8" (onnxruntime; the encoder then lies in the classifier's folder).
         calibration: "platt", "isotonic", or "auto".
         n_folds: of the cross-fitting.
+        group_sites: whether pages of one site stay in one fold.
         seed: of everything drawn.
         reference_annotator: part of the name of the annotator whose scale is predicted; None for the most
             frequent one.
@@ -154,6 +156,7 @@ class Recipe:
     encoder_dtype: str = "fp32"
     calibration: str = "auto"
     n_folds: int = 5
+    group_sites: bool = True
     seed: int = 0
     reference_annotator: str | None = None
     same_scale: tuple[str, ...] = ()
@@ -169,6 +172,8 @@ class Recipe:
             raise SettingError(msg)
         if self.calibration not in {"auto", "platt", "isotonic"}:
             raise UnknownNameError("calibration", self.calibration, ("auto", "platt", "isotonic"))
+        if self.encoder_dtype not in _DTYPES:
+            raise UnknownNameError("encoder_dtype", self.encoder_dtype, _DTYPES)
         if any("encoder" in member.features for member in self.members) and not self.encoder:
             msg = "The feature 'encoder' needs a model: set encoder (--encoder) to its name or folder."
             raise SettingError(msg)

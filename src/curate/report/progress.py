@@ -67,8 +67,13 @@ class Counted:
     """Counts finished tasks for `ProgressDisplay.step`."""
 
     def __init__(self, total: int, unit: str) -> None:
+        self.total = total
         self.n_done = 0
         self._words = f"of {total} {unit}"
+
+    def add(self, n: int) -> None:
+        """Count `n` more as done."""
+        self.n_done += n
 
     def look(self) -> tuple[float, str]:
         """How many are done."""

@@ -37,7 +37,9 @@ def bag_rows(numbers: NDArray[np.int32], offsets: NDArray[np.int64], n_columns: 
     rows = np.append(document, np.arange(n_documents))
     columns = np.append(numbers[known].astype(np.int64), np.full(n_documents, n_columns - 1))
     sizes = np.bincount(rows, minlength=n_documents)
-    matrix = csr_matrix((1.0 / sizes[rows], (rows, columns)), shape=(n_documents, n_columns), dtype=np.float64)
+    matrix = csr_matrix(
+        (1.0 / sizes[rows], (rows, columns)), shape=(n_documents, n_columns), dtype=np.float64
+    )
     matrix.sum_duplicates()
     return matrix
 

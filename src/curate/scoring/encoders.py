@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from curate.errors import SettingError
 from curate.scoring.texts import as_arrow
 
-_WINDOW_BYTES_PER_TOKEN = 16
+_WINDOW_CHARS_PER_TOKEN = 16
 
 
 class SentenceEncoder:
@@ -28,7 +28,8 @@ class SentenceEncoder:
         name: as given.
         max_tokens: how much of a document is read; None for the model's own limit.
         batch_size: None for 1 on a CPU and 128 on a GPU.
-        dtype: "fp32", or "bf16": faster on a GPU, and with 3 digits.
+        dtype: "fp32", or "bf16": half the memory, three digits, and faster where the processor knows it. For
+            int8 see `curate.scoring.quantised`.
     """
 
     def __init__(
@@ -41,7 +42,7 @@ class SentenceEncoder:
         batch_size: int | None = None,
     ) -> None:
         if dtype not in {"fp32", "bf16"}:
-            msg = f"dtype is '{dtype}'; type fp32 or bf16."
+            msg = f"dtype is '{dtype}'; type fp32, bf16 or, in a fit, int8."
             raise SettingError(msg)
         self.name = model
         self.max_tokens = max_tokens
@@ -50,7 +51,8 @@ class SentenceEncoder:
         self._batch_size = batch_size
 
     @cached_property
-    def _model(self) -> Any:
+    def sentence_model(self) -> Any:
+        """The model, loaded when it is first asked for."""
         try:
             import torch
             from sentence_transformers import SentenceTransformer
@@ -70,22 +72,27 @@ class SentenceEncoder:
         if self.dtype == "bf16":
             model = model.to(torch.bfloat16)
         if self.max_tokens:
-            model.max_seq_length = self.max_tokens
+            stated = int(min(getattr(model.tokenizer, "model_max_length", self.max_tokens), 1 << 20))
+            model.max_seq_length = min(self.max_tokens, stated)
         return model
+
+    @property
+    def token_limit(self) -> int:
+        """How many tokens are read: `max_tokens`, or fewer where the model cannot take so many."""
+        return int(self.sentence_model.max_seq_length)
 
     @property
     def n_dimensions(self) -> int:
         """Dimensions of an embedding."""
-        return int(self._model.get_embedding_dimension())
+        return int(self.sentence_model.get_embedding_dimension())
 
     def encode(self, texts: Sequence[str] | pa.Array, /) -> NDArray[np.float32]:
         """Embed `texts` (N documents) as float32 of shape (N, n_dimensions), each of length 1."""
-        limit = (self.max_tokens or 512) * _WINDOW_BYTES_PER_TOKEN
-        documents = [(text or "")[:limit] for text in as_arrow(texts).to_pylist()]
+        documents = cut_documents(texts, self.max_tokens or 512)
         if not documents:
             return np.zeros((0, self.n_dimensions), np.float32)
-        on_cpu = self._model.device.type == "cpu"
-        embeddings = self._model.encode(
+        on_cpu = self.sentence_model.device.type == "cpu"
+        embeddings = self.sentence_model.encode(
             documents,
             batch_size=self._batch_size or (1 if on_cpu else 128),
             normalize_embeddings=True,
@@ -94,8 +101,15 @@ class SentenceEncoder:
             convert_to_tensor=self.dtype == "bf16",
         )
         if self.dtype == "bf16":
-            embeddings = embeddings.float().cpu().numpy()
+            wide = embeddings.float().cpu().numpy()
+            embeddings = wide / np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), 1e-12)
         return np.ascontiguousarray(embeddings, np.float32)
+
+
+def cut_documents(texts: Sequence[str] | pa.Array, max_tokens: int) -> list[str]:
+    """Give the documents as Python strings, cut where no tokenizer would have got to."""
+    limit = max_tokens * _WINDOW_CHARS_PER_TOKEN
+    return [(text or "")[:limit] for text in as_arrow(texts).to_pylist()]
 
 
 def resolve_model(name: str) -> str:

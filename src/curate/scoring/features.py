@@ -8,6 +8,7 @@ ShapeBlock, StaticBlock, EncoderBlock      dense columns
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -42,9 +43,11 @@ class Pages:
 
     Attributes:
         texts: Arrow strings, N documents, cut to the window.
+        window_bytes: its size.
     """
 
     def __init__(self, texts: pa.Array, window_bytes: int) -> None:
+        self.window_bytes = window_bytes
         self.texts = take_window(texts, window_bytes)
         self._numbers: dict[int, NDArray[np.int32]] = {}
         self._dense: dict[str, Array] = {}
@@ -257,10 +260,17 @@ class ClassesBlock:
 
 @dataclass(frozen=True, slots=True)
 class EncoderBlock:
-    """Embeddings of an encoder, such as a sentence-transformers model."""
+    """Embeddings of an encoder, such as a sentence-transformers model.
+
+    Attributes:
+        encoder: loads what it needs when it is first asked.
+        config: what `block_from_config` reads.
+        folder: where the files named in the configuration lie, if there are any.
+    """
 
     encoder: Encoder
     config: dict[str, Any] = field(default_factory=dict[str, Any])
+    folder: Path | None = None
 
     @property
     def n_features(self) -> int:
@@ -275,6 +285,13 @@ class EncoderBlock:
         """Name the encoder and its settings."""
         return {"block": "encoder", **self.config}
 
+    def copy_files(self, folder: Path) -> None:
+        """Put the encoder's own files, if it has any, into a classifier's folder."""
+        for name in self.config.get("files", {}):
+            if self.folder is not None and self.folder != folder:
+                folder.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(self.folder / name, folder / name)
+
 
 def block_from_config(config: dict[str, Any], folder: Path) -> DenseBlock:
     """Make the dense block that a classifier's `config.json` states."""
@@ -284,14 +301,23 @@ def block_from_config(config: dict[str, Any], folder: Path) -> DenseBlock:
     if kind == "static":
         return StaticBlock(table_of(config["table_sha256"], folder), tuple(config["zones"]))
     if kind == "encoder":
-        from curate.scoring.encoders import load_encoder
-
         settings = {key: value for key, value in config.items() if key != "block"}
-        return EncoderBlock(load_encoder(**settings), settings)
+        return _encoder_block(settings, folder)
     if kind == "classes":
         return ClassesBlock.of(config["classifiers"], folder)
     msg = f"'{folder}' asks for features '{kind}', which this version of curate does not know."
     raise SettingError(msg)
+
+
+def _encoder_block(settings: dict[str, Any], folder: Path) -> EncoderBlock:
+    from curate.scoring.encoders import load_encoder
+    from curate.scoring.quantised import load_quantised
+
+    if settings["dtype"] == "int8":
+        names = ("model", "max_tokens", "files")
+        encoder = load_quantised(folder, **{name: settings[name] for name in names})
+        return EncoderBlock(encoder, settings, folder)
+    return EncoderBlock(load_encoder(**settings), settings)
 
 
 def table_of(sha256: str, folder: Path) -> WordTable:

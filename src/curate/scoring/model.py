@@ -21,6 +21,7 @@ from curate.scoring.calibration import Calibration, calibration_from_config
 from curate.scoring.features import (
     KERNEL_VERSIONS,
     DenseBlock,
+    EncoderBlock,
     Pages,
     SparseFeature,
     block_from_config,
@@ -133,7 +134,10 @@ class FittedScorer:
         return raw
 
     def save(self, folder: Path) -> dict[str, Any]:
-        """Write `config.json` and `weights.safetensors`; returns the configuration."""
+        """Write `config.json`, `weights.safetensors` and an int8 encoder's files; returns the configuration."""
+        for block in self.blocks.values():
+            if isinstance(block, EncoderBlock):
+                block.copy_files(folder)
         arrays: Arrays = {}
         config: dict[str, Any] = {
             "kind": "scorer",

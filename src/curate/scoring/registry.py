@@ -71,6 +71,14 @@ def load_scorer(name_or_path: str | Path | Scorer) -> Scorer:
     raise UnknownNameError("scorer", name, [*bundled, *others])
 
 
+def find_folder(name_or_path: str | Path) -> Path | None:
+    """Find the folder that a name or path stands for: bundled, or one on this machine; else None."""
+    bundled = str(name_or_path).partition(":")[0]
+    if isinstance(name_or_path, str) and bundled in bundled_scorers():
+        return classifiers_folder() / bundled
+    return Path(name_or_path) if Path(name_or_path).is_dir() else None
+
+
 def bundled_scorers() -> list[str]:
     """Names of the scorers that come with curate, sorted."""
     return [name for name in bundled_names() if _kind(classifiers_folder() / name) in _LOADERS]

@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +76,37 @@ def write_folder(folder: Path, config: dict[str, Any], arrays: Arrays) -> dict[s
     _replace(folder / WEIGHTS, content)
     _replace(folder / CONFIG, (json.dumps(config, indent=2, ensure_ascii=False) + "\n").encode())
     return config
+
+
+@contextmanager
+def staged_folder(folder: Path) -> Generator[Path]:
+    """Give a folder to write a fitted part into, which is moved to its place when the block ends well.
+
+    A new folder appears whole. In one that is there already files are replaced one by one, `config.json` last,
+    and others stay: since the configuration names the digests of the files it belongs to, a folder in which only
+    some were replaced is refused when it is loaded. A block that raises leaves nothing; one that was killed leaves
+    the hidden folder beside, which the next one removes.
+    """
+    folder = Path(os.path.abspath(folder))
+    staged = folder.parent / f".{folder.name}.partial"
+    shutil.rmtree(staged, ignore_errors=True)
+    try:
+        staged.mkdir(parents=True)
+        yield staged
+        for path in staged.iterdir():
+            _sync(path)
+        if folder.is_dir():
+            for path in sorted(staged.iterdir(), key=lambda path: (path.name == CONFIG, path.name)):
+                os.replace(path, folder / path.name)
+        else:
+            os.replace(staged, folder)
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def fingerprint(config: dict[str, Any]) -> str:
