@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,9 +35,10 @@ def check_scorer(scorer: Any, texts: Sequence[str] | None = None, *, tolerance: 
     """Check that `scorer` keeps the law of `curate.protocols.Scorer`.
 
     It is checked that the scorer has a name; takes lists and Arrow arrays (string, large_string, sliced, with
-    nulls) and gives float32 of shape (N,) in [0, 1], with a number for empty text; gives every document the
-    same score alone, in any order, beside any neighbours, and a second time; leaves its input as it was; and,
-    if it has `score_levels`, gives the same scores there, with finite levels.
+    nulls, of no document) and gives float32 of shape (N,) in [0, 1], with a number for empty text, for very long
+    text, and for text that is no valid Unicode; gives every document the same score alone, in any order,
+    beside any neighbours, and a second time; leaves its input as it was, and what it gave before; and, if it has
+    `score_levels`, gives the same scores there, with finite levels.
 
     Args:
         scorer: the object under test.
@@ -62,15 +63,20 @@ def check_scorer(scorer: Any, texts: Sequence[str] | None = None, *, tolerance: 
     _require(isinstance(name, str) and bool(name), f"{scorer!r}: the name is {name!r}, not a text")
     pages = [*_PAGES, *(texts or ())]
     before = list(pages)
-    scores = _scores(scorer, pages, name)
+    first = _scores(scorer, pages, name)
+    scores = first.copy()
     _require(pages == before, f"{name}: score changed the list it was given")
+    _scores(scorer, pages[::-1], name)
+    _require(np.array_equal(first, scores), f"{name}: a later call of score changed the scores given before")
     _check_independence(scorer, pages, scores, name, tolerance)
     _check_forms(scorer, pages, scores, name, tolerance)
     if isinstance(scorer, LevelScorer):
-        levels, same = scorer.score_levels(pages)
+        levels, same = _call(scorer.score_levels, pages, name)
+        _require(isinstance(levels, np.ndarray), f"{name}: levels are {type(levels).__name__}, not an array")
         _require(levels.dtype == np.float32, f"{name}: levels are {levels.dtype}, not float32")
         _require(levels.shape == (len(pages),), f"{name}: levels have shape {levels.shape}")
         _require(bool(np.isfinite(levels).all()), f"{name}: a level is not finite")
+        _require(np.shape(same) == scores.shape, f"{name}: score_levels gave scores of shape {np.shape(same)}")
         _compare(scores, same, name, "by `score`", "by `score_levels`", tolerance)
 
 
@@ -79,8 +85,20 @@ def _require(condition: bool, message: str) -> None:  # noqa: FBT001
         raise AssertionError(message)
 
 
+def _call(function: Callable[[Any], Any], texts: Any, name: str) -> Any:
+    """Call the scorer; whatever it raises breaks the law that every document gets a score."""
+    try:
+        return function(texts)
+    except Exception as error:
+        kind = f"an Arrow array of {texts.type}" if isinstance(texts, pa.Array) else "a list"
+        what = f"the document {str(texts[0])[:40]!r}" if len(texts) == 1 else f"{len(texts)} documents"
+        called = getattr(function, "__name__", "score")
+        msg = f"{name}: {called} raised {type(error).__name__} on {kind} of {what}: {error}"
+        raise AssertionError(msg) from error
+
+
 def _scores(scorer: Scorer, texts: Any, name: str) -> NDArray[np.float32]:
-    scores: Any = scorer.score(texts)
+    scores: Any = _call(scorer.score, texts, name)
     _require(isinstance(scores, np.ndarray), f"{name}: score gave {type(scores).__name__}, not a numpy array")
     _require(scores.dtype == np.float32, f"{name}: scores are {scores.dtype}, not float32")
     _require(scores.shape == (len(texts),), f"{name}: {len(texts)} documents gave shape {scores.shape}")
@@ -104,7 +122,7 @@ def _compare(
 def _check_forms(
     scorer: Scorer, pages: list[str], scores: NDArray[np.float32], name: str, tolerance: float
 ) -> None:
-    """Lists, both Arrow string types, slices, nulls, no document at all."""
+    """Lists, both Arrow string types, slices, nulls, half surrogate pairs, no document at all."""
     _require(_scores(scorer, [], name).shape == (0,), f"{name}: no document must give no score")
     _scores(scorer, pa.array([], pa.string()), name)
     for arrow_type in (pa.string(), pa.large_string()):
@@ -113,6 +131,8 @@ def _check_forms(
         _compare(scores, sliced, name, "in a list", f"in a slice of a {arrow_type} array", tolerance)
     with_null = _scores(scorer, pa.array([pages[0], None, pages[1]], pa.string()), name)
     _compare(scores[:2], with_null[[0, 2]], name, "in a list", "beside a null", tolerance)
+    with_half = _scores(scorer, [pages[0], "half a pair \ud83d", pages[1]], name)
+    _compare(scores[:2], with_half[[0, 2]], name, "in a list", "beside invalid Unicode", tolerance)
 
 
 def _check_independence(

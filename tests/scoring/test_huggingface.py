@@ -64,7 +64,7 @@ def test_weights_in_a_pickle_are_refused(checkpoint, tmp_path):
     model = transformers.AutoModelForSequenceClassification.from_pretrained(folder)
     torch.save(model.state_dict(), folder / "pytorch_model.bin")
     (folder / "model.safetensors").unlink()
-    with pytest.raises(SettingError, match="cannot be loaded"):
+    with pytest.raises(SettingError, match=r"pickle \(\.bin\).*save_pretrained"):
         load_scorer(f"hf:{folder}")
 
 
@@ -75,6 +75,40 @@ def test_code_that_comes_with_a_checkpoint_is_not_run(tmp_path):
     config["auto_map"] = dict.fromkeys(("AutoConfig", "AutoModelForSequenceClassification"), "theirs.Config")
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "theirs.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
-    with pytest.raises(SettingError):
+    with pytest.raises(SettingError, match="asks to run code of its own"):
         load_scorer(f"hf:{folder}")
     assert not (tmp_path / "ran").exists()
+
+
+def test_code_is_refused_where_the_architecture_is_known_too(tmp_path):
+    folder = make_checkpoint(tmp_path, 1)
+    config = json.loads((folder / "config.json").read_text())
+    config["auto_map"] = {"AutoModelForSequenceClassification": "theirs.Model"}
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "theirs.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    with pytest.raises(SettingError, match="auto_map"):
+        load_scorer(f"hf:{folder}")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_several_labels_at_once_are_refused(tmp_path):
+    folder = make_checkpoint(tmp_path, 3)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"problem_type": "multi_label_classification"}))
+    with pytest.raises(SettingError, match="several labels at once"):
+        load_scorer(f"hf:{folder}")
+
+
+@pytest.mark.parametrize("n_labels", [2, 3, 6])
+def test_checkpoints_of_several_classes_keep_the_law(tmp_path, n_labels):
+    scorer = load_scorer(f"hf:{make_checkpoint(tmp_path, n_labels)}")
+    check_scorer(scorer)
+    levels, scores = scorer.score_levels(["the cell energy .", ""])
+    assert ((levels >= 0) & (levels <= n_labels - 1)).all()
+    assert ((scores > 0) & (scores < 1)).all()
+
+
+def test_a_folder_that_is_no_checkpoint_gives_one_line(tmp_path):
+    with pytest.raises(SettingError, match="cannot be loaded") as caught:
+        load_scorer(f"hf:{tmp_path}")
+    assert "\n" not in str(caught.value)

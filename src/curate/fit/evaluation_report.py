@@ -39,7 +39,10 @@ def render_markdown(evaluation: Evaluation) -> str:
     if evaluation.comparison:
         parts.append(_render_comparison(evaluation))
     parts.append("## By threshold\n\n" + _table(metrics["thresholds"], _CUT_COLUMNS))
-    reliability = "## Reliability\n\nPages by their score: its mean, and the rate of positives among them with a 95% interval (Wilson).\n\n"
+    reliability = (
+        "## Reliability\n\nPages by their score: its mean, and the rate of positives among them with "
+        "a 95% interval (Wilson).\n\n"
+    )
     parts.append(reliability + _table(metrics["reliability"], _BIN_COLUMNS))
     for kind, rows in metrics["slices"].items():
         if rows:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from curate.errors import SettingError
 from curate.protocols import LevelScorer, Scorer
 from curate.scoring.registry import load_scorer
+from curate.scoring.texts import as_arrow
 
 
 def map_function(
@@ -42,7 +43,7 @@ def map_function(
     loaded = load_scorer(scorer)
 
     def add_scores(batch: Mapping[str, Any]) -> dict[str, list[float]]:
-        texts = batch[text_column]
+        texts = as_arrow(batch[text_column])
         if isinstance(loaded, LevelScorer):
             levels, scores = loaded.score_levels(texts)
             return {f"{prefix}score": scores.tolist(), f"{prefix}level": levels.tolist()}
@@ -69,7 +70,7 @@ class ScorerTransformer:
     def transform(self, X: Sequence[str] | pa.Array) -> NDArray[np.float32]:  # noqa: N803
         """Score documents, float32 (N, 1), or (N, 2) with levels."""
         scorer = self.scorer_ if hasattr(self, "scorer_") else load_scorer(self.scorer)
-        texts = X if isinstance(X, pa.Array) else list(X)
+        texts = X if isinstance(X, pa.Array) else as_arrow(list(X))
         if isinstance(scorer, LevelScorer):
             levels, scores = scorer.score_levels(texts)
             return np.column_stack([scores, levels])
@@ -158,7 +159,7 @@ def score_documents(
     documents: Sequence[Any], scorer: Scorer, threshold: float
 ) -> list[bool | tuple[bool, str]]:
     """Score objects with `text` and `metadata`, as datatrove's documents, and say which to keep."""
-    texts = [document.text for document in documents]
+    texts = as_arrow([document.text for document in documents])
     if isinstance(scorer, LevelScorer):
         levels, scores = scorer.score_levels(texts)
         for document, level in zip(documents, levels.tolist(), strict=True):

@@ -93,6 +93,34 @@ def read_outputs(outputs: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDA
     return (shares @ np.arange(n_labels)).astype(np.float32), scores.astype(np.float32)
 
 
+def _refuse_code_and_pickles(name: str) -> None:
+    """Refuse, before anything is loaded, what asks to run code, holds only a pickle, or has no one score."""
+    from transformers import PretrainedConfig
+
+    try:
+        config, _ = PretrainedConfig.get_config_dict(name)
+    except (OSError, ValueError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        msg = f"The checkpoint '{name}' cannot be loaded: {reason}"
+        raise SettingError(msg) from error
+    if config.get("auto_map"):
+        msg = (
+            f"The checkpoint '{name}' asks to run code of its own (auto_map in its config.json), which curate "
+            "never does. Use one of an architecture that transformers knows."
+        )
+        raise SettingError(msg)
+    if config.get("problem_type") == "multi_label_classification":
+        msg = f"The checkpoint '{name}' gives several labels at once; a scorer needs one output or one choice."
+        raise SettingError(msg)
+    folder = Path(name)
+    if folder.is_dir() and not any(folder.glob("*.safetensors")) and any(folder.glob("*.bin")):
+        msg = (
+            f"The checkpoint '{name}' has its weights in a pickle (.bin), which can run code when it is loaded. "
+            "Save it as safetensors: model.save_pretrained(folder, safe_serialization=True)."
+        )
+        raise SettingError(msg)
+
+
 def load_checkpoint(
     name: str, *, max_tokens: int | None = None, device: str | None = None
 ) -> CheckpointScorer:
@@ -114,13 +142,14 @@ def load_checkpoint(
         msg = f"The scorer 'hf:{name}' needs transformers: pip install 'curate-web[embed]'."
         raise SettingError(msg) from error
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    _refuse_code_and_pickles(name)
     try:
         tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
         model = AutoModelForSequenceClassification.from_pretrained(
             name, trust_remote_code=False, use_safetensors=True
         )
     except (OSError, ValueError, ImportError) as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         msg = f"The checkpoint '{name}' cannot be loaded: {reason}"
         raise SettingError(msg) from error
     model = model.eval().to(device)

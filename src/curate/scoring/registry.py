@@ -105,7 +105,12 @@ def _kind(folder: Path) -> str | None:
 
 def _load_entry_point(point: EntryPoint) -> Scorer:
     """Load another package's scorer: the object, or what a function or class makes without arguments."""
-    found = point.load()
+    try:
+        found = point.load()
+    except (ImportError, AttributeError) as error:
+        package = point.dist.name if point.dist else point.module
+        msg = f"The scorer '{point.name}' of the package {package} cannot be loaded: {error}"
+        raise SettingError(msg) from error
     makes_one = isinstance(found, type) or (callable(found) and not hasattr(found, "score"))
     scorer = found() if makes_one else found
     return _checked(scorer, f"Entry point '{point.value}' of the group {ENTRY_POINT_GROUP}")
