@@ -148,7 +148,9 @@ class FailsOnInvalidText(Lawful):
 
 class FailsOnArrow(Lawful):
     def score(self, texts):
-        return np.array([self.one(text) for text in list(texts) if isinstance(text, str) or text.lower()], np.float32)
+        return np.array(
+            [self.one(text) for text in list(texts) if isinstance(text, str) or text.lower()], np.float32
+        )
 
 
 class ForgetsTheOffset(Lawful):

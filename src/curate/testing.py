@@ -76,7 +76,9 @@ def check_scorer(scorer: Any, texts: Sequence[str] | None = None, *, tolerance: 
         _require(levels.dtype == np.float32, f"{name}: levels are {levels.dtype}, not float32")
         _require(levels.shape == (len(pages),), f"{name}: levels have shape {levels.shape}")
         _require(bool(np.isfinite(levels).all()), f"{name}: a level is not finite")
-        _require(np.shape(same) == scores.shape, f"{name}: score_levels gave scores of shape {np.shape(same)}")
+        _require(
+            np.shape(same) == scores.shape, f"{name}: score_levels gave scores of shape {np.shape(same)}"
+        )
         _compare(scores, same, name, "by `score`", "by `score_levels`", tolerance)
 
 

@@ -10,7 +10,10 @@ import pytest
 from curate.scoring import load_scorer
 from curate.scoring.adapters import ScorerTransformer, datatrove_filter, map_function
 
-LESSON = "Photosynthesis is how plants make sugar from light, water and carbon dioxide. Energy is stored. " * 6
+LESSON = (
+    "Photosynthesis is the process by which plants make sugar from light, water and carbon dioxide. "
+    "Chlorophyll in the leaves absorbs light. Its energy splits water into oxygen and hydrogen. "
+) * 4
 ADVERT = "Buy cheap shoes now! Free shipping. Add to cart. Sign in to see your offers. " * 6
 TEXTS = [LESSON, ADVERT, "", "short"]
 
@@ -44,7 +47,9 @@ SCORER = """
 @pytest.mark.parametrize("target", ["Length", "ready"])
 def test_the_scorer_of_an_installed_package_is_loaded_by_name(tmp_path, target):
     install(tmp_path, "theirscorers", f"by-length = theirscorers:{target}", SCORER)
-    done = ask(tmp_path, "from curate import load_scorer; print(load_scorer('by-length').score(['hello']).tolist())")
+    done = ask(
+        tmp_path, "from curate import load_scorer; print(load_scorer('by-length').score(['hello']).tolist())"
+    )
     assert done.stdout.strip() == "[0.5]", done.stderr
 
 

@@ -118,7 +118,7 @@ def fit_command(
         result = fit_classifier(pages, output, overwrite=overwrite, progress=display, **settings)
     except KeyboardInterrupt:
         print("curate: Stopped. Nothing was written.", file=sys.stderr)
-        raise typer.Exit(EXIT_INTERRUPTED) from None
+        sys.exit(EXIT_INTERRUPTED)
     print(f"Fitted on {len(pages):,} pages; figures are out of fold, on {result.metrics['n_pages']:,}.\n")
     for reason, n in pages.skipped.items():
         print(f"{n:,} rows were skipped: {reason}.\n")

@@ -30,7 +30,7 @@ from curate.fit.columns import Columns, compute_columns
 from curate.fit.fitted_on import write_fitted_on
 from curate.fit.folds import draw_folds, group_pages
 from curate.fit.heads import FittedHead, fit_head
-from curate.fit.metrics import summarise, to_json
+from curate.fit.metrics import N_RESAMPLES, summarise, to_json
 from curate.fit.recipe import MemberRecipe, Recipe
 from curate.report.progress import Counted, ProgressDisplay
 from curate.scoring.model import FittedScorer, Member, load_fitted, prepare
@@ -68,6 +68,7 @@ def fit_classifier(
     name: str | None = None,
     overwrite: bool = False,
     known_columns: Mapping[str, NDArray[np.float32]] | None = None,
+    n_resamples: int = N_RESAMPLES,
     progress: ProgressDisplay | None = None,
     **settings: Any,
 ) -> FitResult:
@@ -84,6 +85,7 @@ def fit_classifier(
         overwrite: whether a folder that holds a classifier may be replaced.
         known_columns: dense features by name, float32 (N, n_features), that stand in for computed ones: those
             of features that were themselves fitted on some of the pages, and have to be out of fold here.
+        n_resamples: of the intervals of the figures.
         progress: shows how far the fit is; null for silence.
         **settings: fields of `Recipe` that differ from `recipe`.
 
@@ -120,7 +122,10 @@ def fit_classifier(
         write_fitted_on(staged, pages.texts)
         measured = Counted(int(fit.reference.sum()), "pages")
         with display.step("measure", measured.total, measured.look):
-            metrics = summarise(pages, fit.levels, fit.scores, scale, rows=fit.reference, seed=recipe.seed)
+            metrics = summarise(
+                pages, fit.levels, fit.scores, scale,
+                rows=fit.reference, seed=recipe.seed, n_resamples=n_resamples,
+            )  # fmt: skip
             measured.add(measured.total)
         metrics["annotator_scales"] = fit.annotator_scales
         metrics["member_weights"] = {member.name: member.weight for member in fit.members}
@@ -176,8 +181,8 @@ def find_folds(pages: Annotations, recipe: Recipe, positive: float) -> NDArray[n
         rest = truth[(folds != fold) & (pages.weights > 0)]
         if not (folds == fold).any() or not 0 < rest.sum() < len(rest):
             msg = (
-                f"The {len(pages)} pages fall into {groups.max() + 1} groups of one site or of near-duplicates, "
-                f"too few to part {recipe.n_folds} times with pages of both kinds on either side. Annotate pages "
+                f"The {len(pages)} pages fall into too few groups of one site or of near-duplicates "
+                f"({groups.max() + 1}) to part {recipe.n_folds} times with pages of both kinds left. Annotate pages "
                 "of more sites, set fewer folds (--folds), or let sites be parted (--part-sites)."
             )
             raise SettingError(msg)

@@ -110,7 +110,9 @@ def _refuse_code_and_pickles(name: str) -> None:
         )
         raise SettingError(msg)
     if config.get("problem_type") == "multi_label_classification":
-        msg = f"The checkpoint '{name}' gives several labels at once; a scorer needs one output or one choice."
+        msg = (
+            f"The checkpoint '{name}' gives several labels at once; a scorer needs one output or one choice."
+        )
         raise SettingError(msg)
     folder = Path(name)
     if folder.is_dir() and not any(folder.glob("*.safetensors")) and any(folder.glob("*.bin")):

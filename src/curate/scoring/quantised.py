@@ -44,6 +44,7 @@ class QuantisedEncoder:
     def _session(self) -> Any:
         try:
             import onnxruntime
+            import tokenizers  # noqa: F401
         except ImportError as error:
             msg = f"'{self.folder}' holds an int8 encoder: pip install 'curate-web[onnx]'."
             raise SettingError(msg) from error
@@ -76,9 +77,9 @@ class QuantisedEncoder:
         return embeddings
 
     def _embed(self, document: str) -> NDArray[np.float32]:
+        session = self._session
         ids = np.array([self._tokenizer.encode(document).ids], np.int64)
-        inputs = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
-        embedding = self._session.run(None, inputs)[0][0]
+        embedding = session.run(None, {"input_ids": ids, "attention_mask": np.ones_like(ids)})[0][0]
         return embedding / max(float(np.linalg.norm(embedding)), 1e-12)
 
 
