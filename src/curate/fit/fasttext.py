@@ -71,7 +71,7 @@ def fit_fasttext(
             verbose=0,
             label=_LABEL,
         )
-    n_columns = rows.shape[1]
+    n_columns = _width(rows)
     columns = np.array([n_columns - 1 if word == _END else int(word) for word in model.words])
     vectors = np.zeros((n_columns, int(settings["n_dimensions"])), np.float32)
     vectors[columns] = model.get_input_matrix()[: len(columns)]
@@ -84,8 +84,13 @@ def fit_fasttext(
 
 def _line(rows: csr_matrix, row: int) -> str:
     """Write a page's columns, each as often as it occurs, without the end, which fastText adds itself."""
-    columns = rows.indices[rows.indptr[row] : rows.indptr[row + 1]]
-    shares = rows.data[rows.indptr[row] : rows.indptr[row + 1]]
-    at_end = columns == rows.shape[1] - 1
+    row_start, row_stop = int(rows.indptr[row]), int(rows.indptr[row + 1])
+    columns = np.asarray(rows.indices[row_start:row_stop], np.int64)
+    shares = np.asarray(rows.data[row_start:row_stop], np.float64)
+    at_end = columns == _width(rows) - 1
     counts = np.rint(shares / shares[at_end]).astype(int)
     return " ".join(map(str, np.repeat(columns[~at_end], counts[~at_end]).tolist()))
+
+
+def _width(rows: csr_matrix) -> int:
+    return int((rows.shape or (0, 0))[1])

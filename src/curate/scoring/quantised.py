@@ -8,6 +8,7 @@ one: in a batch a document's embedding would depend on its neighbours.
 from __future__ import annotations
 
 import hashlib
+import importlib
 import logging
 import warnings
 from collections.abc import Sequence
@@ -42,12 +43,9 @@ class QuantisedEncoder:
 
     @cached_property
     def _session(self) -> Any:
-        try:
-            import onnxruntime
-            import tokenizers  # noqa: F401
-        except ImportError as error:
-            msg = f"'{self.folder}' holds an int8 encoder: pip install 'curate-web[onnx]'."
-            raise SettingError(msg) from error
+        _require(("onnxruntime", "tokenizers"), f"'{self.folder}' holds an int8 encoder", "onnx")
+        import onnxruntime
+
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1  # work is spread over processes, and one thread adds in one order
         options.inter_op_num_threads = 1
@@ -64,9 +62,13 @@ class QuantisedEncoder:
         return tokenizer
 
     @cached_property
+    def _width(self) -> int:
+        return len(self._embed(""))
+
+    @property
     def n_dimensions(self) -> int:
         """Dimensions of an embedding."""
-        return len(self._embed(""))
+        return self._width
 
     def encode(self, texts: Sequence[str] | pa.Array, /) -> NDArray[np.float32]:
         """Embed `texts` (N documents) as float32 of shape (N, n_dimensions), each of length 1."""
@@ -97,12 +99,7 @@ def export_encoder(model: str, max_tokens: int, folder: Path) -> tuple[Quantised
     Raises:
         SettingError: A package is missing, or the model cannot be loaded or has no tokenizer.json.
     """
-    try:
-        import onnx  # noqa: F401
-        import onnxruntime  # noqa: F401
-    except ImportError as error:
-        msg = "The encoder's dtype int8 needs onnx and onnxruntime: pip install 'curate-web[embed,onnx]'."
-        raise SettingError(msg) from error
+    _require(("onnx", "onnxruntime"), "The encoder's dtype int8 needs onnx and onnxruntime", "embed,onnx")
     folder.mkdir(parents=True, exist_ok=True)
     source = load_encoder(model, max_tokens, "fp32", "cpu")
     tokenizer = getattr(source.sentence_model.tokenizer, "backend_tokenizer", None)
@@ -127,6 +124,16 @@ def load_quantised(folder: Path, model: str, max_tokens: int, files: dict[str, s
             msg = f"'{path}' is missing or not the one that the classifier was fitted with: copy the folder."
             raise SettingError(msg)
     return QuantisedEncoder(folder, model, max_tokens)
+
+
+def _require(packages: tuple[str, ...], why: str, extras: str) -> None:
+    """Say what to install where a package is missing."""
+    try:
+        for package in packages:
+            importlib.import_module(package)
+    except ImportError as error:
+        msg = f"{why}: pip install 'curate-web[{extras}]'."
+        raise SettingError(msg) from error
 
 
 def _export_float(model: Any, path: Path) -> None:
