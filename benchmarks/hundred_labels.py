@@ -8,7 +8,7 @@ test pages are drawn again together.
 
 The word table's idf and vectors were made, without labels, from text that includes these pages.
 
-`python -m benchmarks hundred_labels [--draws N]`
+`python -m benchmarks hundred_labels [--draws N] [--sizes N ...]`
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ N_RESAMPLES = 500
 def run(args: list[str]) -> dict:
     parser = argparse.ArgumentParser()
     parser.add_argument("--draws", type=int, default=10)
+    parser.add_argument("--sizes", type=int, nargs="*", default=SIZES)
     options = parser.parse_args(args)
     logging.disable(logging.INFO)
     with measured() as spent:
@@ -50,12 +51,12 @@ def run(args: list[str]) -> dict:
         rows = []
         for purpose, name in PURPOSES.items():
             truth = np.array([name in page["kinds"] for page in pages])
-            for n_labels in SIZES:
+            for n_labels in options.sizes:
                 draws = [_draw(texts, counts, sites, truth, n_labels, seed) for seed in range(options.draws)]
                 rows.append({"purpose": purpose, "n_labels": n_labels} | _summarise(draws, truth))
     return {
         "settings": {"draws": options.draws, "resamples": N_RESAMPLES, "recipe": "default"},
-        "pages": {"all": len(pages), "of_the_kind": {p: rows[i * len(SIZES)]["n_of_kind"] for i, p in enumerate(PURPOSES)}},
+        "pages": {"all": len(pages), "of_the_kind": {p: rows[i * len(options.sizes)]["n_of_kind"] for i, p in enumerate(PURPOSES)}},
         "rows": rows,
         "cpu_s": round(spent.cpu_s, 1),
     }  # fmt: skip

@@ -30,7 +30,7 @@ def fit_command(
             help="Features and head, as 'tfidf+shape:ridge', with a weight ('static+shape:kernel*0.5') or settings "
             "of the head ('static:svr:C=4,epsilon=0.2'). Features: tfidf, own_tfidf, ngrams, shape, static, classes, "
             "encoder; fasttext stands alone. Heads: ridge, logistic, svr, kernel, mlp, forest. Repeat to average.  "
-            "[default: tfidf+shape:ridge and static+shape:kernel]",
+            "[default: tfidf:ridge, tfidf+shape:ridge and static+shape:kernel, stacked]",
             show_default=False,
         ),
     ] = None,
@@ -104,7 +104,6 @@ def fit_command(
         "encoder_max_tokens": encoder_max_tokens,
         "window_bytes": window_bytes,
         "calibration": calibration,
-        "stack": stack,
         "n_folds": folds,
         "group_sites": not part_sites,
         "seed": seed,
@@ -112,6 +111,8 @@ def fit_command(
     }
     if member:
         settings["members"] = member
+    if stack:
+        settings["stack"] = True
     pages = read_annotations(annotations, text_field=text_field, level_field=level_field)
     display = ProgressDisplay(quiet=quiet)
     try:

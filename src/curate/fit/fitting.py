@@ -31,7 +31,7 @@ from curate.fit.fitted_on import write_fitted_on
 from curate.fit.folds import draw_folds, group_pages
 from curate.fit.heads import FittedHead, fit_head
 from curate.fit.metrics import N_RESAMPLES, summarise, to_json
-from curate.fit.recipe import MemberRecipe, Recipe
+from curate.fit.recipe import DEFAULT_RECIPE, MemberRecipe, Recipe
 from curate.report.progress import Counted, ProgressDisplay
 from curate.scoring.model import FittedScorer, Member, load_fitted, prepare
 from curate.scoring.storage import staged_folder
@@ -80,7 +80,7 @@ def fit_classifier(
     Args:
         annotations: files, a table, dictionaries, or `Annotations`; see `read_annotations`.
         output: folder to write.
-        recipe: features, heads and settings; by default `Recipe()`.
+        recipe: features, heads and settings; by default `curate.fit.recipe.DEFAULT_RECIPE`.
         name: of the classifier; by default the folder's.
         overwrite: whether a folder that holds a classifier may be replaced.
         known_columns: dense features by name, float32 (N, n_features), that stand in for computed ones: those
@@ -95,7 +95,7 @@ def fit_classifier(
     Raises:
         SettingError: A setting is wrong, or there are too few pages of some kind to fit on.
     """
-    recipe = (recipe or Recipe()).replace(**settings)
+    recipe = (recipe or (Recipe() if "members" in settings else DEFAULT_RECIPE)).replace(**settings)
     output = Path(output)
     if (output / "config.json").exists() and not overwrite:
         msg = f"'{output}' holds a classifier already. Choose another folder, or set overwrite (--overwrite)."

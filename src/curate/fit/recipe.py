@@ -221,3 +221,14 @@ class Recipe:
     def uses(self, feature: str) -> bool:
         """Whether a member uses the feature."""
         return any(feature in member.features for member in self.members)
+
+
+DEFAULT_RECIPE = Recipe(
+    members=(
+        MemberRecipe(("tfidf",), "ridge"),
+        MemberRecipe(("tfidf", "shape"), "ridge"),
+        MemberRecipe(("static", "shape"), "kernel"),
+    ),
+    stack=True,
+)
+"""What is fitted where nobody names members: stacked, since what tells pages apart differs from purpose to purpose."""
