@@ -196,7 +196,7 @@ def test_annotations_are_read_from_every_kind_of_file(tmp_path):
 
 def test_rows_without_text_or_level_are_counted_not_raised():
     rows = [*make_pages(3), {"text": "x"}, {"edu_level": 2}, {"text": "y", "edu_level": "much"}]
-    assert read_annotations(rows).skipped == {"no edu_level": 2, "no text": 1}
+    assert read_annotations(rows).skipped == {"no edu_level": 1, "no text": 1, "edu_level is no number": 1}
     with pytest.raises(SettingError, match="--level-field"):
         read_annotations([{"text": "x"}])
 

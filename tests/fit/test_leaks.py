@@ -96,7 +96,7 @@ def test_labels_that_only_copies_could_tell_are_not_told(member, tmp_path):
 
 def test_pages_of_too_few_sites_are_refused_with_the_way_out(tmp_path):
     rows = [row | {"url": f"https://one.example/{i}"} for i, row in enumerate(make_pages(60))]
-    with pytest.raises(SettingError, match=r"60 pages fall into too few groups .* --part-sites"):
+    with pytest.raises(SettingError, match=r"60 pages fall into too few groups .*--part-sites"):
         fit_classifier(rows, tmp_path / "x", members=["shape"])
     assert not (tmp_path / "x").exists()
     result = fit_classifier(rows, tmp_path / "x", members=["shape"], group_sites=False, n_resamples=5)

@@ -16,7 +16,10 @@ def test_the_notebook_says_how_many_labels_it_takes(tmp_path):
     command = [sys.executable, "labels.py"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
-    found = {int(n): float(ap) for n, ap in re.findall(r"^ +(\d+)  .*\) +([01]\.\d+) \(", done.stdout, re.MULTILINE)}
+    found = {
+        int(n): float(ap)
+        for n, ap in re.findall(r"^ +(\d+)  .*\) +([01]\.\d+) \(", done.stdout, re.MULTILINE)
+    }
     assert list(found) == [50, 100, 200, 400]
     assert found[400] > found[50]
     assert "400 labels less 200:" in done.stdout
