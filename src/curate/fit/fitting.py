@@ -75,7 +75,7 @@ def fit_classifier(
     """Fit a classifier and write its folder: config.json, weights.safetensors, metrics.json, card.md.
 
     The folder is written beside its place and moved there at the end: whoever stops the fit, by Ctrl-C or by
-    `kill -9`, leaves what was there before.
+    `kill -9`, leaves what was there before, or a folder that is refused if an overwrite was under way.
 
     Args:
         annotations: files, a table, dictionaries, or `Annotations`; see `read_annotations`.
