@@ -18,7 +18,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from benchmarks.harness import DATA, ROOT, Spent, alternate, peer_python, read_jsonl
+from benchmarks.harness import DATA, ROOT, Spent, alternate, read_jsonl
+from benchmarks.peers.environments import peer_environment
 from curate.rules import apply_rules, clean_lines, line_rules_of, load_rules, required_signals
 from curate.signals import DEFAULT_SIGNALS, compute_signals
 
@@ -121,7 +122,7 @@ def run_peer(
     peer: str, texts: list[str], checkout: str | None = None, python: str | None = None
 ) -> dict[str, Any]:
     """Run a peer's filters on texts; for each filter, which it keeps, why not, and CPU seconds."""
-    python = python or peer_python(peer)
+    python = python or peer_environment(peer)
     with tempfile.TemporaryDirectory() as folder:
         pages, out = Path(folder, "pages.jsonl"), Path(folder, "out.json")
         pages.write_text("".join(json.dumps(text) + "\n" for text in texts), encoding="utf-8")

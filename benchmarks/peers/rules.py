@@ -1,14 +1,35 @@
 """Run a peer's own filters on pages, in its own environment: `rules.py PEER PAGES.jsonl OUT.json [CHECKOUT]`.
 
-Writes which pages each filter keeps and the CPU seconds of the filters alone. Uses nothing of `curate`.
+Writes which pages each filter keeps, why not, a hash of the text it leaves if it changes texts, and the CPU
+seconds of the filters alone. Uses nothing of `curate`.
 """
 
 from __future__ import annotations
 
+import hashlib
+import importlib.util
 import json
 import sys
 import time
 import types
+from pathlib import Path
+
+
+def import_bare(*packages):
+    """Let modules of packages be imported without running the packages' own `__init__`, which asks for more."""
+    for name in packages:
+        found = importlib.util.find_spec(name)
+        module = types.ModuleType(name)
+        module.__path__ = list(found.submodule_search_locations)
+        sys.modules[name] = module
+
+
+def stub(name, **attributes):
+    """Stand in for a module that a peer's module imports and these filters do not use."""
+    module = types.ModuleType(name)
+    vars(module).update(attributes)
+    sys.modules[name] = module
+    return module
 
 
 def datatrove_filters(_checkout):
@@ -22,8 +43,9 @@ def datatrove_filters(_checkout):
 
     def as_filter(made):
         def keeps(text):
-            found = made.filter(Document(text=text, id="page"))
-            return (True, "") if found is True else (False, found[1])
+            document = Document(text=text, id="page")
+            found = made.filter(document)
+            return (True, "", document.text) if found is True else (False, found[1], "")
 
         return keeps
 
@@ -81,10 +103,9 @@ def dolma_filters(_checkout):
 
 
 def dclm_filters(checkout):
-    sys.path.insert(0, checkout)
-    stub = types.ModuleType("transformers")  # imported by the module, used by another filter
-    stub.AutoTokenizer = None
-    sys.modules["transformers"] = stub
+    sys.path[:0] = [checkout, str(Path(checkout, "baselines"))]
+    import_bare("core", "baselines", "baselines.mappers", "baselines.mappers.filters")
+    stub("transformers", AutoTokenizer=None)  # of another filter
     from baselines.mappers.filters import content_filters as dclm
 
     steps = [
@@ -112,7 +133,113 @@ def dclm_filters(checkout):
     return {"gopher-quality": quality, "gopher-repetition": repetition}
 
 
-PEERS = {"datatrove": datatrove_filters, "dolma": dolma_filters, "dclm": dclm_filters}
+def curator_filters(_checkout):
+    """NeMo Curator's filters with the limits of its `heuristic_filter_english_pipeline.yaml`."""
+    stub("cosmos_xenna")
+    import_bare(
+        "nemo_curator", "nemo_curator.stages", "nemo_curator.stages.text",
+        "nemo_curator.stages.text.filters", "nemo_curator.stages.text.utils",
+    )  # fmt: skip
+    from nemo_curator.stages.text.filters.heuristic import repetition, string
+
+    quality = [
+        string.NonAlphaNumericFilter(0.25), string.SymbolsToWordsFilter(0.1), string.NumbersFilter(0.15),
+        string.UrlsFilter(0.2), string.WhiteSpaceFilter(0.25), string.ParenthesesFilter(0.1),
+        string.BoilerPlateStringFilter(max_boilerplate_string_ratio=0.4), string.WordCountFilter(50, 100_000),
+        string.PunctuationFilter(0.85), string.WordsWithoutAlphabetsFilter(0.8),
+        string.CommonEnglishWordsFilter(2), string.MeanWordLengthFilter(3, 10), string.LongWordFilter(1000),
+        string.EllipsisFilter(0.3), string.BulletsFilter(0.9),
+    ]  # fmt: skip
+    gopher = [
+        string.WordCountFilter(50, 100_000), string.MeanWordLengthFilter(3, 10),
+        string.SymbolsToWordsFilter(0.1), string.BulletsFilter(0.9), string.EllipsisFilter(0.3),
+        string.WordsWithoutAlphabetsFilter(0.8), string.CommonEnglishWordsFilter(2),
+    ]  # fmt: skip
+    repeated = [
+        repetition.RepeatedLinesFilter(0.7), repetition.RepeatedParagraphsFilter(0.7),
+        repetition.RepeatedLinesByCharFilter(0.8), repetition.RepeatedParagraphsByCharFilter(0.8),
+        *(repetition.RepeatingTopNGramsFilter(n, limit) for n, limit in TOP_LIMITS.items()),
+        *(repetition.RepeatingDuplicateNGramsFilter(n, limit) for n, limit in DUP_LIMITS.items()),
+    ]  # fmt: skip
+
+    def in_order(steps):
+        def keeps(text):
+            for step in steps:
+                try:
+                    kept = step.keep_document(step.score_document(text))
+                except (ZeroDivisionError, ValueError) as error:  # their own on texts without words
+                    return False, f"{step.name}: {type(error).__name__}"
+                if not kept:
+                    return False, step.name
+            return True, ""
+
+        return keeps
+
+    return {
+        "gopher-quality": in_order(gopher),
+        "gopher-repetition": in_order(repeated),
+        "english pipeline": in_order([*quality, *repeated]),
+    }
+
+
+def c4_filters(_checkout):
+    """C4's reference code, `c4_utils` of TensorFlow Datasets, without TensorFlow and Beam.
+
+    Sentences are those of NLTK's Punkt with its English parameters, from plain tables (`punkt_tab`), which a
+    package of LlamaIndex carries; the reference loads the same parameters as a pickle.
+    """
+    import nltk
+
+    (core,) = importlib.util.find_spec("llama_index").submodule_search_locations
+    nltk.data.path.insert(0, str(Path(core, "core", "_static", "nltk_cache")))
+    tables = types.SimpleNamespace(
+        download=lambda _name: None,
+        data=types.SimpleNamespace(load=lambda _url: nltk.tokenize.PunktTokenizer("english")),
+    )
+    import_bare("tensorflow_datasets", "tensorflow_datasets.text", "tensorflow_datasets.core")
+    import_bare("tensorflow_datasets.core.utils")
+    tensorflow = types.SimpleNamespace(compat=types.SimpleNamespace(as_text=str))
+    stub("tensorflow_datasets.core.utils.lazy_imports_utils", tensorflow=tensorflow)
+    lazy = types.SimpleNamespace(nltk=tables)
+    stub("tensorflow_datasets.public_api", core=types.SimpleNamespace(lazy_imports=lazy))
+    sys.modules["tensorflow_datasets"].public_api = sys.modules["tensorflow_datasets.public_api"]
+    from tensorflow_datasets.text import c4_utils
+
+    reasons = []
+    c4_utils.get_counter_inc_fn = lambda _namespace: lambda name, _n=1: reasons.append(name)
+    clean_page = c4_utils.get_clean_page_fn()
+
+    def as_filter(*, asks_length, **numbers):
+        def keeps(text):
+            page = c4_utils.PageFeatures(text=text)
+            reasons.clear()
+            if asks_length and not c4_utils.is_valid_length(page):
+                return False, "too long", ""
+            found = list(clean_page(page, **numbers))
+            return (True, "", found[0].text) if found else (False, reasons[-1], "")
+
+        return keeps
+
+    return {
+        "c4@code": as_filter(asks_length=True),
+        "c4@paper": as_filter(
+            asks_length=False, min_words_per_line=3, min_num_sentences=5, max_word_length=sys.maxsize
+        ),
+    }
+
+
+PEERS = {
+    "datatrove": datatrove_filters,
+    "dolma": dolma_filters,
+    "dclm": dclm_filters,
+    "curator": curator_filters,
+    "c4": c4_filters,
+}
+
+
+def digest(text):
+    """A short name of a text."""
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def main(peer, pages, out, checkout=None):
@@ -124,11 +251,12 @@ def main(peer, pages, out, checkout=None):
     result = {}
     for name, keeps in filters.items():
         began_s = time.process_time()
-        kept = [keeps(text) for text in texts]
+        found = [keeps(text) for text in texts]
         result[name] = {
             "cpu_s": time.process_time() - began_s,
-            "kept": [k for k, _ in kept],
-            "why": [w for _, w in kept],
+            "kept": [row[0] for row in found],
+            "why": [row[1] for row in found],
+            "left": [digest(row[2]) if len(row) > 2 and row[0] else None for row in found],
         }
     with open(out, "w", encoding="utf-8") as file:
         json.dump(result, file)

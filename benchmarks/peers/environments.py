@@ -1,0 +1,60 @@
+"""A virtual environment of its own for each peer, made on first use: `.venv-NAME` beside the sources."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# What our own side needs where it runs beside a peer's tokeniser.
+_OURS = ("numba==0.68.1", "pyarrow==26.0.1", "xxhash")
+REQUIREMENTS: dict[str, tuple[tuple[str, ...], ...]] = {
+    # Each tuple is one call of pip.
+    "datatrove": (
+        (
+            "datatrove==0.10.1",
+            "spacy==3.8.14",
+            "nltk",
+            "tldextract",
+            "regex",
+            "ftfy",
+            "uniseg==0.10.1",
+            *_OURS,
+        ),
+    ),
+    "dolma": (("dolma==1.2.1",),),
+    # What the checkout's filters import.
+    "dclm": (("uniseg==0.10.1", "nltk", "fasttext-community==0.11.9", "unidecode"),),
+    # Their filters need little of what the packages ask for.
+    "curator": (("--no-deps", "nemo-curator==1.4.0"), ("regex", "loguru")),
+    "c4": (("--no-deps", "tensorflow-datasets==4.9.10", "llama-index-core==0.14.25"), ("absl-py", "nltk")),
+}
+
+
+def peer_environment(name: str) -> str:
+    """The Python of a peer's environment, which is made where it is missing.
+
+    Raises:
+        RuntimeError: pip could not install the peer.
+    """
+    folder = ROOT / f".venv-{name}"
+    python, done = folder / "bin" / "python", folder / "requirements.txt"
+    wanted = "\n".join(" ".join(call) for call in REQUIREMENTS[name]) + "\n"
+    if done.exists() and done.read_text(encoding="utf-8") == wanted:
+        return str(python)
+    print(f"Installing {name} into {folder.name}", file=sys.stderr)
+    venv.create(folder, with_pip=True, clear=True)
+    for call in REQUIREMENTS[name]:
+        installed = subprocess.run(
+            [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *call],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if installed.returncode:
+            raise RuntimeError(f"{name} does not install: {installed.stderr.strip()[-1000:]}")
+    done.write_text(wanted, encoding="utf-8")
+    return str(python)
