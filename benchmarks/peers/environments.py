@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # What our own side needs where it runs beside a peer's tokeniser.
 _OURS = ("numba==0.68.1", "pyarrow==26.0.1", "xxhash")
+# fmt: off
 REQUIREMENTS: dict[str, tuple[tuple[str, ...], ...]] = {
     # Each tuple is one call of pip.
     "datatrove": (
@@ -25,13 +26,20 @@ REQUIREMENTS: dict[str, tuple[tuple[str, ...], ...]] = {
             *_OURS,
         ),
     ),
-    "dolma": (("dolma==1.2.1",),),
+    # pip did not end within ten minutes over all that dolma asks for; these are what its taggers import.
+    "dolma": (
+        ("--no-deps", "dolma==1.2.1"),
+        ("anyascii", "blingfire", "cached-path", "charset-normalizer", "fasttext-community", "msgspec",
+         "necessary", "nltk", "numpy", "omegaconf", "platformdirs", "pyyaml", "requests", "rich", "s3fs",
+         "smart-open", "tokenizers", "tqdm", "uniseg", "zstandard"),
+    ),
     # What the checkout's filters import.
     "dclm": (("uniseg==0.10.1", "nltk", "fasttext-community==0.11.9", "unidecode"),),
     # Their filters need little of what the packages ask for.
     "curator": (("--no-deps", "nemo-curator==1.4.0"), ("regex", "loguru")),
     "c4": (("--no-deps", "tensorflow-datasets==4.9.10", "llama-index-core==0.14.25"), ("absl-py", "nltk")),
 }
+# fmt: on
 
 
 def peer_environment(name: str) -> str:

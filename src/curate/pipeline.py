@@ -57,6 +57,7 @@ from curate.screens import hash_lists, load_screens
 from curate.settings import FilterSettings
 from curate.shards import read_arrow, read_facts, write_arrow
 from curate.signals import DEFAULT_SIGNALS, compute_signals
+from curate.words import Words, hash_words
 
 
 def filter_crawl(
@@ -209,9 +210,13 @@ class Job:
         with clock.stage("rules"):
             documents = screens.add_redaction(documents)
             documents, n_failing = add_signals(documents, self.rule_sets, self.signals)
-            documents = screens.add_contamination(screens.add_words(documents))
+            documents = screens.add_words(documents)
+        with clock.stage("words"):
+            words = hash_live_words(documents)
+        with clock.stage("rules"):
+            documents = screens.add_contamination(documents, words)
         with clock.stage("keys"):
-            documents = add_keys(documents, self.dedup_plan)
+            documents = add_keys(documents, self.dedup_plan, words)
         facts = {
             "cursor": asdict(chunk.cursor),
             "last": chunk.last,
@@ -364,10 +369,16 @@ def add_signals(
     )
 
 
-def add_keys(documents: pa.Table, plan: DedupPlan) -> pa.Table:
+def hash_live_words(documents: pa.Table) -> Words:
+    """Hash the words of every row once, for the stages that follow; a dropped one has none."""
+    is_live = pc.is_null(documents["drop_reason"])
+    return hash_words(pc.if_else(is_live, documents["text"], pa.scalar(None, pa.string())))
+
+
+def add_keys(documents: pa.Table, plan: DedupPlan, words: Words) -> pa.Table:
     """Add what finds duplicates: the hash of the normalised text and the MinHash bands."""
     rows = live_rows(documents)
-    keys = compute_keys(documents["text"].take(rows).combine_chunks(), plan)
+    keys = compute_keys(documents["text"].take(rows), plan, words.take(rows))
     return add_columns(documents, rows, {f"{KEY_PREFIX}{name}": keys[name] for name in keys.schema.names})
 
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from curate.batch import add_columns, drop_rows, live_rows
 from curate.rules import BadWords, Decontaminator, UrlRules, redact_pii
 from curate.settings import FilterSettings
+from curate.words import Words
 
 STAYS = pa.scalar(None, pa.string())
 
@@ -57,12 +58,15 @@ class Screens:
         found = self.words.match(documents["text"].take(rows).combine_chunks())
         return _drop(documents, rows, pc.if_else(pc.is_valid(found), BadWords.reason, STAYS), found)
 
-    def add_contamination(self, documents: pa.Table) -> pa.Table:
-        """Name the benchmark that a document shares an n-gram with, and drop it if that is asked for."""
+    def add_contamination(self, documents: pa.Table, words: Words) -> pa.Table:
+        """Name the benchmark that a document shares an n-gram with, and drop it if that is asked for.
+
+        `words` are those of every row.
+        """
         if self.benchmarks is None:
             return documents
         rows = live_rows(documents)
-        found = self.benchmarks.match(documents["text"].take(rows).combine_chunks())
+        found = self.benchmarks.match(documents["text"].take(rows), words.take(rows))
         names = {"benchmark": found["benchmark"], "benchmark_ngram": found["ngram"]}
         documents = add_columns(documents, rows, names)
         if not self.drops_contaminated:
