@@ -28,37 +28,53 @@ def lower_ascii(text):
     return "".join(c.lower() if c.isascii() else c for c in text)
 
 
+def failing_check(line, exposed, rules):
+    """The check that a stripped line fails: None for none, the empty text for one that is not counted."""
+    words = line.split()
+    if not words:
+        return "" if rules.min_words is not None else None
+    if rules.max_word_chars is not None and any(len(word) > rules.max_word_chars for word in words):
+        return "long_word"
+    if rules.end_marks is not None and (
+        exposed or not line.endswith(tuple(rules.end_marks)) or line.endswith("...")
+    ):
+        return "no_end_mark"
+    if rules.min_words is not None and len(words) < rules.min_words:
+        return "few_words"
+    for check, substrings in rules.substrings:
+        if any(substring in lower_ascii(line) for substring in substrings):
+            return check or None
+    return None
+
+
 def clean(text, rules):
     kept, counts = [], dict.fromkeys(rules.reasons, 0)
-
-    def failing_check(line, exposed):
-        words = line.split()
-        if not words:
-            return "" if rules.min_words is not None else None
-        if rules.max_word_chars is not None and any(len(word) > rules.max_word_chars for word in words):
-            return "long_word"
-        if rules.end_marks is not None and (
-            exposed or not line.endswith(tuple(rules.end_marks)) or line.endswith("...")
-        ):
-            return "no_end_mark"
-        if rules.min_words is not None and len(words) < rules.min_words:
-            return "few_words"
-        for check, substrings in rules.substrings:
-            if any(substring in lower_ascii(line) for substring in substrings):
-                return check or None
-        return None
-
+    after_blank = after_removed = False
     for line in text.splitlines():
         stripped = line.strip()
-        cleaned = without_citations(stripped) if rules.remove_citations else stripped
+        takes_citations = rules.remove_citations and not (rules.keep_layout and line[:1].isspace())
+        cleaned = without_citations(stripped) if takes_citations else stripped
         # The reference code strips before it takes citations out, not after.
         exposed = cleaned.rstrip() != cleaned and stripped.endswith("]")
-        check = failing_check(cleaned.strip(), exposed)
+        if rules.keep_layout and not cleaned.strip():
+            if stripped:
+                after_removed = True
+            elif kept and not (after_blank and after_removed):
+                kept.append(line)
+                after_blank = True
+            continue
+        check = failing_check(cleaned.strip(), exposed, rules)
         if check is None:
-            kept.append(cleaned.strip())
-        elif check:
-            counts[f"{rules.prefix}_line_{check}"] += 1
-    return "\n".join(kept).strip("\n"), counts
+            whole = line[: len(line) - len(line.lstrip())] + cleaned + line[len(line.rstrip()) :]
+            kept.append(whole if rules.keep_layout else cleaned.strip())
+            after_blank = after_removed = False
+        else:
+            after_removed = True
+            if check:
+                counts[f"{rules.prefix}_line_{check}"] += 1
+    while kept and not kept[-1].strip():
+        kept.pop()
+    return "\n".join(kept).lstrip("\n" if not rules.keep_layout else ""), counts
 
 
 PIECES = [
@@ -77,7 +93,10 @@ texts = (
     | st.text(max_size=80)
     | st.text("[]1edit. \n", max_size=60)
 )
-SETS = {name: load_rules([name])[0].line_rules for name in ("c4@code", "c4@paper", "c4@fineweb")} | {
+C4_SETS = ("c4@code", "c4@paper", "c4@fineweb", "c4@fineweb-layout")
+SETS = {name: load_rules([name])[0].line_rules for name in C4_SETS} | {
+    "layout": LineRules("own", keep_layout=True, end_marks=".?!", remove_citations=True),
+    "layout, short": LineRules("own", keep_layout=True, max_word_chars=8, min_words=1),
     "short": LineRules("own", remove_citations=True, max_word_chars=8, end_marks="?!", min_words=1),
     "blank lines stay": LineRules("own", substrings=(("é", ("é",)), ("many", ("日本", "cookie", "]")))),
     "one byte": LineRules("own", min_words=2, substrings=(("w", ("w",)), ("", ("end",)))),
@@ -97,7 +116,7 @@ def test_line_rules_equal_the_oracle_and_cleaning_twice_changes_nothing(name, do
     assert all(not any(row.values()) for row in removed_again.to_pylist())
 
 
-@pytest.mark.parametrize("name", ["c4@code", "c4@paper", "c4@fineweb"])
+@pytest.mark.parametrize("name", C4_SETS)
 @settings(max_examples=60, deadline=None)
 @given(st.lists(texts, min_size=1, max_size=6))
 def test_filtering_what_was_kept_keeps_all(name, documents):
@@ -110,6 +129,39 @@ def test_filtering_what_was_kept_keeps_all(name, documents):
 
     kept = kept_of(pa.array(documents, pa.string()))
     assert kept_of(kept).equals(kept)
+
+
+LAYOUT = load_rules(["c4@fineweb-layout"])[0].line_rules
+
+
+@settings(max_examples=300, deadline=None)
+@given(texts)
+def test_with_the_layout_kept_lines_are_only_ever_removed(document):
+    """Every line that stays is a line of the input, in order and byte for byte, but for its citations."""
+    cleaned, _ = clean_lines(pa.array([document], pa.string()), LAYOUT)
+    lines = iter(document.splitlines())
+    for kept in cleaned[0].as_py().splitlines():
+        assert any(
+            kept == line or (not line[:1].isspace() and kept == without_citations(line)) for line in lines
+        )
+
+
+def test_the_layout_that_is_kept_is_indentation_and_the_borders_of_paragraphs():
+    page = (
+        "Menu\n\n  Loops repeat a block of code.[1]\n\n    for i in range(3): total += x[1]\n\tprint(total, i, x)  \n"
+        "\nShare\n\nAnother paragraph begins here. [2]\n\n\nIts blank lines stay.\n\nHome\n"
+    )
+    cleaned, removed = clean_lines(pa.array([page]), LAYOUT)
+    assert cleaned[0].as_py() == (
+        "  Loops repeat a block of code.[1]\n\n    for i in range(3): total += x[1]\n\tprint(total, i, x)  \n"
+        "\nAnother paragraph begins here. \n\n\nIts blank lines stay."
+    )
+    assert removed.to_pylist()[0]["c4_line_few_words"] == 3
+    stripped, _ = clean_lines(pa.array([page]), load_rules(["c4@fineweb"])[0].line_rules)
+    assert [line.split() for line in stripped[0].as_py().splitlines()][1:4] == [
+        line.split()
+        for line in ("for i in range(3): total += x", "print(total, i, x)", "Another paragraph begins here.")
+    ]
 
 
 def test_each_limit_of_the_line_rules_keeps_at_and_drops_past():

@@ -191,3 +191,20 @@ def test_no_index_leaves_its_array(tmp_path):
         [sys.executable, "-c", CHECKED], env=environment, capture_output=True, text=True, check=False
     )
     assert done.stdout == "checked\n", done.stderr
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.text(max_size=20) | st.none(), max_size=8), st.randoms(use_true_random=False))
+def test_taking_rows_equals_hashing_their_texts(documents, random):
+    rows = np.array(sorted(random.sample(range(len(documents)), random.randint(0, len(documents)))), np.int64)
+    taken = hash_words(pa.array(documents, pa.string())).take(rows)
+    alone = hash_words(pa.array([documents[row] for row in rows], pa.string()))
+    assert taken.hashes.tolist() == alone.hashes.tolist()
+    assert taken.offsets.tolist() == alone.offsets.tolist()
+
+
+def test_rows_without_words_are_left_out_without_a_copy():
+    words = hash_words(pa.array([None, "one two", "", "three", None]))
+    taken = words.take(np.array([1, 3]))
+    assert taken.hashes is words.hashes
+    assert taken.offsets.tolist() == [0, 2, 3]

@@ -56,8 +56,7 @@ def clean_lines(
 ) -> tuple[pa.Array, pa.RecordBatch]:
     r"""Remove the lines of N texts that fail the line rules.
 
-    Null counts as the empty text. A line that holds nothing but white space is removed without being counted
-    when `min_words` is set.
+    Null counts as the empty text. Blank lines go uncounted, unless the rules keep the layout.
 
     Returns:
         The texts (large_string), and the lines removed from each as one int32 column per reason.
@@ -89,6 +88,7 @@ def _clean(texts: pa.Array | pa.ChunkedArray, rules: LineRules) -> tuple[pa.Arra
         -1 if rules.max_word_chars is None else rules.max_word_chars,
         -1 if rules.min_words is None else rules.min_words,
         rules.remove_citations,
+        rules.keep_layout,
     )
     end_marks = np.zeros(256, np.uint8)
     end_marks[list((rules.end_marks or "").encode())] = 1
@@ -155,9 +155,11 @@ def _citation_patterns() -> NDArray[np.uint8]:
 def _clean_documents(
     data, offsets, classes, limits, end_marks, patterns, citations, cleaned, cleaned_offsets, counts
 ):
+    remove_citations, keep_layout = limits[2], limits[3]
     written = 0
     for d in range(len(offsets) - 1):
-        document = written
+        document = solid_end = written  # behind the last line that is not blank
+        after_blank = after_removed = False
         i, end = offsets[d], offsets[d + 1]
         may_match = _may_match(data[i:end], patterns.masks, patterns.starts, patterns.ends)
         while i < end:
@@ -167,20 +169,39 @@ def _clean_documents(
                 cleaned[written] = 10
                 written += 1
             text = written
-            written, exposed = _copy_line(
-                data, i, line_end, classes, limits[2] and has_bracket, citations, cleaned, written
-            )
-            column = _failing_check(cleaned, text, written, exposed, classes, limits, end_marks)
+            if keep_layout:
+                cites = remove_citations and has_bracket
+                written, first, last, exposed = _copy_whole(
+                    data, i, line_end, classes, cites, citations, cleaned, written
+                )
+            else:
+                written, exposed = _copy_line(
+                    data, i, line_end, classes, remove_citations and has_bracket, citations, cleaned, written
+                )
+                first, last = text, written
+            if keep_layout and first == last:
+                # Blank lines stay between kept lines; around removed ones, the first of them.
+                if not has_bracket and line > document and not (after_blank and after_removed):
+                    after_blank = True
+                else:
+                    written = line
+                    after_removed |= has_bracket  # a line of citations alone
+                i = next_line
+                continue
+            column = _failing_check(cleaned, first, last, exposed, classes, limits, end_marks)
             # What stood around a citation may join to a substring.
             if column == STAYS and (may_match or has_bracket):
-                column = _first_substring(cleaned, text, written, patterns)
-            if column != STAYS:
+                column = _first_substring(cleaned, first, last, patterns)
+            if column == STAYS:
+                solid_end = written if last > first else solid_end
+                after_blank = after_removed = False
+            else:
                 written = line
+                after_removed = True
                 if column != BLANK:
                     counts[d, column] += 1
             i = next_line
-        while written > document and cleaned[written - 1] == 10:  # blank lines at the end
-            written -= 1
+        written = solid_end
         cleaned_offsets[d + 1] = written
     return written
 
@@ -238,7 +259,48 @@ def _copy_line(data, start, end, classes, remove_citations, citations, cleaned, 
             cleaned[text + i] = data[start + i]
             i += 1
         return text + end - start, False
-    exposed = False
+    written, at_end = _copy_without_citations(data, start, end, citations, cleaned, written)
+    stripped = _skip_back(cleaned, text, written, classes)
+    first = _skip_front(cleaned, text, stripped, classes)
+    if first > text:
+        for i in range(first, stripped):
+            cleaned[text + i - first] = cleaned[i]
+    return text + stripped - first, at_end and stripped < written
+
+
+@njit(cache=True, nogil=True)
+def _copy_whole(data, start, end, classes, remove_citations, citations, cleaned, written):
+    """Write a line as it is; its citations go if asked, unless it is indented, as program text is.
+
+    Returns the new end of what is written, the first and last place of the line stripped, and whether white
+    space stood before a citation at its end.
+    """
+    first = _skip_front(data, start, end, classes)
+    last = _skip_back(data, first, end, classes)
+    text = written
+    for i in range(start, first):
+        cleaned[written] = data[i]
+        written += 1
+    at_end = False
+    if remove_citations and first == start:
+        written, at_end = _copy_without_citations(data, first, last, citations, cleaned, written)
+    else:
+        for i in range(first, last):
+            cleaned[written] = data[i]
+            written += 1
+    stripped = _skip_back(cleaned, text, written, classes)
+    exposed = at_end and stripped < written
+    for i in range(last, end):
+        cleaned[written] = data[i]
+        written += 1
+    return written, _skip_front(cleaned, text, stripped, classes), stripped, exposed
+
+
+@njit(cache=True, nogil=True)
+def _copy_without_citations(data, start, end, citations, cleaned, written):
+    """Write bytes without citations, until none is left; also whether the last byte closed one."""
+    text = written
+    at_end = False
     for i in range(start, end):
         byte = data[i]
         cleaned[written] = byte
@@ -247,15 +309,8 @@ def _copy_line(data, start, end, classes, remove_citations, citations, cleaned, 
             before = _citation_start(cleaned, text, written, citations)
             if before >= 0:
                 written = before
-                if i == end - 1:
-                    exposed = True
-    stripped = _skip_back(cleaned, text, written, classes)
-    first = _skip_front(cleaned, text, stripped, classes)
-    exposed = exposed and stripped < written
-    if first > text:
-        for i in range(first, stripped):
-            cleaned[text + i - first] = cleaned[i]
-    return text + stripped - first, exposed
+                at_end = i == end - 1
+    return written, at_end
 
 
 @njit(cache=True, nogil=True)
@@ -301,7 +356,7 @@ def _citation_start(cleaned, text, written, citations):
 @njit(cache=True, nogil=True)
 def _failing_check(cleaned, start, end, exposed, classes, limits, end_marks):
     """The column of the first check that a cleaned line fails, substrings aside; STAYS or BLANK for none."""
-    max_word_chars, min_words, _ = limits
+    max_word_chars, min_words, _, _ = limits
     n_words = _count_words(cleaned, start, end, classes, max(min_words, 1))
     if n_words == 0:
         return STAYS if min_words < 0 else BLANK

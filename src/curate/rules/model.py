@@ -48,15 +48,18 @@ class LineRules:
     """What removes single lines from a text before anything is measured.
 
     A line is what `str.splitlines` gives, stripped. The checks are made in the order of the fields; the
-    first that fails removes the line and is its reason, `<prefix>_line_<check>`. Texts come out with one
-    line feed between lines. Cleaning a cleaned text changes nothing.
+    first that fails removes the line and is its reason, `<prefix>_line_<check>`. Lines come out with one line
+    feed between them. Cleaning a cleaned text changes nothing.
 
     Args:
         prefix: the first word of the reasons.
         remove_citations: take `[1]`, `[]`, `[edit]` and `[citation needed]` out of every line.
+        keep_layout: a line that stays keeps its indentation and other white space, blank lines between lines
+            that stay are left, and indented lines keep their citations, which may be program text. Otherwise
+            lines are stripped, as C4's reference code does, and blank lines go where `min_words` is set.
         max_word_chars: a line with a longer word goes (`long_word`).
         end_marks: a line that ends in none of these characters, or in `...`, goes (`no_end_mark`).
-        min_words: a line with fewer words goes (`few_words`); blank lines go too, uncounted.
+        min_words: a line with fewer words goes (`few_words`).
         substrings: pairs of a check's name and lower-case substrings, looked for in any ASCII case, in order:
             the first pair with a match removes the line. The empty name means that the line stays, for a
             page-level rule to see.
@@ -64,6 +67,7 @@ class LineRules:
 
     prefix: str
     remove_citations: bool = False
+    keep_layout: bool = False
     max_word_chars: int | None = None
     end_marks: str | None = None
     min_words: int | None = None
@@ -165,7 +169,7 @@ class RuleSet:
 
 
 _RULE_KEYS = ("reason", "signal", "low", "high")
-_LINE_KEYS = ("prefix", "remove_citations", "max_word_chars", "end_marks", "min_words")
+_LINE_KEYS = ("prefix", "remove_citations", "keep_layout", "max_word_chars", "end_marks", "min_words")
 
 
 def _is_limit(value: Any) -> bool:

@@ -201,6 +201,21 @@ C4_SETS = (
     ),
     RuleSet(
         "c4",
+        "fineweb-layout",
+        "Penedo et al. 2024, arXiv 2406.17557: C4's rules but for the terminal mark",
+        (*C4_PAGE_RULES, _n_sentences(5)),
+        LineRules(
+            "c4",
+            remove_citations=True,
+            keep_layout=True,
+            max_word_chars=1000,
+            min_words=3,
+            substrings=C4_SUBSTRINGS,
+        ),
+        notes="As c4@fineweb, but lines that stay keep their indentation and the blank lines between them.",
+    ),
+    RuleSet(
+        "c4",
         "datatrove-0.10",
         DATATROVE,
         (*C4_PAGE_RULES, _n_sentences(5, "split=spacy")),
