@@ -24,6 +24,7 @@ from benchmarks.peers.environments import REQUIREMENTS, peer_environment
 from benchmarks.signals import run_peer
 
 PIECE_PAGES = 484
+JUDGING = ("apply.py", "lines.py", "model.py", "sets.py")
 SCRATCH = RESULTS / "scratch" / "parity"
 # Our rule set, and the peer's filter whose decisions it follows.
 FOLLOWED = {
@@ -100,8 +101,9 @@ def _ours(names: tuple[str, ...], texts: list[str]) -> dict[str, Any]:
         )  # fmt: skip
         return json.loads(done.stdout)
 
-    folders = (ROOT / "src" / "curate" / name for name in ("signals", "rules"))
-    sources = [path.read_text(encoding="utf-8") for folder in folders for path in sorted(folder.glob("*.py"))]
+    folder = ROOT / "src" / "curate"
+    paths = [*sorted((folder / "signals").glob("*.py")), *(folder / "rules" / name for name in JUDGING)]
+    sources = [path.read_text(encoding="utf-8") for path in paths]
     return _kept(f"curate-{_digest(texts, names, sources)}", judge)
 
 

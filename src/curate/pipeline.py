@@ -174,6 +174,7 @@ class Job:
         check_languages(settings.language)
         rule_sets = tuple(load_rules(settings.rules))
         signals = tuple(dict.fromkeys([*DEFAULT_SIGNALS, *required_signals(rule_sets)]))
+        compute_signals(nothing.cast(pa.string()), signals)  # refuses readings whose package is missing
         loaded = None if scorer == "none" else load_scorer(scorer)
         states_level = isinstance(loaded, LevelScorer)
         return cls(

@@ -14,7 +14,7 @@ def load_rules(names: Sequence[str]) -> list[RuleSet]:
     """Look up rule sets by name (`gopher`), by name and version (`c4@code`) or read them from `.toml` files.
 
     >>> [rule_set.full_name for rule_set in load_rules(["gopher", "c4"])]
-    ['gopher@paper', 'c4@fineweb']
+    ['gopher@paper', 'c4@fineweb-layout']
 
     Raises:
         UnknownNameError: no set has that name or version, or a rule names an unknown signal.

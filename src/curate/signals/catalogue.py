@@ -91,7 +91,7 @@ _ALL = (
     Signal(
         "sd_word_chars",
         "characters",
-        "standard by.deviation of the length of a word",
+        "standard deviation of the length of a word",
         lambda of, _: by.deviation(*(of.block("words")[c] for c in ("chars", "squared_chars", "words"))),
     ),
     Signal(
@@ -109,7 +109,7 @@ _ALL = (
     Signal(
         "sd_line_chars",
         "characters",
-        "standard by.deviation of the length of a line",
+        "standard deviation of the length of a line",
         lambda of, _: by.deviation(*(of.block("lines")[c] for c in ("chars", "squared_chars", "lines"))),
     ),
     Signal("max_line_chars", "characters", "longest line", lambda of, _: of.block("lines")["max_chars"]),

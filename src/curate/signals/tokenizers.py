@@ -113,7 +113,8 @@ def _load(package: str) -> Any:
         return import_module(package)
     except ImportError:
         raise SettingError(
-            f"This reading of a word needs the package {package}. Type: pip install {package}"
+            f"This reading of a word needs the package {package.partition('.')[0]}. "
+            "Type: pip install 'curate-web[peers]'"
         ) from None
 
 
