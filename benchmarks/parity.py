@@ -50,6 +50,7 @@ def run(args: list[str]) -> dict[str, Any]:
     parser.add_argument("--pages", type=int, default=1750, help="sample of the pages; 0 for all")
     parser.add_argument("--dclm", help="a checkout of DCLM")
     parser.add_argument("--peers", nargs="*", default=list(FOLLOWED), choices=list(FOLLOWED))
+    parser.add_argument("--finished", action="store_true", help="only the pieces a peer was run on already")
     parser.add_argument("--processes", type=int, default=1, help="pieces at a time")
     options = parser.parse_args(args)
     paths = [*sorted((DATA / "web").glob("*.jsonl.gz")), *sorted((DATA / "annotations").glob("*.jsonl.gz"))]
@@ -63,8 +64,12 @@ def run(args: list[str]) -> dict[str, Any]:
         if peer == "dclm" and not options.dclm:
             not_run.append("dclm: no checkout was named by --dclm")
             continue
-        theirs = _in_pieces(pieces, partial(_theirs, peer, options.dclm), options.processes)
-        ours = _in_pieces(pieces, partial(_ours, tuple(FOLLOWED[peer])), options.processes)
+        taken = [piece for piece in pieces if not options.finished or _their_path(peer, piece).exists()]
+        if not taken:
+            not_run.append(f"{peer}: no piece is finished")
+            continue
+        theirs = _in_pieces(taken, partial(_theirs, peer, options.dclm), options.processes)
+        ours = _in_pieces(taken, partial(_ours, tuple(FOLLOWED[peer])), options.processes)
         rows += [_row(name, theirs[filter_], ours[name]) for name, filter_ in FOLLOWED[peer].items()]
     return {"settings": {"pages": len(texts)}, "rows": rows, "not_run": not_run}
 
@@ -86,8 +91,12 @@ def _theirs(peer: str, checkout: str | None, texts: list[str]) -> dict[str, Any]
     def judge() -> dict[str, Any]:
         return run_peer(peer, texts, checkout if peer == "dclm" else None, python)
 
+    return _kept(_their_path(peer, texts), judge)
+
+
+def _their_path(peer: str, texts: list[str]) -> Path:
     script = (ROOT / "benchmarks" / "peers" / "rules.py").read_text(encoding="utf-8")
-    return _kept(f"{peer}-{_digest(texts, REQUIREMENTS[peer], script)}", judge)
+    return SCRATCH / f"{peer}-{_digest(texts, REQUIREMENTS[peer], script)}.json"
 
 
 def _ours(names: tuple[str, ...], texts: list[str]) -> dict[str, Any]:
@@ -104,16 +113,15 @@ def _ours(names: tuple[str, ...], texts: list[str]) -> dict[str, Any]:
     folder = ROOT / "src" / "curate"
     paths = [*sorted((folder / "signals").glob("*.py")), *(folder / "rules" / name for name in JUDGING)]
     sources = [path.read_text(encoding="utf-8") for path in paths]
-    return _kept(f"curate-{_digest(texts, names, sources)}", judge)
+    return _kept(SCRATCH / f"curate-{_digest(texts, names, sources)}.json", judge)
 
 
 def _digest(*parts: Any) -> str:
     return hashlib.blake2b(json.dumps(parts).encode(), digest_size=8).hexdigest()
 
 
-def _kept(name: str, judge: Any) -> dict[str, Any]:
+def _kept(path: Path, judge: Any) -> dict[str, Any]:
     """Take a result from the scratch folder, or find it and put it there."""
-    path = SCRATCH / f"{name}.json"
     if not path.exists():
         found = judge()
         SCRATCH.mkdir(parents=True, exist_ok=True)

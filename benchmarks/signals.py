@@ -28,6 +28,13 @@ RULES = ("gopher", "c4", "fineweb")
 PEERS = {
     "datatrove": "four filters: Gopher repetition and quality, C4, FineWeb",
     "dolma": "the tagger gopher_v1",
+    "curator": "NeMo Curator: seven filters of Gopher quality, thirteen of repetition",
+}
+# The filters whose seconds count; both of dolma's read the numbers of one call.
+COUNTED = {
+    "datatrove": ("gopher-repetition", "gopher-quality", "c4", "fineweb"),
+    "dolma": ("gopher-quality",),
+    "curator": ("gopher-quality", "gopher-repetition"),
 }
 
 OURS = {
@@ -49,8 +56,13 @@ def run(args: list[str]) -> dict[str, Any]:
         "curate": lambda: _ours(pages, stages),
         "curate, all page statistics": lambda: _statistics(pages),
     }
+    not_run: list[str] = []
     for peer in PEERS:
-        if peer_python(peer):
+        try:
+            peer_environment(peer)
+        except RuntimeError as error:
+            not_run.append(f"{peer}: {error}")
+        else:
             contenders[peer] = lambda peer=peer: _peer(peer, sample)
     contenders["curate"]()  # compiles
     spent = alternate(contenders, options.rounds)
@@ -62,8 +74,7 @@ def run(args: list[str]) -> dict[str, Any]:
         "settings": {"rules": list(RULES), "rounds": options.rounds, "batch_rows": BATCH_ROWS},
         "rows": rows,
         "stages_us_per_page": {name: round(min(s[1:]) / len(pages) * 1e6, 2) for name, s in stages.items()},
-        "not_run": [peer for peer in PEERS if not peer_python(peer)]
-        + ["nemo-curator: needs torch, ray and datasets"],
+        "not_run": not_run,
     }
 
 
@@ -113,9 +124,7 @@ def _statistics(pages: pa.Array) -> Spent:
 
 def _peer(peer: str, sample: list[str]) -> Spent:
     filters = run_peer(peer, sample)
-    if peer == "dolma":  # both filters read the numbers of one call
-        return Spent(filters["gopher-quality"]["cpu_s"])
-    return Spent(sum(result["cpu_s"] for name, result in filters.items() if "@" not in name))
+    return Spent(sum(filters[name]["cpu_s"] for name in COUNTED[peer]))
 
 
 def run_peer(

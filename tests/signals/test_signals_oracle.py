@@ -130,6 +130,7 @@ bad = [b"\\xff", b"\\xe2", b"\\xe2\\x80", b"\\xf0\\x9f", b"a\\xc2", b"\\x80\\x80
 bad += [b"x" * 9 + b"\\xf4\\xbf\\xbf\\xbf"]
 bad += [b"", b"\\n" * 50, b" " * 50, b"]" * 9, b"[" * 9 + b"]" * 9, b"lorem ipsu"]
 bad += [b"1.2.3.4", b":::2a00:", b"@", b"...1.", b"2:"]
+bad += [b"a [1] b", b"\\t[1]", b"[edit] ", b"\\xa0[1]", b"words [1]\\xe2\\x80"]
 bad += [b"use cookie", b"...", b"\\xed\\xa0\\x80"]
 tails = (b"", b" ", b"\\n", b" a b c d e f g. ")
 texts = pa.array([b + tail for b in bad for tail in tails] * 2, pa.binary())
@@ -138,8 +139,8 @@ for batch in (texts, texts[3:], *(texts[i : i + 1] for i in range(len(texts)))):
     compute_signals(batch, [*DEFAULT_SIGNALS, *EXTRA])
     _find_candidates(*text_buffers(batch))
     Decontaminator({"b": ["a b c d e f"]}, 3).match(batch)
-    for rules in load_rules(["c4@code"]) + load_rules(["c4@fineweb"]):
-        clean_lines(batch, rules.line_rules)
+    for name in ("c4@code", "c4@fineweb", "c4@fineweb-layout"):
+        clean_lines(batch, load_rules([name])[0].line_rules)
 print("ok")
 """
 

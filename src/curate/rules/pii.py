@@ -15,17 +15,29 @@ from curate.signals.measure import text_buffers
 EMAIL_PLACEHOLDER = "email@example.com"  # RFC 2606: nobody's
 IP_PLACEHOLDER = "192.0.2.1"  # RFC 5737: nobody's
 
+# Letters of addresses: of the alphabets that are written with spaces, so that an address ends where Chinese begins.
+_L = "A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u0370-\u03ff\u0400-\u052f"
 _EMAIL = re.compile(
-    r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}@"
-    r"(?P<domain>(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,8}[A-Za-z]{2,63})(?![A-Za-z0-9-])"
+    rf"(?<![{_L}0-9._%+-])[{_L}0-9_][{_L}0-9._%+'-]{{0,63}}@"
+    rf"(?P<domain>(?:[{_L}0-9](?:[{_L}0-9-]{{0,61}}[{_L}0-9])?\.){{1,8}}[{_L}]{{2,63}})(?![{_L}0-9-])"
 )
 HAS_AT, HAS_NUMBERS = 1, 2  # what a text may hold: an e-mail address, an IP address
 _MOST_BEFORE_AT, _MOST_AFTER_AT = 64, 640  # characters of an address; a little more behind
 _IPV4 = re.compile(r"(?<![\w.])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?!\w|\.\w)")
 _IPV6 = re.compile(r"(?<![\w:.])[23][0-9A-Fa-f]{3}(?::[0-9A-Fa-f]{0,4}){3,7}(?![\w:])")
+# Names that are set aside (RFC 2606, RFC 6762), and ends of file names such as icon@2x.png.
 _NOBODYS_DOMAIN = re.compile(
-    r"(?:^|\.)(?:example\.(?:com|net|org)|example|test|invalid|localhost)$", re.IGNORECASE
+    r"(?:^|\.)(?:example\.(?:com|net|org)|example|test|invalid|localhost|local"
+    r"|css|gif|jpe?g|js|json|pdf|png|svg|webp|xml)$",
+    re.IGNORECASE,
 )
+# Before four numbers with dots that are no address.
+_NUMBERING = re.compile(
+    r"(?:\b(?:version|ver|release|build|firmware|driver|kernel|section|chapter|clause|article|figure|table|ec|oid)s?"
+    r"|§)[\s.:#=]{0,3}v?$",
+    re.IGNORECASE,
+)
+_NUMBERING_CHARS = 16
 
 
 def redact_pii(
@@ -138,10 +150,14 @@ def _replace_emails(text: str, placeholder: str) -> tuple[str, int]:
 
 
 def _is_somebodys(match: re.Match[str]) -> bool:
-    return not _NOBODYS_DOMAIN.search(match["domain"])
+    # git@host:path is where program text is kept, not a person.
+    return not (_NOBODYS_DOMAIN.search(match["domain"]) or match[0].startswith("git@"))
 
 
 def _is_public(match: re.Match[str]) -> bool:
+    before = match.string[max(0, match.start() - _NUMBERING_CHARS) : match.start()]
+    if _NUMBERING.search(before):
+        return False
     try:
         return ipaddress.ip_address(match[0]).is_global
     except ValueError:
