@@ -129,6 +129,8 @@ def compare_rules(
     if len(set(names)) < 2:
         raise SettingError("Name two or more rule sets to compare, such as gopher@paper gopher@dolma.")
     sets = {name: load_rules([name]) for name in names}
+    for rule_sets in sets.values():
+        _judge(pa.chunked_array([], pa.string()), rule_sets)  # refuses readings whose package is missing
     pairs = [Disagreement(a, b) for a, b in combinations(sets, 2)] + [
         Disagreement(b, a) for a, b in combinations(sets, 2)
     ]

@@ -25,7 +25,8 @@ def list_command() -> None:
 
     for name, rule_set in RULE_SETS.items():
         default = f"  (= {rule_set.name})" if DEFAULT_VERSIONS.get(rule_set.name) == rule_set.version else ""
-        print(f"{name:<40} {len(rule_set.rules):>3} rules  {rule_set.source}{default}")
+        lines = " + lines" if rule_set.line_rules is not None else ""
+        print(f"{name:<40} {len(rule_set.rules):>3} rules{lines:<8}  {rule_set.source}{default}")
 
 
 @rules_app.command("show")
@@ -86,7 +87,8 @@ def _describe(rule_set: RuleSet) -> list[str]:
         own = rule_set.line_rules
         lines.append("Lines are removed first:")
         if own.remove_citations:
-            lines.append("  citations such as [1] are taken out of every line")
+            where = "every line that is not indented" if own.keep_layout else "every line"
+            lines.append(f"  citations such as [1] are taken out of {where}")
         if own.max_word_chars is not None:
             lines.append(f"  {own.prefix}_line_long_word: a word of over {own.max_word_chars:,} characters")
         if own.end_marks is not None:
@@ -98,6 +100,10 @@ def _describe(rule_set: RuleSet) -> list[str]:
         for check, substrings in own.substrings:
             name = f"{own.prefix}_line_{check}" if check else "(stays, for a rule below)"
             lines.append(f"  {name}: holds {', '.join(substrings)}")
+        layout = (
+            "keep their indentation and the blank lines between them" if own.keep_layout else "are stripped"
+        )
+        lines.append(f"  lines that stay {layout}")
     lines.append("A document stays while:")
     return lines + [_describe_rule(rule) for rule in rule_set.rules]
 
