@@ -50,7 +50,7 @@ def run(args: list[str]) -> dict[str, Any]:
     parser.add_argument("--pages", type=int, default=1750, help="sample of the pages; 0 for all")
     parser.add_argument("--dclm", help="a checkout of DCLM")
     parser.add_argument("--peers", nargs="*", default=list(FOLLOWED), choices=list(FOLLOWED))
-    parser.add_argument("--finished", action="store_true", help="only the pieces a peer was run on already")
+    parser.add_argument("--finished", action="store_true", help="only the pieces that were judged already")
     parser.add_argument("--processes", type=int, default=1, help="pieces at a time")
     options = parser.parse_args(args)
     paths = [*sorted((DATA / "web").glob("*.jsonl.gz")), *sorted((DATA / "annotations").glob("*.jsonl.gz"))]
@@ -64,12 +64,18 @@ def run(args: list[str]) -> dict[str, Any]:
         if peer == "dclm" and not options.dclm:
             not_run.append("dclm: no checkout was named by --dclm")
             continue
-        taken = [piece for piece in pieces if not options.finished or _their_path(peer, piece).exists()]
+        names = tuple(FOLLOWED[peer])
+        taken = [
+            piece
+            for piece in pieces
+            if not options.finished
+            or (_their_path(peer, piece).exists() and _our_path(names, piece).exists())
+        ]
         if not taken:
             not_run.append(f"{peer}: no piece is finished")
             continue
         theirs = _in_pieces(taken, partial(_theirs, peer, options.dclm), options.processes)
-        ours = _in_pieces(taken, partial(_ours, tuple(FOLLOWED[peer])), options.processes)
+        ours = _in_pieces(taken, partial(_ours, names), options.processes)
         rows += [_row(name, theirs[filter_], ours[name]) for name, filter_ in FOLLOWED[peer].items()]
     return {"settings": {"pages": len(texts)}, "rows": rows, "not_run": not_run}
 
@@ -110,10 +116,14 @@ def _ours(names: tuple[str, ...], texts: list[str]) -> dict[str, Any]:
         )  # fmt: skip
         return json.loads(done.stdout)
 
+    return _kept(_our_path(names, texts), judge)
+
+
+def _our_path(names: tuple[str, ...], texts: list[str]) -> Path:
     folder = ROOT / "src" / "curate"
     paths = [*sorted((folder / "signals").glob("*.py")), *(folder / "rules" / name for name in JUDGING)]
     sources = [path.read_text(encoding="utf-8") for path in paths]
-    return _kept(SCRATCH / f"curate-{_digest(texts, names, sources)}.json", judge)
+    return SCRATCH / f"curate-{_digest(texts, names, sources)}.json"
 
 
 def _digest(*parts: Any) -> str:
