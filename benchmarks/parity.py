@@ -14,6 +14,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -143,8 +144,9 @@ def _kept(path: Path, judge: Any) -> dict[str, Any]:
 
 def _row(name: str, theirs: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any]:
     differing = [i for i, (a, b) in enumerate(zip(theirs["kept"], ours["kept"], strict=True)) if a != b]
-    pairs = zip(theirs["left"], ours["left"], strict=True)
-    both = [(their, our) for their, our in pairs if their and our]
+    reasons = Counter(f"{theirs['why'][i] or 'kept'} / {ours['why'][i] or 'kept'}" for i in differing)
+    triples = zip(theirs["left"], ours["left"], ours["kept"], strict=True)
+    both = [(their, our) for their, our, kept in triples if their and kept]
     return {
         "rule_set": name,
         "pages": len(ours["kept"]),
@@ -154,6 +156,7 @@ def _row(name: str, theirs: dict[str, Any], ours: dict[str, Any]) -> dict[str, A
         "share": round(1 - len(differing) / len(ours["kept"]), 6),
         # Of pages that both keep, where the peer's filter changes texts: how many are left equal.
         "texts": {"kept_by_both": len(both), "equal": sum(their == our for their, our in both)},
+        "differing_by_reason": dict(reasons.most_common()),
         "differing": [
             {"page": i, "peer": theirs["why"][i], "curate": ours["why"][i]} for i in differing[:40]
         ],
