@@ -251,14 +251,7 @@ def _copy_line(data, start, end, classes, remove_citations, citations, cleaned, 
     end = _skip_back(data, start, end, classes)
     text = written
     if not remove_citations:
-        i = 0
-        while i < end - start and start + i + 8 <= len(data):  # `cleaned` has slack behind it
-            store64(cleaned, text + i, load64(data, start + i))
-            i += 8
-        while i < end - start:
-            cleaned[text + i] = data[start + i]
-            i += 1
-        return text + end - start, False
+        return _copy_bytes(data, start, end, cleaned, written), False
     written, at_end = _copy_without_citations(data, start, end, citations, cleaned, written)
     stripped = _skip_back(cleaned, text, written, classes)
     first = _skip_front(cleaned, text, stripped, classes)
@@ -278,22 +271,28 @@ def _copy_whole(data, start, end, classes, remove_citations, citations, cleaned,
     first = _skip_front(data, start, end, classes)
     last = _skip_back(data, first, end, classes)
     text = written
-    for i in range(start, first):
-        cleaned[written] = data[i]
-        written += 1
-    at_end = False
-    if remove_citations and first == start:
-        written, at_end = _copy_without_citations(data, first, last, citations, cleaned, written)
-    else:
-        for i in range(first, last):
-            cleaned[written] = data[i]
-            written += 1
+    if not remove_citations or first > start:
+        written = _copy_bytes(data, start, end, cleaned, written)
+        return written, text + first - start, text + last - start, False
+    written, at_end = _copy_without_citations(data, first, last, citations, cleaned, written)
     stripped = _skip_back(cleaned, text, written, classes)
     exposed = at_end and stripped < written
-    for i in range(last, end):
-        cleaned[written] = data[i]
-        written += 1
+    written = _copy_bytes(data, last, end, cleaned, written)
     return written, _skip_front(cleaned, text, stripped, classes), stripped, exposed
+
+
+@njit(cache=True, nogil=True)
+def _copy_bytes(data, start, end, cleaned, written):
+    """Write bytes, eight at a time; `cleaned` has slack behind it."""
+    n = end - start
+    i = 0
+    while i < n and start + i + 8 <= len(data):
+        store64(cleaned, written + i, load64(data, start + i))
+        i += 8
+    while i < n:
+        cleaned[written + i] = data[start + i]
+        i += 1
+    return written + n
 
 
 @njit(cache=True, nogil=True)
