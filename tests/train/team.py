@@ -1,76 +1,189 @@
-"""Runs training jobs in one or several processes: `run_team` for tests, and the program that they start."""
+"""Teams of processes that train together, as torchrun would start them but cheaper and without a port to lose.
+
+A server imports torch once and forks every team; `Server.run` asks for one. The store at which a team meets lies
+in the tests' own process, on a port that the system gave it and that stays taken: nobody can come between, as
+they can when a port is found free first and used later. There is no time limit of ours: on a machine under load
+everything is slow and nothing is wrong. pytest's own limit ends what hangs.
+
+A job is the arguments of `python -m curate.train`, and what is to happen on the way:
+
+    record: PATH        write which tokens each process read, by step
+    stop_at: [r, s]     process r gets SIGTERM in step s
+    kill_at: [s, m]     all processes get SIGKILL while the checkpoint of step s is at the moment m:
+                        "shares" (half a file of weights), "state" (all but state.json), "name" (not yet renamed),
+                        "removal" (the older checkpoint half removed)
+"""
 
 import json
 import os
-import random
-import socket
+import shutil
+import signal
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 
-TIMEOUT_S = 200
+
+class Server:
+    """Forks teams; made once for the tests of one process."""
+
+    def __init__(self, folder):
+        environment = os.environ | {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", "GLOO_SOCKET_IFNAME": "lo"}
+        self._folder = folder
+        self._n_teams = 0
+        self._process = subprocess.Popen(
+            [sys.executable, __file__], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def run(self, n_processes, *jobs, code=0):
+        """Do `jobs` one after another in a team; returns what the processes wrote, checks their exit codes."""
+        from torch.distributed import TCPStore
+
+        stores = [TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False) for _ in jobs]
+        self._n_teams += 1
+        logs = self._folder / f"team-{self._n_teams}"
+        logs.mkdir(parents=True)
+        ports = [store.port for store in stores]
+        request = {"n_processes": n_processes, "jobs": jobs, "ports": ports, "logs": str(logs)}
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        codes = json.loads(self._process.stdout.readline())
+        texts = [(logs / str(rank)).read_text() for rank in range(n_processes)]
+        assert codes == [code] * n_processes, f"{codes}\n" + "\n".join(texts)
+        return texts
+
+    def close(self):
+        """End the server."""
+        self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()
 
 
-def free_port():
-    """A port below those that the system hands out by itself, so that nobody takes it before it is used."""
-    while True:
-        port = random.SystemRandom().randrange(20_000, 32_000)
-        with socket.socket() as found:
-            try:
-                found.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
+def serve():
+    # What a team uses is loaded here, so that forked processes have it.
+    import torch._dynamo  # the first step of an optimiser asks for it
+    import torch.distributed.checkpoint.state_dict
+    import typer  # noqa: F401
+
+    import curate.cli.train
+    import curate.train.__main__
+    import curate.train.loop  # noqa: F401
+
+    for line in sys.stdin:
+        print(json.dumps(fork_team(**json.loads(line))), flush=True)
 
 
-def start(arguments, rank, n_processes, port):
-    env = os.environ | {
-        "RANK": str(rank),
-        "LOCAL_RANK": str(rank),
-        "WORLD_SIZE": str(n_processes),
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
-        "OMP_NUM_THREADS": "1",
-        "OMP_WAIT_POLICY": "passive",
-    }
-    return subprocess.Popen(
-        [sys.executable, *arguments], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+def fork_team(n_processes, jobs, ports, logs):
+    ranks = {}
+    for rank in range(n_processes):
+        child = os.fork()
+        if not child:
+            become_member(rank, n_processes, jobs, ports, Path(logs))
+        ranks[child] = rank
+        os.setpgid(child, next(iter(ranks)))
+    codes = [0] * n_processes
+    while ranks:
+        child, status = os.wait()
+        codes[ranks.pop(child)] = code = os.waitstatus_to_exitcode(status)
+        if code > 0:  # the others would wait for it
+            for other in ranks:
+                os.kill(other, signal.SIGKILL)
+    return codes
 
 
-def start_team(arguments, n_processes):
-    port = free_port()
-    return [start(arguments, rank, n_processes, port) for rank in range(n_processes)]
-
-
-def outcome(processes):
-    """Exit codes and output; processes that hang are killed."""
+def become_member(rank, n_processes, jobs, ports, logs):
+    code = 1
     try:
-        texts = [process.communicate(timeout=TIMEOUT_S)[0] for process in processes]
+        log = os.open(logs / str(rank), os.O_WRONLY | os.O_CREAT)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        names = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": n_processes, "MASTER_ADDR": "127.0.0.1"}
+        os.environ |= {name: str(value) for name, value in names.items()} | {"TORCHELASTIC_USE_AGENT_STORE": "True"}
+        for job, port in zip(jobs, ports, strict=True):
+            os.environ["MASTER_PORT"] = str(port)
+            code = do(job, rank)
+            if code:
+                break
+    except BaseException:
+        traceback.print_exc()
     finally:
-        for process in processes:
-            process.kill()
-    return [process.returncode for process in processes], texts
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
 
 
-def run_team(jobs, n_processes, tmp_path):
-    """Train each of `jobs` in one team of processes."""
-    described = [job | {"port": free_port()} for job in jobs]
-    path = tmp_path / f"jobs-{n_processes}-{free_port()}.json"
-    path.write_text(json.dumps(described))
-    codes, texts = outcome(start_team([__file__, str(path)], n_processes))
-    assert codes == [0] * n_processes, "\n".join(texts)
-    return texts
+def do(job, rank):
+    from unittest import mock
+
+    from curate.tokens import TokenGroup
+    from curate.train import loop
+    from curate.train.__main__ import main
+
+    step, read, reads = loop._step, TokenGroup.read, []
+    stop_rank, stop_step = job.get("stop_at", (None, None))
+
+    def watched_step(run, number, stop):
+        reads.append([])
+        if rank == stop_rank and number + 1 == stop_step:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return step(run, number, stop)
+
+    def watched_read(group, offset, n_tokens):
+        if reads:
+            reads[-1].append([group.name, offset, n_tokens])
+        return read(group, offset, n_tokens)
+
+    if "kill_at" in job:
+        kill_while_saving(*job["kill_at"])
+    with mock.patch.object(loop, "_step", watched_step), mock.patch.object(TokenGroup, "read", watched_read):
+        code = main(job["arguments"])
+    if "record" in job:
+        Path(f"{job['record']}-{rank}.json").write_text(json.dumps(reads))
+    return code
 
 
-def main(path):
-    from curate.config import settings_from
-    from curate.train import TrainSettings, train
+def kill_while_saving(kill_step, moment):
+    """Replace what a checkpoint is written with by something that kills the team half way."""
+    from curate.train import checkpoint
 
-    for job in json.loads(Path(path).read_text()):
-        os.environ["MASTER_PORT"] = str(job["port"])
-        train(settings_from(TrainSettings, job["settings"]))
+    save, fsync, write_json, rmtree = checkpoint.Checkpoints.save, os.fsync, checkpoint.write_json, shutil.rmtree
+    saving = []
+
+    def kill():
+        os.killpg(0, signal.SIGKILL)
+        signal.pause()
+
+    def watched_save(self, decoder, optimiser, facts, **options):
+        saving.append(facts["step"])
+        save(self, decoder, optimiser, facts, **options)
+
+    def is_now(which):
+        return moment == which and saving and saving[-1] >= kill_step
+
+    def watched_fsync(number):
+        fsync(number)
+        if is_now("shares"):
+            os.truncate(number, os.fstat(number).st_size // 2)
+            kill()
+
+    def watched_write(path, value):
+        if is_now("state"):
+            kill()
+        write_json(path, value)
+        if is_now("name"):
+            kill()
+
+    def watched_rmtree(path, **options):
+        if is_now("removal") and Path(path).exists():
+            next(Path(path).glob("*.distcp")).unlink()
+            kill()
+        rmtree(path, **options)
+
+    checkpoint.Checkpoints.save = watched_save
+    os.fsync = watched_fsync
+    checkpoint.write_json = watched_write
+    shutil.rmtree = watched_rmtree
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    serve()

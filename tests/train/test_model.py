@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -148,6 +149,41 @@ def test_other_tokens_than_those_of_the_checkpoint_are_refused(tmp_path):
     write_token_folder(tmp_path / "tokens", {"web": 100}, seed=1)
     with pytest.raises(ChangedSettingsError, match="Other token files"):
         trained(tmp_path, "run")
+
+
+class Trap:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = str(path)
+
+    def __reduce__(self):
+        return open, (self.path, "w")
+
+
+def test_a_checkpoint_from_elsewhere_runs_nothing(tmp_path):
+    from curate.errors import SettingError
+    from curate.train.weights import read_trained
+
+    write_token_folder(tmp_path / "tokens", {"web": 100})
+    trained(tmp_path, "run")
+    layout = tmp_path / "run" / "checkpoints" / "step-00000003" / ".metadata"
+    metadata = pickle.loads(layout.read_bytes())
+    metadata.planner_data["trap"] = Trap(tmp_path / "sprung")
+    layout.write_bytes(pickle.dumps(metadata))
+    with pytest.raises(SettingError, match="which no checkpoint needs"):
+        read_trained(tmp_path / "run")
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_half_a_line_of_metrics_is_left_out_when_a_killed_run_goes_on(tmp_path):
+    write_token_folder(tmp_path / "tokens", {"web": 100})
+    trained(tmp_path, "run", save_every=2, steps=2)
+    metrics = tmp_path / "run" / "metrics.jsonl"
+    with metrics.open("a") as file:
+        file.write('{"step": 3, "passes": {"web": 0.1}')
+    trained(tmp_path, "run")
+    assert [json.loads(line)["step"] for line in metrics.read_text().splitlines()] == [1, 2, 3]
 
 
 def test_shapes_that_cannot_be_grown_are_refused():

@@ -1,8 +1,9 @@
 """Checkpoints: whole or not there, and loadable by any number of processes.
 
     checkpoints/
-      step-00000100/     committed: weights and optimiser (torch distributed checkpoint), state.json
-      .saving-00000200/  being written; removed at the next start
+      step-00000100/       committed: weights and optimiser (torch distributed checkpoint), state.json
+      .saving-00000200/    being written; removed at the next start
+      .removing-00000000/  being removed; the rest of it goes at the next start
 
 A folder is renamed to its final name once every process has written its share and `state.json` is on disk, so
 a process killed at any moment leaves the last committed checkpoint as it was.
@@ -18,7 +19,6 @@ from pathlib import Path
 from typing import Any, cast
 
 from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_dict
-from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import AsyncSaveResponse, async_save, save
 from torch.optim import Optimizer
 
@@ -26,6 +26,7 @@ from curate.errors import ChangedSettingsError, SettingError
 from curate.shards import write_json
 from curate.train.model import Decoder
 from curate.train.parallel import Team
+from curate.train.restricted import load_state
 
 STATE = "state.json"
 
@@ -80,7 +81,7 @@ class Checkpoints:
         """Facts of the last committed checkpoint, None if there is none; removes what a killed run left."""
         found: dict[str, Any] | None = None
         if self.team.leads:
-            for leftover in self.folder.glob(".saving-*"):
+            for leftover in [*self.folder.glob(".saving-*"), *self.folder.glob(".removing-*")]:
                 shutil.rmtree(leftover)
             steps = committed_steps(self.folder)
             found = read_state(steps[-1]) if steps else None
@@ -90,7 +91,7 @@ class Checkpoints:
         """Set weights and optimiser from the checkpoint of `step`."""
         model, optim = get_state_dict(decoder, optimiser)
         state: dict[str, Any] = {"model": model, "optim": optim}
-        load(state, checkpoint_id=_paths(self.folder, step)[0], process_group=self.team.saving)
+        load_state(state, _paths(self.folder, step)[0], group=self.team.saving)
         set_state_dict(decoder, optimiser, model_state_dict=state["model"], optim_state_dict=state["optim"])
 
     def _commit(self, beside: Path, final: Path, facts: dict[str, Any]) -> None:
@@ -100,7 +101,10 @@ class Checkpoints:
         shutil.rmtree(final, ignore_errors=True)
         beside.rename(final)
         for old in committed_steps(self.folder)[: -self.keep]:
-            shutil.rmtree(old)
+            # Renamed first: a folder of that name is whole, also when this process is killed here.
+            going = old.with_name(old.name.replace("step-", ".removing-"))
+            old.rename(going)
+            shutil.rmtree(going)
 
 
 def committed_steps(folder: Path) -> list[Path]:

@@ -141,6 +141,5 @@ def peak_flops(device: torch.device, *, bf16: bool) -> float | None:
 def _lines(path: Path) -> list[str]:
     if not path.exists():
         return []
-    lines = path.read_text(encoding="utf-8").splitlines()
-    # The last line of a killed run may be half a line.
-    return [line for line in lines if line.endswith("}")]
+    # What follows the last line break is half a line of a killed run.
+    return path.read_text(encoding="utf-8").split("\n")[:-1]

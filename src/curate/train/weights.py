@@ -11,11 +11,11 @@ from typing import Any
 import torch
 from safetensors import safe_open
 from torch import Tensor
-from torch.distributed.checkpoint.state_dict_loader import load
 
 from curate.errors import SettingError
 from curate.train.checkpoint import STATE, committed_steps, read_state
 from curate.train.model import Decoder
+from curate.train.restricted import load_state
 from curate.train.shape import ModelShape
 
 
@@ -52,7 +52,7 @@ def read_trained(path: str | Path) -> Trained:
         warnings.filterwarnings(
             "ignore", "torch.distributed is disabled"
         )  # reading in one process is what is meant
-        load(saved, checkpoint_id=folder, no_dist=True)
+        load_state(saved, folder)
     return Trained(shape, weights, facts["eos_id"], Path(facts["tokenizer"]), facts["step"])
 
 
