@@ -28,11 +28,19 @@ class Server:
     """Forks teams; made once for the tests of one process."""
 
     def __init__(self, folder):
-        environment = os.environ | {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", "GLOO_SOCKET_IFNAME": "lo"}
+        environment = os.environ | {
+            "OMP_NUM_THREADS": "1",
+            "OMP_WAIT_POLICY": "passive",
+            "GLOO_SOCKET_IFNAME": "lo",
+        }
         self._folder = folder
         self._n_teams = 0
         self._process = subprocess.Popen(
-            [sys.executable, __file__], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, __file__],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
 
     def run(self, n_processes, *jobs, code=0):
@@ -61,8 +69,6 @@ class Server:
 
 def serve():
     # What a team uses is loaded here, so that forked processes have it.
-    import torch._dynamo  # the first step of an optimiser asks for it
-    import torch.distributed.checkpoint.state_dict
     import typer  # noqa: F401
 
     import curate.cli.train
@@ -98,13 +104,15 @@ def become_member(rank, n_processes, jobs, ports, logs):
         os.dup2(log, 1)
         os.dup2(log, 2)
         names = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": n_processes, "MASTER_ADDR": "127.0.0.1"}
-        os.environ |= {name: str(value) for name, value in names.items()} | {"TORCHELASTIC_USE_AGENT_STORE": "True"}
+        os.environ |= {name: str(value) for name, value in names.items()} | {
+            "TORCHELASTIC_USE_AGENT_STORE": "True"
+        }
         for job, port in zip(jobs, ports, strict=True):
             os.environ["MASTER_PORT"] = str(port)
             code = do(job, rank)
             if code:
                 break
-    except BaseException:
+    except BaseException:  # noqa: BLE001  (this process must end here, whatever happened)
         traceback.print_exc()
     finally:
         sys.stdout.flush()
@@ -146,7 +154,12 @@ def kill_while_saving(kill_step, moment):
     """Replace what a checkpoint is written with by something that kills the team half way."""
     from curate.train import checkpoint
 
-    save, fsync, write_json, rmtree = checkpoint.Checkpoints.save, os.fsync, checkpoint.write_json, shutil.rmtree
+    save, fsync, write_json, rmtree = (
+        checkpoint.Checkpoints.save,
+        os.fsync,
+        checkpoint.write_json,
+        shutil.rmtree,
+    )
     saving = []
 
     def kill():

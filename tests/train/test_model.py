@@ -76,12 +76,25 @@ def test_a_grown_model_computes_what_the_small_one_did(family, larger):
     assert torch.allclose(logits(before, window), logits(after, window), atol=2e-5)
 
 
-@pytest.mark.parametrize("n_processes", [1, 2, 4])
-def test_any_number_of_processes_reads_the_same_windows(n_processes):
-    from curate.train.data import slots_of
+@pytest.mark.parametrize("z_loss", [0.0, 1e-2])
+def test_the_summed_loss_and_its_gradients_are_those_of_each_tokens_loss(monkeypatch, z_loss):
+    from curate.train import losses
 
-    read = np.concatenate([slots_of(rank, n_processes, 8) for rank in range(n_processes)])
-    assert sorted(read.tolist()) == list(range(8))
+    monkeypatch.setattr(losses, "_chunk_tokens", lambda weight: 7)  # the last chunk is short
+    generator = torch.Generator().manual_seed(2)
+    hidden, weight, bias = (
+        torch.randn(n, generator=generator, dtype=torch.float64) for n in [(40, 16), (50, 16), (50,)]
+    )
+    bias[3] = 200.0  # the chance of any other word is nothing in float32
+    targets = torch.randint(0, 50, (40,), generator=generator)
+    targets[[5, 39]] = losses.NO_TARGET
+    inputs = [x.float().requires_grad_() for x in (hidden, weight, bias)]
+    nats, squares = losses.each(*inputs, targets)
+    expected = torch.autograd.grad(3.0 * (nats.sum() + z_loss * squares.sum()), inputs)
+    loss, sums = losses.summed(*inputs, targets, z_loss)
+    assert torch.allclose(sums.float(), torch.stack([nats.sum(), squares.sum()]), rtol=1e-6)
+    for found, wanted in zip(torch.autograd.grad(3.0 * loss, inputs), expected, strict=True):
+        assert torch.allclose(found, wanted, rtol=1e-4, atol=1e-4)
 
 
 def trained(tmp_path, name, **changes):
@@ -104,6 +117,8 @@ def test_passes_that_are_added_up_equal_one_pass(tmp_path):
     write_token_folder(tmp_path / "tokens", {"web": 100})
     whole = trained(tmp_path, "whole", micro_windows=8)
     assert trained(tmp_path, "parts", micro_windows=1).loss == pytest.approx(whole.loss, abs=1e-5)
+    lean = trained(tmp_path, "lean", micro_windows=1, gather="pass")
+    assert lean.loss == pytest.approx(whole.loss, abs=1e-5)
 
 
 @pytest.mark.parametrize(

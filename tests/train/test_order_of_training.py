@@ -15,7 +15,13 @@ pytestmark = pytest.mark.timeout(1800)
 CONTEXT = 64
 CAP = 3
 SHARES = {"web": 0.75, "books": 0.25}
-CHANGES = {"budget_tokens": 80 * CONTEXT, "batch_windows": 4, "micro_windows": 1, "steps": 20, "eval_every": 0}
+CHANGES = {
+    "budget_tokens": 80 * CONTEXT,
+    "batch_windows": 4,
+    "micro_windows": 1,
+    "steps": 20,
+    "eval_every": 0,
+}
 
 
 @pytest.fixture(scope="module")

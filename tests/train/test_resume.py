@@ -29,7 +29,13 @@ SETTINGS = {
 VARIANTS = {
     "sync": {},
     "async": {"save_async": True},
-    "hard": {"dtype": "bf16", "recompute": True, "micro_windows": 1, "save_async": True, "shard_processes": 1},
+    "hard": {
+        "dtype": "bf16",
+        "recompute": True,
+        "micro_windows": 1,
+        "save_async": True,
+        "shard_processes": 1,
+    },
 }
 
 
@@ -136,10 +142,16 @@ def test_the_model_learns_in_either_precision(straight):
 LAST_GOOD = {"shares": 4, "state": 4, "name": 4, "removal": 6}
 
 
-@pytest.mark.parametrize(("name", "moments"), [("sync", ["shares", "name", "removal"]), ("async", ["shares", "state"])])
-def test_a_run_killed_while_it_saves_goes_on_from_the_last_good_checkpoint(base, straight, team, name, moments):
+@pytest.mark.parametrize(
+    ("name", "moments"), [("sync", ["shares", "name", "removal"]), ("async", ["shares", "state"])]
+)
+def test_a_run_killed_while_it_saves_goes_on_from_the_last_good_checkpoint(
+    base, straight, team, name, moments
+):
     def run_of(moment, **kill):
-        return job(base, f"killed/{name}-{moment}", **VARIANTS[name], keep=1 if moment == "removal" else 9, **kill)
+        return job(
+            base, f"killed/{name}-{moment}", **VARIANTS[name], keep=1 if moment == "removal" else 9, **kill
+        )
 
     for moment in moments:
         team.run(2, run_of(moment, kill_at=[6, moment]), code=-signal.SIGKILL)

@@ -5,14 +5,15 @@ beginning of others. A token sees the tokens of its own document and window befo
 gives the logits that each document would have alone. Three ways compute the same thing:
 
     documents   one causal SDPA call for each document; the way on a CPU, exact and without a mask
-    varlen      torch's variable-length flash attention; CUDA, and the way of choice there
-    flex        flex_attention with a block mask; CUDA, for GPUs without flash attention
+    varlen      torch's variable-length flash attention; CUDA and bf16, and the way of choice there
+    flex        flex_attention with a block mask; CUDA, for float32 and GPUs without flash attention
 
 Shapes: N tokens of a batch in one row, H query heads, K key and value heads, D numbers a head.
 """
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from curate.errors import UnknownNameError
+from curate.errors import SettingError, UnknownNameError
 
 KINDS = ("auto", "documents", "varlen", "flex")
 
@@ -40,12 +41,21 @@ class Borders:
     block_mask: Any = None
 
 
-def chosen_kind(kind: str, device: torch.device) -> str:
-    """Resolve 'auto': varlen on CUDA, documents elsewhere."""
+def chosen_kind(kind: str, device: torch.device, *, bf16: bool) -> str:
+    """Resolve 'auto' (documents on a CPU; varlen, or flex for float32, on CUDA) and refuse what cannot run."""
     if kind not in KINDS:
         raise UnknownNameError("attention", kind, KINDS)
+    on_gpu = device.type == "cuda"
     if kind == "auto":
-        return "varlen" if device.type == "cuda" else "documents"
+        return "documents" if not on_gpu else "varlen" if bf16 else "flex"
+    if kind in {"varlen", "flex"} and not on_gpu:
+        raise SettingError(
+            f"attention = '{kind}' trains on CUDA only. Set attention = 'documents' or 'auto'."
+        )
+    if kind == "varlen" and not bf16:
+        raise SettingError(
+            "attention = 'varlen' (flash attention) takes no float32. Set dtype = 'bf16' or attention = 'flex'."
+        )
     return kind
 
 
@@ -109,8 +119,14 @@ def _spread_heads(x: Tensor, n_heads: int) -> Tensor:
 
 
 def _flex(q: Tensor, k: Tensor, v: Tensor, block_mask: Any) -> Tensor:
+    q, k, v = (x.transpose(0, 1).unsqueeze(0) for x in (q, k, v))
+    out = _flex_kernel(compiled=q.is_cuda)(q, k, v, block_mask=block_mask)
+    return out.squeeze(0).transpose(0, 1)
+
+
+@functools.cache
+def _flex_kernel(*, compiled: bool) -> Any:
+    """Uncompiled it makes the whole matrix of scores: for tests on a CPU, forward only."""
     from torch.nn.attention.flex_attention import flex_attention
 
-    q, k, v = (x.transpose(0, 1).unsqueeze(0) for x in (q, k, v))
-    out = torch.compile(flex_attention)(q, k, v, block_mask=block_mask)
-    return out.squeeze(0).transpose(0, 1)
+    return torch.compile(flex_attention) if compiled else flex_attention

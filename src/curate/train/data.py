@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from curate.train.attention import Borders, borders
-from curate.train.model import NO_TARGET
+from curate.train.losses import NO_TARGET
 
 
 @dataclass(frozen=True, slots=True)

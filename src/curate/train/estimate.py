@@ -1,15 +1,21 @@
 """Memory and time before renting machines, by a formula that is written out. Needs no torch.
 
-Bytes a device holds, for P numbers spread over S processes, C width, L layers, T tokens computed at once:
+Bytes a device holds, for P numbers spread over S processes, C width, L layers, T tokens computed at once, and
+b = 2 bytes a number in bfloat16 (4 in float32):
 
     states        16 P / S           float32 weights 4, gradients 4, AdamW 8
-    gathered      8 (ends + 2 layer) ends and two layers: bfloat16 weights 2, gradients 2, float32 sums 4
-    activations   34 C T L           bfloat16, attention without a score matrix (arXiv 2205.05198);
-                  2 C T L + 34 C T   with recompute: each layer's input, and one layer at a time
-    logits        12 V min(T, 4096)  float32: logits, their softmax, their gradient
+    gathered      b P                weights kept through a step (gather = "step"); with several passes a step
+                  + 4 P              the sums of gradients, too
+                  (2 b + 4)(ends + 2 layer)   with gather = "pass": ends and two layers, and their gradients
+    activations   17 b C T L         attention without a score matrix (arXiv 2205.05198 counts 34 bytes in
+                                     16 bits, without its 5 a s / h);
+                  b C T L + 17 b C T with recompute: each layer's input, and one layer at a time
+    logits        (4 + 2 b) V min(T, 4096) + 4 V C   logits, their chances in float32, their gradient; and the
+                                     float32 gradient of the output layer
 
-Time is tokens x FLOPs a token / (devices x peak x MFU). The MFU is an assumption, 0.40 unless named
-otherwise; phi-1's published 4 days on 8 A100 for 51 billion tokens come to 0.50 by the same formula.
+Time is tokens x FLOPs a token / (devices x peak x MFU). FLOPs a token are 6 for each weight that multiplies, all
+but the input embedding, and 6 L x context x attended width for causal attention. The MFU is an assumption, 0.40
+unless named otherwise. What the published times of phi imply by the same formula is in docs/training.md.
 """
 
 from __future__ import annotations
@@ -48,7 +54,11 @@ def estimate(
     n_devices: int,
     shard_processes: int = 0,
     micro_windows: int = 1,
+    n_passes: int = 1,
+    gather: str = "step",
     recompute: bool = False,
+    bf16: bool = True,
+    logits_at_once: int = LOGITS_AT_ONCE,
     mfu: float = ASSUMED_MFU,
     peak_flops: float = A100_PEAK_FLOPS,
 ) -> Estimate:
@@ -58,17 +68,37 @@ def estimate(
     >>> round(estimate(preset("phi-1"), n_tokens=51e9, n_devices=8).elapsed_s / 86400, 1)
     5.0
     """
+    size = 2 if bf16 else 4
     ends = shape.n_vocabulary * shape.width * (1 if shape.tied else 2)
     layer = (shape.n_parameters - ends) / shape.n_layers
     at_once = micro_windows * shape.context
-    kept = 2 * shape.n_layers + 34 if recompute else 34 * shape.n_layers
+    kept = shape.n_layers + 17 if recompute else 17 * shape.n_layers
+    if gather == "step":
+        gathered = (size + (4 if n_passes > 1 else 0)) * shape.n_parameters
+    else:
+        gathered = (2 * size + 4) * (ends + 2 * layer)
+    logits = (4 + 2 * size) * shape.n_vocabulary * min(at_once, logits_at_once)
     return Estimate(
         states=16 * shape.n_parameters / (shard_processes or n_devices),
-        gathered=8 * (ends + 2 * layer),
-        activations=kept * shape.width * at_once,
-        logits=12 * shape.n_vocabulary * min(at_once, LOGITS_AT_ONCE),
+        gathered=gathered,
+        activations=kept * size * shape.width * at_once,
+        logits=logits + 4 * shape.n_vocabulary * shape.width,
         elapsed_s=n_tokens * shape.flops_per_token / (n_devices * peak_flops * mfu),
     )
+
+
+def implied_mfu(shape: ModelShape, *, n_tokens: float, n_devices: int, days: float) -> float:
+    """Share of an A100's peak at which so many tokens take so many days.
+
+    >>> from curate.train.shape import preset
+    >>> published = {"phi-1": (51e9, 8, 4), "phi-1.5": (150e9, 32, 8), "phi-2": (1.4e12, 96, 14)}
+    >>> for name, (n_tokens, n_devices, days) in published.items():
+    ...     print(name, round(implied_mfu(preset(name), n_tokens=n_tokens, n_devices=n_devices, days=days), 2))
+    phi-1 0.5
+    phi-1.5 0.18
+    phi-2 0.65
+    """
+    return estimate(shape, n_tokens=n_tokens, n_devices=n_devices, mfu=1.0).elapsed_s / (days * 86400)
 
 
 def describe_estimate(settings: TrainSettings, *, n_devices: int) -> list[str]:
@@ -82,6 +112,9 @@ def describe_estimate(settings: TrainSettings, *, n_devices: int) -> list[str]:
         n_devices=n_devices,
         shard_processes=settings.shard_processes,
         micro_windows=settings.micro_windows,
+        n_passes=settings.n_passes(n_devices),
+        gather=settings.gather,
+        bf16=settings.dtype == "bf16",
         recompute=settings.recompute,
     )
     parts = {

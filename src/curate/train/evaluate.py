@@ -13,7 +13,7 @@ from curate.mixture.order import validation_windows
 from curate.tokens import TokenFolder, TokenGroup
 from curate.train.data import make_batch
 from curate.train.model import Decoder
-from curate.train.parallel import Team
+from curate.train.parallel import Team, give_away
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,7 @@ def bits_per_byte(
             nats[window.group] += summed
             n_targets[window.group] += window.n_targets
     decoder.train()
+    give_away(decoder)
     totals = np.array(team.total([*nats, *n_targets])).reshape(2, n)
     return _by_name(tokens.validation, totals[0], totals[1])
 

@@ -33,7 +33,7 @@ from curate.train.grow import weights_for
 from curate.train.metrics import Sink, open_sinks, peak_flops
 from curate.train.model import Decoder
 from curate.train.optimise import learning_rate, make_optimiser
-from curate.train.parallel import Team, gradients_at_last, joined, sharded_decoder
+from curate.train.parallel import Team, begin_pass, joined, sharded_decoder
 from curate.train.settings import TrainSettings
 from curate.train.shape import ModelShape, padded_vocabulary
 
@@ -126,6 +126,7 @@ def _prepare(settings: TrainSettings, team: Team) -> tuple[_Run, int]:
         recompute=settings.recompute,
         compiled=settings.compile,
         shard_processes=settings.shard_processes,
+        gather=settings.gather,
     )
     optimiser = make_optimiser(decoder, settings)
     done = saved["step"] if saved else 0
@@ -143,7 +144,7 @@ def _prepare(settings: TrainSettings, team: Team) -> tuple[_Run, int]:
         order=order,
         shape=shape,
         n_steps=n_steps,
-        kind=chosen_kind(settings.attention, team.device),
+        kind=chosen_kind(settings.attention, team.device, bf16=settings.dtype == "bf16"),
         decoder=decoder,
         optimiser=optimiser,
         checkpoints=checkpoints,
@@ -236,26 +237,27 @@ def _step(run: _Run, step: int, stop: list[int]) -> tuple[dict[str, Any], bool]:
         batch = make_batch(
             windows, context=run.shape.context, eos_id=run.tokens.eos_id, kind=run.kind, device=team.device
         )
-        with gradients_at_last(decoder, last=number == n_passes - 1):
-            nats, squares = decoder(batch.tokens, batch.positions, batch.where, targets=batch.targets)
-            sums = torch.stack([nats.sum(), squares.sum()])
-            (weight * (sums[0] + settings.z_loss * sums[1])).backward()
-        summed += sums.detach()
+        begin_pass(decoder, last=number == n_passes - 1, gather=settings.gather)
+        loss, sums = decoder(
+            batch.tokens, batch.positions, batch.where, targets=batch.targets, z_loss=settings.z_loss
+        )
+        (weight * loss).backward()
+        summed += sums
     norm = _whole(torch.nn.utils.clip_grad_norm_(decoder.parameters(), settings.clip_norm))
     rate = learning_rate(step, settings, run.n_steps)
     for group in run.optimiser.param_groups:
         group["lr"] = rate
     total_nats, total_squares, n_stops = team.total([*summed.tolist(), float(bool(stop))])
     n_targets = settings.batch_windows * run.shape.context
-    loss = total_nats / n_targets
-    if not (math.isfinite(loss) and math.isfinite(norm)):
+    mean_loss = total_nats / n_targets
+    if not (math.isfinite(mean_loss) and math.isfinite(norm)):
         raise RunError(
-            f"At step {step + 1} the loss is {loss} and the gradient's norm {norm}. Weights are as before; "
+            f"At step {step + 1} the loss is {mean_loss} and the gradient's norm {norm}. Weights are as before; "
             "the last checkpoint is untouched. Lower learning_rate or raise warmup_steps."
         )
     run.optimiser.step()
     run.optimiser.zero_grad()
-    numbers = {"loss": loss, "z": total_squares / n_targets, "grad_norm": norm, "learning_rate": rate}
+    numbers = {"loss": mean_loss, "z": total_squares / n_targets, "grad_norm": norm, "learning_rate": rate}
     return numbers, n_stops > 0
 
 

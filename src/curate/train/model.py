@@ -21,12 +21,9 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from curate.train.attention import Borders, attend, attend_to_past
+from curate.train.losses import each, summed
 from curate.train.shape import ModelShape
 
-NO_TARGET = -1
-"""Target of a token whose successor belongs to another document."""
-LOSS_CHUNK = 4096
-"""Tokens whose logits are in memory at once: 4,096 x 51,200 float32 are 0.8 GB."""
 INIT_STD = 0.02
 
 Cache = list[tuple[Tensor, Tensor]]
@@ -161,6 +158,7 @@ class Decoder(nn.Module):
         where: Borders | None = None,
         *,
         targets: Tensor | None = None,
+        z_loss: float | None = None,
         cache: Cache | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Give losses, or logits where there are no targets.
@@ -170,38 +168,23 @@ class Decoder(nn.Module):
             positions: int64 (N,), each token's place in its document's piece.
             where: borders of the documents; None with a cache, which holds one document.
             targets: int64 (N,), `NO_TARGET` where the next token belongs to another document.
+            z_loss: weight of the squared log-partition; asks for the sum over all tokens.
             cache: keys and values of each layer so far, added to.
 
         Returns:
-            With targets: float32 (N,) nats and float32 (N,) squared log-partition (for the z-loss), 0 without
-            a target. Without: float32 (N, V) logits, twice.
+            With targets and `z_loss`: the loss to differentiate, summed, and float64 (2,): summed nats and
+            summed squared log-partition. With targets alone: both of each token, float32 (N,), 0 without a
+            target. Without targets: float32 (N, V) logits, twice.
         """
         rotary = rotary_table(positions, self.shape)
         hidden = self.model(tokens, rotary, where, cache)  # (N, C)
         if targets is None:
             logits = self.lm_head(hidden).float()
             return logits, logits
-        nats: list[Tensor] = []
-        squares: list[Tensor] = []
-        for part, wanted in zip(hidden.split(LOSS_CHUNK), targets.split(LOSS_CHUNK), strict=True):
-            # The logits are the largest tensor by far: computed again on the way back rather than kept.
-            if torch.is_grad_enabled() and len(hidden) > LOSS_CHUNK:
-                pair = cast(
-                    "tuple[Tensor, Tensor]", checkpoint(self._losses, part, wanted, use_reentrant=False)
-                )
-            else:
-                pair = self._losses(part, wanted)
-            nats.append(pair[0])
-            squares.append(pair[1])
-        return torch.cat(nats), torch.cat(squares)
-
-    def _losses(self, hidden: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        logits = self.lm_head(hidden).float()  # (n, V)
-        log_partition = logits.logsumexp(-1)
-        known = targets != NO_TARGET
-        wanted = logits.gather(-1, targets.clamp(min=0).unsqueeze(-1)).squeeze(-1)
-        nats = (log_partition - wanted) * known
-        return nats, log_partition.square() * known
+        weight, bias = self.lm_head.weight, self.lm_head.bias
+        if z_loss is None:
+            return each(hidden, weight, bias, targets)
+        return summed(hidden, weight, bias, targets, z_loss)
 
 
 def rotary_table(positions: Tensor, shape: ModelShape) -> Tensor:

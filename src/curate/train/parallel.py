@@ -86,10 +86,11 @@ def sharded_decoder(
     recompute: bool,
     compiled: bool,
     shard_processes: int,
+    gather: str,
 ) -> Decoder:
     """Build a decoder whose weights lie spread over the processes, each filled from `weights`.
 
-    Layers are gathered one at a time on the way forward and again on the way back (FSDP2). With `bf16` the
+    Layers are gathered one at a time on the way forward (FSDP2) and again on the way back, or kept. With `bf16` the
     gathered copies and the products are bfloat16; weights, gradients' sums and the optimiser stay float32.
 
     Args:
@@ -100,6 +101,7 @@ def sharded_decoder(
         recompute: keep no activations inside layers.
         compiled: run each layer through torch.compile.
         shard_processes: spread over this many, with equal copies beside; 0 for all.
+        gather: "step" keeps layers from the way forward on, see `begin_pass`; "pass" gathers them twice.
     """
     with torch.device("meta"):
         decoder = Decoder(shape, recompute=recompute)
@@ -111,7 +113,7 @@ def sharded_decoder(
     for layer in cast("list[Layer]", decoder.model.layers):
         if compiled:
             layer.compile()
-        fully_shard(layer, mesh=mesh, mp_policy=policy)
+        fully_shard(layer, mesh=mesh, mp_policy=policy, reshard_after_forward=gather == "pass")
     fully_shard(decoder, mesh=mesh, mp_policy=policy, reshard_after_forward=False)
     decoder.to_empty(device=team.device)
     decoder.tie()
@@ -147,12 +149,23 @@ def whole_weights(decoder: Decoder, team: Team) -> dict[str, Tensor]:
     return gathered
 
 
-@contextmanager
-def gradients_at_last(decoder: Decoder, *, last: bool) -> Generator[None]:
-    """Send gradients between processes only in the last of the passes that are added up."""
+def begin_pass(decoder: Decoder, *, last: bool, gather: str) -> None:
+    """Say before a pass what becomes of weights and gradients after it.
+
+    With `gather` = "step" weights stay gathered, and gradients stay where they were computed, until the `last`
+    of the passes that are added up; with "pass" both are given away after every pass.
+    """
     if isinstance(decoder, FSDPModule):
-        decoder.set_requires_gradient_sync(last)
-    yield
+        at_end = last or gather == "pass"
+        decoder.set_requires_gradient_sync(at_end)
+        decoder.set_reshard_after_backward(at_end)
+
+
+def give_away(decoder: Decoder) -> None:
+    """Keep only this process's share of the weights, after a pass that has no way back."""
+    for module in decoder.modules():
+        if isinstance(module, FSDPModule):
+            module.reshard()
 
 
 def _mesh(team: Team, shard_processes: int) -> DeviceMesh:

@@ -64,7 +64,9 @@ class _Layout(pickle.Unpickler):
             return getattr(importlib.import_module(module), name)
         if module == "torch" and isinstance(getattr(torch, name, None), torch.dtype):
             return getattr(torch, name)
-        raise SettingError(f"The checkpoint's {LAYOUT} names {module}.{name}, which no checkpoint needs: not read.")
+        raise SettingError(
+            f"The checkpoint's {LAYOUT} names {module}.{name}, which no checkpoint needs: not read."
+        )
 
 
 class _Planner(DefaultLoadPlanner):

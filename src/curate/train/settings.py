@@ -10,6 +10,7 @@ from curate.train.shape import ModelShape, preset
 
 SCHEDULES = ("wsd", "cosine", "linear", "constant")
 DTYPES = ("bf16", "float32")
+GATHERS = ("step", "pass")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +85,11 @@ class TrainSettings:
     shard_processes: int = setting(
         0, "Processes over which weights are spread, with copies beside; 0 for all.", section="compute"
     )
+    gather: str = setting(
+        "step",
+        "step: gather weights once a step, send gradients once; pass: in every pass, with less memory.",
+        section="compute",
+    )
     peak_flops: float | None = setting(
         None, "FLOP/s of one device, for MFU; known for common GPUs, measured on a CPU.", section="compute"
     )
@@ -113,7 +119,7 @@ class TrainSettings:
         for name in ("tokens", "output"):
             if not getattr(self, name):
                 raise SettingError(f"No {name}. Set {name} in the settings file or give --{name}.")
-        for name, known in (("schedule", SCHEDULES), ("dtype", DTYPES)):
+        for name, known in (("schedule", SCHEDULES), ("dtype", DTYPES), ("gather", GATHERS)):
             if getattr(self, name) not in known:
                 raise UnknownNameError(name, getattr(self, name), known)
         for name in (
