@@ -155,12 +155,9 @@ def main(name, options):
     group = tokens.train[0]
     common = {key: options[key] for key in ("batch_windows", "steps", "bf16")}
     # Code is not counted as memory of training: what all of them load is loaded before.
-    import torch._dynamo  # noqa: F401
-
-    import curate.train.loop
-
-    if name == "transformers":
-        from transformers import PhiForCausalLM  # noqa: F401
+    theirs = ["transformers.models.phi.modeling_phi"] if name == "transformers" else []
+    for module in ["torch._dynamo", "curate.train.loop", *theirs]:
+        importlib.import_module(module)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     if name == "curate":
         marks, loss, n_parameters = curate(

@@ -65,8 +65,12 @@ def estimate(
     """Memory of a device and time of a run, by the formulas of this module.
 
     >>> from curate.train.shape import preset
-    >>> round(estimate(preset("phi-1"), n_tokens=51e9, n_devices=8).elapsed_s / 86400, 1)
-    5.0
+    >>> for name, n_tokens, n_devices in [("phi-1", 51e9, 8), ("phi-1.5", 150e9, 32), ("phi-2", 1.4e12, 96)]:
+    ...     found = estimate(preset(name), n_tokens=n_tokens, n_devices=n_devices)
+    ...     print(name, round(found.elapsed_s / 86400, 1), "days")
+    phi-1 5.0 days
+    phi-1.5 3.7 days
+    phi-2 22.9 days
     """
     size = 2 if bf16 else 4
     ends = shape.n_vocabulary * shape.width * (1 if shape.tied else 2)
