@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from benchmarks.harness import DATA, ROOT, Spent, alternate, measured, peer_python, read_jsonl, run_command
 from curate.mixture import MixtureSettings, Source, build_order, mix
@@ -29,6 +31,8 @@ VOCABULARY = 32_000
 CONTEXT_TOKENS = 2048
 WINDOWS_PER_STEP = 64
 N_STEPS = 40
+PARQUET_ROWS = 65_536
+PARQUET_WINDOWS = 200
 
 
 def run(args: list[str]) -> dict[str, Any]:
@@ -151,6 +155,14 @@ def _load(work: Path, n_rounds: int) -> list[dict[str, Any]]:
                 "million_tokens_per_cpu_s": round(n_windows * CONTEXT_TOKENS / cpu_s / 1e6, 1),
             }
         )
+    cpu_s = min(_parquet(group.tokens, work / "tokens.parquet").cpu_s for _ in range(n_rounds))
+    rows.append(
+        {
+            "contender": "Parquet, row groups of 65,536 tokens",
+            "us_per_window": round(cpu_s / PARQUET_WINDOWS * 1e6, 2),
+            "million_tokens_per_cpu_s": round(PARQUET_WINDOWS * CONTEXT_TOKENS / cpu_s / 1e6, 1),
+        }
+    )
     if python:
         found = _ask(
             python, "megatron_loader", tokens.path / "peers" / "megatron" / "train" / group.name, 5000
@@ -195,6 +207,23 @@ def _random(path: Path) -> Spent:
             places = rng.integers(0, len(data) - CONTEXT_TOKENS - 1, WINDOWS_PER_STEP)
             np.stack([data[place : place + CONTEXT_TOKENS].astype(np.int64) for place in places])
             np.stack([data[place + 1 : place + 1 + CONTEXT_TOKENS].astype(np.int64) for place in places])
+    return spent
+
+
+def _parquet(tokens: np.ndarray, path: Path) -> Spent:
+    """Random windows of a column of tokens: the row groups that hold a window are read, then it is cut out."""
+    if not path.exists():
+        table = pa.table({"token": tokens})
+        pq.write_table(table, path, compression="zstd", row_group_size=PARQUET_ROWS)
+    places = np.random.default_rng(0).integers(0, len(tokens) - CONTEXT_TOKENS - 1, PARQUET_WINDOWS)
+    with measured() as spent, pq.ParquetFile(path) as file:
+        for place in places.tolist():
+            first, last = place // PARQUET_ROWS, (place + CONTEXT_TOKENS) // PARQUET_ROWS
+            column = file.read_row_groups([*range(first, last + 1)], use_threads=False)["token"]
+            window = (
+                column.slice(place - first * PARQUET_ROWS, CONTEXT_TOKENS + 1).to_numpy().astype(np.int64)
+            )
+    assert np.array_equal(window, tokens[place : place + CONTEXT_TOKENS + 1])
     return spent
 
 
