@@ -37,6 +37,9 @@ def train_command(
 
     Example: torchrun --nproc-per-node 8 -m curate.train --config run.toml
     """
+    # Before torch is loaded: threads that wait for each other by spinning take the cores from those they wait
+    # for where a machine is shared (a tiny model at 15 runnable processes a core: 24 tokens/s, asleep 1,300).
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     values = read_toml(config) if config else {}
     settings = settings_from(TrainSettings, values | given)
     if estimate is not None:
