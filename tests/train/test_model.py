@@ -166,6 +166,17 @@ def test_other_tokens_than_those_of_the_checkpoint_are_refused(tmp_path):
         trained(tmp_path, "run")
 
 
+def test_another_model_or_order_than_that_of_the_checkpoint_is_refused_by_name(tmp_path):
+    from curate.errors import ChangedSettingsError
+
+    write_token_folder(tmp_path / "tokens", {"web": 100})
+    trained(tmp_path, "run")
+    with pytest.raises(ChangedSettingsError, match="Another model shape .* n_layers was 2, now 3"):
+        trained(tmp_path, "run", n_layers=3)
+    with pytest.raises(ChangedSettingsError, match="seed was 0, now 5, batch_windows was 8, now 4"):
+        trained(tmp_path, "run", seed=5, batch_windows=4)
+
+
 class Trap:
     """Makes a file when it is unpickled."""
 

@@ -130,9 +130,20 @@ def refuse_change(saved: dict[str, Any], current: dict[str, Any]) -> None:
     for name, said in what.items():
         if saved[name] != current[name]:
             raise ChangedSettingsError(
-                f"{said} than at the start of this run: {saved[name]} then, {current[name]} now. "
+                f"{said} than at the start of this run: {_difference(saved, current) or name + ' differs'}. "
                 "Go back to it, or give another output folder (init_from begins with these weights)."
             )
+
+
+def _difference(saved: dict[str, Any], current: dict[str, Any]) -> str:
+    """What decides the model and the order of data, where it is not as it was."""
+    before, now = (facts["settings"] | facts["shape"] for facts in (saved, current))
+    names = [*current["shape"], "seed", "batch_windows", "budget_tokens", "tokens"]
+    return ", ".join(
+        f"{name} was {before.get(name)}, now {now.get(name)}"
+        for name in names
+        if before.get(name) != now.get(name)
+    )
 
 
 def _paths(folder: Path, step: int) -> tuple[Path, Path]:
