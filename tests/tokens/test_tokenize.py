@@ -10,7 +10,7 @@ from token_builders import make_mixture, word_tokenizer
 
 from curate.errors import ChangedSettingsError, SettingError
 from curate.mixture import sources as sources_module
-from curate.tokens import load_encoder, tokenize_mixture
+from curate.tokens import load_encoder, tokenize_mixture, train_encoder, write_tokens
 
 SETTINGS = {"vocab_size": 400, "workers": 1}
 
@@ -135,3 +135,11 @@ def test_an_unknown_layout_is_refused_before_any_work(mixture, tmp_path):
     with pytest.raises(SettingError, match=r"Unknown layout 'parquet'\. Known: datatrove, megatron"):
         tokenize_mixture(mixture, tmp_path / "out", peers=["parquet"], **SETTINGS)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_of_tokens_is_not_taken_for_a_mixture(tmp_path):
+    tokens = write_tokens(
+        tmp_path / "tokens", {"train": {"web": ["One text."]}}, train_encoder(["One text."] * 9, 300)
+    )
+    with pytest.raises(SettingError, match="holds tokens already"):
+        tokenize_mixture(tokens.path, tmp_path / "again", vocab_size=300, workers=1)

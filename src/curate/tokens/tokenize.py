@@ -156,6 +156,8 @@ def write_tokens(
 
 def read_plan(mixture: Path) -> dict[str, Any]:
     """Read the plan of a finished mixture folder."""
+    if (mixture / "manifest.json").exists():  # a token folder holds a copy of the plan
+        raise SettingError(f"{mixture} holds tokens already. Give the mixture folder that they were made of.")
     try:
         plan = json.loads((mixture / "plan.json").read_text(encoding="utf-8"))
     except OSError as error:
