@@ -97,6 +97,7 @@ def train(settings: TrainSettings) -> TrainResult:
 def _prepare(settings: TrainSettings, team: Team) -> tuple[_Run, int]:
     """Everything before the first step, and how many steps are done already."""
     settings.n_passes(team.n_processes)
+    kind = chosen_kind(settings.attention, team.device, bf16=settings.dtype == "bf16")
     tokens = open_tokens(settings.tokens)
     shape = settings.shape(padded_vocabulary(tokens.vocab_size))
     if shape.n_vocabulary < tokens.vocab_size:
@@ -144,7 +145,7 @@ def _prepare(settings: TrainSettings, team: Team) -> tuple[_Run, int]:
         order=order,
         shape=shape,
         n_steps=n_steps,
-        kind=chosen_kind(settings.attention, team.device, bf16=settings.dtype == "bf16"),
+        kind=kind,
         decoder=decoder,
         optimiser=optimiser,
         checkpoints=checkpoints,
