@@ -7,8 +7,9 @@ print(found.table())
 
 from __future__ import annotations
 
+from curate.ablate.plot import draw_svg, write_ablation
 from curate.ablate.result import Ablation, Gap
 from curate.ablate.run import AblateSettings, ablate
 from curate.ablate.texts import read_texts
 
-__all__ = ["AblateSettings", "Ablation", "Gap", "ablate", "read_texts"]
+__all__ = ["AblateSettings", "Ablation", "Gap", "ablate", "draw_svg", "read_texts", "write_ablation"]

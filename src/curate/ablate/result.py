@@ -1,13 +1,23 @@
-"""What an ablation found: every run's bits per byte, gaps to the first arm, and whether they stand out."""
+"""What an ablation found: bits per byte of every run, and gaps to the first arm with their intervals.
+
+An interval is over both things that could have come out otherwise: the training text (seeds, which share no
+text) and the evaluation documents. The variance of a gap is the sum of that of its mean over seeds and that
+over documents (of a ratio of sums), as for two crossed random factors; what the two have in common is counted
+twice, which makes the interval a little too wide rather than too narrow (Owen, The pigeonhole bootstrap, 2007).
+Degrees of freedom follow Welch and Satterthwaite. Intervals are not widened for the number of arms.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,16 +29,18 @@ class Gap:
     arm: str
     gap: float
     """Mean over seeds; each seed's runs are compared with each other."""
-    low: float
-    high: float
-    """95% interval of the mean by Student's t over seeds."""
-    spread: float
+    low: float | None
+    high: float | None
+    """95% interval over seeds and evaluation documents; null with one seed or one document."""
+    spread: float | None
     """Standard deviation of the gap between seeds."""
+    documents_error: float | None
+    """Standard error of the gap over evaluation documents."""
 
     @property
     def clear(self) -> bool:
         """Whether the interval leaves out 0."""
-        return self.low > 0 or self.high < 0
+        return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,58 +50,89 @@ class Ablation:
     arms: tuple[str, ...]
     """The first is what the others are compared with."""
     domains: tuple[str, ...]
-    n_tokens: int
-    """Training tokens of every run."""
-    bits_per_byte: Mapping[str, Mapping[str, Mapping[str, Sequence[float]]]]
-    """By model, domain and arm: one number for each seed."""
+    nats: Mapping[str, Mapping[str, Mapping[str, FloatArray]]]
+    """By model, arm and domain: (n_seeds, n_documents)."""
+    n_bytes: Mapping[str, NDArray[np.int64]]
+    """By domain: UTF-8 bytes of each evaluation document."""
     facts: Mapping[str, Any]
-    """Documents, tokens and left-out texts of each arm, settings, learning rate."""
+    """Documents, tokens and left-out texts of each arm; tokens of a run, seeds, learning rate."""
+
+    def bits_per_byte(self, model: str, domain: str, arm: str) -> FloatArray:
+        """Bits per byte of each seed's run."""
+        nats = self.nats[model][arm][domain]
+        return nats.sum(axis=1) / math.log(2) / float(self.n_bytes[domain].sum())
 
     def gaps(self) -> list[Gap]:
         """Gaps of all arms but the first."""
         return [
-            _gap(model, domain, arm, np.asarray(runs[arm]) - np.asarray(runs[self.arms[0]]))
-            for model, by_domain in self.bits_per_byte.items()
-            for domain, runs in by_domain.items()
+            self.gap(model, domain, arm, self.arms[0])
+            for model in self.nats
+            for domain in self.domains
             for arm in self.arms[1:]
         ]
+
+    def gap(self, model: str, domain: str, arm: str, base: str) -> Gap:
+        """The gap of any arm to any other."""
+        by_arm = self.nats[model]
+        bits = (by_arm[arm][domain] - by_arm[base][domain]) / math.log(2)
+        return _gap((model, domain, arm), bits, self.n_bytes[domain].astype(np.float64))
 
     def table(self) -> str:
         """A Markdown table: bits per byte of each arm, and its gap to the first with the interval."""
         found = {(gap.model, gap.domain, gap.arm): gap for gap in self.gaps()}
         lines = [
-            f"| model | evaluated on | arm | bits per byte | gap to {self.arms[0]} (95%) | gap / spread |",
-            "|---|---|---|---|---|---|",
+            f"| model | evaluated on | arm | bits per byte | gap to {self.arms[0]} (95%) |",
+            "|---|---|---|---|---|",
         ]
-        for model, by_domain in self.bits_per_byte.items():
-            for domain, runs in by_domain.items():
+        for model in self.nats:
+            for domain in self.domains:
                 for arm in self.arms:
+                    mean = f"{self.bits_per_byte(model, domain, arm).mean():.3f}"
                     gap = found.get((model, domain, arm))
-                    mean = f"{np.mean(runs[arm]):.4f}"
                     lines.append(f"| {model} | {domain} | {arm} | {mean} | {_describe(gap)} |")
         return "\n".join(lines)
 
     def to_json(self) -> dict[str, Any]:
-        """Everything as JSON-able values."""
+        """Everything but single documents as JSON-able values."""
         gaps = [{name: getattr(gap, name) for name in Gap.__dataclass_fields__} for gap in self.gaps()]
         runs = {
-            m: {d: {a: list(v) for a, v in r.items()} for d, r in b.items()}
-            for m, b in self.bits_per_byte.items()
+            model: {
+                domain: {arm: self.bits_per_byte(model, domain, arm).tolist() for arm in self.arms}
+                for domain in self.domains
+            }
+            for model in self.nats
         }
-        return {"n_tokens": self.n_tokens, "gaps": gaps, "bits_per_byte": runs, **self.facts}
+        judged = {
+            name: {"n_documents": len(n_bytes), "n_bytes": int(n_bytes.sum())}
+            for name, n_bytes in self.n_bytes.items()
+        }
+        return {**self.facts, "evaluation": judged, "gaps": gaps, "bits_per_byte": runs}
 
 
-def _gap(model: str, domain: str, arm: str, gaps: np.ndarray) -> Gap:
+def _gap(names: tuple[str, str, str], bits: FloatArray, n_bytes: FloatArray) -> Gap:
+    """`bits`: differences (n_seeds, n_documents)."""
     from scipy.stats import t
 
-    n, mean = len(gaps), float(gaps.mean())
-    spread = float(gaps.std(ddof=1)) if n > 1 else math.nan
-    half = float(t.ppf(0.975, n - 1)) * spread / math.sqrt(n) if n > 1 else math.nan
-    return Gap(model, domain, arm, mean, mean - half, mean + half, spread)
+    n_seeds, n_documents = bits.shape
+    by_seed = bits.sum(axis=1) / n_bytes.sum()
+    mean = float(by_seed.mean())
+    if n_seeds < 2 or n_documents < 2:
+        return Gap(*names, mean, None, None, None, None)
+    over_seeds = float(by_seed.var(ddof=1)) / n_seeds
+    rest = bits.mean(axis=0) - mean * n_bytes
+    over_documents = float(rest @ rest) * n_documents / (n_documents - 1) / float(n_bytes.sum()) ** 2
+    variance = over_seeds + over_documents
+    half = 0.0
+    if variance > 0:
+        free = variance**2 / (over_seeds**2 / (n_seeds - 1) + over_documents**2 / (n_documents - 1))
+        half = float(t.ppf(0.975, free)) * math.sqrt(variance)
+    spread, error = math.sqrt(over_seeds * n_seeds), math.sqrt(over_documents)
+    return Gap(*names, mean, mean - half, mean + half, spread, error)
 
 
 def _describe(gap: Gap | None) -> str:
     if gap is None:
-        return "- | -"
-    over = f"{abs(gap.gap) / gap.spread:.1f}" if gap.spread > 0 else "-"
-    return f"{gap.gap:+.4f} ({gap.low:+.4f} to {gap.high:+.4f}){'' if gap.clear else ', not clear'} | {over}"
+        return "-"
+    if gap.low is None:
+        return f"{gap.gap:+.3f} (no interval: one seed or one document)"
+    return f"{gap.gap:+.3f} ({gap.low:+.3f} to {gap.high:+.3f}){'' if gap.clear else ', not clear'}"

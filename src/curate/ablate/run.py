@@ -9,23 +9,33 @@ domains.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
+import xxhash
 from numpy.typing import NDArray
 
+from curate.ablate.encoded import Encoded, encode, encode_judged
 from curate.ablate.result import Ablation
+from curate.ablate.store import Nats, RunStore
 from curate.ablate.texts import outside_evaluation
 from curate.ablate.trigram import Trigram
 from curate.errors import SettingError, UnknownNameError
 from curate.tokens import TextEncoder, train_encoder
 
 MODELS = ("trigram", "transformer")
-PILOT_RATES = (1e-3, 3e-3, 1e-2)
+PILOT_RATES = (1e-3, 3e-3, 1e-2, 3e-2)
 PILOT_SHARE = 0.5
-HELD_OUT = 0.1
+"""Of a run's tokens, for each rate that is tried."""
+N_PARTS = 10
+"""One part of the texts in so many is what the pilot is judged on."""
+LEAST_TOKENS = 2_000
+"""Below this a run says nothing."""
+VERSION = 1
+"""Raised when the same run would give other numbers."""
 Report = Callable[[str], None]
 
 
@@ -36,7 +46,7 @@ class AblateSettings:
     models: tuple[str, ...] = ("trigram",)
     """trigram (seconds) and transformer (minutes)."""
     n_tokens: int = 1_000_000
-    """Training tokens of each trigram run, at most half of the smallest arm's."""
+    """Training tokens of each trigram run, at most what one seed has of the smallest arm."""
     transformer_tokens: int = 300_000
     """Training tokens of each transformer run, at most the same."""
     eval_tokens: int = 100_000
@@ -55,32 +65,31 @@ class AblateSettings:
         for name in ("n_tokens", "transformer_tokens", "eval_tokens", "n_seeds"):
             if getattr(self, name) < 1:
                 raise SettingError(f"{name} must be at least 1, not {getattr(self, name)}.")
+        if self.learning_rate is not None and not 0 < self.learning_rate < 1:
+            raise SettingError(f"learning_rate must be above 0 and below 1, not {self.learning_rate}.")
 
 
 @dataclass(frozen=True, slots=True)
-class _Texts:
-    """Encoded documents one after another, each ended by eos."""
+class _Bench:
+    """What all runs share. `arms` are places in `pool`."""
 
-    tokens: NDArray[np.int64]
-    offsets: NDArray[np.int64]
-    n_bytes: NDArray[np.int64]
+    encoder: TextEncoder
+    pool: Encoded
+    arms: Mapping[str, NDArray[np.int64]]
+    domains: Mapping[str, Encoded]
+    n_seeds: int
+    store: RunStore
+    report: Report
 
-    def draw(self, n_tokens: int, seed: int) -> NDArray[np.int64]:
-        """The first `n_tokens` of the documents in a random order."""
-        order = np.random.default_rng(seed).permutation(len(self.n_bytes))
-        ends = np.cumsum(np.diff(self.offsets)[order])
-        order = order[: int(np.searchsorted(ends, n_tokens)) + 1]
-        parts = [self.tokens[self.offsets[i] : self.offsets[i + 1]] for i in order]
-        return np.concatenate(parts)[:n_tokens]
-
-    def first(self, n_tokens: int) -> _Texts:
-        """Whole documents in a fixed random order, up to about `n_tokens`."""
-        order = np.random.default_rng(0).permutation(len(self.n_bytes))
-        sizes = np.diff(self.offsets)[order]
-        order = order[: int(np.searchsorted(np.cumsum(sizes), n_tokens)) + 1]
-        parts = [self.tokens[self.offsets[i] : self.offsets[i + 1]] for i in order]
-        offsets = np.concatenate([[0], np.cumsum([len(part) for part in parts])])
-        return _Texts(np.concatenate(parts), offsets, self.n_bytes[order])
+    def most_tokens(self) -> tuple[int, str]:
+        """Tokens that every arm has for every seed, and the arm that has no more."""
+        seeds = range(self.n_seeds)
+        least = {
+            name: min(self.pool.n_tokens(self.pool.fold(places, self.n_seeds, seed)) for seed in seeds)
+            for name, places in self.arms.items()
+        }
+        name = min(least, key=lambda arm: least[arm])
+        return least[name], name
 
 
 def ablate(
@@ -88,6 +97,7 @@ def ablate(
     evaluation: Mapping[str, Sequence[str]],
     settings: AblateSettings | None = None,
     *,
+    output: str | Path | None = None,
     report: Report = lambda _line: None,
 ) -> Ablation:
     """Train the same small models on equal tokens of each arm and compare them on `evaluation`.
@@ -96,106 +106,200 @@ def ablate(
         arms: texts by name; the first arm is what the others are compared with.
         evaluation: texts of the domains that the comparison is about, by name.
         settings: amounts, seeds, models.
+        output: where finished runs are kept, so that the same call goes on after a stop; null for nowhere.
         report: told a line for each thing done.
 
     Returns:
         Bits per byte of every run and the gaps between arms. The same input gives the same numbers on one
         machine.
+
+    Raises:
+        SettingError: An arm has no text or too little of it once copies of evaluation text are left out.
     """
     settings = settings or AblateSettings()
     if len(arms) < 2 or not evaluation:
         raise SettingError("Give at least two arms and one evaluation domain.")
-    judged = [text for texts in evaluation.values() for text in texts]
-    kept: dict[str, list[str]] = {}
-    facts: dict[str, dict[str, int]] = {}
-    for name, texts in arms.items():
-        kept[name], n_out = outside_evaluation(texts, judged, settings.jaccard)
-        facts[name] = {"n_documents": len(kept[name]), "n_left_out": n_out}
-        report(f"{name}: {len(kept[name]):,} documents, {n_out:,} left out as copies of evaluation text")
-    encoder = _shared_encoder(kept, settings.n_vocabulary)
-    encoded = {name: _encode(encoder, texts) for name, texts in kept.items()}
-    domains = {
-        name: _encode(encoder, texts).first(settings.eval_tokens) for name, texts in evaluation.items()
-    }
-    for name, texts in encoded.items():
-        facts[name]["n_tokens"] = len(texts.tokens)
-    # Half at most: else every seed would draw the same documents, and the spread would say nothing.
-    most = min(len(texts.tokens) for texts in encoded.values()) // 2
-    bits: dict[str, dict[str, dict[str, list[float]]]] = {}
-    about = {"arms": facts, "n_vocabulary": encoder.vocab_size, "n_seeds": settings.n_seeds}
-    amounts = {"trigram": min(settings.n_tokens, most), "transformer": min(settings.transformer_tokens, most)}
-    rate = None
+    for name, texts in [*arms.items(), *evaluation.items()]:
+        if not any(texts):
+            raise SettingError(f"'{name}' has no text.")
+    store = RunStore(Path(output) / "runs" if output else None)
+    bench, facts = _prepare(arms, evaluation, settings, store, report)
+    amounts = _amounts(bench, settings)
+    rate: float | None = None
+    nats: dict[str, dict[str, dict[str, NDArray[np.float64]]]] = {}
     for model in settings.models:
         if model == "transformer":
-            rate = settings.learning_rate or _pilot(encoded, encoder, amounts[model], report)
-        bits[model] = _runs(model, encoded, domains, encoder, amounts[model], rate, settings.n_seeds, report)
-    return Ablation(
-        tuple(arms),
-        tuple(evaluation),
-        amounts[settings.models[0]],
-        bits,
-        about | {"learning_rate": rate, "tokens": {model: amounts[model] for model in settings.models}},
-    )
+            rate = settings.learning_rate or _pilot(bench, amounts[model])
+        nats[model] = _runs(bench, model, amounts[model], rate)
+    about = {"arms": facts, "n_vocabulary": bench.encoder.vocab_size, "n_seeds": settings.n_seeds}
+    about |= {"learning_rate": rate, "n_tokens": {model: amounts[model] for model in settings.models}}
+    n_bytes = {name: domain.n_bytes for name, domain in bench.domains.items()}
+    return Ablation(tuple(arms), tuple(evaluation), nats, n_bytes, about)
+
+
+def _prepare(
+    arms: Mapping[str, Sequence[str]],
+    evaluation: Mapping[str, Sequence[str]],
+    settings: AblateSettings,
+    store: RunStore,
+    report: Report,
+) -> tuple[_Bench, dict[str, dict[str, int]]]:
+    """Take evaluation text out of the arms and encode what is left; facts of each arm for the result."""
+    unique = list(dict.fromkeys(text for texts in arms.values() for text in texts if text))
+    judged = [text for texts in evaluation.values() for text in texts if text]
+    is_out = outside_evaluation(unique, judged, settings.jaccard)
+    numbers = {text: number for number, text in enumerate(unique)}
+    places: dict[str, NDArray[np.int64]] = {}
+    facts: dict[str, dict[str, int]] = {}
+    for name, texts in arms.items():
+        found = np.array([numbers[text] for text in texts if text], np.int64)
+        places[name] = found[~is_out[found]]
+        facts[name] = {"n_documents": len(places[name]), "n_left_out": int(is_out[found].sum())}
+        n_out = facts[name]["n_left_out"]
+        report(f"{name}: {len(places[name]):,} documents, {n_out:,} left out as copies of evaluation text")
+        if not len(places[name]):
+            raise SettingError(
+                f"All {n_out:,} documents of arm '{name}' are copies of evaluation text: give other text to "
+                "--arm or to --eval."
+            )
+    encoder = _shared_encoder(unique, places, settings.n_vocabulary)
+    pool = encode(encoder, unique)
+    for name, some in places.items():
+        facts[name]["n_tokens"] = pool.n_tokens(some)
+    domains = {
+        name: encode_judged(encoder, [text for text in texts if text], settings.eval_tokens)
+        for name, texts in evaluation.items()
+    }
+    return _Bench(encoder, pool, places, domains, settings.n_seeds, store, report), facts
+
+
+def _amounts(bench: _Bench, settings: AblateSettings) -> dict[str, int]:
+    """Training tokens of a run of each model: as asked, or what the smallest arm has for a seed."""
+    most, arm = bench.most_tokens()
+    if most < LEAST_TOKENS:
+        raise SettingError(
+            f"Arm '{arm}' has {most:,} tokens for the smallest of {settings.n_seeds} seeds, which share no "
+            f"text; {LEAST_TOKENS:,} are the least. Give more text or fewer seeds."
+        )
+    asked = {"trigram": settings.n_tokens, "transformer": settings.transformer_tokens}
+    for model in settings.models:
+        if asked[model] > most:
+            bench.report(
+                f"{model}: {most:,} tokens a run instead of {asked[model]:,}: arm '{arm}' has no more for each "
+                f"of {settings.n_seeds} seeds"
+            )
+    return {model: min(n_tokens, most) for model, n_tokens in asked.items()}
 
 
 def _runs(
+    bench: _Bench, model: str, n_tokens: int, rate: float | None
+) -> dict[str, dict[str, NDArray[np.float64]]]:
+    """Nats of every evaluation document, (n_seeds, n_documents), by arm and domain."""
+    found: dict[str, list[Nats]] = {arm: [] for arm in bench.arms}
+    n_all, n_done, began_s = bench.n_seeds * len(bench.arms), 0, time.monotonic()
+    for seed, arm, tokens in _draws(bench, n_tokens):
+        nats, is_known = _run(bench, model, tokens, rate, seed, bench.domains)
+        found[arm].append(nats)
+        n_done += 1
+        bits = ", ".join(
+            f"{domain} {nats[domain].sum() / math.log(2) / bench.domains[domain].n_bytes.sum():.4f}"
+            for domain in nats
+        )
+        left_s = (time.monotonic() - began_s) / n_done * (n_all - n_done)
+        rest = "known" if is_known else f"about {left_s:.0f} s left"
+        bench.report(f"{model} {n_done}/{n_all}, seed {seed}, {arm}: bits per byte {bits}; {rest}")
+    return {
+        arm: {domain: np.array([run[domain] for run in runs]) for domain in bench.domains}
+        for arm, runs in found.items()
+    }
+
+
+def _draws(bench: _Bench, n_tokens: int) -> Iterator[tuple[int, str, NDArray[np.int64]]]:
+    """All runs, seed by seed: whatever is finished then has every arm."""
+    for seed in range(bench.n_seeds):
+        for arm, places in bench.arms.items():
+            mine = bench.pool.fold(places, bench.n_seeds, seed)
+            yield seed, arm, bench.pool.draw(mine, n_tokens, f"seed {seed}")
+
+
+def _run(
+    bench: _Bench,
     model: str,
-    arms: Mapping[str, _Texts],
-    domains: Mapping[str, _Texts],
-    encoder: TextEncoder,
-    n_tokens: int,
+    tokens: NDArray[np.int64],
     rate: float | None,
-    n_seeds: int,
-    report: Report,
-) -> dict[str, dict[str, list[float]]]:
-    bits: dict[str, dict[str, list[float]]] = {domain: {arm: [] for arm in arms} for domain in domains}
-    for seed in range(n_seeds):
-        for arm, texts in arms.items():
-            nats = _judge(model, texts.draw(n_tokens, seed), encoder, rate, seed)
-            for domain, held in domains.items():
-                bits[domain][arm].append(nats(held.tokens) / math.log(2) / int(held.n_bytes.sum()))
-            found = ", ".join(f"{domain} {bits[domain][arm][-1]:.4f}" for domain in domains)
-            report(f"{model}, seed {seed}, {arm}: {found}")
-    return bits
+    seed: int,
+    domains: Mapping[str, Encoded],
+) -> tuple[Nats, bool]:
+    """Fit a model to `tokens` and judge it, or find that this was done before."""
+    what = {
+        "version": VERSION,
+        "model": model,
+        "learning_rate": rate,
+        "seed": seed,
+        "n_vocabulary": bench.encoder.vocab_size,
+        "tokens": xxhash.xxh3_64_hexdigest(tokens.tobytes()),
+        "domains": {name: xxhash.xxh3_64_hexdigest(held.tokens.tobytes()) for name, held in domains.items()},
+    }
+    if model == "trigram":
+        what["seed"] = None  # it has no chance in it
+    return bench.store.find_or_run(what, lambda: _judge(bench, model, tokens, rate, seed, domains))
 
 
 def _judge(
-    model: str, tokens: NDArray[np.int64], encoder: TextEncoder, rate: float | None, seed: int
-) -> Callable[[NDArray[np.int64]], float]:
-    """Fit a model to `tokens`; gives what sums nats of other tokens."""
+    bench: _Bench,
+    model: str,
+    tokens: NDArray[np.int64],
+    rate: float | None,
+    seed: int,
+    domains: Mapping[str, Encoded],
+) -> Nats:
+    n_vocabulary, eos_id = bench.encoder.vocab_size, bench.encoder.eos_id
     if model == "trigram":
-        return Trigram(tokens, encoder.vocab_size, encoder.eos_id).nats
-    from curate.ablate.tiny import fit_tiny, tiny_nats
+        nats = Trigram(tokens, n_vocabulary, eos_id).nats
+    else:
+        from curate.ablate.tiny import fit_tiny, tiny_nats
 
-    decoder = fit_tiny(tokens, encoder.vocab_size, encoder.eos_id, rate=rate or PILOT_RATES[0], seed=seed)
-    return lambda held: tiny_nats(decoder, held, encoder.eos_id)
+        decoder = fit_tiny(tokens, n_vocabulary, eos_id, rate=rate or PILOT_RATES[0], seed=seed)
+
+        def nats(held: NDArray[np.int64]) -> NDArray[np.float64]:
+            return tiny_nats(decoder, held, eos_id)
+
+    return {name: _by_document(nats(held.tokens), held, eos_id) for name, held in domains.items()}
 
 
-def _pilot(arms: Mapping[str, _Texts], encoder: TextEncoder, n_tokens: int, report: Report) -> float:
+def _by_document(nats: NDArray[np.float64], held: Encoded, eos_id: int) -> NDArray[np.float64]:
+    """Sum nats by document; where a document ends is not judged, as it may have been cut."""
+    return np.add.reduceat(np.where(held.tokens == eos_id, 0.0, nats), held.offsets[:-1])
+
+
+def _pilot(bench: _Bench, n_tokens: int) -> float:
     """The learning rate with the least loss on held-out text of an equal mix of all arms."""
-    share = int(n_tokens * PILOT_SHARE) // len(arms)
-    n_held = int(share * HELD_OUT) + 1
-    drawn = [texts.draw(share + n_held, seed=10_000 + i) for i, texts in enumerate(arms.values())]
-    fitted, held = (np.concatenate(part) for part in ([d[:share] for d in drawn], [d[share:] for d in drawn]))
+    share = int(n_tokens * PILOT_SHARE) // len(bench.arms)
+    fitted: list[NDArray[np.int64]] = []
+    held_out: list[NDArray[np.int64]] = []
+    for places in bench.arms.values():
+        judged = bench.pool.fold(places, N_PARTS, 0)
+        fitted.append(bench.pool.draw(np.setdiff1d(places, judged), share, "pilot"))
+        held_out.append(bench.pool.draw(judged, share // 4 + 1, "pilot"))
+    eos = np.array([bench.encoder.eos_id])
+    tokens = np.concatenate(held_out)
+    ends = np.array([0, len(tokens) + 1])
+    one = Encoded(np.concatenate([tokens, eos]), ends, np.zeros(1, np.int64), np.zeros(1, np.uint64))
     losses: dict[float, float] = {}
     for rate in PILOT_RATES:
-        losses[rate] = _judge("transformer", fitted, encoder, rate, 10_000)(held) / len(held)
-        report(f"pilot, learning rate {rate:g}: {losses[rate]:.4f} nats a token on held-out text of all arms")
+        mixed = np.concatenate(fitted)
+        nats, _ = _run(bench, "transformer", mixed, rate, 10_000, {"held-out": one})
+        losses[rate] = float(nats["held-out"].sum()) / len(tokens)
+        bench.report(
+            f"pilot, learning rate {rate:g}: {losses[rate]:.4f} nats a token on held-out text of all arms"
+        )
     return min(losses, key=lambda rate: losses[rate])
 
 
-def _shared_encoder(arms: Mapping[str, Sequence[str]], n_vocabulary: int) -> TextEncoder:
+def _shared_encoder(
+    texts: Sequence[str], arms: Mapping[str, NDArray[np.int64]], n_vocabulary: int
+) -> TextEncoder:
     """A tokenizer fitted on equally many documents of each arm, at most 2,000."""
-    n = min(2000, *(len(texts) for texts in arms.values()))
-    if not n:
-        raise SettingError("An arm is empty once copies of evaluation text are left out.")
-    chosen: list[str] = []
-    for texts in arms.values():
-        chosen.extend(texts[int(i)] for i in np.random.default_rng(0).permutation(len(texts))[:n])
-    return train_encoder(chosen, n_vocabulary)
-
-
-def _encode(encoder: TextEncoder, texts: Sequence[str]) -> _Texts:
-    tokens, lengths = encoder.encode_joined(pa.array(texts, pa.large_string()))
-    n_bytes = np.array([len(text.encode()) for text in texts], np.int64)
-    return _Texts(tokens.astype(np.int64), np.concatenate([[0], np.cumsum(lengths)]), n_bytes)
+    n = min(2000, *(len(places) for places in arms.values()))
+    drawn = [np.random.default_rng(0).permutation(places)[:n] for places in arms.values()]
+    return train_encoder([texts[int(i)] for i in np.concatenate(drawn)], n_vocabulary)

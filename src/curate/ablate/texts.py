@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.dataset as ds
 from numpy.typing import NDArray
 
 from curate.dedup import find_duplicates
 from curate.errors import SettingError
+from curate.mixture.settings import MixtureSettings, Source
+from curate.mixture.sources import list_pieces
 from curate.words import hash_words
 
 NGRAM_WORDS = 13
@@ -21,38 +20,33 @@ NGRAM_WORDS = 13
 _BASE = np.uint64(0x9E3779B97F4A7C15)
 
 
-def read_texts(path: str | Path, column: str = "text") -> list[str]:
-    """Read a column of Parquet or JSON-lines files (gzipped or not): one file, or a folder of them.
+def read_texts(path: str | Path, column: str | None = None) -> list[str]:
+    """Read the texts of Parquet or JSON-lines files (packed or not): one file, a folder, a glob or a URL.
 
-    The output folder of `curate filter` stands for what it kept. Empty texts are left out.
+    The output folder of `curate filter` stands for what it kept, that of `curate mix` for its training text.
+    Rows without text, and lines that are not JSON, are left out. The column is found by its usual names.
+
+    Raises:
+        SettingError: There is no such file, or no text in it.
     """
-    place = Path(path)
-    if (place / "kept").is_dir():
-        place /= "kept"
-    if not place.exists():
-        raise SettingError(f"{place} does not exist. Name a Parquet or JSON-lines file, or a folder of them.")
-    files = sorted(place.rglob("*")) if place.is_dir() else [place]
-    texts: list[str] = []
-    for file in files:
-        if file.suffix == ".parquet":
-            texts += _of_parquet(file, column)
-        elif ".jsonl" in file.name:
-            texts += _of_jsonl(file, column)
+    place = str(path)
+    for inner, marker in (("kept", "manifest.json"), ("train", "plan.json")):
+        if (Path(place) / inner).is_dir() and (Path(place) / marker).exists():
+            place = str(Path(place) / inner)
+    source = Source("texts", (place,), text_column=column)
+    pieces = list_pieces(MixtureSettings(sources=(source,)))
+    read = (text for piece in pieces for table in piece.read() for text in table["text"].to_pylist())
+    texts = [text for text in read if text and not text.isspace()]
     if not texts:
-        raise SettingError(f"{place} holds no text in a column '{column}' of *.parquet or *.jsonl files.")
+        raise SettingError(f"'{place}' holds no text: Parquet or JSON lines with a column 'text' are read.")
     return texts
 
 
 def outside_evaluation(
     texts: Sequence[str], evaluation: Sequence[str], jaccard: float
-) -> tuple[list[str], int]:
-    """Leave out near-duplicates of evaluation texts and texts that share 13 words in a row with one.
-
-    Returns:
-        The texts that stay, in order, and how many were left out.
-    """
-    out = _sharing_ngrams(texts, evaluation) | _near_duplicates(texts, evaluation, jaccard)
-    return [text for text, leave in zip(texts, out, strict=True) if not leave], int(out.sum())
+) -> NDArray[np.bool_]:
+    """Mark near-duplicates of evaluation texts and texts that share 13 words in a row with one."""
+    return _sharing_ngrams(texts, evaluation) | _near_duplicates(texts, evaluation, jaccard)
 
 
 def _near_duplicates(texts: Sequence[str], evaluation: Sequence[str], jaccard: float) -> NDArray[np.bool_]:
@@ -94,15 +88,3 @@ def _ngrams(texts: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.int64]
     within = last < words.offsets[owner + 1]
     return summed[within], owner[within].astype(np.int64)
 
-
-def _of_parquet(file: Path, column: str) -> list[str]:
-    data = ds.dataset(file)
-    if column not in data.schema.names:
-        raise SettingError(f"{file} has no column '{column}'. It has: {', '.join(data.schema.names)}.")
-    return [text for text in data.to_table(columns=[column])[column].to_pylist() if text]
-
-
-def _of_jsonl(file: Path, column: str) -> list[str]:
-    opener = gzip.open if file.suffix == ".gz" else open
-    with opener(file, "rt", encoding="utf-8") as lines:
-        return [text for line in lines if (text := json.loads(line).get(column))]

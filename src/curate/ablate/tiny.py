@@ -1,4 +1,8 @@
-"""A tiny transformer, trained for a minute: the trainer's own decoder without processes and files."""
+"""A tiny transformer, trained for a minute: the trainer's own decoder without processes and files.
+
+Chosen for runs of some 100,000 tokens on one core: short windows and small steps, as what such a model lacks
+is steps, not context.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +16,14 @@ from curate.train.data import Batch, make_batch
 from curate.train.model import Decoder, build_decoder
 from curate.train.shape import ModelShape, preset
 
-CONTEXT = 256
+CONTEXT = 128
 WINDOWS = 8
 WARMUP_SHARE = 0.1
 CPU = torch.device("cpu")
 
 
 def tiny_shape(n_vocabulary: int) -> ModelShape:
-    """A phi decoder of 0.8 million weights beside the embedding and output layer."""
+    """A phi decoder of 0.8 million weights beside 0.5 in the embedding and output layer."""
     return preset("phi-tiny", n_layers=4, width=128, n_vocabulary=n_vocabulary, context=CONTEXT)
 
 
@@ -46,15 +50,15 @@ def fit_tiny(tokens: NDArray[np.int64], n_vocabulary: int, eos_id: int, *, rate:
 
 
 @torch.no_grad()
-def tiny_nats(decoder: Decoder, tokens: NDArray[np.int64], eos_id: int) -> float:
-    """Sum -ln p over `tokens`, each document's end token included."""
+def tiny_nats(decoder: Decoder, tokens: NDArray[np.int64], eos_id: int) -> NDArray[np.float64]:
+    """Give -ln p of each of `tokens`."""
     windows = _windows(tokens, eos_id)
-    total = 0.0
+    found: list[NDArray[np.float64]] = []
     for start in range(0, len(windows), WINDOWS):
         chosen = windows[start : start + WINDOWS]
         batch = make_batch(chosen, context=CONTEXT, eos_id=eos_id, kind="documents", device=CPU)
-        total += float(_nats(decoder, batch).double().sum())
-    return total
+        found.append(_nats(decoder, batch)[batch.targets >= 0].double().numpy())
+    return np.concatenate(found)
 
 
 def _nats(decoder: Decoder, batch: Batch) -> Tensor:

@@ -32,9 +32,9 @@ class Trigram:
     def _tables(self):
         return self._singles, self._pair_keys, self._pairs, self._triple_keys, self._triples
 
-    def nats(self, tokens: NDArray[np.int64]) -> float:
-        """Sum -ln p over `tokens`, each document's end token included."""
-        return float(_nats(tokens, self.n_vocabulary, self.eos_id, *self._tables))
+    def nats(self, tokens: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Give -ln p of each of `tokens`."""
+        return _nats(tokens, self.n_vocabulary, self.eos_id, *self._tables)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -73,8 +73,8 @@ def _count(tokens, n_vocabulary, eos_id, singles, pair_keys, pairs, triple_keys,
 def _nats(tokens, n_vocabulary, eos_id, singles, pair_keys, pairs, triple_keys, triples):
     n_all = singles[0].sum() + n_vocabulary
     first, second = eos_id, eos_id
-    nats = 0.0
-    for token in tokens:
+    nats = np.empty(len(tokens))
+    for i, token in enumerate(tokens):
         chance = (singles[0, token] + 1) / n_all
         n_places, n_kinds = singles[1, second], singles[2, second]
         if n_places:
@@ -85,6 +85,6 @@ def _nats(tokens, n_vocabulary, eos_id, singles, pair_keys, pairs, triple_keys, 
         if n_places:
             triple = _find(triple_keys, np.uint64((first * n_vocabulary + second) * n_vocabulary + token))
             chance = (triples[triple] + n_kinds * chance) / (n_places + n_kinds)
-        nats -= np.log(chance)
+        nats[i] = -np.log(chance)
         first, second = (eos_id, eos_id) if token == eos_id else (second, token)
     return nats

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -20,8 +20,8 @@ def ablate_command(
         list[str], typer.Option(help="NAME=PATH of the text that the models are judged on. Can be repeated.")
     ],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder for result.json, table.md and plot.svg.")
-    ] = None,
+        Path, typer.Option("--output", "-o", help="Folder for the result and for finished runs.")
+    ] = Path("ablation"),
     model: Annotated[
         str, typer.Option(help="trigram (seconds), transformer (minutes), or both.")
     ] = "trigram",
@@ -29,36 +29,50 @@ def ablate_command(
     transformer_tokens: Annotated[
         int, typer.Option(help="Training tokens of each transformer run, at most.")
     ] = 300_000,
-    seeds: Annotated[int, typer.Option(help="Runs of each arm.")] = 3,
-) -> None:
+    eval_tokens: Annotated[int, typer.Option(help="Tokens of each evaluation text, at most.")] = 100_000,
+    seeds: Annotated[int, typer.Option(help="Runs of each arm; they share no training text.")] = 3,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(
+            help="Of the transformer.  [default: chosen on text of all arms]", show_default=False
+        ),
+    ] = None,
+) -> int:
     """Train small models on equal tokens of each arm and compare their bits per byte on the evaluation text.
 
-    PATH is a Parquet or JSON-lines file, a folder of them, or the output of 'curate filter'. Copies of
-    evaluation text are left out of every arm.
+    PATH is a Parquet or JSON-lines file, a folder or glob of them, or the output of 'curate filter' or
+    'curate mix'. Copies of evaluation text are left out of every arm. Run the same command again to go on
+    after a stop.
 
     Example: curate ablate --arm raw=crawl.jsonl --arm curated=curated/ --eval textbooks=books.jsonl
     """
-    from curate.ablate import AblateSettings, ablate, read_texts
-    from curate.ablate.plot import draw_svg
+    from curate.ablate import AblateSettings, ablate, read_texts, write_ablation
 
     models = ("trigram", "transformer") if model == "both" else (model,)
     settings = AblateSettings(
-        models=models, n_tokens=tokens, transformer_tokens=transformer_tokens, n_seeds=seeds
+        models=models,
+        n_tokens=tokens,
+        transformer_tokens=transformer_tokens,
+        eval_tokens=eval_tokens,
+        n_seeds=seeds,
+        learning_rate=learning_rate,
     )
-    arms = {name: read_texts(path) for name, path in map(_pair, arm)}
-    domains = {name: read_texts(path) for name, path in map(_pair, eval)}
-    found = ablate(arms, domains, settings, report=lambda line: typer.echo(line, err=True))
+    arms = {name: read_texts(path) for name, path in _pairs("--arm", arm)}
+    domains = {name: read_texts(path) for name, path in _pairs("--eval", eval)}
+    found = ablate(arms, domains, settings, output=output, report=lambda line: typer.echo(line, err=True))
     print(found.table())
-    if output:
-        output.mkdir(parents=True, exist_ok=True)
-        (output / "result.json").write_text(json.dumps(found.to_json(), indent=2) + "\n", encoding="utf-8")
-        (output / "table.md").write_text(found.table() + "\n", encoding="utf-8")
-        (output / "plot.svg").write_text(draw_svg(found), encoding="utf-8")
-        print(f"Result: {output}/result.json, {output}/table.md, {output}/plot.svg")
+    write_ablation(found, output)
+    print(f"Result: {output}/result.json, {output}/table.md, {output}/plot.svg")
+    return 0
 
 
-def _pair(text: str) -> tuple[str, str]:
-    name, sign, path = text.partition("=")
-    if not (name and sign and path):
-        raise SettingError(f"'{text}' is not NAME=PATH. Write for example raw=crawl.jsonl.")
-    return name, path
+def _pairs(option: str, texts: Sequence[str]) -> list[tuple[str, str]]:
+    pairs: dict[str, str] = {}
+    for text in texts:
+        name, sign, path = text.partition("=")
+        if not (name and sign and path):
+            raise SettingError(f"{option} '{text}' is not NAME=PATH. Write for example raw=crawl.jsonl.")
+        if name in pairs:
+            raise SettingError(f"{option} has the name '{name}' twice; give each its own.")
+        pairs[name] = path
+    return list(pairs.items())
