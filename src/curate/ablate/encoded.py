@@ -7,6 +7,7 @@ the same texts, they read the same ones in the same order, and their gap is due 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,8 @@ from curate.tokens import TextEncoder
 
 EVAL_DOCUMENT_CHARS = 3_000
 """Evaluation documents are judged up to here, so that many of them are judged."""
+_RUN = re.compile(r"([^\w\s]|_)\1{3,}")
+"""One mark more than three times in a row: a rule, or a blank to fill in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +71,13 @@ def encode(encoder: TextEncoder, texts: Sequence[str]) -> Encoded:
 
 
 def encode_judged(encoder: TextEncoder, texts: Sequence[str], n_tokens: int) -> Encoded:
-    """Encode the beginnings of evaluation texts in a fixed random order, whole ones up to `n_tokens`."""
+    """Encode the beginnings of evaluation texts in a fixed random order, whole ones up to `n_tokens`.
+
+    A mark that is repeated more than three times is judged once: whether one training page had a line of
+    underscores would else decide over a workbook.
+    """
     order = np.random.default_rng(0).permutation(len(texts))
-    encoded = encode(encoder, [texts[int(i)][:EVAL_DOCUMENT_CHARS] for i in order])
+    encoded = encode(encoder, [_RUN.sub(r"\1", texts[int(i)])[:EVAL_DOCUMENT_CHARS] for i in order])
     n = int(np.searchsorted(encoded.offsets[1:], n_tokens)) + 1
     offsets = encoded.offsets[: n + 1]
     return Encoded(encoded.tokens[: offsets[-1]], offsets, encoded.n_bytes[:n], encoded.keys[:n])
@@ -89,6 +96,8 @@ def _occurrence(places: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def _mixed(keys: NDArray[np.uint64], more: NDArray[np.int64], salt: int) -> NDArray[np.uint64]:
     mixed = (keys ^ np.uint64(salt)) + more.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)  # splitmix64 (Steele, Lea and Flood, 2014)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(
+        0xBF58476D1CE4E5B9
+    )  # splitmix64 (Steele, Lea and Flood, 2014)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return mixed ^ (mixed >> np.uint64(31))

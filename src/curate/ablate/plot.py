@@ -29,11 +29,11 @@ def draw_svg(found: Ablation, title: str = "") -> str:
     panels = [(model, domain) for model in found.nats for domain in found.domains]
     top = 34 if title else 8
     height = top + len(panels) * (HEAD + ROW * (len(found.arms) - 1)) + FOOT
+    size = f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}"'
+    ground = f'x="0.5" y="0.5" width="{WIDTH - 1}" height="{height - 1}" fill="#ffffff" stroke="#d0d7de"'
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" '
-        f'height="{height}" font-family="Helvetica, Arial, sans-serif" fill="#1f2328">',
-        f'<rect x="0.5" y="0.5" width="{WIDTH - 1}" height="{height - 1}" rx="6" fill="#ffffff" '
-        'stroke="#d0d7de"/>',
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="Arial, sans-serif" fill="#1f2328">',
+        f'<rect {ground} rx="6"/>',
     ]
     if title:
         parts.append(f'<text x="14" y="24" font-size="15" font-weight="bold">{escape(title)}</text>')
@@ -61,7 +61,9 @@ class _Scale:
     def __init__(self, low: float, high: float) -> None:
         self.low, self.high = low, high
         step = 10 ** np.floor(np.log10((high - low) / 4))
-        self.step = float(next(step * factor for factor in (1, 2, 5, 10) if (high - low) / (step * factor) <= 8))
+        self.step = float(
+            next(step * factor for factor in (1, 2, 5, 10) if (high - low) / (step * factor) <= 8)
+        )
 
     def across(self, gap: float) -> float:
         return LEFT + (gap - self.low) / (self.high - self.low) * (WIDTH - LEFT - RIGHT)

@@ -51,6 +51,8 @@ class AblateSettings:
     """Training tokens of each transformer run, at most the same."""
     eval_tokens: int = 100_000
     """Tokens of each evaluation domain, at most."""
+    document_chars: int = 20_000
+    """Of longer training texts only the beginning is read: else one long page decides a small run."""
     n_seeds: int = 3
     n_vocabulary: int = 2048
     jaccard: float = 0.7
@@ -62,7 +64,7 @@ class AblateSettings:
         for model in self.models:
             if model not in MODELS:
                 raise UnknownNameError("model", model, MODELS)
-        for name in ("n_tokens", "transformer_tokens", "eval_tokens", "n_seeds"):
+        for name in ("n_tokens", "transformer_tokens", "eval_tokens", "document_chars", "n_seeds"):
             if getattr(self, name) < 1:
                 raise SettingError(f"{name} must be at least 1, not {getattr(self, name)}.")
         if self.learning_rate is not None and not 0 < self.learning_rate < 1:
@@ -163,7 +165,7 @@ def _prepare(
                 "--arm or to --eval."
             )
     encoder = _shared_encoder(unique, places, settings.n_vocabulary)
-    pool = encode(encoder, unique)
+    pool = encode(encoder, [text[: settings.document_chars] for text in unique])
     for name, some in places.items():
         facts[name]["n_tokens"] = pool.n_tokens(some)
     domains = {
@@ -196,11 +198,10 @@ def _runs(
 ) -> dict[str, dict[str, NDArray[np.float64]]]:
     """Nats of every evaluation document, (n_seeds, n_documents), by arm and domain."""
     found: dict[str, list[Nats]] = {arm: [] for arm in bench.arms}
-    n_all, n_done, began_s = bench.n_seeds * len(bench.arms), 0, time.monotonic()
-    for seed, arm, tokens in _draws(bench, n_tokens):
+    n_all, began_s = bench.n_seeds * len(bench.arms), time.monotonic()
+    for n_done, (seed, arm, tokens) in enumerate(_draws(bench, n_tokens), 1):
         nats, is_known = _run(bench, model, tokens, rate, seed, bench.domains)
         found[arm].append(nats)
-        n_done += 1
         bits = ", ".join(
             f"{domain} {nats[domain].sum() / math.log(2) / bench.domains[domain].n_bytes.sum():.4f}"
             for domain in nats

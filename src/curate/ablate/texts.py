@@ -42,9 +42,7 @@ def read_texts(path: str | Path, column: str | None = None) -> list[str]:
     return texts
 
 
-def outside_evaluation(
-    texts: Sequence[str], evaluation: Sequence[str], jaccard: float
-) -> NDArray[np.bool_]:
+def outside_evaluation(texts: Sequence[str], evaluation: Sequence[str], jaccard: float) -> NDArray[np.bool_]:
     """Mark near-duplicates of evaluation texts and texts that share 13 words in a row with one."""
     return _sharing_ngrams(texts, evaluation) | _near_duplicates(texts, evaluation, jaccard)
 
@@ -87,4 +85,3 @@ def _ngrams(texts: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.int64]
     owner = np.searchsorted(words.offsets, first, "right") - 1
     within = last < words.offsets[owner + 1]
     return summed[within], owner[within].astype(np.int64)
-

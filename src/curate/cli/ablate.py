@@ -31,11 +31,12 @@ def ablate_command(
     ] = 300_000,
     eval_tokens: Annotated[int, typer.Option(help="Tokens of each evaluation text, at most.")] = 100_000,
     seeds: Annotated[int, typer.Option(help="Runs of each arm; they share no training text.")] = 3,
+    document_chars: Annotated[
+        int, typer.Option(help="Of longer training texts only the beginning is read.")
+    ] = 20_000,
     learning_rate: Annotated[
         float | None,
-        typer.Option(
-            help="Of the transformer.  [default: chosen on text of all arms]", show_default=False
-        ),
+        typer.Option(help="Of the transformer.  [default: chosen on text of all arms]", show_default=False),
     ] = None,
 ) -> int:
     """Train small models on equal tokens of each arm and compare their bits per byte on the evaluation text.
@@ -54,6 +55,7 @@ def ablate_command(
         n_tokens=tokens,
         transformer_tokens=transformer_tokens,
         eval_tokens=eval_tokens,
+        document_chars=document_chars,
         n_seeds=seeds,
         learning_rate=learning_rate,
     )
