@@ -154,8 +154,8 @@ def extraction_arms(folder: Path) -> dict[str, list[str]]:
 def run(args: list[str]) -> dict[str, Any]:
     parser = argparse.ArgumentParser(prog="python -m benchmarks curation_helps")
     parser.add_argument("--tokens", type=int, default=500_000, help="of a trigram run")
-    parser.add_argument("--transformer-tokens", type=int, default=250_000)
-    parser.add_argument("--seeds", type=int, default=4)
+    parser.add_argument("--transformer-tokens", type=int, default=330_000)
+    parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--models", default="trigram,transformer")
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "curation_helps")
     asked = parser.parse_args(args)
@@ -171,6 +171,7 @@ def run(args: list[str]) -> dict[str, Any]:
             "models": ("trigram",),
             "n_tokens": asked.tokens,
             "transformer_tokens": asked.transformer_tokens,
+            "eval_tokens": 75_000,
             "n_seeds": asked.seeds,
         }
         settings = AblateSettings(**(values | changes))
@@ -183,10 +184,10 @@ def run(args: list[str]) -> dict[str, Any]:
         pages = extraction_arms(asked.folder)
         top = {name: arms[name] for name in (BASE, "edu top 20%")}
         found = {
-            "keep_fraction": compare({name: arms[name] for name in SWEEP}),
-            **{f"scale_{n}": compare(top, n_tokens=n, n_seeds=2) for n in (62_500, 250_000, 1_000_000)},
-            "extraction": compare(pages, models=models, n_seeds=3),
             "selection": compare({name: arms[name] for name in MAIN}, models=models),
+            "keep_fraction": compare({name: arms[name] for name in SWEEP}),
+            **{f"scale_{n}": compare(top, n_tokens=n) for n in (60_000, 180_000, 540_000)},
+            "extraction": compare(pages),
         }
     PLOT.parent.mkdir(parents=True, exist_ok=True)
     PLOT.write_text(draw_svg(found["selection"]), encoding="utf-8")

@@ -27,8 +27,8 @@ from curate.errors import SettingError, UnknownNameError
 from curate.tokens import TextEncoder, train_encoder
 
 MODELS = ("trigram", "transformer")
-PILOT_RATES = (1e-3, 3e-3, 1e-2, 3e-2)
-PILOT_SHARE = 0.5
+PILOT_RATES = (1e-3, 3e-3, 1e-2)
+PILOT_SHARE = 0.4
 """Of a run's tokens, for each rate that is tried."""
 N_PARTS = 10
 """One part of the texts in so many is what the pilot is judged on."""

@@ -17,7 +17,7 @@ from curate.train.model import Decoder, build_decoder
 from curate.train.shape import ModelShape, preset
 
 CONTEXT = 128
-WINDOWS = 8
+WINDOWS = 4
 WARMUP_SHARE = 0.1
 CPU = torch.device("cpu")
 
