@@ -16,7 +16,7 @@ def mix_command(
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the mixture.")] = Path("mixture"),
     plan: Annotated[
-        bool, typer.Option("--plan", help="Print the plan and stop; nothing is written.")
+        bool, typer.Option("--plan", "--dry-run", help="Print the plan and stop; nothing is written.")
     ] = False,
     workers: Annotated[
         int | None,

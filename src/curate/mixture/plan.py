@@ -105,7 +105,7 @@ def build_plan(
         "removed": _count_removed(documents, settings),
     }
     if not sum(group["train"]["n_tokens"] for group in groups):
-        raise SettingError("No document is left for training; see what was removed, and the sources' paths.")
+        raise SettingError(f"No document is left for training. {_tell_removed(plan['removed'])}")
     sizes = np.array([group["train"]["n_tokens"] for group in groups], np.int64)
     counts = lay_out(plan, sizes, 1)
     for stage, tokens in zip(stages, counts, strict=True):
@@ -166,6 +166,13 @@ def _count_removed(documents: Documents, settings: MixtureSettings) -> dict[str,
         counts = np.bincount(numbers, minlength=len(settings.sources)).tolist()
         removed[reason] = {source.name: n for source, n in zip(settings.sources, counts, strict=True) if n}
     return removed
+
+
+def _tell_removed(removed: dict[str, dict[str, int]]) -> str:
+    if not removed:
+        return "The files of the sources are empty, or validation took what there was."
+    counts = ", ".join(f"{name} {reason} {n:,}" for reason, by in removed.items() for name, n in by.items())
+    return f"Removed: {counts}. Sources are Parquet, or JSON lines with one object a line; see text_column."
 
 
 def _slugs(names: Sequence[str]) -> list[str]:

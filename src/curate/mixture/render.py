@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from rich.table import Table
 
-_AXES = ("source", "domain", "bucket")
+from curate.mixture.shares import AXES, solve_shares
+
 _MOST_ROWS = 30
+_TELLING = 0.005
+"""Share of the training tokens from which on what is missing is told."""
 
 
 def render_plan(plan: Mapping[str, Any]) -> list[Table]:
@@ -17,7 +22,9 @@ def render_plan(plan: Mapping[str, Any]) -> list[Table]:
     `text` counts the tokens there are, `training` those that the run takes; `passes` is how often that goes
     over the text (effective epochs). Token counts are estimates until the tokens are counted.
     """
-    tables = [_render_axis(plan, axis) for axis in _AXES if axis == "source" or _n_values(plan, axis) > 1]
+    tables = [
+        _render_axis(plan, axis) for axis in AXES.values() if axis == "source" or _n_values(plan, axis) > 1
+    ]
     if len(plan["stages"]) > 1:
         tables.append(_render_stages(plan))
     return tables
@@ -37,10 +44,45 @@ def describe_plan(plan: Mapping[str, Any]) -> list[str]:
     for reason, sources in plan["removed"].items():
         counts = ", ".join(f"{name} {n:,}" for name, n in sources.items())
         lines.append(f"Removed, {_REASONS.get(reason, reason)}: {counts}.")
+    has = {group["source"] for group in groups if group["train"]["n_documents"]}
+    lines += [
+        f"Source '{source['name']}' has no document for training."
+        for source in plan["settings"]["sources"]
+        if source["name"] not in has
+    ]
+    lines += _describe_unmet(plan)
     unseen = [group["name"] for group in groups if not group["share"]]
     if unseen:
         more = f" and {len(unseen) - 5} more" if len(unseen) > 5 else ""
         lines.append(f"No training takes: {', '.join(unseen[:5])}{more}.")
+    return lines
+
+
+def _describe_unmet(plan: Mapping[str, Any]) -> list[str]:
+    """Shares that caps on passes do not let be what weights and curves ask for, and what would."""
+    groups, stages = plan["groups"], plan["stages"]
+    sizes = np.array([group["train"]["n_tokens"] for group in groups], np.float64)
+    taken = np.array([[stage["n_tokens"].get(group["name"], 0) for group in groups] for stage in stages])
+    asked = np.array([solve_shares(groups, sizes, stage) for stage in stages]) * taken.sum(axis=1)[:, None]
+    lines: list[str] = []
+    for axis, prop in AXES.items():
+        weighed = {name for stage in stages for name in stage[axis]}
+        weighed |= {name for stage in stages for name in stage["upsample"]} if axis == "buckets" else set()
+        for name in sorted(weighed):
+            mine = np.array([group[prop] == name for group in groups])
+            n_asked, n_taken, n_text = asked[:, mine].sum(), taken[:, mine].sum(), sizes[mine].sum()
+            if n_asked - n_taken < max(_TELLING * taken.sum(), 1):
+                continue
+            caps = [
+                groups[i]["max_passes"] for i in np.flatnonzero(mine) if groups[i]["max_passes"] is not None
+            ]
+            cap = min(caps, default=1.0)
+            lines.append(
+                f"Not as asked: {prop} '{name}' gets {n_taken / taken.sum():.1%} of the training tokens instead of "
+                f"{n_asked / taken.sum():.1%}, as {cap:g} passes are its cap. For that raise its max_passes to "
+                f"{math.ceil(n_asked / n_text * 10) / 10:g}, add {format_tokens(n_asked / cap - n_text)} tokens of "
+                f"such text, or lower budget_tokens to {format_tokens(taken.sum() * n_taken / n_asked)}."
+            )
     return lines
 
 

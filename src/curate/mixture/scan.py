@@ -51,7 +51,9 @@ def scan_piece(piece: Piece, *, plan: ScanPlan) -> None:
             reasons[found["n_matches"].to_numpy() > 0] = CONTAMINATED
             details = pc.binary_join_element_wise(found["benchmark"], found["ngram"], ": ")
         reasons[keys["n_words"].to_numpy() == 0] = NO_TEXT
-        table = documents.drop_columns(["text"]).append_column("reason", pa.array(reasons, pa.string()))
+        table = documents.drop_columns(["text", "provenance"]).append_column(
+            "reason", pa.array(reasons, pa.string())
+        )
         table = table.append_column("detail", details)
         for name in keys.schema.names:
             table = table.append_column(name, keys[name])

@@ -29,6 +29,7 @@ class Source:
         score: for documents without a score of their own, as text that is known to be good.
         domain: for documents without one of their own.
         text_column, id_column: null to find them by their usual names.
+        provenance: columns to keep beside the text as one JSON object; null for the usual ones.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Source:
     domain: str | None = None
     text_column: str | None = None
     id_column: str | None = None
+    provenance: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +224,8 @@ def _source(name: str, fields: dict[str, Any]) -> Source:
             raise UnknownNameError(f"setting of source '{name}'", key, known)
     values: dict[str, Any] = dict(fields)
     values["path"] = (path,) if isinstance(path, str) else tuple(path)
+    if isinstance(values.get("provenance"), list):
+        values["provenance"] = tuple(values["provenance"])
     return Source(name, **values)
 
 
@@ -270,6 +274,12 @@ def _check_source(source: Source) -> None:
         raise SettingError(f"The source name '{source.name}' may have letters, digits, - and _ only.")
     if not source.path or not all(map(_is_name, source.path)):
         raise SettingError(f"Source '{source.name}' has no path: name a file, folder or glob.")
+    if source.provenance is not None and not (
+        isinstance(source.provenance, tuple) and all(map(_is_name, source.provenance))
+    ):
+        raise SettingError(
+            f'provenance of source \'{source.name}\' must be a list of columns, as ["model", "prompt"].'
+        )
     _check_number(f"weight of source '{source.name}'", source.weight, -1e-9, None, or_null=True)
     _check_number(f"max_passes of source '{source.name}'", source.max_passes, 0, None, or_null=True)
     _check_number(f"score of source '{source.name}'", source.score, None, None, or_null=True)

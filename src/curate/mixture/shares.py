@@ -6,6 +6,7 @@ plan from estimated sizes and later the order of training from true token counts
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -141,7 +142,7 @@ def lay_out(
     n_windows = _total_windows(budget, n_tokens, caps, shares, context_tokens)
     parts = np.cumsum([float(stage["share"]) for stage in stages])
     per_stage = np.diff(np.rint(parts / parts[-1] * n_windows), prepend=0).astype(np.int64)
-    return divide_windows(shares, per_stage, caps, [stage["name"] for stage in stages])
+    return divide_windows(shares, per_stage, caps, [stage["name"] for stage in stages], context_tokens)
 
 
 def _cap_windows(
@@ -170,11 +171,17 @@ def _total_windows(
     n_windows = budget // context_tokens
     room = sum(int(cap) for cap in caps[used])
     if n_windows > room + len(caps):
+        most = room * context_tokens
         raise SettingError(
-            f"A budget of {budget:,} tokens is more than the caps on passes allow: "
-            f"{room * context_tokens:,}. Lower budget_tokens, raise max_passes, or add text."
+            f"A budget of {budget:,} tokens is more than the caps on passes allow: {most:,}. Lower budget_tokens "
+            f"to that, raise max_passes by a factor of {_up(budget / max(most, 1))}, or add text."
         )
     return min(n_windows, room)
+
+
+def _up(factor: float) -> str:
+    """Round up to two places, so that doing what a message says is enough."""
+    return f"{math.ceil(factor * 100 - 1e-9) / 100:.2f}"
 
 
 def divide_windows(
@@ -182,6 +189,7 @@ def divide_windows(
     n_windows: NDArray[np.int64],
     caps: NDArray[np.int64],
     stage_names: Sequence[str],
+    context_tokens: int = 1,
 ) -> NDArray[np.int64]:
     """Turn shares into whole windows under caps: int64 (n_stages, n_groups).
 
@@ -194,11 +202,12 @@ def divide_windows(
         n_windows: of each stage.
         caps: most windows of each group over all stages.
         stage_names: for the message.
+        context_tokens: tokens of a window, for the message.
 
     Raises:
         SettingError: The caps leave a stage short of windows.
     """
-    wanted = _fill_under_caps(shares, n_windows, caps, stage_names)
+    wanted = _fill_under_caps(shares, n_windows, caps, stage_names, context_tokens)
     divided = np.floor(wanted + 1e-9).astype(np.int64)
     for stage in range(len(divided)):
         missing = int(n_windows[stage] - divided[stage].sum())
@@ -218,6 +227,7 @@ def _fill_under_caps(
     n_windows: NDArray[np.int64],
     caps: NDArray[np.int64],
     stage_names: Sequence[str],
+    context_tokens: int,
 ) -> NDArray[np.float64]:
     wanted = shares * n_windows[:, None]
     is_full = np.zeros(shares.shape[1], np.bool_)
@@ -235,8 +245,10 @@ def _fill_under_caps(
             if n_free > 0:
                 wanted[stage, ~is_full] = free[stage, ~is_full] * (n_left / n_free)
             elif n_left > len(caps):
+                asked, possible = n_windows[stage], n_windows[stage] - n_left
+                factor = _up(float(asked / possible)) if possible > 0 else "much"
                 raise SettingError(
-                    f"Stage '{stage_names[stage]}' is to have {n_windows[stage]:,} windows, but the caps on "
-                    f"passes leave {int(n_windows[stage] - n_left):,}. Lower budget_tokens or the stage's "
-                    "share, raise max_passes, or add text."
+                    f"Stage '{stage_names[stage]}' is to have {int(asked) * context_tokens:,} tokens, but the caps "
+                    f"on passes leave {int(possible) * context_tokens:,}. Lower budget_tokens or the stage's "
+                    f"share, raise max_passes by a factor of {factor}, or give the stage more of the text."
                 )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,9 +28,27 @@ _TEXT_PER_COMPRESSED = (
 _COMPRESSIONS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2", ".lz4": "lz4"}
 
 DOCUMENT_SCHEMA = pa.schema(
-    [("id", pa.string()), ("text", pa.large_string()), ("score", pa.float64()), ("domain", pa.string())]
+    [
+        ("id", pa.string()),
+        ("text", pa.large_string()),
+        ("score", pa.float64()),
+        ("domain", pa.string()),
+        ("provenance", pa.string()),
+    ]
 )
 """What a source gives; `text` is null or empty where there is none, the others null."""
+
+_NAMED_BY = {
+    "id": "id_column",
+    "text": "text_column",
+    "score": "column under [quality]",
+    "domain": "column under [domains]",
+    "provenance": "provenance",
+}
+"""The setting that names the column of each part."""
+
+PROVENANCE_NAMES = ("url", "model", "annotator", "prompt", "license")
+"""Columns that say where a text is from, as rows of pages and of LLM-written text name them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,43 +75,49 @@ class Piece:
         """Sorts in the order of the pieces."""
         return f"{self.number:06d}"
 
-    def read(self) -> Iterator[pa.Table]:
-        """Read tables of `DOCUMENT_SCHEMA`, in the order of the files, the same each time."""
+    def read(self, *, provenance: bool = False) -> Iterator[pa.Table]:
+        """Read tables of `DOCUMENT_SCHEMA`, in the order of the files, the same each time.
+
+        `provenance` is left null unless asked for: it is made row by row.
+        """
         for stretch in self.stretches:
             if _is_parquet(stretch.file.path):
-                yield from self._read_parquet(stretch)
+                yield from self._read_parquet(stretch, provenance=provenance)
             else:
-                yield from self._read_lines(stretch)
+                yield from self._read_lines(stretch, provenance=provenance)
 
-    def _read_parquet(self, stretch: Stretch) -> Iterator[pa.Table]:
+    def _read_parquet(self, stretch: Stretch, *, provenance: bool) -> Iterator[pa.Table]:
         with open_file(stretch.file) as opened, _opened_parquet(opened, stretch.file) as file:
             columns = _find_columns(self, file.schema_arrow.names, stretch.file)
-            wanted = [name for name in columns.values() if name is not None]
+            origins = _find_provenance(self.source, file.schema_arrow.names, stretch.file)
+            origins = origins if provenance else []
+            wanted = list(dict.fromkeys([*(name for name in columns.values() if name is not None), *origins]))
             batches = file.iter_batches(
                 _BATCH_ROWS, row_groups=range(*(stretch.groups or (0, 0))), columns=wanted, use_threads=False
             )
             try:
                 for batch in batches:
                     found = {part: None if name is None else batch[name] for part, name in columns.items()}
+                    found["provenance"] = _join_provenance(batch.select(origins).to_pylist())
                     yield _as_documents(found, len(batch), self.source)
             except (pa.ArrowException, OSError) as error:
                 raise RunError(
-                    f"{stretch.file.path} cannot be read: {error}. Replace or remove it."
+                    f"{stretch.file.path} cannot be read: {_said(error)}. Replace or remove it."
                 ) from error
 
-    def _read_lines(self, stretch: Stretch) -> Iterator[pa.Table]:
+    def _read_lines(self, stretch: Stretch, *, provenance: bool) -> Iterator[pa.Table]:
         rows: list[dict[str, Any]] = []
         for line in _lines(stretch.file):
             if line.isspace():
                 continue
             rows.append(_load(line))
             if len(rows) == _BATCH_ROWS:
-                yield self._from_rows(rows, stretch.file)
+                yield self._from_rows(rows, stretch.file, provenance=provenance)
                 rows = []
         if rows:
-            yield self._from_rows(rows, stretch.file)
+            yield self._from_rows(rows, stretch.file, provenance=provenance)
 
-    def _from_rows(self, rows: Sequence[dict[str, Any]], file: InputFile) -> pa.Table:
+    def _from_rows(self, rows: Sequence[dict[str, Any]], file: InputFile, *, provenance: bool) -> pa.Table:
         names = dict.fromkeys(name for row in rows for name in row)
         columns = _find_columns(self, list(names), file)
         found = {
@@ -101,6 +126,9 @@ class Piece:
             else pa.array([_cell(row, name, part) for row in rows], DOCUMENT_SCHEMA.field(part).type)
             for part, name in columns.items()
         }
+        wanted = self.source.provenance if self.source.provenance is not None else PROVENANCE_NAMES
+        origins = [{name: get_path(row, name) for name in wanted} for row in rows if provenance]
+        found["provenance"] = _join_provenance(origins)
         return _as_documents(found, len(rows), self.source)
 
 
@@ -169,8 +197,12 @@ def _opened_parquet(opened: Any, file: InputFile) -> pq.ParquetFile:
         return pq.ParquetFile(opened)
     except (pa.ArrowException, OSError) as error:
         raise SettingError(
-            f"{file.path} is not a readable Parquet file: {error}. Replace or remove it."
+            f"{file.path} is not a readable Parquet file: {_said(error)}. Replace or remove it."
         ) from error
+
+
+def _said(error: BaseException) -> str:
+    return str(error).rstrip(".")
 
 
 def _format(path: str) -> str | None:
@@ -210,6 +242,30 @@ def _find_columns(piece: Piece, names: list[str], file: InputFile) -> dict[str, 
     }
 
 
+def _find_provenance(source: Source, names: Sequence[str], file: InputFile) -> list[str]:
+    if source.provenance is None:
+        return [name for name in PROVENANCE_NAMES if name in names]
+    for name in source.provenance:
+        if name not in names:
+            raise SettingError(
+                f"{file.path} has no column '{name}', which provenance of [sources.{source.name}] names; its "
+                f"columns: {', '.join(names)}."
+            )
+    return list(source.provenance)
+
+
+def _join_provenance(rows: Sequence[Mapping[str, Any]]) -> pa.Array | None:
+    """One JSON object for each row; null where none of the columns holds anything."""
+    if not rows:
+        return None
+    kept = [{name: value for name, value in row.items() if value is not None} for row in rows]
+    return pa.array([_to_json(some) if some else None for some in kept], pa.string())
+
+
+def _to_json(values: Mapping[str, Any]) -> str:
+    return to_utf8(json.dumps(values, ensure_ascii=False, default=str)).decode()
+
+
 def _as_documents(found: dict[str, Any], n_rows: int, source: Source) -> pa.Table:
     """Bring columns to `DOCUMENT_SCHEMA`; the source's own score and domain stand where a row has none."""
     columns: dict[str, Any] = {}
@@ -217,7 +273,14 @@ def _as_documents(found: dict[str, Any], n_rows: int, source: Source) -> pa.Tabl
         values = found[field.name]
         if values is None:
             values = pa.nulls(n_rows, field.type)
-        columns[field.name] = pc.cast(values, field.type, safe=False)
+        try:
+            columns[field.name] = pc.cast(values, field.type, safe=False)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            kind = "numbers" if field.name == "score" else "text"
+            raise SettingError(
+                f"The column that source '{source.name}' has for the {field.name} holds no {kind} ({values.type}): "
+                f"name another one ({_NAMED_BY[field.name]})."
+            ) from error
     if source.score is not None:
         columns["score"] = pc.fill_null(columns["score"], float(source.score))
     if source.domain is not None:
@@ -243,7 +306,9 @@ def _lines(file: InputFile) -> Iterator[bytes]:
             if rest:
                 yield rest
     except (pa.ArrowException, OSError) as error:
-        raise RunError(f"{file.path} cannot be read to its end: {error}. Replace or remove it.") from error
+        raise RunError(
+            f"{file.path} cannot be read to its end: {_said(error)}. Replace or remove it."
+        ) from error
 
 
 def _load(line: bytes) -> dict[str, Any]:

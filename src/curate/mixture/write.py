@@ -23,6 +23,7 @@ MIXTURE_SCHEMA = pa.schema(
         ("domain", pa.string()),
         ("bucket", pa.string()),
         ("score", pa.float64()),
+        ("provenance", pa.string()),
     ]
 )
 REMOVED_SCHEMA = pa.schema(
@@ -73,7 +74,7 @@ def _slabs(piece: Piece) -> Iterator[pa.Table]:
     """Read a piece whole; of a file that could not be cut into pieces, some 256 MiB at a time."""
     slab: list[pa.Table] = []
     n_bytes = 0
-    for documents in piece.read():
+    for documents in piece.read(provenance=True):
         slab.append(documents)
         n_bytes += int(text_bytes(documents).sum())
         if n_bytes >= 2 * PIECE_BYTES:
@@ -86,7 +87,7 @@ def _slabs(piece: Piece) -> Iterator[pa.Table]:
 def _columns(documents: pa.Table, group: dict[str, Any]) -> pa.Table:
     """Give documents of a group the columns of `MIXTURE_SCHEMA`."""
     names = {name: [group[name]] * len(documents) for name in ("source", "domain", "bucket")}
-    columns = {name: documents[name] for name in ("id", "text", "score")}
+    columns = {name: documents[name] for name in ("id", "text", "score", "provenance")}
     return pa.table(columns | names, schema=MIXTURE_SCHEMA)
 
 
