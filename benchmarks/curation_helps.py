@@ -156,6 +156,8 @@ def run(args: list[str]) -> dict[str, Any]:
     parser.add_argument("--tokens", type=int, default=500_000, help="of a trigram run")
     parser.add_argument("--transformer-tokens", type=int, default=330_000)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--eval-tokens", type=int, default=75_000)
+    parser.add_argument("--learning-rate", type=float, help="of the transformer; chosen on a pilot if left out")
     parser.add_argument("--models", default="trigram,transformer")
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "curation_helps")
     asked = parser.parse_args(args)
@@ -171,7 +173,8 @@ def run(args: list[str]) -> dict[str, Any]:
             "models": ("trigram",),
             "n_tokens": asked.tokens,
             "transformer_tokens": asked.transformer_tokens,
-            "eval_tokens": 75_000,
+            "eval_tokens": asked.eval_tokens,
+            "learning_rate": asked.learning_rate,
             "n_seeds": asked.seeds,
         }
         settings = AblateSettings(**(values | changes))

@@ -213,6 +213,11 @@ def test_stages_raise_the_share_of_the_best_bucket():
 def test_a_budget_beyond_the_caps_says_what_is_possible():
     with pytest.raises(SettingError, match=r"caps on passes allow: 4,000.*Lower budget_tokens"):
         build_order(make_plan(2), [600, 400], context_tokens=10, windows_per_step=1, budget_tokens=9000)
+    with pytest.raises(SettingError, match=r"raise max_passes by a factor of 2\.25"):
+        build_order(make_plan(2), [600, 400], context_tokens=10, windows_per_step=1, budget_tokens=9000)
+    enough = make_plan(2, max_passes=4 * 2.25)
+    order = build_order(enough, [600, 400], context_tokens=10, windows_per_step=1, budget_tokens=9000)
+    assert order.n_windows == 900
 
 
 def test_text_shorter_than_a_window_is_an_error_that_says_so():

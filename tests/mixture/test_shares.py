@@ -107,3 +107,17 @@ def test_whole_windows_keep_the_caps_and_fill_the_stage(drawn):
     divided = divide_windows(shares[None], np.array([n_windows]), np.array(caps), ["main"])
     assert (divided[0] <= caps).all()
     assert divided.sum() == n_windows
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.floats(0.001, 1), min_size=1, max_size=12),
+    st.lists(st.integers(0, 500), min_size=1, max_size=4),
+)
+def test_without_caps_every_group_is_within_one_window_of_its_share(weights, n_windows):
+    shares = np.tile(np.array(weights) / sum(weights), (len(n_windows), 1))
+    caps = np.full(len(weights), 2**62)
+    names = [f"s{i}" for i in range(len(n_windows))]
+    divided = divide_windows(shares, np.array(n_windows), caps, names)
+    assert (np.abs(divided - shares * np.array(n_windows)[:, None]) < 1).all()
+    assert divided.sum(axis=1).tolist() == n_windows

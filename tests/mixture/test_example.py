@@ -1,0 +1,47 @@
+"""The commands that docs/mixture.md shows, as they stand there."""
+
+import json
+import shlex
+import shutil
+
+import pytest
+
+from common import ROOT, run_curate
+
+
+def shown(begin):
+    lines = (ROOT / "docs" / "mixture.md").read_text().splitlines()
+    first = next(i for i, line in enumerate(lines) if line.startswith(begin))
+    block = []
+    for line in lines[first:]:
+        if not line.startswith("    "):
+            return block
+        block.append(line[4:].rstrip())
+    return block
+
+
+@pytest.mark.slow
+def test_the_commands_of_the_docs_lead_from_pages_to_a_model(tmp_path):
+    pytest.importorskip("torch")
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    commands = [shlex.split(line, comments=True) for line in shown("    curate filter")]
+    assert [command[1] for command in commands] == ["filter", "mix", "tokenize", "train", "generate"]
+    said = {}
+    for _, name, *arguments in commands:
+        done = run_curate(name, *arguments, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        said[name] = done.stdout
+    assert [line.rstrip() for line in said["mix"].splitlines()][: len(shown("    source"))] == shown("    source")
+    steps = [json.loads(line) for line in (tmp_path / "out/run/metrics.jsonl").read_text().splitlines()]
+    losses = [step["loss"] for step in steps if "loss" in step]
+    assert losses[-1] < 0.2 * losses[0]
+    assert len(said["generate"].split()) > 10
+
+
+def test_the_exercises_are_what_their_script_writes(tmp_path):
+    shutil.copy(ROOT / "examples" / "mixture" / "build_lessons.py", tmp_path)
+    import runpy
+
+    runpy.run_path(str(tmp_path / "build_lessons.py"), run_name="__main__")
+    written = (tmp_path / "lessons.jsonl").read_bytes()
+    assert written == (ROOT / "examples" / "mixture" / "lessons.jsonl").read_bytes()
