@@ -37,6 +37,7 @@ N_LENGTHS = 20
 """Classes of page length, for the control of that."""
 BASE = "raw"
 PLOT = ROOT / "docs" / "images" / "curation_helps.svg"
+TITLE = "Does curation help? Web pages chosen in different ways, equal training tokens"
 MAIN = (
     BASE,
     "random 20%",
@@ -139,7 +140,7 @@ def extraction_arms(folder: Path) -> dict[str, list[str]]:
                     if text:
                         all_text = extract_plain_text(decode_text(html, charset), main_content=False)
                         lines.write(json.dumps({"text": text, "all_text": all_text}) + "\n")
-    english = {"language": ["en"]}
+    english: dict[str, Any] = {"language": ["en"]}
     with tempfile.TemporaryDirectory() as kept:
         curate.filter_crawl(str(path), Path(kept) / "out", **(NOTHING | english))
         return {
@@ -157,7 +158,9 @@ def run(args: list[str]) -> dict[str, Any]:
     parser.add_argument("--transformer-tokens", type=int, default=330_000)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--eval-tokens", type=int, default=75_000)
-    parser.add_argument("--learning-rate", type=float, help="of the transformer; chosen on a pilot if left out")
+    parser.add_argument(
+        "--learning-rate", type=float, help="of the transformer; chosen on a pilot if left out"
+    )
     parser.add_argument("--models", default="trigram,transformer")
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "curation_helps")
     asked = parser.parse_args(args)
@@ -193,7 +196,7 @@ def run(args: list[str]) -> dict[str, Any]:
             "extraction": compare(pages),
         }
     PLOT.parent.mkdir(parents=True, exist_ok=True)
-    PLOT.write_text(draw_svg(found["selection"]), encoding="utf-8")
+    PLOT.write_text(draw_svg(found["selection"], TITLE), encoding="utf-8")
     shown = {name: one.to_json() | {"table": one.table().splitlines()} for name, one in found.items()}
     asked.folder = asked.folder.name
     return {"settings": vars(asked), "cpu_s": spent.cpu_s, "notes": NOTES, **shown}

@@ -126,7 +126,11 @@ def test_copies_of_evaluation_text_are_left_out_and_counted():
         ({"raw": ["a text"]}, {"goal": ["a goal"]}, "at least two arms"),
         ({"raw": ["a text"], "empty": [""]}, {"goal": ["a goal"]}, "'empty' has no text"),
         ({"raw": ["a text"], "other": ["b"]}, {"goal": []}, "'goal' has no text"),
-        ({"raw": texts(HARD, 9, 1), "copy": texts(EASY, 5, 2)}, {"goal": texts(EASY, 5, 2)}, "'copy' are copies"),
+        (
+            {"raw": texts(HARD, 9, 1), "copy": texts(EASY, 5, 2)},
+            {"goal": texts(EASY, 5, 2)},
+            "'copy' are copies",
+        ),
         ({"raw": texts(HARD, 9, 1), "few": ["two words"]}, {"goal": texts(EASY, 9, 1)}, "'few' has 0 tokens"),
     ],
 )

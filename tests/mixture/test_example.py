@@ -21,6 +21,7 @@ def shown(begin):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1500)
 def test_the_commands_of_the_docs_lead_from_pages_to_a_model(tmp_path):
     pytest.importorskip("torch")
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
@@ -31,7 +32,9 @@ def test_the_commands_of_the_docs_lead_from_pages_to_a_model(tmp_path):
         done = run_curate(name, *arguments, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         said[name] = done.stdout
-    assert [line.rstrip() for line in said["mix"].splitlines()][: len(shown("    source"))] == shown("    source")
+    assert [line.rstrip() for line in said["mix"].splitlines()][: len(shown("    source"))] == shown(
+        "    source"
+    )
     steps = [json.loads(line) for line in (tmp_path / "out/run/metrics.jsonl").read_text().splitlines()]
     losses = [step["loss"] for step in steps if "loss" in step]
     assert losses[-1] < 0.2 * losses[0]

@@ -14,7 +14,9 @@ def plan_of(tmp_path, n_books=10, books=None, **settings):
     web = write_lines(tmp_path / "web.jsonl", make_rows("web", 300, edu_score=lambda i: i / 300))
     path = write_lines(tmp_path / "books.jsonl", make_rows("books", n_books))
     sources = (Source("web", (web,)), Source("books", (path,), **({"weight": 0.5} | (books or {}))))
-    return mix(MixtureSettings(**({"sources": sources, "validation_fraction": 0.0} | settings)), None, workers=1)
+    return mix(
+        MixtureSettings(**({"sources": sources, "validation_fraction": 0.0} | settings)), None, workers=1
+    )
 
 
 def unmet(plan):

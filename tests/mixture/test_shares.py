@@ -86,7 +86,9 @@ def test_a_cap_lowers_a_group_alike_in_all_stages():
 
 def test_a_stage_whose_groups_are_all_capped_is_an_error_that_names_it():
     shares = np.array([[0.5, 0.5], [1.0, 0.0]])
-    with pytest.raises(SettingError, match=r"Stage 'late' is to have 100 tokens, .* leave 40\..* factor of 2\.50"):
+    with pytest.raises(
+        SettingError, match=r"Stage 'late' is to have 100 tokens, .* leave 40\..* factor of 2\.50"
+    ):
         divide_windows(shares, np.array([100, 100]), np.array([60, 1000]), ["early", "late"])
 
 

@@ -41,7 +41,7 @@ def draw_svg(found: Ablation, title: str = "") -> str:
         mine = [gap for gap in gaps if (gap.model, gap.domain) == (model, domain)]
         parts += _panel(mine, seeds, scale, top)
         top += HEAD + ROW * len(mine)
-    words = f"bits per byte less than after {found.arms[0]} (left is better) or more"
+    words = f"gap to {found.arms[0]} in bits per byte, left is better; bar: 95% interval, dot: one seed"
     parts.append(
         f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{height - 9}" font-size="12" text-anchor="middle">{escape(words)}'
         "</text>"
@@ -73,6 +73,10 @@ class _Scale:
         return [i * self.step for i in range(first, int(np.floor(self.high / self.step)) + 1)]
 
 
+def _short(tick: float, step: float) -> str:
+    return "0" if abs(tick) < step / 2 else f"{tick:+.{max(0, -int(np.floor(np.log10(step))))}f}"
+
+
 def _by_seed(found: Ablation, gap: Gap) -> list[float]:
     own = found.bits_per_byte(gap.model, gap.domain, gap.arm)
     return (own - found.bits_per_byte(gap.model, gap.domain, found.arms[0])).tolist()
@@ -90,7 +94,7 @@ def _panel(
         parts.append(f'<line x1="{x}" x2="{x}" y1="{begin}" y2="{end}" stroke="{colour}"/>')
         parts.append(
             f'<text x="{x}" y="{begin - 4}" font-size="10.5" fill="#57606a" text-anchor="middle">'
-            f"{tick:+.2f}</text>"
+            f"{_short(tick, scale.step)}</text>"
         )
     for number, gap in enumerate(gaps):
         y = top + HEAD + ROW * number + 4

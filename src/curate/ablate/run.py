@@ -262,8 +262,8 @@ def _judge(
 
         decoder = fit_tiny(tokens, n_vocabulary, eos_id, rate=rate or PILOT_RATES[0], seed=seed)
 
-        def nats(held: NDArray[np.int64]) -> NDArray[np.float64]:
-            return tiny_nats(decoder, held, eos_id)
+        def nats(tokens: NDArray[np.int64]) -> NDArray[np.float64]:
+            return tiny_nats(decoder, tokens, eos_id)
 
     return {name: _by_document(nats(held.tokens), held, eos_id) for name, held in domains.items()}
 

@@ -224,8 +224,9 @@ def _source(name: str, fields: dict[str, Any]) -> Source:
             raise UnknownNameError(f"setting of source '{name}'", key, known)
     values: dict[str, Any] = dict(fields)
     values["path"] = (path,) if isinstance(path, str) else tuple(path)
-    if isinstance(values.get("provenance"), list):
-        values["provenance"] = tuple(values["provenance"])
+    if "provenance" in values:
+        named = values["provenance"]
+        values["provenance"] = tuple(named) if isinstance(named, list) else (None,)
     return Source(name, **values)
 
 
@@ -274,9 +275,7 @@ def _check_source(source: Source) -> None:
         raise SettingError(f"The source name '{source.name}' may have letters, digits, - and _ only.")
     if not source.path or not all(map(_is_name, source.path)):
         raise SettingError(f"Source '{source.name}' has no path: name a file, folder or glob.")
-    if source.provenance is not None and not (
-        isinstance(source.provenance, tuple) and all(map(_is_name, source.provenance))
-    ):
+    if not all(map(_is_name, source.provenance or ())):
         raise SettingError(
             f'provenance of source \'{source.name}\' must be a list of columns, as ["model", "prompt"].'
         )
