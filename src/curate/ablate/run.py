@@ -290,7 +290,7 @@ def _pilot(bench: _Bench, n_tokens: int) -> float:
     for rate in PILOT_RATES:
         mixed = np.concatenate(fitted)
         nats, _ = _run(bench, "transformer", mixed, rate, 10_000, {"held-out": one})
-        losses[rate] = float(nats["held-out"].sum()) / len(tokens)
+        losses[rate] = float(nats["held-out"].sum()) / max(len(tokens), 1)
         bench.report(
             f"pilot, learning rate {rate:g}: {losses[rate]:.4f} nats a token on held-out text of all arms"
         )
