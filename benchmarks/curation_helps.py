@@ -199,4 +199,4 @@ def run(args: list[str]) -> dict[str, Any]:
     PLOT.write_text(draw_svg(found["selection"], TITLE), encoding="utf-8")
     shown = {name: one.to_json() | {"table": one.table().splitlines()} for name, one in found.items()}
     asked.folder = asked.folder.name
-    return {"settings": vars(asked), "cpu_s": spent.cpu_s, "notes": NOTES, **shown}
+    return {"settings": vars(asked), "cpu_s_without_known_runs": spent.cpu_s, "notes": NOTES, **shown}

@@ -86,7 +86,7 @@ def _panel(
     gaps: list[Gap], seeds: dict[tuple[str, str, str], list[float]], scale: _Scale, top: int
 ) -> list[str]:
     begin, end = top + HEAD - 10, top + HEAD + ROW * len(gaps) - 10
-    title = f"{gaps[0].model}, read on: {gaps[0].domain}"
+    title = f"{gaps[0].model}, on {gaps[0].domain}"
     parts = [f'<text x="14" y="{top + 18}" font-size="13" font-weight="bold">{escape(title)}</text>']
     for tick in scale.ticks():
         x = f"{scale.across(tick):.1f}"
