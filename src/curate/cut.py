@@ -32,6 +32,7 @@ class Layout:
         signals: names of the signal columns with their types.
         score: name of the score column ('edu_score'), null where nothing is scored.
         level: name of the level column, null where the scorer states none.
+        n_bytes_read: name of the column of how much of a document was scored, None for a scorer that does not say.
         extras: users' own columns and their types (`curate.extras`).
         footer: what stands in every file's footer (`footer_metadata`).
     """
@@ -39,6 +40,7 @@ class Layout:
     signals: tuple[tuple[str, str], ...]
     score: str | None
     level: str | None
+    n_bytes_read: str | None
     extras: dict[str, str]
     footer: dict[bytes, bytes]
 
@@ -56,7 +58,8 @@ class Layout:
 
     def _number_fields(self) -> list[pa.Field]:
         fields = [pa.field(name, pa.type_for_alias(alias)) for name, alias in self.signals]
-        return fields + [pa.field(name, pa.float32()) for name in (self.level, self.score) if name]
+        scores = [pa.field(name, pa.float32()) for name in (self.level, self.score) if name]
+        return fields + scores + [pa.field(name, pa.int64()) for name in (self.n_bytes_read,) if name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,8 @@ class Decisions:
         columns: dict[str | None, str] = {self.layout.score: "score"}
         if self.layout.level:
             columns[self.layout.level] = "level"
+        if self.layout.n_bytes_read:
+            columns[self.layout.n_bytes_read] = "n_bytes_read"
         return columns
 
 

@@ -36,7 +36,7 @@ from curate.extract import METADATA_FIELDS, decode_text, extract_pages
 from curate.extras import extra_types, unite_types
 from curate.language import ANY_LANGUAGE, check_languages, identify_languages
 from curate.manifest import build_manifest, build_plan
-from curate.protocols import Engine, LevelScorer, Scorer
+from curate.protocols import Engine, LevelScorer, Scorer, WindowScorer
 from curate.reading import read_pages
 from curate.report.clock import StageClock, peak_memory_bytes
 from curate.report.funnel import Funnel
@@ -150,6 +150,7 @@ class Job:
     scorer: str | Scorer | None
     score_name: str | None
     level_name: str | None
+    n_bytes_read_name: str | None
     scorer_fingerprint: str | None
 
     @classmethod
@@ -186,6 +187,7 @@ class Job:
             scorer=scorer if loaded else None,
             score_name=f"{loaded.name}_score" if loaded else None,
             level_name=f"{loaded.name}_level" if loaded and states_level else None,
+            n_bytes_read_name=f"{loaded.name}_n_bytes_read" if isinstance(loaded, WindowScorer) else None,
             scorer_fingerprint=getattr(loaded, "fingerprint", None),
         )
 
@@ -253,6 +255,7 @@ class Job:
             signals=self.number_columns(),
             score=self.score_name,
             level=self.level_name,
+            n_bytes_read=self.n_bytes_read_name,
             extras=unite_types(fact["extra_types"] for fact in facts),
             footer=footer_metadata(plan),
         )
@@ -421,7 +424,7 @@ def _load_once(name: str, fingerprint: str | None) -> Scorer:  # noqa: ARG001  (
 
 
 def score_chunk(task: ScoreTask) -> None:
-    """Commit the scores of one chunk's survivors: row, score, and level where the scorer states one."""
+    """Commit the scores of one chunk's survivors: row, score, and level and bytes read where the scorer says."""
     clock = StageClock()
     documents = read_arrow(task.folder.documents(task.name))
     rows = np.setdiff1d(live_rows(documents), read_duplicates(task.folder, task.shard)["row"].to_numpy())
@@ -433,7 +436,8 @@ def score_chunk(task: ScoreTask) -> None:
             levels, scores = scorer.score_levels(texts)
         else:
             levels, scores = np.full(len(rows), np.nan, np.float32), scorer.score(texts)
-    table = pa.table({"row": rows, "score": scores, "level": levels})
+    n_bytes_read = scorer.count_read(texts) if isinstance(scorer, WindowScorer) else pa.nulls(len(rows))
+    table = pa.table({"row": rows, "score": scores, "level": levels, "n_bytes_read": n_bytes_read})
     write_arrow(task.folder.scores(task.name), table, {"cpu_s": clock.rounded()})
 
 

@@ -39,6 +39,15 @@ class LevelScorer(Scorer, Protocol):
         ...
 
 
+@runtime_checkable
+class WindowScorer(Scorer, Protocol):
+    """A scorer that reads the beginning of a document only, and says how much of each it has read."""
+
+    def count_read(self, texts: Sequence[str] | pa.Array, /) -> NDArray[np.int64]:
+        """Count the bytes of UTF-8 that each of `texts` (N documents) is scored by, int64 (N,)."""
+        ...
+
+
 class Engine(Protocol):
     """Maps a function over tasks, on this machine or on a cluster.
 

@@ -1,20 +1,25 @@
-"""How the bundled classifiers are made: `python -m curate.fit.bundled NAME --data FOLDER`.
+"""How the bundled classifiers are made: `python -m curate.fit.bundled --data FOLDER --output FOLDER`.
 
-static       word table, from unlabelled web text and a sentence encoder
-topic        what a page is about, on the word table
-format       what kind of page it is, on the word table
-edu          educational level, on all of these
-edu-large    the same with a transformer encoder: slower and better
-edu-cascade  edu, and edu-large for pages that edu is unsure of
+    static       word table, from unlabelled web text and a sentence encoder
+    topic        what a page is about, on the word table
+    format       what kind of page it is, on the word table
+    edu          educational level, on all of these
+    edu-large    the same with a transformer encoder: slower and better
+    edu-cascade  edu, and edu-large for pages that edu is unsure of
+
+The stages run in this order, each on what the earlier ones left in `--output`. What takes long is kept in
+`--work`, and a stage that was done with the same pages, code and earlier stages is not done again: a run that
+was stopped goes on when the command is given again. The same pages give the same bytes on one machine.
 """
 
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
 import tempfile
+import time
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,25 +27,23 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from curate.bundled import classifiers_folder
-from curate.fit.annotations import Annotations, read_annotations, site_of
+import curate
+from curate.bundled import classifiers_folder, classifiers_in
+from curate.fit.annotations import Annotations
+from curate.fit.bundled_pages import CLASSES, CORPORA, EduPages, WebPages, read_corpora, read_edu, read_web
 from curate.fit.card import figures_table, render_cascade_card, render_classes_card, write_card
 from curate.fit.classes import ClassesFit, fit_classes, held_out_outputs
-from curate.fit.fitting import FitResult, fit_classifier
+from curate.fit.fitting import fit_classifier
+from curate.fit.kept import Kept, digest_of
 from curate.fit.metrics import average_precision, summarise
 from curate.fit.recipe import MemberRecipe, Recipe
 from curate.fit.words import fit_word_table
+from curate.protocols import Encoder
 from curate.scoring.encoders import SentenceEncoder, load_encoder
 from curate.scoring.features import Pages
-from curate.scoring.storage import write_folder
+from curate.scoring.storage import CONFIG, WEIGHTS, write_folder
 from curate.scoring.texts import take_window
 
-CORPORA = (
-    "annotations/edu_train", "annotations/edu_extra", "annotations/edu_second_annotator",
-    "annotations/edu_student_scored", "web/c4", "web/weborganizer-00", "web/weborganizer-01",
-    "web/weborganizer-02", "web/weborganizer-03", "textbooks/osbooks-statistics", "textbooks/enwiki",
-)  # fmt: skip
-EDU_FILES = ("edu_train", "edu_extra", "edu_second_annotator", "edu_student_scored")
 EDU_RECIPE = Recipe(
     members=(
         MemberRecipe(("tfidf", "shape"), "ridge"),
@@ -52,25 +55,6 @@ EDU_RECIPE = Recipe(
     positive=3.0,
     high=5.0,
 )
-
-
-WEB_FILES = tuple(name for name in CORPORA if name.startswith("web/weborganizer"))
-# The classes of WebOrganizer's classifiers, in the order of their numbers.
-TOPICS = (
-    "Adult", "Art & Design", "Software Development", "Crime & Law", "Education & Jobs",
-    "Electronics & Hardware", "Entertainment", "Social Life", "Fashion & Beauty", "Finance & Business",
-    "Food & Dining", "Games", "Health", "History", "Home & Hobbies", "Industrial", "Literature", "Politics",
-    "Religion", "Science & Technology", "Software", "Sports & Fitness", "Transportation", "Travel",
-)  # fmt: skip
-FORMATS = (
-    "Academic Writing", "Content Listing", "Creative Writing", "Customer Support", "Comment Section", "FAQ",
-    "Truncated", "Knowledge Article", "Legal Notices", "Listicle", "News Article", "Nonfiction Writing",
-    "About (Organization)", "News (Organization)", "About (Personal)", "Personal Blog", "Product Page",
-    "Q&A Forum", "Spam & Ads", "Structured Data", "Documentation", "Audio Transcript", "Tutorial",
-    "User Review",
-)  # fmt: skip
-
-
 EDU_LARGE_RECIPE = EDU_RECIPE.replace(
     members=(
         *EDU_RECIPE.members,
@@ -79,94 +63,157 @@ EDU_LARGE_RECIPE = EDU_RECIPE.replace(
     encoder="all-MiniLM-L6-v2",
 )
 CASCADE_BAND = (0.1, 0.9)
+STAGES = ("static", "topic", "format", "edu", "edu-large", "edu-cascade")
+_PAGES_A_PIECE = 256
+
+Known = dict[str, NDArray[np.float32]]
 
 
-def read_rows(data: Path, name: str) -> list[dict[str, Any]]:
-    """Read one file of the data folder."""
-    with gzip.open(data / f"{name}.jsonl.gz", "rt", encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines]
+@dataclass(frozen=True, eq=False)
+class Maker:
+    """Makes the bundled classifiers, stage by stage.
+
+    Attributes:
+        data: folder of the pages, see `curate.fit.bundled_pages`.
+        output: gets one folder for each classifier.
+        kept: what earlier runs left.
+        word_encoder: of single words, for the word table.
+        page_encoder: of pages, for `edu-large`; None for the recipe's.
+    """
+
+    data: Path
+    output: Path
+    kept: Kept
+    word_encoder: Encoder
+    page_encoder: Encoder | None = None
+
+    def make(self, name: str) -> bool:
+        """Make one classifier, unless it lies there as this code would make it. Says whether it was made."""
+        before = STAGES[: STAGES.index(name)]
+        sources = digest_of(_digest_code(), self._digest_data, *map(self._digest_stage, before))
+        if self.kept.stamp(name) == [sources, self._digest_stage(name)]:
+            return False
+        with classifiers_in(self.output):
+            if name == "static":
+                self._make_static()
+            elif name in CLASSES:
+                self._make_classes(name)
+            elif name == "edu-cascade":
+                self._make_cascade()
+            else:
+                self._make_edu(name)
+        self.kept.set_stamp(name, [sources, self._digest_stage(name)])
+        return True
+
+    @cached_property
+    def edu(self) -> EduPages:
+        """The pages with an educational level."""
+        return read_edu(self.data, dict(EDU_RECIPE.annotator_weights))
+
+    @cached_property
+    def web(self) -> WebPages:
+        """The pages with topic and format."""
+        return read_web(self.data)
+
+    def _make_static(self) -> None:
+        fit_word_table(
+            read_corpora(self.data),
+            self.word_encoder,
+            self.output / "static",
+            about={"corpora": list(CORPORA)},
+        )
+
+    def _make_classes(self, name: str) -> None:
+        fit = fit_web_classes(self.web, name)
+        folder = self.output / name
+        fit.classifier.save(folder)
+        _write_json(folder / "metrics.json", fit.metrics)
+        (folder / "card.md").write_text(render_classes_card(fit), "utf-8")
+        pages = self.edu.pages
+        self.kept.array(
+            name,
+            self._digest_stage(name),
+            lambda: held_out_outputs([fit], self.web.texts, self.web.sites, pages.texts, pages.sites),
+        )
+
+    def _make_edu(self, name: str) -> None:
+        recipe = EDU_LARGE_RECIPE if name == "edu-large" else EDU_RECIPE
+        known = {"classes": np.hstack([self._kept(kind) for kind in recipe.classifiers])}
+        if recipe.encoder:
+            encoder = self.page_encoder or load_encoder(
+                recipe.encoder, recipe.encoder_max_tokens, recipe.encoder_dtype
+            )
+            known["encoder"] = self.encode_pages(encoder, recipe)
+        scores = fit_edu(self.edu, self.output / name, recipe, known)
+        self.kept.array(name, self._digest_stage(name), lambda: scores)
+
+    def _make_cascade(self) -> None:
+        write_cascade(self.output / "edu-cascade", self.edu.pages, self._kept("edu"), self._kept("edu-large"))
+
+    def encode_pages(self, encoder: Encoder, recipe: Recipe) -> NDArray[np.float32]:
+        """Embed the annotated pages a piece at a time, each kept once it is done."""
+        texts = take_window(self.edu.pages.texts, recipe.window_bytes)
+        pieces: list[NDArray[Any]] = []
+        for start in range(0, len(texts), _PAGES_A_PIECE):
+            piece = texts.slice(start, _PAGES_A_PIECE)
+            key = digest_of(encoder.name, recipe.encoder_max_tokens, recipe.encoder_dtype, piece.to_pylist())
+            pieces.append(self.kept.array("encoder", key, lambda piece=piece: encoder.encode(piece)))
+        return np.vstack(pieces)
+
+    def _kept(self, name: str) -> NDArray[Any]:
+        def missing() -> NDArray[Any]:
+            msg = f"'{self.kept.folder}' lacks what the stage {name} leaves; remove its {name}.json, and start again"
+            raise FileNotFoundError(msg)
+
+        return self.kept.array(name, self._digest_stage(name), missing)
+
+    @cached_property
+    def _digest_data(self) -> str:
+        files = sorted(self.data.glob("*/*.jsonl.gz"))
+        return digest_of(*(part for file in files for part in (file.name, file.read_bytes())))
+
+    def _digest_stage(self, name: str) -> str:
+        """Digest the configuration of a made classifier, which names its weights."""
+        config = self.output / name / CONFIG
+        return digest_of(config.read_bytes()) if config.is_file() else ""
 
 
-def fit_static(data: Path, output: Path) -> dict[str, Any]:
-    """Fit the word table."""
-
-    def corpora() -> Any:
-        for name in CORPORA:
-            yield pa.array([row["text"] for row in read_rows(data, name)], pa.large_string())
-
-    encoder = SentenceEncoder("all-MiniLM-L6-v2", batch_size=256)
-    return fit_word_table(corpora(), encoder, output, about={"corpora": list(CORPORA)})
+def _digest_code() -> str:
+    package = Path(curate.__file__).parent
+    parts = ("fit", "scoring", "words")
+    files = sorted(
+        file for file in package.rglob("*.py") if file.relative_to(package).parts[0].startswith(parts)
+    )
+    return digest_of(*(file.read_bytes() for file in files))
 
 
-def read_edu(data: Path, *, with_val: bool) -> Annotations:
-    """Read the annotated pages of the educational level."""
-    names = [*EDU_FILES[:1], *(["edu_val"] if with_val else []), *EDU_FILES[1:]]
-    files = [data / "annotations" / f"{name}.jsonl.gz" for name in names]
-    return read_annotations(files, annotator_weights=EDU_RECIPE.annotator_weights)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Web:
-    """Pages with topic and format."""
-
-    texts: pa.Array
-    sites: tuple[str, ...]
-    labels: dict[str, NDArray[np.int64]]
-
-
-def read_web(data: Path) -> Web:
-    """Read the pages with topic and format."""
-    rows = [row for name in WEB_FILES for row in read_rows(data, name)]
-    labels = {kind: np.array([row[f"{kind}_id"] for row in rows], np.int64) for kind in ("topic", "format")}
-    texts = pa.array([row["text"] for row in rows], pa.large_string())
-    return Web(texts, tuple(site_of(row["url"]) for row in rows), labels)
-
-
-def fit_web_classes(web: Web, kind: str) -> ClassesFit:
+def fit_web_classes(web: WebPages, kind: str) -> ClassesFit:
     """Fit `topic` or `format`."""
-    classes = TOPICS if kind == "topic" else FORMATS
     about = {"annotations": {"n_pages": len(web.sites), "annotator": f"WebOrganizer's {kind} classifier"}}
-    return fit_classes(kind, web.texts, web.labels[kind], classes, web.sites, about=about)
+    return fit_classes(kind, web.texts, web.labels[kind], CLASSES[kind], web.sites, about=about)
 
 
-def write_web_classes(fit: ClassesFit, output: Path) -> None:
-    """Write the folder of `topic` or `format`."""
-    fit.classifier.save(output)
-    (output / "metrics.json").write_text(json.dumps(fit.metrics, indent=2) + "\n", "utf-8")
-    (output / "card.md").write_text(render_classes_card(fit), "utf-8")
-
-
-def held_out_classes(web: Web, pages: Annotations) -> NDArray[np.float32]:
+def held_out_classes(web: WebPages, pages: Annotations) -> NDArray[np.float32]:
     """Give what topic and format say of annotated pages, some of which they were fitted on, out of fold."""
     fits = [fit_web_classes(web, kind) for kind in EDU_RECIPE.classifiers]
     return held_out_outputs(fits, web.texts, web.sites, pages.texts, pages.sites)
 
 
-Known = dict[str, NDArray[np.float32]]
-
-
-def fit_edu(data: Path, output: Path, *, large: bool = False, known: Known | None = None) -> FitResult:
+def fit_edu(edu: EduPages, output: Path, recipe: Recipe, known: Known) -> NDArray[np.float64]:
     """Fit the educational level on all annotated pages, and measure it on `edu_val` by a fit without that.
 
     Args:
-        data: folder of the annotated pages.
+        edu: the pages.
         output: folder of the classifier.
-        large: whether a transformer encoder takes part.
+        recipe: `EDU_RECIPE` or `EDU_LARGE_RECIPE`.
         known: columns of features, of all pages, that are not computed again.
+
+    Returns:
+        Out-of-fold scores of all pages, float64 (N,).
     """
-    pages = read_edu(data, with_val=True)
-    recipe = EDU_LARGE_RECIPE if large else EDU_RECIPE
-    known = known or {"classes": held_out_classes(read_web(data), pages)}
-    if large and "encoder" not in known:
-        encoder = load_encoder(recipe.encoder or "", recipe.encoder_max_tokens, recipe.encoder_dtype)
-        known = {**known, "encoder": encoder.encode(take_window(pages.texts, recipe.window_bytes))}
-    is_val = np.arange(len(pages)) // 1000 == 1  # the second file, less two pages
-    is_val[1998:] = False
-    held_out = measure_held_out(pages, is_val, recipe, known)
-    name = "edu-large" if large else "edu"
-    result = fit_classifier(pages, output, recipe=recipe, name=name, overwrite=True, known_columns=known)
-    metrics = {**result.metrics, "held_out": held_out}
-    (output / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", "utf-8")
+    held_out = measure_held_out(edu.pages, edu.is_val, recipe, known)
+    result = fit_classifier(edu.pages, output, recipe=recipe, overwrite=True, known_columns=known)
+    _write_json(output / "metrics.json", {**result.metrics, "held_out": held_out})
     notes = f"""Pages and levels: HuggingFaceFW/fineweb-edu-llama3-annotations and
 FineWeb (ODC-By 1.0, text from Common Crawl); pages of the second annotator and topics: Common Crawl
 through DCLM, with WebOrganizer's labels.
@@ -180,7 +227,7 @@ The same recipe fitted without `edu_val`, measured on its {held_out["n_pages"]} 
 
 """
     write_card(output, result.scorer, result.metrics, notes=notes)
-    return result
+    return result.scores
 
 
 def measure_held_out(
@@ -203,14 +250,16 @@ def measure_held_out(
     return summarise(pages.take(test), levels, scorer.calibration.apply(raw).astype(np.float64), scorer.scale)
 
 
-def write_cascade(output: Path, edu: FitResult, large: FitResult) -> dict[str, Any]:
-    """Write the cascade, with what it gives up against `edu-large`, from out-of-fold scores of both."""
+def write_cascade(
+    output: Path, pages: Annotations, edu: NDArray[np.float64], large: NDArray[np.float64]
+) -> dict[str, Any]:
+    """Write the cascade, with what it gives up against `edu-large`, from out-of-fold scores of both (N,)."""
     low, high = CASCADE_BAND
-    rows = np.array(["Llama-3-70B" in name for name in edu.annotations.annotators])
-    first, second = edu.scores[rows], large.scores[rows]
+    rows = np.array([(EDU_RECIPE.reference_annotator or "") in name for name in pages.annotators])
+    first, second = edu[rows], large[rows]
     asked = (first >= low) & (first <= high)
     scores = np.where(asked, second, first)
-    truth, weights = edu.annotations.levels[rows] >= 3, np.ones(int(rows.sum()))
+    truth, weights = pages.levels[rows] >= 3, np.ones(int(rows.sum()))
     cuts = {f"{cut:g}": float(((scores >= cut) == (second >= cut)).mean()) for cut in (0.2, 0.3, 0.5, 0.8)}
     metrics = {
         "n_pages": int(rows.sum()),
@@ -224,33 +273,38 @@ def write_cascade(output: Path, edu: FitResult, large: FitResult) -> dict[str, A
     }
     config = {"kind": "cascade", "name": "edu-cascade", "first": "edu", "second": "edu-large"}
     write_folder(output, {**config, "low": low, "high": high}, {})
-    (output / "weights.safetensors").unlink()
-    (output / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", "utf-8")
+    (output / WEIGHTS).unlink()
+    _write_json(output / "metrics.json", metrics)
     (output / "card.md").write_text(render_cascade_card(metrics, low, high), "utf-8")
     return metrics
 
 
-def main() -> None:
-    """Fit one bundled classifier."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("name", choices=["static", "topic", "format", "edu", "edu-large", "edu-cascade"])
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--output", type=Path)
-    options = parser.parse_args()
-    output = options.output or classifiers_folder() / options.name
-    if options.name == "static":
-        fit_static(options.data, output)
-    elif options.name in {"topic", "format"}:
-        write_web_classes(fit_web_classes(read_web(options.data), options.name), output)
-    elif options.name == "edu":
-        fit_edu(options.data, output)
-    elif options.name == "edu-large":
-        fit_edu(options.data, output, large=True)
-    else:
-        with tempfile.TemporaryDirectory() as folder:
-            edu = fit_edu(options.data, Path(folder) / "edu")
-            large = fit_edu(options.data, Path(folder) / "edu-large", large=True)
-            write_cascade(output, edu, large)
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Make the bundled classifiers, all or up to the last of those that are named."""
+    parser = argparse.ArgumentParser(prog="python -m curate.fit.bundled", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("names", nargs="*", choices=[*STAGES, []], metavar="NAME", help="default: all")
+    parser.add_argument("--data", type=Path, required=True, help="folder of the pages")
+    parser.add_argument("--output", type=Path, help="folder of the classifiers; default: the bundled one")
+    parser.add_argument("--work", type=Path, default=Path("bundled-work"), help="folder of what is kept")
+    options = parser.parse_args(arguments)
+    maker = Maker(
+        options.data,
+        options.output or classifiers_folder(),
+        Kept(options.work),
+        SentenceEncoder("all-MiniLM-L6-v2", batch_size=256),
+    )
+    for name in options.names or STAGES:
+        began_s = time.perf_counter()
+        made = maker.make(name)
+        print(
+            f"{name}: {f'made in {time.perf_counter() - began_s:.0f} s' if made else 'is up to date'}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

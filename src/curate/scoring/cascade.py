@@ -15,9 +15,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.errors import SettingError
-from curate.protocols import LevelScorer, Scorer
+from curate.protocols import LevelScorer, Scorer, WindowScorer
 from curate.scoring.storage import fingerprint, read_config
 from curate.scoring.texts import as_arrow
+from curate.words import view_utf8
 
 Array = NDArray[np.float32]
 
@@ -61,6 +62,15 @@ class Cascade:
         if len(rows):
             levels[rows], scores[rows] = _ask(self.second, array.take(pa.array(rows)))
         return levels, scores
+
+    def count_read(self, texts: Sequence[str] | pa.Array, /) -> NDArray[np.int64]:
+        """Count the bytes of every document that either scorer may read, int64 (N,)."""
+        array = as_arrow(texts)
+        counts = [
+            part.count_read(array) if isinstance(part, WindowScorer) else np.diff(view_utf8(array)[1])
+            for part in (self.first, self.second)
+        ]
+        return np.maximum(*counts)
 
 
 def _ask(scorer: Scorer, texts: pa.Array) -> tuple[Array, Array]:

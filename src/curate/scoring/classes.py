@@ -27,7 +27,7 @@ from curate.scoring.features import (
 from curate.scoring.heads import add_products
 from curate.scoring.kernels import tfidf_times
 from curate.scoring.storage import Arrays, check_kernels, read_config, read_weights, write_folder
-from curate.scoring.texts import as_arrow
+from curate.scoring.texts import as_arrow, count_read
 
 Array = NDArray[np.float32]
 
@@ -92,6 +92,10 @@ class FittedClasses:
         shares = self.predict(texts)
         return shares.max(axis=1) if len(shares) else np.zeros(0, np.float32)
 
+    def count_read(self, texts: Sequence[str] | pa.Array, /) -> NDArray[np.int64]:
+        """Count the bytes of every document that lie in the window, int64 (N,)."""
+        return count_read(as_arrow(texts), self.window_bytes)
+
     def scorer(self, name: str) -> ClassScorer:
         """Give the scorer of one class: the probability that a document is of it."""
         if name not in self.classes:
@@ -142,6 +146,10 @@ class ClassScorer:
     def score(self, texts: Sequence[str] | pa.Array, /) -> Array:
         """Give the probability of the class, float32 (N,)."""
         return np.ascontiguousarray(self.classifier.predict(texts)[:, self.column])
+
+    def count_read(self, texts: Sequence[str] | pa.Array, /) -> NDArray[np.int64]:
+        """Count the bytes of every document that lie in the window, int64 (N,)."""
+        return self.classifier.count_read(texts)
 
 
 def load_classes(folder: Path) -> FittedClasses:

@@ -98,10 +98,13 @@ class WordTable:
     sha256: str
 
 
-@lru_cache(maxsize=4)
 def load_word_table(folder: Path | None = None) -> WordTable:
     """Load a word table, by default the bundled one."""
-    folder = folder or classifiers_folder() / TABLE_NAME
+    return _load_word_table(folder or classifiers_folder() / TABLE_NAME)
+
+
+@lru_cache(maxsize=4)
+def _load_word_table(folder: Path) -> WordTable:
     config = read_config(folder)
     if config.get("kind") != "word_table":
         msg = f"'{folder}' is no word table but a {config.get('kind')}."

@@ -9,7 +9,7 @@ bit for bit in any batch. A member that holds a transformer encoder is as exact 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from curate.errors import SettingError
 from curate.scoring.calibration import Calibration, calibration_from_config
 from curate.scoring.features import (
     KERNEL_VERSIONS,
@@ -29,7 +30,7 @@ from curate.scoring.features import (
 )
 from curate.scoring.heads import Head, head_from_arrays
 from curate.scoring.storage import Arrays, check_kernels, fingerprint, read_config, read_weights, write_folder
-from curate.scoring.texts import as_arrow
+from curate.scoring.texts import as_arrow, count_read
 from curate.scoring.vocabulary import Vocabulary
 
 Array = NDArray[np.float32]
@@ -123,6 +124,21 @@ class FittedScorer:
             raw[start : start + _BATCH] = self.predict_raw(pages)
         levels = np.clip(raw, self.scale[0], self.scale[1])
         return levels, self.calibration.apply(raw)
+
+    def count_read(self, texts: Sequence[str] | pa.Array, /) -> NDArray[np.int64]:
+        """Count the bytes of every document that lie in the window, int64 (N,)."""
+        return count_read(as_arrow(texts), self.window_bytes)
+
+    def with_window(self, window_bytes: int) -> FittedScorer:
+        """Give the same scorer with another window: the first `window_bytes` bytes of a document are read.
+
+        Its calibration is that of the window it was fitted with; fit again where the difference matters.
+        """
+        if window_bytes < 1:
+            msg = f"window_bytes is {window_bytes}; set it to 1 or more."
+            raise SettingError(msg)
+        digest = fingerprint({"fitted": self.fingerprint, "window_bytes": window_bytes})
+        return replace(self, window_bytes=window_bytes, fingerprint=digest)
 
     def predict_raw(self, pages: Pages) -> Array:
         """Give the members' weighted sum, neither clipped nor calibrated."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numba as nb
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from curate.words import view_utf8
 
@@ -49,6 +50,11 @@ def take_window(texts: pa.Array, window_bytes: int) -> pa.Array:
     n_bytes = _cut_documents(data, bounds, window_bytes, cut, cut_bounds)
     buffers = [None, pa.py_buffer(cut_bounds), pa.py_buffer(cut[:n_bytes])]
     return pa.Array.from_buffers(pa.large_string(), len(lengths), buffers)
+
+
+def count_read(texts: pa.Array, window_bytes: int) -> NDArray[np.int64]:
+    """Count the bytes of every document that lie in its window, int64 (N,): those `take_window` keeps."""
+    return np.diff(view_utf8(take_window(texts, window_bytes))[1])
 
 
 @nb.njit(cache=True, nogil=True)
