@@ -24,6 +24,7 @@ import curate
 from common import EXAMPLE_CRAWL, ROOT, run_curate
 from curate.errors import ChangedSettingsError, SettingError
 from curate.run_folder import RunFolder
+from curate.scoring import load_scorer
 
 
 def rows_of(output: Path, kind: str) -> list[dict]:
@@ -360,7 +361,22 @@ def test_an_object_of_the_users_own_scores(tmp_path: Path) -> None:
     rows = rows_of(tmp_path / "out", "kept")
     assert len(rows) == funnel.kept.n_documents > 0
     assert all(row["length_score"] >= 0.55 for row in rows)
-    assert "length_level" not in rows[0]
+    assert not {"length_level", "length_n_bytes_read"} & set(rows[0])
+
+
+def test_rows_say_how_many_bytes_were_scored(tmp_path: Path) -> None:
+    scorer = load_scorer("edu").with_window(600)  # type: ignore[attr-defined]
+    curate.filter_crawl(
+        str(EXAMPLE_CRAWL), tmp_path / "out", scorer=scorer, threshold=0.5, workers=1, progress=False
+    )
+    rows = [row for kind in ("kept", "dropped") for row in rows_of(tmp_path / "out", kind)]
+    scored = [row for row in rows if row["edu_score"] is not None]
+    for row in scored:
+        n_bytes = len(row["text"].encode())
+        read = row["edu_n_bytes_read"]
+        assert read == n_bytes if n_bytes <= 600 else 600 - 64 < read <= 600
+    assert any(row["edu_n_bytes_read"] < len(row["text"].encode()) for row in scored)
+    assert all(row["edu_n_bytes_read"] is None for row in rows if row["edu_score"] is None)
 
 
 # ---- the command -----------------------------------------------------------------------------------------

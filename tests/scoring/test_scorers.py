@@ -59,6 +59,25 @@ def test_what_lies_beyond_the_window_does_not_count():
     assert a == b
 
 
+def test_the_window_of_a_scorer_can_be_chosen():
+    scorer = load_scorer("edu")
+    narrow = scorer.with_window(200)
+    assert narrow.score([LESSON + ADVERT]) == narrow.score([LESSON])
+    assert narrow.count_read([LESSON, "two words", "", None]).tolist() == [199, 9, 0, 0]
+    assert scorer.count_read([LESSON]) == len(LESSON)
+    assert scorer.window_bytes == 16384
+    assert narrow.fingerprint not in {"", scorer.fingerprint}
+    check_scorer(narrow)
+    with pytest.raises(SettingError, match="window_bytes is 0; set it to 1 or more"):
+        scorer.with_window(0)
+
+
+def test_a_cascade_reads_as_much_as_the_part_that_reads_more():
+    first = load_scorer("edu").with_window(100)
+    assert Cascade("c", first, load_scorer("topic")).count_read(["word " * 40]) == 200
+    assert Cascade("c", first, Fixed()).count_read(["é" * 50_000, None]).tolist() == [100_000, 0]
+
+
 def test_unknown_names_are_answered_with_the_nearest():
     with pytest.raises(UnknownNameError, match="Did you mean 'edu'"):
         load_scorer("ed")

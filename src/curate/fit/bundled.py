@@ -18,6 +18,7 @@ import argparse
 import json
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -64,9 +65,41 @@ EDU_LARGE_RECIPE = EDU_RECIPE.replace(
 )
 CASCADE_BAND = (0.1, 0.9)
 STAGES = ("static", "topic", "format", "edu", "edu-large", "edu-cascade")
-_PAGES_A_PIECE = 256
+_PAGES_A_PIECE, _WORDS_A_PIECE = 256, 8192
 
 Known = dict[str, NDArray[np.float32]]
+
+
+class KeptEncoder:
+    """An encoder whose embeddings are kept, a piece of the texts at a time.
+
+    Attributes:
+        name: of the encoder.
+    """
+
+    def __init__(
+        self, encoder: Encoder, kept: Kept, settings: Sequence[Any] = (), n_texts: int | None = None
+    ) -> None:
+        self.name = encoder.name
+        self._encoder = encoder
+        self._kept = kept
+        self._settings = list(settings)
+        self._n_texts = n_texts or _PAGES_A_PIECE
+
+    @property
+    def n_dimensions(self) -> int:
+        """Dimensions of an embedding."""
+        return self._encoder.n_dimensions
+
+    def encode(self, texts: Sequence[str] | pa.Array, /) -> NDArray[np.float32]:
+        """Embed `texts`, those aside that were embedded by an earlier run."""
+        texts = texts.to_pylist() if isinstance(texts, pa.Array) else list(texts)
+        pieces: list[NDArray[Any]] = []
+        for start in range(0, len(texts), self._n_texts):
+            piece = texts[start : start + self._n_texts]
+            key = digest_of(self.name, self._settings, piece)
+            pieces.append(self._kept.array("encoder", key, lambda piece=piece: self._encoder.encode(piece)))
+        return np.vstack(pieces)
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,25 +173,14 @@ class Maker:
         recipe = EDU_LARGE_RECIPE if name == "edu-large" else EDU_RECIPE
         known = {"classes": np.hstack([self._kept(kind) for kind in recipe.classifiers])}
         if recipe.encoder:
-            encoder = self.page_encoder or load_encoder(
-                recipe.encoder, recipe.encoder_max_tokens, recipe.encoder_dtype
-            )
-            known["encoder"] = self.encode_pages(encoder, recipe)
+            settings = (recipe.encoder, recipe.encoder_max_tokens, recipe.encoder_dtype)
+            encoder = KeptEncoder(self.page_encoder or load_encoder(*settings), self.kept, settings)
+            known["encoder"] = encoder.encode(take_window(self.edu.pages.texts, recipe.window_bytes))
         scores = fit_edu(self.edu, self.output / name, recipe, known)
         self.kept.array(name, self._digest_stage(name), lambda: scores)
 
     def _make_cascade(self) -> None:
         write_cascade(self.output / "edu-cascade", self.edu.pages, self._kept("edu"), self._kept("edu-large"))
-
-    def encode_pages(self, encoder: Encoder, recipe: Recipe) -> NDArray[np.float32]:
-        """Embed the annotated pages a piece at a time, each kept once it is done."""
-        texts = take_window(self.edu.pages.texts, recipe.window_bytes)
-        pieces: list[NDArray[Any]] = []
-        for start in range(0, len(texts), _PAGES_A_PIECE):
-            piece = texts.slice(start, _PAGES_A_PIECE)
-            key = digest_of(encoder.name, recipe.encoder_max_tokens, recipe.encoder_dtype, piece.to_pylist())
-            pieces.append(self.kept.array("encoder", key, lambda piece=piece: encoder.encode(piece)))
-        return np.vstack(pieces)
 
     def _kept(self, name: str) -> NDArray[Any]:
         def missing() -> NDArray[Any]:

@@ -1,0 +1,131 @@
+"""Making the bundled classifiers from a data folder, on made-up pages and a made-up encoder."""
+
+import gzip
+import json
+import shutil
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from curate.bundled import classifiers_folder, classifiers_in
+from curate.fit import bundled
+from curate.fit.bundled import STAGES, Maker
+from curate.fit.bundled_pages import EDU_FILES, FORMATS, TOPICS, WEB_FILES, read_edu
+from curate.fit.kept import Kept
+from curate.scoring import load_scorer
+from curate.testing import check_scorer
+
+sys.path.insert(0, str(Path(__file__).parent))
+from pages import make_pages
+
+
+class DrawnEncoder:
+    """Gives every text a vector drawn by its checksum, and counts the texts."""
+
+    name = "drawn"
+    n_dimensions = 160
+
+    def __init__(self, stop_after=None):
+        self.n_texts = 0
+        self.stop_after = stop_after
+
+    def encode(self, texts):
+        texts = texts if isinstance(texts, list) else texts.to_pylist()
+        if self.stop_after is not None and self.n_texts + len(texts) > self.stop_after:
+            raise KeyboardInterrupt
+        self.n_texts += len(texts)
+        seeds = [zlib.crc32(text.encode()) for text in texts]
+        return np.array([np.random.default_rng(seed).normal(size=160) for seed in seeds], np.float32)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    for i, name in enumerate(EDU_FILES):
+        annotator = "Llama-3-70B" if name in {"edu_train", "edu_val"} else f"annotator of {name}"
+        rows = [{**row, "annotator": annotator} for row in make_pages(90, seed=i)]
+        write_rows(folder / f"annotations/{name}.jsonl.gz", rows)
+    for i, name in enumerate(WEB_FILES):
+        rows = [
+            {**row, "topic_id": (i + k) % len(TOPICS), "format_id": k % len(FORMATS)}
+            for k, row in enumerate(make_pages(60, seed=10 + i))
+        ]
+        write_rows(folder / f"{name}.jsonl.gz", rows)
+    for name in ("web/c4", "textbooks/osbooks-statistics", "textbooks/enwiki"):
+        write_rows(folder / f"{name}.jsonl.gz", make_pages(20, seed=len(name)))
+    return folder
+
+
+def write_rows(path, rows):
+    path.parent.mkdir(exist_ok=True)
+    with gzip.open(path, "wt", encoding="utf-8") as lines:
+        lines.writelines(json.dumps(row) + "\n" for row in rows)
+
+
+def maker(data, folder, page_encoder=None):
+    return Maker(
+        data, folder / "classifiers", Kept(folder / "work"), DrawnEncoder(), page_encoder or DrawnEncoder()
+    )
+
+
+def contents(folder):
+    files = sorted(file for file in (folder / "classifiers").rglob("*") if file.is_file())
+    return {str(file.relative_to(folder)): file.read_bytes() for file in files}
+
+
+@pytest.fixture(scope="module")
+def made(data, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("made")
+    done = [maker(data, folder).make(name) for name in STAGES]
+    assert all(done)
+    return folder
+
+
+def test_what_is_made_scores_from_its_own_folder(made):
+    with classifiers_in(made / "classifiers"):
+        check_scorer(load_scorer("edu"))
+        assert load_scorer("topic").classes == TOPICS
+        levels = load_scorer("edu").score_levels([row["text"] for row in make_pages(80, seed=50)])[0]
+    truth = [row["edu_level"] for row in make_pages(80, seed=50)]
+    assert np.corrcoef(levels, truth)[0, 1] > 0.7
+    assert made / "classifiers" != classifiers_folder()
+    metrics = json.loads((made / "classifiers/edu/metrics.json").read_text())
+    assert metrics["held_out"]["n_pages"] == 90
+    assert (made / "classifiers/edu-cascade/card.md").read_text().startswith("# edu-cascade")
+
+
+def test_a_stage_that_is_done_is_not_done_again(data, made):
+    before = contents(made)
+    again = maker(data, made)
+    assert not any(again.make(name) for name in STAGES)
+    assert again.word_encoder.n_texts == again.page_encoder.n_texts == 0
+    assert contents(made) == before
+
+
+def test_a_run_that_was_stopped_goes_on_and_gives_the_same_bytes(data, made, tmp_path, monkeypatch):
+    monkeypatch.setattr(bundled, "_PAGES_A_PIECE", 100)
+    with pytest.raises(KeyboardInterrupt):
+        for name in STAGES:
+            maker(data, tmp_path, DrawnEncoder(stop_after=250)).make(name)
+    rest = maker(data, tmp_path)
+    done = [rest.make(name) for name in STAGES]
+    assert done == [False, False, False, False, True, True]
+    assert rest.page_encoder.n_texts == 5 * 90 - 200
+    assert contents(tmp_path) == contents(made)
+
+
+def test_other_pages_make_a_stage_anew(data, made, tmp_path):
+    folder, pages = tmp_path / "made", tmp_path / "data"
+    shutil.copytree(made, folder)
+    shutil.copytree(data, pages)
+    write_rows(pages / "annotations/edu_train.jsonl.gz", make_pages(90, seed=99))
+    assert maker(pages, folder).make("static")
+
+
+def test_pages_of_the_validation_file_are_told_by_their_file(data):
+    edu = read_edu(data, {})
+    assert edu.is_val.tolist() == [False] * 90 + [True] * 90 + [False] * 270
+    assert len(edu.without_val()) == 360
