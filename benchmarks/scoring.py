@@ -34,9 +34,9 @@ def run(args: list[str]) -> dict[str, Any]:
     options = parser.parse_args(args)
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = "1"
-    from curate.fit.bundled import read_edu
+    from curate.fit.bundled_pages import read_edu
 
-    fit, test = read_edu(DATA, with_val=False), _read_test()
+    fit, test = read_edu(DATA).without_val(), _read_test()
     texts, levels = [row["text"] for row in test], np.array([row["edu_level"] for row in test], float)
     timed = [row["text"] for row in read_jsonl(DATA / "annotations" / "edu_student_scored.jsonl.gz")]
     scorers, fit_s = _fit_all(fit, encoder=not options.no_encoder)
@@ -120,7 +120,8 @@ def _fit_all(fit: Any, *, encoder: bool) -> tuple[dict[str, Predict], dict[str, 
 
 def _fit_ours(fit: Any) -> Predict:
     from curate.fit import fit_classifier
-    from curate.fit.bundled import EDU_RECIPE, held_out_classes, read_web
+    from curate.fit.bundled import EDU_RECIPE, held_out_classes
+    from curate.fit.bundled_pages import read_web
 
     known = {"classes": held_out_classes(read_web(DATA), fit)}
     folder = Path(tempfile.mkdtemp()) / "edu"

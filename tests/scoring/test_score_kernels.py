@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.scoring.kernels import mean_vectors, tfidf_rows, tfidf_times
+from curate.scoring.kernels import mean_vectors, project_zones, tfidf_rows, tfidf_times
 from curate.scoring.shape import SHAPE_BYTES, SHAPE_NAMES, measure_shape
 from curate.scoring.texts import as_arrow, take_window
 from curate.scoring.vocabulary import Vocabulary, hash_ngrams
@@ -88,6 +88,26 @@ def test_mean_vectors_equal_a_plain_loop(documents, zones):
                 np.testing.assert_allclose(means[i, 4 * z : 4 * z + 4], total / length, atol=1e-3)
             elif not known:
                 assert not means[i, 4 * z : 4 * z + 4].any()
+
+
+@given(DOCUMENTS, ZONES)
+@settings(deadline=None)
+def test_projected_zones_equal_a_plain_loop(documents, zones):
+    numbers, words = words_of(documents)
+    rng = np.random.default_rng(2)
+    axes = rng.integers(-127, 128, (N_WORDS, 3)).astype(np.int8)
+    scales = rng.uniform(0.1, 1, N_WORDS).astype(np.float32)
+    points = project_zones(numbers, words, np.array(zones, np.int64), axes, scales)
+    for i, document in enumerate(documents):
+        for z, zone in enumerate(zones):
+            seen = Counter(n for n in (document[:zone] if zone else document) if n >= 0)
+            rows = [axes[n].astype(float) * scales[n] * (1 + math.log(count)) for n, count in seen.items()]
+            total = np.sum(rows, axis=0) if rows else np.zeros(3)
+            length = np.linalg.norm(total)
+            if length > 1e-2:  # else what is left is rounding
+                np.testing.assert_allclose(points[i, 3 * z : 3 * z + 3], total / length, atol=1e-3)
+            elif not seen:
+                assert not points[i, 3 * z : 3 * z + 3].any()
 
 
 @settings(deadline=None)

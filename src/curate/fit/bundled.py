@@ -1,6 +1,7 @@
 """How the bundled classifiers are made: `python -m curate.fit.bundled --data FOLDER --output FOLDER`.
 
     static       word table, from unlabelled web text and a sentence encoder
+    lsa          axes along which the words of web pages differ, from the same text
     topic        what a page is about, on the word table
     format       what kind of page it is, on the word table
     edu          educational level, on all of these
@@ -32,26 +33,29 @@ import curate
 from curate.bundled import classifiers_folder, classifiers_in
 from curate.fit.annotations import Annotations
 from curate.fit.bundled_pages import CLASSES, CORPORA, EduPages, WebPages, read_corpora, read_edu, read_web
+from curate.fit.calibrate import compare_rates, perfect_calibration_error
 from curate.fit.card import figures_table, render_cascade_card, render_classes_card, write_card
 from curate.fit.classes import ClassesFit, fit_classes, held_out_outputs
 from curate.fit.fitting import fit_classifier
 from curate.fit.kept import Kept, digest_of
+from curate.fit.lsa import fit_axes
 from curate.fit.metrics import average_precision, summarise
 from curate.fit.recipe import MemberRecipe, Recipe
 from curate.fit.words import fit_word_table
 from curate.protocols import Encoder
-from curate.scoring.encoders import SentenceEncoder, load_encoder
+from curate.scoring.classes import load_classes
+from curate.scoring.encoders import SentenceEncoder
 from curate.scoring.features import Pages
 from curate.scoring.storage import CONFIG, WEIGHTS, write_folder
 from curate.scoring.texts import take_window
 
+ENCODER = "all-MiniLM-L6-v2"
 EDU_RECIPE = Recipe(
     members=(
         MemberRecipe(("tfidf", "shape"), "ridge"),
-        MemberRecipe(("static", "shape", "classes"), "kernel", settings={"alpha": 0.1}),
+        MemberRecipe(("static", "lsa", "shape", "classes"), "kernel", settings={"alpha": 0.1}),
     ),
     reference_annotator="Llama-3-70B",
-    annotator_weights={"fineweb-edu-classifier": 0.5, "large language model, 2026-11": 0.7},
     same_scale=("Llama-3.3-70B",),  # levels 0 and 1 were left out of these pages
     positive=3.0,
     high=5.0,
@@ -61,10 +65,12 @@ EDU_LARGE_RECIPE = EDU_RECIPE.replace(
         *EDU_RECIPE.members,
         MemberRecipe(("encoder", "shape", "classes"), "kernel", 1.5, {"alpha": 0.1}),
     ),
-    encoder="all-MiniLM-L6-v2",
+    encoder=ENCODER,
 )
 CASCADE_BAND = (0.1, 0.9)
-STAGES = ("static", "topic", "format", "edu", "edu-large", "edu-cascade")
+STAGES = ("static", "lsa", "topic", "format", "edu", "edu-large", "edu-cascade")
+_WORD_DIMENSIONS, _LSA_DIMENSIONS = 64, 96  # together what 16 MB for `edu` have room for
+_PAGE_DTYPE = "bf16"  # to fit on; a CPU with AMX embeds 2.5 times as many pages as in fp32, which scores use
 _PAGES_A_PIECE, _WORDS_A_PIECE = 256, 8192
 
 Known = dict[str, NDArray[np.float32]]
@@ -111,14 +117,14 @@ class Maker:
         output: gets one folder for each classifier.
         kept: what earlier runs left.
         word_encoder: of single words, for the word table.
-        page_encoder: of pages, for `edu-large`; None for the recipe's.
+        page_encoder: of pages, for `edu-large`.
     """
 
     data: Path
     output: Path
     kept: Kept
     word_encoder: Encoder
-    page_encoder: Encoder | None = None
+    page_encoder: Encoder
 
     def make(self, name: str) -> bool:
         """Make one classifier, unless it lies there as this code would make it. Says whether it was made."""
@@ -129,6 +135,11 @@ class Maker:
         with classifiers_in(self.output):
             if name == "static":
                 self._make_static()
+            elif name == "lsa":
+                about = {"corpora": list(CORPORA)}
+                fit_axes(
+                    read_corpora(self.data), self.output / "lsa", n_dimensions=_LSA_DIMENSIONS, about=about
+                )
             elif name in CLASSES:
                 self._make_classes(name)
             elif name == "edu-cascade":
@@ -141,7 +152,7 @@ class Maker:
     @cached_property
     def edu(self) -> EduPages:
         """The pages with an educational level."""
-        return read_edu(self.data, dict(EDU_RECIPE.annotator_weights))
+        return read_edu(self.data)
 
     @cached_property
     def web(self) -> WebPages:
@@ -173,8 +184,7 @@ class Maker:
         recipe = EDU_LARGE_RECIPE if name == "edu-large" else EDU_RECIPE
         known = {"classes": np.hstack([self._kept(kind) for kind in recipe.classifiers])}
         if recipe.encoder:
-            settings = (recipe.encoder, recipe.encoder_max_tokens, recipe.encoder_dtype)
-            encoder = KeptEncoder(self.page_encoder or load_encoder(*settings), self.kept, settings)
+            encoder = KeptEncoder(self.page_encoder, self.kept, [recipe.encoder_max_tokens, _PAGE_DTYPE])
             known["encoder"] = encoder.encode(take_window(self.edu.pages.texts, recipe.window_bytes))
         scores = fit_edu(self.edu, self.output / name, recipe, known)
         self.kept.array(name, self._digest_stage(name), lambda: scores)
@@ -235,7 +245,16 @@ def fit_edu(edu: EduPages, output: Path, recipe: Recipe, known: Known) -> NDArra
     """
     held_out = measure_held_out(edu.pages, edu.is_val, recipe, known)
     result = fit_classifier(edu.pages, output, recipe=recipe, overwrite=True, known_columns=known)
-    _write_json(output / "metrics.json", {**result.metrics, "held_out": held_out})
+    rows = _reference_rows(edu.pages)
+    topics = np.array(topic_names(edu.pages.texts))
+    checks = {
+        "calibration_error_if_perfect": perfect_calibration_error(result.scores[rows]),
+        "rates_by_topic": compare_rates(
+            result.scores[rows], edu.pages.levels[rows] >= 3, topics[rows].tolist()
+        ),
+    }
+    _write_json(output / "metrics.json", {**result.metrics, **checks, "held_out": held_out})
+    chance = held_out["calibration_error_if_perfect"]
     notes = f"""Pages and levels: HuggingFaceFW/fineweb-edu-llama3-annotations and
 FineWeb (ODC-By 1.0, text from Common Crawl); pages of the second annotator and topics: Common Crawl
 through DCLM, with WebOrganizer's labels.
@@ -246,6 +265,9 @@ The same recipe fitted without `edu_val`, measured on its {held_out["n_pages"]} 
 ({held_out["n_positive"]} at level 3 or more). The weights in this folder were then fitted on all pages.
 
 {figures_table(held_out)}
+
+A scorer whose every score were the true probability would show a calibration error of {_figure(chance)} on these
+pages, by chance.
 
 """
     write_card(output, result.scorer, result.metrics, notes=notes)
@@ -269,7 +291,9 @@ def measure_held_out(
         batch.put(scorer.blocks[name], known[name][test])
     raw = scorer.predict_raw(batch)
     levels = np.clip(raw, scorer.scale[0], scorer.scale[1]).astype(np.float64)
-    return summarise(pages.take(test), levels, scorer.calibration.apply(raw).astype(np.float64), scorer.scale)
+    scores = scorer.calibration.apply(raw).astype(np.float64)
+    metrics = summarise(pages.take(test), levels, scores, scorer.scale)
+    return {**metrics, "calibration_error_if_perfect": perfect_calibration_error(scores)}
 
 
 def write_cascade(
@@ -277,7 +301,7 @@ def write_cascade(
 ) -> dict[str, Any]:
     """Write the cascade, with what it gives up against `edu-large`, from out-of-fold scores of both (N,)."""
     low, high = CASCADE_BAND
-    rows = np.array([(EDU_RECIPE.reference_annotator or "") in name for name in pages.annotators])
+    rows = _reference_rows(pages)
     first, second = edu[rows], large[rows]
     asked = (first >= low) & (first <= high)
     scores = np.where(asked, second, first)
@@ -301,6 +325,19 @@ def write_cascade(
     return metrics
 
 
+def _reference_rows(pages: Annotations) -> NDArray[np.bool_]:
+    return np.array([(EDU_RECIPE.reference_annotator or "") in name for name in pages.annotators])
+
+
+def topic_names(texts: pa.Array) -> list[str]:
+    """Give the likeliest topic of every page, by the classifier that lies beside the one being made."""
+    return load_classes(classifiers_folder() / "topic").label(texts).to_pylist()
+
+
+def _figure(figure: dict[str, float]) -> str:
+    return f"{figure['value']:.3f} (95%: {figure['low']:.3f} to {figure['high']:.3f})"
+
+
 def _write_json(path: Path, content: dict[str, Any]) -> None:
     path.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
 
@@ -318,7 +355,8 @@ def main(arguments: list[str] | None = None) -> None:
         options.data,
         options.output or classifiers_folder(),
         Kept(options.work),
-        SentenceEncoder("all-MiniLM-L6-v2", batch_size=256),
+        SentenceEncoder(ENCODER, batch_size=256),
+        SentenceEncoder(ENCODER, dtype=_PAGE_DTYPE, batch_size=16),
     )
     for name in options.names or STAGES:
         began_s = time.perf_counter()

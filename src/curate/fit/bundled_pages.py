@@ -91,10 +91,10 @@ def read_corpora(data: Path) -> Iterator[pa.Array]:
         yield pa.array([row["text"] for row in read_rows(data, name)], pa.large_string())
 
 
-def read_edu(data: Path, annotator_weights: dict[str, float]) -> EduPages:
+def read_edu(data: Path) -> EduPages:
     """Read the annotated pages of the educational level."""
     rows = [(name, row) for name in EDU_FILES for row in read_rows(data, f"annotations/{name}")]
-    pages = read_annotations([row for _, row in rows], annotator_weights=annotator_weights)
+    pages = read_annotations([row for _, row in rows])
     if pages.skipped:
         msg = f"rows of '{data}' cannot be used: {pages.skipped}"
         raise ValueError(msg)

@@ -25,6 +25,7 @@ from curate.scoring.features import (
     StaticBlock,
     load_word_table,
 )
+from curate.scoring.lsa import LsaBlock, load_axes
 from curate.scoring.quantised import export_encoder
 from curate.scoring.vocabulary import Vocabulary, hash_ngrams
 
@@ -106,6 +107,8 @@ def compute_columns(
         columns.blocks["shape"] = ShapeBlock()
     if recipe.uses("static"):
         columns.blocks["static"] = StaticBlock(load_word_table(), recipe.static_zones)
+    if recipe.uses("lsa"):
+        columns.blocks["lsa"] = LsaBlock(load_axes(), recipe.static_zones)
     if recipe.uses("classes"):
         columns.blocks["classes"] = ClassesBlock.of(dict.fromkeys(recipe.classifiers, ""), Path("the recipe"))
     if recipe.uses("encoder"):

@@ -10,7 +10,7 @@ from curate.errors import SettingError, UnknownNameError
 from curate.fit.heads import HEAD_NAMES, HEAD_SETTINGS, LINEAR_HEADS
 
 SPARSE_FEATURES = ("tfidf", "own_tfidf", "ngrams", "fasttext")
-DENSE_FEATURES = ("shape", "static", "classes", "encoder")
+DENSE_FEATURES = ("shape", "static", "lsa", "classes", "encoder")
 _DTYPES = ("fp32", "bf16", "int8")
 
 
@@ -117,7 +117,7 @@ class Recipe:
         positive: the score is the probability of this level or more; None for 1 (binary) or 3.
         window_bytes: how much of a document is read.
         zones: parts of a document counted apart by word counts: first so many words, 0 for the whole window.
-        static_zones: the same for means of word vectors.
+        static_zones: the same for means of word vectors and for LSA.
         min_pages: pages a word of `own_tfidf` (a word or pair of `fasttext`) must occur in.
         n_buckets: of `ngrams`, a power of two.
         max_words: at most so many words and pairs of `fasttext`, those in most pages.
@@ -138,7 +138,7 @@ class Recipe:
 
     members: tuple[MemberRecipe, ...] = (
         MemberRecipe(("tfidf", "shape"), "ridge"),
-        MemberRecipe(("static", "shape"), "kernel"),
+        MemberRecipe(("static", "lsa", "shape"), "kernel"),
     )
     stack: bool = False
     low: float | None = None

@@ -306,6 +306,10 @@ def block_from_config(config: dict[str, Any], folder: Path) -> DenseBlock:
     if kind == "encoder":
         settings = {key: value for key, value in config.items() if key != "block"}
         return _encoder_block(settings, folder)
+    if kind == "lsa":
+        from curate.scoring.lsa import LsaBlock
+
+        return LsaBlock.of(config, folder)
     if kind == "classes":
         return ClassesBlock.of(config["classifiers"], folder)
     msg = f"'{folder}' asks for features '{kind}', which this version of curate does not know."

@@ -207,3 +207,65 @@ def _fill_means(numbers, offsets, zones, vectors, scales, means):
                 norm = np.float32(1) / np.sqrt(square)
                 for j in range(n_dimensions):
                     means[document, z * n_dimensions + j] = sums[j] * norm
+
+
+def project_zones(
+    numbers: NDArray[np.int32],
+    words: Words,
+    zones: NDArray[np.int64],
+    axes: NDArray[np.int8],
+    scales: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """Sum the axes' rows of a zone's words, each times (1 + ln tf) * scale, and bring the sum to length 1.
+
+    Args:
+        numbers: int32 (n_words,), -1 where a word is not known.
+        words: the words of N documents.
+        zones: int64 (n_zones,).
+        axes: int8 (n_vocabulary, n_dimensions).
+        scales: float32 (n_vocabulary,), idf of the word times the step of its quantised row.
+
+    Returns:
+        float32 (N, n_zones * n_dimensions); zeros for a zone without a known word.
+    """
+    points = np.zeros((len(words.offsets) - 1, len(zones) * axes.shape[1]), np.float32)
+    _fill_points(numbers, words.offsets, zones, axes, scales, _log_table(), points)
+    return points
+
+
+@nb.njit(cache=True, nogil=True)
+def _fill_points(numbers, offsets, zones, axes, scales, logs, points):
+    counts = np.zeros(len(scales), np.int32)
+    touched = np.empty(_longest(offsets), np.int32)
+    n_dimensions = axes.shape[1]
+    sums = np.empty(n_dimensions, np.float32)
+    for document in range(len(offsets) - 1):
+        start, stop = offsets[document], offsets[document + 1]
+        n_touched = 0
+        at = start
+        for z in range(len(zones) - 1, -1, -1):  # shortest first: each zone goes on from the one before
+            zone_stop = stop if zones[z] == 0 else min(stop, start + zones[z])
+            for i in range(at, zone_stop):
+                number = numbers[i]
+                if number >= 0:
+                    if counts[number] == 0:
+                        touched[n_touched] = number
+                        n_touched += 1
+                    counts[number] += 1
+            at = max(at, zone_stop)
+            sums[:] = 0
+            for i in range(n_touched):
+                number = touched[i]
+                n = counts[number]
+                weight = scales[number] * (logs[n] if n < 256 else np.float32(1) + np.log(np.float32(n)))
+                for j in range(n_dimensions):
+                    sums[j] += weight * np.float32(axes[number, j])
+            square = np.float32(0)
+            for j in range(n_dimensions):
+                square += sums[j] * sums[j]
+            if square > 0:
+                norm = np.float32(1) / np.sqrt(square)
+                for j in range(n_dimensions):
+                    points[document, z * n_dimensions + j] = sums[j] * norm
+        for i in range(n_touched):
+            counts[touched[i]] = 0
