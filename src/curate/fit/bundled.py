@@ -52,7 +52,7 @@ from curate.scoring.texts import take_window
 ENCODER = "all-MiniLM-L6-v2"
 EDU_RECIPE = Recipe(
     members=(
-        MemberRecipe(("tfidf", "shape"), "ridge"),
+        MemberRecipe(("tfidf", "shape"), "ridge", 0.7),
         MemberRecipe(("static", "lsa", "shape", "classes"), "kernel", settings={"alpha": 0.1}),
     ),
     reference_annotator="Llama-3-70B",
@@ -71,6 +71,13 @@ CASCADE_BAND = (0.1, 0.9)
 STAGES = ("static", "lsa", "topic", "format", "edu", "edu-large", "edu-cascade")
 _WORD_DIMENSIONS, _LSA_DIMENSIONS = 64, 96  # together what 16 MB for `edu` have room for
 _PAGE_DTYPE = "bf16"  # to fit on; a CPU with AMX embeds 2.5 times as many pages as in fp32, which scores use
+_SETTINGS: dict[str, Any] = {
+    "static": _WORD_DIMENSIONS,
+    "lsa": _LSA_DIMENSIONS,
+    "edu": EDU_RECIPE.to_config(),
+    "edu-large": EDU_LARGE_RECIPE.to_config(),
+    "edu-cascade": CASCADE_BAND,
+}
 _PAGES_A_PIECE, _WORDS_A_PIECE = 256, 8192
 
 Known = dict[str, NDArray[np.float32]]
@@ -129,7 +136,9 @@ class Maker:
     def make(self, name: str) -> bool:
         """Make one classifier, unless it lies there as this code would make it. Says whether it was made."""
         before = STAGES[: STAGES.index(name)]
-        sources = digest_of(_digest_code(), self._digest_data, *map(self._digest_stage, before))
+        sources = digest_of(
+            _digest_code(), self._digest_data, _SETTINGS.get(name), *map(self._digest_stage, before)
+        )
         if self.kept.stamp(name) == [sources, self._digest_stage(name)]:
             return False
         with classifiers_in(self.output):
@@ -211,12 +220,12 @@ class Maker:
 
 
 def _digest_code() -> str:
+    """Digest what fits and scores, this module aside, whose settings are digested by themselves."""
     package = Path(curate.__file__).parent
-    parts = ("fit", "scoring", "words")
-    files = sorted(
-        file for file in package.rglob("*.py") if file.relative_to(package).parts[0].startswith(parts)
-    )
-    return digest_of(*(file.read_bytes() for file in files))
+    parts = ("fit/", "scoring/", "words")
+    names = sorted(file.relative_to(package).as_posix() for file in package.rglob("*.py"))
+    used = [name for name in names if name.startswith(parts) and name != f"fit/{Path(__file__).name}"]
+    return digest_of(*((package / name).read_bytes() for name in used))
 
 
 def fit_web_classes(web: WebPages, kind: str) -> ClassesFit:
