@@ -24,6 +24,7 @@ import pyarrow as pa
 from benchmarks.harness import DATA, ROOT, Spent, alternate, measured, read_jsonl
 
 Predict = Callable[[list[str]], np.ndarray]
+Known = dict[str, np.ndarray]
 
 
 def run(args: list[str]) -> dict[str, Any]:
@@ -39,7 +40,8 @@ def run(args: list[str]) -> dict[str, Any]:
     fit, test = read_edu(DATA).without_val(), _read_test()
     texts, levels = [row["text"] for row in test], np.array([row["edu_level"] for row in test], float)
     timed = [row["text"] for row in read_jsonl(DATA / "annotations" / "edu_student_scored.jsonl.gz")]
-    scorers, fit_s = _fit_all(fit, encoder=not options.no_encoder)
+    known = _known_classes(fit)
+    scorers, fit_s = _fit_all(fit, known, encoder=not options.no_encoder)
     contenders, n_timed = {}, {}
     for name, predict in scorers.items():
         n_timed[name] = options.encoder_pages if "MiniLM" in name else len(timed)
@@ -62,7 +64,9 @@ def run(args: list[str]) -> dict[str, Any]:
         "documents": len(timed),
         "bytes": sum(len(text.encode()) for text in timed),
         "start": _measure_start(),
+        "artefact_bytes": _artefact_bytes(),
         "rows": rows,
+        "learning_curve": _learning_curve(fit, known, texts, levels),
     }
 
 
@@ -79,25 +83,51 @@ def _spend(predict: Predict, batch: Any) -> Spent:
 def _row(
     name: str, spent: list[Spent], timed: list[str], predicted: np.ndarray, levels: np.ndarray
 ) -> dict[str, Any]:
-    from curate.fit.metrics import average_precision, bootstrap, spearman
-
-    n, ones, truth = len(levels), np.ones(len(levels)), levels >= 3
     cpu_s = float(np.median([s.cpu_s for s in spent]))
-    ap = bootstrap(lambda r: average_precision(predicted[r], truth[r], ones[r]), n, 0)
-    ranks = bootstrap(lambda r: spearman(predicted[r], levels[r], ones[r]), n, 0)
     return {
         "name": name,
         "cpu_s": [round(s.cpu_s, 3) for s in spent],
         "documents_per_cpu_s": round(len(timed) / cpu_s, 1),
         "mb_per_cpu_s": round(sum(len(t.encode()) for t in timed) / 1e6 / cpu_s, 3),
+        **_quality(predicted, levels),
+    }
+
+
+def _quality(predicted: np.ndarray, levels: np.ndarray) -> dict[str, dict[str, float]]:
+    from curate.fit.metrics import average_precision, bootstrap, spearman
+
+    n, ones, truth = len(levels), np.ones(len(levels)), levels >= 3
+    ap = bootstrap(lambda r: average_precision(predicted[r], truth[r], ones[r]), n, 0)
+    ranks = bootstrap(lambda r: spearman(predicted[r], levels[r], ones[r]), n, 0)
+    return {
         "average_precision": {k: round(v, 3) for k, v in ap.items()},
         "spearman": {k: round(v, 3) for k, v in ranks.items()},
     }
 
 
-def _fit_all(fit: Any, *, encoder: bool) -> tuple[dict[str, Predict], dict[str, float]]:
+def _learning_curve(fit: Any, known: Known, texts: list[str], levels: np.ndarray) -> list[dict[str, Any]]:
+    """Fit on ever more pages that large models annotated, drawn once; at last on the student's pages too."""
+    by_llm = np.flatnonzero(["fineweb-edu-classifier" not in name for name in fit.annotators])
+    drawn = np.random.default_rng(0).permutation(by_llm)
+    rows = [drawn[:n] for n in (400, 850, 1700, len(drawn))] + [np.arange(len(fit))]
+    curve = []
+    for taken in rows:
+        predict = _fit_ours(fit.take(taken), {name: columns[taken] for name, columns in known.items()})
+        curve.append({"n_pages": len(taken), **_quality(predict(texts), levels)})
+    return curve
+
+
+def _artefact_bytes() -> int:
+    """What `edu` needs in the wheel."""
+    from curate.bundled import classifiers_folder
+
+    names = ("static", "lsa", "topic", "format", "edu")
+    return sum(f.stat().st_size for name in names for f in (classifiers_folder() / name).glob("*.*"))
+
+
+def _fit_all(fit: Any, known: Known, *, encoder: bool) -> tuple[dict[str, Predict], dict[str, float]]:
     makers: dict[str, Callable[[Any], Predict]] = {
-        "curate edu": _fit_ours,
+        "curate edu": lambda fit: _fit_ours(fit, known),
         "curate, word counts and shape only": _fit_linear,
         "fastText": _fit_fasttext,
         "TF-IDF + ridge (scikit-learn)": _fit_tfidf,
@@ -118,12 +148,17 @@ def _fit_all(fit: Any, *, encoder: bool) -> tuple[dict[str, Predict], dict[str, 
     return scorers, fit_s
 
 
-def _fit_ours(fit: Any) -> Predict:
-    from curate.fit import fit_classifier
-    from curate.fit.bundled import EDU_RECIPE, held_out_classes
+def _known_classes(fit: Any) -> Known:
+    from curate.fit.bundled import held_out_classes
     from curate.fit.bundled_pages import read_web
 
-    known = {"classes": held_out_classes(read_web(DATA), fit)}
+    return {"classes": held_out_classes(read_web(DATA), fit)}
+
+
+def _fit_ours(fit: Any, known: Known) -> Predict:
+    from curate.fit import fit_classifier
+    from curate.fit.bundled import EDU_RECIPE
+
     folder = Path(tempfile.mkdtemp()) / "edu"
     scorer = fit_classifier(fit, folder, recipe=EDU_RECIPE, known_columns=known).scorer
     return lambda texts: scorer.score_levels(texts)[0]

@@ -70,7 +70,9 @@ EDU_LARGE_RECIPE = EDU_RECIPE.replace(
 CASCADE_BAND = (0.1, 0.9)
 STAGES = ("static", "lsa", "topic", "format", "edu", "edu-large", "edu-cascade")
 _WORD_DIMENSIONS, _LSA_DIMENSIONS = 64, 96  # together what 16 MB for `edu` have room for
-_PAGE_DTYPE = "bf16"  # to fit on; a CPU with AMX embeds 2.5 times as many pages as in fp32, which scores use
+_DTYPE = (
+    "bf16"  # of encoders, in fits; a CPU with AMX embeds 2.5 times as many pages as in fp32, which scores use
+)
 _SETTINGS: dict[str, Any] = {
     "static": _WORD_DIMENSIONS,
     "lsa": _LSA_DIMENSIONS,
@@ -169,10 +171,12 @@ class Maker:
         return read_web(self.data)
 
     def _make_static(self) -> None:
+        encoder = KeptEncoder(self.word_encoder, self.kept, [_DTYPE], _WORDS_A_PIECE)
         fit_word_table(
             read_corpora(self.data),
-            self.word_encoder,
+            encoder,
             self.output / "static",
+            n_dimensions=_WORD_DIMENSIONS,
             about={"corpora": list(CORPORA)},
         )
 
@@ -193,7 +197,7 @@ class Maker:
         recipe = EDU_LARGE_RECIPE if name == "edu-large" else EDU_RECIPE
         known = {"classes": np.hstack([self._kept(kind) for kind in recipe.classifiers])}
         if recipe.encoder:
-            encoder = KeptEncoder(self.page_encoder, self.kept, [recipe.encoder_max_tokens, _PAGE_DTYPE])
+            encoder = KeptEncoder(self.page_encoder, self.kept, [recipe.encoder_max_tokens, _DTYPE])
             known["encoder"] = encoder.encode(take_window(self.edu.pages.texts, recipe.window_bytes))
         scores = fit_edu(self.edu, self.output / name, recipe, known)
         self.kept.array(name, self._digest_stage(name), lambda: scores)
@@ -364,8 +368,8 @@ def main(arguments: list[str] | None = None) -> None:
         options.data,
         options.output or classifiers_folder(),
         Kept(options.work),
-        SentenceEncoder(ENCODER, batch_size=256),
-        SentenceEncoder(ENCODER, dtype=_PAGE_DTYPE, batch_size=16),
+        SentenceEncoder(ENCODER, dtype=_DTYPE, batch_size=256),
+        SentenceEncoder(ENCODER, dtype=_DTYPE, batch_size=16),
     )
     for name in options.names or STAGES:
         began_s = time.perf_counter()
