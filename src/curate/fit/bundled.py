@@ -69,7 +69,7 @@ EDU_LARGE_RECIPE = EDU_RECIPE.replace(
 )
 CASCADE_BAND = (0.1, 0.9)
 STAGES = ("static", "lsa", "topic", "format", "edu", "edu-large", "edu-cascade")
-_WORD_DIMENSIONS, _LSA_DIMENSIONS = 64, 96  # together what 16 MB for `edu` have room for
+_WORD_DIMENSIONS, _LSA_DIMENSIONS = 64, 80  # together what 16 MB for `edu` have room for
 _DTYPE = (
     "bf16"  # of encoders, in fits; a CPU with AMX embeds 2.5 times as many pages as in fp32, which scores use
 )
@@ -137,11 +137,8 @@ class Maker:
 
     def make(self, name: str) -> bool:
         """Make one classifier, unless it lies there as this code would make it. Says whether it was made."""
-        before = STAGES[: STAGES.index(name)]
-        sources = digest_of(
-            _digest_code(), self._digest_data, _SETTINGS.get(name), *map(self._digest_stage, before)
-        )
-        if self.kept.stamp(name) == [sources, self._digest_stage(name)]:
+        stamp = [self._digest_sources(name), self._digest_made(name)]
+        if self.kept.stamp(name) == stamp:
             return False
         with classifiers_in(self.output):
             if name == "static":
@@ -157,7 +154,7 @@ class Maker:
                 self._make_cascade()
             else:
                 self._make_edu(name)
-        self.kept.set_stamp(name, [sources, self._digest_stage(name)])
+        self.kept.set_stamp(name, [self._digest_sources(name), self._digest_made(name)])
         return True
 
     @cached_property
@@ -189,7 +186,7 @@ class Maker:
         pages = self.edu.pages
         self.kept.array(
             name,
-            self._digest_stage(name),
+            self._digest_sources(name),
             lambda: held_out_outputs([fit], self.web.texts, self.web.sites, pages.texts, pages.sites),
         )
 
@@ -200,7 +197,7 @@ class Maker:
             encoder = KeptEncoder(self.page_encoder, self.kept, [recipe.encoder_max_tokens, _DTYPE])
             known["encoder"] = encoder.encode(take_window(self.edu.pages.texts, recipe.window_bytes))
         scores = fit_edu(self.edu, self.output / name, recipe, known)
-        self.kept.array(name, self._digest_stage(name), lambda: scores)
+        self.kept.array(name, self._digest_sources(name), lambda: scores)
 
     def _make_cascade(self) -> None:
         write_cascade(self.output / "edu-cascade", self.edu.pages, self._kept("edu"), self._kept("edu-large"))
@@ -210,14 +207,19 @@ class Maker:
             msg = f"'{self.kept.folder}' lacks what the stage {name} leaves; remove its {name}.json, and start again"
             raise FileNotFoundError(msg)
 
-        return self.kept.array(name, self._digest_stage(name), missing)
+        return self.kept.array(name, self._digest_sources(name), missing)
 
     @cached_property
     def _digest_data(self) -> str:
         files = sorted(self.data.glob("*/*.jsonl.gz"))
         return digest_of(*(part for file in files for part in (file.name, file.read_bytes())))
 
-    def _digest_stage(self, name: str) -> str:
+    def _digest_sources(self, name: str) -> str:
+        """Digest all that a classifier is made from."""
+        before = map(self._digest_made, STAGES[: STAGES.index(name)])
+        return digest_of(_digest_code(), self._digest_data, _SETTINGS.get(name), *before)
+
+    def _digest_made(self, name: str) -> str:
         """Digest the configuration of a made classifier, which names its weights."""
         config = self.output / name / CONFIG
         return digest_of(config.read_bytes()) if config.is_file() else ""
