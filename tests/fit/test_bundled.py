@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from curate.bundled import classifiers_folder, classifiers_in
-from curate.fit import bundled
+from curate.fit import bundled, metrics
 from curate.fit.bundled import STAGES, Maker
 from curate.fit.bundled_pages import EDU_FILES, FORMATS, TOPICS, WEB_FILES, read_edu
 from curate.fit.kept import Kept
@@ -41,10 +41,19 @@ class DrawnEncoder:
         return np.array([np.random.default_rng(seed).normal(size=160) for seed in seeds], np.float32)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _few_resamples():
+    """Intervals of thousands of resamples would take most of the time of these tests."""
+    bootstrap = metrics.bootstrap
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(metrics, "bootstrap", lambda measure, n, seed, _: bootstrap(measure, n, seed, 20))
+        yield
+
+
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
-    for i, name in enumerate(EDU_FILES):
+    for i, name in enumerate(EDU_FILES):  # 90 pages each
         annotator = "Llama-3-70B" if name in {"edu_train", "edu_val"} else f"annotator of {name}"
         rows = [{**row, "annotator": annotator} for row in make_pages(90, seed=i)]
         write_rows(folder / f"annotations/{name}.jsonl.gz", rows)
@@ -91,8 +100,10 @@ def test_what_is_made_scores_from_its_own_folder(made):
     truth = [row["edu_level"] for row in make_pages(80, seed=50)]
     assert np.corrcoef(levels, truth)[0, 1] > 0.7
     assert made / "classifiers" != classifiers_folder()
-    metrics = json.loads((made / "classifiers/edu/metrics.json").read_text())
-    assert metrics["held_out"]["n_pages"] == 90
+    figures = json.loads((made / "classifiers/edu/metrics.json").read_text())
+    assert figures["held_out"]["n_pages"] == 90
+    assert figures["calibration_error_if_perfect"]["value"] > 0
+    assert sum(group["n_pages"] for group in figures["rates_by_topic"]["groups"]) == 180
     assert (made / "classifiers/edu-cascade/card.md").read_text().startswith("# edu-cascade")
 
 
@@ -104,6 +115,19 @@ def test_a_stage_that_is_done_is_not_done_again(data, made):
     assert contents(made) == before
 
 
+def test_what_other_pages_gave_is_not_taken_for_these(data, made, tmp_path):
+    """The web pages are the same, and so are topic and format: but not what they say of the new pages."""
+    folder, pages = tmp_path / "made", tmp_path / "data"
+    shutil.copytree(made, folder)
+    shutil.copytree(data, pages)
+    rows = [{**row, "annotator": "annotator of edu_extra"} for row in make_pages(90, seed=99)]
+    write_rows(pages / "annotations/edu_extra.jsonl.gz", rows)
+    kept = set((folder / "work").glob("topic-*.npy"))
+    again = maker(pages, folder)
+    assert all(again.make(name) for name in ("static", "lsa", "topic"))
+    assert len(set((folder / "work").glob("topic-*.npy")) - kept) == 1
+
+
 def test_a_run_that_was_stopped_goes_on_and_gives_the_same_bytes(data, made, tmp_path, monkeypatch):
     monkeypatch.setattr(bundled, "_PAGES_A_PIECE", 100)
     with pytest.raises(KeyboardInterrupt):
@@ -111,17 +135,9 @@ def test_a_run_that_was_stopped_goes_on_and_gives_the_same_bytes(data, made, tmp
             maker(data, tmp_path, DrawnEncoder(stop_after=250)).make(name)
     rest = maker(data, tmp_path)
     done = [rest.make(name) for name in STAGES]
-    assert done == [name == "edu-large" or name == "edu-cascade" for name in STAGES]
-    assert rest.page_encoder.n_texts == 5 * 90 - 200
+    assert done == [name in {"edu-large", "edu-cascade"} for name in STAGES]
+    assert rest.page_encoder.n_texts == 5 * 90 - 200  # two pieces were kept
     assert contents(tmp_path) == contents(made)
-
-
-def test_other_pages_make_a_stage_anew(data, made, tmp_path):
-    folder, pages = tmp_path / "made", tmp_path / "data"
-    shutil.copytree(made, folder)
-    shutil.copytree(data, pages)
-    write_rows(pages / "annotations/edu_train.jsonl.gz", make_pages(90, seed=99))
-    assert maker(pages, folder).make("static")
 
 
 def test_pages_of_the_validation_file_are_told_by_their_file(data):

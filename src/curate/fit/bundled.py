@@ -226,12 +226,10 @@ class Maker:
 
 
 def _digest_code() -> str:
-    """Digest what fits and scores, this module aside, whose settings are digested by themselves."""
     package = Path(curate.__file__).parent
     parts = ("fit/", "scoring/", "words")
     names = sorted(file.relative_to(package).as_posix() for file in package.rglob("*.py"))
-    used = [name for name in names if name.startswith(parts) and name != f"fit/{Path(__file__).name}"]
-    return digest_of(*((package / name).read_bytes() for name in used))
+    return digest_of(*((package / name).read_bytes() for name in names if name.startswith(parts)))
 
 
 def fit_web_classes(web: WebPages, kind: str) -> ClassesFit:
