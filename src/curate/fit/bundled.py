@@ -70,16 +70,8 @@ EDU_LARGE_RECIPE = EDU_RECIPE.replace(
 CASCADE_BAND = (0.1, 0.9)
 STAGES = ("static", "lsa", "topic", "format", "edu", "edu-large", "edu-cascade")
 _WORD_DIMENSIONS, _LSA_DIMENSIONS = 64, 80  # together what 16 MB for `edu` have room for
-_DTYPE = (
-    "bf16"  # of encoders, in fits; a CPU with AMX embeds 2.5 times as many pages as in fp32, which scores use
-)
-_SETTINGS: dict[str, Any] = {
-    "static": _WORD_DIMENSIONS,
-    "lsa": _LSA_DIMENSIONS,
-    "edu": EDU_RECIPE.to_config(),
-    "edu-large": EDU_LARGE_RECIPE.to_config(),
-    "edu-cascade": CASCADE_BAND,
-}
+# Of the encoders, in fits: a CPU with AMX embeds 2.5 times as many pages as in fp32, which scoring uses.
+_DTYPE = "bf16"
 _PAGES_A_PIECE, _WORDS_A_PIECE = 256, 8192
 
 Known = dict[str, NDArray[np.float32]]
@@ -217,7 +209,7 @@ class Maker:
     def _digest_sources(self, name: str) -> str:
         """Digest all that a classifier is made from."""
         before = map(self._digest_made, STAGES[: STAGES.index(name)])
-        return digest_of(_digest_code(), self._digest_data, _SETTINGS.get(name), *before)
+        return digest_of(_digest_code(), self._digest_data, *before)
 
     def _digest_made(self, name: str) -> str:
         """Digest the configuration of a made classifier, which names its weights."""
