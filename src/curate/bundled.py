@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -21,7 +21,7 @@ def classifiers_folder() -> Path:
 
 
 @contextmanager
-def classifiers_in(folder: Path) -> Iterator[None]:
+def classifiers_in(folder: Path) -> Generator[None]:
     """Take the bundled classifiers from another folder meanwhile: where new ones are being made."""
     token = _OTHER.set(folder)
     try:

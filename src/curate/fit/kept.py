@@ -19,13 +19,10 @@ Array = NDArray[Any]
 
 
 def digest_of(*parts: Any) -> str:
-    """Give a digest of bytes, arrays and whatever JSON can hold."""
+    """Give a digest of bytes and of whatever JSON can hold."""
     digest = hashlib.sha256()
     for part in parts:
-        if isinstance(part, np.ndarray):
-            digest.update(f"{part.dtype}{part.shape}".encode())
-        is_raw = isinstance(part, bytes | np.ndarray)
-        digest.update(part if is_raw else json.dumps(part, sort_keys=True).encode())
+        digest.update(part if isinstance(part, bytes) else json.dumps(part, sort_keys=True).encode())
         digest.update(b"\x00")
     return digest.hexdigest()[:32]
 

@@ -1,3 +1,5 @@
+# pyright: reportArgumentType=false
+# (scikit-learn states no types: they are guessed)
 """Fitting the axes of latent semantic analysis on unlabelled pages; see `curate.scoring.lsa`."""
 
 from __future__ import annotations
