@@ -284,21 +284,34 @@ def _predict_softmax(features, weights, levels, numbers):
 
 @nb.njit(cache=True, nogil=True)
 def _predict_kernel(features, centres, squares, weights, bias, gamma, numbers):
-    n_centres = len(weights)
-    products = np.empty(n_centres, np.float32)
-    for row in range(len(features)):
+    """Take four rows at a time, so that centres, which no cache near the core holds, are read a fourth as often."""
+    n_centres, n_rows = len(weights), len(features)
+    products = np.empty((4, n_centres), np.float32)
+    for start in range(0, n_rows, 4):
         products[:] = 0
-        square = np.float32(0)
+        second, third, fourth = (
+            min(start + 1, n_rows - 1),
+            min(start + 2, n_rows - 1),
+            min(start + 3, n_rows - 1),
+        )
         for i in range(features.shape[1]):
-            feature = features[row, i]
-            square += feature * feature
+            a, b, c, d = features[start, i], features[second, i], features[third, i], features[fourth, i]
             for j in range(n_centres):
-                products[j] += feature * centres[i, j]
-        total = np.float64(bias[0])
-        for j in range(n_centres):
-            distance = max(square + squares[j] - np.float32(2) * products[j], np.float32(0))
-            total += weights[j] * math.exp(-gamma[0] * distance)
-        numbers[row] = total
+                centre = centres[i, j]
+                products[0, j] += a * centre
+                products[1, j] += b * centre
+                products[2, j] += c * centre
+                products[3, j] += d * centre
+        for row in range(start, min(start + 4, n_rows)):
+            square = np.float32(0)
+            for i in range(features.shape[1]):
+                square += features[row, i] * features[row, i]
+            total = np.float64(bias[0])
+            for j in range(n_centres):
+                product = products[row - start, j]
+                distance = max(square + squares[j] - np.float32(2) * product, np.float32(0))
+                total += weights[j] * math.exp(-gamma[0] * distance)
+            numbers[row] = total
 
 
 @nb.njit(cache=True, nogil=True)
