@@ -24,16 +24,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
+import pyarrow as pa
 from numba import njit
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
+from threadpoolctl import threadpool_limits
 
 sys.path.insert(0, str(Path(__file__).parent))
 from kinds import make_pages
 
-from curate.extract import decode_text
+from curate.extract import decode_text, extract_pages
 from curate.extract.bounds import find_problem
 from curate.extract.features import PATH_DECAY, TOKEN_SCALE
 from curate.extract.measure import C_CHARS
@@ -51,6 +54,8 @@ SNIPPET_WEIGHT = 3.0
 MADE_UP_PAGES, MADE_UP_WEIGHT = 300, 0.5
 N_FOLDS, N_TABLE_FOLDS = 5, 4
 WORD = re.compile(r"\w+")
+SECOND_LEVEL = ("co", "com", "org", "net", "ac", "gov", "edu")
+HOST_IN_NAME = re.compile(r"[\w-]+(?:\.[\w-]+)*?\.(?:com|org|net|info|eu|co\.uk|[a-z]{2})(?=[.-])")
 
 
 @dataclass
@@ -140,7 +145,7 @@ def read_real_pages(folder: Path, snippets: Path | None, cache: Path) -> list[Fi
         if path.name not in silver:
             silver[path.name] = ask_trafilatura(html)
         case = cases.get(path.name, {})
-        page = read_fit_page(path.name, host_of(path.name, case), html.encode())
+        page = read_fit_page(path.name, host_of(path.name, case, html.encode()), html.encode())
         given = silver[path.name]
         page.labels = np.mean(
             [label_by_silver(page.texts, given[mode]) for mode in ("default", "fast")], axis=0
@@ -167,12 +172,22 @@ def ask_trafilatura(html: str) -> dict[str, str]:
     }
 
 
-def host_of(name: str, case: dict[str, Any]) -> str:
-    """The host that a page came from, as far as its case or file name tells."""
-    found = re.match(r"https?://(?:www\.)?([^/]+)", case.get("url", ""))
-    return (
-        found[1] if found else name.split("-", maxsplit=1)[0] if not name.startswith("readability") else name
-    )
+def host_of(name: str, case: dict[str, Any], html: bytes) -> str:
+    """The site that a page came from: of its case's or its own canonical address, else of its file name.
+
+    The last two labels of the host, three where they are like `co.uk`; coarse on purpose, so that no site is on both
+    sides of a split.
+    """
+    stated = extract_pages(pa.array([html]), metadata=True)["canonical_url"][0].as_py()
+    for url in (case.get("url", ""), stated or ""):
+        host = urlsplit(url).hostname if url.startswith("http") else None
+        if host and "." in host:
+            break
+    else:
+        found = HOST_IN_NAME.match(name)
+        host = found[0] if found else re.sub(r"[-\d]*(\.html)?(\.gz)?$", "", name)
+    labels = host.split(".")
+    return ".".join(labels[-3:] if len(labels) > 2 and labels[-2] in SECOND_LEVEL else labels[-2:])
 
 
 def made_up_pages(n: int, seed: int) -> list[FitPage]:
@@ -258,7 +273,8 @@ def fit_selector(pages: list[FitPage]) -> Selector:
     x = np.concatenate([x, x[unsure]])
     target = np.concatenate([np.where(unsure, 1, y >= 0.5), np.zeros(unsure.sum())])
     weight = np.concatenate([np.where(unsure, w * y, w), (w * (1 - y))[unsure]])
-    model = HistGradientBoostingClassifier(**TREES).fit(x, target, sample_weight=weight)
+    with threadpool_limits(1):  # threads that wait for each other cost more than they gain on a machine in use
+        model = HistGradientBoostingClassifier(**TREES).fit(x, target, sample_weight=weight)
     return export_trees(model, make_table(counts))
 
 
