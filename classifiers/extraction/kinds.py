@@ -320,66 +320,136 @@ def wiki(pg: Page) -> bytes:
     return pg.wrap(body, title, "mediawiki ltr ns-0 page")
 
 
+# Frames of documentation generators: what stands before the main part, its tags, what stands after it. {tree} is a list
+# of pages, {here} one of the sections of this page, {title} its title, {before} and {after} its neighbours' titles.
+DOCUMENTATION_FRAMES = [
+    (
+        "<div class='related' role='navigation'><h3>Navigation</h3><ul><li class='right'><a href='/g'>index</a></li><li class='right'><a href='/n'>next</a> |</li><li class='nav-item nav-item-0'><a href='/'>{name} documentation</a> »</li><li class='nav-item nav-item-this'><a href=''>{title}</a></li></ul></div><div class='document'><div class='documentwrapper'><div class='bodywrapper'>",
+        "div class='body' role='main'",
+        "</div></div><div class='sphinxsidebar' role='navigation'><div class='sphinxsidebarwrapper'><h3><a href='/c'>Table of Contents</a></h3><ul>{here}</ul><h4>Previous topic</h4><p class='topless'><a href='/p'>{before}</a></p><h4>Next topic</h4><p class='topless'><a href='/n'>{after}</a></p><div role='note'><h3>This Page</h3><ul class='this-page-menu'><li><a href='/b'>Report a Bug</a></li><li><a href='/s'>Show Source</a></li></ul></div></div></div></div><div class='related' role='navigation'><h3>Navigation</h3><ul><li class='nav-item nav-item-0'><a href='/'>{name} documentation</a> »</li><li class='nav-item nav-item-this'><a href=''>{title}</a></li></ul></div><div class='footer'>© <a href='/c'>Copyright</a> {name}.<br>This page is licensed under a licence of its own.<br>{note}<br>Last updated on {date}. Created using <a href='/x'>Sphinx</a> 5.3.0.</div>",
+    ),
+    (
+        "<nav class='wy-nav-side' data-toggle='wy-nav-shift'><div class='wy-side-scroll'><div class='wy-side-nav-search'><a href='/' class='icon icon-home'>{name}</a></div><div class='wy-menu wy-menu-vertical' role='navigation'><p class='caption'><span class='caption-text'>Contents:</span></p><ul>{tree}</ul></div></div></nav><section class='wy-nav-content-wrap'><div class='wy-nav-content'><div class='rst-content'><div role='navigation'><ul class='wy-breadcrumbs'><li><a href='/'>Home</a></li><li class='breadcrumb-item active'>{title}</li></ul><hr></div>",
+        "div role='main' class='document' itemprop='articleBody'",
+        "<footer><div class='rst-footer-buttons' role='navigation'><a href='/p' class='btn btn-neutral float-left'>Previous</a><a href='/n' class='btn btn-neutral float-right'>Next</a></div><hr><div role='contentinfo'><p>© Copyright 2020, {name}. {note}</p></div>Built with <a href='/x'>Sphinx</a> using a theme.</footer></div></div></section>",
+    ),
+    (
+        "<aside class='sidebar-drawer'><div class='sidebar-container'><div class='sidebar-sticky'><a class='sidebar-brand' href='/'><span class='sidebar-brand-text'>{name} documentation</span></a><div class='sidebar-scroll'><div class='sidebar-tree'><ul>{tree}</ul></div></div></div></div></aside><div class='main'><div class='content'><div class='article-container'><a href='#' class='back-to-top muted-link'><span>Back to top</span></a>",
+        "article role='main'",
+        "</div><footer><div class='related-pages'><a class='next-page' href='/n'><div class='page-info'><div class='context'><span>Next</span></div><div class='title'>{after}</div></div></a><a class='prev-page' href='/p'><div class='page-info'><div class='context'><span>Previous</span></div><div class='title'>{before}</div></div></a></div><div class='bottom-of-page'><div class='left-details'><div class='copyright'>Copyright © 2022, {name}</div>Made with <a href='/x'>Sphinx</a> and a theme<div class='last-updated'>Last updated on {date}</div></div></div></footer></div><aside class='toc-drawer'><div class='toc-sticky toc-scroll'><div class='toc-title-container'><span class='toc-title'>On this page</span></div><div class='toc-tree-container'><div class='toc-tree'><ul>{here}</ul></div></div></div></aside></div>",
+    ),
+    (
+        "<nav class='navbar bd-navbar' id='navbar-main'><ul class='navbar-nav'>{here}</ul></nav><div class='container-xl'><div class='row'><div class='bd-sidebar'><nav class='bd-links' id='bd-docs-nav'><div class='bd-toc-item active'><ul class='nav bd-sidenav'>{tree}</ul></div></nav></div><div class='bd-toc'><div class='tocsection onthispage'>On this page</div><nav id='bd-toc-nav'><ul class='visible nav section-nav flex-column'>{here}</ul></nav></div>",
+        "main class='bd-content' role='main'",
+        "<div class='prev-next-area'><a class='left-prev' href='/p'><div class='prev-next-info'><p class='prev-next-subtitle'>previous</p><p class='prev-next-title'>{before}</p></div></a><a class='right-next' href='/n'><div class='prev-next-info'><p class='prev-next-subtitle'>next</p><p class='prev-next-title'>{after}</p></div></a></div></div></div><footer class='footer'><div class='footer-item'><p class='copyright'>© Copyright 2008-2023, {name}.<br></p></div></footer>",
+    ),
+    (
+        "<div class='md-sidebar md-sidebar--primary'><nav class='md-nav md-nav--primary'><ul class='md-nav__list'>{tree}</ul></nav></div>",
+        "article class='md-content__inner md-typeset'",
+        "<div class='md-sidebar md-sidebar--secondary'><nav class='md-nav md-nav--secondary'><label class='md-nav__title'>Table of contents</label><ul class='md-nav__list'>{here}</ul></nav></div><footer class='md-footer'><a href='/n' class='md-footer__link--next'>Next {after}</a></footer>",
+    ),
+    (
+        "<aside class='theme-doc-sidebar-container'><ul class='theme-doc-sidebar-menu menu__list'>{tree}</ul></aside><nav class='theme-doc-breadcrumbs'><ul class='breadcrumbs'><li>{title}</li></ul></nav>",
+        "div class='theme-doc-markdown markdown'",
+        "<footer class='theme-doc-footer'><div class='theme-last-updated'>Last updated on {date}</div></footer><nav class='pagination-nav'><a class='pagination-nav__link' href='/n'><div class='pagination-nav__sublabel'>Next</div><div class='pagination-nav__label'>{after}</div></a></nav>",
+    ),
+    (
+        "<div class='repository-sidebar'><ul>{tree}</ul></div>",
+        "article class='markdown-body entry-content'",
+        "<div class='footer'>{note}</div>",
+    ),
+    (
+        "<div class='docs-nav'><ul>{tree}</ul></div>",
+        "main class='content'",
+        "<div class='related'><a href='/p'>Previous: {before}</a> <a href='/n'>Next: {after}</a></div>",
+    ),
+]
+
+
 def documentation(pg: Page) -> bytes:
-    """A page of documentation with code, signatures and notes; the tree of pages beside it is not main text."""
+    """A page of documentation with code, signatures and notes; the tree of pages beside it is not main text.
+
+    Reference pages often hold one signature and a sentence, far less than what stands around them.
+    """
     r = pg.rng
     title = pg.title(2, 5)
-    main, side = r.choice(
+    parts = [f"<h1>{pg.gold(title)}<a class='headerlink' href='#t'>¶</a></h1>"]
+    if r.random() < 0.4:
+        parts += [_signature(pg) for _ in range(r.choice([1, 1, 1, 3]))]
+    else:
+        for _ in range(r.randint(1, 6)):
+            parts.append(f"<h2>{pg.gold(pg.title(1, 5))}<a class='headerlink' href='#x'>¶</a></h2>")
+            parts += [pg.p(1, 4) for _ in range(r.randint(0, 3))]
+            parts.append(r.choice([_example, _signature, _options, _points])(pg))
+            if r.random() < 0.3:
+                parts.append(
+                    f"<div class='admonition note'><p class='admonition-title'>Note</p>{pg.p(1, 2)}</div>"
+                )
+    tree = "".join(
+        f"<li class='toctree-l{r.choice([1, 1, 2])}'><a class='reference internal' href='/d'>{pg.title(1, 5)}{r.choice(['', f' (<code>{pg.words(1, 1)}</code>)'])}</a></li>"
+        for _ in range(r.randint(8, 60))
+    )
+    here = "".join(f"<li><a class='reference internal' href='#s'>{pg.title(1, 4)}</a></li>" for _ in range(4))
+    before, main, after = r.choice(DOCUMENTATION_FRAMES)
+    names = {
+        "tree": tree,
+        "here": here,
+        "title": title,
+        "name": pg.name(),
+        "date": pg.date(),
+        "note": pg.sentence(),
+    }
+    names |= {"before": pg.title(1, 3), "after": pg.title(1, 3)}
+    body = f"{before.format(**names)}<{main}><section>{''.join(parts)}</section></{main.split()[0]}>{after.format(**names)}"
+    return pg.wrap(body, title, "wy-body-for-nav")
+
+
+def _example(pg: Page) -> str:
+    """A block of code as highlighters write it."""
+    r = pg.rng
+    name = r.choice(SYLLABLES) + "_" + r.choice(SYLLABLES)
+    head = pg.gold(f"import {name}")
+    lines = [head, "", f"for i in range({r.randint(2, 99)}):", f"    {name}.{r.choice(SYLLABLES)}(i)"]
+    code = "\n".join(lines)
+    numbers = "\n".join(str(k + 1) for k in range(len(lines)))
+    return r.choice(
         [
-            ("div class='body' role='main'", "div class='sphinxsidebar' role='navigation'"),
-            ("div class='document' itemprop='articleBody'", "nav class='wy-nav-side'"),
-            ("article class='md-content__inner md-typeset'", "div class='md-sidebar md-sidebar--primary'"),
-            ("div class='theme-doc-markdown markdown'", "aside class='theme-doc-sidebar-container'"),
-            ("main class='content'", "div class='docs-nav'"),
-            ("article class='markdown-body entry-content'", "div class='repository-sidebar'"),
+            f"<div class='highlight-python notranslate'><div class='highlight'><pre><span></span>{code}</pre></div></div>",
+            f"<pre><code class='language-python'>{code}</code></pre>",
+            f"<table class='highlighttable'><tr><td class='linenos'><div class='linenodiv'><pre>{numbers}</pre></div></td><td class='code'><div class='highlight'><pre>{code}</pre></div></td></tr></table>",
         ]
     )
-    parts = [f"<h1>{pg.gold(title)}<a class='headerlink' href='#t'>¶</a></h1>"]
-    for _ in range(r.randint(1, 6)):
-        parts.append(f"<h2>{pg.gold(pg.title(1, 5))}<a class='headerlink' href='#x'>¶</a></h2>")
-        parts += [pg.p(1, 4) for _ in range(r.randint(0, 3))]
-        name = r.choice(SYLLABLES) + "_" + r.choice(SYLLABLES)
-        kind = r.random()
-        if kind < 0.4:
-            code = (
-                f"import {name}\n\nfor i in range({r.randint(2, 99)}):\n    {name}.{r.choice(SYLLABLES)}(i)"
-            )
-            pg.gold(f"import {name}")
-            parts.append(
-                f"<div class='highlight'><pre>{code}</pre></div>"
-                if r.random() < 0.7
-                else f"<pre><code class='language-python'>{code}</code></pre>"
-            )
-        elif kind < 0.6:
-            pg.gold(f"{name}(x, y={r.randint(0, 9)})")
-            parts.append(
-                f"<dl class='py function'><dt class='sig sig-object py'>{[g for g in pg.golden if g.startswith(name)][0]}</dt><dd>{pg.p(1, 2)}</dd></dl>"
-            )
-        elif kind < 0.8:
-            parts.append(
-                "<ul>"
-                + "".join(f"<li>{pg.gold(pg.words(2, 15))}</li>" for _ in range(r.randint(2, 7)))
-                + "</ul>"
-            )
-        else:
-            parts.append(
-                "<table class='docutils'>"
-                + "".join(
-                    f"<tr><td><code>{pg.gold('--' + pg.words(1, 1) + str(r.randint(1, 99)))}</code></td><td>{pg.gold(pg.sentence())}</td></tr>"
-                    for _ in range(r.randint(2, 7))
-                )
-                + "</table>"
-            )
-        if r.random() < 0.3:
-            parts.append(
-                f"<div class='admonition note'><p class='admonition-title'>Note</p>{pg.p(1, 2)}</div>"
-            )
-    tree = "".join(
-        f"<li class='toctree-l1'><a href='/d'>{pg.title(1, 4)}</a></li>" for _ in range(r.randint(8, 40))
+
+
+def _signature(pg: Page) -> str:
+    """A function with its parameters, as Sphinx writes it."""
+    r = pg.rng
+    name = r.choice(SYLLABLES) + "_" + r.choice(SYLLABLES)
+    call = pg.gold(f"{name}(x, y={r.randint(0, 9)})")
+    source = "<a class='reference internal' href='/m'><span class='viewcode-link'>[source]</span></a>"
+    fields = "".join(
+        f"<dt>{pg.gold(pg.words(1, 1) + ' : float, optional')}</dt><dd>{pg.p(1, 1)}</dd>"
+        for _ in range(r.randint(1, 4))
     )
-    step = f"<div class='related'><a href='/p'>Previous: {pg.title(1, 3)}</a> <a href='/n'>Next: {pg.title(1, 3)}</a></div>"
-    body = f"{pg.header()}<{side}><p class='caption'>Contents</p><ul>{tree}</ul></{side.split()[0]}><{main}>{''.join(parts)}</{main.split()[0]}>{step}{pg.footer()}"
-    return pg.wrap(body, title, "wy-body-for-nav")
+    listed = (
+        f"<dl class='field-list simple'><dt class='field-odd'>Parameters:</dt><dd><dl>{fields}</dl></dd></dl>"
+    )
+    return f"<dl class='py function'><dt class='sig sig-object py'>{call}{r.choice(['', source])}<a class='headerlink' href='#f'>¶</a></dt><dd>{pg.p(1, 2)}{r.choice(['', listed])}</dd></dl>"
+
+
+def _options(pg: Page) -> str:
+    """A table of options."""
+    rows = "".join(
+        f"<tr><td><code>{pg.gold('--' + pg.words(1, 1) + str(pg.rng.randint(1, 99)))}</code></td><td>{pg.gold(pg.sentence())}</td></tr>"
+        for _ in range(pg.rng.randint(2, 7))
+    )
+    return f"<table class='docutils'>{rows}</table>"
+
+
+def _points(pg: Page) -> str:
+    """A list of points."""
+    items = "".join(f"<li>{pg.gold(pg.words(2, 15))}</li>" for _ in range(pg.rng.randint(2, 7)))
+    return f"<ul>{items}</ul>"
 
 
 def product(pg: Page) -> bytes:

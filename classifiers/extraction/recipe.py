@@ -50,9 +50,11 @@ from curate.extract.workspace import describe_page, make_workspace, read_page
 
 TREES = {"max_iter": 60, "max_leaf_nodes": 16, "learning_rate": 0.15, "min_samples_leaf": 20}
 TREES |= {"l2_regularization": 1.0, "max_features": 0.5, "early_stopping": False, "random_state": 0}
-SNIPPET_WEIGHT = 3.0
+HAND_WEIGHT = 3.0
 MADE_UP_PAGES, MADE_UP_WEIGHT = 300, 0.5
 N_FOLDS, N_TABLE_FOLDS = 5, 4
+CORRECTIONS = Path(__file__).with_name("corrections.jsonl")
+NEAR = 6  # blocks on either side that tell which copy of a text is main text
 WORD = re.compile(r"\w+")
 SECOND_LEVEL = ("co", "com", "org", "net", "ac", "gov", "edu")
 HOST_IN_NAME = re.compile(r"[\w-]+(?:\.[\w-]+)*?\.(?:com|org|net|info|eu|co\.uk|[a-z]{2})(?=[.-])")
@@ -60,14 +62,14 @@ HOST_IN_NAME = re.compile(r"[\w-]+(?:\.[\w-]+)*?\.(?:com|org|net|info|eu|co\.uk|
 
 @dataclass
 class FitPage:
-    """A page with its blocks' texts, their labels (0-1) and whether a snippet set the label."""
+    """A page with its blocks' texts, their labels (0-1) and whether a correction or snippet set the label."""
 
     name: str
     host: str  # pages of one host are never on both sides of a split
     html: NDArray[np.uint8]
     texts: list[str]
     labels: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
-    by_snippet: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
+    by_hand: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
     n_chars: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
     case: dict[str, Any] = field(default_factory=dict)
     silver: str = ""
@@ -103,39 +105,76 @@ def shingles(text: str) -> set[tuple[str, ...]]:
 
 
 def label_by_silver(texts: Sequence[str], silver: str) -> NDArray[np.float64]:
-    """For each block the share of its shingles in `silver`; short blocks must be one of its lines."""
+    """For each block the share of its shingles in `silver`; short blocks must be one of its lines.
+
+    A text that stands more often on the page than in `silver` (a menu has the heading, too) is main text where the
+    blocks around it are.
+    """
     known = shingles(silver)
     lines = {" ".join(words(line)) for line in silver.split("\n")}
     running = f" {' '.join(words(silver))} "
     labels = np.zeros(len(texts))
+    copies: dict[str, list[int]] = {}
     for b, text in enumerate(texts):
         found = words(text)
+        joined = " ".join(found)
         if len(found) >= 6:
             labels[b] = np.mean([tuple(found[i : i + 4]) in known for i in range(len(found) - 3)])
         elif found:
-            joined = " ".join(found)
             labels[b] = joined in lines or (len(found) >= 3 and f" {joined} " in running)
+        if labels[b] > 0:
+            copies.setdefault(joined, []).append(b)
+    lengths = np.array([min(len(text), 500) for text in texts])
+    for joined, places in copies.items():
+        n_wanted = max(running.count(f" {joined} "), 1)
+        if len(places) <= n_wanted:
+            continue
+        others = labels * lengths
+        others[places] = 0
+        support = [others[max(b - NEAR, 0) : b + NEAR + 1].sum() for b in places]
+        for k in np.argsort(support, kind="stable")[:-n_wanted]:
+            labels[places[k]] = 0
     return labels
+
+
+def digest(text: str) -> str:
+    """What stands for a block's text in a file of corrections, so that the file holds no text."""
+    return hashlib.sha256(" ".join(words(text)).encode()).hexdigest()[:12]
+
+
+def apply_corrections(page: FitPage, correction: dict[str, Any]) -> None:
+    """Let labels that were set by hand overrule the silver ones."""
+    for label, name in ((1.0, "main"), (0.0, "boilerplate")):
+        digests = set(correction.get(name, ()))
+        for b, text in enumerate(page.texts if digests else ()):
+            if digest(text) in digests:
+                page.labels[b], page.by_hand[b] = label, True
 
 
 def apply_snippets(page: FitPage) -> None:
     """Let the snippets that the main text must or must not hold overrule the silver labels."""
     wanted = [squeeze(s) for s in page.case.get("with", [])]
     unwanted = [squeeze(s) for s in page.case.get("without", [])]
-    page.by_snippet = np.zeros(len(page.texts), np.bool_)
     for b, text in enumerate(map(squeeze, page.texts)):
         if any(s in text for s in wanted) or (len(text) > 15 and any(text in s for s in wanted)):
-            page.labels[b], page.by_snippet[b] = 1.0, True
+            page.labels[b], page.by_hand[b] = 1.0, True
         elif any(s in text for s in unwanted):
-            page.labels[b], page.by_snippet[b] = 0.0, True
+            page.labels[b], page.by_hand[b] = 0.0, True
 
 
-def read_real_pages(folder: Path, snippets: Path | None, cache: Path) -> list[FitPage]:
+def read_rows(path: Path | None) -> dict[str, dict[str, Any]]:
+    """JSON lines, gzipped or not, by their `file`."""
+    if path is None:
+        return {}
+    lines = read_content(path).decode().splitlines()
+    return {row["file"]: row for row in map(json.loads, lines)}
+
+
+def read_real_pages(
+    folder: Path, snippets: Path | None, cache: Path, corrections: Path | None = CORRECTIONS
+) -> list[FitPage]:
     """Pages of `folder` with silver labels; what trafilatura gave is kept in `cache`, for it is slow."""
-    cases: dict[str, dict[str, Any]] = {}
-    if snippets:
-        with gzip.open(snippets, "rt") as lines:
-            cases = {case["file"]: case for case in map(json.loads, lines)}
+    cases, corrected = read_rows(snippets), read_rows(corrections)
     silver = json.loads(cache.read_text()) if cache.exists() else {}
     pages = []
     for path in sorted(folder.iterdir()):
@@ -151,6 +190,8 @@ def read_real_pages(folder: Path, snippets: Path | None, cache: Path) -> list[Fi
             [label_by_silver(page.texts, given[mode]) for mode in ("default", "fast")], axis=0
         )
         page.case, page.silver = case, given["default"]
+        page.by_hand = np.zeros(len(page.texts), np.bool_)
+        apply_corrections(page, corrected.get(path.name, {}))
         apply_snippets(page)
         pages.append(page)
     cache.write_text(json.dumps(silver))
@@ -197,7 +238,7 @@ def made_up_pages(n: int, seed: int) -> list[FitPage]:
         page = read_fit_page(f"{kind}-{i}", f"made-up {kind}", html)
         long = [text for text in golden if len(text) > 12]
         page.labels = np.array([float(_is_golden(text, golden, long)) for text in page.texts])
-        page.by_snippet = np.zeros(len(page.texts), np.bool_)
+        page.by_hand = np.zeros(len(page.texts), np.bool_)
         page.weight = MADE_UP_WEIGHT
         pages.append(page)
     return pages
@@ -273,7 +314,9 @@ def fit_selector(pages: list[FitPage]) -> Selector:
     x = np.concatenate([x, x[unsure]])
     target = np.concatenate([np.where(unsure, 1, y >= 0.5), np.zeros(unsure.sum())])
     weight = np.concatenate([np.where(unsure, w * y, w), (w * (1 - y))[unsure]])
-    with threadpool_limits(1):  # threads that wait for each other cost more than they gain on a machine in use
+    with threadpool_limits(
+        1
+    ):  # threads that wait for each other cost more than they gain on a machine in use
         model = HistGradientBoostingClassifier(**TREES).fit(x, target, sample_weight=weight)
     return export_trees(model, make_table(counts))
 
@@ -281,16 +324,16 @@ def fit_selector(pages: list[FitPage]) -> Selector:
 def weights_of(page: FitPage) -> NDArray[np.float64]:
     """Long blocks count more, and those with a hand-made label much more."""
     by_length = np.minimum(np.sqrt(page.n_chars) / 6, 4) + 0.3
-    return (by_length + SNIPPET_WEIGHT * page.by_snippet) * page.weight
+    return (by_length + HAND_WEIGHT * page.by_hand) * page.weight
 
 
 def choose(page: FitPage, selector: Selector, threshold: float) -> str:
     """The text that a selector gives for a page, blocks on lines of their own."""
     n = read_page(page.html, WORKSPACE)
-    describe_page(WORKSPACE, selector.table)
+    top = describe_page(WORKSPACE, selector.table)
     score_blocks(WORKSPACE.features, n, selector, WORKSPACE.scores)
     keep = np.zeros(n, np.uint8)
-    choose_blocks(n, threshold, WORKSPACE, keep)
+    choose_blocks(n, top, threshold, WORKSPACE, keep)
     return "\n".join(text for text, kept in zip(page.texts, keep, strict=True) if kept)
 
 
@@ -351,11 +394,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Fit or evaluate the block selector.")
     parser.add_argument("--pages", type=Path, required=True)
     parser.add_argument("--snippets", type=Path)
+    parser.add_argument(
+        "--corrections",
+        type=Path,
+        default=CORRECTIONS,
+        help="labels by hand: file, main, boilerplate (digests)",
+    )
     parser.add_argument("--cache", type=Path, required=True, help="JSON file of trafilatura's texts")
     parser.add_argument("--out", type=Path, help="where to write the fitted selector")
     parser.add_argument("--evaluate", action="store_true", help="cross-validate by host and print JSON")
     settings = parser.parse_args()
-    pages = read_real_pages(settings.pages, settings.snippets, settings.cache)
+    pages = read_real_pages(settings.pages, settings.snippets, settings.cache, settings.corrections)
     if settings.evaluate:
         print(json.dumps(evaluate(pages), indent=1))
     if settings.out:

@@ -150,9 +150,9 @@ def extract_batch(
             start, end = starts[p], ends[p]
             html = data[start:end] if start >= 0 else decoded[-1 - start : -1 - end]
             n_blocks = read_page(html, w)
-            describe_page(w, selector.table)
+            top = describe_page(w, selector.table)
             score_blocks(w.features, n_blocks, selector, w.scores)
-            choose_blocks(n_blocks, threshold, w, keep)
+            choose_blocks(n_blocks, top, threshold, w, keep)
             at = render_page(html, n_blocks, keep, w, options, out, at)
             title_at = _write_title(html, w, titles, title_at)
             for row in range(meta.shape[1]):

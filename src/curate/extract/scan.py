@@ -32,6 +32,7 @@ from curate.extract.tags import (
     FNV_OFFSET,
     FNV_PRIME,
     HEADING,
+    LEX_CODE,
     LEX_COMMENT,
     LEX_HIDE,
     LEX_MATH,
@@ -40,6 +41,7 @@ from curate.extract.tags import (
     MASK32,
     NO_TEXT,
     RAW,
+    ROLE_SHIFT,
     ROWS,
     TAG_BITS,
     TAG_KEYS,
@@ -79,6 +81,7 @@ from curate.extract.text import (
     flush_block,
     write_pending,
     write_run,
+    write_space,
 )
 from curate.extract.tokens import (
     TRUE,
@@ -425,7 +428,7 @@ def _push_element(
     elements[n, E_FIRST] = s[N_BLOCKS]
     elements[n, E_END] = s[N_BLOCKS]
     elements[n, E_DEPTH] = elements[parent, E_DEPTH] + 1
-    flags = elements[parent, E_FLAGS] | TAG_FLAGS[tag]
+    flags = elements[parent, E_FLAGS] | TAG_FLAGS[tag] | TAG_FLAGS[bits >> ROLE_SHIFT]
     if bits & LEX_COMMENT and tag not in (T_BODY, T_HTML):
         flags |= IN_COMMENT
     if tag == T_TABLE:
@@ -593,7 +596,7 @@ def _start_void(
         return
     elif tag == T_BR:
         if s[PRE_AT] >= 0:
-            _boundary(tag, s, text, blocks)
+            write_space(text, s, blocks, 10)
         elif not s[PENDING] & NEW:
             s[PENDING] |= PARAGRAPH if s[PENDING] & BREAK else BREAK
     elif tag == T_HR:
@@ -638,6 +641,8 @@ def _start_tag(
             else:
                 _boundary(tag, s, text, blocks)
         if implied >= 0:
+            if s[PRE_AT] >= implied:
+                flush_block(text, s, blocks)
             _pop_to(implied, s, stack, n_open, elements, links)
     if s[DEPTH] >= MAX_DEPTH:
         s[OVERFLOW] += 1
@@ -661,7 +666,7 @@ def _start_tag(
         s[LINK_AT] = at + 1
         s[LINK_START] = s[OUT]
         s[HREF_START], s[HREF_END] = attributes[A_HREF]
-    elif tag == T_PRE and s[PRE_AT] < 0:
+    elif (tag == T_PRE or lexical & LEX_CODE) and s[PRE_AT] < 0:
         s[PRE_AT] = at
     elif tag == T_TR:
         s[ROW] = element
@@ -725,7 +730,7 @@ def _end_tag(
                 tag = other
     index = _find_open(tag, s, stack, n_open)
     if index >= 0:
-        if tag == T_PRE and s[PRE_AT] == index:
+        if s[PRE_AT] >= index:
             flush_block(text, s, blocks)
         _pop_to(index, s, stack, n_open, elements, links)
 

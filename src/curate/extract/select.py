@@ -6,12 +6,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.extract.kernel import kernel
-from curate.extract.measure import C_CHARS, C_WORDS
+from curate.extract.measure import (
+    C_CHARS,
+    C_DIGITS,
+    C_WORDS,
+    X_CHARS,
+    X_LINK_CHARS,
+    X_PROSE_CHARS,
+    is_prose,
+)
+from curate.extract.model import HOPELESS
+from curate.extract.scan import E_END, E_FIRST, E_FLAGS, IN_ASIDE, IN_COMMENT, IN_FOOTER, IN_FORM, IN_NAV
+from curate.extract.text import B_ELEMENT, B_PRE
 from curate.extract.workspace import Workspace
 
 # A page whose best blocks score low is read with a lower bar: REACH under the mean of its three best long blocks,
 # but at most SLACK under the usual bar. Kinds of pages that the selector is unsure of keep their text that way.
 REACH, SLACK, LONG_CHARS = 3.0, 0.8, 60
+
+# What lies in these gets no lower bar.
+AROUND = IN_NAV | IN_ASIDE | IN_FOOTER | IN_FORM
+
+# Where less than MIN_SHARE of the prose in the page's best container passes, its prose is kept all the same, if no more
+# than MAX_LINK_SHARE of the container is link text (a list of teasers has more) and the scores do not rule it out.
+MIN_SHARE, MAX_LINK_SHARE = 0.25, 0.15
 
 
 @kernel
@@ -38,8 +56,29 @@ def page_threshold(n_blocks: int, threshold: float, w: Workspace) -> float:
 
 
 @kernel
-def choose_blocks(n_blocks: int, threshold: float, w: Workspace, keep: NDArray[np.uint8]) -> None:
-    """Mark in keep[:n_blocks] the blocks that pass and that hold a letter or digit."""
-    bar = page_threshold(n_blocks, threshold, w)
+def choose_blocks(n_blocks: int, top: int, threshold: float, w: Workspace, keep: NDArray[np.uint8]) -> None:
+    """Mark in keep[:n_blocks] the blocks that pass and that hold a letter or digit.
+
+    `top` is the element that `describe_page` found. A `pre` of digits alone beside another is a gutter of line numbers.
+    """
+    lowered = page_threshold(n_blocks, threshold, w)
+    first, end = w.elements[top, E_FIRST], w.elements[top, E_END]
+    n_chars = 0
     for b in range(n_blocks):
+        bar = threshold if w.elements[w.blocks[b, B_ELEMENT], E_FLAGS] & AROUND else lowered
         keep[b] = w.scores[b] > bar and w.counts[b, C_WORDS] > 0
+        if keep[b] and w.blocks[b, B_PRE] and w.counts[b, C_DIGITS] == w.counts[b, C_CHARS]:
+            keep[b] = b + 1 == n_blocks or not w.blocks[b + 1, B_PRE]
+        if keep[b] and first <= b < end:
+            n_chars += w.counts[b, C_CHARS]
+    if n_chars < MIN_SHARE * w.sums[top, X_PROSE_CHARS] and _is_text_container(top, w):
+        for b in range(first, end):
+            keep[b] |= is_prose(w.blocks, w.counts, b) and w.scores[b] > HOPELESS
+
+
+@kernel
+def _is_text_container(e: int, w: Workspace) -> bool:
+    """Whether an element looks like an article whatever the scores say: few links, no menu, form or comments."""
+    if w.elements[e, E_FLAGS] & (AROUND | IN_COMMENT):
+        return False
+    return w.sums[e, X_LINK_CHARS] <= MAX_LINK_SHARE * w.sums[e, X_CHARS]

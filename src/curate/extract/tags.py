@@ -137,21 +137,38 @@ def fnv(name: str) -> int:
 
 
 # Class tokens with a fixed meaning: text that no reader sees or that is no prose (LEX_HIDE), a thread of
-# comments (LEX_COMMENT), an image of a formula (LEX_MATH), a footnote mark (LEX_REFERENCE).
-LEX_HIDE, LEX_COMMENT, LEX_MATH, LEX_REFERENCE = 1, 2, 4, 8
+# comments (LEX_COMMENT), an image of a formula (LEX_MATH), a footnote mark (LEX_REFERENCE), code that a
+# highlighter lays out without `pre` (LEX_CODE: SyntaxHighlighter, Crayon).
+LEX_HIDE, LEX_COMMENT, LEX_MATH, LEX_REFERENCE, LEX_CODE = 1, 2, 4, 8, 16
 _LEXICON = {
     LEX_HIDE: "mathjax mathjax_preview mathjax_display mathjax_svg mathjax_chtml mjx-chtml mjx_assistive_mathml "
     "katex-html sr-only visually-hidden visuallyhidden screen-reader-text screen-reader-only mw-editsection "
-    "headerlink mw-jump-link lineno linenos linenumber linenodiv gutter noprint u-hiddenvisually",
+    "headerlink mw-jump-link lineno linenos linenumber linenodiv linenumbers gutter rouge-gutter hljs-ln-numbers "
+    "crayon-nums crayon-num noprint u-hiddenvisually",
     LEX_COMMENT: "comment comments commentlist commentaire commentaires kommentar kommentare comentarios "
     "comentario commenti komentarze disqus_thread disqus respond reacties livefyre commentary fb-comments",
     LEX_MATH: "tex latex math mwe-math-fallback-image-inline mwe-math-fallback-image-display ql-img-inline-formula "
     "ql-img-displayed-equation",
     LEX_REFERENCE: "reference",
+    LEX_CODE: "syntaxhighlighter crayon-pre",
 }
 LEXICON_KEYS, LEXICON_VALUES = make_table(
     {fnv(name): bit for bit, names in _LEXICON.items() for name in names.split()}, 256
 )
+
+# ARIA roles that say what the tag would have said: role's hash to tag number. `read_tokens` returns it shifted by
+# ROLE_SHIFT beside the bits above.
+ROLE_SHIFT = 8
+_ROLES = {
+    "main": "main",
+    "article": "article",
+    "navigation": "nav",
+    "menu": "nav",
+    "menubar": "nav",
+    "search": "form",
+}
+_ROLES |= {"complementary": "aside", "contentinfo": "footer", "banner": "header", "dialog": "dialog"}
+ROLE_KEYS, ROLE_VALUES = make_table({fnv(role): TAG_NUMBERS[tag] for role, tag in _ROLES.items()}, 64)
 
 
 def _entity_table() -> tuple[NDArray[np.int64], NDArray[np.int64]]:

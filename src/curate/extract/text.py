@@ -214,7 +214,7 @@ def _peek_special(html: NDArray[np.uint8], i: int, stop: int) -> tuple[int, int]
 
 
 @kernel
-def _write_space(text: NDArray[np.uint8], s: NDArray[np.int64], blocks: NDArray[np.int32], code: int) -> None:
+def write_space(text: NDArray[np.uint8], s: NDArray[np.int64], blocks: NDArray[np.int32], code: int) -> None:
     """White space: one pending space in prose; kept as it is inside pre."""
     if s[PRE_AT] < 0:
         if code in (9, 10, 12, 13, 32) or code > 32:
@@ -267,7 +267,7 @@ def write_run(
                 while i < stop and html[i] <= 32:
                     i += 1
             else:
-                _write_space(text, s, blocks, byte)
+                write_space(text, s, blocks, byte)
                 i += 1
             continue
         code, second, n_bytes = -1, 0, 1
@@ -281,7 +281,7 @@ def write_run(
             if code < 0:
                 n_bytes = 1
         if code >= 0 and _is_space_code(code):
-            _write_space(text, s, blocks, min(code, 32))
+            write_space(text, s, blocks, min(code, 32))
         elif code < 0 or not _is_dropped_code(code):
             out = write_pending(text, s, blocks) if s[PENDING] else s[OUT]
             if code < 0:

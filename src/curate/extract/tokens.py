@@ -21,6 +21,9 @@ from curate.extract.tags import (
     LEXICON_KEYS,
     LEXICON_VALUES,
     MASK32,
+    ROLE_KEYS,
+    ROLE_SHIFT,
+    ROLE_VALUES,
     look_up,
 )
 
@@ -164,7 +167,7 @@ def _add_bucket(tokens: NDArray[np.int32], n: int, begin: int, value: int) -> in
 def read_tokens(
     html: NDArray[np.uint8], attributes: NDArray[np.int64], tokens: NDArray[np.int32], n: int
 ) -> tuple[int, int]:
-    """Hash the words of class, id, role and itemprop into tokens[n:]; return (the new n, lexicon bits).
+    """Hash the words of class, id, role and itemprop into tokens[n:]; return (the new n, lexicon bits and role).
 
     A word counts whole and by its parts: `entryContent-12` gives entrycontent, entry and content. Digits are
     left out. Role and itemprop words are told apart from class words.
@@ -194,7 +197,10 @@ def read_tokens(
             if byte <= 32:
                 if n_parts > 1:
                     n = _add_bucket(tokens, n, begin, whole)
-                if lexical != FNV_OFFSET:
+                if lexical != FNV_OFFSET and row == A_ROLE:
+                    if bits >> ROLE_SHIFT == 0:  # the first role that is known counts
+                        bits |= look_up(lexical, ROLE_KEYS, ROLE_VALUES) << ROLE_SHIFT
+                elif lexical != FNV_OFFSET:
                     bits |= look_up(lexical, LEXICON_KEYS, LEXICON_VALUES)
                 whole = part = seed
                 lexical = FNV_OFFSET
