@@ -1,10 +1,17 @@
 """Main-text extraction: snippets found and avoided, code and formulas kept, pages per CPU second; extractors in turn.
 
-Pages are those of `html/` in the folder named by CURATE_TEST_DATA: raw pages, each with snippets that its main
+Pages are those of `html/` in the folder named by CURATE_TEST_DATA: raw pages, most with snippets that their main
 text must hold and must not hold. Our own extractor is fitted here, by classifiers/extraction/recipe.py, once for
-each fold of hosts, and reads every page with the selector that has not seen the page's host (`--bundled` takes
+each fold of sites, and reads every page with the selector that has not seen the page's site (`--bundled` takes
 the shipped selector, which has). Pages go through in batches, every extractor after the other on each batch, so
 that the machine's mood strikes all alike.
+
+Whole texts: the pages named `readability-*` are the test pages of Mozilla's Readability. Where CURATE_READABILITY
+names its folder `test/test-pages`, the texts are held against what its authors expect, by runs of four words, and
+F1 is a mean over pages; no label of the fit comes from there. CURATE_DOCUMENTATION does the same for folders of
+documentation. Both are skipped, saying so, where not named. Code and formulas: pages of `benchmarks.pages.notation`.
+
+Intervals are 95%, from resampling sites.
 
     python -m benchmarks extraction [--pages N] [--bundled] [--worst 20]
 """
@@ -22,8 +29,10 @@ from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pyarrow as pa
 
+from benchmarks.pages import full_text, notation
 from curate.extract import decode_text, extract_pages
 from curate.extract.model import Selector
 from curate.extract.native import extract_native
@@ -32,6 +41,7 @@ ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("CURATE_TEST_DATA", ROOT.parent / "shared" / "data")) / "html"
 CACHE = ROOT / "benchmarks" / "results" / "scratch" / "trafilatura.json"
 BATCH = 20
+N_RESAMPLES = 1000
 
 Extract = Callable[[list[bytes], Selector | None], list[str]]
 
@@ -113,15 +123,13 @@ def run(args: list[str]) -> dict:
     CACHE.parent.mkdir(parents=True, exist_ok=True)
     pages = recipe.read_real_pages(DATA / "pages", DATA / "expected.jsonl.gz", CACHE)
     selectors = [None] * recipe.N_FOLDS if settings.bundled else recipe.fit_folds(pages)
-    # Pages without snippets take part in the fit alone.
-    cases = [page for page in pages if page.case][: settings.pages]
     extractors = make_extractors()
     texts: dict[str, list[str]] = {name: [] for name in extractors}
     cpu_s = dict.fromkeys(extractors, 0.0)
     ordered = []
     for fold, selector in enumerate(selectors):
-        members = [page for page in cases if recipe.fold_of(page.host, recipe.N_FOLDS) == fold]
-        for start in range(0, len(members), BATCH):
+        members = [page for page in pages if recipe.fold_of(page.host, recipe.N_FOLDS) == fold]
+        for start in range(0, len(members[: settings.pages]), BATCH):
             batch = members[start : start + BATCH]
             contents = [recipe.read_content(DATA / "pages" / page.name) for page in batch]
             for name, extract in extractors.items():
@@ -134,14 +142,16 @@ def run(args: list[str]) -> dict:
     raw = [page.html.tobytes().decode() for page in ordered]
     wanted = {"code": [code_lines(page) for page in raw], "formulas": [formulas(page) for page in raw]}
     counts = {
-        name: [recipe.score_snippets(p.case, t) for p, t in zip(ordered, texts[name], strict=True)]
+        name: np.array([recipe.score_snippets(p.case, t) for p, t in zip(ordered, texts[name], strict=True)])
         for name in texts
     }
+    sites = [page.host for page in ordered]
     rows = [
         {
             "extractor": name,
-            **recipe.summarise(sum(counts[name])),
-            "without_absent": round(float(sum(counts[name])[3] / sum(counts[name])[2:].sum()), 4),
+            **recipe.summarise(counts[name].sum(axis=0)),
+            **snippet_intervals(counts[name], counts["trafilatura"], sites),
+            "without_absent": round(float(counts[name][:, 3].sum() / counts[name][:, 2:].sum()), 4),
             "code_lines_kept": share_kept(wanted["code"], texts[name]),
             "formulas_kept": share_kept(wanted["formulas"], texts[name]),
             "cpu_s": round(cpu_s[name], 3),
@@ -151,20 +161,153 @@ def run(args: list[str]) -> dict:
     ]
     speed = {row["extractor"]: row["pages_per_cpu_s"] for row in rows}
     return {
-        "n_pages": len(ordered),
+        "n_pages": sum(bool(page.case) for page in ordered),
+        "n_pages_timed": len(ordered),
+        "n_sites": len(set(sites)),
         "n_bytes": sum(page.html.size for page in ordered),
         "n_code_lines": sum(map(len, wanted["code"])),
         "n_formulas": sum(map(len, wanted["formulas"])),
         "held_out": not settings.bundled,
         "rows": rows,
         "speed_ratio": {name: round(speed["curate"] / speed[name], 1) for name in speed if name != "curate"},
+        "whole_texts": compare_whole_texts(recipe, ordered, texts),
+        "documentation": compare_documentation(recipe, extractors),
+        "notation": compare_notation(extractors),
         "worst": list_worst(ordered, counts, settings.worst),
     }
 
 
+def resample(sites: list[str]) -> list[np.ndarray]:
+    """Indices of the pages of resampled sites, N_RESAMPLES times."""
+    members: dict[str, list[int]] = {}
+    for i, site in enumerate(sites):
+        members.setdefault(site, []).append(i)
+    groups = [np.array(group) for group in members.values()]
+    rng = np.random.default_rng(0)
+    draws = rng.integers(0, len(groups), (N_RESAMPLES, len(groups)))
+    return [np.concatenate([groups[k] for k in draw]) for draw in draws]
+
+
+def interval(values: list[float]) -> list[float]:
+    """The middle 95%."""
+    return [round(float(x), 4) for x in np.percentile(values, [2.5, 97.5])]
+
+
+def snippet_f1(counts: np.ndarray) -> float:
+    """F1 of a table of `score_snippets`."""
+    found, missed, wrong, _ = counts.sum(axis=0)
+    return 2 * found / max(2 * found + missed + wrong, 1)
+
+
+def snippet_intervals(counts: np.ndarray, peer: np.ndarray, sites: list[str]) -> dict:
+    """Intervals of snippet F1 and of its difference to the peer's."""
+    samples = resample(sites)
+    own, other = ([snippet_f1(table[rows]) for rows in samples] for table in (counts, peer))
+    difference = [a - b for a, b in zip(own, other, strict=True)]
+    return {
+        "f1_interval": interval(own),
+        "f1_over_trafilatura": round(snippet_f1(counts) - snippet_f1(peer), 4),
+        "f1_over_trafilatura_interval": interval(difference),
+    }
+
+
+def whole_text_rows(
+    recipe: ModuleType, texts: dict[str, list[str]], wanted: list[str], sites: list[str]
+) -> list:
+    """Precision, recall and F1 of runs of four words, means over pages, with intervals."""
+    known = [recipe.shingles(text) for text in wanted]
+    scores = {
+        name: np.array([shingle_scores(recipe.shingles(t), k) for t, k in zip(found, known, strict=True)])
+        for name, found in texts.items()
+    }
+    samples = resample(sites)
+    rows = []
+    for name, table in scores.items():
+        difference = table[:, 2] - scores["trafilatura"][:, 2]
+        precision, recall, f1 = (round(float(x), 4) for x in table.mean(axis=0))
+        rows.append(
+            {
+                "extractor": name,
+                "precision": precision,
+                "recall": recall,
+                "f1": f1,
+                "f1_interval": interval([table[k, 2].mean() for k in samples]),
+                "median_f1": round(float(np.median(table[:, 2])), 4),
+                "pages_below_0.7": int((table[:, 2] < 0.7).sum()),
+                "f1_over_trafilatura": round(float(difference.mean()), 4),
+                "f1_over_trafilatura_interval": interval([difference[k].mean() for k in samples]),
+            }
+        )
+    return rows
+
+
+def shingle_scores(found: set, wanted: set) -> tuple[float, float, float]:
+    """(precision, recall, F1)."""
+    both = len(found & wanted)
+    return both / max(len(found), 1), both / len(wanted), 2 * both / (len(found) + len(wanted))
+
+
+def compare_whole_texts(recipe: ModuleType, ordered: list, texts: dict[str, list[str]]) -> dict | None:
+    """Held-out texts of Readability's test pages beside what its authors expect."""
+    expected = full_text.readability_texts()
+    if not expected:
+        print(
+            f"whole texts: skipped, {full_text.READABILITY} does not name a folder of test pages",
+            file=sys.stderr,
+        )
+        return None
+    names = [
+        page.name.removeprefix("readability-").removesuffix(".gz").removesuffix(".html") for page in ordered
+    ]
+    chosen = [i for i, name in enumerate(names) if len(recipe.words(expected.get(name, ""))) >= 4]
+    sites = [ordered[i].host for i in chosen]
+    picked = {name: [texts[name][i] for i in chosen] for name in texts}
+    rows = whole_text_rows(recipe, picked, [expected[names[i]] for i in chosen], sites)
+    return {"n_pages": len(chosen), "n_sites": len(set(sites)), "rows": rows}
+
+
+def compare_documentation(recipe: ModuleType, extractors: dict[str, Extract]) -> dict | None:
+    """Pages of documentation with the shipped selector, which has seen none of them."""
+    found = [page for page in full_text.documentation_pages(60) if len(recipe.words(page[2])) >= 4]
+    if not found:
+        print(f"documentation: skipped, {full_text.DOCUMENTATION} names no folder", file=sys.stderr)
+        return None
+    pages = [content for _, content, _ in found]
+    texts = {name: extract(pages, None) for name, extract in extractors.items()}
+    raw = [page.decode("utf-8", "replace") for page in pages]
+    code, tex = [code_lines(page) for page in raw], [formulas(page) for page in raw]
+    rows = whole_text_rows(recipe, texts, [text for _, _, text in found], [str(i) for i in range(len(found))])
+    for row in rows:
+        row["code_lines_kept"] = share_kept(code, texts[row["extractor"]])
+        row["formulas_kept"] = share_kept(tex, texts[row["extractor"]])
+    counts = {"n_pages": len(found), "n_code_lines": sum(map(len, code)), "n_formulas": sum(map(len, tex))}
+    return counts | {"folders": sorted({name for name, _, _ in found}), "rows": rows}
+
+
+def compare_notation(extractors: dict[str, Extract]) -> dict:
+    """Code and formulas of pages written for this project: share kept, and ways of writing that are read exactly."""
+    code, tex = notation.code_pages(), notation.formula_pages()
+    rows = []
+    for name, extract in extractors.items():
+        pages = [page.encode() for page in (*code.values(), *tex.values())]
+        texts = extract(pages, None)
+        lines = [notation.score_code(text) for text in texts[: len(code)]]
+        written = [notation.score_formulas(text) for text in texts[len(code) :]]
+        rows.append(
+            {
+                "extractor": name,
+                "code_lines_kept": round(sum(share for share, _ in lines) / len(lines), 4),
+                "code_exact": sum(exact for _, exact in lines),
+                "formulas_kept": round(sum(share for share, _ in written) / len(written), 4),
+                "formulas_exact": sum(exact for _, exact in written),
+            }
+        )
+    return {"n_ways_of_code": len(code), "n_ways_of_formulas": len(tex), "rows": rows}
+
+
 def list_worst(pages: list, counts: dict, n: int) -> list[dict]:
     """Our pages of most missed and unwanted snippets, beside trafilatura's."""
-    order = sorted(range(len(pages)), key=lambda i: -int(counts["curate"][i][1] + counts["curate"][i][2]))
+    order = sorted(range(len(pages)), key=lambda i: (-int(counts["curate"][i][1:3].sum()), pages[i].name))
     return [
         {
             "page": pages[i].name,

@@ -1,4 +1,4 @@
-# ruff: noqa: E501, F541, RUF015  (markup reads best on one line; nothing here is secret)
+# ruff: noqa: E501, F541  (markup reads best on one line; nothing here is secret)
 """Made-up pages of kinds that silver labels teach wrongly or that fitting pages lack, with their main text known.
 
 Forum threads, questions and answers, wikis, documentation, code, product pages, recipes, listings, comment

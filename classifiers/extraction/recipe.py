@@ -48,7 +48,7 @@ from curate.extract.text import B_ELEMENT, B_END, B_START
 from curate.extract.tokens import N_TOKEN_BUCKETS
 from curate.extract.workspace import describe_page, make_workspace, read_page
 
-TREES = {"max_iter": 60, "max_leaf_nodes": 16, "learning_rate": 0.15, "min_samples_leaf": 20}
+TREES = {"max_iter": 120, "max_leaf_nodes": 16, "learning_rate": 0.1, "min_samples_leaf": 20}
 TREES |= {"l2_regularization": 1.0, "max_features": 0.5, "early_stopping": False, "random_state": 0}
 HAND_WEIGHT = 3.0
 MADE_UP_PAGES, MADE_UP_WEIGHT = 300, 0.5
@@ -322,9 +322,14 @@ def fit_selector(pages: list[FitPage]) -> Selector:
 
 
 def weights_of(page: FitPage) -> NDArray[np.float64]:
-    """Long blocks count more, and those with a hand-made label much more."""
+    """Long blocks count more, those with a hand-made label much more, and those of a short main text up to twice.
+
+    What is judged is a mean over pages, in which a block of a short page weighs more than one of a long page.
+    """
     by_length = np.minimum(np.sqrt(page.n_chars) / 6, 4) + 0.3
-    return (by_length + HAND_WEIGHT * page.by_hand) * page.weight
+    n_main_chars = float((page.labels * page.n_chars).sum())
+    by_page = min(max(math.sqrt(4000 / (n_main_chars + 500)), 0.5), 2.0)
+    return (by_length + HAND_WEIGHT * page.by_hand) * page.weight * by_page
 
 
 def choose(page: FitPage, selector: Selector, threshold: float) -> str:

@@ -1,4 +1,4 @@
-# ruff: noqa: PLR0912, FBT003  (kernels take their arrays by position and decide byte by byte)
+# ruff: noqa: FBT003  (kernels take their arrays by position and decide byte by byte)
 """Our own extractor over a whole Arrow batch: one kernel call, no Python for any page in valid UTF-8."""
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from curate.extract.workspace import Workspace, describe_page, make_workspace, r
 
 VERSION = "1"
 MAX_TITLE_BYTES = 2000
+CHECKED_BYTES = 64  # that are looked at in one go
 
 # The log-odds that a block must exceed. Fitted on snippets, see classifiers/extraction/.
 THRESHOLDS = {"balanced": -0.2, "precision": 0.6, "recall": -1.2}
@@ -61,46 +62,44 @@ def find_plain_pages(data: NDArray[np.uint8], offsets: NDArray[np.int64], plain:
     All others may be of another charset. Overlong forms, surrogates and code points past U+10FFFF are not valid.
     """
     for p in range(plain.size):
-        i, end = offsets[p], offsets[p + 1]
-        plain[p] = not (end - i >= 3 and data[i] == 0xEF and data[i + 1] == 0xBB and data[i + 2] == 0xBF)
-        looked_to = i
-        while i < end:
-            if looked_to <= i <= end - 32:  # by 32 bytes without a way out: wide registers
-                other = np.uint8(0)
-                for k in range(32):
-                    byte = data[i + k]
-                    other |= np.uint8(byte >= 128) | np.uint8(byte == 0) | np.uint8(byte == 27)
-                looked_to = i + 32
-                if not other:
-                    i += 32
-                    continue
-            byte = data[i]
-            if byte < 0x80:
-                if byte in (0, 27):
-                    break
+        start, end = offsets[p], offsets[p + 1]
+        wrong = (
+            end - start >= 3 and data[start] == 0xEF and data[start + 1] == 0xBB and data[start + 2] == 0xBF
+        )
+        i = start
+        while i < end and not wrong:
+            if i < start + 3 or i + CHECKED_BYTES > end:
+                before1 = data[i - 1] if i > start else np.uint8(0)
+                before2 = data[i - 2] if i > start + 1 else np.uint8(0)
+                before3 = data[i - 3] if i > start + 2 else np.uint8(0)
+                wrong = _is_wrong(data[i], before1, before2, before3)
                 i += 1
                 continue
-            n = 1 if 0xC2 <= byte < 0xE0 else 2 if 0xE0 <= byte < 0xF0 else 3 if 0xF0 <= byte < 0xF5 else 9
-            if n == 9 or i + n >= end:
-                break
-            low, high = 0x80, 0xBF
-            if byte == 0xE0:
-                low = 0xA0
-            elif byte == 0xED:
-                high = 0x9F
-            elif byte == 0xF0:
-                low = 0x90
-            elif byte == 0xF4:
-                high = 0x8F
-            if data[i + 1] < low or data[i + 1] > high:
-                break
-            if n >= 2 and data[i + 2] & 0xC0 != 0x80:
-                break
-            if n == 3 and data[i + 3] & 0xC0 != 0x80:
-                break
-            i += n + 1
-        if i < end:
-            plain[p] = 0
+            # by many bytes without a way out: wide registers
+            other = (data[i - 1] >= 0xC0) | (data[i - 2] >= 0xE0) | (data[i - 3] >= 0xF0)
+            window = data[
+                i - 3 : i + CHECKED_BYTES
+            ]  # whose places are never negative, so that numba asks no more
+            for k in range(CHECKED_BYTES):
+                byte = window[k + 3]
+                other |= (byte >= 128) | (byte == 0) | (byte == 27)
+            if other:
+                for k in range(CHECKED_BYTES):
+                    wrong |= _is_wrong(window[k + 3], window[k + 2], window[k + 1], window[k])
+            i += CHECKED_BYTES
+        for back, least in ((1, 0xC0), (2, 0xE0), (3, 0xF0)):  # cut off within a character
+            wrong |= end - start >= back and data[end - back] >= least
+        plain[p] = not wrong
+
+
+@kernel
+def _is_wrong(byte: int, before1: int, before2: int, before3: int) -> bool:
+    """Whether a byte cannot follow the three before it in plain UTF-8; without branches, for wide registers."""
+    expected = (before1 >= 0xC0) | (before2 >= 0xE0) | (before3 >= 0xF0)
+    wrong = ((byte >= 0x80) & (byte < 0xC0)) != expected
+    wrong |= (byte == 0) | (byte == 27) | (byte == 0xC0) | (byte == 0xC1) | (byte >= 0xF5)
+    wrong |= ((before1 == 0xE0) & (byte < 0xA0)) | ((before1 == 0xED) & (byte > 0x9F))
+    return wrong | ((before1 == 0xF0) & (byte < 0x90)) | ((before1 == 0xF4) & (byte > 0x8F))
 
 
 @kernel

@@ -385,9 +385,12 @@ def _boundary(tag: int, s: NDArray[np.int64], text: NDArray[np.uint8], blocks: N
     cells hold paragraphs stays one row.
     """
     if s[PRE_AT] >= 0:
-        if not s[PENDING] & NEW and s[OUT] > s[BLOCK_START] and text[s[OUT] - 1] != 10:
-            text[s[OUT]] = 10
-            s[OUT] += 1
+        out = s[OUT]
+        while out > s[BLOCK_START] and text[out - 1] in (32, 9):
+            out -= 1
+        if not s[PENDING] & NEW and out > s[BLOCK_START] and (out < s[OUT] or text[out - 1] != 10):
+            text[out] = 10
+            s[OUT] = out + 1
         return
     if s[PENDING] & NEW:
         return

@@ -15,7 +15,6 @@ from curate.extract.measure import (
     X_PROSE_CHARS,
     is_prose,
 )
-from curate.extract.model import HOPELESS
 from curate.extract.scan import E_END, E_FIRST, E_FLAGS, IN_ASIDE, IN_COMMENT, IN_FOOTER, IN_FORM, IN_NAV
 from curate.extract.text import B_ELEMENT, B_PRE
 from curate.extract.workspace import Workspace
@@ -29,7 +28,7 @@ AROUND = IN_NAV | IN_ASIDE | IN_FOOTER | IN_FORM
 
 # Where less than MIN_SHARE of the prose in the page's best container passes, its prose is kept all the same, if no more
 # than MAX_LINK_SHARE of the container is link text (a list of teasers has more) and the scores do not rule it out.
-MIN_SHARE, MAX_LINK_SHARE = 0.25, 0.15
+MIN_SHARE, MAX_LINK_SHARE, RULED_OUT = 0.25, 0.15, -2.2
 
 
 @kernel
@@ -73,7 +72,7 @@ def choose_blocks(n_blocks: int, top: int, threshold: float, w: Workspace, keep:
             n_chars += w.counts[b, C_CHARS]
     if n_chars < MIN_SHARE * w.sums[top, X_PROSE_CHARS] and _is_text_container(top, w):
         for b in range(first, end):
-            keep[b] |= is_prose(w.blocks, w.counts, b) and w.scores[b] > HOPELESS
+            keep[b] |= is_prose(w.blocks, w.counts, b) and w.scores[b] > RULED_OUT
 
 
 @kernel

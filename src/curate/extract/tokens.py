@@ -29,6 +29,7 @@ from curate.extract.tags import (
 
 N_TOKEN_BUCKETS = 8192
 MAX_ELEMENT_TOKENS = 16
+SHORT_VALUE = 24  # bytes of an attribute value that are looked at one by one before it counts as long
 MAX_TOKEN_BYTES = 512  # of one attribute value that are looked at
 
 
@@ -52,10 +53,11 @@ def find_byte(html: NDArray[np.uint8], i: int, wanted: int) -> int:
     """Where `wanted` first stands at or after `i`, else the end; by 32 bytes at a time, for long stretches."""
     n = html.size
     while i + 32 <= n:
-        hits = np.uint8(0)
+        window = html[i : i + 32]  # whose places are never negative, so that numba asks no more
+        hit = False
         for k in range(32):
-            hits |= np.uint8(html[i + k] == wanted)
-        if hits:
+            hit |= window[k] == wanted
+        if hit:
             break
         i += 32
     while i < n and html[i] != wanted:
@@ -114,8 +116,11 @@ def _read_value(html: NDArray[np.uint8], i: int) -> tuple[int, int, int]:
         quote = html[i]
         i += 1
         start = i
-        while i < n and html[i] != quote:
+        stop = min(i + SHORT_VALUE, n)
+        while i < stop and html[i] != quote:
             i += 1
+        if i == stop:
+            i = find_byte(html, i, quote)
         return start, i, i + 1
     start = i
     while i < n and html[i] > 32 and html[i] != 62:
