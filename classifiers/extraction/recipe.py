@@ -89,8 +89,8 @@ def read_fit_page(name: str, host: str, html: bytes) -> FitPage:
 
 
 def squeeze(text: str) -> str:
-    """White space as single blanks."""
-    return " ".join(text.split())
+    """White space as single blanks, without soft hyphens."""
+    return " ".join(text.replace("\u00ad", "").split())
 
 
 def words(text: str) -> list[str]:

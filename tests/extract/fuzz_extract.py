@@ -1,4 +1,7 @@
-"""Run by test_native.py in a process of its own with NUMBA_BOUNDSCHECK=1: extract nasty pages, compare runs."""
+"""Run by test_native.py in a process of its own with NUMBA_BOUNDSCHECK=1: extract nasty pages, compare runs.
+
+The test puts the repository and classifiers/extraction on the path. Pages of random pieces; pages as real software writes them, cut off and with bytes changed; and hostile ones.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,9 @@ import random
 import sys
 
 import pyarrow as pa
+from kinds import make_pages
 
+from benchmarks.pages.notation import code_pages, formula_pages
 from curate.extract import extract_pages
 
 TAGS = (
@@ -46,9 +51,47 @@ def make_page(rng: random.Random) -> bytes:
     return bytes(page)
 
 
+def spoil(page: bytes, rng: random.Random) -> bytes:
+    """Cut a page off, change some of its bytes, or repeat a stretch of it."""
+    spoiled = bytearray(page)
+    if rng.random() < 0.5:
+        del spoiled[rng.randrange(len(spoiled)) :]
+    for _ in range(rng.choice([0, 1, 20, 200])):
+        if spoiled:
+            spoiled[rng.randrange(len(spoiled))] = rng.choice(
+                [0, 34, 38, 39, 47, 60, 62, 0xC3, 0xE2, 0xF0, rng.randrange(256)]
+            )
+    if rng.random() < 0.3:
+        start = rng.randrange(len(spoiled) + 1)
+        spoiled[start:start] = spoiled[start : start + rng.randrange(400)] * 9
+    return bytes(spoiled)
+
+
+HOSTILE = [
+    b"<div>" * 1_000_000,
+    b"<b><i>" * 500_000 + b"x",
+    b"<p title='" + b"x" * 10_000_000 + b"'>text",
+    b"<p " + b"a=1 " * 500_000 + b">text",
+    b"<!--" * 500_000,
+    b"<!-- " + b"-" * 1_000_000,
+    b"\0" * 1000 + b"<p>a\0b</p>" * 1000,
+    b"<p class='\xe2\x82" + b"'>text" * 10,
+    b"<p title=\xff\xfe>text</p>" * 100,
+    b"<\xc3>text<p \xc3=\xc3>" * 100,
+    b"&#x10FFFF;&notanentity;" * 20_000,
+    b"<pre>" + b"<br> " * 200_000,
+    b"<table>" + b"<tr><td>x<td>y" * 100_000,
+    b"<math>" * 20_000 + b"<annotation encoding=application/x-tex>" * 20_000,
+]
+
+
 def main(n_pages: int) -> None:
     rng = random.Random(7)
     pages = [make_page(rng) for _ in range(n_pages)]
+    whole = [page for _, page, _ in make_pages(24, seed=3)]
+    whole += [page.encode() for page in (*code_pages().values(), *formula_pages().values())]
+    pages += [spoil(page, rng) for page in whole * (1 + n_pages // 200)]
+    pages += HOSTILE
     pages += [
         b"",
         b"<",

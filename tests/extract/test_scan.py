@@ -23,7 +23,19 @@ from curate.extract.measure import (
     count_block,
 )
 from curate.extract.native import find_plain_pages
-from curate.extract.scan import E_LEVEL, E_PARENT, E_TAG, L_HREF_END, L_HREF_START, META_ROWS
+from curate.extract.scan import (
+    E_FLAGS,
+    E_LEVEL,
+    E_PARENT,
+    E_TAG,
+    IN_ASIDE,
+    IN_FOOTER,
+    IN_MAIN,
+    IN_NAV,
+    L_HREF_END,
+    L_HREF_START,
+    META_ROWS,
+)
 from curate.extract.tags import TAG_NUMBERS
 from curate.extract.text import (
     B_ELEMENT,
@@ -72,6 +84,13 @@ def tags(page: str) -> list[str]:
         (f"<table><tr><td>{'long ' * 40}<td>z</table>", [("long " * 40).strip(), "z"]),
         ("<pre>\n\n  a\n    b &lt;c&gt;\n</pre>after", ["  a\n    b <c>", "after"]),
         ("<pre><div>1</div><div>  2</div></pre>", ["1\n  2"]),
+        ("<pre>a<br><br>b</pre>c", ["a\n\nb", "c"]),
+        ("<div><pre>a\n b</div>tail", ["a\n b", "tail"]),
+        ("<ul><li><pre>a\n b<li>c</ul>", ["a\n b", "c"]),
+        (
+            "<div class='syntaxhighlighter'><div>if x:</div><div>&nbsp;&nbsp;y</div></div>z",
+            ["if x:\n  y", "z"],
+        ),
         ("a &lt;b&gt; 3 < 4 <5", ["a <b> 3 < 4 <5"]),
         ("<p>see<!-- no <p> no --> me<!doctype x><?php no ?>", ["see me"]),
         ("<!--><p>x", ["x"]),
@@ -128,6 +147,21 @@ def test_blocks_know_their_element_heading_level_and_links():
     assert [int(w.elements[b[B_ELEMENT], E_LEVEL]) for b in w.blocks[:3]] == [0, 2, 0]
     assert w.blocks[:3, B_LINK_BYTES].tolist() == [4, 0, 4]
     assert [raw[a:b] for a, b in w.links[: w.state[N_LINKS], L_HREF_START : L_HREF_END + 1]] == [b"/a", b"/b"]
+
+
+@pytest.mark.parametrize(
+    ("role", "flag"),
+    [
+        ("main", IN_MAIN),
+        ("navigation", IN_NAV),
+        ("Complementary", IN_ASIDE),
+        ("none contentinfo", IN_FOOTER),
+        ("x", 0),
+    ],
+)
+def test_a_role_says_what_the_tag_would_have_said(role, flag):
+    _, w = scan(f"<div role='{role}'><p>x</p></div>")
+    assert w.elements[w.blocks[0, B_ELEMENT], E_FLAGS] == flag
 
 
 def test_metadata_is_noted_where_the_page_states_it():

@@ -19,7 +19,7 @@ from curate.extract.select import choose_blocks
 from curate.extract.text import BLOCK_START, NEW, OUT, PENDING, write_run
 from curate.extract.workspace import Workspace, describe_page, make_workspace, read_page
 
-VERSION = "1"
+VERSION = "2"
 MAX_TITLE_BYTES = 2000
 CHECKED_BYTES = 64  # that are looked at in one go
 
