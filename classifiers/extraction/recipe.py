@@ -48,8 +48,16 @@ from curate.extract.text import B_ELEMENT, B_END, B_START
 from curate.extract.tokens import N_TOKEN_BUCKETS
 from curate.extract.workspace import describe_page, make_workspace, read_page
 
-TREES = {"max_iter": 120, "max_leaf_nodes": 16, "learning_rate": 0.1, "min_samples_leaf": 20}
-TREES |= {"l2_regularization": 1.0, "max_features": 0.5, "early_stopping": False, "random_state": 0}
+TREES: dict[str, Any] = {
+    "max_iter": 120,
+    "learning_rate": 0.1,
+    "max_leaf_nodes": 16,
+    "min_samples_leaf": 20,
+    "l2_regularization": 1.0,
+    "max_features": 0.5,
+    "early_stopping": False,
+    "random_state": 0,
+}
 HAND_WEIGHT = 3.0
 MADE_UP_PAGES, MADE_UP_WEIGHT = 300, 0.5
 N_FOLDS, N_TABLE_FOLDS = 5, 4

@@ -273,6 +273,7 @@ def test_a_compiled_kernel_is_stale_once_any_module_of_the_package_changes():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # compiles every kernel with bounds checks first
 def test_kernels_stay_within_their_arrays(tmp_path):
     fuzz = Path(__file__).with_name("fuzz_extract.py")
     root = fuzz.parents[2]
