@@ -114,6 +114,13 @@ def test_metadata_comes_from_what_the_page_states():
     assert all(batch[name].to_pylist()[1:] == [None, None, None] for name in columns)
 
 
+@pytest.mark.parametrize("n", range(1995, 2003))
+def test_a_title_that_is_too_long_is_cut_between_characters(n):
+    batch = extract_pages(pa.array([("<title>" + "x" * n + "中文" * 9 + "</title><p>text").encode()]))
+    batch.validate(full=True)
+    assert batch["title"][0].as_py() == ("x" * n + "中文" * 9).encode()[:2000].decode(errors="ignore")
+
+
 def test_batches_sliced_and_large_give_what_pages_alone_give():
     pages = pa.array(
         [

@@ -264,12 +264,17 @@ def test_repeated_blocks_are_counted_whatever_their_case():
     assert w.counts[:4, C_REPEATED].tolist() == [0, 0, 1, 2]
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=300)
 @given(
     st.lists(
-        st.one_of(
-            st.binary(max_size=12), st.text(max_size=6).map(lambda t: t.encode("utf-8", "surrogatepass"))
-        ),
+        st.tuples(
+            st.sampled_from([b"", b"a" * 61, b"a" * 200, "aé".encode() * 50, "中文😀".encode() * 30]),
+            st.one_of(
+                st.binary(max_size=12),
+                st.text(max_size=6).map(lambda t: t.encode("utf-8", "surrogatepass")),
+            ),
+            st.sampled_from([b"", b"z" * 100, "zß".encode() * 50]),
+        ).map(b"".join),
         max_size=6,
     )
 )

@@ -112,11 +112,13 @@ def _write_title(html: NDArray[np.uint8], w: Workspace, out: NDArray[np.uint8], 
     begin = w.state[OUT]
     w.state[BLOCK_START] = begin
     w.state[PENDING] = NEW
+    if end - start > MAX_TITLE_BYTES:
+        end = start + MAX_TITLE_BYTES
+        while html[end] & 0xC0 == 0x80:  # not within a character
+            end -= 1
     # write_run keeps to its page: what it writes is never longer than what it reads
-    write_run(html, start, min(end, start + MAX_TITLE_BYTES), False, w.text, w.state, w.blocks)
+    write_run(html, start, end, False, w.text, w.state, w.blocks)
     stop = w.state[OUT]
-    while stop > begin and stop < w.state[OUT] and w.text[stop] & 0xC0 == 0x80:
-        stop -= 1
     for i in range(begin, stop):
         out[at] = w.text[i]
         at += 1

@@ -166,8 +166,11 @@ _ROLES = {
     "menu": "nav",
     "menubar": "nav",
     "search": "form",
+    "complementary": "aside",
+    "contentinfo": "footer",
+    "banner": "header",
+    "dialog": "dialog",
 }
-_ROLES |= {"complementary": "aside", "contentinfo": "footer", "banner": "header", "dialog": "dialog"}
 ROLE_KEYS, ROLE_VALUES = make_table({fnv(role): TAG_NUMBERS[tag] for role, tag in _ROLES.items()}, 64)
 
 
