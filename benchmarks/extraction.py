@@ -146,6 +146,7 @@ def run(args: list[str]) -> dict:
         for name in texts
     }
     sites = [page.host for page in ordered]
+    speed = {name: round(len(ordered) / cpu_s[name], 1) for name in extractors}
     rows = [
         {
             "extractor": name,
@@ -155,11 +156,10 @@ def run(args: list[str]) -> dict:
             "code_lines_kept": share_kept(wanted["code"], texts[name]),
             "formulas_kept": share_kept(wanted["formulas"], texts[name]),
             "cpu_s": round(cpu_s[name], 3),
-            "pages_per_cpu_s": round(len(ordered) / cpu_s[name], 1),
+            "pages_per_cpu_s": speed[name],
         }
         for name in extractors
     ]
-    speed = {row["extractor"]: row["pages_per_cpu_s"] for row in rows}
     return {
         "n_pages": sum(bool(page.case) for page in ordered),
         "n_pages_timed": len(ordered),
