@@ -128,6 +128,14 @@ def test_chances_are_proportional_to_weights_and_are_those_of_the_draw(weights, 
     assert set(np.flatnonzero(chances >= 1 - 1e-12)) <= set(at.tolist())
 
 
+@pytest.mark.parametrize("start", [0.0, 1e-17, 0.5, 1 - 2**-53])
+def test_rounding_takes_no_row_twice_and_leaves_none_out(start):
+    for weights in ([1.0, 1.0], [0.1] * 10, [1 / 3] * 3, [100.0, 0.01, 0.01]):
+        for n in range(1, len(weights) + 1):
+            chances = _spread(np.array(weights), n)
+            assert len(set(_draw_systematically(chances, np.arange(len(weights)), n, start=start))) == n
+
+
 def test_pages_are_drawn_as_often_as_their_chance_says():
     weights = np.array([1.0, 2, 3, 4, 10])
     chances = _spread(weights, 2)

@@ -192,11 +192,18 @@ def _draw_systematically(
     Stretches of the walk get as many rows as their chances sum to, up to one. `propensity` sums to n, up to
     rounding; `start` is drawn evenly from [0, 1). Rows are ascending.
     """
+    is_sure = propensity >= 1 - 1e-9  # a step of 1 holds one choice, whatever rounding says
+    walk = walk[~is_sure[walk]]
+    n_open = n - int(is_sure.sum())
+    if n_open <= 0:
+        return np.flatnonzero(is_sure)
     ends = np.cumsum(propensity[walk])
-    ends *= n / ends[-1]
-    passed = np.minimum(np.floor(ends + start + 1e-9).astype(np.int64), n)
-    before = np.concatenate([[0], passed[:-1]])
-    return np.sort(walk[passed > before])
+    ends *= n_open / ends[-1]
+    number = np.arange(n_open)
+    at = np.searchsorted(ends, number + 1 - start)
+    at = np.maximum.accumulate(at - number) + number  # no row twice
+    at = np.minimum(at, len(walk) - n_open + number)
+    return np.sort(np.append(np.flatnonzero(is_sure), walk[at]))
 
 
 def _spread(weights: Vector, n: int) -> Vector:
