@@ -6,7 +6,7 @@ Every tool takes the same generated crawl from Parquet to Parquet in a process o
 judged by the same exact truth. Slow tools get fewer documents; a run on 200 documents tells what start-up
 costs, so that `marginal_cpu_us` is CPU time for one document more. `times_curate` compares these; in
 `times_curate_with_start_up` curate pays for its start-up and the peer does not. curate runs again before
-every peer, and the median counts. Peers live in `.venv-datatrove` and `.venv-rensa`; those that are missing
+every peer, and the median counts. Peers live in environments of their own, made on first use; those that do not install
 are left out.
 """
 
@@ -29,8 +29,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.harness import ROOT, Spent, peer_python
+from benchmarks.harness import ROOT, Spent
 from benchmarks.peers.dedup_corpus import TEMPLATE, families_of, make_texts, write_crawl
+from benchmarks.peers.environments import peer_or_none
 from curate.dedup import DedupPlan, compute_keys
 
 PEERS = Path(__file__).parent / "peers"
@@ -40,7 +41,7 @@ START_UP_DOCUMENTS = 200
 
 def contenders(n: int, scale: float) -> dict[str, tuple[list[str], int]]:
     """Command without folders, and number of documents, of every tool that is installed."""
-    datatrove, rensa = peer_python("datatrove"), peer_python("rensa")
+    datatrove, rensa = peer_or_none("datatrove")("rensa")
     found = {"curate": ([sys.executable, str(PEERS / "dedup_curate.py")], n)}
     if rensa:
         found["rensa"] = ([rensa, str(PEERS / "dedup_rensa.py")], min(n, round(100_000 * scale)))

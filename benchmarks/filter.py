@@ -15,7 +15,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness import DATA, ROOT, Spent, alternate, peer_python, read_jsonl, run_command
+from benchmarks.harness import DATA, ROOT, Spent, alternate, read_jsonl, run_command
+from benchmarks.peers.environments import peer_or_none
 
 N_SAMPLE = 1000
 N_ROUNDS = 2
@@ -84,7 +85,7 @@ def curate_on(folder: Path, facts: dict[str, Any], *options: str):
 
 
 def peer_on(folder: Path, venv: str, *command: str):
-    python = peer_python(venv)
+    python = peer_or_none(venv)
 
     def contend() -> Spent:
         out = folder / f"{venv}-out"

@@ -71,12 +71,6 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
         return [json.loads(line) for line in file]
 
 
-def peer_python(name: str) -> str | None:
-    """The Python of a peer's own virtual environment `.venv-NAME`, if it is installed."""
-    path = ROOT / f".venv-{name}" / "bin" / "python"
-    return str(path) if path.exists() else None
-
-
 def write_result(name: str, result: dict[str, Any]) -> Path:
     """Write a benchmark's result with where and with what it was measured."""
     RESULTS.mkdir(parents=True, exist_ok=True)

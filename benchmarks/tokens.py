@@ -22,7 +22,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.harness import DATA, ROOT, Spent, alternate, measured, peer_python, read_jsonl, run_command
+from benchmarks.harness import DATA, ROOT, Spent, alternate, measured, read_jsonl, run_command
+from benchmarks.peers.environments import peer_or_none
 from curate.mixture import MixtureSettings, Source, build_order, mix
 from curate.tokens import TokenFolder, tokenize_mixture, train_encoder
 
@@ -64,7 +65,7 @@ def run(args: list[str]) -> dict[str, Any]:
 
 
 def _encode(work: Path, texts: list[str], n_rounds: int) -> list[dict[str, Any]]:
-    python = peer_python("tokens")
+    python = peer_or_none("tokens")
     contenders = {"curate": sys.executable, "tokenizers": sys.executable}
     if python:
         contenders |= {"tiktoken": python, "tokie": python}
@@ -104,7 +105,7 @@ def _command(work: Path, n_rounds: int) -> list[dict[str, Any]]:
     ours = [sys.executable, "-m", "curate", "tokenize", "--workers", "1", "--input", str(work / "mixture")]
     ours += ["--tokenizer", str(work / "tokenizer.json"), "--output"]
     contenders = {"curate tokenize": lambda: run_command([*ours, str(work / f"ours-{next(turn)}")])}
-    python = peer_python("tokens")
+    python = peer_or_none("tokens")
     if python:
         theirs = [python, str(PEER), "datatrove", str(work / "tokenizer.json"), str(folder)]
         contenders["datatrove"] = lambda: run_command([*theirs, str(work / f"theirs-{next(turn)}")])
@@ -137,7 +138,7 @@ def _load(work: Path, n_rounds: int) -> list[dict[str, Any]]:
         "curate": lambda: _ours(tokens),
         "memmap at random, as nanoGPT": lambda: _random(group.stem.with_name(group.name + ".bin")),
     }
-    python = peer_python("tokens")
+    python = peer_or_none("tokens")
     if python:
         folder = tokens.path / "peers" / "datatrove" / "train"
         contenders["datatrove"] = lambda: Spent(

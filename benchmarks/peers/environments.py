@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 # What our own side needs where it runs beside a peer's tokeniser.
-_OURS = ("numba==0.68.1", "pyarrow==26.0.1", "xxhash")
+_OURS = ("numba==0.68.1", "pyarrow==26.0.1", "xxhash<4")  # datatrove 0.10 hashes strings, which 4 refuses
 # fmt: off
 REQUIREMENTS: dict[str, tuple[tuple[str, ...], ...]] = {
     # Each tuple is one call of pip.
@@ -23,9 +23,16 @@ REQUIREMENTS: dict[str, tuple[tuple[str, ...], ...]] = {
             "regex",
             "ftfy",
             "uniseg==0.10.1",
+            "orjson",
+            "tokenizers",
+            "trafilatura==2.3.1",
             *_OURS,
         ),
     ),
+    "rensa": (("rensa==0.5.0", "pyarrow==26.0.1"),),
+    # The constraints keep torch to its build for CPUs.
+    "websieve": (("--constraint", "constraints.txt", "websieve==0.1.2"),),
+    "tokens": (("datatrove==0.10.1", "tokenizers==0.23.3", "tiktoken", "tokie", "torch==2.13.0"),),
     # pip did not end within ten minutes over all that dolma asks for; these are what its taggers import.
     "dolma": (
         ("--no-deps", "dolma==1.2.1"),
@@ -61,8 +68,18 @@ def peer_environment(name: str) -> str:
             capture_output=True,
             text=True,
             check=False,
+            cwd=ROOT,
         )
         if installed.returncode:
             raise RuntimeError(f"{name} does not install: {installed.stderr.strip()[-1000:]}")
     done.write_text(wanted, encoding="utf-8")
     return str(python)
+
+
+def peer_or_none(name: str) -> str | None:
+    """As `peer_environment`, but a peer that does not install is left out, saying so."""
+    try:
+        return peer_environment(name)
+    except RuntimeError as error:
+        print(f"{error}\n{name} is left out.", file=sys.stderr)
+        return None
