@@ -28,9 +28,9 @@ def fit_command(
         list[str] | None,
         typer.Option(
             help="Features and head, as 'tfidf+shape:ridge', with a weight ('static+shape:kernel*0.5') or settings "
-            "of the head ('static:svr:C=4,epsilon=0.2'). Features: tfidf, own_tfidf, ngrams, shape, static, classes, "
+            "of the head ('static:svr:C=4,epsilon=0.2'). Features: tfidf, own_tfidf, ngrams, shape, static, lsa, classes, "
             "encoder; fasttext stands alone. Heads: ridge, logistic, svr, kernel, mlp, forest. Repeat to average.  "
-            "[default: tfidf:ridge, tfidf+shape:ridge and static+shape:kernel, stacked]",
+            "[default: tfidf:ridge, tfidf+shape:ridge and static+lsa+shape:kernel, stacked]",
             show_default=False,
         ),
     ] = None,

@@ -227,7 +227,7 @@ DEFAULT_RECIPE = Recipe(
     members=(
         MemberRecipe(("tfidf",), "ridge"),
         MemberRecipe(("tfidf", "shape"), "ridge"),
-        MemberRecipe(("static", "shape"), "kernel"),
+        MemberRecipe(("static", "lsa", "shape"), "kernel"),
     ),
     stack=True,
 )
