@@ -26,6 +26,7 @@ REQUIREMENTS: dict[str, tuple[tuple[str, ...], ...]] = {
             "orjson",
             "tokenizers",
             "trafilatura==2.3.1",
+            "lxml_html_clean",  # or its extractor waits for ever for a process that could not start
             *_OURS,
         ),
     ),
