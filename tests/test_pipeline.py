@@ -390,6 +390,13 @@ def test_the_command_prints_the_funnel_and_what_the_cut_means(tmp_path: Path) ->
     assert "Reading: 100%, 24 documents" in done.stderr
 
 
+def test_the_readme_shows_what_the_demo_prints(tmp_path: Path) -> None:
+    done = run_curate("filter", "--input", "examples/crawl", "--output", tmp_path / "demo-out", cwd=ROOT)
+    readme = "\n".join(line.strip() for line in (ROOT / "README.md").read_text().splitlines())
+    printed = done.stdout.replace(str(tmp_path / "demo-out"), "demo-out")
+    assert "\n".join(line.strip() for line in printed.splitlines()) in readme
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
