@@ -4,7 +4,6 @@ import gzip
 import json
 import math
 import sys
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,9 +13,7 @@ import zstandard
 from curate.cli import main
 from curate.errors import SettingError
 from curate.fit import fit_classifier, read_annotations
-
-sys.path.insert(0, str(Path(__file__).parent))
-from pages import make_pages
+from labelled_pages import make_pages
 
 GOOD = make_pages(8)
 

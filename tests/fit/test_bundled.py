@@ -3,9 +3,7 @@
 import gzip
 import json
 import shutil
-import sys
 import zlib
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,9 +15,7 @@ from curate.fit.bundled_pages import EDU_FILES, FORMATS, TOPICS, WEB_FILES, read
 from curate.fit.kept import Kept
 from curate.scoring import load_scorer
 from curate.testing import check_scorer
-
-sys.path.insert(0, str(Path(__file__).parent))
-from pages import make_pages
+from labelled_pages import make_pages
 
 
 class DrawnEncoder:

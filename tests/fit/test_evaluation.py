@@ -2,7 +2,6 @@
 
 import json
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,9 +11,7 @@ from hypothesis import strategies as st
 from curate.errors import SettingError
 from curate.fit import evaluate, read_annotations
 from curate.fit import metrics as m
-
-sys.path.insert(0, str(Path(__file__).parent))
-from pages import TEACH, make_pages
+from labelled_pages import TEACH, make_pages
 
 SCORED = st.lists(
     st.tuples(st.integers(0, 10), st.booleans(), st.floats(0.1, 5)), min_size=2, max_size=40

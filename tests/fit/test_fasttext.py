@@ -1,15 +1,12 @@
 """fastText as a member: our arrays give what fastText itself gives."""
 
-import sys
-from pathlib import Path
-
 import fasttext
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from curate.errors import SettingError
-from curate.fit import Recipe, fit_classifier
+from curate.fit import Recipe, fit_classifier, read_annotations
 from curate.fit.columns import compute_columns
 from curate.fit.fasttext import fit_fasttext
 from curate.fit.fitting import fit_member, to_member
@@ -17,11 +14,7 @@ from curate.fit.recipe import MemberRecipe
 from curate.scoring import load_scorer
 from curate.scoring.features import Pages
 from curate.testing import check_scorer
-
-sys.path.insert(0, str(Path(__file__).parent))
-from pages import make_pages
-
-from curate.fit import read_annotations
+from labelled_pages import make_pages
 
 QUICK = {"learning_rate": 0.5, "n_dimensions": 8, "n_epochs": 5}
 

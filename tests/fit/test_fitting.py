@@ -2,8 +2,6 @@
 
 import gzip
 import json
-import sys
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -19,9 +17,7 @@ from curate.fit.heads import HEAD_NAMES, fit_head
 from curate.scoring import load_scorer
 from curate.scoring.heads import head_from_arrays
 from curate.testing import check_scorer
-
-sys.path.insert(0, str(Path(__file__).parent))
-from pages import make_pages
+from labelled_pages import make_pages
 
 FAST = {"kernel": {"n_centres": 40}, "mlp": {"n_networks": 2, "n_epochs": 5}, "forest": {"n_trees": 10}}
 

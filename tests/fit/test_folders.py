@@ -16,11 +16,9 @@ from curate.fit import fit_classifier, read_annotations
 from curate.fit.fitted_on import hash_texts, read_fitted_on
 from curate.scoring import load_scorer
 from curate.scoring.storage import staged_folder
+from labelled_pages import make_pages
 
-sys.path.insert(0, str(Path(__file__).parent))
-from pages import make_pages
-
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]  # where `labelled_pages` lies
 TEXTS = [row["text"] for row in make_pages(10, seed=4)]
 QUICK = {"members": ["own_tfidf:ridge"], "n_resamples": 5}
 
@@ -35,7 +33,7 @@ def run_python(code, *arguments, **environment):
 
 KILLED = """
     import os, signal
-    from pages import make_pages
+    from labelled_pages import make_pages
     from curate.fit import fit_classifier
     from curate.scoring import storage
 
@@ -117,7 +115,7 @@ def test_other_files_of_a_folder_stay(tmp_path):
 
 
 SAME = """
-    from pages import make_pages
+    from labelled_pages import make_pages
     from curate.fit import fit_classifier
 
     members = ["fasttext:softmax:n_epochs=2", "tfidf+shape:ridge", "static+shape:kernel:n_centres=20", "shape:forest:n_trees=5"]

@@ -1,8 +1,6 @@
 """No page is judged by a model that saw it, a copy of it, or its site."""
 
 import random
-import sys
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -11,9 +9,7 @@ import pytest
 from curate.errors import SettingError
 from curate.fit import fit_classifier
 from curate.fit.folds import draw_folds, group_pages
-
-sys.path.insert(0, str(Path(__file__).parent))
-from pages import make_pages
+from labelled_pages import make_pages
 
 WORDS = [f"word{i}" for i in range(3000)]
 

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,9 +13,7 @@ from curate.scoring import load_scorer
 from curate.scoring.encoders import SentenceEncoder
 from curate.scoring.quantised import MODEL_FILE, QuantisedEncoder, export_encoder
 from curate.testing import check_scorer
-
-sys.path.insert(0, str(Path(__file__).parent))
-from pages import PLAIN, SELL, TEACH, make_pages
+from labelled_pages import PLAIN, SELL, TEACH, make_pages
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")

@@ -1,8 +1,5 @@
 """What is written is what was fitted: heads, members and whole classifiers, bit for bit."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -25,9 +22,7 @@ from curate.scoring.heads import (
     head_from_arrays,
 )
 from curate.scoring.model import FittedScorer
-
-sys.path.insert(0, str(Path(__file__).parent))
-from pages import make_pages
+from labelled_pages import make_pages
 
 
 def draw_head(kind, rng, n_features, n):
