@@ -115,13 +115,7 @@ def _add_zones(numbers, offsets, zones, idf, weights, logs, outputs):
         at = start
         for z in range(len(zones) - 1, -1, -1):  # shortest first: each zone goes on from the one before
             zone_stop = stop if zones[z] == 0 else min(stop, start + zones[z])
-            for i in range(at, zone_stop):
-                number = numbers[i]
-                if number >= 0:
-                    if counts[number] == 0:
-                        touched[n_touched] = number
-                        n_touched += 1
-                    counts[number] += 1
+            n_touched = _count_words(numbers, at, zone_stop, counts, touched, n_touched)
             at = max(at, zone_stop)
             square = np.float32(0)
             sums[:] = 0
@@ -138,6 +132,31 @@ def _add_zones(numbers, offsets, zones, idf, weights, logs, outputs):
                     outputs[document, j] += norm * sums[j]
         for i in range(n_touched):
             counts[touched[i]] = 0
+
+
+@nb.njit(cache=True, nogil=True)
+def _count_words(numbers, start, stop, counts, touched, n_touched):
+    """Count the known words of a stretch, and list those met for the first time; returns the list's length."""
+    for i in range(start, stop):
+        number = numbers[i]
+        if number >= 0:
+            if counts[number] == 0:
+                touched[n_touched] = number
+                n_touched += 1
+            counts[number] += 1
+    return n_touched
+
+
+@nb.njit(cache=True, nogil=True)
+def _write_unit(sums, row, at):
+    """Write a vector, brought to length 1, into a row from `at` on; one of length 0 is not written."""
+    square = np.float32(0)
+    for j in range(len(sums)):
+        square += sums[j] * sums[j]
+    if square > 0:
+        norm = np.float32(1) / np.sqrt(square)
+        for j in range(len(sums)):
+            row[at + j] = sums[j] * norm
 
 
 @nb.njit(cache=True, nogil=True)
@@ -186,13 +205,7 @@ def _fill_means(numbers, offsets, zones, vectors, scales, means):
         for z in range(len(zones) - 1, -1, -1):  # shortest first: the sum goes on
             zone_stop = stop if zones[z] == 0 else min(stop, start + zones[z])
             n_touched = 0
-            for i in range(at, zone_stop):
-                number = numbers[i]
-                if number >= 0:
-                    if counts[number] == 0:
-                        touched[n_touched] = number
-                        n_touched += 1
-                    counts[number] += 1
+            n_touched = _count_words(numbers, at, zone_stop, counts, touched, n_touched)
             at = max(at, zone_stop)
             for i in range(n_touched):
                 number = touched[i]
@@ -200,13 +213,7 @@ def _fill_means(numbers, offsets, zones, vectors, scales, means):
                 counts[number] = 0
                 for j in range(n_dimensions):
                     sums[j] += weight * np.float32(vectors[number, j])
-            square = np.float32(0)
-            for j in range(n_dimensions):
-                square += sums[j] * sums[j]
-            if square > 0:
-                norm = np.float32(1) / np.sqrt(square)
-                for j in range(n_dimensions):
-                    means[document, z * n_dimensions + j] = sums[j] * norm
+            _write_unit(sums, means[document], z * n_dimensions)
 
 
 def project_zones(
@@ -245,13 +252,7 @@ def _fill_points(numbers, offsets, zones, axes, scales, logs, points):
         at = start
         for z in range(len(zones) - 1, -1, -1):  # shortest first: each zone goes on from the one before
             zone_stop = stop if zones[z] == 0 else min(stop, start + zones[z])
-            for i in range(at, zone_stop):
-                number = numbers[i]
-                if number >= 0:
-                    if counts[number] == 0:
-                        touched[n_touched] = number
-                        n_touched += 1
-                    counts[number] += 1
+            n_touched = _count_words(numbers, at, zone_stop, counts, touched, n_touched)
             at = max(at, zone_stop)
             sums[:] = 0
             for i in range(n_touched):
@@ -260,12 +261,6 @@ def _fill_points(numbers, offsets, zones, axes, scales, logs, points):
                 weight = scales[number] * (logs[n] if n < 256 else np.float32(1) + np.log(np.float32(n)))
                 for j in range(n_dimensions):
                     sums[j] += weight * np.float32(axes[number, j])
-            square = np.float32(0)
-            for j in range(n_dimensions):
-                square += sums[j] * sums[j]
-            if square > 0:
-                norm = np.float32(1) / np.sqrt(square)
-                for j in range(n_dimensions):
-                    points[document, z * n_dimensions + j] = sums[j] * norm
+            _write_unit(sums, points[document], z * n_dimensions)
         for i in range(n_touched):
             counts[touched[i]] = 0
