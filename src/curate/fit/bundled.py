@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 import curate
 from curate.bundled import classifiers_folder, classifiers_in
 from curate.fit.annotations import Annotations
+from curate.fit.annotators import reference_rows
 from curate.fit.bundled_pages import CLASSES, CORPORA, EduPages, WebPages, read_corpora, read_edu, read_web
 from curate.fit.calibrate import compare_rates, perfect_calibration_error
 from curate.fit.card import figures_table, render_cascade_card, render_classes_card, write_card
@@ -250,7 +251,7 @@ def fit_edu(edu: EduPages, output: Path, recipe: Recipe, known: Known) -> NDArra
     """
     held_out = measure_held_out(edu.pages, edu.is_val, recipe, known)
     result = fit_classifier(edu.pages, output, recipe=recipe, overwrite=True, known_columns=known)
-    rows = _reference_rows(edu.pages)
+    rows = reference_rows(edu.pages, EDU_RECIPE)
     topics = np.array(topic_names(edu.pages.texts))
     checks = {
         "calibration_error_if_perfect": perfect_calibration_error(result.scores[rows]),
@@ -306,7 +307,7 @@ def write_cascade(
 ) -> dict[str, Any]:
     """Write the cascade, with what it gives up against `edu-large`, from out-of-fold scores of both (N,)."""
     low, high = CASCADE_BAND
-    rows = _reference_rows(pages)
+    rows = reference_rows(pages, EDU_RECIPE)
     first, second = edu[rows], large[rows]
     asked = (first >= low) & (first <= high)
     scores = np.where(asked, second, first)
@@ -328,10 +329,6 @@ def write_cascade(
     _write_json(output / "metrics.json", metrics)
     (output / "card.md").write_text(render_cascade_card(metrics, low, high), "utf-8")
     return metrics
-
-
-def _reference_rows(pages: Annotations) -> NDArray[np.bool_]:
-    return np.array([(EDU_RECIPE.reference_annotator or "") in name for name in pages.annotators])
 
 
 def topic_names(texts: pa.Array) -> list[str]:
