@@ -20,7 +20,7 @@ from sklearn.linear_model import LogisticRegression
 
 from benchmarks.harness import DATA, measured, read_jsonl
 from curate.annotate.selection import draw_pages, select_pages
-from curate.words import hash_words
+from curate.text.words import hash_words
 
 STRATEGIES = ("random", "stratified", "uncertain", "diverse")
 ROUNDS = (100, 150, 200, 300, 400, 500, 600, 700, 800)

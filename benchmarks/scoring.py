@@ -35,7 +35,7 @@ def run(args: list[str]) -> dict[str, Any]:
     options = parser.parse_args(args)
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = "1"
-    from curate.fit.bundled_pages import read_edu
+    from classifiers.recipe.bundled_pages import read_edu
 
     fit, test = read_edu(DATA).without_val(), _read_test()
     texts, levels = [row["text"] for row in test], np.array([row["edu_level"] for row in test], float)
@@ -149,15 +149,16 @@ def _fit_all(fit: Any, known: Known, *, encoder: bool) -> tuple[dict[str, Predic
 
 
 def _known_classes(fit: Any) -> Known:
-    from curate.fit.bundled import held_out_classes
-    from curate.fit.bundled_pages import read_web
+    from classifiers.recipe.bundled import held_out_classes
+    from classifiers.recipe.bundled_pages import read_web
 
     return {"classes": held_out_classes(read_web(DATA), fit)}
 
 
 def _fit_ours(fit: Any, known: Known) -> Predict:
+    from classifiers.recipe.bundled import EDU_RECIPE
+
     from curate.fit import fit_classifier
-    from curate.fit.bundled import EDU_RECIPE
 
     folder = Path(tempfile.mkdtemp()) / "edu"
     scorer = fit_classifier(fit, folder, recipe=EDU_RECIPE, known_columns=known).scorer
@@ -165,8 +166,9 @@ def _fit_ours(fit: Any, known: Known) -> Predict:
 
 
 def _fit_linear(fit: Any) -> Predict:
+    from classifiers.recipe.bundled import EDU_RECIPE
+
     from curate.fit import fit_classifier
-    from curate.fit.bundled import EDU_RECIPE
 
     folder = Path(tempfile.mkdtemp()) / "linear"
     scorer = fit_classifier(fit, folder, recipe=EDU_RECIPE.replace(members=["tfidf+shape:ridge"])).scorer

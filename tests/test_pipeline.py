@@ -23,8 +23,8 @@ import pytest
 import curate
 from common import EXAMPLE_CRAWL, ROOT, run_curate
 from curate.errors import ChangedSettingsError, SettingError
-from curate.run_folder import RunFolder
 from curate.scoring import load_scorer
+from curate.work.folder import RunFolder
 
 
 def rows_of(output: Path, kind: str) -> list[dict]:
@@ -165,7 +165,7 @@ def test_order_and_place_of_the_files_do_not_matter(corpus: Path, reference: Pat
 
 def test_a_large_single_file_is_read_by_both_workers(corpus: Path, tmp_path: Path) -> None:
     from curate.crawl import ReadOptions, find_files, plan_splits
-    from curate.reading import ReadTask, read_stripe
+    from curate.run.reading import ReadTask, read_stripe
 
     folder = RunFolder(tmp_path)
     (split,) = plan_splits(find_files([str(corpus / "big.jsonl")]))

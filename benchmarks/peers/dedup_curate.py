@@ -2,7 +2,7 @@
 
 import sys
 
-from curate.dedup_job.job import dedup_files
+from curate.jobs.dedup import dedup_files
 
 if __name__ == "__main__":
     memory = sys.argv[3] if len(sys.argv) > 3 else "4GB"

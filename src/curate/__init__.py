@@ -13,31 +13,31 @@ if TYPE_CHECKING:
     from curate.dedup import find_duplicates
     from curate.errors import CurateError, RunError, SettingError
     from curate.extract import extract_text
-    from curate.overview import write_report
     from curate.pipeline import filter_crawl
     from curate.protocols import Scorer
-    from curate.recut import rethreshold
-    from curate.report.funnel import Funnel
+    from curate.results.explain import Story, explain
+    from curate.results.html import write_report
+    from curate.results.rethreshold import rethreshold
+    from curate.run.funnel import Funnel
     from curate.scoring import load_scorer
-    from curate.story import Story, explain
 
-__version__ = "0.1.0"
+from curate._version import __version__ as __version__
 
 # Names are imported when they are first asked for, so that `import curate` takes no time.
 _HOME = {
     "CurateError": "curate.errors",
-    "Funnel": "curate.report.funnel",
+    "Funnel": "curate.run.funnel",
     "RunError": "curate.errors",
     "Scorer": "curate.protocols",
     "SettingError": "curate.errors",
-    "Story": "curate.story",
-    "explain": "curate.story",
+    "Story": "curate.results.explain",
+    "explain": "curate.results.explain",
     "extract_text": "curate.extract",
     "filter_crawl": "curate.pipeline",
     "find_duplicates": "curate.dedup",
     "load_scorer": "curate.scoring",
-    "rethreshold": "curate.recut",
-    "write_report": "curate.overview",
+    "rethreshold": "curate.results.rethreshold",
+    "write_report": "curate.results.html",
 }
 
 __all__ = [

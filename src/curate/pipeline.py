@@ -28,19 +28,10 @@ import pyarrow.compute as pc
 from curate.batch import add_columns, drop_rows, live_rows
 from curate.config import settings_from
 from curate.crawl import Chunk, InputFile, ReadOptions, check_columns, find_files, hash_file, plan_splits
-from curate.cut import Decisions, Layout, choose_cut, footer_metadata, survey, write_part
 from curate.dedup import DedupPlan, compute_keys
-from curate.duplicates import KEY_PREFIX, find_run_duplicates, read_duplicates
-from curate.engines import make_engine
 from curate.extract import METADATA_FIELDS, decode_text, extract_pages
-from curate.extras import extra_types, unite_types
 from curate.language import ANY_LANGUAGE, check_languages, identify_languages
-from curate.manifest import build_manifest, build_plan
 from curate.protocols import Engine, LevelScorer, Scorer, WindowScorer
-from curate.reading import read_pages
-from curate.report.clock import StageClock, peak_memory_bytes
-from curate.report.funnel import Funnel
-from curate.report.progress import Counted, ProgressDisplay
 from curate.rules import (
     RuleSet,
     apply_rules,
@@ -51,13 +42,22 @@ from curate.rules import (
     required_signals,
     rule_warnings,
 )
-from curate.run_folder import ChunkName, RunFolder, opened_run
+from curate.run.barrier import KEY_PREFIX, find_run_duplicates, read_duplicates
+from curate.run.cut import Decisions, Layout, choose_cut, footer_metadata, survey, write_part
+from curate.run.extras import extra_types, unite_types
+from curate.run.funnel import Funnel
+from curate.run.manifest import build_manifest, build_plan
+from curate.run.reading import read_pages
+from curate.run.screens import hash_lists, load_screens
+from curate.run.settings import FilterSettings
 from curate.scoring import load_scorer
-from curate.screens import hash_lists, load_screens
-from curate.settings import FilterSettings
-from curate.shards import read_arrow, read_facts, write_arrow
 from curate.signals import DEFAULT_SIGNALS, compute_signals
-from curate.words import Words, hash_words
+from curate.text.words import Words, hash_words
+from curate.work.clock import StageClock, peak_memory_bytes
+from curate.work.engine import make_engine
+from curate.work.files import read_arrow, read_facts, write_arrow
+from curate.work.folder import ChunkName, RunFolder, opened_run
+from curate.work.progress import Counted, ProgressDisplay
 
 
 def filter_crawl(
@@ -80,7 +80,7 @@ def filter_crawl(
         scorer: name or folder of a classifier, or an object that keeps `curate.Scorer`.
         overwrite: delete the result of an earlier run in `output` first.
         progress: show progress on stderr.
-        **settings: the other fields of `curate.settings.FilterSettings`.
+        **settings: the other fields of `curate.run.settings.FilterSettings`.
 
     Raises:
         SettingError: a setting, path or name is wrong; nothing has been written.

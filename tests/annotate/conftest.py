@@ -10,7 +10,7 @@ from annotate_pages_of_tests import N_PAGES, SECRET, page_text
 
 from curate.annotate import AnnotateSettings
 from curate.annotate import run as run_module
-from curate.annotate.practice import PracticeServer
+from curate.testing.practice import PracticeServer
 
 
 @pytest.fixture

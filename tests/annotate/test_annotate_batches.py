@@ -7,8 +7,8 @@ from annotate_pages_of_tests import N_PAGES, SECRET, page_text
 
 from curate.annotate import annotate_pages, read_labels
 from curate.annotate.batches import batch_states, collect_batches, submit_batches
-from curate.annotate.practice import PracticeServer, judge_by_words
 from curate.errors import RunError, SettingError
+from curate.testing.practice import PracticeServer, judge_by_words
 
 EXPECTED = {f"page-{n}": judge_by_words(page_text(n))[0] for n in range(N_PAGES)}
 

@@ -9,9 +9,9 @@ from annotate_pages_of_tests import N_PAGES, SECRET
 from typer.testing import CliRunner
 
 from curate.annotate import read_labels
-from curate.annotate.practice import PracticeServer
 from curate.cli.annotate import annotate_app
 from curate.errors import SettingError
+from curate.testing.practice import PracticeServer
 
 
 def call(*arguments):

@@ -12,7 +12,7 @@ from pathlib import Path
 from annotate_pages_of_tests import N_PAGES, SECRET, page_text
 
 from curate.annotate import annotate_pages, read_labels
-from curate.annotate.practice import PracticeServer
+from curate.testing.practice import PracticeServer
 
 CONCURRENCY = 3
 

@@ -10,9 +10,9 @@ import pytest
 from annotate_pages_of_tests import N_PAGES, SECRET, page_text
 
 from curate.annotate import annotate_pages, estimate, read_labels
-from curate.annotate.practice import PracticeServer, judge_by_words
 from curate.errors import RunError, SettingError
 from curate.fit import read_annotations
+from curate.testing.practice import PracticeServer, judge_by_words
 
 
 def levels(path) -> dict[str, int | None]:

@@ -209,7 +209,7 @@ def test_a_result_folder_of_curate_stands_for_what_it_kept(make_settings, tmp_pa
 
 
 def test_chances_and_strata_are_written_beside_the_labels(make_settings):
-    from curate.annotate.practice import PracticeServer
+    from curate.testing.practice import PracticeServer
 
     with PracticeServer() as server:
         settings = make_settings(server, select="diverse", n_pages=8)

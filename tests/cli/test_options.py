@@ -13,8 +13,8 @@ from curate.cli.app import app
 from curate.cli.options import with_settings
 from curate.cli.reference import reference, undocumented
 from curate.config import setting
-from curate.dedup_job.settings import DedupSettings
-from curate.settings import FilterSettings
+from curate.jobs.settings import DedupSettings
+from curate.run.settings import FilterSettings
 from curate.train.settings import TrainSettings
 
 ROOT = Path(__file__).parents[2]

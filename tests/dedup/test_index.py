@@ -13,9 +13,9 @@ from planted import exact_sets, plant_texts, similar_pairs
 
 from curate.dedup import DedupPlan
 from curate.dedup.index import append_segment, open_index
-from curate.dedup_job.index import add_to_index, build_index
-from curate.dedup_job.job import dedup_files
 from curate.errors import RunError, SettingError
+from curate.jobs.dedup import dedup_files
+from curate.jobs.index import add_to_index, build_index
 
 N = 800
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from curate.dedup import DedupPlan, compute_keys, compute_signatures, signatures_to_datasketch
 from curate.dedup.minhash import shingle_sets
-from curate.words import hash_words
+from curate.text.words import hash_words
 
 MASK = 2**64 - 1
 BASE, SHORT = 0x9E3779B97F4A7C15, 0x5851F42D4C957F2D

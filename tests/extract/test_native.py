@@ -18,11 +18,11 @@ from benchmarks.pages.notation import code_pages, formula_pages, score_code, sco
 from curate.errors import SettingError, UnknownNameError
 from curate.extract import EXTRACTORS, extract_pages, extract_text
 from curate.extract.features import FEATURES, N_FEATURES
-from curate.extract.kernel import _hash_sources
 from curate.extract.measure import C_CHARS
 from curate.extract.model import export_trees, load_selector, save_selector, score_blocks
 from curate.extract.select import LONG_CHARS, REACH, SLACK, choose_blocks, page_threshold
 from curate.extract.workspace import describe_page, make_workspace, read_page
+from curate.text.kernel import _hash_sources
 
 PROSE = [
     "Rivers carry more silt in spring, when the snow melts, than in the rest of the year.",

@@ -15,7 +15,7 @@ from curate.errors import SettingError
 from curate.rules import BadWords, Decontaminator, UrlRules, redact_pii
 from curate.rules.decontaminate import fold_words
 from curate.rules.pii import _EMAIL
-from curate.words import hash_words
+from curate.text.words import hash_words
 
 LIST = """
 # a comment

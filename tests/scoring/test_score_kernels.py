@@ -16,7 +16,7 @@ from curate.scoring.kernels import mean_vectors, project_zones, tfidf_rows, tfid
 from curate.scoring.shape import SHAPE_BYTES, SHAPE_NAMES, measure_shape
 from curate.scoring.texts import as_arrow, take_window
 from curate.scoring.vocabulary import Vocabulary, hash_ngrams
-from curate.words import Words, hash_words
+from curate.text.words import Words, hash_words
 
 N_WORDS = 12
 TEXTS = st.lists(st.text(max_size=80), max_size=6)
@@ -236,7 +236,7 @@ import numpy as np, pyarrow as pa
 from curate.scoring import load_scorer
 from curate.scoring.vocabulary import hash_ngrams, Vocabulary
 from curate.scoring.kernels import tfidf_rows
-from curate.words import hash_words
+from curate.text.words import hash_words
 texts = ["", " ", "h", "www", "httpsss", "htt www.a", "\n\n", ".", "..", "x\x00y"]
 texts += ["é" * 9000, "a" * 20000, "w " * 20000, "光" * 7000]
 for kind in (pa.string(), pa.large_string()):

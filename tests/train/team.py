@@ -5,7 +5,7 @@ in the tests' own process, on a port that the system gave it and that stays take
 they can when a port is found free first and used later. There is no time limit of ours: on a machine under load
 everything is slow and nothing is wrong. pytest's own limit ends what hangs.
 
-A job is the arguments of `python -m curate.train`, and what is to happen on the way:
+A job is the arguments of `python -m curate train`, and what is to happen on the way:
 
     record: PATH        write which tokens each process read, by step
     stop_at: [r, s]     process r gets SIGTERM in step s
@@ -71,8 +71,7 @@ def serve():
     # What a team uses is loaded here, so that forked processes have it.
     import typer  # noqa: F401
 
-    import curate.cli.train
-    import curate.train.__main__
+    import curate.cli.app
     import curate.train.loop  # noqa: F401
 
     for line in sys.stdin:
@@ -123,9 +122,9 @@ def become_member(rank, n_processes, jobs, ports, logs):
 def do(job, rank):
     from unittest import mock
 
+    from curate.cli import run
     from curate.tokens import TokenGroup
     from curate.train import loop
-    from curate.train.__main__ import main
 
     step, read, reads = loop._step, TokenGroup.read, []
     stop_rank, stop_step = job.get("stop_at", (None, None))
@@ -144,7 +143,7 @@ def do(job, rank):
     if "kill_at" in job:
         kill_while_saving(*job["kill_at"])
     with mock.patch.object(loop, "_step", watched_step), mock.patch.object(TokenGroup, "read", watched_read):
-        code = main(job["arguments"])
+        code = run(["train", *job["arguments"]])
     if "record" in job:
         Path(f"{job['record']}-{rank}.json").write_text(json.dumps(reads))
     return code

@@ -117,7 +117,7 @@ def test_tensorboard_has_the_numbers_of_every_step(tmp_path):
     ],
 )
 def test_wrong_settings_are_one_line_that_says_what_to_do(tmp_path, capsys, changes, said):
-    from curate.train.__main__ import main
+    from curate.cli import run
 
     write_token_folder(tmp_path / "tokens", {"web": 100})
     config = tmp_path / "run.toml"
@@ -127,7 +127,7 @@ def test_wrong_settings_are_one_line_that_says_what_to_do(tmp_path, capsys, chan
         "dtype": "float32",
     } | changes
     config.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items()))
-    assert main(["--config", str(config)]) == 2
+    assert run(["train", "--config", str(config)]) == 2
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
     assert said in lines[0]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from curate.ablate.result import Ablation, Gap
-from curate.shards import committed, write_json
+from curate.work.files import committed, write_json
 
 WIDTH, LEFT, RIGHT = 720, 210, 24
 ROW, HEAD, FOOT = 24, 34, 34

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.config import stable_hash
-from curate.shards import write_json
+from curate.work.files import write_json
 
 Nats = dict[str, NDArray[np.float64]]
 """By evaluation domain: nats of each of its documents."""

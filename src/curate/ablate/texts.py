@@ -13,7 +13,7 @@ from curate.dedup import find_duplicates
 from curate.errors import SettingError
 from curate.mixture.settings import MixtureSettings, Source
 from curate.mixture.sources import list_pieces
-from curate.words import hash_words
+from curate.text.words import hash_words
 
 NGRAM_WORDS = 13
 """Words in a row that show a copy (GPT-3, arXiv 2005.14165)."""

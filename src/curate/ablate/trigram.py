@@ -8,9 +8,10 @@ do not reach over the end of a document: its beginning is seen as after two end 
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
+
+from curate.text.kernel import kernel
 
 _EMPTY = np.uint64(2**64 - 1)
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -37,7 +38,7 @@ class Trigram:
         return _nats(tokens, self.n_vocabulary, self.eos_id, *self._tables)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _find(keys, key):
     mask = np.uint64(len(keys) - 1)
     at = (key * _GOLDEN) >> np.uint64(20) & mask
@@ -46,7 +47,7 @@ def _find(keys, key):
     return np.int64(at)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _count(tokens, n_vocabulary, eos_id, singles, pair_keys, pairs, triple_keys, triples):
     first, second = eos_id, eos_id
     for token in tokens:
@@ -69,7 +70,7 @@ def _count(tokens, n_vocabulary, eos_id, singles, pair_keys, pairs, triple_keys,
         first, second = (eos_id, eos_id) if token == eos_id else (second, token)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _nats(tokens, n_vocabulary, eos_id, singles, pair_keys, pairs, triple_keys, triples):
     n_all = singles[0].sum() + n_vocabulary
     first, second = eos_id, eos_id

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from curate.errors import SettingError
-from curate.shards import committed
+from curate.work.files import committed
 
 LEVEL_FIELDS = ("edu_level", "level")
 HUMAN = "human"

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import curate
+from curate._version import __version__
 from curate.annotate.budget import Budget, RateLimiter
 from curate.annotate.client import ChatClient, PageRejectedError, TryAgainError, read_api_key, request_body
 from curate.annotate.labels import write_labels
@@ -25,7 +25,7 @@ from curate.annotate.settings import AnnotateSettings
 from curate.annotate.store import Store
 from curate.annotate.tasks import Plan, Task, make_plan
 from curate.errors import CurateError, RunError, SettingError
-from curate.shards import write_json
+from curate.work.files import write_json
 
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 60.0
@@ -169,7 +169,7 @@ def finish(
         failures=dict(Counter(failed.values()).most_common(5)),
     )
     manifest: dict[str, Any] = {
-        "curate": curate.__version__,
+        "curate": __version__,
         "settings": asdict(plan.settings),
         "prompt": asdict(plan.prompt) | {"label": plan.prompt.label},
         "pages": {

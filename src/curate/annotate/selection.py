@@ -272,7 +272,7 @@ def embed_words(texts: pa.ChunkedArray | pa.Array, *, seed: int = 0) -> NDArray[
     from sklearn.feature_extraction.text import TfidfTransformer
     from sklearn.preprocessing import normalize
 
-    from curate.words import hash_words
+    from curate.text.words import hash_words
 
     array = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
     words = hash_words(array)

@@ -13,7 +13,12 @@ EXIT_INTERRUPTED = 130
 
 
 def main() -> None:
-    """Run the command line; errors raised on purpose become one line and an exit code."""
+    """Run the command line and end the process."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line; errors raised on purpose become one line and an exit code, which is returned."""
     import typer
 
     from curate.cli.app import app
@@ -22,7 +27,7 @@ def main() -> None:
     # typer brings a click of its own, whose classes it does not export by name.
     usage_error: Any = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "UsageError")
     try:
-        code = app(standalone_mode=False)
+        code = app(arguments, prog_name="curate", standalone_mode=False)
     except SettingError as error:
         code = _complain(str(error), EXIT_SETTING)
     except CurateError as error:
@@ -36,7 +41,7 @@ def main() -> None:
         code = _complain(message + hint if message else "", EXIT_SETTING)
     if code == EXIT_INTERRUPTED:
         _complain("Stopped. What is committed is kept: run the same command again to go on.", code)
-    sys.exit(code if isinstance(code, int) else 0)
+    return code if isinstance(code, int) else 0
 
 
 def _complain(message: str, code: int) -> int:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-import curate
+from curate._version import __version__
 from curate.cli.ablate import ablate_command
 from curate.cli.annotate import annotate_app
 from curate.cli.dedup import dedup_command
@@ -37,7 +37,7 @@ app = typer.Typer(
 
 def _print_version(*, wanted: bool) -> None:
     if wanted:
-        print(curate.__version__)
+        print(__version__)
         raise typer.Exit
 
 

@@ -9,7 +9,7 @@ import typer
 from curate.cli import EXIT_NOTHING_KEPT, EXIT_PARTIAL
 from curate.cli.options import with_settings
 from curate.config import parse_bytes, settings_from
-from curate.dedup_job.settings import DedupSettings
+from curate.jobs.settings import DedupSettings
 
 _LARGE_BYTES = 1 << 30
 
@@ -43,8 +43,8 @@ def _run(settings: DedupSettings, *, only_plan: bool, overwrite: bool) -> int:
     from rich.console import Console
 
     from curate.crawl import find_files
-    from curate.dedup_job.estimate import describe_estimate, estimate_dedup
-    from curate.dedup_job.job import run_dedup
+    from curate.jobs.dedup import run_dedup
+    from curate.jobs.estimate import describe_estimate, estimate_dedup
 
     console = Console(soft_wrap=True, highlight=False)
     is_large = sum(file.size_bytes for file in find_files(settings.input)) >= _LARGE_BYTES

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from curate.story import RuleCheck, Story
+    from curate.results.explain import RuleCheck, Story
 
 
 def explain_command(
@@ -20,7 +20,7 @@ def explain_command(
     ] = False,
 ) -> None:
     """Tell a document's whole story: source, language, every rule with its value, duplicates, score."""
-    from curate.story import explain
+    from curate.results.explain import explain
 
     for story in explain(output, key):
         print("\n".join(_lines(story, whole_text=text)))

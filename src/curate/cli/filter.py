@@ -11,7 +11,7 @@ from curate.cli import EXIT_NOTHING_KEPT, EXIT_PARTIAL
 from curate.cli.options import with_settings
 from curate.config import read_toml, settings_from, to_toml
 from curate.errors import SettingError
-from curate.settings import FilterSettings
+from curate.run.settings import FilterSettings
 
 _LISTS = ("language", "rules")
 
@@ -59,7 +59,7 @@ def _run(settings: FilterSettings, *, overwrite: bool) -> int:
     from rich.console import Console
 
     from curate.pipeline import run_filter
-    from curate.report.render import describe_rest, render_funnel
+    from curate.results.render import describe_rest, render_funnel
 
     funnel = run_filter(settings, overwrite=overwrite)
     console = Console(soft_wrap=True, highlight=False)

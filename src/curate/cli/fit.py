@@ -93,7 +93,7 @@ def fit_command(
     """
     from curate.fit import fit_classifier, read_annotations
     from curate.fit.card import figures_table
-    from curate.report.progress import ProgressDisplay
+    from curate.work.progress import ProgressDisplay
 
     settings: dict[str, Any] = {
         "positive": positive,

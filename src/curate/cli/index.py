@@ -51,7 +51,7 @@ def build_command(
 
     Example: curate index build seen --input crawl-1/kept
     """
-    from curate.dedup_job.index import build_index
+    from curate.jobs.index import build_index
 
     built = build_index(
         index,
@@ -79,7 +79,7 @@ def add_command(
     Example: curate index add seen --input crawl-2/kept
     """
     from curate.dedup.index import open_index
-    from curate.dedup_job.index import add_to_index
+    from curate.jobs.index import add_to_index
 
     before = open_index(index).n_documents
     after = add_to_index(

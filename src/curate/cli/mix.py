@@ -40,7 +40,7 @@ def mix_command(
 
     from curate.mixture import mix, read_mixture_settings
     from curate.mixture.render import describe_plan, render_plan
-    from curate.report.progress import ProgressDisplay
+    from curate.work.progress import ProgressDisplay
 
     console = Console(soft_wrap=True, highlight=False)
 

@@ -22,6 +22,6 @@ def report_command(
 
     Example: curate report curated
     """
-    from curate.overview import write_report
+    from curate.results.html import write_report
 
     print(f"Wrote {write_report(output, to)}")

@@ -24,8 +24,8 @@ def rethreshold_command(
     """Move rows between kept and dropped by another cut; nothing is read or scored again."""
     from rich.console import Console
 
-    from curate.recut import rethreshold
-    from curate.report.render import render_funnel
+    from curate.results.render import render_funnel
+    from curate.results.rethreshold import rethreshold
 
     funnel = rethreshold(output, threshold=threshold, keep_fraction=keep_fraction)
     console = Console(soft_wrap=True, highlight=False)

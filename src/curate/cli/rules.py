@@ -10,7 +10,7 @@ from curate.cli import EXIT_NOTHING_KEPT
 from curate.cli.signals import Extractor, Input, TextColumn
 
 if TYPE_CHECKING:
-    from curate.rule_study import Disagreement
+    from curate.jobs.rules import Disagreement
     from curate.rules import Rule, RuleSet
 
 rules_app = typer.Typer(
@@ -58,7 +58,7 @@ def compare_command(
     Example: curate rules compare --input pages.parquet gopher@paper gopher@dolma
     """
     from curate.crawl import ReadOptions
-    from curate.rule_study import compare_rules
+    from curate.jobs.rules import compare_rules
 
     found = compare_rules(
         input or [],

@@ -45,7 +45,7 @@ def signals_command(
     Example: curate signals --input pages.parquet --output signals.parquet
     """
     from curate.crawl import ReadOptions
-    from curate.rule_study import write_signals
+    from curate.jobs.rules import write_signals
 
     report = write_signals(
         input or [],

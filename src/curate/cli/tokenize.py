@@ -53,8 +53,8 @@ def tokenize_command(
     """
     from rich.console import Console
 
-    from curate.report.progress import ProgressDisplay
     from curate.tokens import tokenize_mixture
+    from curate.work.progress import ProgressDisplay
 
     tokens = tokenize_mixture(
         input,

@@ -1,4 +1,4 @@
-"""`curate train`: from token files to a model. `torchrun -m curate.train` runs the same in many processes."""
+"""`curate train`: from token files to a model. `torchrun -m curate train` runs the same in many processes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def train_command(
     SIGTERM and SIGUSR1 save and end the run with exit code 0; the same command goes on from there, on any
     number of processes.
 
-    Example: torchrun --nproc-per-node 8 -m curate.train --config run.toml
+    Example: torchrun --nproc-per-node 8 -m curate train --config run.toml
     """
     # Before torch is loaded: threads that wait for each other by spinning take the cores from those they wait
     # for where a machine is shared (a tiny model at 15 runnable processes a core: 24 tokens/s, asleep 1,300).

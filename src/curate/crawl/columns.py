@@ -9,10 +9,10 @@ from typing import Any
 
 import orjson
 
-from curate.crawl.charsets import decode_text
 from curate.crawl.options import ReadOptions
 from curate.crawl.records import Page, content_id, place_id
 from curate.crawl.sniff import looks_html_document
+from curate.text.charsets_crawl import decode_text
 
 # In order of preference; compared in lower case with '-' as '_'.
 TEXT_NAMES = (

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from curate.crawl.charsets import decode_text
 from curate.crawl.compressed import DamagedError, GzipDecoder
 from curate.crawl.sniff import find_foreign, looks_html
+from curate.text.charsets_crawl import decode_text
 
 MAX_RATIO = 200  # a body that decodes to more than this many times its size (and 1 MiB) is a bomb
 MAX_HEAD_BYTES = 1 << 16

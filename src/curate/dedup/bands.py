@@ -11,9 +11,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
+
+from curate.text.kernel import kernel
 
 _KEYS_PER_PARTITION = 1 << 21
 _MAX_PARTITIONS = 512
@@ -127,21 +128,21 @@ def _drop_lone_keys(
     return kept_keys[:n].copy(), kept_documents[:n].copy()
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _set_bits(keys, mask, bits):
     for key in keys:
         bit = ((key * _GOLDEN) >> np.uint64(20)) & mask
         bits[np.int64(bit >> np.uint64(6))] |= np.uint64(1) << (bit & np.uint64(63))
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _test_bits(keys, mask, bits, held):
     for i in range(len(keys)):
         bit = ((keys[i] * _GOLDEN) >> np.uint64(20)) & mask
         held[i] = bits[np.int64(bit >> np.uint64(6))] >> (bit & np.uint64(63)) & np.uint64(1)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _copy_repeated(keys, documents, mask, once, twice, kept_keys, kept_documents):
     """Copy the pairs whose key's bit is set twice: all shared keys and about one lone key in nine."""
     for key in keys:
@@ -158,7 +159,7 @@ def _copy_repeated(keys, documents, mask, once, twice, kept_keys, kept_documents
     return n
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _spread(keys, documents, shift, starts):
     """Reorder the pairs by partition, keeping their order within one; fills starts (n_partitions + 1)."""
     for key in keys:
@@ -175,7 +176,7 @@ def _spread(keys, documents, shift, starts):
     return spread_keys, spread_documents
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _find_root(parents, document):
     while parents[document] != document:
         parents[document] = parents[parents[document]]
@@ -183,7 +184,7 @@ def _find_root(parents, document):
     return document
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def join_buckets(parents, bucket_starts, members):
     """Join the documents of each bucket in a union-find forest; the smallest document is the root."""
     for bucket in range(len(bucket_starts) - 1):
@@ -196,7 +197,7 @@ def join_buckets(parents, bucket_starts, members):
             parents[other] = root
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def find_roots(parents, documents, roots):
     """Fill roots with the root of each document."""
     for i in range(len(documents)):

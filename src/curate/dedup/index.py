@@ -30,9 +30,9 @@ from curate.dedup.minhash import KEYS_VERSION
 from curate.dedup.plan import DedupPlan
 from curate.dedup.texts import RowTexts
 from curate.errors import RunError, SettingError
-from curate.shards import read_arrow, write_json
-from curate.unicode_tables import UNICODE_VERSION
-from curate.words import WORDS_VERSION
+from curate.text.unicode_tables import UNICODE_VERSION
+from curate.text.words import WORDS_VERSION
+from curate.work.files import read_arrow, write_json
 
 FORMAT = 1
 MANIFEST = "manifest.json"

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba as nb
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.dedup.plan import DedupPlan
-from curate.words import Words, hash_words, view_utf8
+from curate.text.kernel import kernel
+from curate.text.words import Words, hash_words, view_utf8
 
 KEYS_VERSION = 1
 """Counts changes of shingles, signatures or keys; files of keys of another version are refused."""
@@ -125,7 +125,7 @@ def shingle_sets(
     return sets[:n], offsets
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _compute_keys(
     data, bounds, hashes, offsets, shingle_words, factors, terms, n_rows, exact, bands, signatures
 ):
@@ -157,7 +157,7 @@ def _compute_keys(
             signatures[document, row] = minima[row]
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _hash_shingles(hashes, begin, n, width, shingle_words, shingles):
     """Hash the n shingles of `width` words that start at hashes[begin:], into shingles[:n]."""
     start = np.uint64(0) if width == shingle_words else _SHORT * np.uint64(width)
@@ -168,7 +168,7 @@ def _hash_shingles(hashes, begin, n, width, shingle_words, shingles):
             shingles[i] = shingles[i] * _BASE + hashes[begin + word + i]
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _premix(shingles, n, mixed):
     """MurmurHash3's 32-bit finaliser over the shingles' upper halves; pads mixed[:n] to a multiple of 8."""
     for i in range(n):
@@ -180,7 +180,7 @@ def _premix(shingles, n, mixed):
         mixed[i] = mixed[0]  # seen again, it changes no minimum
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _take_minima(mixed, n, factors, terms, minima):
     """Lower the minima by the permuted values of mixed[:n]; eight at a time, so that minima seldom move."""
     for i in range(0, n, 8):
@@ -197,7 +197,7 @@ def _take_minima(mixed, n, factors, terms, minima):
             minima[p] = min(minima[p], low_07)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _hash_sequence(hashes, begin, end, exact):
     """128 bits over words and their positions: two sums, whose terms can be added in any order."""
     high = low = np.uint64(0)
@@ -212,7 +212,7 @@ def _hash_sequence(hashes, begin, end, exact):
     exact[1] = (low ^ (low >> np.uint64(32))) * _MIX_A + np.uint64(end - begin)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _hash_bytes(data, begin, end, exact):
     """128 bits over the bytes of a document without words."""
     high, low = _STEP, _SHORT
@@ -224,7 +224,7 @@ def _hash_bytes(data, begin, end, exact):
     exact[0], exact[1] = high, low
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _shingle_sets(hashes, offsets, shingle_words, sets, set_offsets, table):
     shingles = np.empty(_TILE, np.uint64)
     n_sets = 0

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
+
+from curate.text.kernel import kernel
 
 _OFFERED = 64  # kept documents that a bucket offers: its first 32 and its last 32
 _COMPARED = 64  # candidates that a document is compared with: those it shares most with
@@ -63,7 +64,7 @@ def keep_greedily(
     return keepers, similarities, estimated
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _turn_around(bucket_starts, members, document_starts, document_buckets):
     """List the buckets of each document, from the documents of each bucket."""
     for member in members:
@@ -77,7 +78,7 @@ def _turn_around(bucket_starts, members, document_starts, document_buckets):
             fill[members[i]] += 1
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _keep_greedily(
     document_starts, document_buckets, list_starts, n_kept, kept_lists, shingles, begins, ends,
     signatures, n_fixed, jaccard, table, keepers, similarities, estimated,
@@ -122,7 +123,7 @@ def _keep_greedily(
             n_kept[bucket] = n + 1
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _choose(seen, n_seen, n_shared, chosen):
     """Put the candidates that share most first, the preferred one among equals; returns how many."""
     n_chosen = 0
@@ -139,12 +140,12 @@ def _choose(seen, n_seen, n_shared, chosen):
     return n_chosen
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _goes_before(one, other, n_shared):
     return n_shared[one] > n_shared[other] or (n_shared[one] == n_shared[other] and one < other)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _find_keeper(document, chosen, n_chosen, shingles, begins, ends, signatures, jaccard, table):
     """Find the most similar of the chosen, at or above the threshold; exact comparison beats estimate."""
     begin, end = begins[document], ends[document]
@@ -184,7 +185,7 @@ def _find_keeper(document, chosen, n_chosen, shingles, begins, ends, signatures,
     return keeper, best, is_estimate
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _fill_table(shingles, begin, end, table):
     """Put distinct shingles, all odd, into an open-addressing table; 0 marks a free slot."""
     n_slots, shift = 2, np.uint64(63)
@@ -200,7 +201,7 @@ def _fill_table(shingles, begin, end, table):
     return n_slots, shift
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _holds(table, n_slots, shift, shingle):
     slot = np.int64(shingle >> shift)
     while table[slot] != np.uint64(0):

@@ -6,10 +6,10 @@ text. `EXTRACTORS` names the extractors.
 
 from __future__ import annotations
 
-from curate.extract.charset import decode_text
 from curate.extract.metadata import METADATA_FIELDS
 from curate.extract.native import VERSION
 from curate.extract.pages import EXTRACTORS, PAGE_TEXT_SCHEMA, extract_pages, extract_text
+from curate.text.charset import decode_text
 
 __all__ = [
     "EXTRACTORS",

@@ -9,8 +9,9 @@ fate on every machine.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from curate.text.kernel import kernel
 
 MAX_HTML_BYTES = 32 * 2**20
 MAX_DEPTH = 1000
@@ -25,7 +26,7 @@ _FLAT_ELEMENTS = (
 ).split()
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _name_key(html: NDArray[np.uint8], start: int) -> tuple[np.uint64, int]:
     """The first eight letters of a tag's name, lower case, packed into 64 bits; and where the name ends."""
     key = np.uint64(0)
@@ -60,7 +61,7 @@ NEVER_SELF_CLOSED_KEYS = _keys(_NEVER_SELF_CLOSED)
 OPTION_KEY = _keys([b"option"])[0]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _skip_comment(html: NDArray[np.uint8], i: int) -> int:
     """The place after `-->`, or the end of the page; `i` is at `<!--`."""
     i += 4
@@ -71,7 +72,7 @@ def _skip_comment(html: NDArray[np.uint8], i: int) -> int:
     return html.size
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _skip_raw(html: NDArray[np.uint8], i: int, name: np.uint64) -> int:
     """The place of the end tag of a script, style, textarea or title, or the end of the page."""
     while i + 1 < html.size:
@@ -83,7 +84,7 @@ def _skip_raw(html: NDArray[np.uint8], i: int, name: np.uint64) -> int:
     return html.size
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _skip_tag(html: NDArray[np.uint8], i: int) -> tuple[int, int, bool]:
     """From the end of a tag's name: the place after `>`, the number of attributes, whether `/>` ends it."""
     n_attributes = 0
@@ -105,7 +106,7 @@ def _skip_tag(html: NDArray[np.uint8], i: int) -> tuple[int, int, bool]:
     return i, n_attributes, False
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def measure_markup(
     html: NDArray[np.uint8],
     raw: NDArray[np.uint64],

@@ -12,7 +12,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.extract.kernel import kernel
 from curate.extract.measure import (
     C_CHARS,
     C_COMMAS,
@@ -57,6 +56,7 @@ from curate.extract.scan import (
 )
 from curate.extract.tags import TAG_NUMBERS
 from curate.extract.text import B_CELLS, B_ELEMENT, B_LINKS, B_PRE
+from curate.text.kernel import kernel
 
 PATH_DECAY = 0.6
 TOKEN_SCALE = 256.0  # of the class-word table, which holds int16 log-odds
@@ -186,7 +186,7 @@ for _name, _code in _TAG_CODES.items():
     TAG_CODES[TAG_NUMBERS[_name]] = _code
 
 
-@kernel
+@kernel(allocates=False)
 def score_paths(
     elements: NDArray[np.int32],
     n_elements: int,
@@ -212,7 +212,7 @@ def score_paths(
             sums[e, X_PATH_HIGH] = max(own, sums[parent, X_PATH_HIGH])
 
 
-@kernel
+@kernel(allocates=False)
 def find_top(
     blocks: NDArray[np.int32],
     counts: NDArray[np.int32],
@@ -253,7 +253,7 @@ def find_top(
     return top
 
 
-@kernel
+@kernel(allocates=False)
 def find_core(n_elements: int, sums: NDArray[np.float64]) -> int:
     """The innermost element that holds three quarters of the page's prose."""
     core = 0
@@ -263,7 +263,7 @@ def find_core(n_elements: int, sums: NDArray[np.float64]) -> int:
     return core
 
 
-@kernel
+@kernel(allocates=False)
 def mark_elements(
     elements: NDArray[np.int32],
     n_elements: int,
@@ -297,7 +297,7 @@ def mark_elements(
         marks[e, K_REPEAT] = slot
 
 
-@kernel
+@kernel(allocates=False)
 def _fill_text(
     b: int,
     row: NDArray[np.float32],
@@ -339,7 +339,7 @@ def _fill_text(
     return 35
 
 
-@kernel
+@kernel(allocates=False)
 def _fill_neighbours(
     b: int,
     n_blocks: int,
@@ -367,7 +367,7 @@ def _fill_neighbours(
     return at + 5
 
 
-@kernel
+@kernel(allocates=False)
 def _fill_boxes(
     e: int,
     row: NDArray[np.float32],
@@ -407,7 +407,7 @@ def _fill_boxes(
     return at + 4
 
 
-@kernel
+@kernel(allocates=False)
 def _fill_places(
     b: int,
     e: int,
@@ -433,7 +433,7 @@ def _fill_places(
     return at + 10
 
 
-@kernel
+@kernel(allocates=False)
 def fill_features(
     blocks: NDArray[np.int32],
     counts: NDArray[np.int32],

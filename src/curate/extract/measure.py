@@ -7,10 +7,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.extract.kernel import kernel
 from curate.extract.scan import E_END, E_FIRST, M_OG_TITLE, M_TITLE
 from curate.extract.tags import FNV_OFFSET, FNV_PRIME, MASK32
 from curate.extract.text import B_END, B_LINK_BYTES, B_START, read_entity
+from curate.text.kernel import kernel
 
 # Columns of the count table (int32), one row a block.
 (
@@ -35,7 +35,7 @@ N_SUMS = 9
 N_REPEAT_SLOTS = 4096
 
 
-@kernel
+@kernel(allocates=False)
 def _decode(text: NDArray[np.uint8], i: int) -> tuple[int, int]:
     """(code point, bytes) at `i` of valid UTF-8."""
     byte = np.int64(text[i])
@@ -49,7 +49,7 @@ def _decode(text: NDArray[np.uint8], i: int) -> tuple[int, int]:
     return code | ((text[i + 2] & 63) << 6) | (text[i + 3] & 63), 4
 
 
-@kernel
+@kernel(allocates=False)
 def _classify(code: int) -> int:
     """0 other, 1 letter or digit, 2 CJK, 3 comma, 4 stop, 5 colon, 6 ellipsis, 7 symbol; beyond Latin roughly."""
     if code < 128:
@@ -87,7 +87,7 @@ ASCII_KINDS = np.array([_classify.py_func(code) for code in range(128)], dtype=n
 LASTS = np.array([0, 0, 0, 3, 1, 2, 4, 0], dtype=np.int64)  # C_LAST by kind
 
 
-@kernel
+@kernel(allocates=False)
 def count_block(text: NDArray[np.uint8], start: int, end: int, row: NDArray[np.int32]) -> None:
     """Count one block's text[start:end] into `row`."""
     n_chars = n_words = n_digits = n_upper = n_commas = n_stops = n_symbols = n_cjk = last = first = 0
@@ -140,7 +140,7 @@ def count_block(text: NDArray[np.uint8], start: int, end: int, row: NDArray[np.i
     row[C_REPEATED] = 0
 
 
-@kernel
+@kernel(allocates=False)
 def count_blocks(
     text: NDArray[np.uint8],
     blocks: NDArray[np.int32],
@@ -164,13 +164,13 @@ def count_blocks(
         seen[slot, 1] += 1
 
 
-@kernel
+@kernel(allocates=False)
 def link_density(blocks: NDArray[np.int32], counts: NDArray[np.int32], b: int) -> float:
     """Share of a block's bytes that are link text."""
     return blocks[b, B_LINK_BYTES] / max(counts[b, C_BYTES], 1)
 
 
-@kernel
+@kernel(allocates=False)
 def is_prose(blocks: NDArray[np.int32], counts: NDArray[np.int32], b: int) -> bool:
     """Whether a block looks like sentences: ten words, an end of sentence or comma, few links."""
     return (
@@ -180,7 +180,7 @@ def is_prose(blocks: NDArray[np.int32], counts: NDArray[np.int32], b: int) -> bo
     )
 
 
-@kernel
+@kernel(allocates=False)
 def sum_elements(
     blocks: NDArray[np.int32],
     counts: NDArray[np.int32],
@@ -208,7 +208,7 @@ def sum_elements(
         sums[e, X_BLOCKS] = end - first
 
 
-@kernel
+@kernel(allocates=False)
 def hash_titles(html: NDArray[np.uint8], meta: NDArray[np.int64], hashes: NDArray[np.int32]) -> None:
     """Hashes, as in C_HASH, of the title, of its part before the first and the last separator, and of og:title."""
     hashes[:] = -1

@@ -14,7 +14,7 @@ from safetensors.numpy import save_file
 
 from curate.errors import SettingError
 from curate.extract.features import FEATURES
-from curate.extract.kernel import kernel
+from curate.text.kernel import kernel
 
 WEIGHTS = "classifiers/extraction/selector.safetensors"
 # Blocks below these log-odds after so many trees are not put to the others. Of 24,000 such blocks of held-out pages none
@@ -69,7 +69,7 @@ def _bundled_weights() -> Path:
     return installed if installed.is_file() else package.parents[1] / WEIGHTS
 
 
-@kernel
+@kernel(allocates=False)
 def score_blocks(
     features: NDArray[np.float32], n_blocks: int, selector: Selector, scores: NDArray[np.float32]
 ) -> None:

@@ -11,14 +11,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.extract.bounds import MAX_HTML_BYTES
-from curate.extract.charset import MAX_FRAC_REPLACED, decode_text
-from curate.extract.kernel import kernel
 from curate.extract.model import Selector, load_selector, score_blocks
 from curate.extract.render import LINKS, MARKDOWN, OUTPUT_SLACK, render_page
 from curate.extract.scan import M_OG_TITLE, M_TITLE, META_ROWS, TEXT_SLACK
 from curate.extract.select import choose_blocks
 from curate.extract.text import BLOCK_START, NEW, OUT, PENDING, write_run
 from curate.extract.workspace import Workspace, describe_page, make_workspace, read_page
+from curate.text.charset import MAX_FRAC_REPLACED, decode_text
+from curate.text.kernel import kernel
 
 VERSION = "2"
 MAX_TITLE_BYTES = 2000
@@ -57,7 +57,7 @@ class Extracted(NamedTuple):
     meta: NDArray[np.int64]  # (n_pages, len(META_ROWS), 2), places in a page
 
 
-@kernel
+@kernel(allocates=False)
 def find_plain_pages(data: NDArray[np.uint8], offsets: NDArray[np.int64], plain: NDArray[np.uint8]) -> None:
     """Mark in `plain` the pages that are valid UTF-8 without byte order mark, NUL and escape characters.
 
@@ -94,7 +94,7 @@ def find_plain_pages(data: NDArray[np.uint8], offsets: NDArray[np.int64], plain:
         plain[p] = not wrong
 
 
-@kernel
+@kernel(allocates=False)
 def _is_wrong(byte: int, before1: int, before2: int, before3: int) -> bool:
     """Whether a byte cannot follow the three before it in plain UTF-8; without branches, for wide registers."""
     expected = (before1 >= 0xC0) | (before2 >= 0xE0) | (before3 >= 0xF0)
@@ -104,7 +104,7 @@ def _is_wrong(byte: int, before1: int, before2: int, before3: int) -> bool:
     return wrong | ((before1 == 0xF0) & (byte < 0x90)) | ((before1 == 0xF4) & (byte > 0x8F))
 
 
-@kernel
+@kernel(allocates=False)
 def _write_title(html: NDArray[np.uint8], w: Workspace, out: NDArray[np.uint8], at: int) -> int:
     """The page's title on one line, at out[at:]."""
     row = M_TITLE if w.meta[M_TITLE, 1] > w.meta[M_TITLE, 0] else M_OG_TITLE
@@ -127,7 +127,7 @@ def _write_title(html: NDArray[np.uint8], w: Workspace, out: NDArray[np.uint8], 
     return at
 
 
-@kernel
+@kernel(allocates=False)
 def extract_batch(
     data: NDArray[np.uint8],
     decoded: NDArray[np.uint8],

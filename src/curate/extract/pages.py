@@ -9,10 +9,10 @@ import pyarrow as pa
 
 from curate.errors import UnknownNameError
 from curate.extract.bounds import find_problem
-from curate.extract.charset import MAX_FRAC_REPLACED, clean_text, decode_text
 from curate.extract.metadata import METADATA_FIELDS, read_metadata
 from curate.extract.native import THRESHOLDS, extract_native
 from curate.extract.peers import extract_resiliparse, extract_trafilatura, load_trafilatura
+from curate.text.charset import MAX_FRAC_REPLACED, clean_text, decode_text
 
 PEERS: dict[str, Callable[[str], str]] = {
     "resiliparse": extract_resiliparse,

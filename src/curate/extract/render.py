@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.extract.features import T_LI
-from curate.extract.kernel import kernel
 from curate.extract.scan import (
     E_FIRST,
     E_FLAGS,
@@ -24,6 +23,7 @@ from curate.extract.scan import (
 from curate.extract.tags import CELL, LIST, TAG_BITS
 from curate.extract.text import B_CELLS, B_ELEMENT, B_END, B_PRE, B_START, N_LINKS
 from curate.extract.workspace import Workspace
+from curate.text.kernel import kernel
 
 # What is written besides plain text: bits.
 MARKDOWN, LINKS = 1, 2
@@ -31,7 +31,7 @@ MAX_INDENT = 4
 OUTPUT_SLACK = 64  # bytes of markup that one block may add
 
 
-@kernel
+@kernel(allocates=False)
 def _put(out: NDArray[np.uint8], at: int, byte: int, times: int) -> int:
     for _ in range(times):
         out[at] = byte
@@ -39,7 +39,7 @@ def _put(out: NDArray[np.uint8], at: int, byte: int, times: int) -> int:
     return at
 
 
-@kernel
+@kernel(allocates=False)
 def _is_line(b: int, w: Workspace) -> bool:
     """Whether a block is one of a run of lines: a list item or a table row."""
     e = w.blocks[b, B_ELEMENT]
@@ -50,7 +50,7 @@ def _is_line(b: int, w: Workspace) -> bool:
     )
 
 
-@kernel
+@kernel(allocates=False)
 def _list_depth(e: int, w: Workspace) -> int:
     depth = 0
     while e >= 0 and w.elements[e, E_FLAGS] & IN_LIST and depth < MAX_INDENT:
@@ -59,7 +59,7 @@ def _list_depth(e: int, w: Workspace) -> int:
     return depth
 
 
-@kernel
+@kernel(allocates=False)
 def _put_prefix(b: int, w: Workspace, options: int, out: NDArray[np.uint8], at: int) -> int:
     """Bullet, heading marks or quote mark of a block."""
     e = w.blocks[b, B_ELEMENT]
@@ -77,7 +77,7 @@ def _put_prefix(b: int, w: Workspace, options: int, out: NDArray[np.uint8], at: 
     return at
 
 
-@kernel
+@kernel(allocates=False)
 def _put_linked(
     html: NDArray[np.uint8], b: int, link: int, w: Workspace, out: NDArray[np.uint8], at: int
 ) -> tuple[int, int]:
@@ -100,7 +100,7 @@ def _put_linked(
     return _copy(w.text, i, end, out, at), link
 
 
-@kernel
+@kernel(allocates=False)
 def _copy(text: NDArray[np.uint8], start: int, end: int, out: NDArray[np.uint8], at: int) -> int:
     for i in range(start, end):
         out[at] = text[i]
@@ -108,7 +108,7 @@ def _copy(text: NDArray[np.uint8], start: int, end: int, out: NDArray[np.uint8],
     return at
 
 
-@kernel
+@kernel(allocates=False)
 def render_page(
     html: NDArray[np.uint8],
     n_blocks: int,

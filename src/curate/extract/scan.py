@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.extract import tags
-from curate.extract.kernel import kernel
 from curate.extract.tags import (
     A_ALT,
     A_ALTTEXT,
@@ -93,6 +92,7 @@ from curate.extract.tokens import (
     skip_to_tag_end,
     value_has,
 )
+from curate.text.kernel import kernel
 
 MAX_DEPTH = 512
 MAX_BLOCKS = 200_000
@@ -224,7 +224,7 @@ END_MATH = np.frombuffer(b"</math", dtype=np.uint8)
 DISPLAYSTYLE = np.frombuffer(b"{\\displaystyle", dtype=np.uint8)
 
 
-@kernel
+@kernel(allocates=False)
 def find_bytes(html: NDArray[np.uint8], i: int, stop: int, wanted: NDArray[np.uint8]) -> int:
     """Where `wanted` (lower case, beginning with '<' or '-') first stands in html[i:stop], else -1."""
     n = wanted.size
@@ -240,7 +240,7 @@ def find_bytes(html: NDArray[np.uint8], i: int, stop: int, wanted: NDArray[np.ui
     return -1
 
 
-@kernel
+@kernel(allocates=False)
 def _skip_declaration(html: NDArray[np.uint8], i: int) -> int:
     """The place after a comment, doctype, CDATA section or processing instruction at `i`."""
     if i + 3 < html.size and html[i + 1] == 33 and html[i + 2] == 45 and html[i + 3] == 45:
@@ -253,7 +253,7 @@ def _skip_declaration(html: NDArray[np.uint8], i: int) -> int:
     return skip_to_tag_end(html, i)
 
 
-@kernel
+@kernel(allocates=False)
 def _find_raw_end(html: NDArray[np.uint8], i: int, tag: int) -> int:
     """Where the end tag of a raw element stands, or the end of the page."""
     n = html.size
@@ -267,7 +267,7 @@ def _find_raw_end(html: NDArray[np.uint8], i: int, tag: int) -> int:
     return n
 
 
-@kernel
+@kernel(allocates=False)
 def _close_link(s: NDArray[np.int64], links: NDArray[np.int32]) -> None:
     if s[LINK_AT] < 0:
         return
@@ -285,7 +285,7 @@ def _close_link(s: NDArray[np.int64], links: NDArray[np.int32]) -> None:
     s[LINK_AT] = -1
 
 
-@kernel
+@kernel(allocates=False)
 def _pop_to(
     size: int,
     s: NDArray[np.int64],
@@ -313,7 +313,7 @@ def _pop_to(
         s[PRE_AT] = -1
 
 
-@kernel
+@kernel(allocates=False)
 def _find_open(tag: int, s: NDArray[np.int64], stack: NDArray[np.int32], n_open: NDArray[np.int32]) -> int:
     """The stack index of the element that an end tag ends, -1 where it ends none."""
     if n_open[tag] == 0:
@@ -337,7 +337,7 @@ def _find_open(tag: int, s: NDArray[np.int64], stack: NDArray[np.int32], n_open:
     return -1
 
 
-@kernel
+@kernel(allocates=False)
 def _find_implied(tag: int, s: NDArray[np.int64], stack: NDArray[np.int32], n_open: NDArray[np.int32]) -> int:
     """The stack index of the element that a start tag ends without an end tag, -1 where it ends none."""
     bits = TAG_BITS[tag]
@@ -377,7 +377,7 @@ def _find_implied(tag: int, s: NDArray[np.int64], stack: NDArray[np.int32], n_op
     return found
 
 
-@kernel
+@kernel(allocates=False)
 def _boundary(tag: int, s: NDArray[np.int64], text: NDArray[np.uint8], blocks: NDArray[np.int32]) -> None:
     """A block-level tag starts or ends: end the open block, or, in pre, the open line.
 
@@ -402,7 +402,7 @@ def _boundary(tag: int, s: NDArray[np.int64], text: NDArray[np.uint8], blocks: N
         flush_block(text, s, blocks)
 
 
-@kernel
+@kernel(allocates=False)
 def _begin_cell(s: NDArray[np.int64], text: NDArray[np.uint8], blocks: NDArray[np.int32]) -> None:
     """A table cell starts: it joins its row's block if what came before in the row was short."""
     if s[PENDING] & NEW:
@@ -413,7 +413,7 @@ def _begin_cell(s: NDArray[np.int64], text: NDArray[np.uint8], blocks: NDArray[n
         flush_block(text, s, blocks)
 
 
-@kernel
+@kernel(allocates=False)
 def _push_element(
     tag: int,
     bits: int,
@@ -449,7 +449,7 @@ def _push_element(
     return True
 
 
-@kernel
+@kernel(allocates=False)
 def _write_formula(
     html: NDArray[np.uint8],
     start: int,
@@ -494,7 +494,7 @@ def _write_formula(
     s[FORMULA_END] = out
 
 
-@kernel
+@kernel(allocates=False)
 def _start_math(
     html: NDArray[np.uint8],
     i: int,
@@ -527,7 +527,7 @@ def _start_math(
     return i
 
 
-@kernel
+@kernel(allocates=False)
 def _read_meta(
     html: NDArray[np.uint8], tag: int, attributes: NDArray[np.int64], meta: NDArray[np.int64]
 ) -> None:
@@ -553,7 +553,7 @@ def _read_meta(
         meta[row, 1] = attributes[value, 1]
 
 
-@kernel
+@kernel(allocates=False)
 def _read_raw(
     html: NDArray[np.uint8],
     i: int,
@@ -581,7 +581,7 @@ def _read_raw(
     return end
 
 
-@kernel
+@kernel(allocates=False)
 def _start_void(
     html: NDArray[np.uint8],
     tag: int,
@@ -613,7 +613,7 @@ def _start_void(
             _write_formula(html, start, end, False, text, s, blocks)
 
 
-@kernel
+@kernel(allocates=False)
 def _start_tag(
     html: NDArray[np.uint8],
     tag: int,
@@ -677,7 +677,7 @@ def _start_tag(
         s[ROW] = -1
 
 
-@kernel
+@kernel(allocates=False)
 def _hides(
     html: NDArray[np.uint8],
     tag: int,
@@ -699,7 +699,7 @@ def _hides(
     return tag == T_SUP and lexical & LEX_REFERENCE != 0
 
 
-@kernel
+@kernel(allocates=False)
 def _end_tag(
     tag: int,
     text: NDArray[np.uint8],
@@ -738,7 +738,7 @@ def _end_tag(
         _pop_to(index, s, stack, n_open, elements, links)
 
 
-@kernel
+@kernel(allocates=False)
 def _skip_hidden(html: NDArray[np.uint8], i: int) -> int:
     """The place of the next tag."""
     i = find_byte(html, i, 60)
@@ -750,7 +750,7 @@ def _skip_hidden(html: NDArray[np.uint8], i: int) -> int:
     return html.size
 
 
-@kernel
+@kernel(allocates=False)
 def scan_page(
     html: NDArray[np.uint8],
     text: NDArray[np.uint8],

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.extract.kernel import kernel
 from curate.extract.measure import (
     C_CHARS,
     C_DIGITS,
@@ -18,6 +17,7 @@ from curate.extract.measure import (
 from curate.extract.scan import E_END, E_FIRST, E_FLAGS, IN_ASIDE, IN_COMMENT, IN_FOOTER, IN_FORM, IN_NAV
 from curate.extract.text import B_ELEMENT, B_PRE
 from curate.extract.workspace import Workspace
+from curate.text.kernel import kernel
 
 # A page whose best blocks score low is read with a lower bar: REACH under the mean of its three best long blocks,
 # but at most SLACK under the usual bar. Kinds of pages that the selector is unsure of keep their text that way.
@@ -31,7 +31,7 @@ AROUND = IN_NAV | IN_ASIDE | IN_FOOTER | IN_FORM
 MIN_SHARE, MAX_LINK_SHARE, RULED_OUT = 0.25, 0.15, -2.2
 
 
-@kernel
+@kernel(allocates=False)
 def page_threshold(n_blocks: int, threshold: float, w: Workspace) -> float:
     """The log-odds that this page's blocks must exceed."""
     first = second = third = -1e9
@@ -54,7 +54,7 @@ def page_threshold(n_blocks: int, threshold: float, w: Workspace) -> float:
     return min(threshold, max(best - REACH, threshold - SLACK))
 
 
-@kernel
+@kernel(allocates=False)
 def choose_blocks(n_blocks: int, top: int, threshold: float, w: Workspace, keep: NDArray[np.uint8]) -> None:
     """Mark in keep[:n_blocks] the blocks that pass and that hold a letter or digit.
 
@@ -75,7 +75,7 @@ def choose_blocks(n_blocks: int, top: int, threshold: float, w: Workspace, keep:
             keep[b] |= is_prose(w.blocks, w.counts, b) and w.scores[b] > RULED_OUT
 
 
-@kernel
+@kernel(allocates=False)
 def _is_text_container(e: int, w: Workspace) -> bool:
     """Whether an element looks like an article whatever the scores say: few links, no menu, form or comments."""
     if w.elements[e, E_FLAGS] & (AROUND | IN_COMMENT):

@@ -11,7 +11,7 @@ import html.entities
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.extract.kernel import kernel
+from curate.text.kernel import kernel
 
 # Bits of TAG_BITS, the nature of a tag.
 BLOCK, VOID, RAW, NO_TEXT, CELL, LIST, HEADING, ROWS, INLINE = (1 << n for n in range(9))
@@ -66,7 +66,7 @@ def _slot(key: int, n_slots: int) -> int:
     return (signed ^ (signed >> 17) ^ (signed >> 31) ^ (signed >> 47)) & (n_slots - 1)
 
 
-@kernel
+@kernel(allocates=False)
 def look_up(key: int, keys: NDArray[np.int64], values: NDArray[np.int64]) -> int:
     """The value of a key in a table of `make_table`, 0 where it is absent."""
     mask = keys.size - 1

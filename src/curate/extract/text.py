@@ -6,7 +6,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.extract.kernel import kernel
 from curate.extract.tags import (
     CP1252,
     ENTITY_KEYS,
@@ -17,6 +16,7 @@ from curate.extract.tags import (
     MAX_ENTITY_CHARS,
     look_up,
 )
+from curate.text.kernel import kernel
 
 # Slots of the scanner's state, an int64 array, because numba passes scalars by value.
 (
@@ -58,7 +58,7 @@ PLAIN[:33] = PLAIN[[0x26, 0x3C, 0x7F, 0xC2, 0xE2, 0xE3, 0xEF]] = False
 N_BLOCK_FIELDS = 7
 
 
-@kernel
+@kernel(allocates=False)
 def flush_block(text: NDArray[np.uint8], s: NDArray[np.int64], blocks: NDArray[np.int32]) -> None:
     """End the open block: record it if it holds any text and the table has room."""
     start, out = s[BLOCK_START], s[OUT]
@@ -84,7 +84,7 @@ def flush_block(text: NDArray[np.uint8], s: NDArray[np.int64], blocks: NDArray[n
     s[PENDING] = NEW
 
 
-@kernel
+@kernel(allocates=False)
 def write_pending(text: NDArray[np.uint8], s: NDArray[np.int64], blocks: NDArray[np.int32]) -> int:
     """Write what must stand before the next visible character; return where that goes."""
     if s[PENDING] & PARAGRAPH and not s[PENDING] & NEW:
@@ -113,7 +113,7 @@ def write_pending(text: NDArray[np.uint8], s: NDArray[np.int64], blocks: NDArray
     return out
 
 
-@kernel
+@kernel(allocates=False)
 def put_code_point(text: NDArray[np.uint8], out: int, code: int) -> int:
     """Write one code point as UTF-8; return where the next goes."""
     if code < 0x80:
@@ -135,7 +135,7 @@ def put_code_point(text: NDArray[np.uint8], out: int, code: int) -> int:
     return out + 4
 
 
-@kernel
+@kernel(allocates=False)
 def _read_number(html: NDArray[np.uint8], i: int, stop: int) -> tuple[int, int]:
     """A numeric reference that begins after `&#`: (code point, place after it); (-1, i) where there is none."""
     base = 10
@@ -161,7 +161,7 @@ def _read_number(html: NDArray[np.uint8], i: int, stop: int) -> tuple[int, int]:
     return code, i
 
 
-@kernel
+@kernel(allocates=False)
 def read_entity(html: NDArray[np.uint8], i: int, stop: int) -> tuple[int, int]:
     """The character reference at `&`: (first | second code point << 32, place after it); '&' itself if none."""
     if i + 1 < stop and html[i + 1] == 35:
@@ -188,18 +188,18 @@ def read_entity(html: NDArray[np.uint8], i: int, stop: int) -> tuple[int, int]:
     return 38, i + 1
 
 
-@kernel
+@kernel(allocates=False)
 def _is_space_code(code: int) -> bool:
     return code <= 32 or code in (0xA0, 0x3000, 0x2028, 0x2029, 0x85) or 0x2000 <= code <= 0x200A
 
 
-@kernel
+@kernel(allocates=False)
 def _is_dropped_code(code: int) -> bool:
     """Characters that carry no text: soft hyphen, zero-width space, byte order mark, delete."""
     return code in (0xAD, 0x200B, 0xFEFF, 0x2060, 0x7F)
 
 
-@kernel
+@kernel(allocates=False)
 def _peek_special(html: NDArray[np.uint8], i: int, stop: int) -> tuple[int, int]:
     """(code point, bytes) of a space or dropped character in UTF-8 at `i`; (-1, 0) for all others."""
     byte = html[i]
@@ -213,7 +213,7 @@ def _peek_special(html: NDArray[np.uint8], i: int, stop: int) -> tuple[int, int]
     return -1, 0
 
 
-@kernel
+@kernel(allocates=False)
 def write_space(text: NDArray[np.uint8], s: NDArray[np.int64], blocks: NDArray[np.int32], code: int) -> None:
     """White space: one pending space in prose; kept as it is inside pre."""
     if s[PRE_AT] < 0:
@@ -235,7 +235,7 @@ def write_space(text: NDArray[np.uint8], s: NDArray[np.int64], blocks: NDArray[n
         s[OUT] = out + 1
 
 
-@kernel
+@kernel(allocates=False)
 def write_run(
     html: NDArray[np.uint8],
     i: int,

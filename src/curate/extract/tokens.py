@@ -6,7 +6,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.extract.kernel import kernel
 from curate.extract.tags import (
     A_CLASS,
     A_HIDDEN,
@@ -26,6 +25,7 @@ from curate.extract.tags import (
     ROLE_VALUES,
     look_up,
 )
+from curate.text.kernel import kernel
 
 N_TOKEN_BUCKETS = 8192
 MAX_ELEMENT_TOKENS = 16
@@ -33,7 +33,7 @@ SHORT_VALUE = 24  # bytes of an attribute value that are looked at one by one be
 MAX_TOKEN_BYTES = 512  # of one attribute value that are looked at
 
 
-@kernel
+@kernel(allocates=False)
 def read_name(html: NDArray[np.uint8], i: int) -> tuple[int, int]:
     """The first eight bytes of a tag or attribute name, lower case and packed; and the place after the name."""
     key = 0
@@ -48,7 +48,7 @@ def read_name(html: NDArray[np.uint8], i: int) -> tuple[int, int]:
     return key, i
 
 
-@kernel
+@kernel(allocates=False)
 def find_byte(html: NDArray[np.uint8], i: int, wanted: int) -> int:
     """Where `wanted` first stands at or after `i`, else the end; by 32 bytes at a time, for long stretches."""
     n = html.size
@@ -65,7 +65,7 @@ def find_byte(html: NDArray[np.uint8], i: int, wanted: int) -> int:
     return i
 
 
-@kernel
+@kernel(allocates=False)
 def skip_to_tag_end(html: NDArray[np.uint8], i: int) -> int:
     """The place after the next `>` (attributes of end tags are not looked at)."""
     while i < html.size and html[i] != 62:
@@ -73,7 +73,7 @@ def skip_to_tag_end(html: NDArray[np.uint8], i: int) -> int:
     return i + 1
 
 
-@kernel
+@kernel(allocates=False)
 def read_attributes(html: NDArray[np.uint8], i: int, attributes: NDArray[np.int64]) -> int:
     """Read a start tag's attributes from the end of its name; return the place after its `>`.
 
@@ -106,7 +106,7 @@ def read_attributes(html: NDArray[np.uint8], i: int, attributes: NDArray[np.int6
     return n + 1
 
 
-@kernel
+@kernel(allocates=False)
 def _read_value(html: NDArray[np.uint8], i: int) -> tuple[int, int, int]:
     """An attribute's value after its `=`: (start, end, the place after it)."""
     n = html.size
@@ -128,7 +128,7 @@ def _read_value(html: NDArray[np.uint8], i: int) -> tuple[int, int, int]:
     return start, i, i
 
 
-@kernel
+@kernel(allocates=False)
 def value_has(html: NDArray[np.uint8], span: NDArray[np.int64], wanted: NDArray[np.uint8]) -> bool:
     """Whether an attribute's value holds `wanted` (lower case), whatever its case and without its blanks."""
     start, end = span
@@ -152,7 +152,7 @@ DISPLAY_NONE = np.frombuffer(b"display:none", dtype=np.uint8)
 TRUE = np.frombuffer(b"true", dtype=np.uint8)
 
 
-@kernel
+@kernel(allocates=False)
 def is_hidden(html: NDArray[np.uint8], attributes: NDArray[np.int64]) -> bool:
     """Whether the attribute `hidden` or a style of `display:none` hides an element."""
     if attributes[A_HIDDEN, 0] >= 0:
@@ -160,7 +160,7 @@ def is_hidden(html: NDArray[np.uint8], attributes: NDArray[np.int64]) -> bool:
     return attributes[A_STYLE, 0] >= 0 and value_has(html, attributes[A_STYLE], DISPLAY_NONE)
 
 
-@kernel
+@kernel(allocates=False)
 def _add_bucket(tokens: NDArray[np.int32], n: int, begin: int, value: int) -> int:
     if n < tokens.size and n - begin < MAX_ELEMENT_TOKENS:
         tokens[n] = (value ^ (value >> 13)) & (N_TOKEN_BUCKETS - 1)
@@ -168,7 +168,7 @@ def _add_bucket(tokens: NDArray[np.int32], n: int, begin: int, value: int) -> in
     return n
 
 
-@kernel
+@kernel(allocates=False)
 def read_tokens(
     html: NDArray[np.uint8], attributes: NDArray[np.int64], tokens: NDArray[np.int32], n: int
 ) -> tuple[int, int]:

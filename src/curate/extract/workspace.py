@@ -16,7 +16,6 @@ from curate.extract.features import (
     mark_elements,
     score_paths,
 )
-from curate.extract.kernel import kernel
 from curate.extract.measure import N_COUNTS, N_REPEAT_SLOTS, N_SUMS, count_blocks, hash_titles, sum_elements
 from curate.extract.scan import (
     MAX_BLOCKS,
@@ -32,6 +31,7 @@ from curate.extract.scan import (
 from curate.extract.tags import ATTRIBUTES, TAG_BITS
 from curate.extract.text import N_BLOCK_FIELDS, N_BLOCKS, N_ELEMENTS, N_STATE
 from curate.extract.tokens import MAX_ELEMENT_TOKENS
+from curate.text.kernel import kernel
 
 
 class Workspace(NamedTuple):
@@ -86,7 +86,7 @@ def make_workspace(max_html_bytes: int) -> Workspace:
     )
 
 
-@kernel
+@kernel(allocates=False)
 def read_page(html: NDArray[np.uint8], w: Workspace) -> int:
     """Scan and count a page; return its number of blocks."""
     scan_page(
@@ -109,7 +109,7 @@ def read_page(html: NDArray[np.uint8], w: Workspace) -> int:
     return n_blocks
 
 
-@kernel
+@kernel(allocates=False)
 def describe_page(w: Workspace, table: NDArray[np.int16]) -> int:
     """Fill the features of the page that was read; `table` are the class words' log-odds."""
     n_blocks, n_elements = w.state[N_BLOCKS], w.state[N_ELEMENTS]

@@ -1,6 +1,6 @@
 """Fitting fastText's supervised model, of which the matrices alone are kept.
 
-fastText gets the numbers of columns for words: what counts as a word or a pair is settled by `curate.words`, and
+fastText gets the numbers of columns for words: what counts as a word or a pair is settled by `curate.text.words`, and
 the text never reaches it. With one thread the same rows and seed give the same matrices; with more they do not.
 """
 

@@ -32,9 +32,9 @@ from curate.fit.folds import draw_folds, group_pages
 from curate.fit.heads import FittedHead, fit_head
 from curate.fit.metrics import N_RESAMPLES, summarise, to_json
 from curate.fit.recipe import DEFAULT_RECIPE, MemberRecipe, Recipe
-from curate.report.progress import Counted, ProgressDisplay
 from curate.scoring.model import FittedScorer, Member, load_fitted, prepare
 from curate.scoring.storage import staged_folder
+from curate.work.progress import Counted, ProgressDisplay
 
 Vector = NDArray[np.float64]
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.scoring.texts import take_window
-from curate.words import hash_words
+from curate.text.words import hash_words
 
 _SHINGLE_WORDS = 5
 _SKETCH = 16

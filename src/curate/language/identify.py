@@ -16,7 +16,7 @@ from curate.bundled import classifiers_folder
 from curate.errors import UnknownNameError
 from curate.language.kernel import Tables, build_tables, predict
 from curate.language.model_file import read_model
-from curate.words import view_utf8
+from curate.text.words import view_utf8
 
 LANGUAGE_SCHEMA = pa.schema([("language", pa.string()), ("language_confidence", pa.float32())])
 

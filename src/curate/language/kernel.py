@@ -10,13 +10,12 @@ from __future__ import annotations
 import heapq
 import math
 from dataclasses import dataclass
-from typing import Any
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
 from curate.language.model_file import ModelFile
+from curate.text.kernel import kernel
 
 _FNV_OFFSET = np.uint32(2_166_136_261)  # FNV-1a, as fastText hashes words and n-grams
 _FNV_PRIME = np.uint32(16_777_619)
@@ -26,12 +25,6 @@ _SPACES[[0, 9, 10, 11, 12, 13, 32]] = True
 _REMEMBERED_BITS = 15  # words of up to 24 bytes whose sums are remembered within a batch
 _MIX = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio
 _LOG_OFFSET = 1e-5  # fastText adds it under every logarithm
-
-
-# Without numba's run-time, arrays that are handed on are not counted, which cost more than the work on a word.
-# Such a kernel must not allocate: its scratch comes from `predict`.
-_SETTINGS: dict[str, Any] = {"cache": True, "nogil": True, "_nrt": False}
-_kernel: Any = nb.njit(**_SETTINGS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,26 +135,26 @@ def _build_tree(counts: NDArray[np.int64]) -> NDArray[np.int32]:
     return tree
 
 
-@_kernel
+@kernel(allocates=False)
 def _add_row(total, rows, row):
     for k in range(total.shape[0]):
         total[k] += rows[row, k]
 
 
-@_kernel
+@kernel(allocates=False)
 def _set_row(total, rows, row):
     for k in range(total.shape[0]):
         total[k] = rows[row, k]
 
 
-@_kernel
+@kernel(allocates=False)
 def _step(value, byte):
     """One byte of FNV-1a, taken as signed."""
     signed = np.uint32(byte) | (np.uint32(0xFFFFFF00) if byte >= 128 else np.uint32(0))
     return np.uint32((value ^ signed) * _FNV_PRIME)
 
 
-@_kernel
+@kernel(allocates=False)
 def _add_word_ngrams(data, start, end, rows, bits, ranks, order, n_buckets, total):
     """Add the rows of the n-grams of `<word>`, which are of 2 to 4 characters; return how many there were."""
     n_added = 0
@@ -193,7 +186,7 @@ def _add_word_ngrams(data, start, end, rows, bits, ranks, order, n_buckets, tota
     return n_added
 
 
-@_kernel
+@kernel(allocates=False)
 def _popcount(word):
     word = word - ((word >> np.uint64(1)) & np.uint64(0x5555555555555555))
     word = (word & np.uint64(0x3333333333333333)) + ((word >> np.uint64(2)) & np.uint64(0x3333333333333333))
@@ -201,7 +194,7 @@ def _popcount(word):
     return np.int64((word * np.uint64(0x0101010101010101)) >> np.uint64(56))
 
 
-@_kernel
+@kernel(allocates=False)
 def _find_word(data, start, end, slots, word_bytes, word_bounds):
     """The number of a dictionary word, -1 where it is none."""
     value = _FNV_OFFSET
@@ -224,7 +217,7 @@ def _find_word(data, start, end, slots, word_bytes, word_bounds):
     return -1
 
 
-@_kernel
+@kernel(allocates=False)
 def _sum_word(
     data, start, end, rows, counts, bits, ranks, order, n_buckets, slots, word_bytes, word_bounds, total
 ):
@@ -238,7 +231,7 @@ def _sum_word(
     return _add_word_ngrams(data, start, end, rows, bits, ranks, order, n_buckets, total)
 
 
-@_kernel
+@kernel(allocates=False)
 def _remember(first, second, third, length, keys, lengths):
     """The place of a short word among those remembered, and whether it is there already.
 
@@ -258,7 +251,7 @@ def _remember(first, second, third, length, keys, lengths):
     return place, known
 
 
-@_kernel
+@kernel(allocates=False)
 def _best_label(mean, tree, output, reached):
     """Walk the tree from the root, which is the last inner node; returns (label, log probability)."""
     n_inner = tree.shape[0]
@@ -282,7 +275,7 @@ def _best_label(mean, tree, output, reached):
     return best_label, best
 
 
-@_kernel
+@kernel(allocates=False)
 def _predict(  # noqa: PLR0912
     data, bounds, rows, counts, bits, ranks, order, n_buckets, slots, word_bytes, word_bounds, tree, output,
     labels, probabilities, scratch, reached, keys, lengths, sums, sum_counts,

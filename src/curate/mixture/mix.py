@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from curate.config import stable_hash
 from curate.crawl import InputFile, find_files
 from curate.dedup import DedupPlan
-from curate.engines import make_engine
 from curate.errors import ChangedSettingsError, SettingError
 from curate.mixture.plan import build_plan, group_documents
 from curate.mixture.scan import Documents, ScanPlan, load_benchmarks, read_scans, scan_piece
@@ -29,8 +28,9 @@ from curate.mixture.separate import choose_validation, remove_duplicates, remove
 from curate.mixture.settings import MixtureSettings
 from curate.mixture.sources import Piece, describe_pieces, list_pieces
 from curate.mixture.write import REMOVED_SCHEMA, WriteTask, read_hashes, write_piece
-from curate.report.progress import Counted, ProgressDisplay
-from curate.shards import committed, read_arrow, remove_leftovers, write_arrow, write_json
+from curate.work.engine import make_engine
+from curate.work.files import committed, read_arrow, remove_leftovers, write_arrow, write_json
+from curate.work.progress import Counted, ProgressDisplay
 
 OnPlan = Callable[[dict[str, Any]], None]
 """Called with the plan before anything but the work folder is written."""

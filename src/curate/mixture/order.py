@@ -21,7 +21,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numba as nb
 import numpy as np
 import xxhash
 from numpy.typing import ArrayLike, NDArray
@@ -29,6 +28,7 @@ from numpy.typing import ArrayLike, NDArray
 from curate.config import stable_hash
 from curate.errors import SettingError
 from curate.mixture.shares import lay_out
+from curate.text.kernel import kernel
 
 _BLOCK = 1 << 16
 _ROUNDS = 6
@@ -234,7 +234,7 @@ class _Deck:
         return found
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _deal(counts, period, begin, dealt, groups, turns):
     """Deal windows from `begin` on into `groups` and `turns`; `dealt` counts what came before, by group."""
     n_groups = len(counts)
@@ -269,7 +269,7 @@ def _deal_blocks(counts: NDArray[np.int64], period: int, block: int) -> NDArray[
     return states
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _offsets(groups, turns, n_tokens, context_tokens, keys):
     """Where window `turns[i]` of group `groups[i]` begins in the group's tokens."""
     offsets = np.empty(len(groups), np.int64)
@@ -286,7 +286,7 @@ def _offsets(groups, turns, n_tokens, context_tokens, keys):
     return offsets
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _mix(value):
     value += _GOLDEN
     value = (value ^ (value >> np.uint64(30))) * _MIX_A
@@ -294,7 +294,7 @@ def _mix(value):
     return value ^ (value >> np.uint64(31))
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _permute(place, size, key):
     """Map 0..size-1 onto itself: a Feistel network over the next power of four, walked until it is within."""
     half = np.uint64(1)

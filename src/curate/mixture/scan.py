@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from curate.dedup import DedupPlan, compute_keys
 from curate.mixture.sources import Piece
 from curate.rules import Decontaminator
-from curate.shards import read_arrow, write_arrow
-from curate.words import hash_words
+from curate.text.words import hash_words
+from curate.work.files import read_arrow, write_arrow
 
 NO_TEXT = "no_text"
 CONTAMINATED = "contaminated"

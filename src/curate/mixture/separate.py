@@ -16,7 +16,7 @@ from curate.dedup.minhash import shingle_sets
 from curate.mixture.scan import Documents, ScanPlan, ScanShard, take_texts
 from curate.mixture.settings import MixtureSettings
 from curate.mixture.sources import Piece
-from curate.shards import read_arrow
+from curate.work.files import read_arrow
 
 DUPLICATE = "duplicate"
 NEAR_VALIDATION = "near_validation"

@@ -13,7 +13,7 @@ import pyarrow as pa
 import xxhash
 
 from curate.mixture.sources import PIECE_BYTES, Piece
-from curate.shards import read_arrow, text_bytes, write_json, write_parquet
+from curate.work.files import read_arrow, text_bytes, write_json, write_parquet
 
 MIXTURE_SCHEMA = pa.schema(
     [

@@ -1,7 +1,7 @@
 """Decontamination: pages that share long n-grams with benchmarks, named with benchmark and n-gram.
 
 An n-gram of 13 words, lower case and without punctuation, is what Brown et al. 2020 (arXiv 2005.14165,
-appendix C) used; words are those of `curate.words`.
+appendix C) used; words are those of `curate.text.words`.
 """
 
 # pyright: reportMissingParameterType=false, reportUnknownParameterType=false
@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numba import njit
 from numpy.typing import NDArray
 
 from curate.errors import SettingError
-from curate.signals.utf8 import MULTIPLIER, SEED, capacity_for, find_or_add
-from curate.unicode_tables import SEPARATOR, SINGLE, load_tables
-from curate.words import Words, hash_words
+from curate.text.kernel import kernel
+from curate.text.unicode_tables import SEPARATOR, SINGLE, load_tables
+from curate.text.utf8 import MULTIPLIER, SEED, capacity_for, find_or_add
+from curate.text.words import Words, hash_words
 
 DEFAULT_N = 13
 _63 = np.uint64(63)
@@ -93,7 +93,7 @@ class Decontaminator:
 
         Args:
             texts: Arrow strings; null is empty.
-            words: what `curate.words.hash_words` gives for them, where it is at hand.
+            words: what `curate.text.words.hash_words` gives for them, where it is at hand.
 
         Returns:
             `benchmark` and `ngram` (strings, null where none is found): the first one in the text, in the
@@ -126,7 +126,7 @@ class Decontaminator:
 
 
 def fold_words(text: str, n: int | None = None) -> list[str]:
-    """The words of `curate.words`, or the first `n` of them, as text.
+    """The words of `curate.text.words`, or the first `n` of them, as text.
 
     >>> fold_words("It's 日本, Straße!")
     ['it', 's', '日', '本', 'strasse']
@@ -174,7 +174,7 @@ def _strings_of(value: Any) -> Iterator[str]:
             yield from _strings_of(item)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _hash_ngrams(hashes, n, found):  # noqa: ANN001, ANN202
     """Hash every n-gram of word hashes: a polynomial in an odd base, rolled along."""
     top = np.uint64(1)
@@ -189,7 +189,7 @@ def _hash_ngrams(hashes, n, found):  # noqa: ANN001, ANN202
             found[k - n + 1] = value ^ (value >> np.uint64(29))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _fill(found, keys, values, bits):  # noqa: ANN001, ANN202
     n = 0
     for number in range(len(found)):
@@ -199,7 +199,7 @@ def _fill(found, keys, values, bits):  # noqa: ANN001, ANN202
     return n
 
 
-@njit(cache=True, nogil=True, inline="always")
+@kernel(inline=True)
 def _bit_of(ngram, bits):  # noqa: ANN001, ANN202
     """Where the bit of an n-gram lies: which word, and the bit in it."""
     spread = ngram * SEED
@@ -208,7 +208,7 @@ def _bit_of(ngram, bits):  # noqa: ANN001, ANN202
     )
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _match(hashes, offsets, n, keys, values, bits, first, n_matches):  # noqa: ANN001, ANN202
     mask = len(keys) - 1
     longest = 0

@@ -11,14 +11,14 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from numba import njit
 from numpy.typing import NDArray
 
 from curate.rules.model import LineRules
 from curate.signals.classes import LINE_BREAK, SPACE, load_classes
 from curate.signals.measure import text_buffers
-from curate.signals.utf8 import class_at, decode, last_start, width_of
-from curate.unaligned import load64, store64
+from curate.text.kernel import kernel
+from curate.text.unaligned import load64, store64
+from curate.text.utf8 import class_at, decode, last_start, width_of
 
 _RARE_LAST = (
     " etaoinshrdlcumwfgypbvkjxqz"  # letters of English, the rarest last; anything else is rarer still
@@ -151,7 +151,7 @@ def _citation_patterns() -> NDArray[np.uint8]:
     return made
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _clean_documents(
     data, offsets, classes, limits, end_marks, patterns, citations, cleaned, cleaned_offsets, counts
 ):
@@ -206,7 +206,7 @@ def _clean_documents(
     return written
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _find_line(data, start, end, classes):
     """Where the line that begins at `start` ends, where the next begins, and whether a `]` is in it.
 
@@ -240,7 +240,7 @@ def _find_line(data, start, end, classes):
     return end, end, has_bracket
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _copy_line(data, start, end, classes, remove_citations, citations, cleaned, written):
     """Write a line stripped, without its citations if asked; returns the new end of what is written.
 
@@ -261,7 +261,7 @@ def _copy_line(data, start, end, classes, remove_citations, citations, cleaned, 
     return text + stripped - first, at_end and stripped < written
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _copy_whole(data, start, end, classes, remove_citations, citations, cleaned, written):
     """Write a line as it is; its citations go if asked, unless it is indented, as program text is.
 
@@ -281,7 +281,7 @@ def _copy_whole(data, start, end, classes, remove_citations, citations, cleaned,
     return written, _skip_front(cleaned, text, stripped, classes), stripped, exposed
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _copy_bytes(data, start, end, cleaned, written):
     """Write bytes, eight at a time; `cleaned` has slack behind it."""
     n = end - start
@@ -295,7 +295,7 @@ def _copy_bytes(data, start, end, cleaned, written):
     return written + n
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _copy_without_citations(data, start, end, citations, cleaned, written):
     """Write bytes without citations, until none is left; also whether the last byte closed one."""
     text = written
@@ -312,7 +312,7 @@ def _copy_without_citations(data, start, end, citations, cleaned, written):
     return written, at_end
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _skip_front(data, start, end, classes):
     """Where the first character that is not white space begins."""
     while start < end and class_at(data, start, end, classes) & SPACE:
@@ -320,7 +320,7 @@ def _skip_front(data, start, end, classes):
     return start
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _skip_back(data, start, end, classes):
     """Where the last character that is not white space ends."""
     while end > start:
@@ -331,7 +331,7 @@ def _skip_back(data, start, end, classes):
     return end
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _citation_start(cleaned, text, written, citations):
     """Where the citation that the last byte, a `]`, closes begins; -1 when it closes none."""
     i = written - 2
@@ -352,7 +352,7 @@ def _citation_start(cleaned, text, written, citations):
     return -1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _failing_check(cleaned, start, end, exposed, classes, limits, end_marks):
     """The column of the first check that a cleaned line fails, substrings aside; STAYS or BLANK for none."""
     max_word_chars, min_words, _, _ = limits
@@ -371,7 +371,7 @@ def _failing_check(cleaned, start, end, exposed, classes, limits, end_marks):
     return FEW_WORDS if n_words < min_words else STAYS
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _count_words(cleaned, start, end, classes, enough):
     """The number of words of a line, or `enough` when there are as many or more."""
     n_words = 0
@@ -390,7 +390,7 @@ def _count_words(cleaned, start, end, classes, enough):
     return n_words
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _may_match(text, masks, starts, ends):
     """Whether any window of a substring stands in a text: false for most, at two operations a byte.
 
@@ -403,7 +403,7 @@ def _may_match(text, masks, starts, ends):
     return (ended & ends) != 0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _first_substring(cleaned, start, end, patterns):
     """The column of the first check that a substring of a line decides; STAYS when none removes the line."""
     check = len(patterns.columns)
@@ -417,7 +417,7 @@ def _first_substring(cleaned, start, end, patterns):
     return patterns.columns[check] if check < len(patterns.columns) else STAYS
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _longest_word(cleaned, start, end, classes):
     """The longest word of a line, in characters."""
     longest = chars = 0
@@ -428,7 +428,7 @@ def _longest_word(cleaned, start, end, classes):
     return longest
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _verify(cleaned, start, end, at, state, patterns):
     """The first check with a substring that stands where its window ends at `at`."""
     decision = len(patterns.columns)
@@ -442,7 +442,7 @@ def _verify(cleaned, start, end, at, state, patterns):
     return decision
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _same(cleaned, first, length, wanted):
     """Whether these bytes stand at `first`; ASCII letters match in any case."""
     for k in range(length):

@@ -8,9 +8,9 @@ import re
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numba import njit
 
 from curate.signals.measure import text_buffers
+from curate.text.kernel import kernel
 
 EMAIL_PLACEHOLDER = "email@example.com"  # RFC 2606: nobody's
 IP_PLACEHOLDER = "192.0.2.1"  # RFC 5737: nobody's
@@ -81,7 +81,7 @@ def redact_pii(
     return replaced, pa.array(n_emails), pa.array(n_ips)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _find_candidates(data, offsets):  # noqa: ANN001, ANN202
     """Which texts may hold an address: an `@`; three near dots, each between digits; or `2a00:` and the like.
 
@@ -110,7 +110,7 @@ def _find_candidates(data, offsets):  # noqa: ANN001, ANN202
     return found
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _is_first_group(data, colon):  # noqa: ANN001, ANN202
     """Whether a 2 or 3 and three more hexadecimal digits stand before a colon."""
     if data[colon - 4] != 0x32 and data[colon - 4] != 0x33:

@@ -7,13 +7,13 @@ pair counts as often as it occurs; unknown ones do not count; the end of the doc
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from curate.scoring.vocabulary import hash_ngrams
-from curate.words import Words
+from curate.text.kernel import kernel
+from curate.text.words import Words
 
 _WIDEST = 1 << 62  # hashes of words and pairs are kept nearly whole: a vocabulary tells them apart
 
@@ -62,7 +62,7 @@ def bag_means(
     return means
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _fill_means(numbers, offsets, vectors, means):
     n_dimensions = vectors.shape[1]
     end = len(vectors) - 1

@@ -18,7 +18,7 @@ from curate.errors import SettingError
 from curate.protocols import LevelScorer, Scorer, WindowScorer
 from curate.scoring.storage import fingerprint, read_config
 from curate.scoring.texts import as_arrow
-from curate.words import view_utf8
+from curate.text.words import view_utf8
 
 Array = NDArray[np.float32]
 

@@ -27,7 +27,7 @@ from curate.scoring.shape import SHAPE_NAMES, SHAPE_VERSION, measure_shape
 from curate.scoring.storage import check_kernels, read_config, read_weights
 from curate.scoring.texts import take_window
 from curate.scoring.vocabulary import Vocabulary, hash_ngrams
-from curate.words import WORDS_VERSION, Words, hash_words
+from curate.text.words import WORDS_VERSION, Words, hash_words
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix

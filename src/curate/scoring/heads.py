@@ -11,9 +11,10 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
+
+from curate.text.kernel import kernel
 
 Array = NDArray[np.float32]
 
@@ -223,7 +224,7 @@ def head_from_arrays(kind: str, arrays: dict[str, NDArray[np.generic]]) -> Head:
     return HEADS[kind](**wide)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _predict_linear(features, weights, bias, numbers):
     for row in range(len(features)):
         total = bias[0]
@@ -237,7 +238,7 @@ def add_products(features: Array, weights: Array, outputs: Array) -> None:
     _add_products(features, weights, outputs)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _add_products(features, weights, outputs):
     for row in range(len(features)):
         for i in range(features.shape[1]):
@@ -246,7 +247,7 @@ def _add_products(features, weights, outputs):
                 outputs[row, j] += feature * weights[i, j]
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _predict_ordinal(features, weights, bias, levels, numbers):
     n_cuts = len(bias)
     sums = np.empty(n_cuts, np.float32)
@@ -263,7 +264,7 @@ def _predict_ordinal(features, weights, bias, levels, numbers):
         numbers[row] = level
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _predict_softmax(features, weights, levels, numbers):
     n_levels = len(levels)
     sums = np.empty(n_levels, np.float32)
@@ -282,7 +283,7 @@ def _predict_softmax(features, weights, levels, numbers):
         numbers[row] = level / total
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _predict_kernel(features, centres, squares, weights, bias, gamma, numbers):
     """Take four rows at a time, so that centres, which no cache near the core holds, are read a fourth as often."""
     n_centres, n_rows = len(weights), len(features)
@@ -314,7 +315,7 @@ def _predict_kernel(features, centres, squares, weights, bias, gamma, numbers):
             numbers[row] = total
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _predict_mlp(features, hidden, hidden_bias, weights, bias, numbers):
     n_hidden = len(weights)
     units = np.empty(n_hidden, np.float32)
@@ -330,7 +331,7 @@ def _predict_mlp(features, hidden, hidden_bias, weights, bias, numbers):
         numbers[row] = total
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _predict_forest(features, roots, feature, threshold, left, right, value, numbers):
     for row in range(len(features)):
         total = 0.0

@@ -10,11 +10,11 @@ The weight of a word in a zone is (1 + ln tf) * idf, divided by the Euclidean no
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.words import Words
+from curate.text.kernel import kernel
+from curate.text.words import Words
 
 
 def tfidf_rows(
@@ -38,7 +38,7 @@ def tfidf_rows(
     return data[:n_values], indices[:n_values], indptr
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _fill_rows(numbers, offsets, zone, idf, data, indices, indptr):
     counts = np.zeros(len(idf), np.int32)
     fill = 0
@@ -103,7 +103,7 @@ def _log_table() -> NDArray[np.float32]:
     return table
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _add_zones(numbers, offsets, zones, idf, weights, logs, outputs):
     counts = np.zeros(len(idf), np.int32)
     touched = np.empty(_longest(offsets), np.int32)
@@ -134,7 +134,7 @@ def _add_zones(numbers, offsets, zones, idf, weights, logs, outputs):
             counts[touched[i]] = 0
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _count_words(numbers, start, stop, counts, touched, n_touched):
     """Count the known words of a stretch, and list those met for the first time; returns the list's length."""
     for i in range(start, stop):
@@ -147,7 +147,7 @@ def _count_words(numbers, start, stop, counts, touched, n_touched):
     return n_touched
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _write_unit(sums, row, at):
     """Write a vector, brought to length 1, into a row from `at` on; one of length 0 is not written."""
     square = np.float32(0)
@@ -159,7 +159,7 @@ def _write_unit(sums, row, at):
             row[at + j] = sums[j] * norm
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _longest(offsets):
     longest = 0
     for document in range(len(offsets) - 1):
@@ -192,7 +192,7 @@ def mean_vectors(
     return means
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _fill_means(numbers, offsets, zones, vectors, scales, means):
     counts = np.zeros(len(scales), np.int32)
     touched = np.empty(_longest(offsets), np.int32)
@@ -240,7 +240,7 @@ def project_zones(
     return points
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _fill_points(numbers, offsets, zones, axes, scales, logs, points):
     counts = np.zeros(len(scales), np.int32)
     touched = np.empty(_longest(offsets), np.int32)

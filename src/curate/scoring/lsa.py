@@ -2,7 +2,7 @@
 
 The TF-IDF row of a zone of the page, projected on the first singular vectors of the TF-IDF matrix of many unlabelled
 pages (Deerwester and others, 1990). Word vectors of an encoder know what words mean; these axes know which words stand
-together on pages. Fitted by `curate.fit.lsa`.
+together on pages. Fitted by `classifiers.recipe.lsa`.
 """
 
 from __future__ import annotations

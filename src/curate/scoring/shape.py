@@ -9,12 +9,12 @@ The signals of the rules (`curate.signals`) are exact and of whole pages; these 
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from curate.words import view_utf8
+from curate.text.kernel import kernel
+from curate.text.words import view_utf8
 
 SHAPE_VERSION = 1
 SHAPE_BYTES = 2000
@@ -53,7 +53,7 @@ def measure_shape(texts: pa.Array) -> NDArray[np.float32]:
     return shapes
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _measure_documents(data, bounds, shapes):
     histogram = np.zeros(256, np.int64)
     counts = np.zeros(_N_COUNTS + 4, np.int64)
@@ -68,7 +68,7 @@ def _measure_documents(data, bounds, shapes):
             _write_shape(stop - start, histogram, counts, shapes[document])
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _count_words(data, start, stop, histogram, counts):
     """Count bytes, and words between white space, by their looks."""
     word = -1
@@ -109,7 +109,7 @@ def _count_words(data, start, stop, histogram, counts):
             word = -1
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _count_lines(data, start, stop, counts):
     """Count lines by length, first and last character, white space at both ends aside."""
     line = start
@@ -137,7 +137,7 @@ def _count_lines(data, start, stop, counts):
         counts[_CAPITAL_LINES] += 65 <= begin_byte <= 90
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _sum(histogram, first, last):
     total = 0
     for byte in range(first, last + 1):
@@ -145,7 +145,7 @@ def _sum(histogram, first, last):
     return total
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _write_shape(n_bytes, histogram, counts, shape):
     """Turn counts into the numbers named by `SHAPE_NAMES`."""
     words = np.float64(max(counts[_WORDS], 1))

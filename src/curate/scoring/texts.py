@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numba as nb
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from curate.words import view_utf8
+from curate.text.kernel import kernel
+from curate.text.words import view_utf8
 
 _LONGEST_BACK_STEP = 64
 
@@ -57,7 +57,7 @@ def count_read(texts: pa.Array, window_bytes: int) -> NDArray[np.int64]:
     return np.diff(view_utf8(take_window(texts, window_bytes))[1])
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _cut_documents(data, bounds, window_bytes, cut, cut_bounds):
     fill = 0
     for document in range(len(bounds) - 1):
@@ -71,7 +71,7 @@ def _cut_documents(data, bounds, window_bytes, cut, cut_bounds):
     return fill
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _cut_at(data, start, stop):
     """Move `stop` back to white space if some is near, else out of the middle of a character."""
     for i in range(stop, max(start, stop - _LONGEST_BACK_STEP), -1):

@@ -1,7 +1,7 @@
 # ruff: noqa: ANN001, ANN202  (numba infers the types of kernels)
 """Word hashes to small numbers: an open-addressing table of a vocabulary, and the hashing trick.
 
-A vocabulary is known by its words' hashes alone (`curate.words`), so neither fitting nor scoring needs
+A vocabulary is known by its words' hashes alone (`curate.text.words`), so neither fitting nor scoring needs
 the words themselves. A word that is not in it has the number -1.
 """
 
@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.words import Words
+from curate.text.kernel import kernel
+from curate.text.words import Words
 
 _EMPTY = np.int32(-1)
 _SLOT_SHIFT = np.uint64(20)
@@ -72,7 +72,7 @@ def _fill_slots(hashes: NDArray[np.uint64], n_slots: int) -> NDArray[np.int32]:
     return slots
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _find_words(words, hashes, slots, numbers):
     mask = len(slots) - 1
     for i in range(len(words)):
@@ -110,7 +110,7 @@ def hash_ngrams(words: Words, n_buckets: int, *, pairs: bool) -> Words:
     return Words(buckets, offsets)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _hash_pairs(words, offsets, mask, buckets, bucket_offsets):
     for document in range(len(offsets) - 1):
         fill = bucket_offsets[document]

@@ -6,16 +6,16 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from curate.signals import layout as at
 from curate.signals.classes import BULLET, NUMBER, TERMINAL
 from curate.signals.repetition import count_duplicates, hash_pieces
-from curate.signals.utf8 import SEED, class_at, decode, hash_bytes, last_start, mix
 from curate.signals.wordstats import count_inner
+from curate.text.kernel import kernel
+from curate.text.utf8 import SEED, class_at, decode, hash_bytes, last_start, mix
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def spans_to_pieces(start, spans, is_wide, pieces, paragraphs):
     """Turn the words of lines into byte ranges of stripped lines and of paragraphs.
 
@@ -46,7 +46,7 @@ def spans_to_pieces(start, spans, is_wide, pieces, paragraphs):
     return n_paragraphs
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def measure_lines(data, pieces, n_lines, classes, table, counts, hashes, raw):
     """Count lines by their length, first and last characters, and copies.
 
@@ -76,7 +76,7 @@ def measure_lines(data, pieces, n_lines, classes, table, counts, hashes, raw):
     count_duplicates(hashes, pieces[2], n_lines, table, counts, raw[at.L_DUP_SECOND : at.L_DUP_SECOND + 4])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def count_edges(data, start, end, classes, raw):
     """Count one line that is not empty by its first and last characters."""
     bits = np.int64(class_at(data, start, end, classes))
@@ -99,7 +99,7 @@ def count_edges(data, start, end, classes, raw):
         raw[at.L_ENDS_ELLIPSIS] += data[last + 1] == 0x80 and data[last + 2] == 0xA6
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def count_bullet(data, start, end, raw):
     """Count one line that begins with a bullet, by the bullet."""
     raw[at.L_BULLET] += 1
@@ -112,7 +112,7 @@ def count_bullet(data, start, end, raw):
         raw[at.L_BULLET_DISC] += code_point == 0x25CF
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def is_numbered(data, start, end):
     """Whether a line begins with one to three ASCII digits and `.` or `)`."""
     i = start
@@ -121,7 +121,7 @@ def is_numbered(data, start, end):
     return i > start and i < end and data[i] in (0x2E, 0x29)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def hash_paragraphs(data, pieces, lines, n_lines, hashes, joined):
     """Hash paragraphs from the hashes of their lines and what stands between these: `joined` is filled.
 
@@ -141,7 +141,7 @@ def hash_paragraphs(data, pieces, lines, n_lines, hashes, joined):
         joined[n - 1] = state
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def measure_paragraphs(paragraphs, n_paragraphs, hashes, table, counts, raw):
     """Count paragraphs, their characters and copies, into the block `layout.PARAGRAPHS`."""
     raw[0] = n_paragraphs

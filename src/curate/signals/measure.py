@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numba import njit
 from numpy.typing import NDArray
 
 from curate.signals import layout
@@ -19,8 +18,9 @@ from curate.signals.classes import load_classes
 from curate.signals.lines import hash_paragraphs, measure_lines, measure_paragraphs, spans_to_pieces
 from curate.signals.repetition import measure_ngrams
 from curate.signals.scan import PADDING_BYTES, classify, find_lines, find_spans, load_byte_kinds
-from curate.signals.utf8 import capacity_for
 from curate.signals.wordstats import load_function_words, load_logarithms, measure_words
+from curate.text.kernel import kernel
+from curate.text.utf8 import capacity_for
 
 BLOCKS = {
     "chars": layout.CHARS,
@@ -70,7 +70,7 @@ class Scratch:
         )  # fmt: skip
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _most(data, offsets):  # noqa: ANN001, ANN202
     """Upper bounds for the words and the line feeds of any one document."""
     n_words = n_feeds = 0
@@ -86,7 +86,7 @@ def _most(data, offsets):  # noqa: ANN001, ANN202
     return n_words + 1, n_feeds
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _measure(data, offsets, tables, scratch, blocks, entropy_sums):  # noqa: ANN001, ANN202
     classes, byte_kinds, function_words, logarithms = tables
     table, histogram, kinds, edges, breaks, lines, by_word, sums, pieces, paragraphs, hashes = scratch

@@ -6,15 +6,15 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-from curate.signals.utf8 import capacity_for, find_or_add, hash_bytes
+from curate.text.kernel import kernel
+from curate.text.utf8 import capacity_for, find_or_add, hash_bytes
 
 FIRST_DUP_N = 5
 LAST_DUP_N = 10
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def measure_ngrams(chars, n_words, ids, counts, table, scratch, sums, raw):
     """Measure the most frequent 2-4-grams and the repeated 5-10-grams, in characters of words.
 
@@ -49,7 +49,7 @@ def measure_ngrams(chars, n_words, ids, counts, table, scratch, sums, raw):
         at += 3 if n < FIRST_DUP_N else 4
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def join_ngrams(left, n_left, ids, counts, table):
     """Number the n-grams at positions whose (n-1)-grams repeat; keep the positions of those that repeat.
 
@@ -79,7 +79,7 @@ def join_ngrams(left, n_left, ids, counts, table):
     return n_kept
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def measure_top(n, n_words, left, n_left, ids, counts, sums, raw):
     """Count, characters of the first and of the longest of the most frequent n-grams."""
     if n_words < n:
@@ -100,7 +100,7 @@ def measure_top(n, n_words, left, n_left, ids, counts, sums, raw):
             raw[2] = max(raw[2], chars)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def measure_duplicates(n, n_words, left, n_left, ids, marks, sums, raw):
     """Characters of repeated n-grams: covered, met again in a greedy walk, with overlap; and of all n-grams.
 
@@ -127,7 +127,7 @@ def measure_duplicates(n, n_words, left, n_left, ids, marks, sums, raw):
         raw[3] += sums[n_words - k] - sums[k]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def count_duplicates(hashes, chars, n, table, counts, raw):
     """Count what comes back among n pieces of text.
 
@@ -158,7 +158,7 @@ def count_duplicates(hashes, chars, n, table, counts, raw):
             raw[3] += chars[first]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def hash_pieces(data, pieces, n, hashes):
     """Hash n byte ranges: `pieces` is int64 (3, capacity) of start, end and characters."""
     for k in range(n):

@@ -14,14 +14,14 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from curate.signals import classes as of
 from curate.signals import layout as at
 from curate.signals.classes import CLOSER, FULL_STOP, SPACE, TERMINAL, load_classes
-from curate.signals.utf8 import class_at, decode, last_start, width_of
-from curate.unaligned import count_trailing_zeros, load64
+from curate.text.kernel import kernel
+from curate.text.unaligned import count_trailing_zeros, load64
+from curate.text.utf8 import class_at, decode, last_start, width_of
 
 KIND_ALPHA, KIND_NUMBER, KIND_UPPER, KIND_LOWER = 1, 2, 4, 8
 KIND_TERMINAL, KIND_FULL_STOP, KIND_INNER, KIND_SPACE = 16, 32, 64, 128
@@ -41,7 +41,7 @@ def kind_of(bits: Any) -> Any:
     return (bits >> 1) & 15 | (bits >> 3) & KIND_TERMINAL | (bits >> 5) & KIND_FULL_STOP | (bits & SPACE) << 7
 
 
-_kind_of = njit(cache=True, nogil=True, inline="always")(kind_of)
+_kind_of = kernel(kind_of, inline=True)
 
 
 @cache
@@ -53,7 +53,7 @@ def load_byte_kinds() -> NDArray[np.uint8]:
     return made
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def classify(data, start, end, classes, byte_kinds, histogram, kinds, raw):
     """Give each byte its kind and count characters by class, into the block `layout.CHARS`.
 
@@ -98,7 +98,7 @@ def classify(data, start, end, classes, byte_kinds, histogram, kinds, raw):
         classify_wide(data, start, end, classes, kinds, raw)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@kernel(inline=True)
 def add_class(raw, bits, n):
     """Add `n` characters of one class to the counts."""
     raw[at.N_ALPHA] += n if bits & of.ALPHA else 0
@@ -111,7 +111,7 @@ def add_class(raw, bits, n):
     raw[at.N_CODE] += n if bits & of.CODE else 0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def count_dots(data, start, end):
     """How often `...` occurs, without overlap."""
     n = run = 0
@@ -123,7 +123,7 @@ def count_dots(data, start, end):
     return n
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def classify_wide(data, start, end, classes, kinds, raw):
     """Give the bytes of characters that are not ASCII their kinds, and count these characters."""
     i = start
@@ -155,7 +155,7 @@ def classify_wide(data, start, end, classes, kinds, raw):
         i += width
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def find_spans(kinds, n_bytes, edges, breaks):
     """Find words, the maximal runs of bytes that are not white space, and line feeds.
 
@@ -200,7 +200,7 @@ def find_spans(kinds, n_bytes, edges, breaks):
     return n_edges >> 1, n_breaks
 
 
-@njit(cache=True, nogil=True, inline="always")
+@kernel(inline=True)
 def count_ones(bits):
     """The number of bits that are set."""
     n = 0
@@ -210,7 +210,7 @@ def count_ones(bits):
     return n
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def find_lines(breaks, n_breaks, n_words, lines):
     """Find lines that are not blank: `lines` gets the first word of each, and 1 where a paragraph begins.
 
@@ -233,7 +233,7 @@ def find_lines(breaks, n_breaks, n_words, lines):
     return n_lines
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def ends_sentence(data, start, end, classes):
     """Whether a word ends with a terminal mark, closing quotes and brackets aside."""
     while end > start:
@@ -247,7 +247,7 @@ def ends_sentence(data, start, end, classes):
     return False
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def count_full_stops(data, start, end, classes):
     """Sentences that end inside a word, at full stops that need no space, with text behind."""
     n = 0

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numba import njit
 from numpy.typing import NDArray
 
 from curate.errors import SettingError
@@ -26,6 +25,7 @@ from curate.signals.measure import Scratch, text_buffers
 from curate.signals.repetition import measure_ngrams
 from curate.signals.scan import classify, load_byte_kinds
 from curate.signals.wordstats import load_function_words, load_logarithms, measure_words
+from curate.text.kernel import kernel
 
 Span = tuple[int, int]
 
@@ -71,7 +71,7 @@ def measure(texts: pa.Array, reading: str) -> Mapping[str, Mapping[str, NDArray[
     return {name: {column: blocks[name][:, j] for j, column in enumerate(columns[name])} for name in columns}
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _measure_one(data, bounds, edges, scratch, tables, blocks):
     classes, byte_kinds, function_words, logarithms = tables
     table, histogram, kinds, _, _, lines, by_word, sums, _, _, _ = scratch

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numba import njit
 from numpy.typing import NDArray
 
 from curate.signals import layout, tokenizers
@@ -18,7 +17,8 @@ from curate.signals.classes import LINE_BREAK, SPACE, load_classes
 from curate.signals.lines import measure_lines, measure_paragraphs
 from curate.signals.measure import text_buffers
 from curate.signals.repetition import hash_pieces
-from curate.signals.utf8 import capacity_for, class_at, last_start, width_of
+from curate.text.kernel import kernel
+from curate.text.utf8 import capacity_for, class_at, last_start, width_of
 
 FEED, FEEDS, BREAKS, UNSTRIPPED, STRIPPED_FEEDS, TWO_FEEDS = range(6)
 LINE_READINGS = {"feed": FEED, "feeds": FEEDS, "breaks": BREAKS, "unstripped": UNSTRIPPED}
@@ -50,7 +50,7 @@ def _measure_pieces(texts: pa.Array, mode: int, columns: tuple[str, ...]) -> Map
     return {column: block[:, j] for j, column in enumerate(columns)}
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _most_pieces(data, offsets):
     """An upper bound for the lines of any one document, whatever ends one."""
     most = 0
@@ -62,7 +62,7 @@ def _most_pieces(data, offsets):
     return most + 2
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _measure_all_pieces(data, offsets, classes, mode, table, scratch, block):
     pieces, counts, hashes = scratch
     for d in range(len(offsets) - 1):
@@ -74,7 +74,7 @@ def _measure_all_pieces(data, offsets, classes, mode, table, scratch, block):
             measure_lines(data, pieces, n, classes, table, counts, hashes, block[d])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _split(data, start, end, classes, mode, pieces):
     r"""Split a document as another toolkit does: start, end and characters of each piece; returns how many.
 
@@ -100,7 +100,7 @@ def _split(data, start, end, classes, mode, pieces):
     return n
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _separator(data, i, end, classes, mode):
     """How many bytes of a separator begin at `i`, 0 for none."""
     if mode == BREAKS:
@@ -120,7 +120,7 @@ def _separator(data, i, end, classes, mode):
     return min(n, 1)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _add_piece(data, first, end, classes, mode, pieces, n):
     stripped_first, stripped_end = _strip(data, first, end, classes)
     if mode in (UNSTRIPPED, TWO_FEEDS) and stripped_first == stripped_end:
@@ -134,7 +134,7 @@ def _add_piece(data, first, end, classes, mode, pieces, n):
     return n + 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _strip(data, start, end, classes):
     while start < end and class_at(data, start, end, classes) & SPACE:
         start += min(width_of(data[start]), end - start)
@@ -154,7 +154,7 @@ def _measure_symbols(texts: pa.Array) -> Mapping[str, NDArray[Any]]:
     return {column: block[:, j] for j, column in enumerate(SYMBOLS)}
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _count_symbols(data, offsets, classes, by_chars, block):
     """Words that hold `#` or `…`, twice the median length of a word, and `. . .` without overlap."""
     for d in range(len(offsets) - 1):
@@ -188,13 +188,13 @@ def _count_symbols(data, offsets, classes, by_chars, block):
         by_chars[: longest + 1] = 0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _is_spaced_dots(data, i, end):
     """Whether `. . .` begins at a full stop."""
     return i + 4 < end and data[i + 1] == 32 and data[i + 2] == 46 and data[i + 3] == 32 and data[i + 4] == 46
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _twice_median(by_chars, longest, n_words):
     if n_words == 0:
         return 0

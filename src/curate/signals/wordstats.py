@@ -8,7 +8,6 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from curate.signals import layout as at
@@ -23,7 +22,9 @@ from curate.signals.scan import (
     count_full_stops,
     ends_sentence,
 )  # fmt: skip
-from curate.signals.utf8 import (
+from curate.text.kernel import kernel
+from curate.text.unaligned import load64
+from curate.text.utf8 import (
     ALL_BITS,
     LOWER_CASE_BITS,
     MULTIPLIER,
@@ -33,7 +34,6 @@ from curate.signals.utf8 import (
     load,
     mix,
 )  # fmt: skip
-from curate.unaligned import load64
 
 STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")  # Gopher, arXiv 2112.11446, A.1.1
 SECOND_PERSON = ("you", "your", "yours", "yourself")
@@ -82,7 +82,7 @@ def load_logarithms() -> NDArray[np.float64]:
     return counts
 
 
-@njit(cache=True, nogil=True, inline="always")
+@kernel(inline=True)
 def is_lorem_ipsum(data, word_start, word_end, text_end):
     """Whether `lorem ipsum` stands across the end of this word, in any case."""
     if word_end - word_start < 5 or word_end + 6 > text_end or data[word_end] != 32:
@@ -92,7 +92,7 @@ def is_lorem_ipsum(data, word_start, word_end, text_end):
     return load(data, word_end + 1, 5) | (LOWER_CASE_BITS >> np.uint64(24)) == _IPSUM
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def count_inner(kinds, start, end):
     """Bytes of a range that are not the first of their character; `kinds` can be read eight past its end."""
     n = np.uint64(0)
@@ -106,7 +106,7 @@ def count_inner(kinds, start, end):
     return np.int64(n)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def measure_words(data, start, end, spans, tables, scratch, raw):  # noqa: PLR0912, PLR0915 - one loop, no calls
     """Count the words of a document by kind and number the distinct ones.
 
@@ -208,7 +208,7 @@ def measure_words(data, start, end, spans, tables, scratch, raw):  # noqa: PLR09
     return entropy
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def count_functions(by_function, raw):
     """Add up function words, those in lower case apart."""
     for kind in range(1, N_FUNCTIONS):
@@ -225,7 +225,7 @@ def count_functions(by_function, raw):
             raw[at.W_FIRST_PERSON] = n
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def count_kinds(by_kinds, raw):
     """Add up words by the kinds of their bytes."""
     for j in range(64):

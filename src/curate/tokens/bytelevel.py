@@ -15,13 +15,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import numba as nb
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from curate.text.kernel import kernel
+from curate.text.words import view_utf8
 from curate.tokens.pieces import load_classes, piece_end
-from curate.words import view_utf8
 
 _SLOTS = 1 << 18
 _SHORT_BYTES, _SHORT_TOKENS = 16, 3  # what a slot of four words holds: nearly all pieces of English text
@@ -135,7 +135,7 @@ def _byte_letters() -> list[str]:
     return [chr(byte if byte in printable else next(others)) for byte in range(256)]
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _fill_pairs(merged, ids, pairs):
     """Fill the table of merges: (pair + 1, rank in the upper and id in the lower half); 0 is a free slot."""
     for rank in range(len(ids)):
@@ -145,7 +145,7 @@ def _fill_pairs(merged, ids, pairs):
         pairs[slot, 1] = (np.uint64(rank) << np.uint64(32)) | np.uint64(ids[rank])
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _pair_slot(pairs, key):
     """The slot of a pair, or the free one where it would be."""
     mask = np.uint64(len(pairs) - 1)
@@ -155,14 +155,14 @@ def _pair_slot(pairs, key):
     return slot
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _pair_value(pairs, left, right):
     """Rank and id that a pair merges to, as in the table; the largest number for one that does not merge."""
     slot = _pair_slot(pairs, (np.uint64(left) << np.uint64(32)) | np.uint64(right))
     return np.int64(pairs[slot, 1]) if pairs[slot, 0] != np.uint64(0) else _NEVER
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _encode(
     data, bounds, classes, byte_ids, pairs, slots, kept_bytes, kept_tokens, fill, eos_id,
     out, lengths,
@@ -201,7 +201,7 @@ def _encode(
     return n
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _find_slot(data, position, size, slots, kept_bytes):
     """Find a piece among those met: (its two key words, its slot or a free one, whether it is there).
 
@@ -239,7 +239,7 @@ def _find_slot(data, position, size, slots, kept_bytes):
     return low, high, slot, False
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _recall(slots, slot, kept_tokens, out, n):
     """Write the tokens of a piece that was met before."""
     meta, more = slots[slot, 2], slots[slot, 3]
@@ -257,7 +257,7 @@ def _recall(slots, slot, kept_tokens, out, n):
     return n + n_tokens
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _has_room(size, n_tokens, slots, kept_bytes, kept_tokens, fill):
     return (
         fill[0] < len(slots) * 3 // 4
@@ -266,7 +266,7 @@ def _has_room(size, n_tokens, slots, kept_bytes, kept_tokens, fill):
     )
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _remember(slots, slot, size, kept_tokens, fill, out, before, after):
     n_tokens = after - before
     more = np.uint64(0)
@@ -284,7 +284,7 @@ def _remember(slots, slot, size, kept_tokens, fill, out, before, after):
     slots[slot, 3] = more
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _merge(data, position, stop, byte_ids, pairs, scratch, out, n):
     """Merge the bytes of a piece, the lowest rank first and of equals the leftmost; returns where they end.
 
@@ -295,7 +295,7 @@ def _merge(data, position, stop, byte_ids, pairs, scratch, out, n):
     return _merge_long(data, position, stop, byte_ids, pairs, scratch, out, n)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _merge_short(data, position, stop, byte_ids, pairs, scratch, out, n):
     """Look for the lowest rank anew for every merge: the fastest for a word."""
     size = stop - position
@@ -326,7 +326,7 @@ def _merge_short(data, position, stop, byte_ids, pairs, scratch, out, n):
     return n + size
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _merge_long(data, position, stop, byte_ids, pairs, scratch, out, n):
     """Keep a heap of (rank, place of the left one); what has changed since is recognised when it comes up."""
     size = stop - position
@@ -362,7 +362,7 @@ def _merge_long(data, position, stop, byte_ids, pairs, scratch, out, n):
     return n
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _push_pair(heap, n_heap, ids, left, right, pairs):
     value = _pair_value(pairs, ids[left], ids[right])
     if value == _NEVER:
@@ -376,7 +376,7 @@ def _push_pair(heap, n_heap, ids, left, right, pairs):
     return n_heap + 1
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _pop(heap, n_heap):
     """Remove the least entry; returns how many are left."""
     n_heap -= 1

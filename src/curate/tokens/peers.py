@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from curate.errors import SettingError
-from curate.shards import committed
 from curate.tokens.folder import SPLITS, TokenFolder, TokenGroup
+from curate.work.files import committed
 
 _MEGATRON_MAGIC = b"MMIDIDX\x00\x00"
 _MEGATRON_CODES = {2: 8, 4: 4}

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from functools import cache
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
+
+from curate.text.kernel import kernel
 
 OTHER, LETTER, NUMBER, SPACE = 0, 1, 2, 3
 """Classes of code points."""
@@ -32,7 +33,7 @@ def load_classes() -> NDArray[np.uint8]:
     return classes
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def piece_end(data, position, end, classes):
     r"""Where the piece that begins at `position` ends, by GPT-2's pattern (Radford et al., 2019).
 
@@ -60,7 +61,7 @@ def piece_end(data, position, end, classes):
     return last if kind == SPACE and at < end and last > position else at
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _contraction(data, position, end):
     """Bytes of 's 't 'm 'd 're 've 'll at `position`, else 0."""
     if position + 1 >= end:
@@ -77,7 +78,7 @@ def _contraction(data, position, end):
     return 3 if is_one else 0
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _classify(data, position, end, classes):
     """Class and bytes of the code point at `position`; bytes that are not UTF-8 are signs of one byte."""
     first = np.int64(data[position])

@@ -23,14 +23,14 @@ import pyarrow.parquet as pq
 import xxhash
 
 from curate.config import parse_bytes, stable_hash
-from curate.engines import make_engine
 from curate.errors import ChangedSettingsError, SettingError
-from curate.report.progress import Counted, ProgressDisplay
-from curate.shards import committed, remove_leftovers, write_json
 from curate.tokens.encoder import TextEncoder, load_encoder, train_encoder
 from curate.tokens.folder import FORMAT, SPLITS, VERSION, TokenFolder, open_tokens
 from curate.tokens.peers import PEERS, write_peer
 from curate.tokens.sample import sample_texts
+from curate.work.engine import make_engine
+from curate.work.files import committed, remove_leftovers, write_json
+from curate.work.progress import Counted, ProgressDisplay
 
 ENDINGS = (".bin", ".idx", ".bytes")
 _BATCH_ROWS = 1024

@@ -23,10 +23,10 @@ from torch.distributed.checkpoint.state_dict_saver import AsyncSaveResponse, asy
 from torch.optim import Optimizer
 
 from curate.errors import ChangedSettingsError, SettingError
-from curate.shards import write_json
 from curate.train.model import Decoder
 from curate.train.parallel import Team
 from curate.train.restricted import load_state
+from curate.work.files import write_json
 
 STATE = "state.json"
 

@@ -15,9 +15,9 @@ import torch
 from safetensors.torch import save_file
 
 from curate.errors import SettingError, UnknownNameError
-from curate.shards import committed, write_json
 from curate.train.shape import ModelShape
 from curate.train.weights import read_trained
+from curate.work.files import committed, write_json
 
 DTYPES = {"float32": torch.float32, "bf16": torch.bfloat16}
 SHARD_BYTES = 5_000_000_000

@@ -1,1 +1,0 @@
-"""`curate dedup` and `curate index` on files: pieces, plans, commits and warnings around `curate.dedup`."""

@@ -1,0 +1,125 @@
+"""Files into an index of earlier crawls: `curate index build` and `curate index add`."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from curate.crawl import ReadOptions, check_columns, find_files, plan_splits
+from curate.dedup import DedupPlan, compute_keys
+from curate.dedup.index import Index, TextFile, append_segment, create_index, open_index
+from curate.jobs.pieces import Piece, plan_pieces, split_by_format, stage_texts, staged_piece
+from curate.run.reading import read_pages
+from curate.run.settings import available_cores
+from curate.work.engine import make_engine
+from curate.work.files import read_arrow, write_arrow
+from curate.work.folder import RunFolder
+from curate.work.progress import Counted, ProgressDisplay
+
+
+def build_index(
+    index: str | Path,
+    input: str | Sequence[str],  # noqa: A002
+    *,
+    jaccard: float = 0.8,
+    recall: float = 0.999,
+    **options: Any,
+) -> Index:
+    """Make an index of the documents in `input`, in a new or empty folder.
+
+    Args:
+        index: folder of the index.
+        input: files, folders or globs, as for `dedup_files`; most often the kept/ folder of a run.
+        jaccard: threshold that the bands are made for; runs against the index may verify at another.
+        recall: chance that a pair at the threshold is found.
+        options: `text_column`, `id_column`, `url_column`, `workers`, `progress`.
+    """
+    return _add_files(create_index(index, DedupPlan(jaccard=jaccard, recall=recall)), input, **options)
+
+
+def add_to_index(index: str | Path, input: str | Sequence[str], **options: Any) -> Index:  # noqa: A002
+    """Add the documents in `input` to an index, all of them or, if the process is killed, none."""
+    return _add_files(open_index(index), input, **options)
+
+
+@dataclass(frozen=True, slots=True)
+class _IndexJob:
+    plan: DedupPlan
+    work: Path
+    pieces: tuple[Piece, ...]
+    text_files: tuple[int, ...]  # per piece, -1 where its texts cannot be read again
+
+
+def _add_files(
+    index: Index,
+    input: str | Sequence[str],  # noqa: A002
+    *,
+    text_column: str | None = None,
+    id_column: str | None = None,
+    url_column: str | None = None,
+    workers: int | None = None,
+    progress: bool = True,
+) -> Index:
+    files = find_files((input,) if isinstance(input, str) else tuple(input))
+    options = ReadOptions(text_column=text_column, id_column=id_column, url_column=url_column)
+    check_columns(files, options)
+    direct, staged = split_by_format(files, options, None)
+    display = ProgressDisplay(quiet=not progress)
+    engine = make_engine("local", workers or available_cores())
+    work = index.path / ".tmp-work"
+    shutil.rmtree(work, ignore_errors=True)
+    try:
+        pieces = plan_pieces(direct)
+        texts = [
+            TextFile.stamp(file.path, columns["text"] or "")
+            for file, columns in direct
+            if "://" not in file.path
+        ]
+        places = {text_file.path: number for number, text_file in enumerate(texts)}
+        text_files = [places.get(str(Path(piece.file.path).absolute()), -1) for piece in pieces]
+        if staged:
+            folder = RunFolder(work)
+            read_pages(stage_texts, options, folder, plan_splits(staged), engine, display)
+            pieces += [staged_piece(str(name), folder.documents(name)) for name in folder.chunk_names()]
+            text_files += [-1] * (len(pieces) - len(text_files))
+        job = _IndexJob(index.plan, work / "keys", tuple(pieces), tuple(text_files))
+        tally = Counted(len(pieces), "pieces")
+        with display.step("Computing keys", len(pieces), tally.look):
+            for _ in engine.map(partial(_write_piece_keys, job), range(len(pieces))):
+                tally.n_done += 1
+        return append_segment(index, _read_piece_keys(job), texts)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _write_piece_keys(job: _IndexJob, number: int) -> None:
+    piece = job.pieces[number]
+    tables: list[pa.Table] = []
+    row = piece.first_row
+    for batch, parts in piece.read_documents():
+        keys = compute_keys(parts["text"], job.plan, signatures=True)
+        columns: dict[str, Any] = {name: keys[name] for name in keys.schema.names}
+        urls = parts.get("url")
+        columns["id"] = parts["id"].cast(pa.large_string())
+        columns["url"] = pa.nulls(len(batch), pa.string()) if urls is None else urls.cast(pa.string())
+        columns["text_file"] = np.full(len(batch), job.text_files[number], np.int32)
+        columns["text_row"] = np.arange(row, row + len(batch))
+        row += len(batch)
+        table = pa.table(columns)
+        tables.append(table.filter(pa.array(keys["n_bytes"].to_numpy() > 0)))
+    if tables:
+        write_arrow(job.work / f"{number:06d}.arrow", pa.concat_tables(tables), {})
+
+
+def _read_piece_keys(job: _IndexJob) -> Iterator[pa.Table]:
+    for number in range(len(job.pieces)):
+        path = job.work / f"{number:06d}.arrow"
+        if path.exists():
+            yield read_arrow(path).replace_schema_metadata(None)

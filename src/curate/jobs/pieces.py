@@ -1,0 +1,203 @@
+"""What `curate dedup` works on piece by piece: row groups of Parquet files as they are, other formats staged.
+
+A Parquet file is read column by column, straight into the kernels. Every other format goes through the
+crawl reader once and waits as Arrow files in the work folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from curate.crawl import Chunk, InputFile, ReadOptions
+from curate.crawl.columns import find_layout
+from curate.crawl.find import is_url, open_file
+from curate.crawl.opening import sniff_file
+from curate.errors import SettingError
+from curate.work.files import read_arrow, read_facts
+
+PIECE_BYTES = 128 << 20
+BATCH_ROWS = 8192
+STAGED_COLUMNS = ("id", "url", "date", "text", "source", "extra")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A run of documents: the unit of work and of commit, and one output file.
+
+    Attributes:
+        name: sorts in the order of the documents.
+        file: the Parquet file, or the staged Arrow file.
+        groups: row groups of the Parquet file, (first, end); null for a staged file.
+        first_row: of the file, with which the piece begins.
+        n_rows: rows of the piece.
+        columns: the file's columns for text, id, url and score, null where it has none.
+    """
+
+    name: str
+    file: InputFile
+    groups: tuple[int, int] | None
+    first_row: int
+    n_rows: int
+    columns: dict[str, str | None]
+
+    def read_batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """Read the columns named, or all, some thousand rows at a time."""
+        if self.groups is None:
+            table = read_arrow(Path(self.file.path))
+            names = [name for name in STAGED_COLUMNS if columns is None or name in columns]
+            if columns is not None and "drop_reason" in columns:
+                names.append("drop_reason")
+            yield from table.select(names).to_batches(max_chunksize=BATCH_ROWS)
+            return
+        with open_parquet(self.file) as file:
+            yield from file.iter_batches(
+                BATCH_ROWS,
+                row_groups=list(range(*self.groups)),
+                columns=None if columns is None else list(dict.fromkeys(columns)),
+                use_threads=False,
+            )
+
+    def read_texts(self) -> Iterator[pa.RecordBatch]:
+        """Read the texts, as the only column."""
+        return self.read_batches([self.columns["text"] or "text"])
+
+    def read_documents(self) -> Iterator[tuple[pa.RecordBatch, dict[str, Any]]]:
+        """Read batches with the columns that deduplication needs, by their part: text, id, url, score."""
+        wanted = [name for name in self.columns.values() if name is not None]
+        if self.groups is None:
+            wanted.append("drop_reason")
+        row = self.first_row
+        for batch in self.read_batches(wanted):
+            parts = {part: batch[name] for part, name in self.columns.items() if name is not None}
+            if "id" not in parts:
+                parts["id"] = pa.array(
+                    [f"{self.file.source}#{row + i}" for i in range(len(batch))], pa.string()
+                )
+            yield batch, parts
+            row += len(batch)
+
+
+def open_parquet(file: InputFile) -> pq.ParquetFile:
+    """Open a local or remote Parquet file."""
+    if is_url(file.path):
+        return pq.ParquetFile(open_file(file), pre_buffer=False)
+    return pq.ParquetFile(file.path, pre_buffer=False)
+
+
+def split_by_format(
+    files: Sequence[InputFile], options: ReadOptions, score_column: str | None
+) -> tuple[list[tuple[InputFile, dict[str, str | None]]], list[InputFile]]:
+    """Tell Parquet files with a column of their own for every part from those for the crawl reader."""
+    direct: list[tuple[InputFile, dict[str, str | None]]] = []
+    staged: list[InputFile] = []
+    for file in files:
+        columns = _find_columns(file, options, score_column)
+        if columns is None:
+            staged.append(file)
+        else:
+            direct.append((file, columns))
+    if score_column and staged:
+        raise SettingError(
+            f"--score-column '{score_column}' is not a number in {staged[0].source}; scores are read from "
+            "numeric columns of Parquet files only."
+        )
+    return direct, staged
+
+
+def _find_columns(
+    file: InputFile, options: ReadOptions, score_column: str | None
+) -> dict[str, str | None] | None:
+    try:
+        with open_file(file) as opened:
+            kind = sniff_file(opened, file.path)
+            if kind.format != "parquet" or kind.codec is not None:
+                return None
+            opened.seek(0)
+            schema = pq.read_schema(opened)
+    except (OSError, ValueError, pa.ArrowException):
+        return None
+    layout = find_layout(schema.names, options)
+    texts = [name for name, role in layout.contents if role != "html"]
+    if len(texts) != 1 or not _is_text(schema, texts[0]):
+        return None
+    columns: dict[str, str | None] = {
+        "text": texts[0],
+        "id": layout.id,
+        "url": layout.url,
+        "score": score_column,
+    }
+    for part in ("id", "url"):
+        name = columns[part]
+        if name is not None and not (_is_text(schema, name) or _is_number(schema, name, whole=True)):
+            return None
+    if score_column is not None and not _is_number(schema, score_column):
+        return None
+    return columns
+
+
+def _is_text(schema: pa.Schema, name: str) -> bool:
+    kind = schema.field(name).type if name in schema.names else None
+    return kind is not None and (pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _is_number(schema: pa.Schema, name: str, *, whole: bool = False) -> bool:
+    kind = schema.field(name).type if name in schema.names else None
+    return kind is not None and (pa.types.is_integer(kind) or (pa.types.is_floating(kind) and not whole))
+
+
+def plan_pieces(direct: Sequence[tuple[InputFile, dict[str, str | None]]]) -> list[Piece]:
+    """Cut Parquet files at row groups, after about 128 MiB of data each."""
+    pieces: list[Piece] = []
+    for number, (file, columns) in enumerate(direct):
+        with open_parquet(file) as opened:
+            metadata = opened.metadata
+            groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+        begin = row = n_bytes = n_rows = 0
+        for end, group in enumerate(groups, 1):
+            n_bytes += group.total_byte_size
+            n_rows += group.num_rows
+            if n_bytes >= PIECE_BYTES or end == len(groups):
+                pieces.append(Piece(f"p{number:06d}-{begin:06d}", file, (begin, end), row, n_rows, columns))
+                begin, row, n_bytes, n_rows = end, row + n_rows, 0, 0
+    return pieces
+
+
+def stage_texts(chunk: Chunk) -> tuple[pa.Table, dict[str, Any]]:
+    """Turn a chunk of pages into documents; a page that is no text keeps the reason why."""
+    pages = chunk.pages
+    is_html = pc.equal(pages["kind"], "html")
+    reason = pc.if_else(
+        pc.and_(is_html, pc.is_null(pages["drop_reason"])), "html_not_text", pages["drop_reason"]
+    )
+    text = pc.if_else(pc.is_null(reason), pages["content"], pa.scalar(None, pages["content"].type))
+    table = pa.table({name: pages[name] for name in ("id", "url", "date", "source", "extra")})
+    table = table.append_column("text", text.cast(pa.large_string())).append_column("drop_reason", reason)
+    problems = [f"{problem.source}: {problem.reason}" for problem in chunk.problems]
+    facts = {
+        "cursor": asdict(chunk.cursor),
+        "last": chunk.last,
+        "n_documents": len(table),
+        "problems": problems,
+        "cpu_s": {},
+    }
+    return table, facts
+
+
+def staged_piece(name: str, path: Path) -> Piece:
+    """Make a piece of a staged Arrow file."""
+    file = InputFile(str(path), name, path.stat().st_size)
+    return Piece(
+        f"s{name}",
+        file,
+        None,
+        0,
+        read_facts(path)["n_documents"],
+        {"text": "text", "id": "id", "url": "url", "score": None},
+    )

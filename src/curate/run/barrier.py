@@ -1,0 +1,75 @@
+"""The barrier of the main job: the keys of every chunk in, the duplicates of the whole crawl out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from curate.batch import live_rows
+from curate.config import parse_bytes
+from curate.dedup import DedupPlan, resolve_duplicates
+from curate.work.files import read_arrow, write_arrow
+from curate.work.folder import ChunkName, RunFolder
+
+KEY_PREFIX = "key_"
+"""Before the names of key columns in a chunk, where signals may have the same names."""
+
+
+@dataclass(slots=True)
+class ChunkShard:
+    """A committed chunk as deduplication sees it: its survivors' keys, and their texts on demand."""
+
+    path: Path
+    name: str
+
+    def read_keys(self) -> pa.Table:
+        """Read the survivors' keys, with their row in the chunk and their id."""
+        documents = read_arrow(self.path)
+        names = [name for name in documents.column_names if name.startswith(KEY_PREFIX)]
+        rows = live_rows(documents)
+        keys = documents.select(["id", *names]).take(rows)
+        keys = keys.rename_columns([name.removeprefix(KEY_PREFIX) for name in keys.column_names])
+        return keys.append_column("row", pa.array(rows))
+
+    def read_texts(self, rows: NDArray[np.int64], /) -> pa.Array | pa.ChunkedArray:
+        """Read the texts of the rows named."""
+        return read_arrow(self.path)["text"].take(rows)
+
+
+def find_run_duplicates(
+    folder: RunFolder, names: Sequence[ChunkName], plan: DedupPlan, *, level: str, memory: str
+) -> None:
+    """Commit the table of duplicates, sorted by chunk and row, unless it is there already.
+
+    `level` is 'near' (and exact), 'exact' or 'none'.
+    """
+    if folder.duplicates.exists():
+        return
+    shards = [] if level == "none" else [ChunkShard(folder.documents(name), str(name)) for name in names]
+    found = resolve_duplicates(
+        shards, plan, folder.work / "dedup", memory_bytes=parse_bytes(memory), near=level == "near"
+    )
+    write_arrow(folder.duplicates, add_kept_ids(found, folder, names), {})
+
+
+def read_duplicates(folder: RunFolder, shard: int) -> pa.Table:
+    """Read the duplicates among the rows of chunk number `shard`, in row order."""
+    table = read_arrow(folder.duplicates)
+    start, stop = np.searchsorted(table["shard"].to_numpy(), [shard, shard + 1])
+    return table.slice(start, stop - start)
+
+
+def add_kept_ids(found: pa.Table, folder: RunFolder, names: Sequence[ChunkName]) -> pa.Table:
+    """Add `kept_id`: the id of the document that stays for each duplicate."""
+    kept_shards, kept_rows = (found[name].to_numpy() for name in ("kept_shard", "kept_row"))
+    ids = np.empty(len(found), object)
+    for shard in np.unique(kept_shards):
+        here = np.flatnonzero(kept_shards == shard)
+        column = read_arrow(folder.documents(names[shard]))["id"]
+        ids[here] = column.take(kept_rows[here]).to_pylist()
+    return found.append_column("kept_id", pa.array(ids, pa.string()))

@@ -1,0 +1,132 @@
+"""What a user may add to the rules: blocklists of addresses and words, redaction, benchmarks to keep out.
+
+All of it is off by default, since the lists are the user's choice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import xxhash
+from numpy.typing import NDArray
+
+from curate.batch import add_columns, drop_rows, live_rows
+from curate.rules import BadWords, Decontaminator, UrlRules, redact_pii
+from curate.run.settings import FilterSettings
+from curate.text.words import Words
+
+STAYS = pa.scalar(None, pa.string())
+
+
+@dataclass(frozen=True, slots=True)
+class Screens:
+    """The optional stages of one run; null where not asked for."""
+
+    urls: UrlRules | None
+    words: BadWords | None
+    benchmarks: Decontaminator | None
+    drops_contaminated: bool
+    redacts: bool
+
+    def add_address(self, documents: pa.Table) -> pa.Table:
+        """Drop documents whose address is on a list."""
+        if self.urls is None:
+            return documents
+        rows = live_rows(documents)
+        found = self.urls.match(documents["url"].take(rows))
+        return _drop(documents, rows, found["drop_reason"], found["entry"])
+
+    def add_redaction(self, documents: pa.Table) -> pa.Table:
+        """Replace e-mail and public IP addresses, and count them in `n_emails` and `n_ips`."""
+        if not self.redacts:
+            return documents
+        rows = live_rows(documents)
+        texts, n_emails, n_ips = redact_pii(documents["text"].take(rows))
+        found = {"text": texts.cast(pa.string()), "n_emails": n_emails, "n_ips": n_ips}
+        return add_columns(documents, rows, found)
+
+    def add_words(self, documents: pa.Table) -> pa.Table:
+        """Drop documents that hold a listed word."""
+        if self.words is None:
+            return documents
+        rows = live_rows(documents)
+        found = self.words.match(documents["text"].take(rows).combine_chunks())
+        return _drop(documents, rows, pc.if_else(pc.is_valid(found), BadWords.reason, STAYS), found)
+
+    def add_contamination(self, documents: pa.Table, words: Words) -> pa.Table:
+        """Name the benchmark that a document shares an n-gram with, and drop it if that is asked for.
+
+        `words` are those of every row.
+        """
+        if self.benchmarks is None:
+            return documents
+        rows = live_rows(documents)
+        found = self.benchmarks.match(documents["text"].take(rows), words.take(rows))
+        names = {"benchmark": found["benchmark"], "benchmark_ngram": found["ngram"]}
+        documents = add_columns(documents, rows, names)
+        if not self.drops_contaminated:
+            return documents
+        reasons = pc.if_else(pc.is_valid(found["benchmark"]), "contaminated", STAYS)
+        detail = pc.binary_join_element_wise(found["benchmark"], found["ngram"], ": ")
+        return _drop(documents, rows, reasons, detail)
+
+    def columns(self) -> list[tuple[str, str]]:
+        """Names and types of the columns that the screens add to every row."""
+        columns: list[tuple[str, str]] = []
+        if self.redacts:
+            columns += [("n_emails", "int32"), ("n_ips", "int32")]
+        if self.benchmarks is not None:
+            columns += [("benchmark", "string"), ("benchmark_ngram", "string")]
+        return columns
+
+
+def load_screens(settings: FilterSettings) -> Screens:
+    """Read the lists that the settings name.
+
+    Raises:
+        SettingError: a list cannot be read or is empty.
+    """
+    return Screens(
+        urls=_load_urls(settings.url_blocklist),
+        words=_load_words(settings.bad_words),
+        benchmarks=_load_benchmarks(settings.decontaminate),
+        drops_contaminated=not settings.flag_contaminated,
+        redacts=settings.redact_pii,
+    )
+
+
+def hash_lists(settings: FilterSettings) -> str:
+    """Hash the contents of every list and rule file, so that a changed list counts as a changed setting."""
+    digest = xxhash.xxh3_64()
+    rule_files = tuple(name for name in settings.rules if name.endswith(".toml"))
+    for path in (*settings.url_blocklist, *settings.bad_words, *settings.decontaminate, *rule_files):
+        digest.update(Path(path).read_bytes())
+        digest.update(b"\0")
+    return digest.hexdigest()
+
+
+# Read once in each process: a worker meets the same lists in every chunk.
+@cache
+def _load_urls(paths: tuple[str, ...]) -> UrlRules | None:
+    return UrlRules.from_files(paths) if paths else None
+
+
+@cache
+def _load_words(paths: tuple[str, ...]) -> BadWords | None:
+    return BadWords.from_files(paths) if paths else None
+
+
+@cache
+def _load_benchmarks(paths: tuple[str, ...]) -> Decontaminator | None:
+    return Decontaminator.from_files(paths) if paths else None
+
+
+def _drop(documents: pa.Table, rows: NDArray[np.int64], reasons: pa.Array, detail: pa.Array) -> pa.Table:
+    at = pc.is_valid(reasons).to_numpy(zero_copy_only=False)
+    documents = add_columns(documents, rows[at], {"drop_detail": detail.filter(pa.array(at))})
+    return drop_rows(documents, rows, "rules", reasons)

@@ -1,0 +1,85 @@
+"""The one decorator of all kernels: compiled by numba, kept on disk for as long as nothing it was made from changes.
+
+numba looks only at a kernel's own file. A kernel holds the code of those that it calls and the constants that its
+module took from others, so that one whose callee changed in another file would go on as it was. Here a kernel's stamp
+covers its module and, transitively, every module of this package that it imports.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from numba import njit
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+# `from curate.text.utf8 import is_space, read_code` and `import curate.text.utf8`: the module, and the names after it.
+_IMPORT = re.compile(
+    rb"^ *(?:from +curate((?:\.\w+)*) +import +(\([^)]*\)|[^\n]*)|import +curate((?:\.\w+)+))", re.MULTILINE
+)
+
+
+def kernel(
+    function: Callable[..., Any] | None = None, /, *, inline: bool = False, allocates: bool = True
+) -> Any:
+    """Compile `function` without the GIL, when it is first called or from disk.
+
+    Args:
+        function: a function of numbers and arrays.
+        inline: put its code into its callers'.
+        allocates: False for kernels that make no array. They do without numba's reference counting: passing an
+            array on costs an atomic increment otherwise, which was 70% of the time of a page's scan.
+    """
+    if function is None:
+        return lambda decorated: kernel(decorated, inline=inline, allocates=allocates)
+    # `_nrt` is numba's own option, but not in its published signature.
+    options: dict[str, Any] = {} if allocates else {"_nrt": False}
+    options |= {"inline": "always"} if inline else {}
+    try:
+        compiled: Any = njit(cache=True, nogil=True, **options)(function)
+    except (
+        RuntimeError
+    ):  # neither the package's folder nor a home can be written: compiled anew in each process
+        return njit(nogil=True, **options)(function)
+    file = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
+    if file is not None:
+        file._source_stamp = (file._source_stamp, source_stamp(Path(function.__code__.co_filename)))  # noqa: SLF001 - numba gives no other way
+    return compiled
+
+
+@cache
+def source_stamp(module: Path) -> str:
+    """Digest of a module of this package and of all that it imports from this package, however far."""
+    digest = hashlib.sha256()
+    for file in sorted(_reached_from(module.resolve())):
+        digest.update(_read(file)[0])
+    return digest.hexdigest()
+
+
+def _reached_from(module: Path) -> set[Path]:
+    reached: set[Path] = set()
+    waiting = [module]
+    while waiting:
+        file = waiting.pop()
+        if file not in reached:
+            reached.add(file)
+            waiting += _read(file)[1]
+    return reached
+
+
+@cache
+def _read(file: Path) -> tuple[bytes, tuple[Path, ...]]:
+    """A module's digest, and the files of this package that it imports."""
+    source = file.read_bytes()
+    imported: list[Path] = []
+    for place, names, alone in _IMPORT.findall(source):
+        folder = _PACKAGE.joinpath(*(place or alone).decode().strip(".").split("."))
+        inner = [folder / name for name in re.findall(r"\w+", names.decode())]
+        for path in (folder, *inner):
+            candidates = (path.with_suffix(".py"), path / "__init__.py")
+            imported += [candidate for candidate in candidates if candidate.is_file()]
+    return hashlib.sha256(source).digest(), tuple(imported)
