@@ -52,9 +52,9 @@ from curate.fit.fitting import fit_classifier
 from curate.fit.metrics import average_precision, summarise
 from curate.fit.recipe import MemberRecipe, Recipe
 from curate.protocols import Encoder
-from curate.scoring.classes import load_classes
 from curate.scoring.encoders import SentenceEncoder
 from curate.scoring.features import Pages
+from curate.scoring.load import load_classes
 from curate.scoring.storage import CONFIG, WEIGHTS, write_folder
 from curate.scoring.texts import take_window
 

@@ -1,7 +1,8 @@
 """Settings as frozen dataclasses: checked at birth, read from and written to TOML, hashed stably.
 
 A setting has one name in Python, in TOML and on the command line (there with dashes). Fields are declared
-with `setting(...)`, which carries the sentence that documents them everywhere.
+with `setting(...)`, which carries the sentence that documents them everywhere, and their limits as data: `check` reads
+them, so does the documentation, and one test walks over both ends of each.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import tomllib
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePath
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
+import tomli_w
 import xxhash
 
 from curate.errors import SettingError, UnknownNameError
@@ -21,12 +23,85 @@ from curate.errors import SettingError, UnknownNameError
 Settings = TypeVar("Settings")
 
 
-def setting(default: Any, doc: str, *, section: str, in_hash: bool = True) -> Any:
-    """Declare a field: its default, the sentence that explains it, and its section in the TOML file.
+def setting(
+    default: Any,
+    doc: str,
+    *,
+    section: str,
+    in_hash: bool = True,
+    low: float | None = None,
+    above: float | None = None,
+    high: float | None = None,
+    known: Sequence[str] | None = None,
+) -> Any:
+    """Declare a field: its default, the sentence that explains it, its section in the TOML file, and its limits.
 
-    `in_hash=False` marks settings that cannot change a byte of the result, as the number of workers.
+    Args:
+        default: the value of a setting that nobody names.
+        doc: the sentence that documents it everywhere.
+        section: where it stands in TOML and `--help`.
+        in_hash: False for settings that cannot change a byte of the result, as the number of workers.
+        low: least value.
+        above: what the value must be greater than; instead of `low`.
+        high: greatest value.
+        known: the names that the setting may take.
     """
-    return dataclasses.field(default=default, metadata={"doc": doc, "section": section, "in_hash": in_hash})
+    limits = {"low": low, "above": above, "high": high, "known": None if known is None else tuple(known)}
+    return dataclasses.field(
+        default=default, metadata={"doc": doc, "section": section, "in_hash": in_hash, **limits}
+    )
+
+
+def check(settings: Any) -> None:
+    """Refuse settings with a value of the wrong type, out of its limits, or of no known name.
+
+    What two settings say together is the business of their class. NaN is within no limits; None, where the type
+    allows it, is within all.
+    """
+    hints = get_type_hints(type(settings))
+    for field in dataclasses.fields(settings):
+        value = _fit_type(field.name, getattr(settings, field.name), hints[field.name])
+        if value is not getattr(settings, field.name):
+            object.__setattr__(settings, field.name, value)
+        if value is not None:
+            _check_limits(field.name, value, field.metadata)
+
+
+def check_value(cls: type, name: str, value: Any) -> Any:
+    """Refuse a value that the setting `name` of `cls` would refuse; return it as the setting would hold it."""
+    field = next(field for field in dataclasses.fields(cls) if field.name == name)
+    value = _fit_type(name, value, get_type_hints(cls)[name])
+    if value is not None:
+        _check_limits(name, value, field.metadata)
+    return value
+
+
+def describe_limits(field: dataclasses.Field[Any]) -> str:
+    """The limits of a field in words, "" where it has none: 'above 0 and at most 1'."""
+    low, above, high = (field.metadata[name] for name in ("low", "above", "high"))
+    least = f"at least {_plain_number(low)}" if low is not None else ""
+    least = f"above {_plain_number(above)}" if above is not None else least
+    if low is not None and high is not None:
+        return f"between {_plain_number(low)} and {_plain_number(high)}"
+    most = f"at most {_plain_number(high)}" if high is not None else ""
+    return " and ".join(part for part in (least, most) if part)
+
+
+def _check_limits(name: str, value: Any, limits: Mapping[str, Any]) -> None:
+    if limits["known"] is not None and value not in limits["known"]:
+        raise UnknownNameError(name.replace("_", " "), value, limits["known"])
+    low, above, high = limits["low"], limits["above"], limits["high"]
+    # Written so that NaN fails.
+    fits = (
+        (low is None or value >= low) and (above is None or value > above) and (high is None or value <= high)
+    )
+    if not fits:
+        field = dataclasses.field(metadata=limits)
+        raise SettingError(f"{name} must be {describe_limits(field)}, not {_plain_number(value)}.")
+
+
+def _plain_number(value: float) -> str:
+    return f"{value:,}".replace(",", "") if isinstance(value, int) else f"{value:g}"
 
 
 def settings_from(cls: type[Settings], values: Mapping[str, Any]) -> Settings:
@@ -112,6 +187,8 @@ def _plain(value: Any) -> Any:
 def _fit_type(name: str, value: Any, hint: Any) -> Any:
     """Check one value against its field's type: str, int, float, bool, tuple[str, ...], or a union."""
     options = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+    if isinstance(value, PurePath):
+        value = str(value)
     for option in options:
         if get_origin(option) is tuple and isinstance(value, list | tuple):
             if all(isinstance(item, str) for item in value):
@@ -122,13 +199,18 @@ def _fit_type(name: str, value: Any, hint: Any) -> Any:
             continue
         elif isinstance(option, type) and isinstance(value, option):
             return value
-    wanted = " or ".join("a list of strings" if get_origin(o) is tuple else o.__name__ for o in options if o)
+    wanted = " or ".join(_TYPE_NAMES.get(option, "a list of strings") for option in options)
     raise SettingError(f"The setting {name} must be {wanted}, not {value!r}.")
 
 
+_TYPE_NAMES: dict[Any, str] = {
+    str: "text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    type(None): "left out",
+}
+
+
 def _to_toml_value(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, tuple):
-        return "[" + ", ".join(json.dumps(item) for item in value) + "]"
-    return json.dumps(value)
+    return tomli_w.dumps({"": list(value) if isinstance(value, tuple) else value}).partition(" = ")[2].strip()

@@ -94,8 +94,10 @@ def test_json_lines_agree_with_the_standard_library():
         for path in sorted((DATA / folder).glob("*.jsonl.gz")):
             items = [json.loads(line) for line in gzip.decompress(path.read_bytes()).splitlines()]
             found = rows(read_all(path))
-            assert [row["content"].decode() for row in found] == [item["text"] for item in items]
-            assert [row["url"] for row in found] == [item.get("url") for item in items]
+            assert [row["content"].decode() for row in found] == [
+                item.get("text", item.get("html")) for item in items
+            ]
+            assert [row["url"] for row in found] == [item.get("url") or None for item in items]
             if "id" in items[0]:
                 assert [row["id"] for row in found] == [str(item["id"]) for item in items]
             assert not any(row["drop_reason"] for row in found)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from curate.errors import SettingError
 from curate.fit import evaluate, read_annotations
 from curate.fit import metrics as m
+from curate.fit.evaluation_report import write_evaluation
 from labelled_pages import TEACH, make_pages
 
 SCORED = st.lists(
@@ -81,7 +82,7 @@ def test_an_evaluation_tells_a_good_scorer_from_none(tmp_path):
     found = evaluate(Constant(), make_pages(150), other=CountsTeaching(), n_resamples=50, by_topic=False)
     assert found.comparison["difference"]["average_precision"]["low"] > 0.2
     assert found.metrics["roc_area"]["3"]["value"] == pytest.approx(0.5)
-    paths = found.write(tmp_path)
+    paths = write_evaluation(found, tmp_path)
     assert json.loads((tmp_path / "evaluation.json").read_text())["scorer"] == "constant"
     assert "counts-teaching less constant" in (tmp_path / "evaluation.md").read_text()
     assert {path.suffix for path in paths} >= {".json", ".md"}

@@ -7,12 +7,13 @@ import zlib
 
 import numpy as np
 import pytest
+from classifiers.recipe import bundled
 from classifiers.recipe.bundled import STAGES, Maker
 from classifiers.recipe.bundled_pages import EDU_FILES, FORMATS, TOPICS, WEB_FILES, read_edu
 from classifiers.recipe.kept import Kept
 
 from curate.bundled import classifiers_folder, classifiers_in
-from curate.fit import bundled, metrics
+from curate.fit import metrics
 from curate.scoring import load_scorer
 from curate.testing import check_scorer
 from labelled_pages import make_pages

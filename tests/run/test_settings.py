@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from pathlib import Path
 
@@ -9,9 +10,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.config import hashed_settings, parse_bytes, read_toml, settings_from, stable_hash, to_toml
+from curate.config import (
+    check_value,
+    describe_limits,
+    hashed_settings,
+    parse_bytes,
+    read_toml,
+    settings_from,
+    stable_hash,
+    to_toml,
+)
 from curate.errors import SettingError, UnknownNameError
+from curate.jobs.settings import DedupSettings
 from curate.run.settings import DEFAULT_THRESHOLD, FilterSettings
+from curate.train.settings import TrainSettings
 
 FILES = {"input": ("crawl/",), "output": "out"}
 
@@ -28,9 +40,11 @@ def test_every_setting_survives_toml(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
+        ({"extractor": "nonsense"}, "Unknown extractor 'nonsense'"),
+        ({"extract_focus": "foo"}, "Unknown extract focus 'foo'"),
         ({"treshold": 0.5}, "Unknown setting 'treshold'. Did you mean 'threshold'?"),
-        ({"threshold": "high"}, "threshold must be float or NoneType, not 'high'"),
-        ({"workers": True}, "workers must be int"),
+        ({"threshold": "high"}, "threshold must be a number or left out, not 'high'"),
+        ({"workers": True}, "workers must be a whole number or left out"),
         ({"rules": "gopher"}, "rules must be a list of strings"),
         ({"input": ()}, "No input"),
         ({"output": "s3://bucket/out"}, "must be a local folder"),
@@ -48,9 +62,88 @@ def test_a_wrong_setting_says_what_is_wrong(values: dict, message: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("threshold", [0.0, 1.0])
-def test_the_ends_of_a_range_are_in_it(threshold: float) -> None:
-    assert FilterSettings(**FILES, threshold=threshold).threshold == threshold
+CLASSES = {
+    FilterSettings: FILES,
+    DedupSettings: FILES,
+    TrainSettings: {"tokens": "tokens", "output": "out"},
+}
+LIMITED = [
+    pytest.param(cls, field, id=f"{cls.__name__}.{field.name}")
+    for cls in CLASSES
+    for field in dataclasses.fields(cls)
+    if describe_limits(field) or field.metadata["known"]
+]
+
+
+@pytest.mark.parametrize(("cls", "field"), LIMITED)
+def test_each_setting_stays_at_its_limits_and_is_refused_just_past_them(
+    cls: type, field: dataclasses.Field
+) -> None:
+    def allows(value: object) -> bool:
+        try:
+            check_value(cls, field.name, value)
+        except SettingError:
+            return False
+        return True
+
+    limits = field.metadata
+    if limits["known"]:
+        assert all(map(allows, limits["known"]))
+        assert not allows("no such name")
+        return
+    is_whole = "float" not in str(field.type)
+
+    def step(value: float, way: int) -> float:
+        return int(value) + way if is_whole else math.nextafter(value, way * math.inf)
+
+    if limits["low"] is not None:
+        assert allows(limits["low"] if is_whole else float(limits["low"]))
+        assert not allows(step(limits["low"], -1))
+    if limits["above"] is not None:
+        assert not allows(limits["above"] if is_whole else float(limits["above"]))
+        assert allows(step(limits["above"], 1))
+    if limits["high"] is not None:
+        assert allows(limits["high"] if is_whole else float(limits["high"]))
+        assert not allows(step(limits["high"], 1))
+    assert is_whole or not allows(math.nan)
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_a_setting_of_the_wrong_type_is_refused_when_the_settings_are_built(cls: type) -> None:
+    for field in dataclasses.fields(cls):
+        with pytest.raises(SettingError, match=field.name):
+            cls(**CLASSES[cls] | {field.name: object()})
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+VALUES = {
+    "str": TEXTS,
+    "int": st.integers(0, 2**40),
+    "float": st.floats(allow_nan=False),
+    "bool": st.booleans(),
+}
+
+
+@given(st.sampled_from(list(CLASSES)), st.data())
+def test_every_settings_file_that_is_written_is_read_back_equal(
+    tmp_path_factory: pytest.TempPathFactory, cls: type, data: st.DataObject
+) -> None:
+    values = dict(CLASSES[cls])
+    for field in dataclasses.fields(cls):
+        kind = str(field.type).partition(" ")[0]
+        made = st.lists(TEXTS, max_size=3).map(tuple) if kind.startswith("tuple") else VALUES[kind]
+        if field.metadata["known"]:
+            made = st.sampled_from(field.metadata["known"])
+        value = data.draw(made, label=field.name)
+        try:
+            cls(**values | {field.name: value})
+        except SettingError:
+            continue
+        values[field.name] = value
+    settings = cls(**values)
+    path = tmp_path_factory.mktemp("toml") / "settings.toml"
+    path.write_text(to_toml(settings), encoding="utf-8")
+    assert settings_from(cls, read_toml(path)) == settings
 
 
 def test_without_a_cut_the_threshold_is_the_default() -> None:

@@ -12,7 +12,8 @@ import pytest
 
 from curate.bundled import classifiers_folder
 from curate.errors import SettingError, UnknownNameError
-from curate.scoring import bundled_scorers, load_scorer, registry
+from curate.scoring import bundled_scorers, load_scorer
+from curate.scoring import load as registry
 from curate.scoring.adapters import ScorerTransformer, map_function, score_documents
 from curate.scoring.cascade import Cascade
 from curate.testing import check_scorer

@@ -57,6 +57,7 @@ def evaluate_command(
     Example: curate evaluate --scorer edu --compare classifiers/mine -a labels.jsonl -o evaluation
     """
     from curate.fit import evaluate, read_annotations
+    from curate.fit.evaluation_report import render_evaluation, write_evaluation
 
     pages = read_annotations(annotations, text_field=text_field, level_field=level_field)
     evaluation = evaluate(
@@ -70,9 +71,9 @@ def evaluate_command(
     )
     for reason, n in pages.skipped.items():
         print(f"{n:,} rows were skipped: {reason}.\n")
-    print(evaluation.to_markdown())
+    print(render_evaluation(evaluation))
     if output:
-        paths = evaluation.write(output)
+        paths = write_evaluation(evaluation, output)
         for path in paths:
             print(f"wrote {path}")
         if not any(path.suffix == ".png" for path in paths):

@@ -2,7 +2,9 @@
 
 from curate.fit.annotations import Annotations, read_annotations
 from curate.fit.classes import ClassesFit, fit_classes
-from curate.fit.evaluate import Evaluation, evaluate
+from curate.fit.evaluate import evaluate
+from curate.fit.evaluation import Evaluation
+from curate.fit.evaluation_report import render_evaluation, write_evaluation
 from curate.fit.fitting import FitResult, fit_classifier
 from curate.fit.recipe import MemberRecipe, Recipe
 
@@ -17,4 +19,6 @@ __all__ = [
     "fit_classes",
     "fit_classifier",
     "read_annotations",
+    "render_evaluation",
+    "write_evaluation",
 ]

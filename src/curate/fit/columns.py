@@ -16,7 +16,6 @@ from curate.fit.recipe import SPARSE_FEATURES, Recipe
 from curate.scoring.bags import bag_of
 from curate.scoring.encoders import load_encoder
 from curate.scoring.features import (
-    ClassesBlock,
     DenseBlock,
     EncoderBlock,
     Pages,
@@ -25,6 +24,7 @@ from curate.scoring.features import (
     StaticBlock,
     load_word_table,
 )
+from curate.scoring.load import load_classes_block
 from curate.scoring.lsa import LsaBlock, load_axes
 from curate.scoring.quantised import export_encoder
 from curate.scoring.vocabulary import Vocabulary, hash_ngrams
@@ -110,7 +110,9 @@ def compute_columns(
     if recipe.uses("lsa"):
         columns.blocks["lsa"] = LsaBlock(load_axes(), recipe.static_zones)
     if recipe.uses("classes"):
-        columns.blocks["classes"] = ClassesBlock.of(dict.fromkeys(recipe.classifiers, ""), Path("the recipe"))
+        columns.blocks["classes"] = load_classes_block(
+            dict.fromkeys(recipe.classifiers, ""), Path("the recipe")
+        )
     if recipe.uses("encoder"):
         columns.blocks["encoder"] = _encoder_block(recipe, scratch)
     for name, block in columns.blocks.items():

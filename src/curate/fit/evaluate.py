@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,69 +12,23 @@ from numpy.typing import NDArray
 
 from curate.errors import SettingError
 from curate.fit.annotations import Annotations, AnnotationSource, read_annotations
+from curate.fit.evaluation import Evaluation
 from curate.fit.fitted_on import hash_texts, read_fitted_on
 from curate.fit.metrics import (
     N_RESAMPLES,
+    Vector,
     average_precision,
     calibration_error,
     cut_metrics,
     spearman,
     summarise,
-    to_json,
 )
 from curate.protocols import LevelScorer, Scorer
 from curate.scoring import FittedClasses, FittedScorer, load_scorer
-from curate.scoring.registry import find_folder
-
-Vector = NDArray[np.float64]
+from curate.scoring.load import find_folder
 
 _LENGTHS = (1000, 2000, 4000, 8000)
 _MIN_PAGES = 20
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Evaluation:
-    """What `evaluate` found.
-
-    Attributes:
-        scorer: name of the scorer.
-        metrics: measures with intervals, by threshold, by bin of scores, and by slice of the pages.
-        comparison: the second scorer less the first, with intervals; None without a second scorer.
-        levels: float64 (N,), predicted; the scores where the scorer states no levels.
-        scores: float64 (N,).
-        annotations: the pages.
-        other_scores: float64 (N,) of the second scorer, or None.
-    """
-
-    scorer: str
-    metrics: dict[str, Any]
-    comparison: dict[str, Any] | None
-    levels: Vector
-    scores: Vector
-    annotations: Annotations
-    other_scores: Vector | None = None
-
-    def to_markdown(self) -> str:
-        """Render the evaluation."""
-        from curate.fit.evaluation_report import render_markdown
-
-        return render_markdown(self)
-
-    def write(self, folder: str | Path, *, plots: bool = True) -> list[Path]:
-        """Write evaluation.json, evaluation.md and, where matplotlib is installed, PNG plots.
-
-        Returns:
-            The files written.
-        """
-        from curate.fit.evaluation_plots import write_plots
-
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        paths = [folder / "evaluation.json", folder / "evaluation.md"]
-        content = {"scorer": self.scorer, "metrics": self.metrics, "comparison": self.comparison}
-        paths[0].write_text(to_json(content) + "\n", "utf-8")
-        paths[1].write_text(self.to_markdown(), "utf-8")
-        return paths + (write_plots(self, folder) if plots else [])
 
 
 def evaluate(

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from curate.fit.evaluation import Evaluation
 from curate.fit.metrics import Vector, best_cut, cut_metrics, precision_recall
-
-if TYPE_CHECKING:
-    from curate.fit.evaluate import Evaluation
 
 _BLUE, _ORANGE, _GREEN, _GREY = "#2166ac", "#d95f0e", "#1b7837", "0.65"
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from curate.fit.card import figures_table
-
-if TYPE_CHECKING:
-    from curate.fit.evaluate import Evaluation
+from curate.fit.evaluation import Evaluation
+from curate.fit.evaluation_plots import write_plots
+from curate.fit.metrics import to_json
 
 _SLICE_COLUMNS = (
     "slice", "n_pages", "n_positive", "rate", "mean_score",
@@ -18,7 +19,26 @@ _CUT_COLUMNS = ("threshold", "keep_rate", "precision", "recall", "f1", "macro_f1
 _BIN_COLUMNS = ("low", "n_pages", "share", "score", "rate", "rate_low", "rate_high")
 
 
-def render_markdown(evaluation: Evaluation) -> str:
+def write_evaluation(evaluation: Evaluation, folder: str | Path, *, plots: bool = True) -> list[Path]:
+    """Write evaluation.json, evaluation.md and, where matplotlib is installed, PNG plots.
+
+    Returns:
+        The files written.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / "evaluation.json", folder / "evaluation.md"]
+    content = {
+        "scorer": evaluation.scorer,
+        "metrics": evaluation.metrics,
+        "comparison": evaluation.comparison,
+    }
+    paths[0].write_text(to_json(content) + "\n", "utf-8")
+    paths[1].write_text(render_evaluation(evaluation), "utf-8")
+    return paths + (write_plots(evaluation, folder) if plots else [])
+
+
+def render_evaluation(evaluation: Evaluation) -> str:
     """Render measures, thresholds, slices, and the comparison if there is one."""
     metrics = evaluation.metrics
     positive = f"{metrics['positive_level']:g}"

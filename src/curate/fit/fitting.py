@@ -32,7 +32,8 @@ from curate.fit.folds import draw_folds, group_pages
 from curate.fit.heads import FittedHead, fit_head
 from curate.fit.metrics import N_RESAMPLES, summarise, to_json
 from curate.fit.recipe import DEFAULT_RECIPE, MemberRecipe, Recipe
-from curate.scoring.model import FittedScorer, Member, load_fitted, prepare
+from curate.scoring.load import load_fitted
+from curate.scoring.model import FittedScorer, Member, prepare
 from curate.scoring.storage import staged_folder
 from curate.work.progress import Counted, ProgressDisplay
 

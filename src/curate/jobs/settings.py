@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from curate.config import parse_bytes, setting
+from curate.config import check, parse_bytes, setting
 from curate.errors import SettingError
 from curate.run.settings import available_cores
 
@@ -33,33 +33,38 @@ class DedupSettings:
     score_column: str | None = setting(
         None, "Number by which the best of several duplicates stays; else the longest.", section="read"
     )
-    jaccard: float = setting(0.8, "Word-5-gram Jaccard similarity of near-duplicates.", section="dedup")
-    recall: float = setting(0.999, "Chance that a pair at that similarity is found.", section="dedup")
+    jaccard: float = setting(
+        0.8, "Word-5-gram Jaccard similarity of near-duplicates.", section="dedup", above=0, high=1
+    )
+    recall: float = setting(
+        0.999, "Chance that a pair at that similarity is found.", section="dedup", above=0, high=1
+    )
     exact: bool = setting(
         default=False, doc="Only documents with the same words; no near-duplicates.", section="dedup"
     )
     url: bool = setting(default=False, doc="Also leave one document of each address.", section="dedup")
     warn_share: float = setting(
-        0.5, "Warn where a source loses more than this share of its documents.", section="run", in_hash=False
+        0.5,
+        "Warn where a source loses more than this share of its documents.",
+        section="run",
+        in_hash=False,
+        above=0,
+        high=1,
     )
     memory: str = setting("4GB", "Memory that keys and texts may use.", section="run", in_hash=False)
     workers: int | None = setting(
-        None, "Worker processes; all cores if left out.", section="run", in_hash=False
+        None, "Worker processes; all cores if left out.", section="run", in_hash=False, low=1
     )
 
     def __post_init__(self) -> None:
+        check(self)
         if not self.input:
             raise SettingError("No input. Give --input with a file, a folder or a glob.")
         if "://" in self.output:
             raise SettingError(f"The output must be a local folder, not {self.output}.")
         if self.output and Path(self.output).exists() and not Path(self.output).is_dir():
             raise SettingError(f"The output {self.output} is a file. Give --output with a folder.")
-        if self.workers is not None and self.workers < 1:
-            raise SettingError(f"workers must be at least 1, not {self.workers}.")
-        if not 0 < self.warn_share <= 1:
-            raise SettingError(f"warn_share must be above 0 and at most 1, not {self.warn_share}.")
         parse_bytes(self.memory)
-        _ = self.plan
 
     @property
     def plan(self) -> DedupPlan:

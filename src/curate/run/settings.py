@@ -7,11 +7,13 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from curate.config import parse_bytes, setting
-from curate.errors import SettingError, UnknownNameError
+from curate.config import check, check_value, parse_bytes, setting
+from curate.errors import SettingError
 from curate.work.engine import ENGINE_NAMES
 
 MIB = 1 << 20
+EXTRACTORS = ("curate", "resiliparse", "trafilatura")
+FOCUSES = ("balanced", "precision", "recall")
 DEDUP_LEVELS = ("near", "exact", "none")
 DEFAULT_THRESHOLD = 0.5
 _BYTES_WORTH_A_WORKER = 4 * MIB  # starting one costs as much as reading about this much
@@ -36,17 +38,23 @@ class FilterSettings:
     url_column: str | None = setting(None, "Column that holds the page's URL.", section="read")
     date_column: str | None = setting(None, "Column that holds the page's date.", section="read")
     max_page_bytes: int = setting(
-        16 * MIB, "Larger pages are dropped as 'page_too_large', unread.", section="read"
+        16 * MIB, "Larger pages are dropped as 'page_too_large', unread.", section="read", low=1
     )
     chunk_bytes: int = setting(
-        32 * MIB, "Input bytes of a chunk, the unit of work and of resuming.", section="read"
+        32 * MIB, "Input bytes of a chunk, the unit of work and of resuming.", section="read", low=1
     )
 
     extractor: str = setting(
-        "curate", "HTML to main text: curate, resiliparse or trafilatura.", section="extract"
+        "curate",
+        "HTML to main text: curate, resiliparse or trafilatura.",
+        section="extract",
+        known=EXTRACTORS,
     )
     extract_focus: str = setting(
-        "balanced", "balanced, precision or recall; for the extractor curate.", section="extract"
+        "balanced",
+        "balanced, precision or recall; for the extractor curate.",
+        section="extract",
+        known=FOCUSES,
     )
     markdown: bool = setting(
         False, "Mark headings, lists, quotes and code; for the extractor curate.", section="extract"
@@ -59,7 +67,7 @@ class FilterSettings:
         ("en",), "ISO code of a language to keep; 'any' keeps all.", section="language"
     )
     min_language_confidence: float = setting(
-        0.65, "Least probability of the language, 0 to 1 (FineWeb: 0.65).", section="language"
+        0.65, "Least probability of the language, 0 to 1 (FineWeb: 0.65).", section="language", low=0, high=1
     )
 
     rules: tuple[str, ...] = setting(
@@ -82,12 +90,22 @@ class FilterSettings:
     )
     flag_contaminated: bool = setting(False, "Keep such pages, and only name the benchmark.", section="rules")
 
-    dedup: str = setting("near", "near (exact and near-duplicates), exact, or none.", section="dedup")
+    dedup: str = setting(
+        "near", "near (exact and near-duplicates), exact, or none.", section="dedup", known=DEDUP_LEVELS
+    )
     jaccard: float = setting(
-        0.8, "Word-5-gram Jaccard similarity from which two texts are near-duplicates.", section="dedup"
+        0.8,
+        "Word-5-gram Jaccard similarity from which two texts are near-duplicates.",
+        section="dedup",
+        above=0,
+        high=1,
     )
     recall: float = setting(
-        0.999, "Chance that a pair at that similarity is found; decides bands and rows.", section="dedup"
+        0.999,
+        "Chance that a pair at that similarity is found; decides bands and rows.",
+        section="dedup",
+        above=0,
+        high=1,
     )
 
     scorer: str = setting(
@@ -98,9 +116,15 @@ class FilterSettings:
         "Least score to keep, 0 to 1; 0.5 if neither cut is named. For the scorer 'edu' a score is the probability "
         "that an LLM annotator gives the page an educational level of 3 or more of 5.",
         section="score",
+        low=0,
+        high=1,
     )
     keep_fraction: float | None = setting(
-        None, "Instead of a threshold: the share of scored documents to keep, best first.", section="score"
+        None,
+        "Instead of a threshold: the share of scored documents to keep, best first.",
+        section="score",
+        above=0,
+        high=1,
     )
 
     workers: int | None = setting(
@@ -108,28 +132,21 @@ class FilterSettings:
         "Worker processes; all cores if left out. Does not change the result.",
         section="run",
         in_hash=False,
+        low=1,
     )
-    engine: str = setting("local", "local (processes on this machine) or ray.", section="run", in_hash=False)
+    engine: str = setting(
+        "local", "local (processes on this machine) or ray.", section="run", in_hash=False, known=ENGINE_NAMES
+    )
     memory: str = setting("4GB", "Memory that deduplication may use.", section="run", in_hash=False)
 
     def __post_init__(self) -> None:
         if self.threshold is None and self.keep_fraction is None:
             object.__setattr__(self, "threshold", DEFAULT_THRESHOLD)
+        check(self)
         self._check_files()
-        _check_range("min_language_confidence", self.min_language_confidence, low=0.0, high=1.0)
         check_cut(self.threshold, self.keep_fraction)
-        _check_range("jaccard", self.jaccard, low=0.0, high=1.0, above_low=True)
-        _check_range("recall", self.recall, low=0.0, high=1.0, above_low=True)
-        if self.dedup not in DEDUP_LEVELS:
-            raise UnknownNameError("dedup level", self.dedup, DEDUP_LEVELS)
-        if self.engine not in ENGINE_NAMES:
-            raise UnknownNameError("engine", self.engine, ENGINE_NAMES)
         if not self.language:
             raise SettingError('language is empty. Name at least one, or "any".')
-        for name in ("max_page_bytes", "chunk_bytes", "workers"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise SettingError(f"{name} must be at least 1, not {value}.")
         parse_bytes(self.memory)
 
     def n_workers(self, n_input_bytes: int) -> int:
@@ -154,16 +171,7 @@ def available_cores() -> int:
 
 def check_cut(threshold: float | None, keep_fraction: float | None) -> None:
     """Refuse a cut that is out of range, or two at once."""
-    _check_range("threshold", threshold, low=0.0, high=1.0)
-    _check_range("keep_fraction", keep_fraction, low=0.0, high=1.0, above_low=True)
+    check_value(FilterSettings, "threshold", threshold)
+    check_value(FilterSettings, "keep_fraction", keep_fraction)
     if threshold is not None and keep_fraction is not None:
         raise SettingError("Give either threshold or keep_fraction, not both.")
-
-
-def _check_range(name: str, value: float | None, *, low: float, high: float, above_low: bool = False) -> None:
-    if value is None:
-        return
-    # Written so that NaN fails.
-    if not ((value > low if above_low else value >= low) and value <= high):
-        bounds = f"above {low:g} and at most {high:g}" if above_low else f"between {low:g} and {high:g}"
-        raise SettingError(f"{name} must be {bounds}, not {value:g}.")

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from curate.errors import SettingError
 from curate.protocols import LevelScorer, Scorer
-from curate.scoring.registry import load_scorer
+from curate.scoring.load import load_scorer
 from curate.scoring.texts import as_arrow
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +15,6 @@ from numpy.typing import NDArray
 
 from curate.errors import SettingError
 from curate.protocols import LevelScorer, Scorer, WindowScorer
-from curate.scoring.storage import fingerprint, read_config
 from curate.scoring.texts import as_arrow
 from curate.text.words import view_utf8
 
@@ -78,15 +76,3 @@ def _ask(scorer: Scorer, texts: pa.Array) -> tuple[Array, Array]:
         return scorer.score_levels(texts)
     scores = scorer.score(texts)
     return scores, scores
-
-
-def load_cascade(folder: Path) -> Cascade:
-    """Load a cascade of bundled scorers from its `config.json`."""
-    from curate.scoring.registry import load_scorer
-
-    config = read_config(folder)
-    first, second = load_scorer(config["first"]), load_scorer(config["second"])
-    parts = {name: getattr(part, "fingerprint", "") for name, part in (("first", first), ("second", second))}
-    return Cascade(
-        config["name"], first, second, config["low"], config["high"], fingerprint({**config, "parts": parts})
-    )

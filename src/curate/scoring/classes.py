@@ -21,12 +21,10 @@ from curate.scoring.features import (
     DenseBlock,
     Pages,
     SparseFeature,
-    block_from_config,
-    table_of,
 )
 from curate.scoring.heads import add_products
 from curate.scoring.kernels import tfidf_times
-from curate.scoring.storage import Arrays, check_kernels, read_config, read_weights, write_folder
+from curate.scoring.storage import Arrays, write_folder
 from curate.scoring.texts import as_arrow, count_read
 
 Array = NDArray[np.float32]
@@ -150,42 +148,3 @@ class ClassScorer:
     def count_read(self, texts: Sequence[str] | pa.Array, /) -> NDArray[np.int64]:
         """Count the bytes of every document that lie in the window, int64 (N,)."""
         return self.classifier.count_read(texts)
-
-
-def load_classes(folder: Path) -> FittedClasses:
-    """Load the classifier that `FittedClasses.save` wrote.
-
-    Raises:
-        SettingError: The folder holds none, or one of another version of the format or of a kernel.
-    """
-    config = read_config(folder)
-    check_kernels(folder, config, KERNEL_VERSIONS)
-    arrays = read_weights(folder, config)
-    table = table_of(config["table_sha256"], folder)
-    sparse = SparseFeature("tfidf", np.array(config["zones"], np.int64), table.idf, table.vocabulary)
-    known = {
-        "kind",
-        "name",
-        "classes",
-        "kernels",
-        "window_bytes",
-        "blocks",
-        "zones",
-        "format",
-        "weights_sha256",
-    }
-    return FittedClasses(
-        name=config["name"],
-        classes=tuple(config["classes"]),
-        window_bytes=config["window_bytes"],
-        blocks={name: block_from_config(block, folder) for name, block in config["blocks"].items()},
-        sparse=sparse,
-        weights=arrays["weights"],
-        steps=arrays["steps"],
-        centre=arrays["centre"],
-        dense_weights=arrays["dense_weights"],
-        bias=arrays["bias"],
-        calibration=arrays["calibration"],
-        about={key: value for key, value in config.items() if key not in known},
-        sha256=config["weights_sha256"],
-    )

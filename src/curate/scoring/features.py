@@ -183,7 +183,7 @@ class DenseBlock(Protocol):
         ...
 
     def to_config(self) -> dict[str, Any]:
-        """Give what `block_from_config` reads."""
+        """Give what the loader of classifiers makes the block of again."""
         ...
 
 
@@ -235,18 +235,6 @@ class ClassesBlock:
 
     classifiers: tuple[Any, ...]
 
-    @classmethod
-    def of(cls, expected: dict[str, str], folder: Path) -> ClassesBlock:
-        """Load bundled classifiers, and check that their weights have the SHA-256 expected of each name."""
-        from curate.scoring.classes import load_classes
-
-        classifiers = tuple(load_classes(classifiers_folder() / name) for name in expected)
-        for classifier in classifiers:
-            if expected[classifier.name] not in {"", classifier.sha256}:
-                msg = f"'{folder}' was fitted on another '{classifier.name}' classifier. Fit it again."
-                raise SettingError(msg)
-        return cls(classifiers)
-
     @property
     def n_features(self) -> int:
         """Classes of all classifiers together."""
@@ -267,7 +255,7 @@ class EncoderBlock:
 
     Attributes:
         encoder: loads what it needs when it is first asked.
-        config: what `block_from_config` reads.
+        config: what the loader makes the block of again.
         folder: where the files named in the configuration lie, if there are any.
     """
 
@@ -294,37 +282,6 @@ class EncoderBlock:
             if self.folder is not None and self.folder != folder:
                 folder.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(self.folder / name, folder / name)
-
-
-def block_from_config(config: dict[str, Any], folder: Path) -> DenseBlock:
-    """Make the dense block that a classifier's `config.json` states."""
-    kind = config["block"]
-    if kind == "shape":
-        return ShapeBlock()
-    if kind == "static":
-        return StaticBlock(table_of(config["table_sha256"], folder), tuple(config["zones"]))
-    if kind == "encoder":
-        settings = {key: value for key, value in config.items() if key != "block"}
-        return _encoder_block(settings, folder)
-    if kind == "lsa":
-        from curate.scoring.lsa import LsaBlock
-
-        return LsaBlock.of(config, folder)
-    if kind == "classes":
-        return ClassesBlock.of(config["classifiers"], folder)
-    msg = f"'{folder}' asks for features '{kind}', which this version of curate does not know."
-    raise SettingError(msg)
-
-
-def _encoder_block(settings: dict[str, Any], folder: Path) -> EncoderBlock:
-    from curate.scoring.encoders import load_encoder
-    from curate.scoring.quantised import load_quantised
-
-    if settings["dtype"] == "int8":
-        names = ("model", "max_tokens", "files")
-        encoder = load_quantised(folder, **{name: settings[name] for name in names})
-        return EncoderBlock(encoder, settings, folder)
-    return EncoderBlock(load_encoder(**settings), settings)
 
 
 def table_of(sha256: str, folder: Path) -> WordTable:

@@ -67,15 +67,6 @@ class LsaBlock:
     axes: WordAxes
     zones: tuple[int, ...] = (0, 300)
 
-    @classmethod
-    def of(cls, config: dict[str, Any], folder: Path) -> LsaBlock:
-        """Make the block that `to_config` described, and check that the axes are the ones it names."""
-        axes = load_axes()
-        if axes.sha256 != config["axes_sha256"]:
-            msg = f"'{folder}' was fitted on other word axes. Fit it again with `curate fit`."
-            raise SettingError(msg)
-        return cls(axes, tuple(config["zones"]))
-
     @property
     def n_features(self) -> int:
         """Dimensions times zones."""

@@ -18,20 +18,17 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.errors import SettingError
-from curate.scoring.calibration import Calibration, calibration_from_config
+from curate.scoring.calibration import Calibration
 from curate.scoring.features import (
     KERNEL_VERSIONS,
     DenseBlock,
     EncoderBlock,
     Pages,
     SparseFeature,
-    block_from_config,
-    table_of,
 )
-from curate.scoring.heads import Head, head_from_arrays
-from curate.scoring.storage import Arrays, check_kernels, fingerprint, read_config, read_weights, write_folder
+from curate.scoring.heads import Head
+from curate.scoring.storage import Arrays, fingerprint, write_folder
 from curate.scoring.texts import as_arrow, count_read
-from curate.scoring.vocabulary import Vocabulary
 
 Array = NDArray[np.float32]
 
@@ -198,56 +195,3 @@ def _store_member(member: Member, arrays: Arrays) -> dict[str, Any]:
         "head": member.head.kind,
         "sparse": member.sparse,
     }
-
-
-def load_fitted(folder: Path) -> FittedScorer:
-    """Load the scorer that `FittedScorer.save` wrote.
-
-    Raises:
-        SettingError: The folder holds none, or one of another version of the format or of a kernel.
-    """
-    config = read_config(folder)
-    check_kernels(folder, config, KERNEL_VERSIONS)
-    arrays = read_weights(folder, config)
-    known = {"kind", "name", "format", "scale", "kernels", "window_bytes", "blocks", "sparse", "members"}
-    known |= {"calibration", "weights_sha256"}
-    return FittedScorer(
-        name=config["name"],
-        scale=(config["scale"]["low"], config["scale"]["high"], config["scale"]["positive"]),
-        window_bytes=config["window_bytes"],
-        blocks={name: block_from_config(block, folder) for name, block in config["blocks"].items()},
-        sparse={name: _load_sparse(name, c, arrays, folder) for name, c in config["sparse"].items()},
-        members=tuple(_load_member(member, arrays) for member in config["members"]),
-        calibration=calibration_from_config(config["calibration"]),
-        about={key: value for key, value in config.items() if key not in known},
-        fingerprint=fingerprint(config),
-    )
-
-
-def _load_sparse(name: str, config: dict[str, Any], arrays: Arrays, folder: Path) -> SparseFeature:
-    zones = np.array(config["zones"], np.int64)
-    if "table_sha256" in config:
-        table = table_of(config["table_sha256"], folder)
-        return SparseFeature(config["kind"], zones, table.idf, table.vocabulary)
-    hashes = arrays.get(f"sparse.{name}.hashes")
-    vocabulary = None if hashes is None else Vocabulary.of(hashes)
-    idf = arrays[f"sparse.{name}.idf"].astype(np.float32)
-    return SparseFeature(config["kind"], zones, idf, vocabulary, config["pairs"])
-
-
-def _load_member(config: dict[str, Any], arrays: Arrays) -> Member:
-    prefix = f"member.{config['name']}."
-    head_prefix = prefix + "head."
-    head_arrays = {key[len(head_prefix) :]: a for key, a in arrays.items() if key.startswith(head_prefix)}
-    weights = arrays.get(prefix + "sparse")
-    return Member(
-        name=config["name"],
-        weight=config["weight"],
-        blocks=tuple(config["blocks"]),
-        centre=arrays[prefix + "centre"],
-        scale=arrays[prefix + "scale"],
-        limit=arrays[prefix + "limit"],
-        head=head_from_arrays(config["head"], head_arrays),
-        sparse=config["sparse"],
-        sparse_weights=None if weights is None else weights.astype(np.float32),
-    )

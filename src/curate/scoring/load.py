@@ -1,0 +1,284 @@
+"""Names to scorers: bundled classifiers, folders, published checkpoints and other packages' scorers.
+
+load_scorer("edu")                          a classifier that comes with curate
+load_scorer("classifiers/mine")             a folder that `curate fit` wrote
+load_scorer("hf:organisation/checkpoint")   a sequence-classification checkpoint, or hf:<local folder>
+load_scorer("theirs")                       an entry point of the group `curate.scorers`
+load_scorer(scorer)                         an object with `name` and `score` stands for itself
+"""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from curate.bundled import bundled_names, classifiers_folder
+from curate.errors import SettingError, UnknownNameError
+from curate.protocols import Scorer
+from curate.scoring.calibration import calibration_from_config
+from curate.scoring.cascade import Cascade
+from curate.scoring.classes import FittedClasses
+from curate.scoring.features import (
+    KERNEL_VERSIONS,
+    ClassesBlock,
+    DenseBlock,
+    EncoderBlock,
+    ShapeBlock,
+    SparseFeature,
+    StaticBlock,
+    table_of,
+)
+from curate.scoring.heads import head_from_arrays
+from curate.scoring.lsa import LsaBlock, load_axes
+from curate.scoring.model import FittedScorer, Member
+from curate.scoring.storage import CONFIG, Arrays, check_kernels, fingerprint, read_config, read_weights
+from curate.scoring.vocabulary import Vocabulary
+
+ENTRY_POINT_GROUP = "curate.scorers"
+
+
+def load_scorer(name_or_path: str | Path | Scorer) -> Scorer:
+    """Load a scorer.
+
+    Args:
+        name_or_path: see the head of this module. A bundled name comes before an entry point's, and a
+            folder is meant where the text holds a path separator or names an existing folder.
+
+    Returns:
+        A scorer. What is fitted by `curate fit` is a `LevelScorer` too.
+
+    Raises:
+        UnknownNameError: No scorer has this name.
+        SettingError: The folder or checkpoint is not one that can be loaded.
+
+    >>> load_scorer("edo")
+    Traceback (most recent call last):
+    ...
+    curate.errors.UnknownNameError: Unknown scorer 'edo'. Did you mean 'edu'? ...
+    """
+    if not isinstance(name_or_path, (str, Path)):
+        return _checked(name_or_path, f"The object {name_or_path!r}")
+    name = str(name_or_path)
+    if name.startswith("hf:"):
+        from curate.scoring.huggingface import load_checkpoint
+
+        return load_checkpoint(name.removeprefix("hf:"))
+    bundled = bundled_scorers()
+    classifier, _, label = name.partition(":")
+    if label and classifier in bundled:
+        whole = load_folder(classifiers_folder() / classifier)
+        if isinstance(whole, FittedClasses):
+            return whole.scorer(label)
+    if name in bundled:
+        return load_folder(classifiers_folder() / name)
+    others = {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
+    if name in others and not isinstance(name_or_path, Path):
+        return _load_entry_point(others[name])
+    folder = Path(name_or_path)
+    if folder.is_dir():
+        return load_folder(folder)
+    if isinstance(name_or_path, Path) or "/" in name or "\\" in name:
+        msg = f"There is no classifier folder '{name}'. Fit one with `curate fit --output {name}`."
+        raise SettingError(msg)
+    raise UnknownNameError("scorer", name, [*bundled, *others])
+
+
+def find_folder(name_or_path: str | Path) -> Path | None:
+    """Find the folder that a name or path stands for: bundled, or one on this machine; else None."""
+    bundled = str(name_or_path).partition(":")[0]
+    if isinstance(name_or_path, str) and bundled in bundled_scorers():
+        return classifiers_folder() / bundled
+    return Path(name_or_path) if Path(name_or_path).is_dir() else None
+
+
+def bundled_scorers() -> list[str]:
+    """Names of the scorers that come with curate, sorted."""
+    return [name for name in bundled_names() if _kind(classifiers_folder() / name) in _LOADERS]
+
+
+def load_folder(folder: Path) -> Scorer:
+    """Load the scorer that lies in a folder, of whatever kind."""
+    kind = read_config(folder).get("kind")
+    if kind not in _LOADERS:
+        msg = f"'{folder}' holds a {kind}, not a scorer."
+        raise SettingError(msg)
+    return _LOADERS[kind](folder)
+
+
+def _kind(folder: Path) -> str | None:
+    try:
+        return json.loads((folder / CONFIG).read_text("utf-8")).get("kind")
+    except (OSError, ValueError):
+        return None
+
+
+def _load_entry_point(point: EntryPoint) -> Scorer:
+    """Load another package's scorer: the object, or what a function or class makes without arguments."""
+    try:
+        found = point.load()
+    except (ImportError, AttributeError) as error:
+        package = point.dist.name if point.dist else point.module
+        msg = f"The scorer '{point.name}' of the package {package} cannot be loaded: {error}"
+        raise SettingError(msg) from error
+    makes_one = isinstance(found, type) or (callable(found) and not hasattr(found, "score"))
+    scorer = found() if makes_one else found
+    return _checked(scorer, f"Entry point '{point.value}' of the group {ENTRY_POINT_GROUP}")
+
+
+def _checked(scorer: Any, what: str) -> Scorer:
+    if not isinstance(scorer, Scorer):
+        msg = f"{what} is no scorer: it needs `name` and `score(texts)` (curate.protocols.Scorer)."
+        raise SettingError(msg)
+    return scorer
+
+
+def load_cascade(folder: Path) -> Cascade:
+    """Load a cascade of bundled scorers from its `config.json`."""
+    config = read_config(folder)
+    first, second = load_scorer(config["first"]), load_scorer(config["second"])
+    parts = {name: getattr(part, "fingerprint", "") for name, part in (("first", first), ("second", second))}
+    return Cascade(
+        config["name"], first, second, config["low"], config["high"], fingerprint({**config, "parts": parts})
+    )
+
+
+def load_classes(folder: Path) -> FittedClasses:
+    """Load the classifier that `FittedClasses.save` wrote.
+
+    Raises:
+        SettingError: The folder holds none, or one of another version of the format or of a kernel.
+    """
+    config = read_config(folder)
+    check_kernels(folder, config, KERNEL_VERSIONS)
+    arrays = read_weights(folder, config)
+    table = table_of(config["table_sha256"], folder)
+    sparse = SparseFeature("tfidf", np.array(config["zones"], np.int64), table.idf, table.vocabulary)
+    known = {
+        "kind",
+        "name",
+        "classes",
+        "kernels",
+        "window_bytes",
+        "blocks",
+        "zones",
+        "format",
+        "weights_sha256",
+    }
+    return FittedClasses(
+        name=config["name"],
+        classes=tuple(config["classes"]),
+        window_bytes=config["window_bytes"],
+        blocks={name: block_from_config(block, folder) for name, block in config["blocks"].items()},
+        sparse=sparse,
+        weights=arrays["weights"],
+        steps=arrays["steps"],
+        centre=arrays["centre"],
+        dense_weights=arrays["dense_weights"],
+        bias=arrays["bias"],
+        calibration=arrays["calibration"],
+        about={key: value for key, value in config.items() if key not in known},
+        sha256=config["weights_sha256"],
+    )
+
+
+def load_fitted(folder: Path) -> FittedScorer:
+    """Load the scorer that `FittedScorer.save` wrote.
+
+    Raises:
+        SettingError: The folder holds none, or one of another version of the format or of a kernel.
+    """
+    config = read_config(folder)
+    check_kernels(folder, config, KERNEL_VERSIONS)
+    arrays = read_weights(folder, config)
+    known = {"kind", "name", "format", "scale", "kernels", "window_bytes", "blocks", "sparse", "members"}
+    known |= {"calibration", "weights_sha256"}
+    return FittedScorer(
+        name=config["name"],
+        scale=(config["scale"]["low"], config["scale"]["high"], config["scale"]["positive"]),
+        window_bytes=config["window_bytes"],
+        blocks={name: block_from_config(block, folder) for name, block in config["blocks"].items()},
+        sparse={name: _load_sparse(name, c, arrays, folder) for name, c in config["sparse"].items()},
+        members=tuple(_load_member(member, arrays) for member in config["members"]),
+        calibration=calibration_from_config(config["calibration"]),
+        about={key: value for key, value in config.items() if key not in known},
+        fingerprint=fingerprint(config),
+    )
+
+
+def _load_sparse(name: str, config: dict[str, Any], arrays: Arrays, folder: Path) -> SparseFeature:
+    zones = np.array(config["zones"], np.int64)
+    if "table_sha256" in config:
+        table = table_of(config["table_sha256"], folder)
+        return SparseFeature(config["kind"], zones, table.idf, table.vocabulary)
+    hashes = arrays.get(f"sparse.{name}.hashes")
+    vocabulary = None if hashes is None else Vocabulary.of(hashes)
+    idf = arrays[f"sparse.{name}.idf"].astype(np.float32)
+    return SparseFeature(config["kind"], zones, idf, vocabulary, config["pairs"])
+
+
+def _load_member(config: dict[str, Any], arrays: Arrays) -> Member:
+    prefix = f"member.{config['name']}."
+    head_prefix = prefix + "head."
+    head_arrays = {key[len(head_prefix) :]: a for key, a in arrays.items() if key.startswith(head_prefix)}
+    weights = arrays.get(prefix + "sparse")
+    return Member(
+        name=config["name"],
+        weight=config["weight"],
+        blocks=tuple(config["blocks"]),
+        centre=arrays[prefix + "centre"],
+        scale=arrays[prefix + "scale"],
+        limit=arrays[prefix + "limit"],
+        head=head_from_arrays(config["head"], head_arrays),
+        sparse=config["sparse"],
+        sparse_weights=None if weights is None else weights.astype(np.float32),
+    )
+
+
+def block_from_config(config: dict[str, Any], folder: Path) -> DenseBlock:
+    """Make the dense block that a classifier's `config.json` states."""
+    kind = config["block"]
+    if kind == "shape":
+        return ShapeBlock()
+    if kind == "static":
+        return StaticBlock(table_of(config["table_sha256"], folder), tuple(config["zones"]))
+    if kind == "encoder":
+        settings = {key: value for key, value in config.items() if key != "block"}
+        return _encoder_block(settings, folder)
+    if kind == "lsa":
+        axes = load_axes()
+        if axes.sha256 != config["axes_sha256"]:
+            raise SettingError(f"'{folder}' was fitted on other word axes. Fit it again with `curate fit`.")
+        return LsaBlock(axes, tuple(config["zones"]))
+    if kind == "classes":
+        return load_classes_block(config["classifiers"], folder)
+    msg = f"'{folder}' asks for features '{kind}', which this version of curate does not know."
+    raise SettingError(msg)
+
+
+def _encoder_block(settings: dict[str, Any], folder: Path) -> EncoderBlock:
+    from curate.scoring.encoders import load_encoder
+    from curate.scoring.quantised import load_quantised
+
+    if settings["dtype"] == "int8":
+        names = ("model", "max_tokens", "files")
+        encoder = load_quantised(folder, **{name: settings[name] for name in names})
+        return EncoderBlock(encoder, settings, folder)
+    return EncoderBlock(load_encoder(**settings), settings)
+
+
+def load_classes_block(expected: dict[str, str], folder: Path) -> ClassesBlock:
+    """Load bundled classifiers, and check that their weights have the SHA-256 expected of each name ("" for any)."""
+    classifiers = tuple(load_classes(classifiers_folder() / name) for name in expected)
+    for classifier in classifiers:
+        if expected[classifier.name] not in {"", classifier.sha256}:
+            raise SettingError(
+                f"'{folder}' was fitted on another '{classifier.name}' classifier. Fit it again."
+            )
+    return ClassesBlock(classifiers)
+
+
+_LOADERS: dict[Any, Any] = {"scorer": load_fitted, "classes": load_classes, "cascade": load_cascade}
