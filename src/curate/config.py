@@ -213,4 +213,6 @@ _TYPE_NAMES: dict[Any, str] = {
 
 
 def _to_toml_value(value: Any) -> str:
-    return tomli_w.dumps({"": list(value) if isinstance(value, tuple) else value}).partition(" = ")[2].strip()
+    if isinstance(value, tuple):
+        return "[" + ", ".join(map(_to_toml_value, value)) + "]"  # on one line
+    return tomli_w.dumps({"key": value}).removeprefix("key = ").strip()

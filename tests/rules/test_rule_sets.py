@@ -84,9 +84,23 @@ def test_a_rule_with_both_limits_names_the_one_that_is_broken():
     assert apply_rules(signals, [rule_set]).column("drop_limit").to_pylist() == [2.0, None, None, 4.0]
 
 
+def test_a_hard_rule_goes_first_where_asked_and_leaves_nothing_to_spare():
+    rules = (Rule("soft", "n_words", low=10), Rule("hard", "mean_word_chars", low=3, hard=True))
+    rule_set = RuleSet("own", "", "", rules)
+    signals = pa.RecordBatch.from_pydict(
+        {"n_words": [20, 5, 20, 5], "mean_word_chars": [4.0, 4.0, 2.0, 2.0]}
+    )
+    in_order = apply_rules(signals, [rule_set])
+    assert in_order["drop_reason"].to_pylist() == [None, "soft", "hard", "soft"]
+    assert in_order["is_sparable"].to_pylist() == [False, True, False, False]
+    hard_first = apply_rules(signals, [rule_set], hard_first=True)
+    assert hard_first["drop_reason"].to_pylist() == [None, "soft", "hard", "hard"]
+    assert hard_first["drop_limit"].to_pylist() == [None, 10, 3, 3]
+
+
 def test_no_rules_and_no_documents_are_fine():
     assert apply_rules(pa.RecordBatch.from_pydict({"n_words": [1]}), []).to_pylist() == [
-        {"drop_reason": None, "drop_value": None, "drop_limit": None}
+        {"drop_reason": None, "drop_value": None, "drop_limit": None, "is_sparable": False}
     ]
     rule_sets = load_rules(["gopher", "c4", "fineweb"])
     nothing = compute_signals(pa.array([], pa.string()), required_signals(rule_sets))

@@ -16,12 +16,20 @@ NEVER_FLOOR = 1000  # fewer documents say nothing of a rule that fires on one in
 """A rule that drops a larger share of the documents than this is warned about."""
 
 
-def apply_rules(signals: pa.RecordBatch, rule_sets: Sequence[RuleSet]) -> pa.RecordBatch:
+def apply_rules(
+    signals: pa.RecordBatch, rule_sets: Sequence[RuleSet], *, hard_first: bool = False
+) -> pa.RecordBatch:
     """Judge N documents by their signals: the first rule that fails, in the order of the sets, is the reason.
+
+    Args:
+        signals: one column per signal that the rules read.
+        rule_sets: the rules.
+        hard_first: hard rules go before all others, so that the reason of a document that fails one is a hard rule.
 
     Returns:
         `drop_reason` (string, null for a document that stays), `drop_value` (float64, the signal; NaN where
-        it was undefined) and `drop_limit` (float64, the limit that it broke).
+        it was undefined), `drop_limit` (float64, the limit that it broke) and `is_sparable` (bool: it fails
+        a rule, and no hard one).
 
     Raises:
         UnknownNameError: a rule reads a signal that is not among the columns.
@@ -31,6 +39,9 @@ def apply_rules(signals: pa.RecordBatch, rule_sets: Sequence[RuleSet]) -> pa.Rec
         if name not in signals.schema.names:
             raise UnknownNameError("signal column", name, signals.schema.names)
     rules = [rule for rule_set in rule_sets for rule in rule_set.rules]
+    if hard_first:
+        rules.sort(key=lambda rule: not rule.hard)
+    fails_hard = np.zeros(n_documents, np.bool_)
     failed = np.full(n_documents, len(rules), np.int64)
     values, limits = np.zeros(n_documents), np.zeros(n_documents)
     # Backwards, so that earlier rules overwrite later ones.
@@ -41,6 +52,7 @@ def apply_rules(signals: pa.RecordBatch, rule_sets: Sequence[RuleSet]) -> pa.Rec
         high = np.inf if rule.high is None else rule.high
         fails = ~((column >= low) & (column <= high))
         failed[fails] = j
+        fails_hard |= fails & rule.hard
         values[fails] = column[fails]
         broken = (
             low if rule.high is None else high if rule.low is None else np.where(column > high, high, low)
@@ -55,8 +67,9 @@ def apply_rules(signals: pa.RecordBatch, rule_sets: Sequence[RuleSet]) -> pa.Rec
             reasons.cast(pa.string()),
             pa.array(values, pa.float64(), mask=stays),
             pa.array(limits, pa.float64(), mask=stays),
+            pa.array(~stays & ~fails_hard),
         ],
-        names=["drop_reason", "drop_value", "drop_limit"],
+        names=["drop_reason", "drop_value", "drop_limit", "is_sparable"],
     )
 
 

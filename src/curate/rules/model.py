@@ -23,12 +23,15 @@ class Rule:
         signal: a name that `compute_signals` knows, with its reading where that is not the default.
         low: the smallest value that stays.
         high: the largest value that stays.
+        hard: True where the text is unusable whatever it says; the score may spare a document that fails only rules
+            that are not.
     """
 
     reason: str
     signal: str
     low: float | None = None
     high: float | None = None
+    hard: bool = False
 
     def __post_init__(self) -> None:
         parse_signal(self.signal)
@@ -136,7 +139,16 @@ class RuleSet:
                     *_items({"check": check, "any_of": list(substrings)}),
                 ]
         for rule in self.rules:
-            lines += ["", "[[rules]]", *_items({key: getattr(rule, key) for key in _RULE_KEYS})]
+            lines += [
+                "",
+                "[[rules]]",
+                *_items(
+                    {
+                        key: getattr(rule, key) or None if key == "hard" else getattr(rule, key)
+                        for key in _RULE_KEYS
+                    }
+                ),
+            ]
         return "\n".join(lines) + "\n"
 
     @classmethod
@@ -168,7 +180,7 @@ class RuleSet:
             raise SettingError(f"{where}: {error}.") from None
 
 
-_RULE_KEYS = ("reason", "signal", "low", "high")
+_RULE_KEYS = ("reason", "signal", "low", "high", "hard")
 _LINE_KEYS = ("prefix", "remove_citations", "keep_layout", "max_word_chars", "end_marks", "min_words")
 
 
