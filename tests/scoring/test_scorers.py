@@ -193,7 +193,7 @@ def test_what_tells_classes_apart_is_no_scorer_and_the_error_says_what_to_type()
         ([0.5, 1.0001], "gave the score 1.0001"),
         ([-0.1, 0], "gave the score -0.1"),
         ([0.5], r"gave scores of shape \(1,\) for 2 documents"),
-        ([[0.5], [0.5]], r"of shape \(2, 1\)"),
+        ([[0.5], [0.5]], r"gave scores of shape \(2, 1\)"),
     ],
 )
 def test_scores_that_break_the_law_end_in_one_line_with_the_scorers_name(scores, message):
