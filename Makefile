@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo-out
 
-.PHONY: demo test test-all lint docs clean
+.PHONY: demo test test-all coverage docs lint clean
 
 demo: $(VENV)/base
 	rm -rf $(DEMO)
@@ -17,6 +17,14 @@ test: $(VENV)/dev
 # Also what takes long.
 test-all: $(VENV)/dev
 	$(BIN)/python -m pytest -n auto --run-slow
+
+# How much of the package the tests run through; numba's kernels run compiled, out of coverage's sight.
+coverage: $(VENV)/dev
+	$(BIN)/python -m pytest -n auto --cov curate --cov-report term:skip-covered
+
+# The site, with every link checked.
+docs: $(VENV)/dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 lint: $(VENV)/dev
 	$(BIN)/ruff check .
