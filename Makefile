@@ -37,7 +37,7 @@ $(VENV)/base: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
-	$(BIN)/python -m curate.cli.warm
+	$(BIN)/curate warm
 	touch $@
 
 $(VENV)/dev: $(VENV)/base
