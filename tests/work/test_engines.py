@@ -16,7 +16,8 @@ import pytest
 import curate
 from common import EXAMPLE_CRAWL
 from curate.errors import RunError, UnknownNameError
-from curate.work.engine import LocalEngine, make_engine
+from curate.work.engine import make_engine
+from curate.work.local import LocalEngine
 
 
 def multiply(factor: int, number: int) -> int:
