@@ -132,11 +132,14 @@ def run_filter(
         code_scorer or code_scorer_of(settings),
     )
     plan = build_plan(settings, files, job.scorer_fingerprints(), hash_lists(settings))
-    with opened_run(Path(settings.output), plan, overwrite=overwrite) as folder:
+    n_workers = settings.n_workers(sum(file.size_bytes for file in files))
+    with (
+        opened_run(Path(settings.output), plan, overwrite=overwrite) as folder,
+        make_engine(settings.engine, n_workers) as engine,
+    ):
         earlier = folder.manifest()
         if earlier:
             return Funnel.from_json(earlier["funnel"])
-        engine = make_engine(settings.engine, settings.n_workers(sum(file.size_bytes for file in files)))
         clock = StageClock()
 
         splits = plan_splits(files)

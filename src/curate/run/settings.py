@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -122,7 +123,7 @@ class FilterSettings:
         "Bundled classifier, folder of your own, or 'none' to keep all that is left; several give a score each.",
         section="score",
     )
-    threshold: tuple[str, ...] | float | None = setting(
+    threshold: tuple[str, ...] | str | float | None = setting(
         None,
         "Least score to keep, 0 to 1, or NAME=NUMBER for the scorer of that name; 0.5 if neither cut is named. A page "
         "must reach all that are named. For the scorer 'edu' a score is the probability that an LLM annotator gives "
@@ -143,7 +144,6 @@ class FilterSettings:
         "For keep_fraction with several scorers: NAME=NUMBER, the weight of each score in the mean that ranks pages. "
         "The first scorer ranks alone if left out.",
         section="score",
-        above=0,
     )
     spare_above: str | float = setting(
         DEFAULT_SPARE_ABOVE,
@@ -275,6 +275,9 @@ class Cut:
         if shares and keep_fraction is None:
             raise SettingError("weights rank documents for keep_fraction: give that in place of threshold.")
         named = {name: share for name, share in shares.items() if name is not None}
+        for name, share in named.items():
+            if not 0 < share < math.inf:
+                raise SettingError(f"The weight of '{name}' must be above 0, not {share:g}. Leave it out for none.")
         if len(named) < len(shares):
             raise SettingError("A weight needs the name of a scorer: weights edu=0.7, quality=0.3.")
         return cls(thresholds, keep_fraction, named)
