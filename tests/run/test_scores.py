@@ -290,7 +290,11 @@ def test_a_weighted_mean_ranks_what_is_kept(crawl: Path, rules: list[str], tmp_p
         ({"threshold": ["=0.6"]}, SettingError, "no name before the '='"),
         ({"threshold": 0.5, "keep_fraction": 0.5}, SettingError, "Give either threshold or keep_fraction"),
         ({"threshold": 0.5, "weights": {"edu": 1}}, SettingError, "weights rank documents for keep_fraction"),
-        ({"keep_fraction": 0.5, "weights": {"edu": 0}}, SettingError, "The weight of 'edu' must be above 0, not 0"),
+        (
+            {"keep_fraction": 0.5, "weights": {"edu": 0}},
+            SettingError,
+            "The weight of 'edu' must be above 0, not 0",
+        ),
         ({"keep_fraction": 0.5, "weights": ["2"]}, SettingError, "A weight needs the name of a scorer"),
         ({"keep_fraction": 0.5, "weights": {"x": 1}}, UnknownNameError, "Unknown scorer of this run 'x'"),
         ({"scorer": ["edu", "none"]}, SettingError, "scorer 'none' stands alone"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from curate.cli import EXIT_NOTHING_KEPT, EXIT_PARTIAL
+from curate.cli import exit_code
 from curate.cli.options import with_settings
 from curate.config import read_toml, settings_from, to_toml
 from curate.errors import SettingError
@@ -83,8 +83,7 @@ def _run(settings: FilterSettings, *, overwrite: bool) -> int:
         console.print(
             "Nothing was kept. The funnel shows where the documents went; see 'curate explain'.", markup=False
         )
-        return EXIT_NOTHING_KEPT
-    return EXIT_PARTIAL if funnel.problems else 0
+    return exit_code(funnel.kept.n_documents, funnel.problems)
 
 
 def describe_cut(funnel: Funnel) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curate.cli import EXIT_NOTHING_KEPT
+from curate.cli import exit_code
 from curate.cli.signals import Extractor, Input, TextColumn
 
 if TYPE_CHECKING:
@@ -72,7 +72,9 @@ def compare_command(
         print(f"  {name:<40} keeps {n:,}{_share(n, found.n_documents)}")
     for pair in found.disagreements:
         print("\n".join(_describe_pair(pair, found.n_documents)))
-    return 0 if found.n_documents else EXIT_NOTHING_KEPT
+    for problem in found.problems:
+        print(f"Could not be read: {problem}")
+    return exit_code(found.n_documents, found.problems)
 
 
 def _share(n: int, n_documents: int) -> str:

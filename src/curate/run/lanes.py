@@ -108,6 +108,16 @@ def _make_lane(
     return Lane(kinds, rule_sets, signals, loaded, spare_above if loaded else None)
 
 
+def check_distinct(scorers: Sequence[LaneScorer]) -> None:
+    """Refuse two scorers of one name, whose columns would be one."""
+    names = [scorer.name for scorer in scorers]
+    for name in names:
+        if names.count(name) > 1:
+            raise SettingError(
+                f"Two scorers are called '{name}', and their columns would be one. Name one of them."
+            )
+
+
 def code_scorer_of(settings: FilterSettings) -> str | None:
     """The scorer of program files that the settings name, if there is one."""
     return None if settings.code_scorer == NONE else settings.code_scorer

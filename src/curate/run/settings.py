@@ -277,7 +277,9 @@ class Cut:
         named = {name: share for name, share in shares.items() if name is not None}
         for name, share in named.items():
             if not 0 < share < math.inf:
-                raise SettingError(f"The weight of '{name}' must be above 0, not {share:g}. Leave it out for none.")
+                raise SettingError(
+                    f"The weight of '{name}' must be above 0, not {share:g}. Leave it out for none."
+                )
         if len(named) < len(shares):
             raise SettingError("A weight needs the name of a scorer: weights edu=0.7, quality=0.3.")
         return cls(thresholds, keep_fraction, named)

@@ -26,7 +26,7 @@ from curate.work.files import read_facts, remove_leftovers, write_json
 
 MANIFEST = "manifest.json"
 REPORT = "report.html"
-_OURS = ("kept", "dropped", MANIFEST, REPORT, ".curate", ".curate-swap")
+_OURS = ("kept", "dropped", "scored", MANIFEST, REPORT, ".curate", ".curate-swap")
 
 
 @dataclass(frozen=True, slots=True, order=True)
