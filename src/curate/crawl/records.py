@@ -20,6 +20,11 @@ class FileProblem:
     reason: str
     detail: str = ""
 
+    def __str__(self) -> str:
+        """The problem in one line: 'clipped.warc.gz, record 7: gzip_clipped (1,200 bytes lost)'."""
+        place = "" if self.position is None else f", record {self.position}"
+        return f"{self.source}{place}: {self.reason}{f' ({self.detail})' if self.detail else ''}"
+
 
 @dataclass(slots=True)
 class Page:
