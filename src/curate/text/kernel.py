@@ -8,6 +8,7 @@ covers its module and, transitively, every module of this package that it import
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Callable
 from functools import cache
@@ -15,6 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from numba import njit
+from numba.core import config
+
+from curate.text.cache import VARIABLE
+
+if os.environ.get(VARIABLE):
+    config.CACHE_DIR = os.environ[VARIABLE]
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 # `from curate.text.utf8 import is_space, read_code` and `import curate.text.utf8`: the module, and the names after it.
