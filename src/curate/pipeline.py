@@ -227,7 +227,7 @@ class Job:
             "n_documents": len(documents),
             "records": chunk.skipped,
             "problems": [asdict(problem) for problem in chunk.problems],
-            "extra_types": extra_types(documents["extra"]),
+            "extra_types": extra_types(documents["extra"], documents["source"], chunk.extra_types),
             "n_judged": n_judged,
             "n_failing": n_failing,
         }
@@ -317,7 +317,7 @@ def add_text(
     problems = extracted["extract_problem"]
     columns = {name: extracted[name] for name in extracted.schema.names if name != "extract_problem"}
     documents = add_columns(documents, html, columns)
-    documents = add_columns(documents, plain, {"text": decoded})
+    documents = add_columns(documents, plain, {"text": decoded, "title": pages["title"].take(plain)})
     documents = drop_rows(documents, html, "extract", problems)
     no_text = pc.if_else(pc.equal(pc.binary_length(decoded), 0), "no_text", pa.scalar(None, pa.string()))
     return drop_rows(documents, plain, "extract", no_text)

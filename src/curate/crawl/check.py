@@ -9,10 +9,10 @@ import pyarrow.parquet as pq
 
 from curate.crawl.columns import get_path
 from curate.crawl.find import InputFile, open_file
-from curate.crawl.jsonl import load_line
 from curate.crawl.opening import sniff_file
 from curate.crawl.options import ReadOptions
 from curate.errors import SettingError
+from curate.text.json_values import parse_object
 
 
 def check_columns(files: Sequence[InputFile], options: ReadOptions) -> None:
@@ -52,7 +52,7 @@ def _first_row(file: InputFile) -> dict[str, object] | None:
             kind = sniff_file(opened, file.path)
             if kind.format == "jsonl":
                 lines = kind.head.split(b"\n")
-                return next((row for line in lines if (row := load_line(line)) is not None), None)
+                return next((row for line in lines if (row := parse_object(line)) is not None), None)
             if kind.format == "parquet" and kind.codec is None:
                 opened.seek(0)
                 return _empty_row(pq.read_schema(opened))

@@ -12,7 +12,7 @@ from typing import Any
 
 from curate.crawl.compressed import DamagedError, GzipDecoder
 from curate.crawl.sniff import find_foreign, looks_html
-from curate.text.charsets_crawl import decode_text
+from curate.text.charset import decode_text
 
 MAX_RATIO = 200  # a body that decodes to more than this many times its size (and 1 MiB) is a bomb
 MAX_HEAD_BYTES = 1 << 16
@@ -150,7 +150,7 @@ def read_payload(  # noqa: PLR0911 - a row of guards
     if not kind:
         kind = "html" if looks_html(body) else "text"
     if kind == "text":
-        body = decode_text(body, head.charset)
+        body = decode_text(body, head.charset).encode()
     if len(body) > max_bytes:
         return Payload(kind, None, head.charset, "page_too_large")
     return Payload(kind, body, head.charset)

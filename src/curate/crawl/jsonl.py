@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
-import orjson
+from collections.abc import Mapping
 
 from curate.crawl.columns import RowReader
 from curate.crawl.options import ReadOptions
 from curate.crawl.records import FileProblem, Mark, Page, Record, place_id
 from curate.crawl.stream import ByteStream
+from curate.text.json_values import parse_object
 
 
 class JsonLinesReader:
@@ -24,6 +22,7 @@ class JsonLinesReader:
         self._last_mark = start
         self.position = start.position
         self.problems: list[FileProblem] = []
+        self.column_types: Mapping[str, str] = {}
 
     def mark(self) -> Mark:
         """Return the next line's own place where the file is not compressed, else the last such place."""
@@ -55,7 +54,7 @@ class JsonLinesReader:
         if line is None:
             record.page = self._dropped("page_too_large")
             return
-        row = load_line(line)
+        row = parse_object(line)
         if row is None:
             if line.isspace():
                 record.skipped = "blank_line"
@@ -66,15 +65,3 @@ class JsonLinesReader:
 
     def _dropped(self, reason: str) -> Page:
         return Page(place_id(self._source, self.position), kind="text", drop_reason=reason)
-
-
-def load_line(line: bytes) -> dict[str, Any] | None:
-    """Parse one line; null where it is no JSON object. Bad UTF-8 becomes U+FFFD, NaN passes."""
-    try:
-        row = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        try:
-            row = json.loads(line.decode("utf-8-sig", "replace"), strict=False)
-        except (ValueError, RecursionError):
-            return None
-    return row if isinstance(row, dict) else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from curate.crawl.http import HttpHead, read_payload
 from curate.crawl.options import ReadOptions
 from curate.crawl.records import FileProblem, Mark, Page, Record, content_id, place_id
@@ -18,6 +20,7 @@ class PageReader:
         self._max_bytes = options.max_page_bytes
         self.position = start.position
         self.problems: list[FileProblem] = []
+        self.column_types: Mapping[str, str] = {}
 
     def mark(self) -> Mark:
         """Return the start of the file, or its end behind the page."""
