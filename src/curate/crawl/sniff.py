@@ -6,6 +6,8 @@ import re
 
 import orjson
 
+from curate.text.charset import guess_utf16
+
 HEAD_BYTES = 1 << 16
 
 # First bytes of things that are neither crawl files nor pages.
@@ -47,6 +49,8 @@ def looks_html(head: bytes) -> bool:
     """
     if head[:2] in _UTF16_BOMS:
         head = head[2:1026].replace(b"\x00", b"")
+    elif guess_utf16(head[:1024]):
+        head = head[:1024].replace(b"\x00", b"")
     return _HTML_START.match(head[: 1 << 14]) is not None
 
 
@@ -55,14 +59,22 @@ def looks_html_document(content: bytes) -> bool:
     return _DOCUMENT_START.match(content[: 1 << 14]) is not None
 
 
-def find_foreign(head: bytes) -> str | None:
-    """Name what `head` is where it is not text: a known binary format, or just 'binary data'."""
+def find_named(head: bytes) -> str | None:
+    """Name the binary format that `head` starts with, null where it starts with none that is known."""
     for magic, name in _FOREIGN:
         if head.startswith(magic):
             return name
-    if head[257:262] == b"ustar":
-        return "tar archive"
+    return "tar archive" if head[257:262] == b"ustar" else None
+
+
+def find_foreign(head: bytes) -> str | None:
+    """Name what `head` is where it is not text: a known binary format, or just 'binary data'."""
+    named = find_named(head)
+    if named:
+        return named
     head = head[:4096]
+    if guess_utf16(head):
+        return None
     n_controls = len(head) - len(head.translate(None, _CONTROLS))
     # Noise has one control character in ten bytes, broken text few.
     if head[:2] not in _UTF16_BOMS and n_controls > max(8, len(head) // 32):
