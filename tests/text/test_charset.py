@@ -60,6 +60,13 @@ INDEXES = {
 }  # fmt: skip
 
 
+def in_the_standard(pair):
+    row, cell = pair[0] - 0xA1, pair[1] - 0xA1
+    lead, trail = row // 2, cell + row % 2 * 94
+    sequence = bytes([lead + (0x81 if lead < 0x1F else 0xC1), trail + (0x40 if trail < 0x3F else 0x41)])
+    return "\ufffd" not in sequence.decode("cp932", "replace")
+
+
 def sequences(encoding):
     """Every byte or pair of bytes that an index of the Standard could hold, in the order of its pointers."""
     if encoding in ("big5", "gbk", "euc-kr", "shift_jis", "euc-jp"):
@@ -98,6 +105,7 @@ def test_every_sequence_is_decoded_as_the_standard_says(encoding):
         (b"\xa3\xe1 \x87\xc4", "big5", "€ 䤯"),
         (b"\xa2A / \xa1\xfe", "big5", "∕ / ／"),
         (b"\xad\xa1\xfc\xe2", "euc-jp", "①髙"),
+        (b"\xa2\xb2", "euc-jp", "\uff5e"),
         (b"\x1b$B$3-!\x1b(Bab\x1b(J\\\x1b(I1", "iso-2022-jp", "こ①ab¥ｱ"),
         (b"\x81<b>\xff", "shift_jis", "\ufffd<b>\ufffd"),
         (b"\x81\x8d\x93", "windows-1252", "\x81\x8d“"),

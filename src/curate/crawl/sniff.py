@@ -83,7 +83,10 @@ def find_foreign(head: bytes) -> str | None:
 
 
 def sniff_format(head: bytes, name: str) -> str | None:  # noqa: PLR0911 - a row of guards
-    """Return warc, arc, jsonl, parquet, html or text; null where a file is none of these."""
+    """Return warc, arc, jsonl, json, csv, parquet, html or text; null where a file is none of these.
+
+    jsonl is one object a line, json objects over several lines or in an array.
+    """
     start = head.lstrip(b"\xef\xbb\xbf\r\n\t ")
     if head.startswith(b"PAR1"):
         return "parquet"
@@ -93,16 +96,32 @@ def sniff_format(head: bytes, name: str) -> str | None:  # noqa: PLR0911 - a row
         return "arc"
     hint = _hint(name)
     is_foreign = find_foreign(head) is not None
-    if start.startswith(b"{") and hint not in ("html", "text") and not is_foreign:
-        return "jsonl"
+    if start.startswith((b"{", b"[")) and hint not in ("html", "text") and not is_foreign:
+        if _is_many_lines(start):
+            return "json"
+        if start.startswith(b"{") or hint == "jsonl":
+            return "jsonl"
     if start.startswith(b"{") and _is_json_line(start):
         return "jsonl"
     if is_foreign or hint in ("warc", "arc", "jsonl", "parquet"):
         # A crawl file whose first record is broken does not look like one.
         return hint if hint in ("warc", "arc", "jsonl") else None
+    if hint == "csv":
+        return "csv"
     if hint == "html" or (hint != "text" and looks_html(head)):
         return "html"
     return "text"
+
+
+def _is_many_lines(start: bytes) -> bool:
+    """Whether JSON is an array of objects, or an object that goes on behind its first line.
+
+    A line of JSON lines that is merely broken does not end where a value is to follow.
+    """
+    if start.startswith(b"["):
+        return start[1:].lstrip(b" \t\r\n").startswith((b"{", b"]"))
+    line, newline, _ = start.partition(b"\n")
+    return bool(newline) and line.rstrip().endswith((b"{", b"[", b","))
 
 
 def _is_json_line(start: bytes) -> bool:
@@ -127,6 +146,8 @@ _HINTS = {
     "html": "html",
     "htm": "html",
     "xhtml": "html",
+    "csv": "csv",
+    "tsv": "csv",
     "txt": "text",
     "text": "text",
     "md": "text",

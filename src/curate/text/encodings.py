@@ -2,7 +2,8 @@
 
 Python's codecs are close but narrower: what they lack or map otherwise stands here as tables of differences, found by
 comparing every sequence with the Standard's indexes. Broken bytes become U+FFFD and never take a neighbour in ASCII
-with them. One departure: hz-gb-2312 and iso-2022-kr, which browsers refuse for safety, are decoded.
+with them. Two departures, for text that browsers would not show: hz-gb-2312 and iso-2022-kr, which they refuse for
+safety, are decoded, and so are characters of JIS X 0213 in EUC-JP.
 """
 
 from __future__ import annotations
@@ -119,7 +120,10 @@ def _gb18030_byte(error: UnicodeError) -> tuple[str, int]:
 
 
 def _euc_jp_pair(error: UnicodeError) -> tuple[str, int]:
-    """Rows 13 and 89 to 92 of JIS X 0208, which NEC and IBM filled: found by way of windows-31j."""
+    """Rows 13 and 89 to 92 of JIS X 0208, which NEC and IBM filled, are found by way of windows-31j.
+
+    Cells that the Standard leaves empty are taken from JIS X 0213, for which the same bytes are used.
+    """
     if isinstance(error, UnicodeDecodeError):
         data, at = error.object, error.start
         pair = data[at : at + 2]
@@ -129,7 +133,8 @@ def _euc_jp_pair(error: UnicodeError) -> tuple[str, int]:
             as_sjis = bytes(
                 [lead + (0x81 if lead < 0x1F else 0xC1), trail + (0x40 if trail < 0x3F else 0x41)]
             )
-            return as_sjis.decode("cp932", "replace")[:1], at + 2
+            known = as_sjis.decode("cp932", "replace")[:1]
+            return (known if known != _REPLACED else pair.decode("euc_jisx0213", "replace")[:1]), at + 2
     return _two_bytes(error)
 
 
