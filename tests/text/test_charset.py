@@ -81,9 +81,9 @@ def sequences(encoding):
             "shift_jis": [*range(0x81, 0xA0), *range(0xE0, 0xF0), *range(0xFA, 0xFD)],
             "euc-jp": range(0xA1, 0xFF),
         }
-        yield from (
-            bytes([lead, trail]) for lead in leads.get(encoding, range(0x81, 0xFF)) for trail in trails
-        )
+        pairs = (bytes([lead, trail]) for lead in leads.get(encoding, range(0x81, 0xFF)) for trail in trails)
+        # JIS X 0213, which is decoded as well, has more than the Standard.
+        yield from (pair for pair in pairs if encoding != "euc-jp" or in_the_standard(pair))
     else:
         yield from (bytes([code]) for code in range(0x80, 0x100))
 
