@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from curate.results.rethreshold import rethreshold
     from curate.run.funnel import Funnel
     from curate.scoring import load_scorer
+    from curate.warming import warm
 
 from curate._version import __version__ as __version__
 
@@ -37,6 +38,7 @@ _HOME = {
     "find_duplicates": "curate.dedup",
     "load_scorer": "curate.scoring",
     "rethreshold": "curate.results.rethreshold",
+    "warm": "curate.warming",
     "write_report": "curate.results.html",
 }
 
@@ -53,6 +55,7 @@ __all__ = [
     "find_duplicates",
     "load_scorer",
     "rethreshold",
+    "warm",
     "write_report",
 ]
 

@@ -108,11 +108,14 @@ def run_filter(
     files = find_files(settings.input)
     job = Job.prepare(settings, files, scorer if scorer is not None else settings.scorer)
     plan = build_plan(settings, files, job.scorer_fingerprint, hash_lists(settings))
-    with opened_run(Path(settings.output), plan, overwrite=overwrite) as folder:
+    n_workers = settings.n_workers(sum(file.size_bytes for file in files))
+    with (
+        opened_run(Path(settings.output), plan, overwrite=overwrite) as folder,
+        make_engine(settings.engine, n_workers) as engine,
+    ):
         earlier = folder.manifest()
         if earlier:
             return Funnel.from_json(earlier["funnel"])
-        engine = make_engine(settings.engine, settings.n_workers(sum(file.size_bytes for file in files)))
         clock = StageClock()
 
         splits = plan_splits(files)

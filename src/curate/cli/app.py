@@ -24,6 +24,7 @@ from curate.cli.rules import rules_app
 from curate.cli.signals import signals_command
 from curate.cli.tokenize import tokenize_command
 from curate.cli.train import train_command
+from curate.cli.warm import warm_command
 
 app = typer.Typer(
     name="curate",
@@ -72,6 +73,7 @@ app.command("export")(export_command)
 app.command("generate")(generate_command)
 app.command("ablate")(ablate_command)
 app.command("init-config")(init_config_command)
+app.command("warm")(warm_command)
 app.add_typer(annotate_app)
 app.command("signals")(signals_command)
 app.add_typer(rules_app)

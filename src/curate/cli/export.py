@@ -19,6 +19,6 @@ def export_command(
     Example: curate export run/ exported/ && lm_eval --model hf --model_args pretrained=exported --tasks
     arc_easy
     """
-    from curate.train.hugging_face import export
+    from curate.train import export
 
     print(f"Wrote {export(model, output, dtype=dtype)}.")

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from rich.table import Table
+from rich.text import Text
 
 from curate.mixture.shares import AXES, solve_shares
 
@@ -119,7 +120,12 @@ def _render_axis(plan: Mapping[str, Any], axis: str) -> Table:
     for name, n_documents, n_text, n_training, share in rows[:_MOST_ROWS]:
         passes = f"{n_training / n_text:.2f}" if n_text else "-"
         table.add_row(
-            name, f"{n_documents:,}", format_tokens(n_text), format_tokens(n_training), f"{share:.1%}", passes
+            Text(name),
+            f"{n_documents:,}",
+            format_tokens(n_text),
+            format_tokens(n_training),
+            f"{share:.1%}",
+            passes,
         )
     if len(rows) > _MOST_ROWS:
         table.add_row(f"... {len(rows) - _MOST_ROWS} more", "", "", "", "", "")
@@ -150,7 +156,7 @@ def _render_stages(plan: Mapping[str, Any]) -> Table:
     names = {axis: sorted({group[axis] for group in plan["groups"]}) for axis in ("source", "bucket")}
     columns = [(axis, name) for axis, values in names.items() for name in values][:_MOST_ROWS]
     for _, name in columns:
-        table.add_column(name, justify="right")
+        table.add_column(Text(name), justify="right")
     members = {group["name"]: group for group in plan["groups"]}
     for stage in stages:
         total = sum(stage["n_tokens"].values()) or 1
@@ -158,5 +164,5 @@ def _render_stages(plan: Mapping[str, Any]) -> Table:
             sum(n for group, n in stage["n_tokens"].items() if members[group][axis] == name) / total
             for axis, name in columns
         ]
-        table.add_row(stage["name"], format_tokens(total), *(f"{cell:.1%}" for cell in cells))
+        table.add_row(Text(stage["name"]), format_tokens(total), *(f"{cell:.1%}" for cell in cells))
     return table

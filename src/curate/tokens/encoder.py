@@ -36,6 +36,8 @@ class TextEncoder:
         """Take a `tokenizers.Tokenizer`; without `eos_token` the first known name that it has is used."""
         tokenizer.no_truncation()
         tokenizer.no_padding()
+        if getattr(tokenizer.model, "dropout", None):  # a text would be cut otherwise at every call
+            tokenizer.model.dropout = None
         # A literal '<|endoftext|>' in a page would otherwise end the document there.
         tokenizer.encode_special_tokens = True
         self.tokenizer = tokenizer

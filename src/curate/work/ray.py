@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from curate.errors import SettingError
 
@@ -16,6 +16,12 @@ class RayEngine:
 
     def __init__(self, n_workers: int) -> None:
         self.n_workers = n_workers
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Ray stays, for the runs that come."""
 
     def map(self, function: Callable[[Task], Result], tasks: Sequence[Task], /) -> Iterator[Result]:
         """Yield results as tasks finish; leaving the loop early cancels the rest."""
