@@ -47,13 +47,14 @@ from curate.run.cut import Decisions, Layout, choose_cut, footer_metadata, surve
 from curate.run.extras import extra_types, unite_types
 from curate.run.funnel import Funnel
 from curate.run.manifest import build_manifest, build_plan
-from curate.run.reading import read_pages
+from curate.run.reading import estimate_needed, read_pages
 from curate.run.screens import hash_lists, load_screens
 from curate.run.settings import FilterSettings
 from curate.scoring import load_scorer
 from curate.signals import DEFAULT_SIGNALS, compute_signals
 from curate.text.words import Words, hash_words
 from curate.work.clock import StageClock, peak_memory_bytes
+from curate.work.disk import disk_errors
 from curate.work.engine import make_engine
 from curate.work.files import read_arrow, read_facts, write_arrow
 from curate.work.folder import ChunkName, RunFolder, opened_run
@@ -109,7 +110,9 @@ def run_filter(
     job = Job.prepare(settings, files, scorer if scorer is not None else settings.scorer)
     plan = build_plan(settings, files, job.scorer_fingerprint, hash_lists(settings))
     n_workers = settings.n_workers(sum(file.size_bytes for file in files))
+    splits = plan_splits(files)
     with (
+        disk_errors(settings.output, partial(estimate_needed, Path(settings.output), splits)),
         opened_run(Path(settings.output), plan, overwrite=overwrite) as folder,
         make_engine(settings.engine, n_workers) as engine,
     ):
@@ -118,7 +121,6 @@ def run_filter(
             return Funnel.from_json(earlier["funnel"])
         clock = StageClock()
 
-        splits = plan_splits(files)
         read_pages(job.make_documents, job.read_options, folder, splits, engine, display)
         names = folder.chunk_names()
         with (

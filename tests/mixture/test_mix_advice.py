@@ -7,7 +7,7 @@ from mixture_builders import make_rows, write_lines
 
 from curate.errors import SettingError
 from curate.mixture import MixtureSettings, Source, mix
-from curate.mixture.render import describe_plan
+from curate.mixture.render import _advise, describe_plan
 
 
 def plan_of(tmp_path, n_books=10, books=None, **settings):
@@ -69,3 +69,22 @@ def test_a_source_without_a_document_for_training_is_named(tmp_path):
     assert "Source 'void' has no document for training." in describe_plan(plan)
     with pytest.raises(SettingError, match=r"Removed: void no_text 2. Sources are Parquet, or JSON lines"):
         mix(MixtureSettings(sources=(Source("void", (empty,)),)), None, workers=1)
+
+
+def test_advice_never_asks_for_less_than_there_is(tmp_path):
+    settings = {"n_buckets": 3, "upsample": (0.0, 0.0, 9.0), "max_passes": 1, "budget_tokens": 6_000}
+    web = {"weight": 1.0}
+    lines = unmet(plan_of(tmp_path, books=web, **settings))
+    for line in lines:
+        assert "-" not in re.sub(r"max_passes|budget_tokens", "", line).replace("re-", "")
+        assert not re.search(r"add 0\b", line)
+        passes = re.search(r"max_passes to ([\d.]+)", line)
+        assert passes is None or float(passes[1]) > 1
+    assert lines
+
+
+@pytest.mark.parametrize(("n_text", "is_short"), [(100.0, True), (900.0, False)])
+def test_more_passes_and_text_are_advised_only_where_text_is_short(n_text, is_short):
+    advice = _advise(n_asked=800.0, n_taken=400.0, n_text=n_text, caps=[1.0], n_all=1000.0)
+    assert ("max_passes" in advice) == is_short
+    assert "lower budget_tokens to 500" in advice

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from curate.cli import EXIT_NOTHING_KEPT, EXIT_PARTIAL
+from curate.cli.say import say
 
 Input = Annotated[
     list[str] | None,
@@ -55,11 +56,11 @@ def signals_command(
         extractor=extractor,
         options=ReadOptions(text_column=text_column),
     )
-    print(f"Measured {report.n_documents:,} documents. Result: {output}")
+    say(f"Measured {report.n_documents:,} documents. Result: {output}")
     if report.n_unread:
-        print(f"Records without text: {report.n_unread:,}")
+        say(f"Records without text: {report.n_unread:,}")
     for problem in report.problems:
-        print(f"Could not be read: {problem}")
+        say(f"Could not be read: {problem}")
     if not report.n_documents:
         return EXIT_NOTHING_KEPT
     return EXIT_PARTIAL if report.problems else 0

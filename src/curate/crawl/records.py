@@ -21,6 +21,10 @@ class FileProblem:
     reason: str
     detail: str = ""
 
+    def __str__(self) -> str:
+        place = "" if self.position is None else f", record {self.position}"
+        return f"{self.source}{place}: {self.reason}" + (f" ({self.detail})" if self.detail else "")
+
 
 @dataclass(slots=True)
 class Page:

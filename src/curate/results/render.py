@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from rich.table import Table
+from rich.text import Text
 
 from curate.run.funnel import Funnel, Tally
+from curate.text.printable import printable
 
 
 def render_funnel(funnel: Funnel) -> Table:
@@ -18,9 +20,9 @@ def render_funnel(funnel: Funnel) -> Table:
     shown = None
     for stage, reason, tally in funnel.reasons():
         if stage != shown:
-            table.add_row(f"  {stage}", style="dim")
+            table.add_row(Text(printable(f"  {stage}")), style="dim")
             shown = stage
-        table.add_row(f"    {reason}", *_numbers(tally, n_read, sign="-"))
+        table.add_row(Text(printable(f"    {reason}")), *_numbers(tally, n_read, sign="-"))
     table.add_row("kept", *_numbers(funnel.kept, n_read), style="bold")
     return table
 
@@ -29,15 +31,15 @@ def describe_rest(funnel: Funnel) -> list[str]:
     """Lines under the funnel: records that are no pages, what could not be read, warnings."""
     lines: list[str] = []
     if funnel.records:
-        kinds = ", ".join(f"{kind} {n:,}" for kind, n in funnel.records.most_common())
+        kinds = ", ".join(f"{printable(kind)} {n:,}" for kind, n in funnel.records.most_common())
         lines.append(f"Records that are not pages, counted only: {kinds}.")
     for problem in funnel.problems[:10]:
         place = "" if problem["position"] is None else f", record {problem['position']}"
-        detail = f" ({problem['detail']})" if problem["detail"] else ""
-        lines.append(f"Could not read {problem['source']}{place}: {problem['reason']}{detail}.")
+        detail = f" ({printable(problem['detail'])})" if problem["detail"] else ""
+        lines.append(f"Could not read {printable(problem['source'])}{place}: {problem['reason']}{detail}.")
     if len(funnel.problems) > 10:
         lines.append(f"... and {len(funnel.problems) - 10:,} more; manifest.json lists them all.")
-    lines += [f"Warning: {warning}" for warning in funnel.warnings]
+    lines += [f"Warning: {printable(warning)}" for warning in funnel.warnings]
     return lines
 
 

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from curate.config import check, check_value, parse_bytes, setting
+from curate.config import check, check_value, parse_memory, setting
 from curate.errors import SettingError
 from curate.work.engine import ENGINE_NAMES
 
@@ -147,7 +147,7 @@ class FilterSettings:
         check_cut(self.threshold, self.keep_fraction)
         if not self.language:
             raise SettingError('language is empty. Name at least one, or "any".')
-        parse_bytes(self.memory)
+        parse_memory(self.memory)
 
     def n_workers(self, n_input_bytes: int) -> int:
         """Worker processes to start; where the user names no number, small inputs are not worth many."""
