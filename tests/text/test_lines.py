@@ -41,7 +41,7 @@ def test_lists_are_read_in_any_encoding_packing_and_line_end(tmp_path, encoding,
 @pytest.mark.parametrize("name", ["b.jsonl", "b.json", "b.txt"])
 def test_benchmarks_are_read_in_any_encoding(tmp_path, encoding, name):
     text = "how many legs has a spider, and how many has the fly that it eats"
-    content = text if name == "b.txt" else '{"question": "%s", "n": NaN}\n' % text
+    content = text if name == "b.txt" else f'{{"question": "{text}", "n": NaN}}\n'
     (tmp_path / name).write_bytes(content.encode(encoding))
     found = Decontaminator.from_files([str(tmp_path / name)]).match(pa.array([text.upper()]))
     assert found["n_matches"].to_pylist() == [3]

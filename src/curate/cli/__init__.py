@@ -28,13 +28,15 @@ def run(arguments: list[str]) -> int:
     import typer
 
     from curate.cli.app import app
+    from curate.cli.inputs import spread_inputs
     from curate.errors import CurateError, SettingError
     from curate.work.disk import tell_disk_error
 
     # typer brings a click of its own, whose classes it does not export by name.
     usage_error: Any = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "UsageError")
     try:
-        code = app(arguments, prog_name="curate", standalone_mode=False)
+        command: Any = typer.main.get_command(app)
+        code = command.main(spread_inputs(command, arguments), prog_name="curate", standalone_mode=False)
     except SettingError as error:
         code = _complain(str(error), EXIT_SETTING)
     except CurateError as error:

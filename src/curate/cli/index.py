@@ -21,7 +21,7 @@ _Input = Annotated[
     typer.Option(
         "--input",
         "-i",
-        help="File, folder or glob of documents, as OUT/kept. Can be repeated.",
+        help="File, folder or glob of documents, as OUT/kept. Also without the flag, and several after it.",
         show_default=False,
     ),
 ]

@@ -11,7 +11,12 @@ from curate.cli.say import say
 
 Input = Annotated[
     list[str] | None,
-    typer.Option("--input", "-i", help="File, folder or glob. Can be repeated.", show_default=False),
+    typer.Option(
+        "--input",
+        "-i",
+        help="File, folder or glob. Also without the flag, and several after it.",
+        show_default=False,
+    ),
 ]
 Extractor = Annotated[str, typer.Option(help="What takes the text out of HTML.")]
 TextColumn = Annotated[
