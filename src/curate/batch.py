@@ -41,6 +41,7 @@ PAGE_COLUMNS = (
         "the page: HTML bytes as received, or UTF-8 text; null when unreadable",
     ),
     Column("charset", pa.string(), "read", "charset named by the HTTP header, lower case, null where none"),
+    Column("title", pa.string(), "read", "title column of a text page, null where there is none"),
     Column("extra", pa.string(), "read", "every other input column as one JSON object, null where none"),
     Column(
         "drop_reason", pa.string(), "read", "why the document is dropped; null while it is still in the run"

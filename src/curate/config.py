@@ -22,6 +22,8 @@ from curate.errors import SettingError, UnknownNameError
 
 Settings = TypeVar("Settings")
 
+MIN_MEMORY_BYTES = 64 << 20
+
 
 def setting(
     default: Any,
@@ -224,6 +226,14 @@ def parse_bytes(text: str | int) -> int:
         raise SettingError(f"Not a number of bytes: '{text}'. Write for example 4GB or 512MiB.") from None
     if n_bytes <= 0:
         raise SettingError(f"A number of bytes must be above 0, not '{text}'.")
+    return n_bytes
+
+
+def parse_memory(text: str | int) -> int:
+    """Read the memory that a job may use; below 64 MiB none can work."""
+    n_bytes = parse_bytes(text)
+    if n_bytes < MIN_MEMORY_BYTES:
+        raise SettingError(f"memory must be at least 64MiB, not {text}.")
     return n_bytes
 
 

@@ -44,13 +44,14 @@ from curate.run.fates import Decisions, Layout, footer_metadata, survey, write_p
 from curate.run.funnel import Funnel
 from curate.run.lanes import LEFT_OUT, PROSE, Lane, LaneScorer, code_scorer_of, is_of_kind, make_lanes
 from curate.run.manifest import ScoreFacts, build_manifest, build_plan
-from curate.run.reading import read_pages
+from curate.run.reading import estimate_needed, read_pages
 from curate.run.screens import hash_lists, load_screens
 from curate.run.settings import DEFAULT_CODE_SCORER, FilterSettings
 from curate.scoring import ask_all, scored_columns
 from curate.signals import compute_signals
 from curate.text.words import Words, hash_words
 from curate.work.clock import StageClock, peak_memory_bytes
+from curate.work.disk import disk_errors
 from curate.work.engine import make_engine
 from curate.work.files import read_arrow, read_facts, write_arrow
 from curate.work.folder import ChunkName, RunFolder, opened_run
@@ -133,7 +134,9 @@ def run_filter(
     )
     plan = build_plan(settings, files, job.contents())
     n_workers = settings.n_workers(sum(file.size_bytes for file in files))
+    splits = plan_splits(files)
     with (
+        disk_errors(settings.output, partial(estimate_needed, Path(settings.output), splits)),
         opened_run(Path(settings.output), plan, overwrite=overwrite) as folder,
         make_engine(settings.engine, n_workers) as engine,
     ):
@@ -142,7 +145,6 @@ def run_filter(
             return Funnel.from_json(earlier["funnel"])
         clock = StageClock()
 
-        splits = plan_splits(files)
         read_pages(job.make_documents, job.read_options, folder, splits, engine, display)
         names = folder.chunk_names()
         with (
@@ -246,7 +248,8 @@ class Job:
             documents = screens.add_contamination(documents, words)
         with clock.stage("keys"):
             documents = add_keys(documents, self.dedup_plan, words)
-        facts = {"extra_types": extra_types(documents["extra"]), "judged": judged}
+        types = extra_types(documents["extra"], documents["source"], chunk.extra_types)
+        facts = {"extra_types": types, "judged": judged}
         return documents, facts | {"cpu_s": clock.rounded(), "peak_memory_bytes": peak_memory_bytes()}
 
     # ---- the cut --------------------------------------------------------------------------------------
@@ -349,7 +352,7 @@ def add_text(
     problems = extracted["extract_problem"]
     columns = {name: extracted[name] for name in extracted.schema.names if name != "extract_problem"}
     documents = add_columns(documents, html, columns)
-    documents = add_columns(documents, plain, {"text": decoded})
+    documents = add_columns(documents, plain, {"text": decoded, "title": pages["title"].take(plain)})
     documents = drop_rows(documents, html, "extract", problems)
     no_text = pc.if_else(pc.equal(pc.binary_length(decoded), 0), "no_text", pa.scalar(None, pa.string()))
     return drop_rows(documents, plain, "extract", no_text)

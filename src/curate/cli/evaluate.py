@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from curate.cli.say import say
+
 
 def evaluate_command(
     *,
@@ -71,11 +73,11 @@ def evaluate_command(
         seed=seed,
     )
     for reason, n in pages.skipped.items():
-        print(f"{n:,} rows were skipped: {reason}.\n")
+        say(f"{n:,} rows were skipped: {reason}.", "")
     print(render_evaluation(evaluation))
     if output:
         paths = write_evaluation(evaluation, output)
         for path in paths:
-            print(f"wrote {path}")
+            say(f"wrote {path}")
         if not any(path.suffix == ".png" for path in paths):
             print(f"No plots. {MissingPackageError('Plotting', 'matplotlib', 'plot')}")

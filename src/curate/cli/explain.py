@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from curate.cli.say import say
+
 if TYPE_CHECKING:
     from curate.results.explain import RuleCheck, ScoreCheck, Story
 
@@ -22,8 +24,11 @@ def explain_command(
     """Tell a document's whole story: source, language, every rule with its value, duplicates, score."""
     from curate.results.explain import explain
 
-    for story in explain(output, key):
-        print("\n".join(_lines(story, whole_text=text)))
+    stories = explain(output, key)
+    if len(stories) > 1:
+        say(f"{len(stories)} documents have the id or URL {key}; each is told.")
+    for story in stories:
+        say(*([""] if len(stories) > 1 else []), *_lines(story, whole_text=text))
 
 
 def _lines(story: Story, *, whole_text: bool) -> list[str]:
@@ -59,7 +64,7 @@ def _lines(story: Story, *, whole_text: bool) -> list[str]:
         lines += [f"    {_mark(check)} {check.reason:<36} {_limits(check)}" for check in story.checks]
     body = document["text"] or ""
     shown = body if whole_text else body[:500] + ("..." if len(body) > 500 else "")
-    return [*lines, "  text", *(f"    {line}" for line in shown.splitlines())]
+    return [*lines, "  text", *(f"    {line.expandtabs(4)}" for line in shown.splitlines())]
 
 
 def _program(document: dict[str, Any]) -> str:

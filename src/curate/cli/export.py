@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from curate.cli.say import say
+
 
 def export_command(
     model: Annotated[Path, typer.Argument(help="Output folder of 'curate train', or one checkpoint in it.")],
@@ -21,4 +23,4 @@ def export_command(
     """
     from curate.train import export
 
-    print(f"Wrote {export(model, output, dtype=dtype)}.")
+    say(f"Wrote {export(model, output, dtype=dtype)}.")

@@ -9,6 +9,7 @@ import typer
 
 from curate.cli import exit_code
 from curate.cli.options import with_settings
+from curate.cli.say import make_console
 from curate.config import read_toml, settings_from, to_toml
 from curate.errors import SettingError
 from curate.run.settings import FilterSettings
@@ -60,13 +61,11 @@ def _split(items: list[str]) -> list[str]:
 
 
 def _run(settings: FilterSettings, *, overwrite: bool) -> int:
-    from rich.console import Console
-
     from curate.pipeline import run_filter
     from curate.results.render import describe_rest, render_funnel
 
     funnel = run_filter(settings, overwrite=overwrite)
-    console = Console(soft_wrap=True, highlight=False)
+    console = make_console()
     console.print(render_funnel(funnel))
     for line in describe_rest(funnel):
         console.print(line, markup=False)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from curate.cli import EXIT_NOTHING_KEPT
+from curate.cli.say import make_console
 
 
 def rethreshold_command(
@@ -33,12 +34,10 @@ def rethreshold_command(
     ] = None,
 ) -> int:
     """Move rows between kept and dropped by another cut; nothing is read or scored again."""
-    from rich.console import Console
-
     from curate.results.render import render_funnel
     from curate.results.rethreshold import rethreshold
 
     funnel = rethreshold(output, threshold=threshold, keep_fraction=keep_fraction, weights=weights or ())
-    console = Console(soft_wrap=True, highlight=False)
+    console = make_console()
     console.print(render_funnel(funnel))
     return 0 if funnel.kept.n_documents else EXIT_NOTHING_KEPT

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from curate.config import check, parse_bytes, setting
+from curate.config import check, parse_memory, setting
 from curate.errors import SettingError
 from curate.run.settings import available_cores
 
@@ -64,7 +64,7 @@ class DedupSettings:
             raise SettingError(f"The output must be a local folder, not {self.output}.")
         if self.output and Path(self.output).exists() and not Path(self.output).is_dir():
             raise SettingError(f"The output {self.output} is a file. Give --output with a folder.")
-        parse_bytes(self.memory)
+        parse_memory(self.memory)
 
     @property
     def plan(self) -> DedupPlan:

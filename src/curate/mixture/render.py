@@ -77,18 +77,30 @@ def _describe_unmet(plan: Mapping[str, Any]) -> list[str]:
             caps = [
                 groups[i]["max_passes"] for i in np.flatnonzero(mine) if groups[i]["max_passes"] is not None
             ]
-            cap = min(caps, default=1.0)
             lines.append(
                 f"Not as asked: {prop} '{name}' gets {n_taken / taken.sum():.1%} of the training tokens instead of "
-                f"{n_asked / taken.sum():.1%}, as {cap:g} passes are its cap. For that raise its max_passes to "
-                f"{math.ceil(n_asked / n_text * 10) / 10:g}, add {format_tokens(n_asked / cap - n_text)} tokens of "
-                f"such text, or lower budget_tokens to {format_tokens(taken.sum() * n_taken / n_asked)}."
+                f"{n_asked / taken.sum():.1%}, {_advise(n_asked, n_taken, n_text, caps, taken.sum())}"
             )
     return lines
 
 
+def _advise(n_asked: float, n_taken: float, n_text: float, caps: Sequence[float], n_all: float) -> str:
+    """What caps a share, and what of passes, text and budget would have to change."""
+    lower = f"lower budget_tokens to {format_tokens(n_all * n_taken / n_asked)}."
+    cap = min(caps, default=1.0)
+    if n_asked > cap * n_text:
+        return (
+            f"as {cap:g} passes are its cap. For that raise its max_passes to "
+            f"{math.ceil(n_asked / n_text * 10) / 10:g}, add {format_tokens(n_asked / cap - n_text)} tokens of "
+            f"such text, or {lower}"
+        )
+    # There is text enough in all; the parts of it that other weights ask for are at their caps.
+    return f"as the parts of it that the other weights ask for are at their caps. For that change those, or {lower}"
+
+
 _REASONS = {
     "no_text": "without a word",
+    "json_invalid": "that are no JSON object",
     "contaminated": "sharing a run of words with a benchmark",
     "duplicate": "duplicates",
     "near_validation": "near-duplicates of validation documents",

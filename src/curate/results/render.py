@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from rich.table import Table
+from rich.text import Text
 
 from curate.crawl import FileProblem
 from curate.run.cut import LaneCut
 from curate.run.funnel import STAGES, Funnel, Tally
+from curate.text.printable import printable
 
 
 def render_funnel(funnel: Funnel) -> Table:
@@ -20,16 +22,16 @@ def render_funnel(funnel: Funnel) -> Table:
     shown = None
     for stage, reason, tally in funnel.reasons():
         if stage != shown:
-            table.add_row(f"  {stage}", style="dim")
+            table.add_row(Text(printable(f"  {stage}")), style="dim")
             shown = stage
-        table.add_row(f"    {reason}", *_numbers(tally, n_read, sign="-"))
+        table.add_row(Text(printable(f"    {reason}")), *_numbers(tally, n_read, sign="-"))
     table.add_row("kept", *_numbers(funnel.kept, n_read), style="bold")
     if funnel.spared:
         table.add_row("  of these spared by their score", style="dim")
         for reason, tally in funnel.spared_by():
-            table.add_row(f"    {reason}", *_numbers(tally, n_read))
+            table.add_row(Text(printable(f"    {reason}")), *_numbers(tally, n_read))
     for kind, own in funnel.by_kind():
-        table.add_row(f"  {kind}", style="dim")
+        table.add_row(Text(printable(f"  {kind}")), style="dim")
         n_own = own.read.n_documents
         table.add_row("    read", *_numbers(own.read, n_read))
         for stage in STAGES:
@@ -57,12 +59,12 @@ def describe_rest(funnel: Funnel) -> list[str]:
     """Lines under the funnel: records that are no pages, what could not be read, warnings."""
     lines: list[str] = []
     if funnel.records:
-        kinds = ", ".join(f"{kind} {n:,}" for kind, n in funnel.records.most_common())
+        kinds = ", ".join(f"{printable(kind)} {n:,}" for kind, n in funnel.records.most_common())
         lines.append(f"Records that are not pages, counted only: {kinds}.")
-    lines += [f"Could not read {FileProblem(**problem)}." for problem in funnel.problems[:10]]
+    lines += [f"Could not read {printable(str(FileProblem(**problem)))}." for problem in funnel.problems[:10]]
     if len(funnel.problems) > 10:
         lines.append(f"... and {len(funnel.problems) - 10:,} more; manifest.json lists them all.")
-    lines += [f"Warning: {warning}" for warning in funnel.warnings]
+    lines += [f"Warning: {printable(warning)}" for warning in funnel.warnings]
     return lines
 
 

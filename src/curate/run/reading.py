@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -11,6 +12,7 @@ import pyarrow as pa
 from curate.crawl import Chunk, Cursor, Mark, ReadOptions, Split, read_chunks
 from curate.protocols import Engine
 from curate.work.clock import StageClock
+from curate.work.disk import folder_bytes
 from curate.work.files import read_facts, write_arrow
 from curate.work.folder import ChunkName, RunFolder
 from curate.work.progress import ProgressDisplay
@@ -121,3 +123,18 @@ class ReadTally:
             return self._splits[split].size_bytes
         cursor = _cursor_from(facts["cursor"])
         return sum(file.size_bytes for file in files[: cursor.file]) + cursor.mark.offset
+
+
+# Kept and dropped files are packed; the work files that they are made of stay until they are written.
+_OUTPUT_SHARE = 0.5
+
+
+def estimate_needed(output: Path, splits: Sequence[Split]) -> int | None:
+    """Bytes that a run which was stopped in or after pass 1 may still write; null before its first chunk."""
+    folder = RunFolder(output)
+    passed, _ = ReadTally(folder, splits).look()
+    total = sum(split.size_bytes for split in splits)
+    if not passed:
+        return None
+    n_written = folder_bytes(folder.work)
+    return max(0, int(n_written * total / passed * (1 + _OUTPUT_SHARE)) - folder_bytes(output))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from curate.bundled import bundled_names
-from curate.config import check, check_value, parse_bytes, parse_named_numbers, setting
+from curate.config import check, check_value, parse_memory, parse_named_numbers, setting
 from curate.errors import SettingError
 from curate.work.engine import ENGINE_NAMES
 
@@ -179,7 +179,7 @@ class FilterSettings:
         self._check_scores()
         if not self.language:
             raise SettingError('language is empty. Name at least one, or "any".')
-        parse_bytes(self.memory)
+        parse_memory(self.memory)
 
     @property
     def scorers(self) -> tuple[str, ...]:
