@@ -22,7 +22,6 @@ DETECTION_WINDOW_BYTES = 131_072
 MAX_FRAC_REPLACED = 0.1  # a page with more broken characters is no text in any charset that was tried
 
 _UTF16 = ("utf-16le", "utf-16be")
-_PLAIN_BYTES = bytes(range(0x80))
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _ISO_2022_JP = re.compile(rb"\x1b(?:\$[@B]|\(I)")
 _XML_ENCODING = re.compile(rb"""<\?xml[^>]*?\sencoding\s*=\s*(["'])([^"'>]{1,40})\1""")
@@ -138,14 +137,14 @@ def _known_charset(name: str | None, content: bytes) -> str | None:
 
 
 def _may_be_utf16(head: bytes, name: str) -> bool:
-    """Whether bytes that are said to be UTF-16 can be: with markup they hold NULs, without it they are not all ASCII.
+    """Whether bytes that are said to be UTF-16 can be: with markup they hold NULs, without any they have no spaces.
 
     Pages that say utf-16 and are something else are common: a meta element that can be read at all shows it.
     """
     if b"\0" in head:
         return True
-    n_ascii = len(head) - len(head.translate(None, _PLAIN_BYTES))
-    return n_ascii < 0.9 * len(head) and not _is_utf8(head) and _is_utf16(head[: len(head) & ~1], name)
+    has_spaces = head.count(b" ") * 50 > len(head)
+    return not has_spaces and not _is_utf8(head) and _is_utf16(head[: len(head) & ~1], name)
 
 
 def _is_utf8(head: bytes) -> bool:
