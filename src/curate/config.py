@@ -81,11 +81,14 @@ def check(settings: Any, of: str = "") -> None:
 
 def check_value(cls: type, name: str, value: Any) -> Any:
     """Refuse a value that the setting `name` of `cls` would refuse; return it as the setting would hold it."""
-    field = next(field for field in dataclasses.fields(cls) if field.name == name)
     value = _fit_type(name, value, get_type_hints(cls)[name])
     if value is not None:
-        _check_limits(name, value, field.metadata)
+        _check_limits(name, value, _field(cls, name).metadata)
     return value
+
+
+def _field(cls: type, name: str) -> dataclasses.Field[Any]:
+    return next(field for field in dataclasses.fields(cls) if field.name == name)
 
 
 def describe_limits(field: dataclasses.Field[Any]) -> str:
@@ -107,6 +110,8 @@ def _check_limits(name: str, value: Any, limits: Mapping[str, Any]) -> None:
         return
     if limits["known"] is not None and value not in limits["known"]:
         raise UnknownNameError(name.replace("_", " "), value, limits["known"])
+    if isinstance(value, str | tuple):
+        return
     low, above, high = limits["low"], limits["above"], limits["high"]
     # Written so that NaN fails.
     fits = (
@@ -114,11 +119,38 @@ def _check_limits(name: str, value: Any, limits: Mapping[str, Any]) -> None:
     )
     if not fits:
         field = dataclasses.field(metadata=limits)
-        raise SettingError(f"{name} must be {describe_limits(field)}, not {_plain_number(value)}.")
+        meant = f" Did you mean {value / 100:g}?" if high == 1 and 1 < value <= 100 else ""
+        raise SettingError(f"{name} must be {describe_limits(field)}, not {_plain_number(value)}.{meant}")
 
 
 def _plain_number(value: float) -> str:
     return f"{value:,}".replace(",", "") if isinstance(value, int) else f"{value:g}"
+
+
+def parse_named_numbers(cls: type, name: str, items: Sequence[str]) -> dict[str | None, float]:
+    """Read numbers with the names they are for, within the limits of the setting `name` of `cls`.
+
+    A number without a name has the key None. A name may hold `=` itself: the last one counts.
+
+    >>> from curate.run.settings import FilterSettings
+    >>> parse_named_numbers(FilterSettings, "threshold", ["0.5", "quality=0.4"])
+    {None: 0.5, 'quality': 0.4}
+    """
+    numbers: dict[str | None, float] = {}
+    for item in items:
+        key, equals, text = item.rpartition("=")
+        try:
+            number = float(text)
+        except ValueError:
+            raise SettingError(f"{name} must be a number, or NAME=NUMBER, not '{item}'.") from None
+        if equals and not key.strip():
+            raise SettingError(f"{name} '{item}' has no name before the '='. Write NAME=NUMBER.")
+        own = key.strip() or None
+        if own in numbers:
+            raise SettingError(f"{name} is given twice{f' for {own!r}' if own else ''}. Give it once.")
+        _check_limits(name, number, _field(cls, name).metadata)
+        numbers[own] = number
+    return numbers
 
 
 def settings_from(cls: type[Settings], values: Mapping[str, Any]) -> Settings:

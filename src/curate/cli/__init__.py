@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 EXIT_FAILED = 1
@@ -12,6 +13,13 @@ EXIT_SETTING = 2
 EXIT_PARTIAL = 3
 EXIT_NOTHING_KEPT = 4
 EXIT_INTERRUPTED = 130
+
+
+def exit_code(n_documents: int, problems: Sequence[object]) -> int:
+    """What a command ends with that has read files: nothing came of them, part of them could not be read, or done."""
+    if not n_documents:
+        return EXIT_NOTHING_KEPT
+    return EXIT_PARTIAL if problems else 0
 
 
 def main() -> None:

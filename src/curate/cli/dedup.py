@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from curate.cli import EXIT_NOTHING_KEPT, EXIT_PARTIAL
+from curate.cli import exit_code
 from curate.cli.options import with_settings
 from curate.cli.say import make_console
 from curate.config import parse_bytes, settings_from
@@ -65,6 +65,4 @@ def _run(settings: DedupSettings, *, only_plan: bool, overwrite: bool) -> int:
         f"Result: {settings.output}/kept, {settings.output}/dropped, {settings.output}/manifest.json",
         markup=False,
     )
-    if not report.n_kept:
-        return EXIT_NOTHING_KEPT
-    return EXIT_PARTIAL if report.problems else 0
+    return exit_code(report.n_kept, report.problems)

@@ -58,6 +58,7 @@ def evaluate_command(
 
     Example: curate evaluate --scorer edu --compare classifiers/mine -a labels.jsonl -o evaluation
     """
+    from curate.errors import MissingPackageError
     from curate.fit import evaluate, read_annotations
     from curate.fit.evaluation_report import render_evaluation, write_evaluation
 
@@ -79,4 +80,4 @@ def evaluate_command(
         for path in paths:
             say(f"wrote {path}")
         if not any(path.suffix == ".png" for path in paths):
-            print("No plots: pip install 'curate-web[plot]'.")
+            print(f"No plots. {MissingPackageError('Plotting', 'matplotlib', 'plot')}")

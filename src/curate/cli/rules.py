@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curate.cli import EXIT_NOTHING_KEPT
+from curate.cli import exit_code
 from curate.cli.say import say
 from curate.cli.signals import Extractor, Input, TextColumn
 
@@ -73,7 +73,9 @@ def compare_command(
         say(f"  {name:<40} keeps {n:,}{_share(n, found.n_documents)}")
     for pair in found.disagreements:
         say(*_describe_pair(pair, found.n_documents))
-    return 0 if found.n_documents else EXIT_NOTHING_KEPT
+    for problem in found.problems:
+        say(f"Could not be read: {problem}")
+    return exit_code(found.n_documents, found.problems)
 
 
 def _share(n: int, n_documents: int) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from curate.cli import EXIT_NOTHING_KEPT, EXIT_PARTIAL
+from curate.cli import exit_code
 from curate.cli.say import say
 
 Input = Annotated[
@@ -66,6 +66,4 @@ def signals_command(
         say(f"Records without text: {report.n_unread:,}")
     for problem in report.problems:
         say(f"Could not be read: {problem}")
-    if not report.n_documents:
-        return EXIT_NOTHING_KEPT
-    return EXIT_PARTIAL if report.problems else 0
+    return exit_code(report.n_documents, report.problems)

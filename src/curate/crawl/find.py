@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, cast
 
 import xxhash
 
-from curate.errors import SettingError
+from curate.errors import MissingPackageError, SettingError
 
 REMOTE_BLOCK_BYTES = 8 << 20
 # What other tools leave beside their data, and indexes and checksums of crawls.
@@ -187,11 +187,9 @@ def open_filesystem(url: str) -> tuple[Any, str]:
         return fsspec.core.url_to_fs(url)
     except ImportError as error:
         scheme = url.split("://", 1)[0]
-        extra = (
-            "'curate-web[s3]'"
-            if scheme in ("s3", "s3a")
-            else _FS_PACKAGES.get(scheme, f"the package for {scheme}")
-        )
+        if scheme in ("s3", "s3a"):
+            raise MissingPackageError(f"Reading '{url}'", "s3fs", "s3") from error
+        extra = _FS_PACKAGES.get(scheme, f"the package for {scheme}")
         raise SettingError(
             f"Reading '{url}' needs another package: pip install {extra} ({error})."
         ) from error

@@ -22,8 +22,9 @@ class FileProblem:
     detail: str = ""
 
     def __str__(self) -> str:
+        """The problem in one line: 'clipped.warc.gz, record 7: gzip_clipped (1,200 bytes lost)'."""
         place = "" if self.position is None else f", record {self.position}"
-        return f"{self.source}{place}: {self.reason}" + (f" ({self.detail})" if self.detail else "")
+        return f"{self.source}{place}: {self.reason}{f' ({self.detail})' if self.detail else ''}"
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ crawl reader once and waits as Arrow files in the work folder.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -179,15 +179,7 @@ def stage_texts(chunk: Chunk) -> tuple[pa.Table, dict[str, Any]]:
     text = pc.if_else(pc.is_null(reason), pages["content"], pa.scalar(None, pages["content"].type))
     table = pa.table({name: pages[name] for name in ("id", "url", "date", "title", "source", "extra")})
     table = table.append_column("text", text.cast(pa.large_string())).append_column("drop_reason", reason)
-    problems = [f"{problem.source}: {problem.reason}" for problem in chunk.problems]
-    facts = {
-        "cursor": asdict(chunk.cursor),
-        "last": chunk.last,
-        "n_documents": len(table),
-        "problems": problems,
-        "cpu_s": {},
-    }
-    return table, facts
+    return table, {}
 
 
 def staged_piece(name: str, path: Path) -> Piece:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from curate.work.folder import ChunkName, RunFolder
 from curate.work.progress import ProgressDisplay
 
 MakeDocuments = Callable[[Chunk], tuple[pa.Table, dict[str, Any]]]
-"""Takes a chunk's pages through the stages; gives its documents, and JSON-able facts about the chunk."""
+"""Takes a chunk's pages through the stages; gives its documents, and JSON-able facts of the job's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +74,22 @@ def read_stripe(task: ReadTask) -> None:
             chunk = next(chunks, None)
         if chunk is None:
             return
-        documents, facts = task.make_documents(chunk)
-        facts["cpu_s"] |= clock.rounded()
+        documents, own = task.make_documents(chunk)
+        facts = own | reader_facts(chunk, documents) | {"cpu_s": own.get("cpu_s", {}) | clock.rounded()}
         clock = StageClock()
         write_arrow(task.folder.documents(ChunkName(task.split.index, chunk.index)), documents, facts)
+
+
+def reader_facts(chunk: Chunk, documents: pa.Table) -> dict[str, Any]:
+    """What the reader notes of a chunk: where to go on, and what it met in the files."""
+    return {
+        "cursor": asdict(chunk.cursor),
+        "last": chunk.last,
+        "n_input_bytes": chunk.n_input_bytes,
+        "n_documents": len(documents),
+        "records": chunk.skipped,
+        "problems": [asdict(problem) for problem in chunk.problems],
+    }
 
 
 def _cursor_from(facts: Mapping[str, Any]) -> Cursor:

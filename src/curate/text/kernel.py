@@ -17,7 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from numba import njit
-from numba.core import event
+from numba.core import config, event
+
+from curate.text.cache import VARIABLE
+
+if os.environ.get(VARIABLE):
+    config.CACHE_DIR = os.environ[VARIABLE]
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 # `from curate.text.utf8 import is_space, read_code` and `import curate.text.utf8`: the module, and the names after it.

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from curate.errors import RunError, SettingError
+from curate.errors import MissingPackageError, RunError, SettingError
 from curate.tokens.bytelevel import ByteLevelKernel, make_kernel
 
 EOS_TOKEN = "<|endoftext|>"  # noqa: S105
@@ -162,7 +162,7 @@ def _import_tokenizers() -> Any:
     try:
         import tokenizers
     except ImportError as error:
-        raise SettingError("Tokenizing needs another package: pip install 'curate-web[train]'.") from error
+        raise MissingPackageError("Tokenizing", "tokenizers", "train") from error
     return tokenizers
 
 

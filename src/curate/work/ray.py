@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self, TypeVar
 
-from curate.errors import SettingError
+from curate.errors import MissingPackageError
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -53,5 +53,5 @@ def _import_ray() -> Any:
     try:
         import ray
     except ImportError as error:
-        raise SettingError("The ray engine needs Ray: pip install 'curate-web[ray]'.") from error
+        raise MissingPackageError("The engine 'ray'", "ray", "ray") from error
     return ray
