@@ -27,7 +27,6 @@ from curate.config import hashed_settings, settings_from, stable_hash
 from curate.crawl import FileProblem, InputFile, ReadOptions, find_files
 from curate.crawl.columns import find_layout, get_path
 from curate.crawl.find import open_file
-from curate.crawl.jsonl import load_line
 from curate.crawl.opening import sniff_file
 from curate.errors import SettingError
 from curate.jobs.pieces import open_parquet, plan_pieces
@@ -36,6 +35,7 @@ from curate.protocols import Scorer
 from curate.run.lanes import LaneScorer, check_distinct
 from curate.run.settings import available_cores
 from curate.scoring import ask_all, scored_columns
+from curate.text.json_values import dump_json, parse_object
 from curate.work.engine import make_engine
 from curate.work.files import committed, read_facts, write_arrow
 from curate.work.folder import RunFolder, opened_run
@@ -302,7 +302,7 @@ def _write_lines(job: _Job, piece: _Piece, path: Path, score: Score) -> tuple[in
     with open_file(piece.file) as opened, pa.OSFile(str(path), "wb") as sink:
         out: Any = pa.CompressedOutputStream(sink, compression) if compression else sink
         for lines in _batches_of_lines(opened, compression):
-            rows = [load_line(line) for line in lines]
+            rows = [parse_object(line) for line in lines]
             texts = pa.array([_text_of(row, job.options) for row in rows], pa.large_string())
             columns = {name: values.to_numpy(zero_copy_only=False) for name, values in score(texts).items()}
             for place, (line, row) in enumerate(zip(lines, rows, strict=True)):
@@ -328,7 +328,12 @@ def _add_keys(
         return line
     scores = {name: values[place] if has_score else None for name, values in columns.items()}
     if any(name in row for name in scores):
-        return orjson.dumps(row | scores, option=orjson.OPT_SERIALIZE_NUMPY)
+        # As short as a number of 32 bits is written, and with numbers of the row that no 64 bits hold.
+        numbers = {
+            name: None if value is None or np.isnan(value) else orjson.loads(str(value))
+            for name, value in scores.items()
+        }
+        return dump_json(row | numbers).encode()
     added = orjson.dumps(scores, option=orjson.OPT_SERIALIZE_NUMPY)
     body = line.rstrip()[:-1].rstrip()
     return body + (b"" if body.endswith(b"{") else b",") + added[1:]
