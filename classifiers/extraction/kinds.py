@@ -104,6 +104,20 @@ class Page:
         more = "<a href='/m' class='more-link'>Read more</a>" if r.random() < 0.5 else ""
         return f"<div class='{cls}'><h3><a href='/t'>{self.title()}</a></h3>{excerpt}<span class='date'>{self.date()}</span>{more}</div>"
 
+    def tree(self) -> str:
+        """Items of a tree of pages, as it stands beside a page of documentation."""
+        r = self.rng
+        return "".join(
+            f"<li class='toctree-l{r.choice([1, 1, 2])}'><a class='reference internal' href='/d'>{self.title(1, 5)}{r.choice(['', f' (<code>{self.words(1, 1)}</code>)'])}</a></li>"
+            for _ in range(r.randint(8, 60))
+        )
+
+    def here(self) -> str:
+        """Items of a page's own contents."""
+        return "".join(
+            f"<li><a class='reference internal' href='#s'>{self.title(1, 4)}</a></li>" for _ in range(4)
+        )
+
     def sidebar(self) -> str:
         r = self.rng
         boxes = []
@@ -385,11 +399,7 @@ def documentation(pg: Page) -> bytes:
                 parts.append(
                     f"<div class='admonition note'><p class='admonition-title'>Note</p>{pg.p(1, 2)}</div>"
                 )
-    tree = "".join(
-        f"<li class='toctree-l{r.choice([1, 1, 2])}'><a class='reference internal' href='/d'>{pg.title(1, 5)}{r.choice(['', f' (<code>{pg.words(1, 1)}</code>)'])}</a></li>"
-        for _ in range(r.randint(8, 60))
-    )
-    here = "".join(f"<li><a class='reference internal' href='#s'>{pg.title(1, 4)}</a></li>" for _ in range(4))
+    tree, here = pg.tree(), pg.here()
     before, main, after = r.choice(DOCUMENTATION_FRAMES)
     names = {
         "tree": tree,

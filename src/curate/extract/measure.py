@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from curate.extract.scan import E_END, E_FIRST, M_OG_TITLE, M_TITLE
 from curate.extract.tags import FNV_OFFSET, FNV_PRIME, MASK32
-from curate.extract.text import B_END, B_LINK_BYTES, B_START, read_entity
+from curate.extract.text import B_END, B_INNER_BYTES, B_LINK_BYTES, B_PRE, B_START, read_entity
 from curate.text.kernel import kernel
 
 # Columns of the count table (int32), one row a block.
@@ -30,8 +30,21 @@ from curate.text.kernel import kernel
 N_COUNTS = 12
 
 # Columns of the sum table (float64), one row an element: totals over the blocks within it.
-(X_CHARS, X_LINK_CHARS, X_PROSE_CHARS, X_BLOCKS, X_OWN, X_PATH, X_PATH_LOW, X_PATH_HIGH, X_SCORE) = range(9)
-N_SUMS = 9
+(
+    X_CHARS,
+    X_LINK_CHARS,
+    X_PROSE_CHARS,
+    X_INNER_CHARS,  # within links to places on the page
+    X_PRE_CHARS,
+    X_BLOCKS,
+    X_OWN,
+    X_PATH,
+    X_PATH_LOW,
+    X_PATH_HIGH,
+    X_SCORE,
+) = range(11)
+N_SUMS = 11
+N_RUNNING = 5  # the first of them, as running totals over blocks
 N_REPEAT_SLOTS = 4096
 
 
@@ -166,8 +179,14 @@ def count_blocks(
 
 @kernel(allocates=False)
 def link_density(blocks: NDArray[np.int32], counts: NDArray[np.int32], b: int) -> float:
-    """Share of a block's bytes that are link text."""
+    """Share of a block's bytes that are text of links off the page."""
     return blocks[b, B_LINK_BYTES] / max(counts[b, C_BYTES], 1)
+
+
+@kernel(allocates=False)
+def inner_density(blocks: NDArray[np.int32], counts: NDArray[np.int32], b: int) -> float:
+    """Share of a block's bytes that are text of links to places on the page."""
+    return blocks[b, B_INNER_BYTES] / max(counts[b, C_BYTES], 1)
 
 
 @kernel(allocates=False)
@@ -177,6 +196,7 @@ def is_prose(blocks: NDArray[np.int32], counts: NDArray[np.int32], b: int) -> bo
         counts[b, C_WORDS] >= 10
         and counts[b, C_STOPS] + counts[b, C_COMMAS] > 0
         and link_density(blocks, counts, b) < 0.4
+        and inner_density(blocks, counts, b) < 0.8
     )
 
 
@@ -201,9 +221,11 @@ def sum_elements(
         running[b + 1, 0] = running[b, 0] + chars
         running[b + 1, 1] = running[b, 1] + chars * link_density(blocks, counts, b)
         running[b + 1, 2] = running[b, 2] + (chars if is_prose(blocks, counts, b) else 0.0)
+        running[b + 1, 3] = running[b, 3] + chars * inner_density(blocks, counts, b)
+        running[b + 1, 4] = running[b, 4] + (chars if blocks[b, B_PRE] else 0.0)
     for e in range(n_elements):
         first, end = elements[e, E_FIRST], elements[e, E_END]
-        for k in range(3):
+        for k in range(N_RUNNING):
             sums[e, k] = running[end, k] - running[first, k]
         sums[e, X_BLOCKS] = end - first
 

@@ -56,19 +56,21 @@ from curate.extract.text import (
     CELL_START,
     DEPTH,
     ELEMENT,
+    ELSEWHERE,
     FORMULA_END,
     HIDDEN_AT,
     HREF_END,
     HREF_START,
+    INNER,
     LINK_AT,
-    LINK_BYTES,
-    LINK_COUNT,
+    LINK_KIND,
     LINK_START,
     MATH_END,
     N_BLOCKS,
     N_ELEMENTS,
     N_LINKS,
     N_TOKENS,
+    NAMED,
     NEW,
     OUT,
     OVERFLOW,
@@ -77,6 +79,7 @@ from curate.extract.text import (
     PRE_AT,
     ROW,
     SPACE,
+    count_link,
     flush_block,
     write_pending,
     write_run,
@@ -100,6 +103,7 @@ MAX_ELEMENTS = 300_000
 MAX_LINKS = 100_000
 MAX_TOKENS = 1_000_000
 TEXT_SLACK = 64
+MAX_ADDRESS_BYTES = 2000  # of a link that are looked at
 MAX_CELL_BYTES = 160  # a longer cell is layout or prose and a block of its own
 
 # Columns of the element table (int32).
@@ -268,13 +272,46 @@ def _find_raw_end(html: NDArray[np.uint8], i: int, tag: int) -> int:
 
 
 @kernel(allocates=False)
-def _close_link(s: NDArray[np.int64], links: NDArray[np.int32]) -> None:
+def _is_sign(text: NDArray[np.uint8], start: int, end: int) -> bool:
+    """Whether text[start:end] is one of the signs that stand for a link to the place they stand at: # ¶ § 🔗 ∞ ⚓."""
+    n, first = end - start, text[start]
+    if n == 1:
+        return first == 35
+    if n == 2:
+        return first == 0xC2 and text[start + 1] in (0xB6, 0xA7)
+    if n == 4 and first == 0xF0:
+        return text[start + 1] == 0x9F and text[start + 2] == 0x94 and text[start + 3] == 0x97
+    if n == 3 and first == 0xE2:
+        second, third = text[start + 1], text[start + 2]
+        return (second == 0x88 and third == 0x9E) or (second == 0x9A and third == 0x93)
+    return False
+
+
+@kernel(allocates=False)
+def _link_kind(html: NDArray[np.uint8], start: int, end: int) -> int:
+    """What an address points to; a lone `#` is a menu's, and `#!` an application's page."""
+    for i in range(start, min(end, start + MAX_ADDRESS_BYTES)):
+        if html[i] == 35:
+            named = i + 1 < end and html[i + 1] != 33
+            return (INNER if i == start else NAMED) if named else ELSEWHERE
+    return ELSEWHERE
+
+
+@kernel(allocates=False)
+def _close_link(s: NDArray[np.int64], text: NDArray[np.uint8], links: NDArray[np.int32]) -> None:
     if s[LINK_AT] < 0:
         return
     start, end = s[LINK_START], s[OUT]
-    if end > start:
-        s[LINK_BYTES] += end - start
-        s[LINK_COUNT] += 1
+    if end > start and s[LINK_KIND] != ELSEWHERE and _is_sign(text, start, end):
+        # a permalink, no text
+        s[OUT] = start
+        if start == s[BLOCK_START]:
+            s[PENDING] = NEW
+        elif text[start - 1] == 32 and s[PRE_AT] < 0:
+            s[OUT] = start - 1
+            s[PENDING] |= SPACE
+    elif end > start:
+        count_link(s, end - start)
         n = s[N_LINKS]
         if n < links.shape[0]:
             links[n, L_START] = start
@@ -288,6 +325,7 @@ def _close_link(s: NDArray[np.int64], links: NDArray[np.int32]) -> None:
 @kernel(allocates=False)
 def _pop_to(
     size: int,
+    text: NDArray[np.uint8],
     s: NDArray[np.int64],
     stack: NDArray[np.int32],
     n_open: NDArray[np.int32],
@@ -306,7 +344,7 @@ def _pop_to(
         if tag in (T_TR, T_TABLE):
             s[ROW] = -1
     if s[LINK_AT] > size:
-        _close_link(s, links)
+        _close_link(s, text, links)
     if s[HIDDEN_AT] >= size:
         s[HIDDEN_AT] = -1
     if s[PRE_AT] >= size:
@@ -635,7 +673,7 @@ def _start_tag(
     if tag in (T_HTML, T_BODY) and n_open[tag] > 0:
         return
     if tag == T_A:
-        _close_link(s, links)
+        _close_link(s, text, links)
     if bits & BLOCK:
         implied = _find_implied(tag, s, stack, n_open)
         if s[HIDDEN_AT] < 0:
@@ -646,7 +684,7 @@ def _start_tag(
         if implied >= 0:
             if s[PRE_AT] >= implied:
                 flush_block(text, s, blocks)
-            _pop_to(implied, s, stack, n_open, elements, links)
+            _pop_to(implied, text, s, stack, n_open, elements, links)
     if s[DEPTH] >= MAX_DEPTH:
         s[OVERFLOW] += 1
         return
@@ -669,6 +707,7 @@ def _start_tag(
         s[LINK_AT] = at + 1
         s[LINK_START] = s[OUT]
         s[HREF_START], s[HREF_END] = attributes[A_HREF]
+        s[LINK_KIND] = _link_kind(html, s[HREF_START], s[HREF_END])
     elif (tag == T_PRE or lexical & LEX_CODE) and s[PRE_AT] < 0:
         s[PRE_AT] = at
     elif tag == T_TR:
@@ -717,7 +756,7 @@ def _end_tag(
             s[PENDING] |= BREAK
         return
     if tag == T_A:
-        _close_link(s, links)
+        _close_link(s, text, links)
     hidden = s[HIDDEN_AT] >= 0
     if bits & CELL:
         if not s[PENDING] & NEW:
@@ -735,7 +774,7 @@ def _end_tag(
     if index >= 0:
         if s[PRE_AT] >= index:
             flush_block(text, s, blocks)
-        _pop_to(index, s, stack, n_open, elements, links)
+        _pop_to(index, text, s, stack, n_open, elements, links)
 
 
 @kernel(allocates=False)
@@ -808,5 +847,5 @@ def scan_page(
                     html, tag, attributes, text, s, blocks, elements, tokens, links, meta, stack, n_open
                 )
     flush_block(text, s, blocks)
-    _pop_to(0, s, stack, n_open, elements, links)
+    _pop_to(0, text, s, stack, n_open, elements, links)
     elements[0, E_END] = s[N_BLOCKS]

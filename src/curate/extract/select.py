@@ -15,6 +15,7 @@ from curate.extract.measure import (
     is_prose,
 )
 from curate.extract.scan import E_END, E_FIRST, E_FLAGS, IN_ASIDE, IN_COMMENT, IN_FOOTER, IN_FORM, IN_NAV
+from curate.extract.structure import keep_structure
 from curate.extract.text import B_ELEMENT, B_PRE
 from curate.extract.workspace import Workspace
 from curate.text.kernel import kernel
@@ -73,6 +74,7 @@ def choose_blocks(n_blocks: int, top: int, threshold: float, w: Workspace, keep:
     if n_chars < MIN_SHARE * w.sums[top, X_PROSE_CHARS] and _is_text_container(top, w):
         for b in range(first, end):
             keep[b] |= is_prose(w.blocks, w.counts, b) and w.scores[b] > RULED_OUT
+    keep_structure(n_blocks, lowered, w, keep)
 
 
 @kernel(allocates=False)

@@ -44,8 +44,13 @@ from curate.text.kernel import kernel
     ROW,  # the open table row's element
     MATH_END,  # the page has been searched for the end of a formula up to here
     FORMULA_END,  # where in the text the last formula ended
+    LINK_KIND,  # of the open link: one of the numbers below
+    INNER_BYTES,  # bytes of text within links to places on the page in the open block
     N_STATE,
-) = range(25)
+) = range(27)
+
+# Links elsewhere, to a named place of another page or of this page.
+ELSEWHERE, NAMED, INNER = range(3)
 
 SPACE, BREAK, PARAGRAPH, CELL_MARK, NEW = 1, 2, 4, 8, 16
 
@@ -54,8 +59,19 @@ PLAIN = np.ones(256, dtype=np.bool_)
 PLAIN[:33] = PLAIN[[0x26, 0x3C, 0x7F, 0xC2, 0xE2, 0xE3, 0xEF]] = False
 
 # Columns of the block table (int32).
-(B_START, B_END, B_ELEMENT, B_LINK_BYTES, B_LINKS, B_CELLS, B_PRE) = range(7)
-N_BLOCK_FIELDS = 7
+# Links to places on the same page are no way off it: they count in B_INNER_BYTES and nowhere else.
+(B_START, B_END, B_ELEMENT, B_LINK_BYTES, B_LINKS, B_CELLS, B_PRE, B_INNER_BYTES) = range(8)
+N_BLOCK_FIELDS = 8
+
+
+@kernel(allocates=False)
+def count_link(s: NDArray[np.int64], n_bytes: int) -> None:
+    """Count the text of the open link, or of its part in the open block."""
+    if s[LINK_KIND] == INNER:
+        s[INNER_BYTES] += n_bytes
+    elif n_bytes > 0:
+        s[LINK_BYTES] += n_bytes
+        s[LINK_COUNT] += 1
 
 
 @kernel(allocates=False)
@@ -65,8 +81,7 @@ def flush_block(text: NDArray[np.uint8], s: NDArray[np.int64], blocks: NDArray[n
     while out > start and text[out - 1] <= 32:
         out -= 1
     if s[LINK_AT] >= 0:
-        s[LINK_BYTES] += max(out - s[LINK_START], 0)
-        s[LINK_COUNT] += out > s[LINK_START]
+        count_link(s, max(out - s[LINK_START], 0))
     n = s[N_BLOCKS]
     if out > start and n < blocks.shape[0]:
         blocks[n, B_START] = start
@@ -76,11 +91,12 @@ def flush_block(text: NDArray[np.uint8], s: NDArray[np.int64], blocks: NDArray[n
         blocks[n, B_LINKS] = s[LINK_COUNT]
         blocks[n, B_CELLS] = s[CELLS]
         blocks[n, B_PRE] = s[PRE_AT] >= 0
+        blocks[n, B_INNER_BYTES] = s[INNER_BYTES]
         s[N_BLOCKS] = n + 1
     else:
         out = start
     s[OUT] = s[BLOCK_START] = s[LINK_START] = out
-    s[LINK_BYTES] = s[LINK_COUNT] = s[CELLS] = 0
+    s[LINK_BYTES] = s[INNER_BYTES] = s[LINK_COUNT] = s[CELLS] = 0
     s[PENDING] = NEW
 
 
