@@ -1,14 +1,16 @@
 """Fit the block selector of `curate.extract` and measure it on hosts that it has not seen.
 
-    python classifiers/extraction/recipe.py --pages DIR --snippets expected.jsonl.gz --cache silver.json --evaluate
     python classifiers/extraction/recipe.py --pages DIR --snippets expected.jsonl.gz --cache silver.json \\
-        --out classifiers/extraction/selector.safetensors
+        --lessons DIR --textbooks DIR --evaluate
 
-DIR holds raw pages (`*.html` or `*.html.gz`). Labels are silver: the share of a block's four-word shingles that
-trafilatura gives, default and fast mode averaged. Where snippets are given (JSON lines with `file`, `with`,
-`without`), blocks that hold one are labelled by it, with more weight. `kinds.py` adds made-up pages of kinds that
-both teach wrongly. The table of class words is cross-fitted: the features of a page never use a table that its
-host helped to make.
+and `--out classifiers/extraction/selector.safetensors` in place of `--evaluate` to fit.
+
+DIR of `--pages` holds raw pages (`*.html` or `*.html.gz`). Their labels are silver: the share of a block's four-word
+shingles that trafilatura gives, default and fast mode averaged. Where snippets are given (JSON lines with `file`,
+`with`, `without`), blocks that hold one are labelled by it, with more weight. `--lessons` adds pages of documentation
+whose main part and furniture are known element by element, `--textbooks` modules of textbooks. `kinds.py` adds
+made-up pages of kinds that silver teaches wrongly. The table of class words is cross-fitted: the features of a page
+never use a table that its host helped to make.
 """
 
 from __future__ import annotations
@@ -40,7 +42,7 @@ from kinds import DOCUMENTATION_FRAMES, Page, make_pages
 from curate.extract import decode_text
 from curate.extract.bounds import find_problem
 from curate.extract.features import PATH_DECAY, TOKEN_SCALE
-from curate.extract.measure import C_CHARS, C_WORDS, inner_density, link_density
+from curate.extract.measure import C_CHARS, inner_density, link_density
 from curate.extract.model import Selector, export_trees, save_selector, score_blocks
 from curate.extract.native import THRESHOLDS
 from curate.extract.outline import P_END, find_places
@@ -62,12 +64,12 @@ TREES: dict[str, Any] = {
     "random_state": 0,
 }
 HAND_WEIGHT = 3.0
-MADE_UP_PAGES, MADE_UP_WEIGHT = 300, 0.5
+MADE_UP_PAGES, MADE_UP_WEIGHT = 500, 0.5
+NAMELESS = 5  # one page in so many is shown without the class words
 N_FOLDS, N_TABLE_FOLDS = 5, 4
 MAX_HOST_PAGES = 4.0
 LESSON_WEIGHT, TEXTBOOK_WEIGHT, MAX_PAGE_WEIGHT = 0.5, 0.3, 400.0
-CAPTIONS = tuple(TAG_NUMBERS[t] for t in ("figcaption", "caption"))
-CAPTION_WORDS = 4
+TEXTBOOKS = ("economics", "chemistry", "contemporary-mathematics")  # those of CC BY
 PREFIX = 400  # characters of an element that a lesson's blocks state
 NOT_TEXT = str.maketrans("", "", "#\u00b6\u00a7|")
 CORRECTIONS = Path(__file__).with_name("corrections.jsonl")
@@ -170,7 +172,7 @@ def apply_corrections(page: FitPage, correction: dict[str, Any]) -> None:
 
 
 def apply_structure(page: FitPage) -> None:
-    """Let headings and captions that stand within main text be main text: trafilatura and the readers left many out."""
+    """Let headings that stand within main text be main text: trafilatura leaves out many."""
     n = read_page(page.html, WORKSPACE)
     blocks, elements, places = WORKSPACE.blocks, WORKSPACE.elements, WORKSPACE.places
     find_places(blocks, n, elements, places)
@@ -182,10 +184,6 @@ def apply_structure(page: FitPage) -> None:
             end = places[b, P_END]
             if before[end] - before[b + 1] > 0.5 * max(total[end] - total[b + 1], 1):
                 page.labels[b] = 1.0
-        elif elements[e, E_TAG] in CAPTIONS and WORKSPACE.counts[b, C_WORDS] >= CAPTION_WORDS:
-            around = page.labels[[k for k in (b - 1, b + 1) if 0 <= k < n]]
-            if len(around) == 2 and around.min() > 0.5:
-                page.labels[b], page.by_hand[b] = 1.0, False
 
 
 def apply_snippets(page: FitPage) -> None:
@@ -481,7 +479,11 @@ def fit_selector(pages: list[FitPage]) -> Selector:
         make_table([c for c, f in zip(counts, folds, strict=True) if f != fold])
         for fold in range(N_TABLE_FOLDS)
     ]
-    columns = [features_of(page, tables[fold]) for page, fold in zip(pages, folds, strict=True)]
+    no_words = np.zeros(N_TOKEN_BUCKETS, np.int16)
+    columns = [
+        features_of(page, tables[fold] if fold_of(f"words {page.name}", NAMELESS) else no_words)
+        for page, fold in zip(pages, folds, strict=True)
+    ]
     x = np.concatenate(columns)
     y = np.concatenate([page.labels for page in pages])
     w = np.concatenate([weights_of(page) for page in pages])
@@ -536,21 +538,33 @@ def summarise(counts: NDArray[np.int64]) -> dict[str, float]:
     return {"precision": round(precision, 4), "recall": round(recall, 4), "f1": round(f1, 4)}
 
 
-def fit_folds(pages: list[FitPage], n_folds: int = N_FOLDS) -> list[Selector]:
-    """One selector a fold, fitted without the fold's hosts."""
-    invented = made_up_pages(MADE_UP_PAGES, seed=1)
+def read_schooling(lessons: Path | None, textbooks: Path | None) -> tuple[list[FitPage], list[FitPage]]:
+    """The pages of documentation and of textbooks in two folders, none where a folder is not named."""
+    pages = read_lessons(lessons / "docs.jsonl.gz", lessons / "docs.blocks.jsonl.gz") if lessons else []
+    books = [textbooks / f"{name}.html.jsonl.gz" for name in TEXTBOOKS] if textbooks else []
+    return pages, read_textbooks(books)
+
+
+def fit_folds(
+    pages: list[FitPage],
+    lessons: list[FitPage] = [],  # noqa: B006 - never written to
+    textbooks: list[FitPage] = [],  # noqa: B006
+    n_folds: int = N_FOLDS,
+) -> list[Selector]:
+    """One selector a fold, fitted without the fold's hosts, projects of documentation among them."""
+    always = textbooks + made_up_pages(MADE_UP_PAGES, seed=1)
     return [
-        fit_selector([page for page in pages if fold_of(page.host, n_folds) != fold] + invented)
+        fit_selector([page for page in pages + lessons if fold_of(page.host, n_folds) != fold] + always)
         for fold in range(n_folds)
     ]
 
 
-def evaluate(pages: list[FitPage]) -> dict[str, Any]:
+def evaluate(pages: list[FitPage], lessons: list[FitPage], textbooks: list[FitPage]) -> dict[str, Any]:
     """Snippet scores of every page by the selector that has not seen its host, at the settings' thresholds.
 
     `silver_f1` is the mean over pages of the F1 of four-word shingles against trafilatura's default text.
     """
-    selectors = fit_folds(pages)
+    selectors = fit_folds(pages, lessons, textbooks)
     report: dict[str, Any] = {"pages": len(pages), "hosts": len({page.host for page in pages})}
     for focus, threshold in THRESHOLDS.items():
         total, agreement = np.zeros(4, np.int64), []
@@ -583,15 +597,19 @@ def main() -> None:
         default=CORRECTIONS,
         help="labels by hand: file, main, boilerplate (digests)",
     )
+    parser.add_argument("--lessons", type=Path, help="folder of docs.jsonl.gz and docs.blocks.jsonl.gz")
+    parser.add_argument("--textbooks", type=Path, help="folder of the textbooks' *.html.jsonl.gz")
     parser.add_argument("--cache", type=Path, required=True, help="JSON file of trafilatura's texts")
     parser.add_argument("--out", type=Path, help="where to write the fitted selector")
     parser.add_argument("--evaluate", action="store_true", help="cross-validate by host and print JSON")
     settings = parser.parse_args()
     pages = read_real_pages(settings.pages, settings.snippets, settings.cache, settings.corrections)
+    lessons, textbooks = read_schooling(settings.lessons, settings.textbooks)
     if settings.evaluate:
-        print(json.dumps(evaluate(pages), indent=1))
+        print(json.dumps(evaluate(pages, lessons, textbooks), indent=1))
     if settings.out:
-        save_selector(fit_selector(pages + made_up_pages(MADE_UP_PAGES, seed=1)), settings.out)
+        every = pages + lessons + textbooks + made_up_pages(MADE_UP_PAGES, seed=1)
+        save_selector(fit_selector(every), settings.out)
 
 
 if __name__ == "__main__":

@@ -15,14 +15,14 @@ from curate.text.kernel import kernel
 # Columns of the count table (int32), one row a block.
 (
     C_CHARS,  # code points that are no white space
-    C_WORDS,  # runs between white space that hold a letter or digit; two CJK characters count as one word
+    C_WORDS,  # runs between white space that hold a letter or digit; two CJK characters count as one, four Thai ones too
     C_DIGITS,
     C_UPPER,
     C_COMMAS,
     C_STOPS,  # ends of sentences
     C_SYMBOLS,  # | / > » • © and the like
     C_LAST,  # what the text ends in: 0 other, 1 stop, 2 colon, 3 comma, 4 ellipsis
-    C_FIRST,  # what it begins with: 0 other, 1 upper-case ASCII letter, 2 digit, 3 beyond ASCII
+    C_FIRST,  # what it begins with: 0 other, 1 upper-case ASCII letter, 2 digit, 3 beyond ASCII, 4 a copyright sign
     C_HASH,  # of its letters and digits, ASCII case folded
     C_BYTES,
     C_REPEATED,  # blocks before it with the same hash
@@ -46,6 +46,7 @@ N_COUNTS = 12
 N_SUMS = 11
 N_RUNNING = 5  # the first of them, as running totals over blocks
 N_REPEAT_SLOTS = 4096
+MIN_THAI_SENTENCE = 40  # characters, also of Lao, Burmese and Khmer
 
 
 @kernel(allocates=False)
@@ -64,7 +65,7 @@ def _decode(text: NDArray[np.uint8], i: int) -> tuple[int, int]:
 
 @kernel(allocates=False)
 def _classify(code: int) -> int:
-    """0 other, 1 letter or digit, 2 CJK, 3 comma, 4 stop, 5 colon, 6 ellipsis, 7 symbol; beyond Latin roughly."""
+    """0 other, 1 letter or digit, 2 of a script without blanks between words, 3 comma, 4 stop, 5 colon, 6 ellipsis, 7 symbol; beyond Latin roughly."""
     if code < 128:
         if 48 <= code <= 57 or 65 <= code <= 90 or 97 <= code <= 122:
             return 1
@@ -82,7 +83,8 @@ def _classify(code: int) -> int:
             return 3
         if code in (0x61F, 0x6D4, 0x964):
             return 4
-        return 1
+        # Thai, Lao, Burmese, Khmer
+        return 2 if 0xE00 <= code < 0xF00 or 0x1000 <= code < 0x10A0 or 0x1780 <= code < 0x1800 else 1
     if code < 0x2E80:
         if code == 0x2026:
             return 6
@@ -103,7 +105,7 @@ LASTS = np.array([0, 0, 0, 3, 1, 2, 4, 0], dtype=np.int64)  # C_LAST by kind
 @kernel(allocates=False)
 def count_block(text: NDArray[np.uint8], start: int, end: int, row: NDArray[np.int32]) -> None:
     """Count one block's text[start:end] into `row`."""
-    n_chars = n_words = n_digits = n_upper = n_commas = n_stops = n_symbols = n_cjk = last = first = 0
+    n_chars = n_words = n_digits = n_upper = n_commas = n_stops = n_symbols = n_cjk = n_thai = last = first = 0
     in_word = False
     hashed = FNV_OFFSET
     i = start
@@ -121,6 +123,7 @@ def count_block(text: NDArray[np.uint8], start: int, end: int, row: NDArray[np.i
             continue
         if n_chars == 0:
             first = 1 if 65 <= code <= 90 else 2 if 48 <= code <= 57 else 3 if code > 127 else 0
+            first = 4 if code == 0xA9 else first
         n_chars += 1
         if kind <= 2:
             last = 0
@@ -131,7 +134,10 @@ def count_block(text: NDArray[np.uint8], start: int, end: int, row: NDArray[np.i
             n_upper += 65 <= code <= 90
             hashed = (hashed ^ (code + 32 if 65 <= code <= 90 else code)) * FNV_PRIME & MASK32
         elif kind == 2:
-            n_cjk += 1
+            if code < 0x2000:
+                n_thai += 1
+            else:
+                n_cjk += 1
             in_word = False
             hashed = (hashed ^ (code & 0xFFFF)) * FNV_PRIME & MASK32
         elif kind > 2:
@@ -140,11 +146,12 @@ def count_block(text: NDArray[np.uint8], start: int, end: int, row: NDArray[np.i
             n_symbols += kind == 7
             last = LASTS[kind]
     row[C_CHARS] = n_chars
-    row[C_WORDS] = n_words + (n_cjk + 1) // 2
+    row[C_WORDS] = n_words + (n_cjk + 1) // 2 + (n_thai + 3) // 4
     row[C_DIGITS] = n_digits
     row[C_UPPER] = n_upper
     row[C_COMMAS] = n_commas
-    row[C_STOPS] = n_stops
+    # Thai ends sentences with a blank
+    row[C_STOPS] = n_stops + (n_thai >= MIN_THAI_SENTENCE)
     row[C_SYMBOLS] = n_symbols
     row[C_LAST] = last
     row[C_FIRST] = first

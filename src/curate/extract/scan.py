@@ -16,6 +16,7 @@ from curate.extract.tags import (
     A_ALT,
     A_ALTTEXT,
     A_ARIA_HIDDEN,
+    A_COLSPAN,
     A_CONTENT,
     A_DATETIME,
     A_ENCODING,
@@ -25,6 +26,7 @@ from curate.extract.tags import (
     A_NAME,
     A_PROPERTY,
     A_REL,
+    A_ROWSPAN,
     A_TYPE,
     BLOCK,
     CELL,
@@ -54,6 +56,7 @@ from curate.extract.text import (
     BREAK,
     CELL_MARK,
     CELL_START,
+    COLUMN,
     DEPTH,
     ELEMENT,
     ELSEWHERE,
@@ -62,16 +65,20 @@ from curate.extract.text import (
     HREF_END,
     HREF_START,
     INNER,
+    JOINS,
     LINK_AT,
     LINK_KIND,
     LINK_START,
     MATH_END,
+    MAX_CELL_BYTES,
+    MAX_COLUMNS,
     N_BLOCKS,
     N_ELEMENTS,
     N_LINKS,
     N_TOKENS,
     NAMED,
     NEW,
+    NEXT_COLUMN,
     OUT,
     OVERFLOW,
     PARAGRAPH,
@@ -79,8 +86,12 @@ from curate.extract.text import (
     PRE_AT,
     ROW,
     SPACE,
+    SPANS,
+    SPARE,
+    WRITTEN_COLUMN,
     count_link,
     flush_block,
+    in_data_row,
     write_pending,
     write_run,
     write_space,
@@ -102,9 +113,9 @@ MAX_BLOCKS = 200_000
 MAX_ELEMENTS = 300_000
 MAX_LINKS = 100_000
 MAX_TOKENS = 1_000_000
-TEXT_SLACK = 64
+# Text is never longer than its page but for marks of empty cells, which may add one byte in so many of the page.
+TEXT_SLACK, MARKS_PART = 128, 8
 MAX_ADDRESS_BYTES = 2000  # of a link that are looked at
-MAX_CELL_BYTES = 160  # a longer cell is layout or prose and a block of its own
 
 # Columns of the element table (int32).
 (E_PARENT, E_TAG, E_FIRST, E_END, E_DEPTH, E_FLAGS, E_TOKEN, E_N_TOKENS, E_ITEM, E_LEVEL) = range(10)
@@ -210,6 +221,7 @@ META_KEYS, META_VALUES = tags.make_table(
 
 T_A, T_B, T_P, T_LI, T_DT, T_DD = (TAG_NUMBERS[t] for t in ("a", "b", "p", "li", "dt", "dd"))
 T_TR, T_TABLE, T_PRE, T_BR = (TAG_NUMBERS[t] for t in ("tr", "table", "pre", "br"))
+T_UL, T_OL = TAG_NUMBERS["ul"], TAG_NUMBERS["ol"]
 T_HR = TAG_NUMBERS["hr"]
 T_IMG, T_META, T_LINK, T_SUP = (TAG_NUMBERS[t] for t in ("img", "meta", "link", "sup"))
 T_SCRIPT, T_TITLE, T_HTML, T_BODY = (TAG_NUMBERS[t] for t in ("script", "title", "html", "body"))
@@ -226,6 +238,11 @@ ANNOTATION = np.frombuffer(b"<annotation", dtype=np.uint8)
 END_ANNOTATION = np.frombuffer(b"</annotation", dtype=np.uint8)
 END_MATH = np.frombuffer(b"</math", dtype=np.uint8)
 DISPLAYSTYLE = np.frombuffer(b"{\\displaystyle", dtype=np.uint8)
+
+
+def max_text_bytes(max_html_bytes: int) -> int:
+    """The bytes that the text of a page can take."""
+    return max_html_bytes + max_html_bytes // MARKS_PART + TEXT_SLACK
 
 
 @kernel(allocates=False)
@@ -343,6 +360,9 @@ def _pop_to(
             s[ELEMENT] = elements[element, E_PARENT]
         if tag in (T_TR, T_TABLE):
             s[ROW] = -1
+            if tag == T_TABLE:
+                s[JOINS] = 0
+                s[SPANS : SPANS + MAX_COLUMNS] = 0
     if s[LINK_AT] > size:
         _close_link(s, text, links)
     if s[HIDDEN_AT] >= size:
@@ -432,7 +452,7 @@ def _boundary(tag: int, s: NDArray[np.int64], text: NDArray[np.uint8], blocks: N
         return
     if s[PENDING] & NEW:
         return
-    if s[ROW] >= 0 and tag in (T_P, T_DIV):
+    if s[ROW] >= 0 and (tag in (T_P, T_DIV) or (tag in (T_UL, T_OL, T_LI) and in_data_row(s))):
         if s[PENDING] & CELL_MARK:
             return
         s[PENDING] |= PARAGRAPH
@@ -449,6 +469,32 @@ def _begin_cell(s: NDArray[np.int64], text: NDArray[np.uint8], blocks: NDArray[n
         s[PENDING] = CELL_MARK
     else:
         flush_block(text, s, blocks)
+
+
+@kernel(allocates=False)
+def _read_span(html: NDArray[np.uint8], span: NDArray[np.int64]) -> int:
+    """A colspan or rowspan, 1 where it is none, MAX_COLUMNS at most."""
+    value = 0
+    for i in range(span[0], min(span[1], span[0] + 3)):
+        if not 48 <= html[i] <= 57:
+            break
+        value = value * 10 + html[i] - 48
+    return min(max(value, 1), MAX_COLUMNS)
+
+
+@kernel(allocates=False)
+def _place_cell(html: NDArray[np.uint8], attributes: NDArray[np.int64], s: NDArray[np.int64]) -> None:
+    """Find the column of a cell that starts, past those that cells of rows above reach into."""
+    column = s[NEXT_COLUMN]
+    while column < MAX_COLUMNS and s[SPANS + column] > 0:
+        s[SPANS + column] -= 1
+        column += 1
+    s[SPARE] += 1
+    n_columns, n_rows = _read_span(html, attributes[A_COLSPAN]), _read_span(html, attributes[A_ROWSPAN])
+    for k in range(column, min(column + n_columns, MAX_COLUMNS)):
+        s[SPANS + k] = n_rows - 1
+    s[COLUMN] = min(column, MAX_COLUMNS)
+    s[NEXT_COLUMN] = min(column + n_columns, MAX_COLUMNS)
 
 
 @kernel(allocates=False)
@@ -678,6 +724,7 @@ def _start_tag(
         implied = _find_implied(tag, s, stack, n_open)
         if s[HIDDEN_AT] < 0:
             if bits & CELL and tag != T_CAPTION:
+                _place_cell(html, attributes, s)
                 _begin_cell(s, text, blocks)
             else:
                 _boundary(tag, s, text, blocks)
@@ -712,8 +759,12 @@ def _start_tag(
         s[PRE_AT] = at
     elif tag == T_TR:
         s[ROW] = element
+        s[NEXT_COLUMN] = 0
+        s[COLUMN] = s[WRITTEN_COLUMN] = -1
     elif tag == T_TABLE:
         s[ROW] = -1
+        s[JOINS] = 0
+        s[SPANS : SPANS + MAX_COLUMNS] = 0
 
 
 @kernel(allocates=False)
@@ -805,11 +856,12 @@ def scan_page(
 ) -> None:
     """Read a page of valid UTF-8 into the tables; s[N_BLOCKS], s[N_ELEMENTS] and so on say how much they hold.
 
-    `text` needs html.size + TEXT_SLACK bytes. Full tables of blocks, elements, tokens or links take no more.
+    `text` needs max_text_bytes(html.size) bytes. Full tables of blocks, elements, tokens or links take no more.
     """
     s[:] = 0
     s[HIDDEN_AT] = s[PRE_AT] = s[LINK_AT] = s[ROW] = s[FORMULA_END] = -1
     s[PENDING] = NEW
+    s[SPARE] = html.size // MARKS_PART
     meta[:] = -1
     n_open[:] = 0
     elements[0] = 0

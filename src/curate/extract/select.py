@@ -8,11 +8,13 @@ from numpy.typing import NDArray
 from curate.extract.measure import (
     C_CHARS,
     C_DIGITS,
+    C_STOPS,
     C_WORDS,
     X_CHARS,
     X_LINK_CHARS,
     X_PROSE_CHARS,
     is_prose,
+    link_density,
 )
 from curate.extract.scan import E_END, E_FIRST, E_FLAGS, IN_ASIDE, IN_COMMENT, IN_FOOTER, IN_FORM, IN_NAV
 from curate.extract.structure import keep_structure
@@ -30,6 +32,9 @@ AROUND = IN_NAV | IN_ASIDE | IN_FOOTER | IN_FORM
 # Where less than MIN_SHARE of the prose in the page's best container passes, its prose is kept all the same, if no more
 # than MAX_LINK_SHARE of the container is link text (a list of teasers has more) and the scores do not rule it out.
 MIN_SHARE, MAX_LINK_SHARE, RULED_OUT = 0.25, 0.15, -2.2
+
+# A thread without an article: so many blocks of prose, and what a post's block has at least and at most.
+MIN_POSTS, MIN_POST_WORDS, MAX_POST_LINKS = 2, 4, 0.4
 
 
 @kernel(allocates=False)
@@ -75,6 +80,26 @@ def choose_blocks(n_blocks: int, top: int, threshold: float, w: Workspace, keep:
         for b in range(first, end):
             keep[b] |= is_prose(w.blocks, w.counts, b) and w.scores[b] > RULED_OUT
     keep_structure(n_blocks, lowered, w, keep)
+    _keep_threads(n_blocks, w, keep)
+
+
+@kernel(allocates=False)
+def _keep_threads(n_blocks: int, w: Workspace, keep: NDArray[np.uint8]) -> None:
+    """Where no prose is kept, but a thread of comments holds some, the thread is the page."""
+    n_prose = 0
+    for b in range(n_blocks):
+        in_thread = w.elements[w.blocks[b, B_ELEMENT], E_FLAGS] & IN_COMMENT != 0
+        if is_prose(w.blocks, w.counts, b):
+            if keep[b] and not in_thread:
+                return
+            n_prose += in_thread
+    if n_prose < MIN_POSTS:
+        return
+    for b in range(n_blocks):
+        flags = w.elements[w.blocks[b, B_ELEMENT], E_FLAGS]
+        if flags & IN_COMMENT and not flags & AROUND and w.counts[b, C_WORDS] >= MIN_POST_WORDS:
+            is_said = w.counts[b, C_STOPS] > 0 and link_density(w.blocks, w.counts, b) < MAX_POST_LINKS
+            keep[b] |= is_said
 
 
 @kernel(allocates=False)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.extract.features import K_BEFORE, K_KEPT, K_KEPT_CHARS, K_ROWS, K_UNIT_CHARS
-from curate.extract.measure import C_CHARS, C_LAST, C_WORDS, inner_density, link_density
+from curate.extract.measure import C_CHARS, C_DIGITS, C_LAST, C_WORDS, inner_density, link_density
 from curate.extract.outline import P_BEFORE, P_BOX, P_END, P_SOLO, P_UNIT, T_TABLE, is_term
 from curate.extract.scan import (
     E_FLAGS,
@@ -23,13 +23,12 @@ from curate.extract.scan import (
     E_TOKEN,
     IN_ASIDE,
     IN_COMMENT,
-    IN_FIGURE,
     IN_FOOTER,
     IN_FORM,
     IN_NAV,
 )
 from curate.extract.tags import TAG_NUMBERS
-from curate.extract.text import B_CELLS, B_ELEMENT, N_ELEMENTS
+from curate.extract.text import B_CELLS, B_ELEMENT, B_PRE, N_ELEMENTS
 from curate.extract.workspace import Workspace
 from curate.text.kernel import kernel
 
@@ -37,7 +36,8 @@ from curate.text.kernel import kernel
 AROUND = IN_NAV | IN_ASIDE | IN_FOOTER | IN_FORM | IN_COMMENT
 
 # How far under the bar a block may score and still be kept with its siblings, its list or table, what it introduces.
-HOLE_REACH, UNIT_REACH, HEAD_REACH, TERM_REACH, LEAD_REACH = 1.5, 2.0, 2.0, 3.0, 1.5
+HOLE_REACH, UNIT_REACH, HEAD_REACH, TERM_REACH, LEAD_REACH, CAPTION_REACH = 1.0, 1.5, 1.5, 3.0, 1.0, 0.4
+PRE_REACH, NEAR = 3.5, 3  # of listings, and how many blocks away something must be kept
 
 # The share of a list or table that must be kept for the rest to be kept with it, and of a section for its heading.
 UNIT_SHARE, SECTION_SHARE, TERM_SHARE = 0.5, 0.5, 0.3
@@ -149,10 +149,16 @@ def _goes_with_content(b: int, n_blocks: int, bar: float, w: Workspace, keep: ND
         if end == b + 1 and end < n_blocks and is_term(end, w.blocks, w.elements):
             return keep[end] != 0 and w.scores[b] > bar - TERM_REACH
         return w.scores[b] > bar - TERM_REACH and kept > TERM_SHARE * chars
-    if b + 1 == n_blocks or not keep[b + 1] or w.scores[b] <= bar - LEAD_REACH:
+    if w.blocks[b, B_PRE] and w.counts[b, C_DIGITS] < w.counts[b, C_CHARS]:
+        for c in range(max(b - NEAR, 0), min(b + NEAR + 1, n_blocks)):
+            if keep[c]:
+                return w.scores[b] > bar - PRE_REACH
+    if b + 1 == n_blocks or not keep[b + 1]:
         return False
-    if w.elements[e, E_TAG] in (T_FIGCAPTION, T_CAPTION) and b > 0:
-        return keep[b - 1] != 0 or w.elements[w.blocks[b + 1, B_ELEMENT], E_FLAGS] & IN_FIGURE != 0
+    if w.elements[e, E_TAG] in (T_FIGCAPTION, T_CAPTION):
+        return w.scores[b] > bar - CAPTION_REACH and b > 0 and keep[b - 1] != 0
+    if w.scores[b] <= bar - LEAD_REACH:
+        return False
     return w.counts[b, C_LAST] == COLON and _are_close(b, b + 1, w)
 
 

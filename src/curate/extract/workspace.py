@@ -34,7 +34,7 @@ from curate.extract.scan import (
     MAX_TOKENS,
     META_ROWS,
     N_ELEMENT_FIELDS,
-    TEXT_SLACK,
+    max_text_bytes,
     scan_page,
 )
 from curate.extract.tags import ATTRIBUTES, TAG_BITS
@@ -75,7 +75,7 @@ def make_workspace(max_html_bytes: int) -> Workspace:
     n_elements = min(max_html_bytes // 3 + 16, MAX_ELEMENTS)
     return Workspace(
         state=np.zeros(N_STATE, np.int64),
-        text=np.empty(max_html_bytes + TEXT_SLACK, np.uint8),
+        text=np.empty(max_text_bytes(max_html_bytes), np.uint8),
         blocks=np.empty((n_blocks, N_BLOCK_FIELDS), np.int32),
         elements=np.empty((n_elements, N_ELEMENT_FIELDS), np.int32),
         tokens=np.empty(min(max_html_bytes, MAX_TOKENS) + MAX_ELEMENT_TOKENS, np.int32),
