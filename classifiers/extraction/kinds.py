@@ -59,16 +59,23 @@ class Page:
         return self.words(low, high).capitalize()
 
     def sentence(self) -> str:
-        comma, stop = {"cjk": ("、", "。"), "arabic": ("، ", "."), "thai": (" ", " "), "hindi": (", ", "।")}.get(self.script, (", ", "."))
+        comma, stop = {
+            "cjk": ("、", "。"),
+            "arabic": ("، ", "."),
+            "thai": (" ", " "),
+            "hindi": (", ", "।"),
+        }.get(self.script, (", ", "."))
         parts = [self.words(3, 9) for _ in range(self.rng.choice([1, 1, 2, 2, 3]))]
         return comma.join(parts).capitalize() + (
             self.rng.choice("?!") if self.rng.random() < 0.08 and self.script != "thai" else stop
         )
 
     def prose(self, low: int = 1, high: int = 6) -> str:
-        return ("" if self.script == "cjk" else " ").join(
-            self.sentence() for _ in range(self.rng.randint(low, high))
-        ).strip()
+        return (
+            ("" if self.script == "cjk" else " ")
+            .join(self.sentence() for _ in range(self.rng.randint(low, high)))
+            .strip()
+        )
 
     def gold(self, text: str) -> str:
         self.golden.add(text)
@@ -165,7 +172,9 @@ class Page:
 
     def footer(self) -> str:
         links = " | ".join(f"<a href='/l'>{x}</a>" for x in self.labels(LEGAL, 4))
-        tag = self.rng.choice(["footer", "div id='footer'", "footer class='site-footer'", "div", "div class='b'"])
+        tag = self.rng.choice(
+            ["footer", "div id='footer'", "footer class='site-footer'", "div", "div class='b'"]
+        )
         rights = "All rights reserved." if self.script == "latin" else self.sentence()
         note = f"<p>{self.sentence()} {rights}</p>" if self.rng.random() < 0.5 else ""
         if self.rng.random() < 0.3:
@@ -626,6 +635,11 @@ REFERENCE_STYLES = {
         "div class='section'", "div class='subsection'", "h4", "div",
         "<hr><div class='header'><p>Next: <a href='n.html' rel='next'>{after}</a>, Previous: <a href='p.html' rel='prev'>{before}</a>, Up: <a href='u.html' rel='up'>{name}</a> &nbsp; [<a href='c.html' rel='contents'>Contents</a>]</p></div>",
     ),
+    "info": (
+        "<div class='header'><p>Next: <a href='#n' accesskey='n' rel='next'>{after}</a>, Previous: <a href='#p' accesskey='p' rel='prev'>{before}</a>, Up: <a href='#u' accesskey='u' rel='up'>{name}</a> &nbsp; [<a href='#c' rel='contents'>Contents</a>][<a href='#i' rel='index'>Index</a>]</p></div>",
+        "div", "div class='section'", "h3 class='section'", "div",
+        "<div class='header'><p>Next: <a href='#n' rel='next'>{after}</a>, Up: <a href='#u' rel='up'>{name}</a> &nbsp; [<a href='#c' rel='contents'>Contents</a>][<a href='#i' rel='index'>Index</a>]</p></div><p><a href='#u'>{name}</a>, {date}</p>",
+    ),
     "gtk": (
         "<table class='navigation' id='top' width='100%'><tr valign='middle'><td width='100%' align='left' class='shortcuts'><a href='#' class='shortcut'>Top</a><span id='nav_description'>  <span class='dim'>|</span> <a href='#d' class='shortcut'>Description</a></span></td><td><a accesskey='h' href='index.html'>Home</a></td><td><a accesskey='n' href='n.html'>Next</a></td></tr></table>",
         "div class='refentry'", "div class='refsect1'", "h2", "div class='refsect2'",
@@ -654,7 +668,7 @@ REFERENCE_STYLES = {
     ),
     "bare": ("<p><a href='i.html'>Index</a> | <a href='p.html'>{before}</a> | <a href='n.html'>{after}</a></p><hr>", "div", "div", "h2", "div", "<hr><address>{name}, {date}</address>"),
     "tables": (
-        "<table border='0' width='100%'><tr><td><a href='p.html'>previous</a></td><td><a href='u.html'>up</a></td><td><a href='n.html'>next</a></td></tr></table>",
+        "<table class='header' border='0'><tr><td>[<a href='p.html#p' title='Previous'> &lt;&lt; </a>]</td><td>[<a href='#s' title='Section'> &lt; </a>]</td><td>[<a href='u.html' title='Up'> Up </a>]</td><td>[<a href='#n' title='Next'> &gt; </a>]</td><td> &nbsp; </td><td>[<a href='t.html'>Top</a>]</td><td>[<a href='c.html'>Contents</a>]</td><td>[<a href='i.html'>Index</a>]</td></tr></table>",
         "blockquote", "div", "h3", "div", "<p><font size='-1'>This document was generated on <em>{date}</em></font></p>",
     ),
 }  # fmt: skip
@@ -714,8 +728,11 @@ def _reference_part(pg: Page, entry: str) -> str:
         )
         return f"<h4>{pg.gold(pg.title(1, 1))}</h4><div class='informaltable'><table class='informaltable'>{rows}</table></div>"
     if kind == 4:
-        notes = "".join(f"<p class='since'>{pg.gold(pg.title(1, 1) + ': ' + pg.words(1, 2))}</p>" for _ in range(r.randint(1, 3)))
-        return f"<{entry}><h3>{pg.gold(name + ' ()')}</h3><pre class='programlisting'>{pg.gold(f'void {name} (void);')}</pre>{pg.p(1, 1)}{notes}</{entry.split()[0]}>"
+        notes = "".join(
+            f"<p class='since'>{pg.gold(pg.title(1, 1) + ': ' + pg.words(1, 2))}</p>"
+            for _ in range(r.randint(1, 3))
+        )
+        return f"<{entry}><h3>{pg.gold(name + ' ()')}</h3><pre class='programlisting'>{pg.gold(f'void {name} (void);')}</pre>{pg.p(1, 1)}{notes}</{entry.split(maxsplit=1)[0]}>"
     if kind == 5:
         items = "".join(
             f"<li><code>{pg.words(1, 1)}</code> <a class='type' href='/t#x'>&lt;{pg.words(1, 1)}&gt;</a> {pg.gold(pg.words(2, 9))}</li>"
@@ -726,7 +743,9 @@ def _reference_part(pg: Page, entry: str) -> str:
         n = r.randint(2, 4)
         head = "".join(f"<th>{pg.gold(pg.title(1, 1))}</th>" for _ in range(n))
         rows = "".join(
-            f"<tr><td><a href='#f'>{pg.gold(pg.words(1, 1) + str(r.randint(1, 99)))}</a></td>" + "".join(f"<td>{r.choice(['', pg.gold(pg.words(1, 4))])}</td>" for _ in range(n - 1)) + "</tr>"
+            f"<tr><td><a href='#f'>{pg.gold(pg.words(1, 1) + str(r.randint(1, 99)))}</a></td>"
+            + "".join(f"<td>{r.choice(['', pg.gold(pg.words(1, 4))])}</td>" for _ in range(n - 1))
+            + "</tr>"
             for _ in range(r.randint(2, 7))
         )
         return f"<table class='summary'><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
@@ -744,16 +763,26 @@ def lesson(pg: Page) -> bytes:
         parts.append(f"<h2>{pg.gold(pg.title(1, 5))}</h2>")
         for _ in range(r.randint(1, 4)):
             kind = r.randrange(6)
-            caption = pg.gold(f"{r.choice(['Figure', 'Table', 'Fig.'])} {r.randint(1, 30)}: {pg.words(3, 12)}")
+            caption = pg.gold(
+                f"{r.choice(['Figure', 'Table', 'Fig.'])} {r.randint(1, 30)}: {pg.words(3, 12)}"
+            )
             if kind <= 1:
                 parts.append(pg.p(1, 4))
             elif kind == 2:
-                parts.append(f"{pg.p(1, 2)}<figure><img src='/f.png'><figcaption>{caption}</figcaption></figure>")
+                parts.append(
+                    f"{pg.p(1, 2)}<figure><img src='/f.png'><figcaption>{caption}</figcaption></figure>"
+                )
             elif kind == 3:
-                rows = "".join(f"<tr><td>{pg.gold(pg.words(1, 2))}</td><td>{r.randint(1, 99)}</td></tr>" for _ in range(r.randint(2, 6)))
+                rows = "".join(
+                    f"<tr><td>{pg.gold(pg.words(1, 2))}</td><td>{r.randint(1, 99)}</td></tr>"
+                    for _ in range(r.randint(2, 6))
+                )
                 parts.append(f"<table><caption>{caption}</caption>{rows}</table>")
             elif kind == 4:
-                items = "".join(f"<li>{pg.gold(pg.words(2, 14) + r.choice(['?', '.', '']))}</li>" for _ in range(r.randint(2, 7)))
+                items = "".join(
+                    f"<li>{pg.gold(pg.words(2, 14) + r.choice(['?', '.', '']))}</li>"
+                    for _ in range(r.randint(2, 7))
+                )
                 parts.append(f"<h3>{pg.gold(pg.title(1, 2))}</h3><ol>{items}</ol>")
             else:
                 parts.append(f"<div class='note'><h4>{pg.gold(pg.title(1, 2))}</h4>{pg.p(1, 2)}</div>")
@@ -779,7 +808,11 @@ def thread(pg: Page) -> bytes:
         f"<{item}><{inner}><span class='comhead'><a class='user' href='/u'>{pg.name()}</a> {pg.date()}</span><div class='commtext'>{pg.p(1, 3)}</div></{inner.split()[0]}></{item.split()[0]}>"
         for _ in range(r.randint(3, 20))
     )
-    outer = "table class='comment-tree'" if item.startswith("tr") else r.choice(["div id='comments'", "div class='comments'", "div", "main"])
+    outer = (
+        "table class='comment-tree'"
+        if item.startswith("tr")
+        else r.choice(["div id='comments'", "div class='comments'", "div", "main"])
+    )
     body = f"{pg.header()}<h1>{pg.gold(title)}</h1><{outer}>{posts}</{outer.split()[0]}>{pg.footer()}"
     return pg.wrap(body, title)
 

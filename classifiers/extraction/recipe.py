@@ -46,7 +46,17 @@ from curate.extract.measure import C_CHARS, inner_density, link_density
 from curate.extract.model import Selector, export_trees, save_selector, score_blocks
 from curate.extract.native import THRESHOLDS
 from curate.extract.outline import P_END, find_places
-from curate.extract.scan import E_FLAGS, E_ITEM, E_LEVEL, E_N_TOKENS, E_PARENT, E_TAG, E_TOKEN, IN_CELL, M_CANONICAL
+from curate.extract.scan import (
+    E_FLAGS,
+    E_ITEM,
+    E_LEVEL,
+    E_N_TOKENS,
+    E_PARENT,
+    E_TAG,
+    E_TOKEN,
+    IN_CELL,
+    M_CANONICAL,
+)
 from curate.extract.select import choose_blocks
 from curate.extract.tags import TAG_NUMBERS
 from curate.extract.text import B_CELLS, B_ELEMENT, B_END, B_PRE, B_START
@@ -105,7 +115,9 @@ def read_fit_page(name: str, host: str, html: bytes) -> FitPage:
     n = read_page(raw, WORKSPACE)
     spans = WORKSPACE.blocks[:n, [B_START, B_END]]
     texts = [WORKSPACE.text[a:b].tobytes().decode() for a, b in spans]
-    return FitPage(name, host, raw, texts, n_chars=WORKSPACE.counts[:n, C_CHARS].copy(), known=np.ones(n, np.bool_))
+    return FitPage(
+        name, host, raw, texts, n_chars=WORKSPACE.counts[:n, C_CHARS].copy(), known=np.ones(n, np.bool_)
+    )
 
 
 def squeeze(text: str) -> str:
@@ -368,7 +380,12 @@ def read_textbooks(paths: Sequence[Path], seed: int = 3) -> list[FitPage]:
             made = Page(rng)
             before, main, after = rng.choice(DOCUMENTATION_FRAMES)
             names = {"tree": made.tree(), "here": made.here(), "title": made.title(), "name": made.name()}
-            names |= {"date": made.date(), "note": made.sentence(), "before": made.title(1, 3), "after": made.title(1, 3)}
+            names |= {
+                "date": made.date(),
+                "note": made.sentence(),
+                "before": made.title(1, 3),
+                "after": made.title(1, 3),
+            }
             name = main.split()[0]
             body = f"{before.format(**names)}<{main}><main>{found[1]}</main></{name}>{after.format(**names)}"
             page = read_fit_page(row["id"], f"textbook {path.name}", made.wrap(body, row["title"]))

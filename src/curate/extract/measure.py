@@ -1,4 +1,4 @@
-# ruff: noqa: PLR0912, PLR0911  (kernels take their arrays by position and decide byte by byte)
+# ruff: noqa: PLR0912, PLR0911, PLR0915  (kernels take their arrays by position and decide byte by byte)
 # pyright: reportReturnType=false
 """What can be counted in each block's text, and what elements hold: integers and sums, in two passes."""
 
@@ -65,7 +65,7 @@ def _decode(text: NDArray[np.uint8], i: int) -> tuple[int, int]:
 
 @kernel(allocates=False)
 def _classify(code: int) -> int:
-    """0 other, 1 letter or digit, 2 of a script without blanks between words, 3 comma, 4 stop, 5 colon, 6 ellipsis, 7 symbol; beyond Latin roughly."""
+    """0 other, 1 letter or digit, 2 of a script without blanks, 3 comma, 4 stop, 5 colon, 6 ellipsis, 7 symbol; roughly."""
     if code < 128:
         if 48 <= code <= 57 or 65 <= code <= 90 or 97 <= code <= 122:
             return 1
@@ -105,7 +105,9 @@ LASTS = np.array([0, 0, 0, 3, 1, 2, 4, 0], dtype=np.int64)  # C_LAST by kind
 @kernel(allocates=False)
 def count_block(text: NDArray[np.uint8], start: int, end: int, row: NDArray[np.int32]) -> None:
     """Count one block's text[start:end] into `row`."""
-    n_chars = n_words = n_digits = n_upper = n_commas = n_stops = n_symbols = n_cjk = n_thai = last = first = 0
+    n_chars = n_words = n_digits = n_upper = n_commas = n_stops = n_symbols = n_cjk = n_thai = last = (
+        first
+    ) = 0
     in_word = False
     hashed = FNV_OFFSET
     i = start

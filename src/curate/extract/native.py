@@ -26,7 +26,7 @@ LEAST_WORKSPACE_BYTES, MAX_KEPT_BYTES = 2**20, 2**22
 CHECKED_BYTES = 64  # that are looked at in one go
 
 # The log-odds that a block must exceed. Fitted on snippets, see classifiers/extraction/.
-THRESHOLDS = {"balanced": 0.1, "precision": 0.9, "recall": -1.0}
+THRESHOLDS = {"balanced": 0.2, "precision": 1.0, "recall": -0.9}
 
 
 class Prepared(NamedTuple):

@@ -16,15 +16,30 @@ from curate.extract.measure import (
     is_prose,
     link_density,
 )
-from curate.extract.scan import E_END, E_FIRST, E_FLAGS, IN_ASIDE, IN_COMMENT, IN_FOOTER, IN_FORM, IN_NAV
+from curate.extract.outline import is_term
+from curate.extract.scan import (
+    E_END,
+    E_FIRST,
+    E_FLAGS,
+    IN_ARTICLE,
+    IN_ASIDE,
+    IN_COMMENT,
+    IN_FOOTER,
+    IN_FORM,
+    IN_NAV,
+)
 from curate.extract.structure import keep_structure
-from curate.extract.text import B_ELEMENT, B_PRE
+from curate.extract.text import B_CELLS, B_ELEMENT, B_PRE
 from curate.extract.workspace import Workspace
 from curate.text.kernel import kernel
 
 # A page whose best blocks score low is read with a lower bar: REACH under the mean of its three best long blocks,
 # but at most SLACK under the usual bar. Kinds of pages that the selector is unsure of keep their text that way.
 REACH, SLACK, LONG_CHARS = 3.0, 0.8, 60
+
+# A page whose text is to so great a part listings, terms and rows of tables is a reference: its bar is lower, too, by
+# REFERENCE_SLACK, for its short entries look like furniture to a selector that has seen more articles than manuals.
+REFERENCE_SHARE, REFERENCE_SLACK = 0.1, 0.6
 
 # What lies in these gets no lower bar.
 AROUND = IN_NAV | IN_ASIDE | IN_FOOTER | IN_FORM
@@ -61,12 +76,27 @@ def page_threshold(n_blocks: int, threshold: float, w: Workspace) -> float:
 
 
 @kernel(allocates=False)
+def is_reference(n_blocks: int, bar: float, w: Workspace) -> bool:
+    """Whether listings, terms and rows of tables make up a good part of what passes the bar."""
+    n_chars = n_reference_chars = 0
+    for b in range(n_blocks):
+        if w.scores[b] > bar:
+            n_chars += w.counts[b, C_CHARS]
+            if w.blocks[b, B_PRE] or w.blocks[b, B_CELLS] > 0 or is_term(b, w.blocks, w.elements):
+                n_reference_chars += w.counts[b, C_CHARS]
+    return n_reference_chars > REFERENCE_SHARE * n_chars
+
+
+@kernel(allocates=False)
 def choose_blocks(n_blocks: int, top: int, threshold: float, w: Workspace, keep: NDArray[np.uint8]) -> None:
     """Mark in keep[:n_blocks] the blocks that pass and that hold a letter or digit.
 
     `top` is the element that `describe_page` found. A `pre` of digits alone beside another is a gutter of line numbers.
     """
     lowered = page_threshold(n_blocks, threshold, w)
+    reference = is_reference(n_blocks, lowered, w)
+    if reference:
+        lowered = min(lowered, threshold - REFERENCE_SLACK)
     first, end = w.elements[top, E_FIRST], w.elements[top, E_END]
     n_chars = 0
     for b in range(n_blocks):
@@ -79,27 +109,32 @@ def choose_blocks(n_blocks: int, top: int, threshold: float, w: Workspace, keep:
     if n_chars < MIN_SHARE * w.sums[top, X_PROSE_CHARS] and _is_text_container(top, w):
         for b in range(first, end):
             keep[b] |= is_prose(w.blocks, w.counts, b) and w.scores[b] > RULED_OUT
-    keep_structure(n_blocks, lowered, w, keep)
-    _keep_threads(n_blocks, w, keep)
+    keep_structure(n_blocks, lowered, reference, w, keep)
+    _judge_threads(n_blocks, w, keep)
 
 
 @kernel(allocates=False)
-def _keep_threads(n_blocks: int, w: Workspace, keep: NDArray[np.uint8]) -> None:
-    """Where no prose is kept, but a thread of comments holds some, the thread is the page."""
-    n_prose = 0
+def _judge_threads(n_blocks: int, w: Workspace, keep: NDArray[np.uint8]) -> None:
+    """A thread of comments is the page where no other prose is kept; beside an article it is none of it."""
+    n_prose = n_article = 0
     for b in range(n_blocks):
-        in_thread = w.elements[w.blocks[b, B_ELEMENT], E_FLAGS] & IN_COMMENT != 0
+        flags = w.elements[w.blocks[b, B_ELEMENT], E_FLAGS]
         if is_prose(w.blocks, w.counts, b):
-            if keep[b] and not in_thread:
-                return
-            n_prose += in_thread
-    if n_prose < MIN_POSTS:
+            if flags & IN_COMMENT:
+                n_prose += 1
+            elif keep[b]:
+                n_article += 1 if flags & IN_ARTICLE else 0
+                n_prose = -n_blocks
+    if n_article == 0 and n_prose < MIN_POSTS:
         return
     for b in range(n_blocks):
         flags = w.elements[w.blocks[b, B_ELEMENT], E_FLAGS]
-        if flags & IN_COMMENT and not flags & AROUND and w.counts[b, C_WORDS] >= MIN_POST_WORDS:
-            is_said = w.counts[b, C_STOPS] > 0 and link_density(w.blocks, w.counts, b) < MAX_POST_LINKS
-            keep[b] |= is_said
+        if not flags & IN_COMMENT:
+            continue
+        if n_article > 0:
+            keep[b] &= flags & IN_ARTICLE != 0
+        elif not flags & AROUND and w.counts[b, C_WORDS] >= MIN_POST_WORDS and w.counts[b, C_STOPS] > 0:
+            keep[b] |= link_density(w.blocks, w.counts, b) < MAX_POST_LINKS
 
 
 @kernel(allocates=False)

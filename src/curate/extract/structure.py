@@ -36,7 +36,9 @@ from curate.text.kernel import kernel
 AROUND = IN_NAV | IN_ASIDE | IN_FOOTER | IN_FORM | IN_COMMENT
 
 # How far under the bar a block may score and still be kept with its siblings, its list or table, what it introduces.
-HOLE_REACH, UNIT_REACH, HEAD_REACH, TERM_REACH, LEAD_REACH, CAPTION_REACH = 1.0, 1.5, 1.5, 3.0, 1.0, 0.4
+# On a page of reference all but captions reach further by REFERENCE_REACH.
+HOLE_REACH, UNIT_REACH, HEAD_REACH, TERM_REACH, LEAD_REACH, CAPTION_REACH = 1.0, 1.5, 1.8, 3.0, 1.0, 0.4
+REFERENCE_REACH = 0.8
 PRE_REACH, NEAR = 3.5, 3  # of listings, and how many blocks away something must be kept
 
 # The share of a list or table that must be kept for the rest to be kept with it, and of a section for its heading.
@@ -48,14 +50,21 @@ T_FIGCAPTION, T_CAPTION = TAG_NUMBERS["figcaption"], TAG_NUMBERS["caption"]
 
 
 @kernel(allocates=False)
-def keep_structure(n_blocks: int, bar: float, w: Workspace, keep: NDArray[np.uint8]) -> None:
+def keep_structure(
+    n_blocks: int,
+    bar: float,
+    reference: bool,  # noqa: FBT001 - a kernel
+    w: Workspace,
+    keep: NDArray[np.uint8],
+) -> None:
     """Add to keep[:n_blocks], chosen with the log-odds `bar`, what belongs to what was chosen."""
     for e in range(w.state[N_ELEMENTS]):
         w.marks[e, K_BEFORE] = w.marks[e, K_KEPT] = -1
         w.marks[e, K_KEPT_CHARS] = w.marks[e, K_UNIT_CHARS] = w.marks[e, K_ROWS] = 0
-    _fill_holes(n_blocks, bar - HOLE_REACH, w, keep)
-    _join_units(n_blocks, bar - UNIT_REACH, w, keep)
-    _join_introductions(n_blocks, bar, w, keep)
+    further = REFERENCE_REACH if reference else 0.0
+    _fill_holes(n_blocks, bar - HOLE_REACH - further, w, keep)
+    _join_units(n_blocks, bar - UNIT_REACH - further, w, keep)
+    _join_introductions(n_blocks, bar - further, w, keep)
 
 
 @kernel(allocates=False)
@@ -136,30 +145,34 @@ def _join_introductions(n_blocks: int, bar: float, w: Workspace, keep: NDArray[n
 
 @kernel(allocates=False)
 def _goes_with_content(b: int, n_blocks: int, bar: float, w: Workspace, keep: NDArray[np.uint8]) -> bool:
-    """Whether a block that was not chosen introduces or names something that was."""
+    """Whether a block that was not chosen introduces, names or shows something that was."""
     e = w.blocks[b, B_ELEMENT]
     if w.counts[b, C_WORDS] == 0 or w.elements[e, E_FLAGS] & AROUND:
         return False
-    end = w.places[b, P_END]
-    kept = w.running[b + 1, 0] - w.running[end, 0]
-    chars = w.running[b + 1, 1] - w.running[end, 1]
+    below = b + 1 < n_blocks and keep[b + 1] != 0
     if w.elements[e, E_LEVEL] > 0:
-        return w.scores[b] > bar - HEAD_REACH and kept > SECTION_SHARE * chars
+        return w.scores[b] > bar - HEAD_REACH and _frac_kept(b, w) > SECTION_SHARE
     if is_term(b, w.blocks, w.elements):
-        if end == b + 1 and end < n_blocks and is_term(end, w.blocks, w.elements):
-            return keep[end] != 0 and w.scores[b] > bar - TERM_REACH
-        return w.scores[b] > bar - TERM_REACH and kept > TERM_SHARE * chars
+        end = w.places[b, P_END]
+        shared = end == b + 1 and below and is_term(end, w.blocks, w.elements)
+        return w.scores[b] > bar - TERM_REACH and (shared or _frac_kept(b, w) > TERM_SHARE)
     if w.blocks[b, B_PRE] and w.counts[b, C_DIGITS] < w.counts[b, C_CHARS]:
+        near = False
         for c in range(max(b - NEAR, 0), min(b + NEAR + 1, n_blocks)):
-            if keep[c]:
-                return w.scores[b] > bar - PRE_REACH
-    if b + 1 == n_blocks or not keep[b + 1]:
-        return False
+            near |= keep[c] != 0
+        return near and w.scores[b] > bar - PRE_REACH
     if w.elements[e, E_TAG] in (T_FIGCAPTION, T_CAPTION):
-        return w.scores[b] > bar - CAPTION_REACH and b > 0 and keep[b - 1] != 0
-    if w.scores[b] <= bar - LEAD_REACH:
-        return False
-    return w.counts[b, C_LAST] == COLON and _are_close(b, b + 1, w)
+        return below and w.scores[b] > bar - CAPTION_REACH and b > 0 and keep[b - 1] != 0
+    leads = below and w.counts[b, C_LAST] == COLON and _are_close(b, b + 1, w)
+    return leads and w.scores[b] > bar - LEAD_REACH
+
+
+@kernel(allocates=False)
+def _frac_kept(b: int, w: Workspace) -> float:
+    """The share that is kept of what a heading or term introduces; 0 where that is nothing."""
+    end = w.places[b, P_END]
+    chars = w.running[b + 1, 1] - w.running[end, 1]
+    return (w.running[b + 1, 0] - w.running[end, 0]) / max(chars, 1.0)
 
 
 @kernel(allocates=False)
