@@ -54,6 +54,7 @@ from curate.extract.tags import (
 from curate.extract.text import (
     BLOCK_START,
     BREAK,
+    CELL_ELEMENT,
     CELL_MARK,
     CELL_START,
     COLUMN,
@@ -757,6 +758,8 @@ def _start_tag(
         s[LINK_KIND] = _link_kind(html, s[HREF_START], s[HREF_END])
     elif (tag == T_PRE or lexical & LEX_CODE) and s[PRE_AT] < 0:
         s[PRE_AT] = at
+    elif bits & CELL:
+        s[CELL_ELEMENT] = element
     elif tag == T_TR:
         s[ROW] = element
         s[NEXT_COLUMN] = 0

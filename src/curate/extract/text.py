@@ -51,9 +51,10 @@ from curate.text.kernel import kernel
     WRITTEN_COLUMN,  # the last cell in the open block that has text, -1 before a row's first
     LEAD,  # bytes of marks for empty cells that the open block begins with
     JOINS,  # cells joined in the open table so far
+    CELL_ELEMENT,  # the open table cell's element
     SPARE,  # bytes that marks of empty cells may still add to what their own tags make room for
     SPANS,  # of the open table, for each of MAX_COLUMNS columns: rows below that a cell reaches into
-) = range(33)
+) = range(34)
 MAX_COLUMNS = 32
 N_STATE = SPANS + MAX_COLUMNS
 MAX_CELL_BYTES = 160  # a longer cell is layout or prose and a block of its own
@@ -97,7 +98,8 @@ def flush_block(text: NDArray[np.uint8], s: NDArray[np.int64], blocks: NDArray[n
                 text[i] = 32
     n = s[N_BLOCKS]
     if out > start + s[LEAD] and n < blocks.shape[0]:
-        blocks[n, B_START] = start if s[CELLS] > 0 else start + s[LEAD]
+        alone = s[JOINS] > 0 and s[BLOCK_ELEMENT] == s[CELL_ELEMENT] and out - start <= MAX_CELL_BYTES
+        blocks[n, B_START] = start if s[CELLS] > 0 or alone else start + s[LEAD]
         blocks[n, B_END] = out
         blocks[n, B_ELEMENT] = s[BLOCK_ELEMENT]
         blocks[n, B_LINK_BYTES] = s[LINK_BYTES]
