@@ -1,6 +1,8 @@
 """Annotation files as users have them: good, odd, empty and broken. Each gives pages, a count, or one line."""
 
+import csv
 import gzip
+import io
 import json
 import math
 import sys
@@ -42,7 +44,11 @@ def test_zstd_is_read_as_gzip_is(tmp_path):
         ("empty.jsonl", b"", "among 0 rows .no rows.*--text-field and --level-field"),
         ("empty.parquet", b"", "cannot be read as Parquet"),
         ("junk.parquet", b"PAR1 nothing PAR1", "cannot be read as Parquet"),
-        ("labels.csv", b"text,label\n", "no kind of annotation file"),
+        ("labels.txt", b"text,label\n", "no kind of annotation file"),
+        ("head.csv", b"text,label\n", "among 0 rows"),
+        ("wide.csv", b"text,label\na,b,1\n", "line 2 holds 3 fields and the first line names 2"),
+        ("open.csv", b'text,label\n"a,1\n', "is broken after row 0"),
+        ("latin.tsv", b"text\tlabel\n\xe9\t1\n", "is broken after row 0"),
         ("other.jsonl", lines([{"body": "x", "stars": 3}]), "Their fields are body, stars: name those"),
         ("words.jsonl", lines([{"text": "x", "label": "high"}]), "label is 'high' somewhere, which is no number"),
         ("lists.jsonl", lines([{"text": "x", "label": [1]}]), "label is .1. somewhere"),
@@ -76,9 +82,53 @@ def test_every_row_is_used_or_counted(tmp_path):
     (tmp_path / "a.jsonl").write_bytes(lines(rows))
     pages = read_annotations(tmp_path / "a.jsonl")
     assert pages.skipped == {
-        "no edu_level": 3, "edu_level is no number": 2, "no text": 3, "empty text": 1, "repeated row": 1,
+        "no edu_level": 3, "edu_level is no number": 2, "no text": 3, "empty text": 1,
     }  # fmt: skip
     assert len(pages) + sum(pages.skipped.values()) == len(rows)
+
+
+def test_tables_with_a_head_line_are_read_as_json_lines_are(tmp_path):
+    texts = ['said "no",\nand\tleft', "plain", "a, b"]
+    rows = [
+        {"id": f"p{i}", "text": text, "edu_level": str(i), "reader": "r1"} for i, text in enumerate(texts)
+    ]
+    for kind, delimiter in ((".csv", ","), (".tsv", "\t")):
+        written = io.StringIO(newline="")
+        table = csv.DictWriter(written, rows[0], delimiter=delimiter)
+        table.writeheader()
+        table.writerows(rows)
+        (tmp_path / f"a{kind}").write_bytes(b"\xef\xbb\xbf" + written.getvalue().encode())
+        (tmp_path / f"b{kind}.gz").write_bytes(gzip.compress(written.getvalue().encode()))
+        for name in (f"a{kind}", f"b{kind}.gz"):
+            pages = read_annotations(tmp_path / name)
+            assert pages.texts.to_pylist() == texts
+            assert pages.levels.tolist() == [0, 1, 2]
+            assert pages.readers == ("r1",) * 3
+
+
+def test_levels_without_a_text_take_the_page_of_their_id(tmp_path):
+    (tmp_path / "levels.tsv").write_text(
+        "id\tedu_level\tquality_level\treader\na\t3\t4\tr1\na\t3\t5\tr2\nc\t1\t1\tr1\n"
+    )
+    pages = [
+        {"id": "a", "text": "of a", "url": "https://a.example/"},
+        {"id": "b", "text": "of b"},
+        {"id": "d", "text": "of d", "edu_level": 5},
+    ]
+    (tmp_path / "pages.jsonl").write_bytes(lines(pages))
+    files = [tmp_path / "levels.tsv", tmp_path / "pages.jsonl"]
+    read = read_annotations(files)
+    assert read.texts.to_pylist() == ["of a", "of a", "of d"]
+    assert read.levels.tolist() == [3, 3, 5]
+    assert read.readers == ("r1", "r2", "")
+    assert read.sites[:2] == ("a.example", "a.example")
+    assert read.skipped == {"no text": 1, "no edu_level": 1}
+    assert read_annotations(files, level_field="quality_level").levels.tolist() == [4, 5]
+
+
+def test_a_file_that_is_named_twice_is_read_once(tmp_path):
+    (tmp_path / "a.jsonl").write_bytes(lines(GOOD))
+    assert len(read_annotations([tmp_path / "a.jsonl", str(tmp_path / "*.jsonl")])) == len(GOOD)
 
 
 @pytest.mark.parametrize(
