@@ -181,7 +181,11 @@ def book_rows(data: Path) -> list[dict[str, Any]]:
             )
             for row in read_rows(data, name)
         ]
-        modules = [(title, text) for title, text in modules if len(text.encode()) >= _LEAST_MODULE_BYTES]
+        modules = [
+            (title, text)
+            for title, text in modules
+            if len(text.encode()) >= _LEAST_MODULE_BYTES and "preface" not in title.casefold()
+        ]
         texts = {text: _MODULE_LEVEL for _, text in modules}
         for _, text in modules[::2]:
             paragraphs = text[len(text) // 3 :].split("\n", 1)[-1]
@@ -197,13 +201,17 @@ def _lists_of(modules: list[tuple[str, str]]) -> list[str]:
     """Make what stands at a book's ends out of its modules: contents, an index, keys to exercises."""
     rng = np.random.default_rng(0)
     contents, terms, answers = [], Counter[str](), []
-    for number, (title, text) in enumerate(modules, 1):
-        headings = [
-            line.strip("# ") for line in text.split("\n") if 3 < len(line) < 50 and line[-1].isalpha()
-        ]
-        contents += [f"{number} {title}", *(f"{number}.{k} {line}" for k, line in enumerate(headings[:8], 1))]
+    headings = [
+        [line.strip("# ") for line in text.split("\n") if 3 < len(line) < 50 and line[-1].isalpha()]
+        for _, text in modules
+    ]
+    # Headings that come again and again ("Key Terms") are of the house, and would tie all its books together.
+    n_modules = Counter(line for lines in headings for line in set(lines))
+    for number, ((title, text), lines) in enumerate(zip(modules, headings, strict=True), 1):
+        own = [line for line in lines if n_modules[line] == 1]
+        contents += [f"{number} {title}", *(f"{number}.{k} {line}" for k, line in enumerate(own[:8], 1))]
         terms.update(set(_TERM.findall(text)))
-        answers += [f"{k}. {' '.join(found)}" for k, found in enumerate(_in_twos(_NUMBER.findall(text)), 1)][
+        answers += [f"{k}. {' '.join(found)}" for k, found in enumerate(_in_runs(_NUMBER.findall(text)), 1)][
             :40
         ]
     known = sorted(term for term, n in terms.items() if 2 <= n <= 6)
@@ -219,7 +227,7 @@ def _lists_of(modules: list[tuple[str, str]]) -> list[str]:
     return ["\n".join(lines) for lines in cut if len(lines) > _LINES_A_LIST // 2]
 
 
-def _in_twos(found: list[str]) -> Iterator[tuple[str, ...]]:
+def _in_runs(found: list[str]) -> Iterator[tuple[str, ...]]:
     return (tuple(found[i : i + 1 + i % 3]) for i in range(0, len(found) - 3, 3))
 
 

@@ -41,8 +41,8 @@ class Strictness:
         shifts: float64 (N readings,), what to take off each reading's level.
         annotators: name -> {"strictness", "low", "high", "n_shared_pages", "n_readings"}; strictness is null where
             nothing compares the annotator with the reference. The interval is of 95%, from the model's variance.
-        readers: "annotator: reader" -> {"strictness", "n_shared_pages", "n_readings"}, of annotators with readers; the
-            annotator's own strictness is in it.
+        readers: "annotator: reader" -> {"annotator", "reader", "strictness", "n_shared_pages", "n_readings"}; the
+            annotator's own strictness is in the reader's.
         noise: standard deviation of a reading about the page's worth and the reader's strictness.
         reader_spread: standard deviation of readers about their annotator.
     """
@@ -142,7 +142,8 @@ def fit_strictness(
         }
     for i, (name, own) in enumerate(reader_names):
         whole = of_annotator[annotator_names.index(name)] + of_reader[i]
-        found.readers[f"{name}: {own}"] = {"strictness": float(whole), **_count(reader == i, shared, page)}
+        about = {"annotator": name, "reader": own, "strictness": float(whole)}
+        found.readers[f"{name}: {own}"] = {**about, **_count(reader == i, shared, page)}
     return found
 
 
@@ -365,20 +366,21 @@ def render_annotators(agreement: list[dict[str, Any]], strictness: Strictness) -
             "|---|---|---|---|---|",
         ]
         for name, row in strictness.annotators.items():
-            value, interval = "not known: shares no page with the reference", ""
-            if row["strictness"] is not None:
-                value = f"{row['strictness']:+.2f}"
-                interval = (
-                    "the scale" if row["low"] == row["high"] else f"{row['low']:+.2f} to {row['high']:+.2f}"
-                )
-            lines.append(
-                f"| {name or 'unnamed'} | {row['n_readings']:,} | {row['n_shared_pages']:,} | {value} | {interval} |"
-            )
-        for name, row in strictness.readers.items():
-            lines.append(
-                f"| {name} | {row['n_readings']:,} | {row['n_shared_pages']:,} | {row['strictness']:+.2f} | |"
-            )
+            lines.append(_strictness_row(name or "unnamed", row))
+            own = {key: of for key, of in strictness.readers.items() if of["annotator"] == name}
+            lines += [_strictness_row(f"- {of['reader']}", of) for of in own.values()]
     return "\n".join(lines).strip()
+
+
+def _strictness_row(name: str, row: dict[str, Any]) -> str:
+    value, interval = "not known: shares no page with the reference", ""
+    if row["strictness"] is not None:
+        value = f"{row['strictness']:+.2f}"
+        if "low" in row:
+            interval = (
+                "the scale" if row["low"] == row["high"] else f"{row['low']:+.2f} to {row['high']:+.2f}"
+            )
+    return f"| {name} | {row['n_readings']:,} | {row['n_shared_pages']:,} | {value} | {interval} |"
 
 
 def correlate_levels(read: dict[str, Annotations]) -> str:

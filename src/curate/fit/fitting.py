@@ -221,7 +221,7 @@ def find_folds(pages: Annotations, recipe: Recipe, positive: float) -> NDArray[n
     """Draw the folds, and check that each leaves pages of both kinds to fit on."""
     sites = pages.sites if recipe.group_sites else [""] * len(pages)
     groups = group_pages(pages.texts, sites)
-    folds = draw_folds(groups, np.round(pages.levels), recipe.n_folds, recipe.seed)
+    folds = draw_folds(groups, np.round(pages.levels), recipe.n_folds, recipe.seed, pages.domains)
     truth = pages.levels >= positive
     for fold in range(recipe.n_folds):
         rest = truth[(folds != fold) & (pages.weights > 0)]

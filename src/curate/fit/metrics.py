@@ -18,7 +18,7 @@ from curate.fit.annotations import Annotations
 Vector = NDArray[np.float64]
 N_RESAMPLES = 1000
 _N_BINS = 10
-_MOST_LEVELS = 11
+_MOST_LEVELS, _LEAST_WHOLE = 11, 3
 
 
 def average_precision(scores: Vector, positive: NDArray[np.bool_], weights: Vector) -> float:
@@ -219,12 +219,15 @@ def summarise(
 
 
 def distinct_levels(levels: Vector) -> Vector:
-    """List the levels that occur, ascending; whole ones only where most are means of several readings.
+    """List the levels that occur, ascending; of a scale of whole levels only these, not means of several readings.
 
-    >>> distinct_levels(np.array([1.0, 3, 3, 2]))
+    >>> distinct_levels(np.array([1.0, 3, 3, 2.5, 2]))
     array([1., 2., 3.])
     """
     found = np.unique(levels)
+    whole = found[found == np.round(found)]
+    if len(whole) >= _LEAST_WHOLE:
+        return whole
     return found if len(found) <= _MOST_LEVELS else np.unique(np.round(levels))
 
 

@@ -1,4 +1,4 @@
-# ruff: noqa: ANN001, ANN202  (numba infers the types of kernels, and takes no keywords)
+# ruff: noqa: ANN001, ANN202, PLR1714, SIM109  (numba infers the types of kernels, takes no keywords, is slow at sets)
 """What kinds of lines a page's beginning is made of: prose, programs, formulas, tables, lists, headings.
 
 A manual page and a tutorial share their words, and an index shares them with its textbook; what parts them is how
@@ -124,7 +124,7 @@ def _kind_of(data, first, end, classes, is_maths, counts):  # noqa: PLR0911, PLR
         else:
             n_gaps += spaces >= 3
             spaces = 0
-        if kind in {_LOWER, _UPPER} or byte == 95 or (word >= 0 and (kind == _DIGIT or byte == 39)):
+        if (kind == _LOWER or kind == _UPPER) or byte == 95 or (word >= 0 and (kind == _DIGIT or byte == 39)):
             if word < 0:
                 word, n_lower, n_upper_inside, has_underscore = i, 0, 0, False
             elif kind == _UPPER and n_lower > 0:
@@ -143,7 +143,7 @@ def _kind_of(data, first, end, classes, is_maths, counts):  # noqa: PLR0911, PLR
     last = data[end - 1]
     is_call = (
         classes[data[first]] != _SYMBOL
-        and last in {41, 58, 59, 93}
+        and (last == 41 or last == 58 or last == 59 or last == 93)
         and n_symbols >= 2
         and n_short * 4 < n_words
     )
@@ -156,22 +156,32 @@ def _kind_of(data, first, end, classes, is_maths, counts):  # noqa: PLR0911, PLR
         return _PROSE
     if n_maths >= 1 and (n_digits + n_maths) * 4 > size and not begins_prompt:
         return _FORMULA
-    if begins_prompt or last in {59, 123, 125} or (n_symbols * 8 >= size and n_short * 6 <= max(n_words, 1)):
+    if (
+        begins_prompt
+        or (last == 59 or last == 123 or last == 125)
+        or (n_symbols * 8 >= size and n_short * 6 <= max(n_words, 1))
+    ):
         return _PROGRAM
     if n_digits * 10 > size * 3 or n_bars >= 2 or n_gaps >= 1:
         return _TABLE
     if _begins_item(data, first, end):
         return _LIST
-    if n_words <= 10 and last not in {44, 46, 58, 59, 33, 63}:
+    if n_words <= 10 and not (
+        last == 44 or last == 46 or last == 58 or last == 59 or last == 33 or last == 63
+    ):
         return _HEADING
-    return _PROSE if n_words >= 5 and last in {46, 33, 63} and n_symbols * 12 < size else _OTHER
+    return (
+        _PROSE
+        if n_words >= 5 and (last == 46 or last == 33 or last == 63) and n_symbols * 12 < size
+        else _OTHER
+    )
 
 
 @kernel
 def _begins_item(data, first, end):
     """Whether a line begins with a bullet or a number with a dot or bracket behind it."""
     byte = data[first]
-    if byte in {42, 45} and end - first > 1 and data[first + 1] == 32:
+    if (byte == 42 or byte == 45) and end - first > 1 and data[first + 1] == 32:
         return True
     if byte == 0xE2 and end - first > 3 and data[first + 3] == 32:
         return True
