@@ -276,7 +276,7 @@ def fit_levels(
     metrics: dict[str, Any] = {
         **result.metrics,
         "calibration_error_if_perfect": perfect_calibration_error(result.scores[rows]),
-        "rates_by_topic": compare_rates(result.scores[rows], chance[rows], topics[rows].tolist()),
+        "rates_by_topic": compare_rates(result.scores[rows], chance[rows] == 1, topics[rows].tolist()),
         "by_domain": measure_domains(result, chance),
     }
     parts = [notes, "## By domain\n" + render_domains(metrics["by_domain"]), render_strictness(metrics)]

@@ -134,8 +134,8 @@ def write_readings(folder):
     lines = ["id\tedu_level\tquality_level\treader\treason"]
     for name, pages in (("d", docs), ("w", web)):
         for i, row in enumerate(pages):
-            for reader in ("r1", "r2")[: 1 + (i % 4 == 0)]:
-                lines.append("\t".join([f"{name}{i}", *map(str, read(row, reader).values())]))
+            readers = ("r1", "r2")[: 1 + (i % 4 == 0)]
+            lines += ["\t".join([f"{name}{i}", *map(str, read(row, reader).values())]) for reader in readers]
     (folder / "lessons/levels.tsv").write_text("\n".join(lines) + "\n")
 
 

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from curate.errors import SettingError, UnknownNameError
 from curate.fit.annotations import Annotations
@@ -31,6 +32,7 @@ Numbers = NDArray[np.int64]
 _N_ROUNDS = 50
 # Variances of readings and readers are held to these, so that annotators who always agree divide by no zero.
 _LEAST_NOISE, _LEAST_SPREAD = 1e-2, 1e-4
+_TINY, _SETTLED = 1e-9, 1e-6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,10 +122,12 @@ def fit_strictness(
     free = [i for i, name in enumerate(annotator_names) if name not in fixed]
     linked = _linked(page, annotator, shared, {i for i, n in enumerate(annotator_names) if n in fixed})
     free = [i for i in free if i in linked]
-    design, levels, weights = _within_pages(pages, page, annotator, reader, shared, free, len(reader_names))
-    effects, variances, noise, spread = _solve(
-        design, levels, weights, len(free), int(shared.sum()), page[shared]
-    )
+    column_of = np.full(len(annotator_names), -1, np.int64)
+    column_of[free] = np.arange(len(free))
+    of_free, of_known = np.flatnonzero(column_of[annotator] >= 0), np.flatnonzero(reader >= 0)
+    columns = [(of_free, column_of[annotator[of_free]]), (of_known, len(free) + reader[of_known])]
+    sums = _sum_within_pages(pages, page, columns, len(free) + len(reader_names), shared)
+    effects, variances, noise, spread = _solve(sums, len(free))
     of_annotator = np.zeros(len(annotator_names))
     of_annotator[free] = effects[: len(free)]
     of_reader = np.append(effects[len(free) :], 0.0)
@@ -172,66 +176,87 @@ def _linked(page: Numbers, annotator: Numbers, shared: NDArray[np.bool_], anchor
         linked |= more
 
 
-def _within_pages(
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sums:
+    """Least squares of shared readings on who read them, every page's mean taken off both sides.
+
+    Attributes:
+        square: float64 (n_effects, n_effects), the design times itself, weighted.
+        spill: the same with squared weights.
+        product: float64 (n_effects,), the design times the levels, weighted.
+        total: weighted sum of squared levels.
+        n_known: readings less pages.
+    """
+
+    square: Vector
+    spill: Vector
+    product: Vector
+    total: float
+    n_known: int
+
+
+def _sum_within_pages(
     pages: Annotations,
     page: Numbers,
-    annotator: Numbers,
-    reader: Numbers,
+    effects: list[tuple[Numbers, Numbers]],
+    n_effects: int,
     shared: NDArray[np.bool_],
-    free: list[int],
-    n_readers: int,
-) -> tuple[Vector, Vector, Vector]:
-    """Build the regression of shared readings on who read them, every page's mean taken off both sides."""
+) -> _Sums:
+    """Sum up the readings at `shared`; `effects` are pairs of rows and the column that holds them."""
     rows = np.flatnonzero(shared)
-    design = np.zeros((len(rows), len(free) + n_readers))
-    for column, number in enumerate(free):
-        design[annotator[rows] == number, column] = 1.0
-    known = reader[rows] >= 0
-    design[np.flatnonzero(known), len(free) + reader[rows][known]] = 1.0
-    levels = pages.levels[rows].copy()
-    _, at = np.unique(page[rows], return_inverse=True)
-    n = np.bincount(at) if len(rows) else np.zeros(0)
-    largest = np.zeros(len(n))
-    np.maximum.at(largest, at, 1 / pages.propensity[rows])
-    means = np.zeros((len(n), design.shape[1]))
-    np.add.at(means, at, design)
-    design -= (means / np.maximum(n, 1)[:, None])[at]
-    if len(rows):
-        levels -= (np.bincount(at, levels) / n)[at]
-    weights = largest[at]
-    return design, levels, weights / max(weights.mean() if len(rows) else 1.0, 1e-12)
+    _, at, n = np.unique(page[rows], return_inverse=True, return_counts=True)
+    levels = (
+        pages.levels[rows] - (np.bincount(at, pages.levels[rows]) / np.maximum(n, 1))[at]
+        if len(rows)
+        else rows
+    )
+    weights = np.zeros(len(n))
+    np.maximum.at(weights, at, 1 / pages.propensity[rows])
+    weights /= max(float(weights[at].mean()) if len(rows) else 1.0, 1e-12)
+    of_row = np.concatenate([which for which, _ in effects])
+    of_column = np.concatenate([column for _, column in effects])
+    who = csr_matrix((np.ones(len(of_row)), (of_row, of_column)), shape=(len(page), n_effects))[rows]
+    in_page = csr_matrix((np.ones(len(rows)), (at, np.arange(len(rows)))), shape=(len(n), len(rows)))
+    of_page = csr_matrix(in_page @ who)
+
+    def square(w: Vector) -> Vector:
+        per_page = of_page.multiply((w / np.maximum(n, 1))[:, None])
+        whole = who.T @ who.multiply(w[at][:, None]) - of_page.T @ per_page
+        return np.asarray(whole.todense(), np.float64)
+
+    product = np.asarray(who.T @ (weights[at] * levels), np.float64)
+    total = float(weights[at] @ levels.astype(np.float64) ** 2)
+    return _Sums(square(weights), square(weights**2), product, total, max(len(rows) - len(n), 1))
 
 
-def _solve(
-    design: Vector, levels: Vector, weights: Vector, n_free: int, n_rows: int, page: Numbers
-) -> tuple[Vector, Vector, float, float]:
+def _solve(sums: _Sums, n_free: int) -> tuple[Vector, Vector, float, float]:
     """Solve for the effects, those of readers drawn to 0 by their own spread, which is estimated in turns.
 
     Returns:
         Effects, their variances, and the standard deviations of readings and of readers.
     """
-    n = design.shape[1]
-    if n_rows == 0 or n == 0:
+    n = len(sums.product)
+    if n == 0 or not sums.square.any():
         return np.zeros(n), np.zeros(n), 0.0, 0.0
     n_readers = n - n_free
-    noise, spread = 0.25, 0.05
-    square, product = design.T @ (weights[:, None] * design), design.T @ (weights * levels)
-    # The variance of a weighted estimate: weights are of pages, not of how exact a reading is.
-    spill = design.T @ ((weights**2)[:, None] * design)
-    n_known = max(n_rows - len(np.unique(page)), 1)
+    noise, spread, before = 0.25, 0.05, 0.0
     effects, bread = np.zeros(n), np.zeros((n, n))
     for _ in range(_N_ROUNDS):
-        drawn = np.append(np.zeros(n_free), np.full(n_readers, noise / spread))
-        bread = np.linalg.pinv(square + np.diag(drawn), hermitian=True)
-        effects = bread @ product
-        left = levels - design @ effects
-        degrees = max(n_known - np.trace(bread @ square), 1.0)
-        noise = max(float(weights @ left**2) / degrees, _LEAST_NOISE)
+        drawn = np.append(np.full(n_free, _TINY), np.full(n_readers, noise / spread))
+        bread = np.linalg.inv(sums.square + np.diag(drawn))
+        effects = bread @ sums.product
+        left = sums.total - 2 * effects @ sums.product + effects @ sums.square @ effects
+        degrees = max(sums.n_known - float((bread * sums.square).sum()), 1.0)
+        noise = max(float(left) / degrees, _LEAST_NOISE)
         if n_readers:
             own = effects[n_free:]
             spread = max(float((own**2 + noise * np.diag(bread)[n_free:]).mean()), _LEAST_SPREAD)
+        if abs(noise / spread - before) < _SETTLED * before:
+            break
+        before = noise / spread
     pull = np.diag(np.append(np.zeros(n_free), np.full(n_readers, noise / spread)))
-    variances = noise * np.diag(bread @ (spill + pull) @ bread)
+    # Weights are of pages, not of how exact a reading is.
+    variances = noise * np.diag(bread @ (sums.spill + pull) @ bread)
     return effects, variances, float(np.sqrt(noise)), float(np.sqrt(spread)) if n_readers else 0.0
 
 
