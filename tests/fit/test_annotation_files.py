@@ -5,8 +5,10 @@ import gzip
 import io
 import json
 import math
+import re
 import sys
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -14,7 +16,8 @@ import zstandard
 
 from curate.cli import main
 from curate.errors import SettingError
-from curate.fit import fit_classifier, read_annotations
+from curate.fit import fit_classifier, metrics, read_annotations
+from curate.scoring import load_scorer
 from labelled_pages import make_pages
 
 GOOD = make_pages(8)
@@ -231,3 +234,41 @@ def test_five_pages_can_be_evaluated_and_what_is_undefined_is_null(tmp_path, mon
     found = json.loads((tmp_path / "ev" / "evaluation.json").read_text(), parse_constant=pytest.fail)
     assert found["metrics"]["n_pages"] == 5
     assert any(row["precision"] is None for row in found["metrics"]["thresholds"])
+
+
+def test_fit_says_how_annotators_agree_and_how_strict_they_are_before_it_fits(tmp_path, monkeypatch, capsys):
+    rows = [{**row, "annotator": "gpt-4o", "reader": None} for row in make_pages(80, n_levels=4)]
+    rows += [
+        {**row, "annotator": "gpt-4o-mini", "edu_level": max(row["edu_level"] - 1, 0)} for row in rows[:40]
+    ]
+    (tmp_path / "labels.jsonl").write_bytes(lines(rows))
+    monkeypatch.chdir(tmp_path)
+    command = ("fit", "-a", "labels.jsonl", "-o", "mine", "--member", "own_tfidf:ridge", "--quiet")
+    monkeypatch.setattr(metrics, "N_RESAMPLES", 5)
+    code, said = run(monkeypatch, capsys, *command, "--reference-annotator", "gpt-4o")
+    assert code == 0, said.err
+    assert "| gpt-4o / gpt-4o-mini | 40 |" in said.out
+    assert re.search(r"\| gpt-4o-mini \| 40 \| 40 \| -0\.\d\d \|", said.out)
+    assert said.out.index("strictness") < said.out.index("Fitted on 80 pages")
+    found = json.loads((tmp_path / "mine" / "metrics.json").read_text())
+    assert found["strictness"]["annotators"]["gpt-4o-mini"]["strictness"] < -0.5
+    code, said = run(monkeypatch, capsys, *command, "--reference-annotator", "gpt-4", "--overwrite")
+    assert code == 2
+    assert "Did you mean 'gpt-4o'" in said.err
+
+
+def test_two_level_fields_give_a_classifier_each(tmp_path, monkeypatch, capsys):
+    rows = [{**row, "quality_level": 5 - row["edu_level"]} for row in make_pages(60)]
+    (tmp_path / "labels.jsonl").write_bytes(lines(rows))
+    monkeypatch.chdir(tmp_path)
+    command = ("fit", "-a", "labels.jsonl", "-o", "mine", "--member", "own_tfidf:ridge", "--quiet")
+    fields = ("--level-field", "edu_level", "--level-field", "quality_level")
+    code, said = run(monkeypatch, capsys, *command, *fields)
+    assert code == 0, said.err
+    assert "edu_level and quality_level correlate at -1.00 on 60 pages." in said.out
+    texts = [row["text"] for row in rows]
+    scores = [load_scorer(tmp_path / "mine" / name).score(texts) for name in ("edu_level", "quality_level")]
+    assert np.corrcoef(*scores)[0, 1] < -0.5
+    code, said = run(monkeypatch, capsys, *command, "--level-field", "a/b", "--level-field", "edu_level")
+    assert code == 2
+    assert "'a/b' cannot name a folder" in said.err
