@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from curate.cli import EXIT_INTERRUPTED
+from curate.cli.say import say
 
 
 def fit_command(
@@ -128,13 +129,13 @@ def fit_command(
             )
     read = {name: read_annotations(annotations, text_field=text_field, level_field=name) for name in fields}
     if len(fields) > 1:
-        print(correlate_levels({str(name): pages for name, pages in read.items()}) + "\n")
+        say(correlate_levels({str(name): pages for name, pages in read.items()}), "")
     for name, pages in read.items():
         folder = output if len(fields) == 1 else str(Path(output) / str(name))
         if len(fields) > 1:
-            print(f"# {name}\n")
+            say(f"# {name}", "")
         if about := describe_annotators(pages, recipe):
-            print(about + "\n", flush=True)
+            say(*about.split("\n"), "")
         display = ProgressDisplay(quiet=quiet)
         try:
             result = fit_classifier(pages, folder, recipe=recipe, overwrite=overwrite, progress=display)
@@ -142,8 +143,8 @@ def fit_command(
             print("curate: Stopped. Nothing was written.", file=sys.stderr)
             sys.exit(EXIT_INTERRUPTED)
         n_pages = len(result.annotations)
-        print(f"Fitted on {n_pages:,} pages; figures are out of fold, on {result.metrics['n_pages']:,}.\n")
+        say(f"Fitted on {n_pages:,} pages; figures are out of fold, on {result.metrics['n_pages']:,}.", "")
         for reason, n in pages.skipped.items():
-            print(f"{n:,} rows were skipped: {reason}.\n")
+            say(f"{n:,} rows were skipped: {reason}.", "")
         print(figures_table(result.metrics))
-        print(f"\n{folder} holds the classifier and its card. Use it: curate filter --scorer {folder}")
+        say("", f"{folder} holds the classifier and its card. Use it: curate filter --scorer {folder}")

@@ -8,23 +8,22 @@ from __future__ import annotations
 
 import csv
 import glob
-import gzip
-import json
-import zlib
+import io
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import zstandard
 from numpy.typing import NDArray
 
 from curate.errors import SettingError
+from curate.text.charset import decode_text
+from curate.text.lines import read_bytes, read_json_lines
 
 LEVEL_FIELDS = ("edu_level", "level", "label", "score")
 _OF_A_READING = ("annotator", "reader", "reason", "weight", "propensity")
@@ -247,18 +246,10 @@ def _read_file(path: Path) -> list[dict[str, Any]]:
     if kind in _TABLES:
         return _read_table(path, _TABLES[kind])
     rows: list[dict[str, Any]] = []
-    number = 0
-    try:
-        with _open_text(path) as lines:
-            for number, line in enumerate(lines, 1):
-                if not line.strip():
-                    continue
-                row = _parse(line, path, number)
-                if isinstance(row, dict):
-                    rows.append(row)
-    except (OSError, EOFError, zlib.error, zstandard.ZstdError, UnicodeDecodeError) as error:
-        msg = f"'{path}' is broken after line {number} ({_first_line(error)}). Write or copy it again."
-        raise SettingError(msg) from error
+    for number, row in read_json_lines(path):
+        if row is None:
+            raise SettingError(f"'{path}' line {number} is no JSON object. Mend or remove the line.")
+        rows.append(row)
     return rows
 
 
@@ -266,48 +257,23 @@ def _read_table(path: Path, delimiter: str) -> list[dict[str, Any]]:
     """Read a table with a head line; a field in double quotes may hold delimiters and line breaks."""
     rows: list[dict[str, Any]] = []
     csv.field_size_limit(2**31 - 1)
+    text = decode_text(read_bytes(path), markup=False)
+    table = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
-        with _open_text(path) as lines:
-            # "utf-8-sig" cannot be asked of every opener: spreadsheets write a mark before the first name.
-            table = csv.reader(_without_mark(lines), delimiter=delimiter, strict=True)
-            head = next(table, [])
-            for fields in table:
-                if not fields:
-                    continue
-                if len(fields) != len(head):
-                    msg = (
-                        f"'{path}' line {table.line_num} holds {len(fields)} fields and the first line names {len(head)}: "
-                        "put fields with tabs, commas, quotes or line breaks in double quotes."
-                    )
-                    raise SettingError(msg)
-                rows.append({name: value or None for name, value in zip(head, fields, strict=True)})
-    except (OSError, EOFError, zlib.error, zstandard.ZstdError, UnicodeDecodeError, csv.Error) as error:
+        head = next(table, [])
+        for fields in table:
+            if not fields:
+                continue
+            if len(fields) != len(head):
+                raise SettingError(
+                    f"'{path}' line {table.line_num} holds {len(fields)} fields and the first line names {len(head)}: "
+                    "put fields with tabs, commas, quotes or line breaks in double quotes."
+                )
+            rows.append({name: value or None for name, value in zip(head, fields, strict=True)})
+    except csv.Error as error:
         msg = f"'{path}' is broken after row {len(rows)} ({_first_line(error)}). Write or copy it again."
         raise SettingError(msg) from error
     return rows
-
-
-def _without_mark(lines: Iterable[str]) -> Iterator[str]:
-    for number, line in enumerate(lines):
-        yield line.removeprefix("\ufeff") if number == 0 else line
-
-
-def _open_text(path: Path) -> TextIO:
-    # Line breaks inside quoted fields are the file's own.
-    newline = "" if any(kind in path.suffixes for kind in _TABLES) else None
-    if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8", newline=newline)
-    if path.suffix == ".zst":
-        return zstandard.open(path, "rt", encoding="utf-8", newline=newline)
-    return path.open(encoding="utf-8", newline=newline)
-
-
-def _parse(line: str, path: Path, number: int) -> Any:
-    try:
-        return json.loads(line)
-    except (ValueError, RecursionError) as error:
-        msg = f"'{path}' line {number} is not JSON ({_first_line(error)}). Mend or remove the line."
-        raise SettingError(msg) from error
 
 
 def _first_line(error: BaseException) -> str:
