@@ -210,10 +210,11 @@ def _lists_of(modules: list[tuple[str, str]]) -> list[str]:
     for number, ((title, text), lines) in enumerate(zip(modules, headings, strict=True), 1):
         own = [line for line in lines if n_modules[line] == 1]
         contents += [f"{number} {title}", *(f"{number}.{k} {line}" for k, line in enumerate(own[:8], 1))]
-        terms.update(set(_TERM.findall(text)))
-        answers += [f"{k}. {' '.join(found)}" for k, found in enumerate(_in_runs(_NUMBER.findall(text)), 1)][
-            :40
-        ]
+        words = sorted(set(_TERM.findall(text)))
+        terms.update(words)
+        # A word with each: bare numbers of two books would pass for near-duplicates, and tie the books together.
+        runs = list(_in_runs(_NUMBER.findall(text)))[:40] if words else []
+        answers += [f"{k}. {words[7 * k % len(words)]} {' '.join(run)}" for k, run in enumerate(runs, 1)]
     known = sorted(term for term, n in terms.items() if 2 <= n <= 6)
     index = [
         f"{term}, {', '.join(map(str, sorted(rng.integers(5, 900, rng.integers(1, 4)))))}" for term in known
