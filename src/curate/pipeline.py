@@ -46,12 +46,13 @@ from curate.run.barrier import KEY_PREFIX, find_run_duplicates, read_duplicates
 from curate.run.cut import Decisions, Layout, choose_cut, footer_metadata, survey, write_part
 from curate.run.extras import extra_types, unite_types
 from curate.run.funnel import Funnel
+from curate.run.languages import tell_languages
 from curate.run.manifest import build_manifest, build_plan
 from curate.run.reading import read_pages
 from curate.run.screens import hash_lists, load_screens
 from curate.run.settings import FilterSettings
 from curate.scoring import load_scorer
-from curate.signals import DEFAULT_SIGNALS, compute_signals
+from curate.signals import DEFAULT_SIGNALS, KIND_SIGNALS, compute_signals
 from curate.text.words import Words, hash_words
 from curate.work.clock import StageClock, peak_memory_bytes
 from curate.work.engine import make_engine
@@ -174,7 +175,7 @@ class Job:
         )  # refuses unknown ones
         check_languages(settings.language)
         rule_sets = tuple(load_rules(settings.rules))
-        signals = tuple(dict.fromkeys([*DEFAULT_SIGNALS, *required_signals(rule_sets)]))
+        signals = tuple(dict.fromkeys([*DEFAULT_SIGNALS, *KIND_SIGNALS, *required_signals(rule_sets)]))
         compute_signals(nothing.cast(pa.string()), signals)  # refuses readings whose package is missing
         loaded = None if scorer == "none" else load_scorer(scorer)
         states_level = isinstance(loaded, LevelScorer)
@@ -335,17 +336,23 @@ def decode_texts(contents: pa.Array, charsets: pa.Array) -> pa.Array:
 
 
 def add_language(documents: pa.Table, languages: Sequence[str], min_confidence: float) -> pa.Table:
-    """Add `language` and its confidence; drop other languages, and those the model is unsure of."""
+    """Add `language` and its confidence; drop other languages, and those the model is unsure of.
+
+    Without a limit on confidence it is enough that no other language is likelier, in the whole text or in its prose; see
+    `tell_languages`.
+    """
     rows = live_rows(documents)
-    found = identify_languages(documents["text"].take(rows).combine_chunks())
-    documents = add_columns(documents, rows, found)
+    texts = documents["text"].take(rows).combine_chunks()
     if ANY_LANGUAGE in languages:
-        return documents
+        return add_columns(documents, rows, identify_languages(texts))
+    found, is_wanted = tell_languages(texts, languages)
+    documents = add_columns(documents, rows, found)
     confidence = found["language_confidence"]
-    is_wanted = pc.fill_null(pc.is_in(found["language"], pa.array(languages)), fill_value=False)
     stays = pa.scalar(None, pa.string())
     reasons = pc.if_else(
-        is_wanted, pc.if_else(pc.less(confidence, min_confidence), "language_confidence", stays), "language"
+        pa.array(is_wanted),
+        pc.if_else(pc.less(confidence, min_confidence), "language_confidence", stays),
+        "language",
     )
     limits = pa.array(np.full(len(rows), min_confidence))
     return drop_rows(documents, rows, "language", reasons, (confidence, limits))

@@ -11,9 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from curate.rules.model import LineRules
+from curate.signals import KINDS, find_kinds
 from curate.signals.classes import LINE_BREAK, SPACE, load_classes
 from curate.signals.measure import text_buffers
 from curate.text.kernel import kernel
@@ -70,7 +72,7 @@ def clean_lines(
     several = [line_rules] if isinstance(line_rules, LineRules) else list(line_rules)
     columns: dict[str, pa.Array] = {}
     for rules in several:
-        texts, counts = _clean(texts, rules)
+        texts, counts = _remove_kinds(texts, rules) if rules.kinds else _clean(texts, rules)
         columns |= zip(rules.reasons, (pa.array(column) for column in counts), strict=True)
     if not several:
         texts = texts.cast(pa.large_string()).fill_null("")
@@ -112,6 +114,38 @@ def _clean(texts: pa.Array | pa.ChunkedArray, rules: LineRules) -> tuple[pa.Arra
     return array, [np.ascontiguousarray(counts[:, j]) for j in range(counts.shape[1]) if j >= 3 or used[j]]
 
 
+def _remove_kinds(texts: pa.Array | pa.ChunkedArray, rules: LineRules) -> tuple[pa.Array, list[NDArray[np.int32]]]:
+    """Remove lines of some kinds that hold a substring.
+
+    A line's kind depends on its neighbours, so a text that lost a line is looked at again, until it loses none: cleaning
+    a cleaned text changes nothing.
+    """
+    if isinstance(texts, pa.ChunkedArray):
+        texts = texts.combine_chunks()
+    texts = texts.cast(pa.large_string()).fill_null("")
+    patterns = compile_patterns(rules.substrings)
+    wanted = np.array([kind in rules.kinds for kind in KINDS])
+    counts = np.zeros((len(texts), len(rules.reasons)), np.int32)
+    rows = np.flatnonzero(_hold_any(*text_buffers(texts), patterns))
+    while len(rows):
+        taken = texts.take(pa.array(rows))
+        found = find_kinds(taken)
+        _, offsets = text_buffers(taken)
+        removed = np.zeros((len(rows), len(rules.reasons)), np.int32)
+        cleaned, cleaned_offsets = np.empty(len(found.data) + 8, np.uint8), np.zeros(len(offsets), np.int64)
+        n = _remove_lines(found, offsets, wanted, patterns, cleaned, cleaned_offsets, removed)
+        changed = removed.any(axis=1)
+        if not changed.any():
+            break
+        made = pa.LargeStringArray.from_buffers(len(rows), pa.py_buffer(cleaned_offsets), pa.py_buffer(cleaned[:n]))
+        counts[rows] += removed
+        rows = rows[changed]
+        mask = np.zeros(len(texts), np.bool_)
+        mask[rows] = True
+        texts = pc.replace_with_mask(texts, pa.array(mask), made.filter(pa.array(changed)))
+    return texts, [np.ascontiguousarray(column) for column in counts.T]
+
+
 @lru_cache(maxsize=64)
 def compile_patterns(substrings: tuple[tuple[str, tuple[str, ...]], ...]) -> Patterns:
     """Lay substrings out for the kernel."""
@@ -149,6 +183,57 @@ def _citation_patterns() -> NDArray[np.uint8]:
     for j, text in enumerate(_CITATIONS):
         made[j, : len(text)] = list(text)
     return made
+
+
+@kernel
+def _hold_any(data, offsets, patterns):
+    """Which documents may hold a substring."""
+    holds = np.zeros(len(offsets) - 1, np.bool_)
+    for d in range(len(offsets) - 1):
+        text = data[offsets[d] : offsets[d + 1]]
+        holds[d] = _may_match(text, patterns.masks, patterns.starts, patterns.ends)
+    return holds
+
+
+@kernel
+def _remove_lines(lines, offsets, wanted, patterns, cleaned, cleaned_offsets, counts):
+    """Write documents without the lines of the wanted kinds that hold a substring; returns what is written.
+
+    Of the blank lines around a removed one, those before it stay.
+    """
+    data = lines.data
+    written = 0
+    for d in range(len(offsets) - 1):
+        document = written
+        at, end = offsets[d], offsets[d + 1]
+        removed = False
+        for j in range(lines.offsets[d], lines.offsets[d + 1]):
+            if not wanted[lines.kinds[j]]:
+                continue
+            start, stop = lines.bounds[j, 0], lines.bounds[j, 1]
+            column = _first_substring(data, start, stop, patterns)
+            if column == STAYS:
+                continue
+            counts[d, column - FIRST_SUBSTRING] += 1
+            removed = True
+            while start > at and data[start - 1] != 10:
+                start -= 1
+            while stop < end and data[stop] != 10:
+                stop += 1
+            for i in range(at, start):
+                cleaned[written] = data[i]
+                written += 1
+            at = min(stop + 1, end)
+            begins = written == document or (written - document > 1 and cleaned[written - 2] == 10)
+            while begins and at < end and data[at] == 10:
+                at += 1
+        for i in range(at, end):
+            cleaned[written] = data[i]
+            written += 1
+        while removed and written > document and cleaned[written - 1] == 10:
+            written -= 1
+        cleaned_offsets[d + 1] = written
+    return written
 
 
 @kernel
