@@ -71,7 +71,7 @@ CURATE_SETS = (
                 where="frac_notation_lines",
                 where_high=0.3,
             ),
-            Rule("curate_repetition", "dup_5gram_chars_beyond_length", high=0.55, hard=True),
+            Rule("curate_repetition", "dup_5gram_chars_beyond_length", high=0.65, hard=True),
             Rule("curate_lorem_ipsum", "frac_lorem_ipsum_words", high=0.01, hard=True),
         ),
         LineRules("curate", substrings=FURNITURE, kinds=("furniture",)),

@@ -286,7 +286,8 @@ _ALL = (
     Signal(
         "dup_5gram_chars_beyond_length",
         "fraction",
-        "frac_dup_5gram_chars less .06 for each doubling of the words from 250 on, at most .30",
+        "frac_dup_5gram_chars of words that are not marks alone, less .06 for each doubling of the words from 250 on, at "
+        "most .30",
         by.dup_5gram_beyond_length,
     ),
     Signal(
