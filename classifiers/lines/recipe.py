@@ -135,7 +135,7 @@ def _measure(data, starts, firsts, ends, tables, in_lists, rows):  # noqa: ANN00
 
 def features_of(lines: list[Line]) -> NDArray[np.float32]:
     """Features of a line, of the line before and of the line after, zero where a block ends."""
-    encoded = [line[2][: 220].encode() for line in lines]
+    encoded = [line[2].encode() for line in lines]
     data = np.frombuffer(b"".join(encoded) + b" " * 16, np.uint8)
     ends = np.cumsum([len(line) for line in encoded])
     starts = ends - [len(line) for line in encoded]

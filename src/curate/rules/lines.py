@@ -15,8 +15,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from curate.rules.model import LineRules
-from curate.signals import KINDS, find_kinds
+from curate.signals import KINDS
 from curate.signals.classes import LINE_BREAK, SPACE, load_classes
+from curate.signals.kinds import kind_at, load_network, make_scratch
+from curate.signals.line_features import load_tables
 from curate.signals.measure import text_buffers
 from curate.text.kernel import kernel
 from curate.text.unaligned import load64, store64
@@ -126,23 +128,20 @@ def _remove_kinds(texts: pa.Array | pa.ChunkedArray, rules: LineRules) -> tuple[
     patterns = compile_patterns(rules.substrings)
     wanted = np.array([kind in rules.kinds for kind in KINDS])
     counts = np.zeros((len(texts), len(rules.reasons)), np.int32)
-    rows = np.flatnonzero(_hold_any(*text_buffers(texts), patterns))
+    told = load_tables(), load_network(), make_scratch(), wanted
+    rows = np.flatnonzero(_lose_any(*text_buffers(texts), told, patterns))
     while len(rows):
         taken = texts.take(pa.array(rows))
-        found = find_kinds(taken)
-        _, offsets = text_buffers(taken)
+        data, offsets = text_buffers(taken)
         removed = np.zeros((len(rows), len(rules.reasons)), np.int32)
-        cleaned, cleaned_offsets = np.empty(len(found.data) + 8, np.uint8), np.zeros(len(offsets), np.int64)
-        n = _remove_lines(found, offsets, wanted, patterns, cleaned, cleaned_offsets, removed)
-        changed = removed.any(axis=1)
-        if not changed.any():
-            break
+        cleaned, cleaned_offsets = np.empty(len(data) + 8, np.uint8), np.zeros(len(offsets), np.int64)
+        n = _remove_lines(data, offsets, told, patterns, cleaned, cleaned_offsets, removed)
         made = pa.LargeStringArray.from_buffers(len(rows), pa.py_buffer(cleaned_offsets), pa.py_buffer(cleaned[:n]))
-        counts[rows] += removed
-        rows = rows[changed]
         mask = np.zeros(len(texts), np.bool_)
         mask[rows] = True
-        texts = pc.replace_with_mask(texts, pa.array(mask), made.filter(pa.array(changed)))
+        texts = pc.replace_with_mask(texts, pa.array(mask), made)
+        counts[rows] += removed
+        rows = rows[_lose_any(*text_buffers(made), told, patterns)]
     return texts, [np.ascontiguousarray(column) for column in counts.T]
 
 
@@ -186,47 +185,60 @@ def _citation_patterns() -> NDArray[np.uint8]:
 
 
 @kernel
-def _hold_any(data, offsets, patterns):
-    """Which documents may hold a substring."""
-    holds = np.zeros(len(offsets) - 1, np.bool_)
+def _lose_any(data, offsets, told, patterns):
+    """Which documents have a line of a wanted kind that holds a substring."""
+    tables, network, scratch, wanted = told
+    loses = np.zeros(len(offsets) - 1, np.bool_)
+    masks, starts, ends = patterns.masks, patterns.starts, patterns.ends
     for d in range(len(offsets) - 1):
-        text = data[offsets[d] : offsets[d + 1]]
-        holds[d] = _may_match(text, patterns.masks, patterns.starts, patterns.ends)
-    return holds
+        first, end = offsets[d], offsets[d + 1]
+        state = np.uint64(0)
+        i = first
+        while i < end and not loses[d]:
+            state = (state + state + starts) & masks[data[i]]
+            if state & ends:
+                if _verify(data, first, end, i, state, patterns) < len(patterns.columns):
+                    start, stop = i, i
+                    while start > first and data[start - 1] != 10:
+                        start -= 1
+                    while stop < end and data[stop] != 10:
+                        stop += 1
+                    loses[d] = wanted[kind_at(data, first, end, start, stop, tables, network, scratch)]
+                    state, i = np.uint64(0), stop  # one look at a line is enough
+                state &= ~ends
+            i += 1
+    return loses
 
 
 @kernel
-def _remove_lines(lines, offsets, wanted, patterns, cleaned, cleaned_offsets, counts):
+def _remove_lines(data, offsets, told, patterns, cleaned, cleaned_offsets, counts):
     """Write documents without the lines of the wanted kinds that hold a substring; returns what is written.
 
     Of the blank lines around a removed one, those before it stay.
     """
-    data = lines.data
+    tables, network, scratch, wanted = told
     written = 0
     for d in range(len(offsets) - 1):
         document = written
-        at, end = offsets[d], offsets[d + 1]
+        start, first, end = offsets[d], offsets[d], offsets[d + 1]
+        at = start
         removed = False
-        for j in range(lines.offsets[d], lines.offsets[d + 1]):
-            if not wanted[lines.kinds[j]]:
-                continue
-            start, stop = lines.bounds[j, 0], lines.bounds[j, 1]
-            column = _first_substring(data, start, stop, patterns)
-            if column == STAYS:
-                continue
-            counts[d, column - FIRST_SUBSTRING] += 1
-            removed = True
-            while start > at and data[start - 1] != 10:
-                start -= 1
+        while start < end:
+            stop = start
             while stop < end and data[stop] != 10:
                 stop += 1
-            for i in range(at, start):
-                cleaned[written] = data[i]
-                written += 1
-            at = min(stop + 1, end)
-            begins = written == document or (written - document > 1 and cleaned[written - 2] == 10)
-            while begins and at < end and data[at] == 10:
-                at += 1
+            column = _first_substring(data, start, stop, patterns)
+            if column != STAYS and wanted[kind_at(data, first, end, start, stop, tables, network, scratch)]:
+                counts[d, column - FIRST_SUBSTRING] += 1
+                removed = True
+                for i in range(at, start):
+                    cleaned[written] = data[i]
+                    written += 1
+                at = min(stop + 1, end)
+                begins = written == document or (written - document > 1 and cleaned[written - 2] == 10)
+                while begins and at < end and data[at] == 10:
+                    at += 1
+            start = stop + 1
         for i in range(at, end):
             cleaned[written] = data[i]
             written += 1

@@ -45,7 +45,7 @@ C4_PAGE_RULES = (
 
 # What menus, notices and forms say of themselves. A line that holds one of these goes only where its kind is furniture.
 FURNITURE = (
-    ("cookies", ("cookies", "cookie policy")),
+    ("cookies", ("use cookies", "cookie policy")),
     ("notice", ("privacy policy", "all rights reserved", "terms of use")),
     ("script", ("enable javascript",)),
     ("account", ("log in", "sign up", "your cart")),

@@ -29,7 +29,7 @@ from curate.text.words import view_utf8
 KINDS = ("prose", "heading", "list", "program", "output", "table", "formula", "meta", "furniture")
 """In the order of the network's outputs."""
 
-N_HIDDEN = 24
+N_HIDDEN = 16
 _N_KINDS = len(KINDS)
 _N_OUTPUTS = 16  # with room behind the kinds, so that a step is two vectors wide
 _ONES, _FEEDS, _HIGH_BITS = (np.uint64(0x0101010101010101 * byte) for byte in (1, 10, 128))
@@ -93,7 +93,14 @@ def find_kinds(texts: pa.Array | pa.ChunkedArray) -> Lines:
     most = int(_count_feeds(data, offsets)) + len(offsets)
     lines, bounds = np.zeros(len(offsets), np.int64), np.empty((most, 2), np.int64)
     kinds = np.empty(most, np.uint8)
-    scratch = (
+    counts = np.zeros((len(offsets) - 1, len(KINDS)), np.int64)
+    n = _find_kinds(data, offsets, load_tables(), load_network(), make_scratch(), lines, bounds, kinds, counts)
+    return Lines(lines, bounds[:n], kinds[:n], data)
+
+
+def make_scratch() -> tuple[NDArray[Any], ...]:
+    """Working memory of the kernels: features, states of three lines, hidden units, outputs, words by list."""
+    return (
         np.empty(N_FEATURES, np.float32),
         # What each of the last three lines adds to the hidden units of its successor, itself, its predecessor.
         np.zeros((3, _PLACES * N_HIDDEN), np.float32),
@@ -101,15 +108,14 @@ def find_kinds(texts: pa.Array | pa.ChunkedArray) -> Lines:
         np.empty(_N_OUTPUTS, np.float32),
         np.empty(N_LISTS + 1, np.int64),
     )
-    n = _find_kinds(data, offsets, load_tables(), load_network(), scratch, lines, bounds, kinds)
-    return Lines(lines, bounds[:n], kinds[:n], data)
 
 
 def measure_kinds(texts: pa.Array | pa.ChunkedArray) -> dict[str, NDArray[Any]]:
     """Count the lines of each kind in N texts: int64 (N,) under the names in `KINDS`, and `lines`, all of them."""
-    found = find_kinds(texts)
-    counts = np.zeros((len(found.offsets) - 1, len(KINDS)), np.int64)
-    _count_kinds(found.offsets, found.kinds, counts)
+    data, offsets = view_utf8(texts)
+    counts = np.zeros((len(offsets) - 1, len(KINDS)), np.int64)
+    nowhere = np.zeros(len(offsets), np.int64), np.empty((0, 2), np.int64), np.empty(0, np.uint8)
+    _find_kinds(data, offsets, load_tables(), load_network(), make_scratch(), *nowhere, counts)
     return {kind: counts[:, j] for j, kind in enumerate(KINDS)} | {"lines": counts.sum(axis=1)}
 
 
@@ -158,8 +164,9 @@ def _is_blank(byte):
 
 
 @kernel(allocates=False)
-def _find_kinds(data, offsets, tables, network, scratch, lines, bounds, kinds):
-    """Fill `lines`, `bounds` and `kinds`; returns the number of lines."""
+def _find_kinds(data, offsets, tables, network, scratch, lines, bounds, kinds, counts):
+    """Fill `lines`, `counts` and, where they have room, `bounds` and `kinds`; returns the number of lines."""
+    keeps = len(kinds) > 0
     row, states, hidden, outputs, in_lists = scratch
     n = 0
     for d in range(len(offsets) - 1):
@@ -173,17 +180,72 @@ def _find_kinds(data, offsets, tables, network, scratch, lines, bounds, kinds):
             while stop > start and _is_blank(data[stop - 1]):
                 stop -= 1
             if stop > start:
-                bounds[n, 0], bounds[n, 1] = start, stop
+                if keeps:
+                    bounds[n, 0], bounds[n, 1] = start, stop
                 measure_line(data, i, start, stop, tables, in_lists, row)
                 _add_states(row, network.inner, states[n % 3])
                 if n > first:
-                    kinds[n - 1] = _decide(states, n - 1, n - 1 > first, True, network.outer, hidden, outputs)
+                    kind = _decide(states, n - 1, n - 1 > first, True, network.outer, hidden, outputs)
+                    counts[d, kind] += 1
+                    if keeps:
+                        kinds[n - 1] = kind
                 n += 1
             i = line_end + 1
         if n > first:
-            kinds[n - 1] = _decide(states, n - 1, n - 1 > first, False, network.outer, hidden, outputs)
+            kind = _decide(states, n - 1, n - 1 > first, False, network.outer, hidden, outputs)
+            counts[d, kind] += 1
+            if keeps:
+                kinds[n - 1] = kind
         lines[d + 1] = n
     return n
+
+
+@kernel(allocates=False)
+def _measure_from(data, line_start, line_end, tables, network, scratch, state):
+    """Measure the line between two line feeds into a state; whether it is not blank."""
+    row, _, _, _, in_lists = scratch
+    start, stop = line_start, line_end
+    while start < stop and _is_blank(data[start]):
+        start += 1
+    while stop > start and _is_blank(data[stop - 1]):
+        stop -= 1
+    if stop == start:
+        return False
+    measure_line(data, line_start, start, stop, tables, in_lists, row)
+    _add_states(row, network.inner, state)
+    return True
+
+
+@kernel(allocates=False)
+def kind_at(data, first, end, start, stop, tables, network, scratch):
+    """The kind of one line, as `find_kinds` gives it: its place in `KINDS`.
+
+    Args:
+        data: uint8, the buffer.
+        first: where the document begins.
+        end: where it ends.
+        start: where the line begins, behind a line feed or at `first`.
+        stop: where it ends, at a line feed or at `end`; it is not blank.
+        tables: those of `load_tables`.
+        network: that of `load_network`.
+        scratch: that of `make_scratch`.
+    """
+    _, states, hidden, outputs, _ = scratch
+    _measure_from(data, start, stop, tables, network, scratch, states[1])
+    has_before = has_after = False
+    at = start
+    while at > first and not has_before:
+        line_end = at - 1
+        at = line_end
+        while at > first and data[at - 1] != 10:
+            at -= 1
+        has_before = _measure_from(data, at, line_end, tables, network, scratch, states[0])
+    at = stop
+    while at < end and not has_after:
+        line_end = _find_feed(data, at + 1, end)
+        has_after = _measure_from(data, at + 1, line_end, tables, network, scratch, states[2])
+        at = line_end
+    return _decide(states, 1, has_before, has_after, network.outer, hidden, outputs)
 
 
 @kernel(allocates=False)
@@ -219,13 +281,6 @@ def _decide(states, at, has_before, has_after, outer, hidden, outputs):
         if outputs[k] > outputs[best]:
             best = k
     return np.uint8(best)
-
-
-@kernel(allocates=False)
-def _count_kinds(offsets, kinds, counts):
-    for d in range(len(offsets) - 1):
-        for j in range(offsets[d], offsets[d + 1]):
-            counts[d, kinds[j]] += 1
 
 
 @kernel(allocates=False)

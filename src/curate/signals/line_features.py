@@ -27,7 +27,7 @@ _COUNTED = (  # what the sixteen counters count: ASCII characters, and bytes of 
 )  # fmt: skip
 _WIDE = 15
 
-IS_LOWER, IS_UPPER, IS_DIGIT, IS_CODE, IS_WIDE, IS_DOT, IS_OTHER = 1, 2, 4, 8, 16, 32, 64
+IS_LOWER, IS_UPPER, IS_DIGIT, IS_CODE, IS_WIDE, IS_DOT, IS_OTHER, IS_SPECIAL = 1, 2, 4, 8, 16, 32, 64, 128
 
 WORD_LISTS = (
     # Function words: prose.
@@ -58,7 +58,7 @@ WORD_LISTS = (
     "notes conclusi backgrou method methods results activity problem problems answer answers lesson unit part",
 )  # fmt: skip
 N_LISTS = len(WORD_LISTS)
-_N_SLOTS = 4096
+_N_SLOTS = 2048
 
 FEATURES = (
     "bias", "chars", "chars_long", "indented", "indent", "words", "mean_word", "longest_word",
@@ -83,6 +83,7 @@ class Tables(NamedTuple):
     bits: NDArray[np.uint8]
     keys: NDArray[np.uint64]
     lists: NDArray[np.uint8]
+    logarithms: NDArray[np.float32]  # log2, of 0 to 255
 
 
 @cache
@@ -97,17 +98,20 @@ def load_tables() -> Tables:
         bits[list(marks.encode())] = bit
     bits[list(b"=<>+*^%~_\\@$#&|;`/(){}[]:")] = IS_CODE
     bits[0x80:] = IS_WIDE
-    bits[: 0x21] = 0
+    bits[:0x21] = 0
+    bits[0x80:] |= IS_SPECIAL
+    bits[list(b"=(")] |= IS_SPECIAL
     keys, lists = np.zeros(_N_SLOTS, np.uint64), np.zeros(_N_SLOTS, np.uint8)
     for number, words in enumerate(WORD_LISTS, 1):
         for word in words.split():
             key = int.from_bytes(word.encode()[:8], "little")
-            slot = (key * int(MULTIPLIER) & (2**64 - 1)) >> 52
+            slot = (key * int(MULTIPLIER) & (2**64 - 1)) >> 53
             while keys[slot] not in (0, key):
                 slot = (slot + 1) % _N_SLOTS
             if not lists[slot]:  # the first list that names a word has it
                 keys[slot], lists[slot] = key, number
-    return Tables(packed[0], packed[1], bits, keys, lists)
+    logarithms = np.log2(np.maximum(np.arange(256), 1)).astype(np.float32)
+    return Tables(packed[0], packed[1], bits, keys, lists, logarithms)
 
 
 @kernel(inline=True)
@@ -115,7 +119,7 @@ def _list_of(data, start, end, tables):
     """The number of the list that names a word, by its first eight letters in any case; 0 for none."""
     length = end - start
     key = load(data, start, length) | (LOWER_CASE_BITS & (ALL_BITS >> np.uint64(64 - 8 * min(length, 8))))
-    slot = np.int64((key * MULTIPLIER) >> np.uint64(52))
+    slot = np.int64((key * MULTIPLIER) >> np.uint64(53))
     while tables.lists[slot]:
         if tables.keys[slot] == key:
             return np.int64(tables.lists[slot])
@@ -158,50 +162,48 @@ def measure_line(data, line_start, start, line_end, tables, in_lists, row):  # n
     n_words = n_title = n_upper = n_plain = n_number = n_identifiers = n_camels = n_marks = 0
     n_maths = n_tabs = n_gaps = n_no_break = n_inner = longest = first_list = 0
     in_lists[:] = 0
-    word = start
-    first_bits = inner_bits = last_bits = np.int64(0)
-    in_word = False
     holds_assign = holds_call = False
-    for i in range(start, stop + 1):
-        byte = data[i] if i < stop else np.uint8(32)
-        if byte > 32:
-            bits = np.int64(tables.bits[byte])
-            if i < stop:
-                low += tables.low[byte]
-                high += tables.high[byte]
-            if not in_word:
-                word, first_bits, inner_bits, in_word = i, bits, np.int64(0), True
-            else:
-                inner_bits |= last_bits if i > word + 1 else 0
-            last_bits = bits
-            if byte >= 0x80:
-                if byte < 0xC0:
-                    n_inner += 1
-                elif _is_maths(data, i, stop):
-                    n_maths += 1
-                elif byte == 0xC2 and i + 1 < stop and data[i + 1] == 0xA0:
-                    n_no_break += 1
-            elif byte == 0x3D:
-                holds_assign |= i > start and data[i - 1] in (32, 58, 43, 45)
-            elif byte == 0x28:
-                holds_call |= i > start and tables.bits[data[i - 1]] & (IS_LOWER | IS_UPPER | IS_DIGIT) != 0
-            continue
-        if i < stop:
+    i = start
+    while i < stop:
+        byte = data[i]
+        if byte <= 32:
             low += tables.low[byte]
             n_tabs += byte == 9
-        if not in_word:
-            n_gaps += i < stop
+            n_gaps += data[i - 1] <= 32
+            i += 1
             continue
-        in_word = False
+        word = i
+        first_bits = np.int64(tables.bits[byte])
+        every_bits = inner_bits = behind_first = np.int64(0)
+        bits = first_bits
+        while byte > 32:
+            low += tables.low[byte]
+            high += tables.high[byte]
+            if bits & IS_SPECIAL:
+                if byte >= 0x80:
+                    n_inner += byte < 0xC0
+                    n_maths += byte >= 0xC0 and _is_maths(data, i, stop)
+                    n_no_break += byte == 0xC2 and i + 1 < stop and data[i + 1] == 0xA0
+                elif byte == 0x3D:
+                    holds_assign |= i > start and data[i - 1] in (32, 58, 43, 45)
+                else:
+                    holds_call |= i > start and tables.bits[data[i - 1]] & (IS_LOWER | IS_UPPER | IS_DIGIT) != 0
+            i += 1
+            inner_bits = every_bits
+            every_bits |= bits & behind_first
+            behind_first = np.int64(-1)
+            if i == stop:
+                break
+            byte = data[i]
+            bits = np.int64(tables.bits[byte])
         length = i - word
         n_words += 1
         longest = max(longest, length)
-        if length == 1:
-            last_bits = np.int64(0)
-        rest = inner_bits | last_bits
+        rest = every_bits & ~IS_SPECIAL  # of all bytes but the first
+        inner_bits &= ~IS_SPECIAL  # of all but the first and the last
+        first_bits &= ~IS_SPECIAL
         every = first_bits | rest
-        letters = every & (IS_LOWER | IS_UPPER)
-        if not letters:
+        if not every & (IS_LOWER | IS_UPPER):
             n_number += (every & IS_DIGIT) != 0
             n_marks += (every & (IS_DIGIT | IS_WIDE)) == 0
             continue
@@ -228,11 +230,11 @@ def measure_line(data, line_start, start, line_end, tables, in_lists, row):  # n
     for i in range(line_start, start):
         indent += 4 if data[i] == 9 else 1
     row[0] = 1
-    row[1] = np.log2(n_chars) / 8
+    row[1] = tables.logarithms[n_chars] / 8
     row[2] = min(n_chars, 120) / 120
     row[3] = indent > 0
     row[4] = min(indent, MAX_INDENT) / MAX_INDENT
-    row[5] = np.log2(1 + n_words) / 5
+    row[5] = tables.logarithms[1 + n_words] / 5
     row[6] = min(n_chars * per_word, 16) / 16
     row[7] = min(longest, 32) / 32
     for j in range(8):
@@ -260,7 +262,7 @@ def measure_line(data, line_start, start, line_end, tables, in_lists, row):  # n
 def _measure_edges(data, start, stop, tables, row):
     """How a line begins and ends: rows 48 to 65."""
     byte = data[start]
-    bits = np.int64(tables.bits[byte])
+    bits = np.int64(tables.bits[byte]) & ~IS_SPECIAL
     second = data[start + 1] if start + 1 < stop else np.uint8(0)
     third = data[start + 2] if start + 2 < stop else np.uint8(0)
     is_bullet = (byte == 0x2D or byte == 0x2A or byte == 0x6F) and second == 32
@@ -292,7 +294,7 @@ def _measure_edges(data, start, stop, tables, row):
         last = data[stop - 2]
     elif stop - start > 3 and last == 0x9D and data[stop - 4] in (0x2E, 0x3F, 0x21):
         last = data[stop - 4]
-    bits = np.int64(tables.bits[last])
+    bits = np.int64(tables.bits[last]) & ~IS_SPECIAL
     row[58] = last in (0x2E, 0x3F, 0x21)
     row[59] = last == 0x3A
     row[60] = last == 0x2C
