@@ -213,7 +213,7 @@ class Job:
         n_judged = len(live_rows(documents))
         with clock.stage("rules"):
             documents = screens.add_redaction(documents)
-            documents, n_failing = add_signals(documents, self.rule_sets, self.signals)
+            documents, n_failing, n_lines = add_signals(documents, self.rule_sets, self.signals)
             documents = screens.add_words(documents)
         with clock.stage("words"):
             words = hash_live_words(documents)
@@ -231,6 +231,7 @@ class Job:
             "extra_types": extra_types(documents["extra"]),
             "n_judged": n_judged,
             "n_failing": n_failing,
+            "lines_removed": n_lines,
         }
         return documents, facts | {"cpu_s": clock.rounded(), "peak_memory_bytes": peak_memory_bytes()}
 
@@ -360,10 +361,10 @@ def add_language(documents: pa.Table, languages: Sequence[str], min_confidence: 
 
 def add_signals(
     documents: pa.Table, rule_sets: Sequence[RuleSet], signals: Sequence[str]
-) -> tuple[pa.Table, dict[str, int]]:
+) -> tuple[pa.Table, dict[str, int], dict[str, int]]:
     """Take out the lines that line rules name, measure what is left, and drop what breaks a rule.
 
-    Also returns how many documents fail each rule, whichever rule came first.
+    Also returns how many documents fail each rule, whichever rule came first, and how many lines went for each reason.
     The cleaned text is what the rules judge and later stages see, so filtering what was kept keeps it all.
     """
     rows = live_rows(documents)
@@ -375,9 +376,9 @@ def add_signals(
     documents = add_columns(add_columns(documents, rows, measured), rows, lines_removed)
     verdict = apply_rules(measured, rule_sets)
     numbers = verdict["drop_value"], verdict["drop_limit"]
-    return drop_rows(documents, rows, "rules", verdict["drop_reason"], numbers), count_failing(
-        measured, rule_sets
-    )
+    documents = drop_rows(documents, rows, "rules", verdict["drop_reason"], numbers)
+    n_lines = {name: pc.sum(lines_removed[name]).as_py() or 0 for name in lines_removed.schema.names}
+    return documents, count_failing(measured, rule_sets), n_lines
 
 
 def hash_live_words(documents: pa.Table) -> Words:
@@ -464,6 +465,7 @@ def finish_run(
     """Complete the funnel with what the chunks noted, and commit the manifest."""
     for fact in facts:
         funnel.records.update(fact["records"])
+        funnel.lines_removed.update({reason: n for reason, n in fact["lines_removed"].items() if n})
         funnel.problems += fact["problems"]
     cpu_s: Counter[str] = Counter()
     cpu_s.update(clock.cpu_s)

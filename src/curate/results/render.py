@@ -31,6 +31,9 @@ def describe_rest(funnel: Funnel) -> list[str]:
     if funnel.records:
         kinds = ", ".join(f"{kind} {n:,}" for kind, n in funnel.records.most_common())
         lines.append(f"Records that are not pages, counted only: {kinds}.")
+    if funnel.lines_removed:
+        reasons = ", ".join(f"{reason} {n:,}" for reason, n in funnel.lines_removed.most_common())
+        lines.append(f"Lines taken out of pages: {reasons}.")
     for problem in funnel.problems[:10]:
         place = "" if problem["position"] is None else f", record {problem['position']}"
         detail = f" ({problem['detail']})" if problem["detail"] else ""

@@ -189,16 +189,10 @@ class RuleSet:
         except tomllib.TOMLDecodeError as error:
             raise SettingError(f"{where}: not valid TOML: {error}.") from None
         _check_keys(table, ("name", "version", "source", "notes", "rules", "line_rules"), where)
-        stated = table.get("rules", ())
-        if stated and not any("hard" in rule for rule in stated):
-            raise SettingError(
-                f"{where}: no rule says whether it is hard. Write hard = true under each rule that no score may overrule, "
-                "and hard = false under the others."
-            )
         try:
             rules = tuple(Rule(**_check_keys(rule, _RULE_KEYS, where)) for rule in table.get("rules", ()))
             line_rules = _read_line_rules(table["line_rules"], where) if "line_rules" in table else None
-            return cls(
+            read = cls(
                 name=table["name"],
                 version=table.get("version", ""),
                 source=table.get("source", ""),
@@ -210,6 +204,12 @@ class RuleSet:
             raise SettingError(f"{where}: the key {error} is missing.") from None
         except TypeError as error:
             raise SettingError(f"{where}: {error}.") from None
+        if rules and not any("hard" in rule for rule in table["rules"]):
+            raise SettingError(
+                f"{where}: no rule says whether it is hard. Write hard = true under each rule that no score may overrule, "
+                "and hard = false under the others."
+            )
+        return read
 
 
 _RULE_KEYS = ("reason", "signal", "low", "high", "hard", "where", "where_low", "where_high")

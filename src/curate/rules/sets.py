@@ -60,9 +60,10 @@ CURATE_SETS = (
         CURATE,
         (
             Rule("curate_n_words", "n_words", low=60, hard=True),
-            Rule("curate_word_entropy", "word_entropy", low=5.3, hard=True),
-            Rule("curate_unique_words", "frac_unique_words", high=0.85, hard=True),
+            Rule("curate_lorem_ipsum", "frac_lorem_ipsum_words", high=0.01, hard=True),
+            Rule("curate_repetition", "dup_5gram_chars_beyond_length", high=0.65, hard=True),
             Rule("curate_title_words", "frac_title_words", high=0.5, hard=True),
+            Rule("curate_unique_words", "frac_unique_words", high=0.85, hard=True),
             Rule(
                 "curate_stop_words",
                 "frac_stop_words",
@@ -71,8 +72,7 @@ CURATE_SETS = (
                 where="frac_notation_lines",
                 where_high=0.3,
             ),
-            Rule("curate_repetition", "dup_5gram_chars_beyond_length", high=0.65, hard=True),
-            Rule("curate_lorem_ipsum", "frac_lorem_ipsum_words", high=0.01, hard=True),
+            Rule("curate_word_entropy", "word_entropy", low=5.3, hard=True),
         ),
         LineRules("curate", substrings=FURNITURE, kinds=("furniture",)),
         notes="Pages that hardly hold text. What is worth keeping above that is the score's business.",

@@ -36,6 +36,7 @@ class Funnel:
         dropped: by (stage, reason), in the order of the stages.
         records: records that are not pages, by kind (a WARC request, an image, a 404): counted, not read.
         problems: stretches of files that could not be read: source, position, reason, detail.
+        lines_removed: lines that line rules took out of pages, by reason.
         n_scored: documents that reached the scorer.
         cut: the score from which documents are kept, null where nothing was scored.
         warnings: what a user should look at.
@@ -45,6 +46,7 @@ class Funnel:
     dropped: dict[tuple[str, str], Tally] = field(default_factory=dict[tuple[str, str], Tally])
     records: Counter[str] = field(default_factory=Counter[str])
     problems: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    lines_removed: Counter[str] = field(default_factory=Counter[str])
     n_scored: int = 0
     cut: float | None = None
     warnings: list[str] = field(default_factory=list[str])
@@ -82,6 +84,7 @@ class Funnel:
             "kept": _to_json(self.kept),
             "n_scored": self.n_scored,
             "cut": self.cut,
+            "lines_removed": dict(sorted(self.lines_removed.items())),
             "records_not_read": dict(sorted(self.records.items())),
             "problems": self.problems,
             "warnings": self.warnings,
@@ -98,6 +101,7 @@ class Funnel:
             kept=Tally(**data["kept"]),
             dropped=dropped,
             records=Counter(data["records_not_read"]),
+            lines_removed=Counter(data.get("lines_removed", {})),
             problems=list(data["problems"]),
             n_scored=data["n_scored"],
             cut=data["cut"],
