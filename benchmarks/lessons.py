@@ -24,8 +24,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from benchmarks.harness import DATA, read_jsonl
-from curate.language import identify_languages
 from curate.extract import extract_pages
+from curate.language import identify_languages
 from curate.rules import apply_rules, clean_lines, line_rules_of, load_rules, required_signals
 from curate.run.languages import tell_languages
 from curate.run.settings import FilterSettings
@@ -94,7 +94,10 @@ def run(args: list[str]) -> dict[str, Any]:
         fates = {way: judged(pool.texts) for way, judged in ways.items()}
         for group, members in pool.groups.items():
             for way, found in fates.items():
-                rows.append({"pool": pool.name, "group": group, "rules": way} | summarise(found, members, pool.weights))
+                rows.append(
+                    {"pool": pool.name, "group": group, "rules": way}
+                    | summarise(found, members, pool.weights)
+                )
                 print(_line(rows[-1]), flush=True)
         if pool.levels is not None and pool.name in _ORDINARY:
             comparisons += compare(pool, fates)
@@ -120,7 +123,9 @@ def default_english(texts: pa.Array) -> NDArray[np.bool_]:
     return tell_languages(texts, ["en"])[1]
 
 
-def judge(texts: pa.Array, names: Sequence[str], is_english: Callable[[pa.Array], NDArray[np.bool_]]) -> Fates:
+def judge(
+    texts: pa.Array, names: Sequence[str], is_english: Callable[[pa.Array], NDArray[np.bool_]]
+) -> Fates:
     """Take texts through language, line rules, rules and score."""
     rule_sets = load_rules(names)
     english = is_english(texts)
@@ -181,7 +186,8 @@ def compare(pool: Pool, fates: dict[str, Fates]) -> list[dict[str, Any]]:
         for what, values in (("mean_level", levels), ("share_of_lessons", (levels >= LESSON).astype(float))):
             means = {way: float(values[mask].mean()) for way, mask in chosen.items()}
             resampled = {
-                way: (drawn * mask * values).sum(1) / np.maximum((drawn * mask).sum(1), 1) for way, mask in chosen.items()
+                way: (drawn * mask * values).sum(1) / np.maximum((drawn * mask).sum(1), 1)
+                for way, mask in chosen.items()
             }
             gain = resampled["default"] - resampled["named"]
             row[what] = {way: round(mean, 3) for way, mean in means.items()}
@@ -216,7 +222,9 @@ def web() -> list[Pool]:
 def encyclopedia() -> list[Pool]:
     rows = read_jsonl(DATA / "textbooks" / "enwiki.jsonl.gz")
     rows = [row for row in rows if len(row["text"].split()) >= ENCYCLOPEDIA_WORDS]
-    return [_pool("encyclopedia", _texts_of(rows), None, {f"pages of {ENCYCLOPEDIA_WORDS} words or more": None})]
+    return [
+        _pool("encyclopedia", _texts_of(rows), None, {f"pages of {ENCYCLOPEDIA_WORDS} words or more": None})
+    ]
 
 
 def code() -> list[Pool]:
@@ -236,8 +244,10 @@ def pages() -> list[Pool]:
     for reading in readings:
         by_page.setdefault(reading["id"], []).append(reading)
     rows = [found[0] for found in by_page.values()]
-    levels = np.array([np.mean([r["edu_level"] for r in found]) for found in by_page.values()])
-    qualities = np.array([np.mean([r["quality_level"] for r in found]) for found in by_page.values()])
+    levels = np.array([np.mean([r["edu_level"] for r in found]) for found in by_page.values()], np.float64)
+    qualities = np.array(
+        [np.mean([r["quality_level"] for r in found]) for found in by_page.values()], np.float64
+    )
     return [*pools, _levelled("readers", rows, levels, qualities, READERS_LESSON)]
 
 
@@ -295,7 +305,9 @@ def _pool(
 
 
 def _line(row: dict[str, Any]) -> str:
-    lost, kept = (f"{row[name][0]:5.1f} [{row[name][1]:.1f}, {row[name][2]:.1f}]" for name in ("lost", "kept"))
+    lost, kept = (
+        f"{row[name][0]:5.1f} [{row[name][1]:.1f}, {row[name][2]:.1f}]" for name in ("lost", "kept")
+    )
     return (
         f"{row['pool']:<28} {row['group']:<20} {row['rules']:<8} n={row['pages']:<5} lost {lost:<20} "
         f"kept {kept:<20} {row['reasons']}"

@@ -76,7 +76,12 @@ def run(args: list[str]) -> dict[str, Any]:
     for row in rows:
         row["curate_is_faster_by"] = round(ours / row["documents_per_cpu_s"], 1)
     return {
-        "settings": {"rules": list(RULES), "named": list(NAMED), "rounds": options.rounds, "batch_rows": BATCH_ROWS},
+        "settings": {
+            "rules": list(RULES),
+            "named": list(NAMED),
+            "rounds": options.rounds,
+            "batch_rows": BATCH_ROWS,
+        },
         "rows": rows,
         "stages_us_per_page": _per_page(stages, len(pages)),
         "stages_us_per_page_of_named_sets": _per_page(named_stages, len(pages)),

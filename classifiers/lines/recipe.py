@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import itertools
 import json
 import random
 import re
@@ -128,7 +129,7 @@ def _kind_of_block(text: str) -> str:
 
 
 @kernel
-def _measure(data, starts, firsts, ends, tables, in_lists, rows):  # noqa: ANN001, ANN202
+def _measure(data, starts, firsts, ends, tables, in_lists, rows):
     for i in range(len(starts)):
         measure_line(data, starts[i], firsts[i], ends[i], tables, in_lists, rows[i])
 
@@ -143,13 +144,15 @@ def features_of(lines: list[Line]) -> NDArray[np.float32]:
     lasts = ends - [len(line) - len(line.rstrip(b" \t\r\v\f")) for line in encoded]
     own = np.zeros((len(lines), N_FEATURES), np.float32)
     _measure(data, starts, firsts, lasts, load_tables(), np.zeros(N_LISTS + 1, np.int64), own)
-    same = np.array([a[1] == b[1] for a, b in zip(lines, lines[1:], strict=False)])
+    same = np.array([a[1] == b[1] for a, b in itertools.pairwise(lines)])
     before, after = np.zeros_like(own), np.zeros_like(own)
     before[1:][same], after[:-1][same] = own[:-1][same], own[1:][same]
     return np.hstack([own, before, after])
 
 
-def train(features: NDArray[np.float32], kinds: NDArray[np.int64], weights: NDArray[np.float32], seed: int) -> Any:
+def train(
+    features: NDArray[np.float32], kinds: NDArray[np.int64], weights: NDArray[np.float32], seed: int
+) -> Any:
     torch.manual_seed(seed)
     model = torch.nn.Sequential(
         torch.nn.Dropout(DROPOUT),
@@ -167,7 +170,9 @@ def train(features: NDArray[np.float32], kinds: NDArray[np.int64], weights: NDAr
         for first in range(0, n, BATCH):
             rows = order[first : first + BATCH]
             optimiser.zero_grad()
-            losses = torch.nn.functional.cross_entropy(model(x[rows]), y[rows], reduction="none", label_smoothing=0.03)
+            losses = torch.nn.functional.cross_entropy(
+                model(x[rows]), y[rows], reduction="none", label_smoothing=0.03
+            )
             (losses * w[rows]).mean().backward()
             optimiser.step()
             schedule.step()
@@ -211,7 +216,9 @@ def evaluate(read: list[Line], marked: list[Line], n_folds: int = 5) -> None:
     for kind, f1 in zip(KINDS, f1_score(kinds, told, labels=range(len(KINDS)), average=None), strict=True):
         print(f"{kind:<10} {f1:.2f}")
     four = kinds < 4
-    print(f"macro F1 of the first four, over all lines: {f1_score(kinds, told, labels=range(4), average='macro'):.3f}")
+    print(
+        f"macro F1 of the first four, over all lines: {f1_score(kinds, told, labels=range(4), average='macro'):.3f}"
+    )
     over = f1_score(kinds[four], told[four], labels=range(4), average="macro")
     print(f"over the lines of these four: {over:.3f}")
     over = f1_score(kinds[four], found[four, :4].argmax(1), average="macro")

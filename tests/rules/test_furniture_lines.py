@@ -10,7 +10,7 @@ from curate.rules import LineRules, clean_lines, load_rules
 from curate.signals import KINDS, find_kinds
 
 (CURATE,) = load_rules(["curate"])
-PHRASES = {check: phrases for check, phrases in CURATE.line_rules.substrings}
+PHRASES = dict(CURATE.line_rules.substrings)
 PAGE = """Skip to main content
 Home
 
@@ -52,7 +52,11 @@ def test_furniture_goes_and_lessons_stay():
     assert sum(column[0].as_py() for column in removed.columns) >= 1
 
 
-@given(st.lists(st.sampled_from([*PAGE.split("\n"), "© all rights reserved", "Privacy Policy | Terms of Use", "  "])))
+@given(
+    st.lists(
+        st.sampled_from([*PAGE.split("\n"), "© all rights reserved", "Privacy Policy | Terms of Use", "  "])
+    )
+)
 def test_removal_equals_the_plain_loop_and_does_nothing_twice(lines):
     text = "\n".join(lines)
     cleaned, removed = clean_lines(pa.array([text, None]), CURATE.line_rules)

@@ -6,8 +6,14 @@ import pyarrow as pa
 
 from curate.run.languages import tell_languages
 
-GERMAN = "Die Photosynthese ist ein Vorgang, bei dem Pflanzen aus Wasser und Luft mit Hilfe von Licht Zucker aufbauen. " * 3
-ENGLISH = "The function below adds up the squares of a list, and we call it once for every row of the table that we read. " * 3
+GERMAN = (
+    "Die Photosynthese ist ein Vorgang, bei dem Pflanzen aus Wasser und Luft mit Hilfe von Licht Zucker aufbauen. "
+    * 3
+)
+ENGLISH = (
+    "The function below adds up the squares of a list, and we call it once for every row of the table that we read. "
+    * 3
+)
 PROGRAM = "\n".join(
     f"    für_{i} = müssen[{i}] + größe(straße, {i}); ergebnis->länge += über({i}, höhe);" for i in range(30)
 )

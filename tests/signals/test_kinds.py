@@ -87,18 +87,27 @@ def features_of(line):
         found["plain_words"] += kinds[0] == "lower" and inner <= {"lower", "wide"}
         found["camels"] += "upper" in kinds[1:] and "lower" in kinds
         found["identifiers"] += bool(inner & {"code", "dot"}) or kinds[0] in ("code", "dot")
-        while word and kind_of_byte(word[0]) in ("other", "code"):
-            word = word[1:]
-        while word and kind_of_byte(word[-1]) in ("other", "code", "dot"):
-            word = word[:-1]
-        if word:
-            key = bytes(byte | 0x20 for byte in word[:8])
+        first, end = 0, len(word)
+        while first < end and kind_of_byte(word[first]) in ("other", "code"):
+            first += 1
+        while first < end and kind_of_byte(word[end - 1]) in ("other", "code", "dot"):
+            end -= 1
+        if first < end:
+            key = bytes(byte | 0x20 for byte in word[first:end][:8])
             listed = next((n for known, n in LISTED.items() if known.encode() == key), 0)
             in_lists[listed] += 1
             if place == 0:
                 for j in range(1, N_LISTS + 1):
                     found[FEATURES[40 + j]] = listed == j
-    for name in ("title_words", "upper_words", "plain_words", "number_words", "identifiers", "camels", "marks_alone"):
+    for name in (
+        "title_words",
+        "upper_words",
+        "plain_words",
+        "number_words",
+        "identifiers",
+        "camels",
+        "marks_alone",
+    ):
         found[name] /= n
     for j in range(1, N_LISTS + 1):
         found[FEATURES[34 + j]] = in_lists[j] / n
@@ -106,7 +115,9 @@ def features_of(line):
     return found
 
 
-TOLD = [name for name in FEATURES[:48] if name not in ("indented", "indent", "maths", "tabs", "gaps", "no_break")]
+TOLD = [
+    name for name in FEATURES[:48] if name not in ("indented", "indent", "maths", "tabs", "gaps", "no_break")
+]
 TOLD += ["one_word", "few_words"]
 WORDS = st.sampled_from(
     ["the", "The", "def", "x[0]", "a.b", "«été»", "42", "1.5", "--", "getName(", "login", "Copyright", "A", "日本", "e.g.",

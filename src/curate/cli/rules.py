@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from curate.rules import Rule, RuleSet
 
 rules_app = typer.Typer(
-    name="rules", no_args_is_help=True, help="Show rule sets, compare them on documents, and study what they remove."
+    name="rules",
+    no_args_is_help=True,
+    help="Show rule sets, compare them on documents, and study what they remove.",
 )
 
 
@@ -81,12 +83,16 @@ def study_command(
     *,
     annotations: Annotated[
         list[str] | None,
-        typer.Option("--annotations", help="Files of annotated pages (JSONL or Parquet), as curate fit takes them."),
+        typer.Option(
+            "--annotations", help="Files of annotated pages (JSONL or Parquet), as curate fit takes them."
+        ),
     ] = None,
     rules: Annotated[list[str] | None, typer.Option("--rules", help="Rule sets; curate if left out.")] = None,
     scorer: Annotated[str, typer.Option(help="Classifier to compare the rules with, or none.")] = "edu",
     text_field: Annotated[str, typer.Option(help="Field of the text.")] = "text",
-    level_field: Annotated[str | None, typer.Option(help="Field of the level; found by its usual names.")] = None,
+    level_field: Annotated[
+        str | None, typer.Option(help="Field of the level; found by its usual names.")
+    ] = None,
     examples: Annotated[int, typer.Option(help="Pages to show for each rule.", min=0)] = 3,
     html: Annotated[str | None, typer.Option(help="Write the study to this HTML file as well.")] = None,
 ) -> int:
@@ -122,7 +128,10 @@ def _describe_study(study: RuleStudy) -> list[str]:
     for finding in study.findings:
         lines.append(f"{finding.reason}  {finding.limits}".rstrip())
         lines.append(f"  fail {finding.n_failing:,}, {finding.n_alone:,} of them no other rule")
-        shares = (f"{level}: {100 * s:.1f} [{100 * a:.1f}, {100 * b:.1f}]" for level, (s, a, b) in finding.removed.items())
+        shares = (
+            f"{level}: {100 * s:.1f} [{100 * a:.1f}, {100 * b:.1f}]"
+            for level, (s, a, b) in finding.removed.items()
+        )
         lines.append(f"  removed, % of level {'; '.join(shares)}")
         if finding.beyond_score is not None:
             mean, low, high = finding.beyond_score
@@ -132,7 +141,9 @@ def _describe_study(study: RuleStudy) -> list[str]:
             lines.append(f"  fail as well: {', '.join(too)}")
         for page in finding.examples if finding.limits else ():
             score = "" if page["score"] is None else f", score {page['score']:.3f}"
-            lines.append(f"  e.g. level {page['level']:g}{score}, value {page['value']:.3g}: {_printable(page['text'])}")
+            lines.append(
+                f"  e.g. level {page['level']:g}{score}, value {page['value']:.3g}: {_printable(page['text'])}"
+            )
     return lines
 
 
@@ -167,7 +178,9 @@ def _describe(rule_set: RuleSet) -> list[str]:
             name = f"{own.prefix}_line_{check}" if check else "(stays, for a rule below)"
             lines.append(f"  {name}: holds {', '.join(substrings)}")
         if own.kinds:
-            lines.append(f"  only lines that are {' or '.join(own.kinds)} by their kind; all else stays as it is")
+            lines.append(
+                f"  only lines that are {' or '.join(own.kinds)} by their kind; all else stays as it is"
+            )
         layout = (
             "keep their indentation and the blank lines between them" if own.keep_layout else "are stripped"
         )
@@ -199,5 +212,7 @@ def _describe_pair(pair: Disagreement, n_documents: int) -> list[str]:
     for page in pair.examples:
         lines.append(_printable(f"  e.g. {page['id']}  {page['url'] or '-'}"))
         limit = f" (limit {page['drop_limit']:g})" if page["drop_limit"] is not None else ""
-        lines.append(f"       {page['drop_reason']} = {page['drop_value']:g}{limit}: {_printable(page['text'])}")
+        lines.append(
+            f"       {page['drop_reason']} = {page['drop_value']:g}{limit}: {_printable(page['text'])}"
+        )
     return lines

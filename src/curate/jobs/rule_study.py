@@ -111,14 +111,18 @@ def study_rules(
     findings: list[RuleFinding] = []
     for rule in (every, *(rule for rule_set in rule_sets for rule in rule_set.rules)):
         failing = of_any if rule is every else fails[rule.reason]
-        others = {} if rule is every else {name: found for name, found in fails.items() if name != rule.reason}
+        others = (
+            {} if rule is every else {name: found for name, found in fails.items() if name != rule.reason}
+        )
         values = None if rule is every else signals[rule.signal].to_numpy(zero_copy_only=False)
         findings.append(
             RuleFinding(
                 reason=rule.reason,
                 limits="" if rule is every else describe_limits(rule),
                 n_failing=int(failing.sum()),
-                n_alone=int((failing & ~np.any(list(others.values()), axis=0)).sum()) if others else int(failing.sum()),
+                n_alone=int((failing & ~np.any(list(others.values()), axis=0)).sum())
+                if others
+                else int(failing.sum()),
                 removed={name: _share(failing[mask], weights[mask]) for name, mask in members.items()},
                 beyond_score=None if beyond is None else _mean(beyond[failing], weights[failing]),
                 overlap=_overlap(failing, others),
@@ -136,7 +140,11 @@ def study_rules(
 def describe_limits(rule: Rule) -> str:
     """A rule in words: `60 <= n_words`, and which pages it judges."""
     text = _within(rule.signal, rule.low, rule.high)
-    return text if rule.where is None else f"{text}, where {_within(rule.where, rule.where_low, rule.where_high)}"
+    return (
+        text
+        if rule.where is None
+        else f"{text}, where {_within(rule.where, rule.where_low, rule.where_high)}"
+    )
 
 
 def _within(signal: str, low: float | None, high: float | None) -> str:

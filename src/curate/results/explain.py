@@ -124,6 +124,8 @@ def _check_rules(rule_sets: list[dict[str, Any]], row: dict[str, Any]) -> list[R
             value, low, high = row.get(rule["signal"]), rule["low"], rule["high"]
             passed = None
             if value is not None:
-                passed = (low is None or value >= low) and (high is None or value <= high) or not _is_judged(rule, row)
+                passed = (
+                    (low is None or value >= low) and (high is None or value <= high)
+                ) or not _is_judged(rule, row)
             checks.append(RuleCheck(name, rule["reason"], rule["signal"], value, low, high, passed))
     return checks

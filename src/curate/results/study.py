@@ -10,6 +10,10 @@ from typing import Any
 from curate.work.files import committed
 
 _TEMPLATE = Path(__file__).with_name("page.html")
+_LEGEND = (
+    "<p>Shares are those of the pages of a level that fail a rule, with 95% intervals. Beyond the score: mean level of the "
+    "pages that fail, less that of all pages with such a score; below 0 the rule knows what the score does not.</p>"
+)
 
 
 def write_study(study: Mapping[str, Any], path: str | Path) -> Path:
@@ -20,9 +24,8 @@ def write_study(study: Mapping[str, Any], path: str | Path) -> Path:
     levels: dict[str, int] = study["n_pages"]
     parts = [
         f"<h1>{escape(title)}</h1>",
-        f"<p>{sum(levels.values()):,} annotated pages; the score is {escape(study['scorer'] or 'none')}. Shares are those of the "
-        "pages of a level that fail a rule, with 95% intervals. Beyond the score: mean level of the pages that fail, less that of "
-        "all pages with such a score; below 0 the rule knows what the score does not.</p>",
+        f"<p>{sum(levels.values()):,} annotated pages; the score is {escape(study['scorer'] or 'none')}.</p>",
+        _LEGEND,
         _table(study["findings"], levels, with_score=study["scorer"] is not None),
         "<h2>The best pages that each rule removes</h2>",
         *(_examples(finding) for finding in study["findings"][1:] if finding["examples"]),
@@ -43,13 +46,16 @@ def _table(findings: Sequence[Mapping[str, Any]], levels: Mapping[str, int], *, 
         cells = [escape(finding["reason"]), escape(finding["limits"])]
         numbers = [f"{finding['n_failing']:,}", f"{finding['n_alone']:,}"]
         numbers += [
-            f"{value:.1%} [{low:.1%}, {high:.1%}]" for value, low, high in (finding["removed"][n] for n in levels)
+            f"{value:.1%} [{low:.1%}, {high:.1%}]"
+            for value, low, high in (finding["removed"][n] for n in levels)
         ]
         if with_score:
             beyond = finding["beyond_score"]
             numbers.append("-" if beyond is None else "{:+.2f} [{:+.2f}, {:+.2f}]".format(*beyond))
         too = ", ".join(f"{escape(name)} {share:.0%}" for name, share in list(finding["overlap"].items())[:3])
-        cells = [f"<td>{cell}</td>" for cell in cells] + [f'<td class="n">{number}</td>' for number in numbers]
+        cells = [f"<td>{cell}</td>" for cell in cells] + [
+            f'<td class="n">{number}</td>' for number in numbers
+        ]
         rows.append("<tr>" + "".join(cells) + f"<td>{too}</td></tr>")
     return "<table>" + "".join(rows) + "</table>"
 

@@ -111,7 +111,9 @@ def _fails(signals: pa.RecordBatch, rule: Rule) -> NDArray[np.bool_]:
     return fails
 
 
-def _lie_within(signals: pa.RecordBatch, name: str, low: float | None, high: float | None) -> NDArray[np.bool_]:
+def _lie_within(
+    signals: pa.RecordBatch, name: str, low: float | None, high: float | None
+) -> NDArray[np.bool_]:
     """Whether values lie between two limits, both closed; NaN does not."""
     values = signals.column(name).to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
     least, most = _limits(low, high)

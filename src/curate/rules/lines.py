@@ -116,7 +116,9 @@ def _clean(texts: pa.Array | pa.ChunkedArray, rules: LineRules) -> tuple[pa.Arra
     return array, [np.ascontiguousarray(counts[:, j]) for j in range(counts.shape[1]) if j >= 3 or used[j]]
 
 
-def _remove_kinds(texts: pa.Array | pa.ChunkedArray, rules: LineRules) -> tuple[pa.Array, list[NDArray[np.int32]]]:
+def _remove_kinds(
+    texts: pa.Array | pa.ChunkedArray, rules: LineRules
+) -> tuple[pa.Array, list[NDArray[np.int32]]]:
     """Remove lines of some kinds that hold a substring.
 
     A line's kind depends on its neighbours, so a text that lost a line is looked at again, until it loses none: cleaning
@@ -136,7 +138,9 @@ def _remove_kinds(texts: pa.Array | pa.ChunkedArray, rules: LineRules) -> tuple[
         removed = np.zeros((len(rows), len(rules.reasons)), np.int32)
         cleaned, cleaned_offsets = np.empty(len(data) + 8, np.uint8), np.zeros(len(offsets), np.int64)
         n = _remove_lines(data, offsets, told, patterns, cleaned, cleaned_offsets, removed)
-        made = pa.LargeStringArray.from_buffers(len(rows), pa.py_buffer(cleaned_offsets), pa.py_buffer(cleaned[:n]))
+        made = pa.LargeStringArray.from_buffers(
+            len(rows), pa.py_buffer(cleaned_offsets), pa.py_buffer(cleaned[:n])
+        )
         mask = np.zeros(len(texts), np.bool_)
         mask[rows] = True
         texts = pc.replace_with_mask(texts, pa.array(mask), made)

@@ -42,7 +42,7 @@ class Rule:
 
     def __post_init__(self) -> None:
         parse_signal(self.signal)
-        if not isinstance(self.hard, bool):
+        if not _is_flag(self.hard):
             raise SettingError(f"Rule '{self.reason}': hard is true or false, not {self.hard!r}.")
         if self.where is not None:
             parse_signal(self.where)
@@ -59,7 +59,6 @@ class Rule:
             raise SettingError(
                 f"Rule '{self.reason}' lets nothing pass: low {self.low} is above high {self.high}."
             )
-
 
     @property
     def signals(self) -> tuple[str, ...]:
@@ -119,7 +118,9 @@ class LineRules:
                 raise UnknownNameError("kind of line", kind, KINDS)
         others = (self.max_word_chars, self.end_marks, self.min_words)
         if self.kinds and (any(other is not None for other in others) or self.remove_citations):
-            raise SettingError("Line rules: with kinds, lines go for their substrings alone. Leave the other checks out.")
+            raise SettingError(
+                "Line rules: with kinds, lines go for their substrings alone. Leave the other checks out."
+            )
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -214,6 +215,10 @@ class RuleSet:
 
 _RULE_KEYS = ("reason", "signal", "low", "high", "hard", "where", "where_low", "where_high")
 _LINE_KEYS = ("prefix", "remove_citations", "keep_layout", "max_word_chars", "end_marks", "min_words")
+
+
+def _is_flag(value: Any) -> bool:
+    return isinstance(value, bool)
 
 
 def _is_limit(value: Any) -> bool:

@@ -299,7 +299,10 @@ _ALL = (
     Signal("frac_prose_lines", "fraction", "lines of running text", by.of_kinds("prose")),
     Signal("frac_heading_lines", "fraction", "headings and names of entries", by.of_kinds("heading")),
     Signal(
-        "frac_item_lines", "fraction", "items of lists, with or without a mark, and exercises", by.of_kinds("list")
+        "frac_item_lines",
+        "fraction",
+        "items of lists, with or without a mark, and exercises",
+        by.of_kinds("list"),
     ),
     Signal("frac_program_lines", "fraction", "program text and its output", by.of_kinds("program", "output")),
     Signal("frac_table_lines", "fraction", "rows and cells of tables", by.of_kinds("table")),

@@ -183,7 +183,7 @@ def frac_dup_ngram(n: int) -> Formula:
 DOUBLING_SHARE, GROWTH_FROM_WORDS, MOST_GROWTH = 0.06, 250, 0.30
 
 
-def dup_5gram_beyond_length(of: Measured, by: Parameters) -> Numbers:
+def dup_5gram_beyond_length(of: Measured, _: Parameters) -> Numbers:
     """The share of repeated 5-grams less what a text of that length may have more than one of 250 words.
 
     Where text teaches by repetition (examples, exercises, signatures), the share grows by 1.7 to 3.5 points with each

@@ -4,7 +4,7 @@ A small network over the counts of `curate.signals.line_features` of a line and 
 fitted and what it is worth: classifiers/lines/card.md. A kind depends on the line and its neighbours alone.
 """
 
-# ruff: noqa: ANN001, ANN202 (numba infers the types)
+# ruff: noqa: ANN001, ANN201, ANN202, FBT003 (numba infers the types, and takes no keywords)
 # pyright: reportMissingParameterType=false, reportUnknownParameterType=false, reportArgumentType=false
 
 from __future__ import annotations
@@ -39,14 +39,18 @@ _PLACES = 3  # the line before, the line itself, the line after
 class Network(NamedTuple):
     """Weights: two layers, the first over three lines."""
 
-    inner: NDArray[np.float32]  # (N_FEATURES, 3 * N_HIDDEN): what a line adds to its successor, itself, its predecessor
+    inner: NDArray[
+        np.float32
+    ]  # (N_FEATURES, 3 * N_HIDDEN): what a line adds to its successor, itself, its predecessor
     outer: NDArray[np.float32]  # (N_HIDDEN + 1, len(KINDS)); the last row is the bias
 
 
 def save_network(network: Network, path: Path) -> None:
     """Write the weights as safetensors, with the names of what they were fitted on."""
     save_file(
-        dict(network._asdict()), str(path), metadata={"features": " ".join(FEATURES), "kinds": " ".join(KINDS)}
+        dict(network._asdict()),
+        str(path),
+        metadata={"features": " ".join(FEATURES), "kinds": " ".join(KINDS)},
     )
     path.chmod(0o644)
 
@@ -94,7 +98,9 @@ def find_kinds(texts: pa.Array | pa.ChunkedArray) -> Lines:
     lines, bounds = np.zeros(len(offsets), np.int64), np.empty((most, 2), np.int64)
     kinds = np.empty(most, np.uint8)
     counts = np.zeros((len(offsets) - 1, len(KINDS)), np.int64)
-    n = _find_kinds(data, offsets, load_tables(), load_network(), make_scratch(), lines, bounds, kinds, counts)
+    n = _find_kinds(
+        data, offsets, load_tables(), load_network(), make_scratch(), lines, bounds, kinds, counts
+    )
     return Lines(lines, bounds[:n], kinds[:n], data)
 
 
@@ -120,7 +126,7 @@ def measure_kinds(texts: pa.Array | pa.ChunkedArray) -> dict[str, NDArray[Any]]:
 
 
 def select_lines(texts: pa.Array | pa.ChunkedArray, kinds: tuple[str, ...]) -> pa.Array:
-    """The lines of these kinds of N texts, one line feed between them; a text without one becomes empty.
+    r"""The lines of these kinds of N texts, one line feed between them; a text without one becomes empty.
 
     >>> select_lines(pa.array(["In this line we say what the next one does.\n    return x[0]"]), ("prose",)).to_pylist()
     ['In this line we say what the next one does.']

@@ -4,7 +4,7 @@ Only the first `MAX_LINE_BYTES` of a line are read, so that a line costs the sam
 count fits into a byte: a character adds to sixteen counters at once, packed into two words.
 """
 
-# ruff: noqa: ANN001, ANN201 (numba infers the types)
+# ruff: noqa: ANN001, ANN201, ANN202 (numba infers the types)
 # pyright: reportMissingParameterType=false, reportUnknownParameterType=false
 
 from __future__ import annotations
@@ -31,31 +31,31 @@ IS_LOWER, IS_UPPER, IS_DIGIT, IS_CODE, IS_WIDE, IS_DOT, IS_OTHER, IS_SPECIAL = 1
 
 WORD_LISTS = (
     # Function words: prose.
-    "the a an of to in is are was were be been being have has had that this these those which it its and or but for "
+    ("the a an of to in is are was were be been being have has had that this these those which it its and or but for "
     "with on as at by from not can could will would should may might must if when while we you they he she i their "
     "our your his her my there then than so such because also into about more most other some any each between no "
-    "do does did who whose where after before only very just how what why all both many much them us him",
+    "do does did who whose where after before only very just how what why all both many much them us him"),
     # Words of program text and of commands.
-    "def return import class int void const let var function public private static else elif null none true false "
+    ("def return import class int void const let var function public private static else elif null none true false "
     "self this struct char float double bool print printf include define fn mut impl enum sudo pip npm git cd ls echo "
     "export async await throw catch try except raise lambda yield unsigned long string println console namespace "
-    "template typedef endif usr bin std foreach select insert into values varchar",
+    "template typedef endif usr bin std foreach select insert into values varchar"),
     # Words of menus, forms and notices.
-    "login register subscrib cookie cookies copyrigh reserved privacy policy terms share tweet facebook twitter "
+    ("login register subscrib cookie cookies copyrigh reserved privacy policy terms share tweet facebook twitter "
     "pinteres linkedin instagra email print reply comment comments home contact next previous prev menu search "
     "newslett download cart checkout wishlist sitemap rss follow click advertis sponsor loading skip browser powered "
-    "logged account password username inbox submit required widget plugin",
+    "logged account password username inbox submit required widget plugin"),
     # Words of data about a page.
-    "posted by author publishe updated date january february march april june july august septembe october november "
+    ("posted by author publishe updated date january february march april june july august septembe october november "
     "december monday tuesday wednesd thursday friday saturday sunday am pm version license isbn price edited views "
-    "jan feb mar apr jun jul aug sep oct nov dec says photo ago",
+    "jan feb mar apr jun jul aug sep oct nov dec says photo ago"),
     # Words that exercises and steps begin with.
-    "find explain calculat solve describe use write determin compute evaluate graph list draw show identify name "
-    "suppose consider compare discuss give state simplify step prove estimate construc",
+    ("find explain calculat solve describe use write determin compute evaluate graph list draw show identify name "
+    "suppose consider compare discuss give state simplify step prove estimate construc"),
     # Words of headings.
-    "chapter section example examples introdu introduc overview summary review question exercise key figure table note "
+    ("chapter section example examples introdu introduc overview summary review question exercise key figure table note "
     "descript usage syntax paramete returns solution learning objectiv contents appendix referenc synopsis options "
-    "notes conclusi backgrou method methods results activity problem problems answer answers lesson unit part",
+    "notes conclusi backgrou method methods results activity problem problems answer answers lesson unit part"),
 )  # fmt: skip
 N_LISTS = len(WORD_LISTS)
 _N_SLOTS = 2048
@@ -94,7 +94,12 @@ def load_tables() -> Tables:
         for byte in characters.encode():
             packed[counter // 8, byte] = 1 << 8 * (counter % 8)
     packed[1, 0xC0:] = 1 << 8 * (_WIDE % 8)
-    for marks, bit in ((_COUNTED[0], IS_LOWER), (_COUNTED[1], IS_UPPER), (_COUNTED[2], IS_DIGIT), (".", IS_DOT)):
+    for marks, bit in (
+        (_COUNTED[0], IS_LOWER),
+        (_COUNTED[1], IS_UPPER),
+        (_COUNTED[2], IS_DIGIT),
+        (".", IS_DOT),
+    ):
         bits[list(marks.encode())] = bit
     bits[list(b"=<>+*^%~_\\@$#&|;`/(){}[]:")] = IS_CODE
     bits[0x80:] = IS_WIDE
@@ -187,7 +192,9 @@ def measure_line(data, line_start, start, line_end, tables, in_lists, row):  # n
                 elif byte == 0x3D:
                     holds_assign |= i > start and data[i - 1] in (32, 58, 43, 45)
                 else:
-                    holds_call |= i > start and tables.bits[data[i - 1]] & (IS_LOWER | IS_UPPER | IS_DIGIT) != 0
+                    holds_call |= (
+                        i > start and tables.bits[data[i - 1]] & (IS_LOWER | IS_UPPER | IS_DIGIT) != 0
+                    )
             i += 1
             inner_bits = every_bits
             every_bits |= bits & behind_first
@@ -244,7 +251,12 @@ def measure_line(data, line_start, start, line_end, tables, in_lists, row):  # n
     row[25] = min(n_tabs, 4) / 4
     row[26] = min(n_gaps, 8) / 8
     row[27] = min(n_no_break, 4) / 4
-    row[28], row[29], row[30], row[31] = n_title * per_word, n_upper * per_word, n_plain * per_word, n_number * per_word
+    row[28], row[29], row[30], row[31] = (
+        n_title * per_word,
+        n_upper * per_word,
+        n_plain * per_word,
+        n_number * per_word,
+    )
     row[32], row[33], row[34] = n_identifiers * per_word, n_camels * per_word, n_marks * per_word
     for j in range(1, N_LISTS + 1):
         row[34 + j] = in_lists[j] * per_word
@@ -265,9 +277,9 @@ def _measure_edges(data, start, stop, tables, row):
     bits = np.int64(tables.bits[byte]) & ~IS_SPECIAL
     second = data[start + 1] if start + 1 < stop else np.uint8(0)
     third = data[start + 2] if start + 2 < stop else np.uint8(0)
-    is_bullet = (byte == 0x2D or byte == 0x2A or byte == 0x6F) and second == 32
+    is_bullet = byte in (0x2D, 0x2A, 0x6F) and second == 32
     is_bullet |= byte == 0xE2 and (
-        (second == 0x80 and third in (0xA2, 0x93, 0x94, 0xA3)) or second == 0x97 or second == 0x96
+        (second == 0x80 and third in (0xA2, 0x93, 0x94, 0xA3)) or second in (0x96, 0x97)
     )
     is_bullet |= byte == 0xC2 and second == 0xB7
     i = start
@@ -281,8 +293,10 @@ def _measure_edges(data, start, stop, tables, row):
         byte == 0x28 and third == 0x29
     )
     row[51] = is_section
-    row[52] = (byte == 0x3E and second == 0x3E) or (byte == 0x24 and second == 32) or (
-        byte == 0x2E and second == 0x2E and third == 0x2E
+    row[52] = (
+        (byte == 0x3E and second == 0x3E)
+        or (byte == 0x24 and second == 32)
+        or (byte == 0x2E and second == 0x2E and third == 0x2E)
     )
     row[53] = byte == 0x23 or (byte == 0x2F and second in (0x2F, 0x2A)) or (byte == 0x2D and second == 0x2D)
     row[54] = bits == IS_UPPER
