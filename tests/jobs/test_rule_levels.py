@@ -14,7 +14,10 @@ from curate.results.study import write_study
 
 LESSON = "Water that boils turns into steam, and the steam of a kettle shows what a cloud is made of. "
 PAGES = [
-    *({"id": f"good{i}", "text": LESSON * 3 + f"The kettle of house {i} is red.", "edu_level": 4} for i in range(6)),
+    *(
+        {"id": f"good{i}", "text": LESSON * 3 + f"The kettle of house {i} is red.", "edu_level": 4}
+        for i in range(6)
+    ),
     {"id": "short", "text": "A short <b>page</b>\x1b[31m that teaches well.", "edu_level": 5},
     *({"id": f"poor{i}", "text": f"buy now {i}", "edu_level": 0} for i in range(4)),
 ]

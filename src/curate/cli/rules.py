@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curate.cli import EXIT_NOTHING_KEPT
+from curate.cli import exit_code
+from curate.cli.say import say
 from curate.cli.signals import Extractor, Input, TextColumn
+from curate.text.printable import printable
 
 if TYPE_CHECKING:
     from curate.jobs.rule_study import RuleStudy
@@ -29,7 +31,7 @@ def list_command() -> None:
     for name, rule_set in RULE_SETS.items():
         default = f"  (= {rule_set.name})" if DEFAULT_VERSIONS.get(rule_set.name) == rule_set.version else ""
         lines = " + lines" if rule_set.line_rules is not None else ""
-        print(f"{name:<40} {len(rule_set.rules):>3} rules{lines:<8}  {rule_set.source}{default}")
+        say(f"{name:<40} {len(rule_set.rules):>3} rules{lines:<8}  {rule_set.source}{default}")
 
 
 @rules_app.command("show")
@@ -70,12 +72,14 @@ def compare_command(
         extractor=extractor,
         options=ReadOptions(text_column=text_column),
     )
-    print(f"{found.n_documents:,} documents")
+    say(f"{found.n_documents:,} documents")
     for name, n in found.n_kept.items():
-        print(f"  {name:<40} keeps {n:,}{_share(n, found.n_documents)}")
+        say(f"  {name:<40} keeps {n:,}{_share(n, found.n_documents)}")
     for pair in found.disagreements:
-        print("\n".join(_describe_pair(pair, found.n_documents)))
-    return 0 if found.n_documents else EXIT_NOTHING_KEPT
+        say(*_describe_pair(pair, found.n_documents))
+    for problem in found.problems:
+        say(f"Could not be read: {problem}")
+    return exit_code(found.n_documents, found.problems)
 
 
 @rules_app.command("study")
@@ -142,14 +146,9 @@ def _describe_study(study: RuleStudy) -> list[str]:
         for page in finding.examples if finding.limits else ():
             score = "" if page["score"] is None else f", score {page['score']:.3f}"
             lines.append(
-                f"  e.g. level {page['level']:g}{score}, value {page['value']:.3g}: {_printable(page['text'])}"
+                f"  e.g. level {page['level']:g}{score}, value {page['value']:.3g}: {printable(page['text'])}"
             )
     return lines
-
-
-def _printable(text: str) -> str:
-    """Text of a page without what a terminal would obey."""
-    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def _share(n: int, n_documents: int) -> str:
@@ -210,9 +209,9 @@ def _describe_pair(pair: Disagreement, n_documents: int) -> list[str]:
     lines = [f"Kept by {pair.kept_by}, dropped by {pair.dropped_by}: {n}"]
     lines += [f"  {reason:<32} {n:,}" for reason, n in pair.by_reason.most_common()]
     for page in pair.examples:
-        lines.append(_printable(f"  e.g. {page['id']}  {page['url'] or '-'}"))
+        lines.append(printable(f"  e.g. {page['id']}  {page['url'] or '-'}"))
         limit = f" (limit {page['drop_limit']:g})" if page["drop_limit"] is not None else ""
         lines.append(
-            f"       {page['drop_reason']} = {page['drop_value']:g}{limit}: {_printable(page['text'])}"
+            f"       {page['drop_reason']} = {page['drop_value']:g}{limit}: {printable(page['text'])}"
         )
     return lines
