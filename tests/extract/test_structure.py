@@ -271,3 +271,9 @@ def test_a_kept_menu_draws_nothing_to_it():
     page.w.scores[: page.n] = [-3.0] * (page.n - 4) + [2.0] * 4
     choose_blocks(page.n, page.top, 0.2, page.w, keep)
     assert keep.sum() == 4
+
+
+def test_a_list_of_links_to_places_on_the_page_is_its_contents():
+    items = "".join(f"<li><a href='#s{n}'>Section {n}</a></li>" for n in range(3))
+    page = Read(f"<ul>{items}</ul><p>a</p><ul><li><a href='#b'>b</a> says more than its name<li>c</ul>")
+    assert page.kept([1.0] * page.n) == ["a", "b says more than its name", "c"]

@@ -1,4 +1,4 @@
-# ruff: noqa: PLR0912, FBT003  (kernels take their arrays by position and decide byte by byte)
+# ruff: noqa: PLR0912, PLR0915, FBT003  (kernels take their arrays by position and decide byte by byte)
 """One pass over a page's bytes: its text in blocks, the block-level elements that hold them, and their links.
 
 No tree is built. A stack of open elements with HTML's implied end tags is enough to know what holds what; what

@@ -12,7 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.extract.features import K_BEFORE, K_KEPT, K_KEPT_CHARS, K_ROWS, K_UNIT_CHARS
-from curate.extract.measure import C_CHARS, C_DIGITS, C_LAST, C_WORDS, inner_density, link_density
+from curate.extract.measure import (
+    C_CHARS,
+    C_DIGITS,
+    C_LAST,
+    C_WORDS,
+    X_BLOCKS,
+    X_CHARS,
+    X_INNER_CHARS,
+    inner_density,
+    link_density,
+)
 from curate.extract.outline import P_BEFORE, P_BOX, P_END, P_SOLO, P_UNIT, T_TABLE, is_term
 from curate.extract.scan import (
     E_FLAGS,
@@ -27,7 +37,7 @@ from curate.extract.scan import (
     IN_FORM,
     IN_NAV,
 )
-from curate.extract.tags import TAG_NUMBERS
+from curate.extract.tags import LIST, TAG_BITS, TAG_NUMBERS
 from curate.extract.text import B_CELLS, B_ELEMENT, B_PRE, N_ELEMENTS
 from curate.extract.workspace import Workspace
 from curate.text.kernel import kernel
@@ -44,6 +54,8 @@ PRE_REACH, NEAR = 3.5, 3  # of listings, and how many blocks away something must
 # The share of a list or table that must be kept for the rest to be kept with it, and of a section for its heading.
 UNIT_SHARE, SECTION_SHARE, TERM_SHARE = 0.5, 0.5, 0.3
 MAX_LINK_SHARE = 0.5
+# A list of so many lines, of whose text so much links to places on the page, is the page's contents.
+MIN_CONTENTS, CONTENTS_SHARE = 3, 0.7
 COLON = 2  # of C_LAST
 MAX_UNIT_CHARS = 200  # that one block counts for in its list or table
 T_FIGCAPTION, T_CAPTION = TAG_NUMBERS["figcaption"], TAG_NUMBERS["caption"]
@@ -64,6 +76,7 @@ def keep_structure(
     further = REFERENCE_REACH if reference else 0.0
     _fill_holes(n_blocks, bar - HOLE_REACH - further, w, keep)
     _join_units(n_blocks, bar - UNIT_REACH - further, w, keep)
+    _drop_contents(n_blocks, w, keep)
     _join_introductions(n_blocks, bar - further, w, keep)
 
 
@@ -126,6 +139,16 @@ def _join_units(n_blocks: int, bar: float, w: Workspace, keep: NDArray[np.uint8]
         if w.marks[unit, K_KEPT_CHARS] > UNIT_SHARE * w.marks[unit, K_UNIT_CHARS]:
             flags = w.elements[w.blocks[b, B_ELEMENT], E_FLAGS]
             keep[b] = w.scores[b] > bar and w.counts[b, C_WORDS] > 0 and not flags & AROUND
+
+
+@kernel(allocates=False)
+def _drop_contents(n_blocks: int, w: Workspace, keep: NDArray[np.uint8]) -> None:
+    """Leave out lists of links to places on the page: they say again what its headings say."""
+    for b in range(n_blocks):
+        unit = w.places[b, P_UNIT]
+        if keep[b] and unit >= 0 and TAG_BITS[w.elements[unit, E_TAG]] & LIST:
+            of_links = w.sums[unit, X_INNER_CHARS] > CONTENTS_SHARE * w.sums[unit, X_CHARS]
+            keep[b] = not (of_links and w.sums[unit, X_BLOCKS] >= MIN_CONTENTS)
 
 
 @kernel(allocates=False)
