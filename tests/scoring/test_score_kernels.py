@@ -261,7 +261,7 @@ LINES = {
     "program": "for (int i = 0; i < n; ++i) { total += values[i]; }",
     "formula": "x2 + y2 = 25 - 4*3",
     "table": "1990   12.5   13.75   2.1",
-    "list": "- two eggs and a cup of flour from the mill",
+    "list": "- two eggs, beaten",
     "heading": "Photosynthesis in Green Plants",
 }
 
