@@ -154,7 +154,7 @@ def test_a_damaged_file_is_named_and_the_others_are_written(folder: Path, tmp_pa
         ({"scorer": "topic"}, "tells 24 classes apart"),
         ({"scorer": "none"}, "Name one, such as 'edu'"),
         ({"scorer": [Half(), Half()]}, "Two scorers are called 'half'"),
-        ({"input": str(EXAMPLE_CRAWL / "lessons.warc.gz")}, "is neither Parquet nor JSONL"),
+        ({"input": str(EXAMPLE_CRAWL / "lessons.warc.gz")}, "is neither Parquet nor JSONL in UTF-8"),
         ({"workers": 0}, "workers must be at least 1"),
     ],
 )

@@ -27,6 +27,7 @@ from curate.scoring.features import (
     ClassesBlock,
     DenseBlock,
     EncoderBlock,
+    LinesBlock,
     ShapeBlock,
     SparseFeature,
     StaticBlock,
@@ -273,6 +274,8 @@ def block_from_config(config: dict[str, Any], folder: Path) -> DenseBlock:
     kind = config["block"]
     if kind == "shape":
         return ShapeBlock()
+    if kind == "lines":
+        return LinesBlock()
     if kind == "static":
         return StaticBlock(table_of(config["table_sha256"], folder), tuple(config["zones"]))
     if kind == "encoder":
