@@ -30,6 +30,7 @@ ROOT = typer.main.get_command(app)
         ("index add --input a b --output=seen", "index add seen --input a --input b"),
         ("tokenize mixture -o tokens", "tokenize --input mixture -o tokens"),
         ("rules compare gopher c4 --input a b", "rules compare gopher c4 --input a --input b"),
+        ("rules compare --input a gopher c4", "rules compare gopher c4 --input a"),
         ("filter -- -odd", "filter --input -odd"),
     ],
 )

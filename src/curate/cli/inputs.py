@@ -29,7 +29,7 @@ def spread_inputs(root: Any, arguments: Sequence[str]) -> list[str]:
     places = [param for param in command.params if param.param_type_name == "argument"]
     takes_more = any(place.nargs == -1 for place in places)
     rest = list(arguments[n_names:])
-    own, inputs, flags = _sort_out(rest, options)
+    own, inputs, flags = _sort_out(rest, options, has_names=takes_more)
     bare: list[str] = []
     if not takes_more:
         if "--output" not in options:
@@ -43,8 +43,13 @@ def spread_inputs(root: Any, arguments: Sequence[str]) -> list[str]:
     return [*arguments[:n_names], *own, *spread, *flags]
 
 
-def _sort_out(arguments: list[str], options: dict[str, Any]) -> tuple[list[str], list[str], list[str]]:
-    """Tell (what stands alone, inputs behind their flag, flags with their values) apart."""
+def _sort_out(
+    arguments: list[str], options: dict[str, Any], *, has_names: bool
+) -> tuple[list[str], list[str], list[str]]:
+    """Tell (what stands alone, inputs behind their flag, flags with their values) apart.
+
+    Of a command that takes any number of names, those that follow `--input X` are names if none went before.
+    """
     own: list[str] = []
     inputs: list[str] = []
     flags: list[str] = []
@@ -56,7 +61,9 @@ def _sort_out(arguments: list[str], options: dict[str, Any]) -> tuple[list[str],
             own += arguments[at:]
             break
         if not token.startswith("-") or token == "-":  # noqa: S105
-            (inputs if after_input else own).append(token)
+            takes_one = has_names and not own and after_input
+            (inputs if after_input and not takes_one else own).append(token)
+            after_input = after_input and not takes_one
             continue
         name, _, value = token.partition("=")
         option = options.get(name)
@@ -64,6 +71,9 @@ def _sort_out(arguments: list[str], options: dict[str, Any]) -> tuple[list[str],
         if after_input:
             if value:
                 inputs.append(value)
+            elif at < len(arguments):
+                inputs.append(arguments[at])
+                at += 1
             continue
         flags.append(token)
         is_bare = option is None or option.is_flag or option.count or value
