@@ -33,7 +33,7 @@ PAGE_COLUMNS = (
     Column("id", pa.string(), "read", "the user's id, or a hash of url and content (32 hex digits)"),
     Column("url", pa.string(), "read", "address of the page, null where unknown"),
     Column("date", pa.string(), "read", "as the source states it (ISO 8601 in WARC), null where unknown"),
-    Column("kind", pa.string(), "read", "'html' or 'text'"),
+    Column("kind", pa.string(), "read", "'html', 'text' or 'code'"),
     Column(
         "content",
         pa.binary(),
@@ -42,6 +42,9 @@ PAGE_COLUMNS = (
     ),
     Column("charset", pa.string(), "read", "charset named by the HTTP header, lower case, null where none"),
     Column("extra", pa.string(), "read", "every other input column as one JSON object, null where none"),
+    Column("program_language", pa.string(), "read", "language of a program file, lower case; null for others"),
+    Column("path", pa.string(), "read", "path of a program file in its repository or folder; null for others"),
+    Column("license", pa.string(), "read", "licence as the data or the file states it, null where they do not"),
     Column(
         "drop_reason", pa.string(), "read", "why the document is dropped; null while it is still in the run"
     ),

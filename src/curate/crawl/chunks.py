@@ -239,6 +239,9 @@ class _ChunkBuilder:
                     page.content,
                     page.charset,
                     page.extra,
+                    page.program_language,
+                    page.path,
+                    page.license,
                     page.drop_reason,
                 )
             )

@@ -33,6 +33,9 @@ class Page:
     charset: str | None = None
     extra: str | None = None
     drop_reason: str | None = None
+    program_language: str | None = None
+    path: str | None = None
+    license: str | None = None
 
 
 @dataclass(slots=True)

@@ -6,11 +6,15 @@ import re
 
 import orjson
 
+from curate.crawl.programs import name_language
+
 HEAD_BYTES = 1 << 16
 
 # First bytes of things that are neither crawl files nor pages.
 _FOREIGN = (
     (b"PK\x03\x04", "zip archive"),
+    (b"7z\xbc\xaf\x27\x1c", "7z archive"),
+    (b"Rar!", "RAR archive"),
     (b"%PDF-", "PDF"),
     (b"\x89PNG", "PNG image"),
     (b"\xff\xd8\xff", "JPEG image"),
@@ -71,7 +75,7 @@ def find_foreign(head: bytes) -> str | None:
 
 
 def sniff_format(head: bytes, name: str) -> str | None:  # noqa: PLR0911 - a row of guards
-    """Return warc, arc, jsonl, parquet, html or text; null where a file is none of these."""
+    """Return warc, arc, jsonl, parquet, zip, tar, code, html or text; null where a file is none of these."""
     start = head.lstrip(b"\xef\xbb\xbf\r\n\t ")
     if head.startswith(b"PAR1"):
         return "parquet"
@@ -79,8 +83,14 @@ def sniff_format(head: bytes, name: str) -> str | None:  # noqa: PLR0911 - a row
         return "warc"
     if start.startswith(b"filedesc:"):
         return "arc"
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return "zip"
+    if head[257:262] == b"ustar":
+        return "tar"
     hint = _hint(name)
     is_foreign = find_foreign(head) is not None
+    if not is_foreign and name_language(plain_name(name), head):
+        return "code"
     if start.startswith(b"{") and hint not in ("html", "text") and not is_foreign:
         return "jsonl"
     if start.startswith(b"{") and _is_json_line(start):
@@ -91,6 +101,12 @@ def sniff_format(head: bytes, name: str) -> str | None:  # noqa: PLR0911 - a row
     if hint == "html" or (hint != "text" and looks_html(head)):
         return "html"
     return "text"
+
+
+def plain_name(name: str) -> str:
+    """The name of a file without the ending of its compression."""
+    stem, _, ending = name.rpartition(".")
+    return stem if stem and ending.lower() in ("gz", "zst", "bz2", "xz", "lz4") else name
 
 
 def _is_json_line(start: bytes) -> bool:
