@@ -19,6 +19,9 @@ from curate.scoring.features import (
     DenseBlock,
     EncoderBlock,
     Pages,
+    ProgramBlock,
+    ProgramClassesBlock,
+    ProgramWordsBlock,
     ShapeBlock,
     SparseFeature,
     StaticBlock,
@@ -32,7 +35,7 @@ from curate.scoring.vocabulary import Vocabulary, hash_ngrams
 Array = NDArray[np.float32]
 
 NO_LIMIT = np.float32(1e30)
-_SPREADS = {"shape": 0.05, "classes": 0.1}
+_SPREADS = {"shape": 0.05, "classes": 0.1, "program": 0.06, "program_words": 0.05, "program_classes": 0.06}
 _LIMIT = 4.0
 _MAX_IDF = 9.0
 _ENCODED_AT_A_TIME = 256
@@ -112,6 +115,14 @@ def compute_columns(
     if recipe.uses("classes"):
         columns.blocks["classes"] = load_classes_block(
             dict.fromkeys(recipe.classifiers, ""), Path("the recipe")
+        )
+    if recipe.uses("program"):
+        columns.blocks["program"] = ProgramBlock()
+    if recipe.uses("program_words"):
+        columns.blocks["program_words"] = ProgramWordsBlock(load_word_table())
+    if recipe.uses("program_classes"):
+        columns.blocks["program_classes"] = ProgramClassesBlock(
+            load_classes_block(dict.fromkeys(recipe.classifiers, ""), Path("the recipe"))
         )
     if recipe.uses("encoder"):
         columns.blocks["encoder"] = _encoder_block(recipe, scratch)

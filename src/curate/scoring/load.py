@@ -27,6 +27,9 @@ from curate.scoring.features import (
     ClassesBlock,
     DenseBlock,
     EncoderBlock,
+    ProgramBlock,
+    ProgramClassesBlock,
+    ProgramWordsBlock,
     ShapeBlock,
     SparseFeature,
     StaticBlock,
@@ -253,6 +256,12 @@ def block_from_config(config: dict[str, Any], folder: Path) -> DenseBlock:
         if axes.sha256 != config["axes_sha256"]:
             raise SettingError(f"'{folder}' was fitted on other word axes. Fit it again with `curate fit`.")
         return LsaBlock(axes, tuple(config["zones"]))
+    if kind == "program":
+        return ProgramBlock()
+    if kind == "program_words":
+        return ProgramWordsBlock(table_of(config["table_sha256"], folder))
+    if kind == "program_classes":
+        return ProgramClassesBlock(load_classes_block(config["classifiers"], folder))
     if kind == "classes":
         return load_classes_block(config["classifiers"], folder)
     msg = f"'{folder}' asks for features '{kind}', which this version of curate does not know."
