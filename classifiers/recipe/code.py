@@ -24,11 +24,9 @@ from curate.fit.recipe import MemberRecipe, Recipe
 
 CODE_RECIPE = Recipe(
     members=(
-        MemberRecipe(("own_tfidf", "program"), "ridge", settings={"alpha": 4.0}),
+        MemberRecipe(("own_tfidf", "program", "classes"), "logistic", settings={"C": 3.0, "max_iter": 300}),
         MemberRecipe(
-            ("program", "program_words", "program_classes"),
-            "kernel",
-            settings={"alpha": 0.3, "gamma": 0.6, "n_centres": 640},
+            ("program", "program_words", "classes"), "kernel", settings={"alpha": 0.3, "n_centres": 768}
         ),
     ),
     zones=(0, 80),

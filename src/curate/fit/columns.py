@@ -20,7 +20,6 @@ from curate.scoring.features import (
     EncoderBlock,
     Pages,
     ProgramBlock,
-    ProgramClassesBlock,
     ProgramWordsBlock,
     ShapeBlock,
     SparseFeature,
@@ -35,7 +34,7 @@ from curate.scoring.vocabulary import Vocabulary, hash_ngrams
 Array = NDArray[np.float32]
 
 NO_LIMIT = np.float32(1e30)
-_SPREADS = {"shape": 0.05, "classes": 0.1, "program": 0.06, "program_words": 0.05, "program_classes": 0.06}
+_SPREADS = {"shape": 0.05, "classes": 0.1, "program": 0.06, "program_words": 0.05}
 _LIMIT = 4.0
 _MAX_IDF = 9.0
 _ENCODED_AT_A_TIME = 256
@@ -120,10 +119,6 @@ def compute_columns(
         columns.blocks["program"] = ProgramBlock()
     if recipe.uses("program_words"):
         columns.blocks["program_words"] = ProgramWordsBlock(load_word_table())
-    if recipe.uses("program_classes"):
-        columns.blocks["program_classes"] = ProgramClassesBlock(
-            load_classes_block(dict.fromkeys(recipe.classifiers, ""), Path("the recipe"))
-        )
     if recipe.uses("encoder"):
         columns.blocks["encoder"] = _encoder_block(recipe, scratch)
     for name, block in columns.blocks.items():

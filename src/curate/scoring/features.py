@@ -302,26 +302,6 @@ class ProgramWordsBlock:
 
 
 @dataclass(frozen=True, slots=True)
-class ProgramClassesBlock:
-    """Outputs of classifiers into classes, of a program's whole text and of its comments."""
-
-    classes: ClassesBlock
-
-    @property
-    def n_features(self) -> int:
-        """Classes of all classifiers together, twice."""
-        return 2 * self.classes.n_features
-
-    def compute(self, pages: Pages, /) -> Array:
-        """Compute float32 (N, n_features)."""
-        return np.hstack([self.classes.compute(pages), self.classes.compute(pages.prose)])
-
-    def to_config(self) -> dict[str, Any]:
-        """Name the classifiers and their weights."""
-        return {**self.classes.to_config(), "block": "program_classes"}
-
-
-@dataclass(frozen=True, slots=True)
 class EncoderBlock:
     """Embeddings of an encoder, such as a sentence-transformers model.
 

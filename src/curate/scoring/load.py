@@ -28,7 +28,6 @@ from curate.scoring.features import (
     DenseBlock,
     EncoderBlock,
     ProgramBlock,
-    ProgramClassesBlock,
     ProgramWordsBlock,
     ShapeBlock,
     SparseFeature,
@@ -260,8 +259,6 @@ def block_from_config(config: dict[str, Any], folder: Path) -> DenseBlock:
         return ProgramBlock()
     if kind == "program_words":
         return ProgramWordsBlock(table_of(config["table_sha256"], folder))
-    if kind == "program_classes":
-        return ProgramClassesBlock(load_classes_block(config["classifiers"], folder))
     if kind == "classes":
         return load_classes_block(config["classifiers"], folder)
     msg = f"'{folder}' asks for features '{kind}', which this version of curate does not know."
