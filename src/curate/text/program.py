@@ -27,6 +27,7 @@ PROGRAM_VERSION = 1
 """Counts changes of what a kind of byte is; classifiers name the version that they were fitted with."""
 
 _GUESS_BYTES = 8192
+_MAX_NOTE_BYTES = 100  # of a comment before the licence that says nothing: an interpreter, a mode line, a file's name
 # Directives of the C preprocessor, by their first two letters: they begin with `#` and are no comments.
 _DIRECTIVES = np.array(
     [ord(word[0]) << 8 | ord(word[1]) for word in ("include", "define", "if", "ifdef", "endif", "else", "elif", "pragma", "undef", "error")],
@@ -208,9 +209,9 @@ def _string_end(data, i, stop, quote):
 
 @kernel
 def find_body(data, start, stop, kinds):
-    """Where a document begins behind its licence: the leading comments that speak of rights are passed over.
+    """Where a document begins behind its licence.
 
-    Comments count as one where only one line break lies between them. Returns `start` where there is none.
+    The leading comments that speak of rights are passed over, and short ones before them. Comments count as one where only one line break lies between them. Returns `start` where there is none.
     """
     body = at = start
     while at < stop:
@@ -227,7 +228,7 @@ def find_body(data, start, stop, kinds):
             here += 1
         if _speaks_of_rights(data, at, end):
             body = end
-        elif body > start:
+        elif body > start or end - at > _MAX_NOTE_BYTES:
             return body
         at = end
     return body
