@@ -217,8 +217,10 @@ def find_body(data, start, stop, kinds):
     while at < stop:
         while at < stop and kinds[at - start] == SPACE:
             at += 1
+        if body > start:
+            body = at
         if at == stop or kinds[at - start] == CODE or kinds[at - start] == STRING:
-            return body
+            break
         end, n_feeds, here = at, 0, at
         while here < stop and n_feeds < 2 and (kinds[here - start] in (COMMENT, DOC, SPACE)):
             if kinds[here - start] == SPACE:
@@ -229,7 +231,7 @@ def find_body(data, start, stop, kinds):
         if _speaks_of_rights(data, at, end):
             body = end
         elif body > start or end - at > _MAX_NOTE_BYTES:
-            return body
+            break
         at = end
     return body
 

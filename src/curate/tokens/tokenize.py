@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
 from itertools import chain
 from pathlib import Path
@@ -23,9 +23,10 @@ import pyarrow.parquet as pq
 import xxhash
 
 from curate.config import parse_bytes, stable_hash
-from curate.errors import ChangedSettingsError, SettingError
+from curate.errors import ChangedSettingsError, SettingError, UnknownNameError
 from curate.tokens.encoder import TextEncoder, load_encoder, train_encoder
 from curate.tokens.folder import FORMAT, SPLITS, VERSION, TokenFolder, open_tokens
+from curate.tokens.infill import SENTINELS, Infill, encode_infilled, find_sentinels
 from curate.tokens.peers import PEERS, write_peer
 from curate.tokens.sample import sample_texts
 from curate.work.engine import make_engine
@@ -45,6 +46,7 @@ class _Part:
 
     source: Path
     stem: Path
+    is_infilled: bool = False
 
     @property
     def is_done(self) -> bool:
@@ -59,6 +61,7 @@ def tokenize_mixture(
     tokenizer: str | Path | None = None,
     eos_token: str | None = None,
     train_bytes: str | int = "256MB",
+    infill: Infill | None = None,
     peers: Sequence[str] = (),
     workers: int | None = None,
     engine: str = "local",
@@ -74,6 +77,7 @@ def tokenize_mixture(
         tokenizer: a tokenizer.json to use instead.
         eos_token: the token of `tokenizer` that ends documents; without it, the first known name it has.
         train_bytes: text to fit the tokenizer on, taken from the groups by their planned shares.
+        infill: reorders some training documents so that a model learns to fill in the middle.
         peers: other layouts to write beside ours: 'datatrove', 'megatron'.
         workers: processes; null for one for each core.
         engine: 'local' or 'ray'.
@@ -89,6 +93,11 @@ def tokenize_mixture(
     for peer in peers:
         if peer not in PEERS:
             raise SettingError(f"Unknown layout '{peer}'. Known: {', '.join(PEERS)}.")
+    infill = infill or Infill()
+    known = {group["source"] for group in plan["groups"]}
+    for name in infill.sources:
+        if name not in known:
+            raise UnknownNameError("source of the mixture", name, sorted(known))
     settings = {
         "vocab_size": vocab_size if tokenizer is None else None,
         "tokenizer": None if tokenizer is None else _hash_file(Path(tokenizer)),
@@ -96,13 +105,18 @@ def tokenize_mixture(
         "train_bytes": parse_bytes(train_bytes) if tokenizer is None else None,
         "mixture": stable_hash({name: value for name, value in plan.items() if name in _PLAN_FACTS}),
         "format": VERSION,
+        **({"infill": asdict(infill) | {"sources": list(infill.sources)}} if infill.rate else {}),
     }
     _begin(folder, settings, overwrite=overwrite)
     if not (folder / "manifest.json").exists():
         encoder = _settle_tokenizer(mixture, plan, folder, settings, tokenizer)
-        parts = _list_parts(mixture, plan, folder)
+        if infill.rate:
+            find_sentinels(encoder)
+        parts = _list_parts(mixture, plan, folder, infill)
         waiting = [part for part in chain(*parts.values()) if not part.is_done]
-        encode = partial(_encode_part, tokenizer=folder / "tokenizer.json", eos_token=encoder.eos_token)
+        encode = partial(
+            _encode_part, tokenizer=folder / "tokenizer.json", eos_token=encoder.eos_token, infill=infill
+        )
         counted = Counted(len(waiting), "parts")
         display = progress or ProgressDisplay(quiet=True)
         with display.step("Encoding", len(waiting), counted.look):
@@ -201,7 +215,7 @@ def _settle_tokenizer(
     if not target.exists():
         if tokenizer is None:
             texts = sample_texts(mixture, plan, settings["train_bytes"])
-            encoder = train_encoder(texts, settings["vocab_size"])
+            encoder = train_encoder(texts, settings["vocab_size"], SENTINELS if "infill" in settings else ())
         else:
             encoder = load_encoder(tokenizer, settings["eos_token"])
         with committed(target) as temporary:
@@ -209,13 +223,18 @@ def _settle_tokenizer(
     return load_encoder(target, settings["eos_token"])
 
 
-def _list_parts(mixture: Path, plan: dict[str, Any], folder: Path) -> dict[tuple[str, str], list[_Part]]:
+def _list_parts(
+    mixture: Path, plan: dict[str, Any], folder: Path, infill: Infill
+) -> dict[tuple[str, str], list[_Part]]:
     parts: dict[tuple[str, str], list[_Part]] = {}
     for split in SPLITS:
         for group in plan["groups"]:
             name = group["name"]
             files = sorted((mixture / split / name).glob(_PART))
-            parts[split, name] = [_Part(file, folder / "work" / split / name / file.stem) for file in files]
+            is_infilled = infill.applies_to(split, group["source"])
+            parts[split, name] = [
+                _Part(file, folder / "work" / split / name / file.stem, is_infilled) for file in files
+            ]
     return parts
 
 
@@ -224,19 +243,24 @@ def _load_once(tokenizer: Path, eos_token: str, _modified_ns: int) -> TextEncode
     return load_encoder(tokenizer, eos_token)
 
 
-def _encode_part(part: _Part, *, tokenizer: Path, eos_token: str) -> None:
+def _encode_part(part: _Part, *, tokenizer: Path, eos_token: str, infill: Infill) -> None:
     encoder = _load_once(tokenizer, eos_token, tokenizer.stat().st_mtime_ns)
     with pq.ParquetFile(part.source) as file:
         batches = (batch.column(0) for batch in file.iter_batches(_BATCH_ROWS, columns=["text"]))
-        _write_part(part, batches, encoder)
+        _write_part(part, batches, encoder, infill)
 
 
-def _write_part(part: _Part, batches: Iterator[pa.Array], encoder: TextEncoder) -> None:
+def _write_part(
+    part: _Part, batches: Iterator[pa.Array], encoder: TextEncoder, infill: Infill | None = None
+) -> None:
     """Encode texts to a part's tokens, document lengths and bytes, and commit its counts last."""
     lengths, n_bytes = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     with committed(part.stem.with_suffix(".bin")) as temporary, temporary.open("wb") as file:
         for texts in batches:
-            tokens, some = encoder.encode_joined(texts)
+            if infill is not None and part.is_infilled:
+                tokens, some = encode_infilled(encoder, texts, infill)
+            else:
+                tokens, some = encoder.encode_joined(texts)
             file.write(tokens.tobytes())
             lengths.append(some)
             n_bytes.append(
