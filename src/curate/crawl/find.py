@@ -13,13 +13,31 @@ from typing import Any, BinaryIO, cast
 import xxhash
 
 from curate.crawl.git import GitIndexError, find_git_folder, read_tracked
-from curate.errors import SettingError
+from curate.errors import MissingPackageError, SettingError
 
 REMOTE_BLOCK_BYTES = 8 << 20
 # What other tools leave beside their data, and indexes and checksums of crawls.
 _IGNORED_NAMES = ("_SUCCESS", "_metadata", "_common_metadata")
 _IGNORED_STARTS = (".", "_committed_", "_started_", "_temporary")
 _IGNORED_ENDS = (".cdx", ".cdx.gz", ".cdxj", ".cdxj.gz", ".idx", ".crc", ".md5", ".sha1", ".sha256", ".tmp")
+# What people put beside data to tell of it.
+_CARD = re.compile(
+    r"(?:readme|license|licence|copying|notice|changelog|citation|dataset_card)(?:\.(?:md|txt|rst|cff|bib|ya?ml))?"
+)
+_CARDS = (
+    "dataset_info.json",
+    "dataset_infos.json",
+    "dataset_dict.json",
+    "state.json",
+    "metadata.json",
+    "manifest.json",
+    "schema.json",
+    "croissant.json",
+    "stats.json",
+)
+_PACKED = ("", ".gz", ".zst", ".bz2", ".xz", ".lz4")
+_DATA_KINDS = (".jsonl", ".ndjson", ".parquet", ".warc", ".wet", ".arc", ".csv", ".tsv")
+_DATA_ENDS = tuple(kind + packed for kind in _DATA_KINDS for packed in _PACKED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +51,8 @@ class InputFile:
     path: str
     source: str
     size_bytes: int
+    is_card: bool = False
+    """Whether it only tells of the data it lies beside, as a README; it is counted and not read."""
     problem: tuple[str, str] | None = None
     tree_path: str | None = None
 
@@ -55,17 +75,37 @@ def find_files(inputs: Sequence[str]) -> list[InputFile]:
     if not inputs:
         raise SettingError("No input given: name a file, a folder, a glob or a URL, as in --input crawl/.")
     found: dict[str, InputFile] = {}
+    named: set[str] = set()
     for text in inputs:
         files = _find_remote(text) if is_url(text) else _find_local(_strip_scheme(text))
         if not files:
             raise SettingError(f"No crawl files in '{text}': give a folder, file or glob that has some.")
+        if (
+            len(files) == 1
+            and not glob.has_magic(text)
+            and os.path.basename(files[0].path) == os.path.basename(text)
+        ):
+            named.add(files[0].path)  # a file given outright is always read
         for file in files:
             known = found.get(file.path)
             if known is None or len(file.source) < len(known.source):
                 found[file.path] = file
     sources = _distinct_sources({path: file.source for path, file in found.items()})
-    named = [replace(file, source=sources[path]) for path, file in found.items()]
-    return sorted(named, key=lambda file: (file.source, file.path))
+    has_data = any(source.lower().endswith(_DATA_ENDS) for source in sources.values())
+    files = [
+        replace(
+            file,
+            source=sources[path],
+            is_card=has_data and path not in named and file.tree_path is None and _is_card(sources[path]),
+        )
+        for path, file in found.items()
+    ]
+    return sorted(files, key=lambda file: (file.source, file.path))
+
+
+def _is_card(source: str) -> bool:
+    name = source.rsplit("/", 1)[-1].lower()
+    return name in _CARDS or _CARD.fullmatch(name) is not None
 
 
 def _strip_scheme(path: str) -> str:
@@ -118,7 +158,7 @@ def _walk(folder: str) -> list[InputFile]:
         real = os.path.realpath(parent)
         if real in seen:
             if os.path.realpath(os.path.dirname(parent)).startswith(real):
-                files.append(InputFile(parent, "", 0, ("link_cycle", "a link to a folder that it lies in")))
+                files.append(InputFile(parent, "", 0, problem=("link_cycle", "a link to a folder that it lies in")))
             folders.clear()
             continue
         seen.add(real)
@@ -153,7 +193,7 @@ def _checkout_of(folder: str, outer: _Checkout | None, files: list[InputFile]) -
         return _Checkout(folder, frozenset(read_tracked(git_folder)))
     except GitIndexError as error:
         problem = ("git_index_damaged", f"{error}; every file of the folder is read")
-        files.append(InputFile(os.path.join(folder, ".git"), "", 0, problem))
+        files.append(InputFile(os.path.join(folder, ".git"), "", 0, problem=problem))
         return None
 
 
@@ -194,11 +234,9 @@ def open_filesystem(url: str) -> tuple[Any, str]:
         return fsspec.core.url_to_fs(url)
     except ImportError as error:
         scheme = url.split("://", 1)[0]
-        extra = (
-            "'curate-web[s3]'"
-            if scheme in ("s3", "s3a")
-            else _FS_PACKAGES.get(scheme, f"the package for {scheme}")
-        )
+        if scheme in ("s3", "s3a"):
+            raise MissingPackageError(f"Reading '{url}'", "s3fs", "s3") from error
+        extra = _FS_PACKAGES.get(scheme, f"the package for {scheme}")
         raise SettingError(
             f"Reading '{url}' needs another package: pip install {extra} ({error})."
         ) from error
@@ -274,7 +312,7 @@ def _without_outputs(files: list[InputFile]) -> list[InputFile]:
 
 def _distinct_sources(sources: dict[str, str]) -> dict[str, str]:
     """Lengthen names that several files share by the folders they lie in until each is its own."""
-    sources = {path: source.replace(os.sep, "/") for path, source in sources.items()}
+    sources = {path: _readable(source.replace(os.sep, "/")) for path, source in sources.items()}
     while True:
         by_source: dict[str, list[str]] = {}
         for path, source in sources.items():
@@ -284,7 +322,12 @@ def _distinct_sources(sources: dict[str, str]) -> dict[str, str]:
             return sources
         for path in shared:
             n_parts = sources[path].count("/") + 2
-            sources[path] = "/".join(path.replace(os.sep, "/").split("/")[-n_parts:])
+            sources[path] = _readable("/".join(path.replace(os.sep, "/").split("/")[-n_parts:]))
+
+
+def _readable(name: str) -> str:
+    r"""A name as UTF-8 can hold it: bytes that are none stand as backslash, x and two digits."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def open_file(file: InputFile) -> BinaryIO:

@@ -22,7 +22,7 @@ from curate.crawl.programs import is_permissive, known_language, left_out_by_pat
 from curate.crawl.records import FileProblem, Mark, Page, Record, content_id, place_id
 from curate.crawl.sniff import find_foreign
 from curate.crawl.stream import ByteStream
-from curate.text.charsets_crawl import decode_text
+from curate.text.charset import decode_text
 
 _PAGE_ENDINGS = {"html": "text/html", "htm": "text/html", "xhtml": "text/html"}
 _TEXT_ENDINGS = ("txt", "text", "md", "markdown", "rst", "adoc", "org")
@@ -69,7 +69,7 @@ def finish_source(page: Page, content: bytes, options: ReadOptions) -> Page:
             return page
         page.program_language = known_language(book.language) or "python"
         content = book.text.encode("utf-8", "replace")
-    text = decode_text(content).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    text = decode_text(content, markup=False).encode().replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     page.license = page.license or stated_license(text)
     page.content = text
     page.id = content_id(page.path, text)
@@ -109,6 +109,7 @@ class SourceReader:
         self._source = source
         self._options = options
         self.position = start.position
+        self.column_types: dict[str, str] = {}
         self.problems: list[FileProblem] = []
 
     def mark(self) -> Mark:
@@ -173,6 +174,7 @@ class ZipReader:
         self._source = source
         self._options = options
         self.position = start.position
+        self.column_types: dict[str, str] = {}
         self.problems: list[FileProblem] = []
         self._members: list[zipfile.ZipInfo] = []
         self._sums: list[int] = []  # bytes of the members up to each; by the directory, so the same from any mark
@@ -241,6 +243,7 @@ class TarReader:
         self._options = options
         self._start = start
         self.position = start.position
+        self.column_types: dict[str, str] = {}
         self.problems: list[FileProblem] = []
 
     def mark(self) -> Mark:
