@@ -58,6 +58,7 @@ DOCUMENT_COLUMNS = (
     Column("kind", pa.string(), "read", "'page' (it was HTML), 'text' or 'code'"),
     Column("program_language", pa.string(), "read", "language of a program file, null for all else"),
     Column("path", pa.string(), "read", "path of a program file in its repository or folder, else null"),
+    Column("license", pa.string(), "read", "licence as the data or the file states it, null where they do not"),
     Column("title", pa.string(), "extract", "title of the page, null where it states none"),
     Column("page_language", pa.string(), "extract", "language that the page states, null where it does not"),
     Column("canonical_url", pa.string(), "extract", "address that the page states as its own"),

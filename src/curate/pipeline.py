@@ -191,6 +191,7 @@ class Job:
             "id_column",
             "url_column",
             "date_column",
+            "license",
             "max_page_bytes",
             "chunk_bytes",
         )
@@ -300,7 +301,7 @@ def start_documents(pages: pa.RecordBatch) -> pa.Table:
     kinds = pc.if_else(is_page, "page", pc.if_else(pc.equal(table["kind"], "code"), "code", "text"))
     columns = {name: table[name] for name in ("id", "url", "date", "source", "position")}
     columns["kind"] = pc.fill_null(kinds, "text")
-    for name in ("program_language", "path"):  # a reader of program files states them
+    for name in ("program_language", "path", "license"):  # a reader of program files states them
         known = name in table.column_names
         columns[name] = table[name] if known else pa.nulls(len(table), pa.string())
     reasons = table["drop_reason"]
