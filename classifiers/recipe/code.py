@@ -84,7 +84,11 @@ def main(arguments: list[str] | None = None) -> None:
     settings = parser.parse_args(arguments)
     pages, _ = read_code(settings.data)
     metrics = fit_code(pages, settings.output).metrics
-    print(json.dumps({name: metrics[name] for name in ("spearman", "average_precision", "member_weights")}, indent=2))
+    print(
+        json.dumps(
+            {name: metrics[name] for name in ("spearman", "average_precision", "member_weights")}, indent=2
+        )
+    )
 
 
 if __name__ == "__main__":

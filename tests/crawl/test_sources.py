@@ -55,9 +55,9 @@ def zip_of(files, **settings):
     return out.getvalue()
 
 
-def tar_of(files, format=tarfile.PAX_FORMAT):
+def tar_of(files, layout=tarfile.PAX_FORMAT):
     out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w", format=format) as archive:
+    with tarfile.open(fileobj=out, mode="w", format=layout) as archive:
         for name, content in files.items():
             info = tarfile.TarInfo(name)
             info.size = len(content)
@@ -84,9 +84,9 @@ def test_a_source_file_in_a_folder_is_a_page_of_kind_code(tmp_path):
 
 
 @pytest.mark.parametrize("codec", sorted(COMPRESS))
-@pytest.mark.parametrize("format", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT, tarfile.USTAR_FORMAT])
-def test_a_tar_gives_what_the_folder_gives_in_any_compression(tmp_path, codec, format):
-    (tmp_path / "tree.tar").write_bytes(COMPRESS[codec](tar_of(TREE, format)))
+@pytest.mark.parametrize("layout", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT, tarfile.USTAR_FORMAT])
+def test_a_tar_gives_what_the_folder_gives_in_any_compression(tmp_path, codec, layout):
+    (tmp_path / "tree.tar").write_bytes(COMPRESS[codec](tar_of(TREE, layout)))
     chunks = read_all(tmp_path / "tree.tar")
     assert fates(chunks) == FATES
     assert sorted(row["kind"] for row in rows(chunks)) == ["code"] * 5 + ["html", "text"]
@@ -166,7 +166,12 @@ def test_damaged_and_encrypted_members_are_rows_with_a_reason(tmp_path):
 def test_links_and_devices_in_a_tar_are_counted(tmp_path):
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as archive:
-        for name, kind in (("s", tarfile.SYMTYPE), ("h", tarfile.LNKTYPE), ("d", tarfile.DIRTYPE), ("f", tarfile.FIFOTYPE)):
+        for name, kind in (
+            ("s", tarfile.SYMTYPE),
+            ("h", tarfile.LNKTYPE),
+            ("d", tarfile.DIRTYPE),
+            ("f", tarfile.FIFOTYPE),
+        ):
             info = tarfile.TarInfo(name)
             info.type, info.linkname = kind, "/etc/passwd"
             archive.addfile(info)
@@ -196,7 +201,12 @@ def checkout(tmp_path):
     (folder / "untracked.py").write_bytes(b"secret = 1\n")
 
     def git(*arguments):
-        subprocess.run(["git", "-C", str(folder), *arguments], check=True, capture_output=True, env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)})
+        subprocess.run(
+            ["git", "-C", str(folder), *arguments],
+            check=True,
+            capture_output=True,
+            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+        )
 
     git("init", "-q")
     git("add", *TREE)
@@ -249,7 +259,10 @@ CELLS = [
     {
         "cell_type": "code",
         "source": "sum([1, 2]) / 2",
-        "outputs": [{"data": {"text/plain": ["1.5"]}}, {"data": {"image/png": "AAAA", "text/plain": "<Figure>"}}],
+        "outputs": [
+            {"data": {"text/plain": ["1.5"]}},
+            {"data": {"image/png": "AAAA", "text/plain": "<Figure>"}},
+        ],
     },
     {"cell_type": "code", "source": "print('x' * 5000)", "outputs": [{"text": "x" * 5000}]},
     {"cell_type": "code", "source": "", "outputs": []},
@@ -301,14 +314,23 @@ STARCODER = {
         (STACK_V2, ("rust", "/src/add.rs", "Apache-2.0, MIT", RUST, None)),
         (STARCODER, ("python", "mean.py", None, PYTHON, None)),
         ({**STACK_V2, "is_vendor": True}, ("rust", "/src/add.rs", "Apache-2.0, MIT", None, "code_vendored")),
-        ({**STACK_V2, "is_generated": True}, ("rust", "/src/add.rs", "Apache-2.0, MIT", None, "code_generated")),
-        ({"text": RUST.decode(), "language": "c/c++", "path": "x.unknown"}, ("c++", "x.unknown", None, RUST, None)),
-        ({"content": "<html><head><script>", "path": "a.php"}, ("php", "a.php", None, b"<html><head><script>", None)),
+        (
+            {**STACK_V2, "is_generated": True},
+            ("rust", "/src/add.rs", "Apache-2.0, MIT", None, "code_generated"),
+        ),
+        (
+            {"text": RUST.decode(), "language": "c/c++", "path": "x.unknown"},
+            ("c++", "x.unknown", None, RUST, None),
+        ),
+        (
+            {"content": "<html><head><script>", "path": "a.php"},
+            ("php", "a.php", None, b"<html><head><script>", None),
+        ),
     ],
 )
-@pytest.mark.parametrize("format", ["jsonl", "parquet"])
-def test_layouts_of_published_data_sets_are_found_by_name(tmp_path, row, expected, format):
-    if format == "jsonl":
+@pytest.mark.parametrize("kind", ["jsonl", "parquet"])
+def test_layouts_of_published_data_sets_are_found_by_name(tmp_path, row, expected, kind):
+    if kind == "jsonl":
         (tmp_path / "a.jsonl").write_bytes(orjson.dumps(row) + b"\n")
     else:
         import pyarrow as pa
@@ -346,7 +368,9 @@ def test_a_screen_of_licences_takes_what_the_data_states(tmp_path):
     ]
     (tmp_path / "a.jsonl").write_bytes(b"\n".join(map(orjson.dumps, lines)))
     (tmp_path / "b.py").write_bytes(b"# SPDX-License-Identifier: Apache-2.0\nx = 1\n")
-    found = [row["drop_reason"] for row in rows(read_all(tmp_path, options=ReadOptions(license="permissive")))]
+    found = [
+        row["drop_reason"] for row in rows(read_all(tmp_path, options=ReadOptions(license="permissive")))
+    ]
     assert found == [None, "license_not_permissive", "license_not_permissive", None, None]
     with pytest.raises(UnknownNameError, match="permissive"):
         ReadOptions(license="permisive")

@@ -24,7 +24,12 @@ def example():
 
 
 def fates_of(folder):
-    rows = [row for kind in ("kept", "dropped") for file in (folder / kind).glob("*.parquet") for row in pq.read_table(file).to_pylist()]
+    rows = [
+        row
+        for kind in ("kept", "dropped")
+        for file in (folder / kind).glob("*.parquet")
+        for row in pq.read_table(file).to_pylist()
+    ]
     return {row["path"]: row.get("drop_reason") for row in rows}, {row["path"]: row for row in rows}
 
 
@@ -49,7 +54,9 @@ def test_programs_that_differ_in_one_mark_are_no_exact_duplicates(tmp_path):
         (tmp_path / "in").mkdir(exist_ok=True)
         text = f"def combine(a, b):\n    return a{mark}b\n"
         (tmp_path / "in" / f"{name}.py").write_text(text)
-    curate.filter_crawl(str(tmp_path / "in"), tmp_path / "out", scorer="none", dedup="exact", workers=1, progress=False)
+    curate.filter_crawl(
+        str(tmp_path / "in"), tmp_path / "out", scorer="none", dedup="exact", workers=1, progress=False
+    )
     fates, _ = fates_of(tmp_path / "out")
     assert fates["minus.py"] is None
     assert sorted([str(fates["plus.py"]), str(fates["spaced.py"])]) == ["None", "exact_duplicate"]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -34,7 +36,11 @@ def search(values, wanted):
             high = middle - 1
     return -1
 '''
-TABLE = "TABLE = [\n" + "".join(f"    0x{i * 2654435761 & 0xFFFFFFFF:08x}, {i * 7919}, {i},\n" for i in range(60)) + "]\n"
+TABLE = (
+    "TABLE = [\n"
+    + "".join(f"    0x{i * 2654435761 & 0xFFFFFFFF:08x}, {i * 7919}, {i},\n" for i in range(60))
+    + "]\n"
+)
 GLUE = (
     "from ..core.plugin import Plugin, register\nfrom ..config import settings\nfrom . import _impl\n\n\n"
     "class HttpPlugin(Plugin):\n    name = 'http'\n    options = settings.HTTP_OPTIONS\n\n"
@@ -44,7 +50,9 @@ GLUE = (
 
 
 def shape_of(text):
-    return dict(zip(PROGRAM_NAMES, measure_program(pa.array([text], pa.large_string()))[0].tolist(), strict=True))
+    return dict(
+        zip(PROGRAM_NAMES, measure_program(pa.array([text], pa.large_string()))[0].tolist(), strict=True)
+    )
 
 
 def test_the_bundled_scorer_keeps_the_law_of_scorers():
@@ -60,13 +68,15 @@ def test_a_lesson_scores_above_glue_and_glue_above_a_table():
 def test_what_raised_and_lowered_a_level_is_said_in_words():
     scorer = load_scorer("code")
     lesson, table = (explain_program(scorer, text) for text in (LESSON, TABLE))
-    assert all(abs(a.effect) >= abs(b.effect) >= 0.03 for a, b in zip(lesson, lesson[1:], strict=False))
+    assert all(abs(a.effect) >= abs(b.effect) >= 0.03 for a, b in pairwise(lesson))
     assert any(reason.effect > 0 and "explain" in reason.phrase for reason in lesson)
     assert any(reason.effect < 0 and "literals" in reason.phrase for reason in table)
     assert explain_program(scorer, "") == explain_program(load_scorer("edu"), LESSON) == []
 
 
-@given(st.lists(st.text(st.sampled_from('abZ_ 09\n\t"\'#/*(){};:=.é中'), max_size=200), min_size=1, max_size=4))
+@given(
+    st.lists(st.text(st.sampled_from("abZ_ 09\n\t\"'#/*(){};:=.é中"), max_size=200), min_size=1, max_size=4)
+)
 def test_features_are_finite_and_a_document_s_own(texts):
     together = read_programs(pa.array(texts, pa.large_string()))
     assert np.isfinite(together.shapes).all()

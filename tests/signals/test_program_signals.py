@@ -88,5 +88,7 @@ def test_the_signals_of_prose_do_not_hold_them():
 @given(st.lists(st.text(max_size=50), max_size=5))
 def test_a_text_s_signals_do_not_depend_on_its_neighbours(texts):
     together = compute_signals(pa.array(texts, pa.large_string()), PROGRAM_SIGNALS).to_pylist()
-    alone = [compute_signals(pa.array([text], pa.large_string()), PROGRAM_SIGNALS).to_pylist()[0] for text in texts]
+    alone = [
+        compute_signals(pa.array([text], pa.large_string()), PROGRAM_SIGNALS).to_pylist()[0] for text in texts
+    ]
     assert str(together) == str(alone)

@@ -64,7 +64,10 @@ def test_each_byte_has_a_kind(text, style, expected):
     assert marked(text, style) == expected
 
 
-@given(st.text("ab \n\"'`#/*-%;\\é", max_size=60), st.sampled_from([HASH, SLASH, DASH, PERCENT, SEMICOLON, HASH | SLASH]))
+@given(
+    st.text("ab \n\"'`#/*-%;\\é", max_size=60),
+    st.sampled_from([HASH, SLASH, DASH, PERCENT, SEMICOLON, HASH | SLASH]),
+)
 def test_every_byte_is_marked_and_white_space_outside_stays_white_space(text, style):
     kinds = marked(text, style)
     assert len(kinds) == len(text.encode())
@@ -120,7 +123,10 @@ def test_a_licence_header_is_passed_over_and_nothing_else():
 def test_marks_are_words_and_white_space_means_nothing(texts):
     spelled = spell_marks(pa.array(texts, pa.large_string())).to_pylist()
     for text, found in zip(texts, spelled, strict=True):
-        plain = "".join(f" ǁ{chr(97 + (ord(c) >> 4))}{chr(97 + (ord(c) & 15))} " if c in "+-()='\"{}[]" else c for c in text)
+        plain = "".join(
+            f" ǁ{chr(97 + (ord(c) >> 4))}{chr(97 + (ord(c) & 15))} " if c in "+-()='\"{}[]" else c
+            for c in text
+        )
         assert found == plain
 
 

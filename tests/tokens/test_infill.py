@@ -69,7 +69,9 @@ def test_training_documents_of_the_named_sources_are_reordered(tmp_path):
     tokens = tokenize_mixture(mixture, tmp_path / "a", vocab_size=400, workers=1, infill=infill)
     again = tokenize_mixture(mixture, tmp_path / "b", vocab_size=400, workers=2, infill=infill)
     assert tokens.fingerprint == again.fingerprint
-    other = tokenize_mixture(mixture, tmp_path / "c", vocab_size=400, workers=1, infill=Infill(rate=1.0, seed=1, sources=("one",)))
+    other = tokenize_mixture(
+        mixture, tmp_path / "c", vocab_size=400, workers=1, infill=Infill(rate=1.0, seed=1, sources=("one",))
+    )
     assert other.fingerprint != tokens.fingerprint
     middle = find_sentinels(load_encoder(tokens.tokenizer_path))[2]
     for split, groups in (("train", tokens.train), ("validation", tokens.validation)):

@@ -37,7 +37,10 @@ def tokenize_command(
         ),
     ] = 0.0,
     fim_spm_rate: Annotated[
-        float, typer.Option(help="Share of these in the order suffix, prefix, middle; the others keep prefix first.")
+        float,
+        typer.Option(
+            help="Share of these in the order suffix, prefix, middle; the others keep prefix first."
+        ),
     ] = 0.5,
     fim_source: Annotated[
         list[str] | None,

@@ -53,7 +53,14 @@ PATH_NAMES = (
 )
 LANGUAGE_NAMES = ("lang", "programming_language", "program_language", "language", "language_name")
 ENDING_NAMES = ("ext", "extension", "file_extension")
-LICENSE_NAMES = ("license", "licenses", "max_stars_repo_licenses", "detected_licenses", "gha_license_id", "license_type")
+LICENSE_NAMES = (
+    "license",
+    "licenses",
+    "max_stars_repo_licenses",
+    "detected_licenses",
+    "gha_license_id",
+    "license_type",
+)
 _STATED_REASONS = (("is_vendor", "code_vendored"), ("is_generated", "code_generated"))  # The Stack v2
 # StarCoderData writes repository, path and stars before a file's text.
 _STAR_HEAD = re.compile(
@@ -148,7 +155,9 @@ class RowReader:
             language = name_language(path or f"x.{ending}".replace("..", "."))
         return None if language is None else (language, path)
 
-    def _as_code(self, page: Page, program: tuple[str, str | None], row: dict[str, Any], layout: Layout) -> Page:
+    def _as_code(
+        self, page: Page, program: tuple[str, str | None], row: dict[str, Any], layout: Layout
+    ) -> Page:
         page.kind, page.charset = "code", None
         page.program_language, page.path = program
         page.license = _joined(get_path(row, layout.license))
@@ -158,7 +167,9 @@ class RowReader:
             page.content = None
             return page
         page_id, content = page.id, page.content
-        if content.startswith((b"<reponame>", b"<filename>", b"<gh_stars>")) and (head := _STAR_HEAD.match(content)):
+        if content.startswith((b"<reponame>", b"<filename>", b"<gh_stars>")) and (
+            head := _STAR_HEAD.match(content)
+        ):
             content = content[head.end() :]
             page.path = page.path or (head["path"] or b"").decode("utf-8", "replace") or None
         page = finish_source(page, content, self._options)
@@ -244,7 +255,10 @@ def _find_content(
         if not content or content.isspace():
             continue
         if role == "html" or (
-            role == "either" and not is_code and content[:64].lstrip()[:1] == b"<" and looks_html_document(content)
+            role == "either"
+            and not is_code
+            and content[:64].lstrip()[:1] == b"<"
+            and looks_html_document(content)
         ):
             return name, "html", content
         return (

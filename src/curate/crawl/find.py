@@ -158,7 +158,9 @@ def _walk(folder: str) -> list[InputFile]:
         real = os.path.realpath(parent)
         if real in seen:
             if os.path.realpath(os.path.dirname(parent)).startswith(real):
-                files.append(InputFile(parent, "", 0, problem=("link_cycle", "a link to a folder that it lies in")))
+                files.append(
+                    InputFile(parent, "", 0, problem=("link_cycle", "a link to a folder that it lies in"))
+                )
             folders.clear()
             continue
         seen.add(real)
@@ -199,7 +201,14 @@ def _checkout_of(folder: str, outer: _Checkout | None, files: list[InputFile]) -
 
 def _is_data(name: str) -> bool:
     """Whether a tracked file is read as crawl data and not as a source file: repositories hold data sets too."""
-    return re.search(r"\.(?:warc|wet|wat|arc|jsonl|ndjson|parquet|zip|tar|tgz)(?:\.(?:gz|zst|bz2|xz|lz4))?$", name, re.IGNORECASE) is not None
+    return (
+        re.search(
+            r"\.(?:warc|wet|wat|arc|jsonl|ndjson|parquet|zip|tar|tgz)(?:\.(?:gz|zst|bz2|xz|lz4))?$",
+            name,
+            re.IGNORECASE,
+        )
+        is not None
+    )
 
 
 def _size(path: str) -> int | None:

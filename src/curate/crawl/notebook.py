@@ -19,7 +19,21 @@ from typing import Any
 import orjson
 
 MAX_OUTPUT_CHARS = 400
-_SLASHES = ("javascript", "typescript", "java", "scala", "kotlin", "rust", "go", "c++", "c", "c#", "f#", "swift", "groovy")
+_SLASHES = (
+    "javascript",
+    "typescript",
+    "java",
+    "scala",
+    "kotlin",
+    "rust",
+    "go",
+    "c++",
+    "c",
+    "c#",
+    "f#",
+    "swift",
+    "groovy",
+)
 
 
 @dataclass(frozen=True, slots=True)

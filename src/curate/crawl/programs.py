@@ -22,12 +22,15 @@ _DATA = (
     " diff wdiff darcs~patch http irc~logs text~output svg asn.1 json-ld jsonld json5 nix~lock pem dtd x.509 ssed log"
     " toml world~of~warcraft~toc bibtex hexdump mime e-mail ldif sparql ntriples scdoc unix/linux~config~files"
 )
-_PROSE = "markdown text~only restructuredtext tex groff mediawiki~wikitext tiddler typst bbcode moinmoin/trac~wiki~markup asciidoc"
+_PROSE = (
+    "markdown text~only restructuredtext tex groff mediawiki~wikitext tiddler typst bbcode asciidoc"
+    " moinmoin/trac~wiki~markup"
+)
 _PAGES = "html"
 _BY_ROLE: dict[str, Role] = {
     **{name.replace("~", " "): "data" for name in _DATA.split()},
     **{name.replace("~", " "): "text" for name in _PROSE.split()},
-    **{name: "page" for name in _PAGES.split()},
+    **dict.fromkeys(_PAGES.split(), "page"),
 }
 # Endings that several lexers claim, or that Pygments knows under a name that no data set uses.
 _SETTLED = {
@@ -43,12 +46,59 @@ _SETTLED = {
     "astro": "astro", "cu": "cuda", "cuh": "cuda", "zig": "zig", "nim": "nim", "m4": "m4", "bat": "batch", "cmd": "batch",
     "ps1": "powershell", "tcl": "tcl", "cmake": "cmake", "mk": "makefile", "dart": "dart", "ex": "elixir", "exs": "elixir",
 }  # fmt: skip
-_NAMES = {"makefile": "makefile", "gnumakefile": "makefile", "dockerfile": "dockerfile", "cmakelists.txt": "cmake"}
+_NAMES = {
+    "makefile": "makefile",
+    "gnumakefile": "makefile",
+    "dockerfile": "dockerfile",
+    "cmakelists.txt": "cmake",
+}
 _TEXT_ENDINGS = frozenset(
-    "txt text md markdown rst tex org adoc asciidoc rtf log csv tsv json jsonl ndjson xml yaml yml toml ini cfg conf"
-    " properties svg lock map sum po pot html htm xhtml warc wet wat arc parquet arrow".split()
+    [
+        "txt",
+        "text",
+        "md",
+        "markdown",
+        "rst",
+        "tex",
+        "org",
+        "adoc",
+        "asciidoc",
+        "rtf",
+        "log",
+        "csv",
+        "tsv",
+        "json",
+        "jsonl",
+        "ndjson",
+        "xml",
+        "yaml",
+        "yml",
+        "toml",
+        "ini",
+        "cfg",
+        "conf",
+        "properties",
+        "svg",
+        "lock",
+        "map",
+        "sum",
+        "po",
+        "pot",
+        "html",
+        "htm",
+        "xhtml",
+        "warc",
+        "wet",
+        "wat",
+        "arc",
+        "parquet",
+        "arrow",
+    ]
 )
-_LEXER_NAMES = {"fortranfixed": "fortran", "octave": "matlab", "bash": "shell", "batchfile": "batch", "s": "r", "rocq prover": "coq", "docker": "dockerfile", "vb.net": "visual basic"}  # fmt: skip
+_LEXER_NAMES = {
+    "fortranfixed": "fortran", "octave": "matlab", "bash": "shell", "batchfile": "batch", "s": "r", "docker": "dockerfile",
+    "rocq prover": "coq", "vb.net": "visual basic",
+}  # fmt: skip
 # What other tables call them, after lower case and with '_' as a blank.
 _ALIASES = {
     "cpp": "c++", "cplusplus": "c++", "c/c++": "c++", "c-sharp": "c#", "csharp": "c#", "fsharp": "f#", "f-sharp": "f#",
@@ -68,7 +118,9 @@ _INTERPRETERS = {
     "lua": "lua", "awk": "awk", "rscript": "r", "julia": "julia", "octave": "matlab", "make": "makefile",
     "runhaskell": "haskell", "scala": "scala", "groovy": "groovy", "expect": "tcl",
 }  # fmt: skip
-_CPP_MARK = re.compile(rb"^\s*(?:class\s+\w|template\s*<|namespace\s|using\s+\w|public:|private:)|\bstd::", re.MULTILINE)
+_CPP_MARK = re.compile(
+    rb"^\s*(?:class\s+\w|template\s*<|namespace\s|using\s+\w|public:|private:)|\bstd::", re.MULTILINE
+)
 _OBJC_MARK = re.compile(rb"^\s*(?:@(?:interface|implementation|import|end)\b|#import\b)", re.MULTILINE)
 _PROLOG_MARK = re.compile(rb"^\s*:-|^\w+\(.*\)\s*:-", re.MULTILINE)
 _COQ_MARK = re.compile(rb"^\s*(?:Require|Theorem|Lemma|Definition|Proof)\b", re.MULTILINE)
@@ -129,7 +181,15 @@ class _Table:
 @cache
 def _table() -> _Table:
     endings: dict[str, str] = {}
-    languages = {*_SETTLED.values(), *_NAMES.values(), *_INTERPRETERS.values(), "objective-c", "matlab", "prolog", "perl"}
+    languages = {
+        *_SETTLED.values(),
+        *_NAMES.values(),
+        *_INTERPRETERS.values(),
+        "objective-c",
+        "matlab",
+        "prolog",
+        "perl",
+    }
     languages |= {"coq", "verilog", "lisp", "pascal"}
     for lexer, _, patterns, _ in get_all_lexers(plugins=False):
         name = lexer.lower()
@@ -155,10 +215,33 @@ def _languages() -> frozenset[str]:
 
 # Folders of other people's code, after GitHub Linguist's vendor.yml (MIT), and what package managers write.
 _VENDORED = frozenset(
-    "node_modules bower_components vendor vendors vendored _vendor third_party third-party thirdparty 3rdparty extern"
-    " godeps pods carthage site-packages dist-packages .venv venv .tox .eggs".split()
+    [
+        "node_modules",
+        "bower_components",
+        "vendor",
+        "vendors",
+        "vendored",
+        "_vendor",
+        "third_party",
+        "third-party",
+        "thirdparty",
+        "3rdparty",
+        "extern",
+        "godeps",
+        "pods",
+        "carthage",
+        "site-packages",
+        "dist-packages",
+        ".venv",
+        "venv",
+        ".tox",
+        ".eggs",
+    ]
 )
-_VENDORED_FILE = re.compile(r"(?:^|/)(?:jquery[-.]\d[\w.-]*\.js|bootstrap[\w.-]*\.(?:js|css)|gradlew(?:\.bat)?|mvnw(?:\.cmd)?)$", re.I)
+_VENDORED_FILE = re.compile(
+    r"(?:^|/)(?:jquery[-.]\d[\w.-]*\.js|bootstrap[\w.-]*\.(?:js|css)|gradlew(?:\.bat)?|mvnw(?:\.cmd)?)$",
+    re.IGNORECASE,
+)
 _MINIFIED = re.compile(r"[.-]min\.(?:js|css|mjs|cjs)$|\.bundle\.js$", re.IGNORECASE)
 _GENERATED = re.compile(
     r"_pb2(?:_grpc)?\.pyi?$|\.pb\.(?:go|cc|h)$|\.pb\.gw\.go$|\.g\.dart$|\.freezed\.dart$|\.designer\.(?:cs|vb)$"
@@ -184,9 +267,9 @@ _SPDX = re.compile(rb"SPDX-License-Identifier:\s*([A-Za-z0-9.+() -]{2,100}?)\s*(
 
 
 def stated_license(head: bytes) -> str | None:
-    """The licence that a file states of itself by an SPDX tag, null without one.
+    r"""The licence that a file states of itself by an SPDX tag, null without one.
 
-    >>> stated_license(b"// SPDX-License-Identifier: MIT\\n")
+    >>> stated_license(b"// SPDX-License-Identifier: MIT\n")
     'MIT'
     """
     match = _SPDX.search(head[:4096])
@@ -196,14 +279,95 @@ def stated_license(head: bytes) -> str | None:
 # SPDX identifiers, lower case: the permissive licences that the Blue Oak Council rates bronze or better, less those that
 # hardly any repository uses; The Stack (Kocetkov et al. 2022, arXiv 2211.15533, section 3.1) takes the same list.
 PERMISSIVE = frozenset(
-    "0bsd adsl afl-1.1 afl-1.2 afl-2.0 afl-2.1 afl-3.0 apache-1.0 apache-1.1 apache-2.0 artistic-2.0 blueoak-1.0.0"
-    " bsd-1-clause bsd-2-clause bsd-2-clause-freebsd bsd-2-clause-netbsd bsd-2-clause-patent bsd-2-clause-views"
-    " bsd-3-clause bsd-3-clause-attribution bsd-3-clause-clear bsd-3-clause-lbnl bsd-3-clause-modification bsd-4-clause"
-    " bsd-source-code bsl-1.0 cc-by-3.0 cc-by-4.0 cc0-1.0 curl ecl-1.0 ecl-2.0 efl-2.0 fsfap fsful fsfullr ftl hpnd icu"
-    " ijg imagemagick intel isc jasper-2.0 libpng libpng-2.0 libtiff linux-openib mit mit-0 mit-cmu mit-advertising"
-    " mit-feh mit-modern-variant ms-pl mulanpsl-1.0 mulanpsl-2.0 ncsa netcdf ntp openssl php-3.0 php-3.01 postgresql"
-    " psf-2.0 python-2.0 ruby sgi-b-2.0 tcl unicode-dfs-2015 unicode-dfs-2016 unlicense upl-1.0 vim w3c w3c-19980720"
-    " wtfpl x11 xnet zed zend-2.0 zlib zlib-acknowledgement zpl-1.1 zpl-2.0 zpl-2.1 permissive".split()
+    [
+        "0bsd",
+        "adsl",
+        "afl-1.1",
+        "afl-1.2",
+        "afl-2.0",
+        "afl-2.1",
+        "afl-3.0",
+        "apache-1.0",
+        "apache-1.1",
+        "apache-2.0",
+        "artistic-2.0",
+        "blueoak-1.0.0",
+        "bsd-1-clause",
+        "bsd-2-clause",
+        "bsd-2-clause-freebsd",
+        "bsd-2-clause-netbsd",
+        "bsd-2-clause-patent",
+        "bsd-2-clause-views",
+        "bsd-3-clause",
+        "bsd-3-clause-attribution",
+        "bsd-3-clause-clear",
+        "bsd-3-clause-lbnl",
+        "bsd-3-clause-modification",
+        "bsd-4-clause",
+        "bsd-source-code",
+        "bsl-1.0",
+        "cc-by-3.0",
+        "cc-by-4.0",
+        "cc0-1.0",
+        "curl",
+        "ecl-1.0",
+        "ecl-2.0",
+        "efl-2.0",
+        "fsfap",
+        "fsful",
+        "fsfullr",
+        "ftl",
+        "hpnd",
+        "icu",
+        "ijg",
+        "imagemagick",
+        "intel",
+        "isc",
+        "jasper-2.0",
+        "libpng",
+        "libpng-2.0",
+        "libtiff",
+        "linux-openib",
+        "mit",
+        "mit-0",
+        "mit-cmu",
+        "mit-advertising",
+        "mit-feh",
+        "mit-modern-variant",
+        "ms-pl",
+        "mulanpsl-1.0",
+        "mulanpsl-2.0",
+        "ncsa",
+        "netcdf",
+        "ntp",
+        "openssl",
+        "php-3.0",
+        "php-3.01",
+        "postgresql",
+        "psf-2.0",
+        "python-2.0",
+        "ruby",
+        "sgi-b-2.0",
+        "tcl",
+        "unicode-dfs-2015",
+        "unicode-dfs-2016",
+        "unlicense",
+        "upl-1.0",
+        "vim",
+        "w3c",
+        "w3c-19980720",
+        "wtfpl",
+        "x11",
+        "xnet",
+        "zed",
+        "zend-2.0",
+        "zlib",
+        "zlib-acknowledgement",
+        "zpl-1.1",
+        "zpl-2.0",
+        "zpl-2.1",
+        "permissive",
+    ]
 )
 
 

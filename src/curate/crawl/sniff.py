@@ -85,7 +85,7 @@ def find_foreign(head: bytes) -> str | None:
     return None
 
 
-def sniff_format(head: bytes, name: str) -> str | None:  # noqa: PLR0911 - a row of guards
+def sniff_format(head: bytes, name: str) -> str | None:  # noqa: PLR0911, PLR0912 - a row of guards
     """Return warc, arc, jsonl, json, csv, parquet, zip, tar, code, html or text; null where a file is none of these.
 
     jsonl is one object a line, json objects over several lines or in an array.

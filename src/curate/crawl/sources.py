@@ -18,7 +18,13 @@ from typing import IO, BinaryIO
 from curate.crawl.http import MAX_RATIO, HttpHead, read_payload
 from curate.crawl.notebook import read_notebook
 from curate.crawl.options import MIB, ReadOptions
-from curate.crawl.programs import is_permissive, known_language, left_out_by_path, name_language, stated_license
+from curate.crawl.programs import (
+    is_permissive,
+    known_language,
+    left_out_by_path,
+    name_language,
+    stated_license,
+)
 from curate.crawl.records import FileProblem, Mark, Page, Record, content_id, place_id
 from curate.crawl.sniff import find_foreign
 from curate.crawl.stream import ByteStream
@@ -47,7 +53,9 @@ def read_source(
     language = name_language(path, (content or b"")[:4096])
     if language is None:
         return _read_other(path, ending, content, place, options, damage)
-    page = Page(place, kind="code", program_language=language, path=path, drop_reason=damage or left_out_by_path(path))
+    page = Page(
+        place, kind="code", program_language=language, path=path, drop_reason=damage or left_out_by_path(path)
+    )
     if page.drop_reason or content is None:
         return page
     if len(content) > options.max_page_bytes:
@@ -158,7 +166,9 @@ def _is_outside(name: str) -> bool:
     return plain.startswith("/") or ".." in plain.split("/") or plain[1:2] == ":" or "\x00" in plain
 
 
-def _member_page(member: _Member, content: bytes | None, damage: str | None, place: str, options: ReadOptions) -> Page | str:
+def _member_page(
+    member: _Member, content: bytes | None, damage: str | None, place: str, options: ReadOptions
+) -> Page | str:
     """Judge a member: where its name leads outside it is dropped, whatever it is."""
     if _is_outside(member.name):
         path = "".join(c if c.isprintable() else "\ufffd" for c in member.name)[:500]
@@ -177,11 +187,15 @@ class ZipReader:
         self.column_types: dict[str, str] = {}
         self.problems: list[FileProblem] = []
         self._members: list[zipfile.ZipInfo] = []
-        self._sums: list[int] = []  # bytes of the members up to each; by the directory, so the same from any mark
+        self._sums: list[
+            int
+        ] = []  # bytes of the members up to each; by the directory, so the same from any mark
         self._archive: zipfile.ZipFile | None = None
         try:
             file.seek(0, io.SEEK_END)
-            self._most_bytes = MAX_RATIO * file.tell() + 64 * MIB  # members may overlap: the sum is bounded too
+            self._most_bytes = (
+                MAX_RATIO * file.tell() + 64 * MIB
+            )  # members may overlap: the sum is bounded too
             self._archive = zipfile.ZipFile(file)
             self._members = self._archive.infolist()[:_MAX_MEMBERS]
             self._sums = list(accumulate(info.file_size for info in self._members))
@@ -203,7 +217,10 @@ class ZipReader:
         elif wanted:
             content, damage = self._content(info, is_bomb=self._sums[self.position] > self._most_bytes)
             place = place_id(self._source, self.position)
-            _put(record, _member_page(_Member(info.filename, info.file_size), content, damage, place, self._options))
+            _put(
+                record,
+                _member_page(_Member(info.filename, info.file_size), content, damage, place, self._options),
+            )
         self.position += 1
         return record
 
@@ -221,7 +238,15 @@ class ZipReader:
         try:
             with self._archive.open(info) as member:
                 content = _read_most(member, n_most + 1)
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError):
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            EOFError,
+            OSError,
+            ValueError,
+            NotImplementedError,
+            RuntimeError,
+        ):
             return None, "record_damaged"
         return (None, "page_too_large") if len(content) > n_most else (content, None)
 
@@ -268,7 +293,9 @@ class TarReader:
         if n_read < member.n_bytes:
             damage = "record_truncated"
             reason = stream.cross_gap() if stream.gap else "record_truncated"
-            self.problems.append(FileProblem(self._source, self.position, reason, f"in {member.name!r}"[:200]))
+            self.problems.append(
+                FileProblem(self._source, self.position, reason, f"in {member.name!r}"[:200])
+            )
         if member.skipped:
             record.skipped = member.skipped
         elif wanted:
@@ -293,7 +320,12 @@ class TarReader:
             if n_junk:
                 self._report_junk(n_junk)
                 n_junk = 0
-            if info.type in (tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGLINK):
+            if info.type in (
+                tarfile.XHDTYPE,
+                tarfile.GNUTYPE_LONGNAME,
+                tarfile.XGLTYPE,
+                tarfile.GNUTYPE_LONGLINK,
+            ):
                 content = self._stream.read(min(info.size, _MAX_NAME_BYTES))
                 self._stream.skip(info.size - len(content) + -info.size % _BLOCK)
                 if info.type == tarfile.GNUTYPE_LONGNAME:

@@ -86,7 +86,7 @@ class Columns:
         return centre, scale, limit
 
 
-def compute_columns(
+def compute_columns(  # noqa: PLR0912 - one branch a feature
     pages: Annotations,
     recipe: Recipe,
     known: Mapping[str, Array] | None = None,

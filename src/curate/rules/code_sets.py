@@ -8,7 +8,12 @@ from __future__ import annotations
 
 from curate.rules.model import Rule, RuleSet
 
-CODE_VERSIONS = {"code": "default", "code-stack": "starcoder", "code-stack2": "starcoder2", "code-opencoder": "others"}
+CODE_VERSIONS = {
+    "code": "default",
+    "code-stack": "starcoder",
+    "code-stack2": "starcoder2",
+    "code-opencoder": "others",
+}
 
 STARCODER = "Li et al. 2023, arXiv 2305.06161, section 3.2, and Kocetkov et al. 2022, arXiv 2211.15533"
 STARCODER2 = "Lozhkov et al. 2024, arXiv 2402.19173, section 3.1"

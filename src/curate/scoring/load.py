@@ -270,7 +270,7 @@ def _load_member(config: dict[str, Any], arrays: Arrays) -> Member:
     )
 
 
-def block_from_config(config: dict[str, Any], folder: Path) -> DenseBlock:
+def block_from_config(config: dict[str, Any], folder: Path) -> DenseBlock:  # noqa: PLR0911 - one a kind
     """Make the dense block that a classifier's `config.json` states."""
     kind = config["block"]
     if kind == "shape":

@@ -1,4 +1,4 @@
-# ruff: noqa: ANN001, ANN202  (numba infers the types of kernels)
+# ruff: noqa: ANN001, ANN202, PLR0912, PLR0915, PLR1714, SIM109  (kernels: numba infers types, and likes them plain)
 """What a program file's beginning looks like to a learner: some ninety numbers, and its words in two views.
 
     shapes   comments, documentation, names, structure and literals as numbers
@@ -116,7 +116,12 @@ def _code_words() -> dict[str, int]:
 
 def _prose_words() -> dict[str, int]:
     flags: dict[str, int] = {}
-    for flag, text in ((_TEACH, _TEACHING), (_PLUMB, _PLUMBING), (_COMMON_WORD, _COMMON), (_GENERATED, _MACHINE)):
+    for flag, text in (
+        (_TEACH, _TEACHING),
+        (_PLUMB, _PLUMBING),
+        (_COMMON_WORD, _COMMON),
+        (_GENERATED, _MACHINE),
+    ):
         for word in text.split():
             flags[word] = flags.get(word, 0) | flag
     return flags
@@ -127,7 +132,9 @@ _PROSE_KEYS, _PROSE_FLAGS = _table(_prose_words())
 
 # ASCII -> the number of its mark, -1 for none.
 _MARKS = np.full(256, -1, np.int64)
-for _number, _bytes in enumerate(("=", ".", "()", "[]", "{}", "<>", "+-*/%", "&|^!~", ",", ";", ":", "\"'`", "@#", "$", "_", "\\")):
+for _number, _bytes in enumerate(
+    ("=", ".", "()", "[]", "{}", "<>", "+-*/%", "&|^!~", ",", ";", ":", "\"'`", "@#", "$", "_", "\\")
+):
     for _byte in _bytes:
         _MARKS[ord(_byte)] = _number
 _N_MARKS = 17
@@ -157,7 +164,9 @@ def read_programs(texts: pa.Array) -> Programs:
     # An identifier's every second letter may be a capital, and gets a blank before it.
     names, prose = np.empty(2 * n_bytes + 16, np.uint8), np.empty(2 * n_bytes + 16, np.uint8)
     ends = np.zeros((2, n + 1), np.int64)
-    _read(data, bounds, _CODE_KEYS, _CODE_CLASSES, _PROSE_KEYS, _PROSE_FLAGS, _MARKS, shapes, names, prose, ends)
+    _read(
+        data, bounds, _CODE_KEYS, _CODE_CLASSES, _PROSE_KEYS, _PROSE_FLAGS, _MARKS, shapes, names, prose, ends
+    )
     return Programs(shapes, _strings(names, ends[0]), _strings(prose, ends[1]))
 
 
@@ -282,7 +291,19 @@ def _read(data, bounds, code_keys, code_classes, prose_keys, prose_flags, marks,
 
 @kernel
 def _measure_one(
-    data, start, begin, stop, kinds, style, seen, code_keys, code_classes, prose_keys, prose_flags, marks, shape
+    data,
+    start,
+    begin,
+    stop,
+    kinds,
+    style,
+    seen,
+    code_keys,
+    code_classes,
+    prose_keys,
+    prose_flags,
+    marks,
+    shape,
 ):
     n_kinds = np.zeros(5, np.int64)
     n_classes = np.zeros(_N_CLASSES, np.int64)
@@ -355,7 +376,11 @@ def _measure_one(
                 continue
             if 48 <= byte <= 57:
                 at = i
-                while at < stop and kinds[at - start] == CODE and (48 <= data[at] <= 57 or data[at] == 46 or 97 <= (data[at] | 32) <= 122):
+                while (
+                    at < stop
+                    and kinds[at - start] == CODE
+                    and (48 <= data[at] <= 57 or data[at] == 46 or 97 <= (data[at] | 32) <= 122)
+                ):
                     at += 1
                 n_numbers += 1
                 more[0] += at - i
@@ -364,8 +389,21 @@ def _measure_one(
                 i = at
                 continue
             # `from .x import`, `crate::x`, `super::x`: what the project defines elsewhere.
-            more[3] += byte == 46 and i > begin and data[i - 1] == 32 and i + 1 < stop and (data[i + 1] > 96 or data[i + 1] <= 32)
-            more[3] += byte == 58 and i + 1 < stop and data[i + 1] == 58 and i > 4 and data[i - 1] == 101 and data[i - 2] == 116
+            more[3] += (
+                byte == 46
+                and i > begin
+                and data[i - 1] == 32
+                and i + 1 < stop
+                and (data[i + 1] > 96 or data[i + 1] <= 32)
+            )
+            more[3] += (
+                byte == 58
+                and i + 1 < stop
+                and data[i + 1] == 58
+                and i > 4
+                and data[i - 1] == 101
+                and data[i - 2] == 116
+            )
             mark = marks[byte]
             if mark >= 0:
                 n_marks[mark] += 1
@@ -588,7 +626,7 @@ def _write(
         np.log1p(prose[10]), np.log1p(lines[23]), np.log1p(lines[22]), np.sqrt(n_nonascii / solid),
         lines[21] / n_lines, prose[11] / np.sqrt(n_words),
         np.log1p(n_functions), np.log1p(n_code_lines / max(n_functions, 1)), n_documented / max(n_functions, 1),
-        np.log1p(n_types), np.log1p(lines[13]), 1.0 * (0 <= first_code and (first_prose < 0 or first_code < first_prose)),
+        np.log1p(n_types), np.log1p(lines[13]), 1.0 * (first_code >= 0 and (first_prose < 0 or first_code < first_prose)),
     ):  # fmt: skip
         shape[at] = value
         at += 1

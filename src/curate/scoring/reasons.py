@@ -21,8 +21,8 @@ from curate.text.words import hash_words
 # (features, what more of them than usual means, what less of them means)
 _GROUPS: tuple[tuple[str, str, str], ...] = (
     (
-        "frac_comment frac_doc frac_prose frac_comment_lines frac_trailing_comments log_prose_words log_comments mean_comment"
-        " log_longest_comment documented_functions prose_lines_before_code",
+        ("frac_comment frac_doc frac_prose frac_comment_lines frac_trailing_comments log_prose_words log_comments mean_comment"
+         " log_longest_comment documented_functions prose_lines_before_code"),
         "explained by comments and documentation",
         "little explanation in comments or documentation",
     ),
@@ -31,15 +31,19 @@ _GROUPS: tuple[tuple[str, str, str], ...] = (
         "comments in whole sentences, with words that explain",
         "comments without words that explain",
     ),
-    ("complexity prompts prose_digits prose_code_marks", "worked examples or costs in the comments", "no worked examples in the comments"),
+    (
+        "complexity prompts prose_digits prose_code_marks",
+        "worked examples or costs in the comments",
+        "no worked examples in the comments",
+    ),
     (
         "generated frac_plumbing prose_params prose_links rulers",
         "no marks of tools",
         "marks of generated text, tool directives or parameter lists",
     ),
     (
-        "loops branches functions returns log_functions lines_a_function code_lines own_calls frac_calls indent_steps mean_indent"
-        " max_indent sd_indent frac_indented log_names log_lines log_bytes is_cut",
+        ("loops branches functions returns log_functions lines_a_function code_lines own_calls frac_calls indent_steps mean_indent"
+         " max_indent sd_indent frac_indented log_names log_lines log_bytes is_cut"),
         "functions with loops and branches: something is computed",
         "hardly any functions, loops or branches",
     ),
@@ -49,8 +53,8 @@ _GROUPS: tuple[tuple[str, str, str], ...] = (
         "leans on what other files of its project define",
     ),
     (
-        "frac_string log_strings mean_string log_numbers frac_numbers mean_number_chars frac_digits frac_data_lines"
-        " frac_literal_lines frac_word_lines quotes commas ends_comma frac_same_start frac_constants",
+        ("frac_string log_strings mean_string log_numbers frac_numbers mean_number_chars frac_digits frac_data_lines"
+         " frac_literal_lines frac_word_lines quotes commas ends_comma frac_same_start frac_constants"),
         "logic rather than data",
         "mostly literals: data, tables or lists of names",
     ),
@@ -63,7 +67,10 @@ _GROUPS: tuple[tuple[str, str, str], ...] = (
     ("frac_header", "no long header", "much of the excerpt is a licence header"),
 )
 _BLOCKS = {
-    "program_words": ("names and comments of a subject that is taught", "names and comments of no subject that is taught"),
+    "program_words": (
+        "names and comments of a subject that is taught",
+        "names and comments of no subject that is taught",
+    ),
     "classes": ("reads like a tutorial or a reference", "does not read like a tutorial"),
 }
 _REST = ("layout and marks as in lessons", "layout and marks as in library internals")
@@ -109,7 +116,9 @@ def explain_program(scorer: FittedScorer, text: str) -> list[Reason]:
             effect = whole - _level_without(scorer, texts, name, list(range(scorer.blocks[name].n_features)))
             reasons.append(Reason(more if effect > 0 else less, effect))
     reasons += _word_reasons(scorer, text, whole)
-    return sorted((reason for reason in reasons if abs(reason.effect) >= _LEAST), key=lambda r: -abs(r.effect))
+    return sorted(
+        (reason for reason in reasons if abs(reason.effect) >= _LEAST), key=lambda r: -abs(r.effect)
+    )
 
 
 def _level_without(scorer: FittedScorer, texts: pa.Array, block: str, columns: list[int]) -> float:

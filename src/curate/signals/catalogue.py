@@ -287,7 +287,9 @@ _ALL = (
 )
 
 
-def _program(name: str, unit: str, doc: str, numerator: str, denominator: str = "", block: str = "program_chars") -> Signal:
+def _program(
+    name: str, unit: str, doc: str, numerator: str, denominator: str = "", block: str = "program_chars"
+) -> Signal:
     """A signal of program text: one raw count, or its share of another."""
 
     def formula(of: Measured, _: Mapping[str, str]) -> Any:
@@ -338,14 +340,20 @@ _PROGRAM = (
     _program("program_max_encoded_chars", "characters", "longest such run", "max_encoded"),
     _program("program_is_generated", "count", "1 where the first 5 lines say that the file is generated", "generated"),
     _program("program_is_xml", "count", "1 where `<?xml` stands in the first 100 bytes", "xml"),
-    _program("program_frac_comment_bytes", "fraction", "comments and documentation, of all bytes", "comment", "bytes", "program_kinds"),
+    _program(
+        "program_frac_comment_bytes", "fraction", "comments and documentation, of all bytes", "comment", "bytes", "program_kinds",
+    ),
     _program("program_frac_string_bytes", "fraction", "strings, of all bytes", "string", "bytes", "program_kinds"),
     _program(
         "program_frac_long_string_bytes", "fraction", "words of over 20 bytes in strings, of all bytes", "long_string", "bytes", "program_kinds",
     ),
-    _program("program_frac_hex_bytes", "fraction", "words such as 0x1F, of all bytes", "hex_words", "bytes", "program_kinds"),
+    _program(
+        "program_frac_hex_bytes", "fraction", "words such as 0x1F, of all bytes", "hex_words", "bytes", "program_kinds",
+    ),
     _program("program_n_code_lines", "count", "lines with code", "code_lines", "", "program_kinds"),
-    _program("program_frac_assert_lines", "fraction", "lines with `assert`, of those with code", "assert_lines", "code_lines", "program_kinds"),
+    _program(
+        "program_frac_assert_lines", "fraction", "lines with `assert`, of those with code", "assert_lines", "code_lines", "program_kinds",
+    ),
     Signal(
         "program_frac_todo_lines",
         "fraction",

@@ -61,9 +61,7 @@ class Measured:
 
     def paragraphs(self, reading: str) -> Block:
         """Counts of paragraphs under a definition of a paragraph."""
-        return (
-            self.block("paragraphs") if reading == "blank_line" else self._measured("paragraphs", reading)
-        )
+        return self.block("paragraphs") if reading == "blank_line" else self._measured("paragraphs", reading)
 
     def sentences(self, reading: str) -> NDArray[np.int64]:
         """Numbers of sentences under a definition of a sentence."""

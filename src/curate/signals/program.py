@@ -1,6 +1,6 @@
-# ruff: noqa: ANN001, ANN202  (numba infers the types of kernels)
+# ruff: noqa: ANN001, ANN202, PLR1714, SIM109  (kernels: numba infers types, and likes them plain)
 # pyright: reportMissingParameterType=false, reportUnknownParameterType=false
-"""Raw counts of program text, which the rules for code read: lines as they are, characters, encoded data, marks.
+r"""Raw counts of program text, which the rules for code read: lines as they are, characters, encoded data, marks.
 
 Two walks: one over bytes and lines (`CHARS`), and one that tells code from comments and strings (`KINDS`). A line is
 what `str.split("\\n")` gives but for an empty last one, white space included; a length is in characters.
@@ -30,10 +30,22 @@ CHARS = (
     N_CHARS, N_ALPHA, N_ALNUM, N_DIGITS, N_SPACE, N_LINES, MAX_LINE, N_ENCODED, MAX_ENCODED, IS_GENERATED, IS_XML,
     N_REPLACED, N_ASCII_ALPHA,
 ) = range(len(CHARS))  # fmt: skip
-KINDS = ("bytes", "code", "comment", "string", "long_string", "todo_lines", "assert_lines", "hex_words", "code_lines")
+KINDS = (
+    "bytes",
+    "code",
+    "comment",
+    "string",
+    "long_string",
+    "todo_lines",
+    "assert_lines",
+    "hex_words",
+    "code_lines",
+)
 K_BYTES, K_CODE, K_COMMENT, K_STRING, K_LONG, K_TODO, K_ASSERT, K_HEX, K_LINES = range(len(KINDS))
 
-MIN_BASE64_CHARS = 64  # StarCoder 2 (arXiv 2402.19173, section 3.1): runs of so many characters are encoded data
+MIN_BASE64_CHARS = (
+    64  # StarCoder 2 (arXiv 2402.19173, section 3.1): runs of so many characters are encoded data
+)
 MIN_UNITS = 8  # hexadecimal pairs, and \\u escapes, in a row
 HEAD_LINES = 5  # in which a mark of generated text is looked for
 _LONG_WORD_CHARS = 20
@@ -227,7 +239,13 @@ def _holds(data, start, stop, marks, ends):
 @kernel
 def _is_xml(data, start, stop):
     for i in range(start, stop - 4):
-        if data[i] == 60 and data[i + 1] == 63 and data[i + 2] == 120 and data[i + 3] == 109 and data[i + 4] == 108:
+        if (
+            data[i] == 60
+            and data[i + 1] == 63
+            and data[i + 2] == 120
+            and data[i + 3] == 109
+            and data[i + 4] == 108
+        ):
             return True
     return False
 

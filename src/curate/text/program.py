@@ -1,4 +1,4 @@
-# ruff: noqa: ANN001, ANN202  (numba infers the types of kernels)
+# ruff: noqa: ANN001, ANN201, ANN202, PLR0912, PLR1714  (kernels: numba infers types, and likes them plain)
 """Program text -> what each byte is: code, comment, string, documentation string, white space.
 
 One scanner for every language, from the text alone: it guesses how comments are written and knows no grammar. That is
@@ -29,10 +29,15 @@ PROGRAM_VERSION = 1
 """Counts changes of what a kind of byte is; classifiers name the version that they were fitted with."""
 
 _GUESS_BYTES = 8192
-_MAX_NOTE_BYTES = 100  # of a comment before the licence that says nothing: an interpreter, a mode line, a file's name
+_MAX_NOTE_BYTES = (
+    100  # of a comment before the licence that says nothing: an interpreter, a mode line, a file's name
+)
 # Directives of the C preprocessor, by their first two letters: they begin with `#` and are no comments.
 _DIRECTIVES = np.array(
-    [ord(word[0]) << 8 | ord(word[1]) for word in ("include", "define", "if", "ifdef", "endif", "else", "elif", "pragma", "undef", "error")],
+    [
+        ord(word[0]) << 8 | ord(word[1])
+        for word in ("include", "define", "if", "ifdef", "endif", "else", "elif", "pragma", "undef", "error")
+    ],
     np.int64,
 )
 
@@ -70,9 +75,7 @@ def guess_style(data, start, stop):
                 n_percent += 2
             elif a == 59:
                 n_semicolon += 2
-            if z == 123 or z == 125:
-                n_braces += 1
-            elif z == 59:
+            if z == 123 or z == 125 or z == 59:
                 n_braces += 1
             elif z == 58:
                 n_hash += 1
@@ -80,7 +83,13 @@ def guess_style(data, start, stop):
     # Braces and semicolons are shared by `#` languages such as Perl: they count less than comments do.
     n_slash += n_braces // 8
     best, style = 0, HASH | SLASH
-    for n, flag in ((n_hash, HASH), (n_slash, SLASH), (n_dash, DASH), (n_percent, PERCENT), (n_semicolon, SEMICOLON)):
+    for n, flag in (
+        (n_hash, HASH),
+        (n_slash, SLASH),
+        (n_dash, DASH),
+        (n_percent, PERCENT),
+        (n_semicolon, SEMICOLON),
+    ):
         if n > best:
             best, style = n, flag
     # Octave has both.
@@ -213,7 +222,8 @@ def _string_end(data, i, stop, quote):
 def find_body(data, start, stop, kinds):
     """Where a document begins behind its licence.
 
-    The leading comments that speak of rights are passed over, and short ones before them. Comments count as one where only one line break lies between them. Returns `start` where there is none.
+    The leading comments that speak of rights are passed over, and short ones before them. Comments count as one where
+    only one line break lies between them. Returns `start` where there is none.
     """
     body = at = start
     while at < stop:
@@ -243,9 +253,21 @@ def _speaks_of_rights(data, start, stop):
     """Whether `licen`, `opyright`, `redistribut` or `spdx` occurs, in any case."""
     for i in range(start, stop - 4):
         a = data[i] | 32
-        if a == 108 and (data[i + 1] | 32) == 105 and (data[i + 2] | 32) == 99 and (data[i + 3] | 32) == 101 and (data[i + 4] | 32) == 110:
+        if (
+            a == 108
+            and (data[i + 1] | 32) == 105
+            and (data[i + 2] | 32) == 99
+            and (data[i + 3] | 32) == 101
+            and (data[i + 4] | 32) == 110
+        ):
             return True
-        if a == 111 and (data[i + 1] | 32) == 112 and (data[i + 2] | 32) == 121 and (data[i + 3] | 32) == 114 and (data[i + 4] | 32) == 105:
+        if (
+            a == 111
+            and (data[i + 1] | 32) == 112
+            and (data[i + 2] | 32) == 121
+            and (data[i + 3] | 32) == 114
+            and (data[i + 4] | 32) == 105
+        ):
             return True
         if a == 115 and (data[i + 1] | 32) == 112 and (data[i + 2] | 32) == 100 and (data[i + 3] | 32) == 120:
             return True
@@ -273,7 +295,9 @@ def spell_marks(texts: pa.Array | pa.ChunkedArray) -> pa.Array:
 
 @kernel(inline=True)
 def _is_mark(byte):
-    return (33 <= byte <= 47) or (58 <= byte <= 64) or (91 <= byte <= 96 and byte != 95) or (123 <= byte <= 126)
+    return (
+        (33 <= byte <= 47) or (58 <= byte <= 64) or (91 <= byte <= 96 and byte != 95) or (123 <= byte <= 126)
+    )
 
 
 @kernel

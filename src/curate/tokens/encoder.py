@@ -117,9 +117,7 @@ def load_encoder(path: str | Path, eos_token: str | None = None) -> TextEncoder:
     return TextEncoder(tokenizer, eos_token)
 
 
-def train_encoder(
-    texts: Iterable[str], vocab_size: int, more_special: Sequence[str] = ()
-) -> TextEncoder:
+def train_encoder(texts: Iterable[str], vocab_size: int, more_special: Sequence[str] = ()) -> TextEncoder:
     """Fit a byte-level BPE of at most `vocab_size` tokens; equal texts in any order give an equal tokenizer.
 
     Words are cut by GPT-2's pattern (as phi's tokenizer, and so that `ByteLevel` of other programs reads
