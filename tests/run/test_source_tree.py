@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import curate
+from curate.results.explain import explain as curate_explain
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -40,6 +41,8 @@ def test_every_file_meets_its_fate(example, tmp_path):
     assert fates == example.FATES
     assert {row["kind"] for row in rows.values()} == {"code"}
     assert rows["src/add.rs"]["program_language"] == "rust"
+    (story,) = curate_explain(tmp_path / "out", "lessons/binary_search.py")
+    assert any(reason.effect > 0 and "explain" in reason.phrase for reason in story.reasons)
     twin = rows["lessons/copy_of_binary_search.py"]["duplicate_of"]
     assert twin == rows["lessons/binary_search.py"]["id"]
 

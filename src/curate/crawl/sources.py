@@ -10,7 +10,7 @@ import io
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import IO, BinaryIO
@@ -117,7 +117,7 @@ class SourceReader:
         self._source = source
         self._options = options
         self.position = start.position
-        self.column_types: dict[str, str] = {}
+        self.column_types: Mapping[str, str] = {}
         self.problems: list[FileProblem] = []
 
     def mark(self) -> Mark:
@@ -184,7 +184,7 @@ class ZipReader:
         self._source = source
         self._options = options
         self.position = start.position
-        self.column_types: dict[str, str] = {}
+        self.column_types: Mapping[str, str] = {}
         self.problems: list[FileProblem] = []
         self._members: list[zipfile.ZipInfo] = []
         self._sums: list[
@@ -268,7 +268,7 @@ class TarReader:
         self._options = options
         self._start = start
         self.position = start.position
-        self.column_types: dict[str, str] = {}
+        self.column_types: Mapping[str, str] = {}
         self.problems: list[FileProblem] = []
 
     def mark(self) -> Mark:
