@@ -299,3 +299,22 @@ def test_a_zstd_dictionary_at_the_start_serves_every_frame_and_every_cursor(tmp_
     assert [row["content"] for row in rows(chunks)] == [html_page(i) for i in range(40)]
     assert not problems(chunks)
     assert same(read_all(tmp_path / "a.warc.zst", options=options, start=chunks[1].cursor), chunks[2:])
+
+
+@pytest.mark.parametrize(
+    "interim",
+    [b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n",
+     b"HTTP/1.1 200 Connection established\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n"],
+)  # fmt: skip
+def test_heads_before_the_real_one_are_passed_over(tmp_path, interim):
+    (row,), _ = read_block(tmp_path, interim + http_response(b"<p>page", "text/html"))
+    assert (row["content"], row["kind"]) == (b"<p>page", "html")
+
+
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
+def test_utf_16_named_by_the_header_needs_no_mark(tmp_path, codec):
+    body = "漢字だけの文章です。".encode(codec)
+    (row,), _ = read_block(tmp_path, http_response(body, f"text/plain; charset={codec.replace('16-', '16')}"))
+    assert row["content"].decode() == "漢字だけの文章です。"
+    (row,), _ = read_block(tmp_path, http_response(body, f"text/html; charset={codec.replace('16-', '16')}"))
+    assert row["kind"] == "html"

@@ -27,6 +27,7 @@ def make_console() -> Console:
         def print(self, *objects: Any, **options: Any) -> None:
             """Print, with every string made printable."""
             made = [printable(each) if isinstance(each, str) else each for each in objects]
-            super().print(*made, **{"markup": False, **options})
+            options.setdefault("markup", False)
+            super().print(*made, **options)
 
     return PlainConsole(soft_wrap=True, highlight=False)

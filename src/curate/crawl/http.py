@@ -116,6 +116,9 @@ def read_response(block: bytes, max_bytes: int, damage: str | None = None) -> Pa
         damage: The drop reason of a page, where `block` is not all of the response or cannot be trusted.
     """
     head = parse_head(block)
+    while head is not None and _is_interim(head, block):
+        block = block[head.n_bytes :].lstrip(b"\r\n")
+        head = parse_head(block)
     if head is None:
         return Payload(skipped="http_invalid")
     if head.status != 200:
@@ -155,6 +158,12 @@ def read_payload(  # noqa: PLR0911 - a row of guards
     if len(body) > max_bytes:
         return Payload(kind, None, head.charset, "page_too_large")
     return Payload(kind, body, head.charset)
+
+
+def _is_interim(head: HttpHead, block: bytes) -> bool:
+    """Whether another head follows: behind 100 Continue, 103 Early Hints, or a proxy's 200 Connection established."""
+    follows = _STATUS_LINE.match(block[head.n_bytes : head.n_bytes + 64].lstrip(b"\r\n")) is not None
+    return follows and (head.status < 200 or head.status == 200)
 
 
 def _is_utf16(charset: str | None, body: bytes) -> bool:

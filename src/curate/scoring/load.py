@@ -27,6 +27,7 @@ from curate.scoring.features import (
     ClassesBlock,
     DenseBlock,
     EncoderBlock,
+    LinesBlock,
     ProgramBlock,
     ProgramWordsBlock,
     ShapeBlock,
@@ -275,6 +276,8 @@ def block_from_config(config: dict[str, Any], folder: Path) -> DenseBlock:  # no
     kind = config["block"]
     if kind == "shape":
         return ShapeBlock()
+    if kind == "lines":
+        return LinesBlock()
     if kind == "static":
         return StaticBlock(table_of(config["table_sha256"], folder), tuple(config["zones"]))
     if kind == "encoder":

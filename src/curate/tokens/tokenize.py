@@ -19,7 +19,6 @@ from typing import Any, BinaryIO
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import xxhash
 
 from curate.config import parse_bytes, stable_hash
@@ -29,13 +28,13 @@ from curate.tokens.folder import FORMAT, SPLITS, VERSION, TokenFolder, open_toke
 from curate.tokens.infill import SENTINELS, Infill, encode_infilled, find_sentinels
 from curate.tokens.peers import PEERS, write_peer
 from curate.tokens.sample import sample_texts
+from curate.tokens.texts import TextFiles, find_texts, read_split
 from curate.work.engine import make_engine
 from curate.work.files import committed, remove_leftovers, write_json
 from curate.work.progress import Counted, ProgressDisplay
 
 ENDINGS = (".bin", ".idx", ".bytes")
 _BATCH_ROWS = 1024
-_PART = "part-*.parquet"
 _PLAN_FACTS = ("groups", "stages", "budget_tokens", "data_hash")
 """What makes a mixture, in its plan; not where its sources lay."""
 
@@ -46,6 +45,8 @@ class _Part:
 
     source: Path
     stem: Path
+    column: str = "text"
+    split: str | None = None  # of a file that holds both
     is_infilled: bool = False
 
     @property
@@ -71,7 +72,7 @@ def tokenize_mixture(
     """Turn a mixture folder into a token folder; run it again to go on after a stop.
 
     Args:
-        input: a folder that `curate mix` wrote.
+        input: a folder that `curate mix` wrote, or any folder of Parquet with a text column (`curate.tokens.texts`).
         output: the token folder.
         vocab_size: of the byte-level BPE that is fitted on the mixture, when no `tokenizer` is given.
         tokenizer: a tokenizer.json to use instead.
@@ -85,11 +86,12 @@ def tokenize_mixture(
         progress: shows it; null for silence.
 
     Raises:
-        SettingError: `input` is no finished mixture, or the tokenizer cannot be used.
+        SettingError: `input` holds neither a mixture nor Parquet with text, or the tokenizer cannot be used.
         ChangedSettingsError: `output` was begun with other settings or another mixture.
     """
     mixture, folder = Path(input), Path(output)
-    plan = read_plan(mixture)
+    texts = find_texts(mixture)
+    plan = texts.plan
     for peer in peers:
         if peer not in PEERS:
             raise SettingError(f"Unknown layout '{peer}'. Known: {', '.join(PEERS)}.")
@@ -109,10 +111,10 @@ def tokenize_mixture(
     }
     _begin(folder, settings, overwrite=overwrite)
     if not (folder / "manifest.json").exists():
-        encoder = _settle_tokenizer(mixture, plan, folder, settings, tokenizer)
+        encoder = _settle_tokenizer(texts, folder, settings, tokenizer)
         if infill.rate:
             find_sentinels(encoder)
-        parts = _list_parts(mixture, plan, folder, infill)
+        parts = _list_parts(texts, folder, plan, infill)
         waiting = [part for part in chain(*parts.values()) if not part.is_done]
         encode = partial(
             _encode_part, tokenizer=folder / "tokenizer.json", eos_token=encoder.eos_token, infill=infill
@@ -168,24 +170,6 @@ def write_tokens(
     return open_tokens(folder)
 
 
-def read_plan(mixture: Path) -> dict[str, Any]:
-    """Read the plan of a finished mixture folder."""
-    if (mixture / "manifest.json").exists():  # a token folder holds a copy of the plan
-        raise SettingError(f"{mixture} holds tokens already. Give the mixture folder that they were made of.")
-    try:
-        plan = json.loads((mixture / "plan.json").read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingError(
-            f"{mixture} is not a finished mixture folder: it has no plan.json. Make one with: "
-            f"curate mix --config mixture.toml --output {mixture}"
-        ) from error
-    except ValueError as error:
-        raise SettingError(f"{mixture / 'plan.json'} is damaged: {error}.") from error
-    if plan.get("format") != "curate-mixture":
-        raise SettingError(f"{mixture / 'plan.json'} is not the plan of a mixture.")
-    return plan
-
-
 def _begin(folder: Path, settings: dict[str, Any], *, overwrite: bool) -> None:
     begun = folder / "settings.json"
     if overwrite and (begun.exists() or (folder / "manifest.json").exists()):
@@ -208,14 +192,15 @@ def _begin(folder: Path, settings: dict[str, Any], *, overwrite: bool) -> None:
 
 
 def _settle_tokenizer(
-    mixture: Path, plan: dict[str, Any], folder: Path, settings: dict[str, Any], tokenizer: str | Path | None
+    texts: TextFiles, folder: Path, settings: dict[str, Any], tokenizer: str | Path | None
 ) -> TextEncoder:
     """Fit or load the tokenizer, and commit it to the folder."""
     target = folder / "tokenizer.json"
     if not target.exists():
         if tokenizer is None:
-            texts = sample_texts(mixture, plan, settings["train_bytes"])
-            encoder = train_encoder(texts, settings["vocab_size"], SENTINELS if "infill" in settings else ())
+            sample = sample_texts(texts, settings["train_bytes"])
+            special = SENTINELS if "infill" in settings else ()
+            encoder = train_encoder(sample, settings["vocab_size"], special)
         else:
             encoder = load_encoder(tokenizer, settings["eos_token"])
         with committed(target) as temporary:
@@ -224,16 +209,19 @@ def _settle_tokenizer(
 
 
 def _list_parts(
-    mixture: Path, plan: dict[str, Any], folder: Path, infill: Infill
+    texts: TextFiles, folder: Path, plan: dict[str, Any], infill: Infill
 ) -> dict[tuple[str, str], list[_Part]]:
+    source_of = {group["name"]: group["source"] for group in plan["groups"]}
     parts: dict[tuple[str, str], list[_Part]] = {}
-    for split in SPLITS:
-        for group in plan["groups"]:
-            name = group["name"]
-            files = sorted((mixture / split / name).glob(_PART))
-            is_infilled = infill.applies_to(split, group["source"])
+    for (split, name), files in texts.files.items():
+        work = folder / "work" / split / name
+        is_infilled = infill.applies_to(split, source_of[name])
+        if texts.is_split:
+            parts[split, name] = [_Part(file, work / file.stem, is_infilled=is_infilled) for file in files]
+        else:
             parts[split, name] = [
-                _Part(file, folder / "work" / split / name / file.stem, is_infilled) for file in files
+                _Part(file, work / f"part-{number:05d}", texts.column, split, is_infilled)
+                for number, file in enumerate(files)
             ]
     return parts
 
@@ -245,9 +233,7 @@ def _load_once(tokenizer: Path, eos_token: str, _modified_ns: int) -> TextEncode
 
 def _encode_part(part: _Part, *, tokenizer: Path, eos_token: str, infill: Infill) -> None:
     encoder = _load_once(tokenizer, eos_token, tokenizer.stat().st_mtime_ns)
-    with pq.ParquetFile(part.source) as file:
-        batches = (batch.column(0) for batch in file.iter_batches(_BATCH_ROWS, columns=["text"]))
-        _write_part(part, batches, encoder, infill)
+    _write_part(part, read_split(part.source, part.column, part.split, _BATCH_ROWS), encoder, infill)
 
 
 def _write_part(
