@@ -44,7 +44,9 @@ def run(args: list[str]) -> dict[str, Any]:
     recipe = CODE_RECIPE.replace(members=(*CODE_RECIPE.members, MemberRecipe(("own_tfidf",), "ridge")))
     columns = compute_columns(pages, recipe)
     folds = find_folds(pages, recipe, 3.0)
-    outputs = [cross_fit(member, columns, levels, pages.weights, folds, recipe.seed) for member in recipe.members]
+    outputs = [
+        cross_fit(member, columns, levels, pages.weights, folds, recipe.seed) for member in recipe.members
+    ]
     shapes = columns.dense["program"].astype(np.float64)
     window = take_window(pages.texts, recipe.window_bytes)
     numbers = {
@@ -83,7 +85,9 @@ def _measure(values: Any, levels: Any) -> dict[str, Any]:
 def _by_language(values: Any, levels: Any, languages: list[str]) -> dict[str, float]:
     names = np.array(languages)
     return {
-        str(name): round(spearman(values[names == name], levels[names == name], np.ones((names == name).sum())), 3)
+        str(name): round(
+            spearman(values[names == name], levels[names == name], np.ones((names == name).sum())), 3
+        )
         for name in np.unique(names)
     }
 
@@ -115,7 +119,11 @@ def _measure_rules(name: str, texts: pa.Array, levels: Any) -> dict[str, float]:
 
 def measure_speed(texts: pa.Array, n_rounds: int = 3) -> dict[str, float]:
     """Files of 5 KB that rules and score judge in a CPU second: the best of some rounds, and the parts alone."""
-    files = [(text * (FILE_BYTES // max(len(text), 1) + 1))[:FILE_BYTES] for text in texts.to_pylist() if len(text) > 500]
+    files = [
+        (text * (FILE_BYTES // max(len(text), 1) + 1))[:FILE_BYTES]
+        for text in texts.to_pylist()
+        if len(text) > 500
+    ]
     batch = pa.array(files, pa.large_string())
     scorer, sets = load_scorer("code"), load_rules(["code"])
     names = required_signals(sets)

@@ -52,7 +52,10 @@ def _lines(story: Story, *, whole_text: bool) -> list[str]:
         kept_id, url = story.kept_twin
         lines.append(f"  stays     {kept_id} {url or ''} (Jaccard {document['jaccard']:.3f})")
     lines += [f"  score     {check.name} = {check.value:.4f}{_needed(check)}" for check in story.scores]
-    lines += [f"            {reason.effect:+.2f} levels: {reason.phrase}" for reason in story.reasons[:_MOST_REASONS]]
+    lines += [
+        f"            {reason.effect:+.2f} levels: {reason.phrase}"
+        for reason in story.reasons[:_MOST_REASONS]
+    ]
     if story.spared:
         spared = story.spared
         lines.append(

@@ -21,8 +21,10 @@ from curate.text.words import hash_words
 # (features, what more of them than usual means, what less of them means)
 _GROUPS: tuple[tuple[str, str, str], ...] = (
     (
-        ("frac_comment frac_doc frac_prose frac_comment_lines frac_trailing_comments log_prose_words log_comments mean_comment"
-         " log_longest_comment documented_functions prose_lines_before_code"),
+        (
+            "frac_comment frac_doc frac_prose frac_comment_lines frac_trailing_comments log_prose_words log_comments mean_comment"
+            " log_longest_comment documented_functions prose_lines_before_code"
+        ),
         "explained by comments and documentation",
         "little explanation in comments or documentation",
     ),
@@ -42,8 +44,10 @@ _GROUPS: tuple[tuple[str, str, str], ...] = (
         "marks of generated text, tool directives or parameter lists",
     ),
     (
-        ("loops branches functions returns log_functions lines_a_function code_lines own_calls frac_calls indent_steps mean_indent"
-         " max_indent sd_indent frac_indented log_names log_lines log_bytes is_cut"),
+        (
+            "loops branches functions returns log_functions lines_a_function code_lines own_calls frac_calls indent_steps mean_indent"
+            " max_indent sd_indent frac_indented log_names log_lines log_bytes is_cut"
+        ),
         "functions with loops and branches: something is computed",
         "hardly any functions, loops or branches",
     ),
@@ -53,8 +57,10 @@ _GROUPS: tuple[tuple[str, str, str], ...] = (
         "leans on what other files of its project define",
     ),
     (
-        ("frac_string log_strings mean_string log_numbers frac_numbers mean_number_chars frac_digits frac_data_lines"
-         " frac_literal_lines frac_word_lines quotes commas ends_comma frac_same_start frac_constants"),
+        (
+            "frac_string log_strings mean_string log_numbers frac_numbers mean_number_chars frac_digits frac_data_lines"
+            " frac_literal_lines frac_word_lines quotes commas ends_comma frac_same_start frac_constants"
+        ),
         "logic rather than data",
         "mostly literals: data, tables or lists of names",
     ),
