@@ -1,3 +1,4 @@
+# ruff: noqa: A005  (`python -m benchmarks code`)
 """The classifier `code` and the rules for code, by package, beside simple baselines: `python -m benchmarks code`.
 
 Files and levels are those of `--data` (default ../shared/data/code). Every figure is out of fold, folds drawn by

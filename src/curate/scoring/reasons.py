@@ -45,8 +45,8 @@ _GROUPS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         (
-            "loops branches functions returns log_functions lines_a_function code_lines own_calls frac_calls indent_steps mean_indent"
-            " max_indent sd_indent frac_indented log_names log_lines log_bytes is_cut"
+            "loops branches functions returns log_functions lines_a_function code_lines own_calls frac_calls"
+            " indent_steps mean_indent max_indent sd_indent frac_indented log_names log_lines log_bytes is_cut"
         ),
         "functions with loops and branches: something is computed",
         "hardly any functions, loops or branches",

@@ -345,14 +345,16 @@ _PROGRAM = (
     ),
     _program("program_frac_string_bytes", "fraction", "strings, of all bytes", "string", "bytes", "program_kinds"),
     _program(
-        "program_frac_long_string_bytes", "fraction", "words of over 20 bytes in strings, of all bytes", "long_string", "bytes", "program_kinds",
+        "program_frac_long_string_bytes", "fraction", "words of over 20 bytes in strings, of all bytes",
+        "long_string", "bytes", "program_kinds",
     ),
     _program(
         "program_frac_hex_bytes", "fraction", "words such as 0x1F, of all bytes", "hex_words", "bytes", "program_kinds",
     ),
     _program("program_n_code_lines", "count", "lines with code", "code_lines", "", "program_kinds"),
     _program(
-        "program_frac_assert_lines", "fraction", "lines with `assert`, of those with code", "assert_lines", "code_lines", "program_kinds",
+        "program_frac_assert_lines", "fraction", "lines with `assert`, of those with code",
+        "assert_lines", "code_lines", "program_kinds",
     ),
     Signal(
         "program_frac_todo_lines",
