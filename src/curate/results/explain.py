@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ import pyarrow as pa
 from curate.errors import SettingError
 from curate.run.cut import LaneCut, reaches
 from curate.run.manifest import ScoreFacts
+from curate.scoring import load_scorer
+from curate.scoring.model import FittedScorer
+from curate.scoring.reasons import Reason, explain_program
 from curate.work.folder import RunFolder, finish_swap
 
 
@@ -71,6 +75,8 @@ class Story:
         scores: every number that the document must reach, then the scores that decide nothing; empty where it was
             not scored.
         spared: what its score overruled, None where it passes its rules or was dropped.
+        reasons: what raised and lowered the score of a program file, in words, the largest effect first; empty where
+            its scorer cannot say, or is no longer there.
     """
 
     fate: str
@@ -82,13 +88,14 @@ class Story:
     score_column: str | None
     scores: list[ScoreCheck]
     spared: Spared | None
+    reasons: list[Reason]
 
 
 def explain(output: str | Path, key: str) -> list[Story]:
-    """Tell the story of every document of a finished run whose id or URL is `key`.
+    """Tell the story of every document of a finished run whose id, URL or path is `key`.
 
     Raises:
-        SettingError: `output` holds no finished run, or no document has that id or URL.
+        SettingError: `output` holds no finished run, or no document has that id, URL or path.
     """
     folder = RunFolder(Path(output))
     finish_swap(folder)
@@ -101,10 +108,10 @@ def explain(output: str | Path, key: str) -> list[Story]:
         stories = [
             _tell(database, folder, manifest, kind, row)
             for kind in ("kept", "dropped")
-            for row in _find(database, folder, kind, "id = $key OR url = $key", key)
+            for row in _find(database, folder, kind, "id = $key OR url = $key OR path = $key", key)
         ]
     if not stories:
-        raise SettingError(f"No document of {output} has the id or URL '{key}'.")
+        raise SettingError(f"No document of {output} has the id, URL or path '{key}'.")
     return stories
 
 
@@ -144,7 +151,20 @@ def _tell(
         score_column=cut.scores[0] if cut else None,
         scores=_check_scores(cut, row) if cut else [],
         spared=_read_spared(cut, row) if cut else None,
+        reasons=_find_reasons(manifest["settings"], row) if cut else [],
     )
+
+
+def _find_reasons(settings: Mapping[str, Any], row: dict[str, Any]) -> list[Reason]:
+    """Ask the scorer of program files once more, if it is a fitted one that can be loaded by its name."""
+    name = settings.get("code_scorer")
+    if row["kind"] != "code" or not isinstance(name, str) or row.get(f"{name}_score") is None:
+        return []
+    try:
+        scorer = load_scorer(name)
+    except SettingError:
+        return []
+    return explain_program(scorer, row["text"]) if isinstance(scorer, FittedScorer) else []
 
 
 def _check_scores(cut: LaneCut, row: dict[str, Any]) -> list[ScoreCheck]:

@@ -43,6 +43,12 @@ class FilterSettings:
     id_column: str | None = setting(None, "Column that holds the document's id.", section="read")
     url_column: str | None = setting(None, "Column that holds the page's URL.", section="read")
     date_column: str | None = setting(None, "Column that holds the page's date.", section="read")
+    license: str | None = setting(
+        None,
+        "'permissive' keeps only program files whose data or header states such a licence; pages are not asked.",
+        section="read",
+        known=("permissive",),
+    )
     max_page_bytes: int = setting(
         16 * MIB, "Larger pages are dropped as 'page_too_large', unread.", section="read", low=1
     )
@@ -87,7 +93,7 @@ class FilterSettings:
     )
 
     code_rules: tuple[str, ...] = setting(
-        (), "Rule sets for program files, in place of those of pages.", section="rules"
+        ("code",), "Rule sets for program files, in place of those of pages.", section="rules"
     )
 
     url_blocklist: tuple[str, ...] = setting(
