@@ -108,7 +108,8 @@ def run_filter(
     files = find_files(settings.input)
     job = Job.prepare(settings, files, scorer if scorer is not None else settings.scorer)
     plan = build_plan(settings, files, job.scorer_fingerprint, hash_lists(settings))
-    with opened_run(Path(settings.output), plan, overwrite=overwrite) as folder:
+    inputs = [file.path for file in files]
+    with opened_run(Path(settings.output), plan, overwrite=overwrite, inputs=inputs) as folder:
         earlier = folder.manifest()
         if earlier:
             return Funnel.from_json(earlier["funnel"])

@@ -93,9 +93,9 @@ def run_dedup(
     check_columns(files, options)
     direct, staged = split_by_format(files, options, settings.score_column)
     engine = make_engine("local", settings.n_workers)
-    with opened_run(
-        Path(settings.output), _build_plan(settings, files, indexes), overwrite=overwrite
-    ) as folder:
+    plan = _build_plan(settings, files, indexes)
+    inputs = [*(file.path for file in files), *settings.against]
+    with opened_run(Path(settings.output), plan, overwrite=overwrite, inputs=inputs) as folder:
         earlier = folder.manifest()
         if earlier:
             return _report_from(earlier["report"])
@@ -115,7 +115,7 @@ def run_dedup(
             for _ in engine.map(partial(write_piece, job), range(len(pieces))):
                 written.n_done += 1
         report = _count(job, settings)
-        folder.finish(_build_plan(settings, files, indexes) | {"report": asdict(report)})
+        folder.finish(plan | {"report": asdict(report)})
     return report
 
 

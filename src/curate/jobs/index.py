@@ -17,7 +17,7 @@ from curate.dedup import DedupPlan, compute_keys
 from curate.dedup.index import Index, TextFile, append_segment, create_index, open_index
 from curate.jobs.pieces import Piece, plan_pieces, split_by_format, stage_texts, staged_piece
 from curate.run.reading import read_pages
-from curate.run.settings import available_cores
+from curate.work.cores import available_cores
 from curate.work.engine import make_engine
 from curate.work.files import read_arrow, write_arrow
 from curate.work.folder import RunFolder

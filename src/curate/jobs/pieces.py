@@ -6,6 +6,7 @@ crawl reader once and waits as Arrow files in the work folder.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -88,7 +89,7 @@ def open_parquet(file: InputFile) -> pq.ParquetFile:
     """Open a local or remote Parquet file."""
     if is_url(file.path):
         return pq.ParquetFile(open_file(file), pre_buffer=False)
-    return pq.ParquetFile(file.path, pre_buffer=False)
+    return pq.ParquetFile(os.path.abspath(file.path), pre_buffer=False)  # "run-12:30/x" would be a URI
 
 
 def split_by_format(

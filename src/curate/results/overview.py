@@ -1,4 +1,4 @@
-# ruff: noqa: S608  (queries are put together from our own column names and a folder that is quoted)
+# ruff: noqa: S608  (queries are put together from our own column names and the score's, quoted)
 """A finished run at a glance: scores, keep rates by site and length, examples of every reason.
 
 A score that sorts sites rather than pages, a rule that drops what it should not, a cut in the wrong place: each
@@ -7,7 +7,6 @@ shows in these tables before a model is trained on them.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,10 +15,10 @@ from typing import Any
 
 import duckdb
 
-from curate.bundled import classifiers_folder
-from curate.errors import SettingError
+from curate.bundled import bundled_names, classifiers_folder
+from curate.results.open import FinishedRun, quoted, read_run
 from curate.run.funnel import Funnel
-from curate.work.folder import RunFolder, finish_swap
+from curate.work.json_files import NUMBER, check_shape, read_json
 
 N_BINS = 50
 _N_SITES, _N_LANGUAGES, _N_GROUPS, _N_EXAMPLES, _SNIPPET = 30, 12, 10, 3, 240
@@ -91,31 +90,27 @@ def read_overview(output: str | Path) -> Overview:
     Raises:
         SettingError: `output` holds no finished run.
     """
-    folder = RunFolder(Path(output))
-    finish_swap(folder)
-    manifest = folder.manifest()
-    if manifest is None or "score" not in manifest:
-        raise SettingError(f"{output} holds no finished run of 'curate filter' (no manifest.json of one).")
-    funnel = Funnel.from_json(manifest["funnel"])
-    with duckdb.connect() as database:
-        rows = _Rows(database, folder, manifest["score"]["score_column"])
-        histogram, text_bytes = rows.histogram()
-        return Overview(
-            manifest=manifest,
-            funnel=funnel,
-            histogram=histogram,
-            text_bytes=text_bytes,
-            expected_keep_rates=_expected_keep_rates(manifest["settings"]["scorer"]),
-            sites=rows.groups(r"regexp_extract(url, '^[A-Za-z]+://([^/:?#]+)', 1)", "n_read DESC", _N_SITES),
-            languages=rows.groups("language", "n_read DESC", _N_LANGUAGES),
-            lengths=rows.groups(_length_bin(), "min(n_words)", len(_LENGTHS)),
-            reasons={
-                (stage, reason): rows.examples_of(stage, reason) for stage, reason, _ in funnel.reasons()
-            },
-            near_cut=rows.near(funnel.cut),
-            best=rows.best(),
-            clusters=rows.clusters(),
-        )
+    return read_run(output, _read_overview)
+
+
+def _read_overview(run: FinishedRun, database: duckdb.DuckDBPyConnection) -> Overview:
+    funnel = Funnel.from_json(run.manifest["funnel"])
+    rows = _Rows(database, run.score)
+    histogram, text_bytes = rows.histogram()
+    return Overview(
+        manifest=run.manifest,
+        funnel=funnel,
+        histogram=histogram,
+        text_bytes=text_bytes,
+        expected_keep_rates=_expected_keep_rates(run.manifest["settings"]["scorer"]),
+        sites=rows.groups(r"regexp_extract(url, '^[A-Za-z]+://([^/:?#]+)', 1)", "n_read DESC", _N_SITES),
+        languages=rows.groups("language", "n_read DESC", _N_LANGUAGES),
+        lengths=rows.groups(_length_bin(), "min(n_words)", len(_LENGTHS)),
+        reasons={(stage, reason): rows.examples_of(stage, reason) for stage, reason, _ in funnel.reasons()},
+        near_cut=rows.near(funnel.cut),
+        best=rows.best(),
+        clusters=rows.clusters(),
+    )
 
 
 def _length_bin() -> str:
@@ -128,28 +123,23 @@ def _length_bin() -> str:
 
 def _expected_keep_rates(scorer: str) -> list[tuple[float, float]]:
     """What the classifier's own metrics say of annotated pages."""
-    for folder in (classifiers_folder() / scorer, Path(scorer)):
-        path = folder / "metrics.json"
-        if path.is_file():
-            rows = json.loads(path.read_text(encoding="utf-8")).get("thresholds", [])
-            return [(row["threshold"], row["keep_rate"]) for row in rows]
-    return []
+    folder = classifiers_folder() / scorer if scorer in bundled_names() else Path(scorer)
+    path = folder / "metrics.json"
+    rows = read_json(path).get("thresholds", []) if path.is_file() else []
+    check_shape(rows, [{"threshold": NUMBER, "keep_rate": NUMBER}], path)
+    return [(row["threshold"], row["keep_rate"]) for row in rows]
 
 
 class _Rows:
     """All rows of a run, kept and dropped, as a view with a column `score`."""
 
-    def __init__(self, database: duckdb.DuckDBPyConnection, folder: RunFolder, score: str | None) -> None:
+    def __init__(self, database: duckdb.DuckDBPyConnection, score: str | None) -> None:
         self._database = database
         self._scored = score is not None
-        column = f'"{score}"' if score else "NULL"
-        files = {
-            kind: str(folder.path / kind / "*.parquet").replace("'", "''") for kind in ("kept", "dropped")
-        }
+        column = quoted(score) if score else "NULL"
         database.execute(
             f"CREATE VIEW documents AS SELECT *, {column}::FLOAT AS score FROM ("
-            f"SELECT * FROM read_parquet('{files['dropped']}') "
-            f"UNION ALL BY NAME SELECT * FROM read_parquet('{files['kept']}'))"
+            "SELECT * FROM dropped UNION ALL BY NAME SELECT * FROM kept)"
         )
 
     def _query(self, query: str, **values: Any) -> list[tuple[Any, ...]]:

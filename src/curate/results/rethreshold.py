@@ -1,4 +1,4 @@
-# ruff: noqa: S608  (queries are put together from our own column names and a folder that is quoted)
+# ruff: noqa: S608  (queries are put together from our own column names and the score's, quoted)
 """Another cut on a finished run: rows move between kept and dropped, and nothing is scored again."""
 
 from __future__ import annotations
@@ -13,16 +13,15 @@ from typing import Any
 import duckdb
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from curate.errors import SettingError
+from curate.results.open import KINDS, FinishedRun, open_run, quoted
 from curate.run.cut import BELOW, choose_cut, footer_metadata
 from curate.run.funnel import Funnel, Tally
 from curate.work.files import cut_parts, write_json, write_parquet
-from curate.work.folder import RunFolder, finish_swap
+from curate.work.folder import RunFolder, changing_run, finish_swap
 
-_KINDS = ("kept", "dropped")
 _BATCH_ROWS = 16_384
 
 
@@ -44,32 +43,30 @@ def rethreshold(
     """
     if (threshold is None) == (keep_fraction is None):
         raise SettingError("Give either threshold or keep_fraction.")
-    folder = RunFolder(Path(output))
-    finish_swap(folder)
-    manifest = folder.manifest()
-    if manifest is None:
-        raise SettingError(
-            f"{output} holds no finished run (no manifest.json). Name the --output of 'curate filter'."
-        )
-    column = manifest["score"]["score_column"]
-    if column is None:
-        raise SettingError(f"The documents of {output} have no score: the run had --scorer none.")
-    with duckdb.connect() as database:
-        rows = _Rows.open(database, folder, column)
-        cut = choose_cut(rows.scores(), threshold=threshold, keep_fraction=keep_fraction)
-        changed = _change_manifest(manifest, threshold, keep_fraction, cut)
-        funnel = Funnel.from_json(changed["funnel"])
-        funnel.dropped.pop(("score", BELOW), None)
-        shutil.rmtree(folder.swap, ignore_errors=True)
-        for kind in _KINDS:
-            tally, below = rows.write(kind, cut, footer_metadata(changed))
-            if kind == "kept":
-                funnel.kept = tally
-            elif below.n_documents:
-                funnel.dropped["score", BELOW] = below
+    with changing_run(Path(output)) as folder:
+        run = open_run(folder.path)
+        if run.score is None:
+            raise SettingError(f"The documents of {output} have no score: the run had --scorer none.")
+        with run.connect() as database:
+            return _write_cut(_Rows.open(database, folder, run, run.score), threshold, keep_fraction)
+
+
+def _write_cut(rows: _Rows, threshold: float | None, keep_fraction: float | None) -> Funnel:
+    manifest, swap = rows.run.manifest, rows.folder.swap
+    cut = choose_cut(rows.scores(), threshold=threshold, keep_fraction=keep_fraction)
+    changed = _change_manifest(manifest, threshold, keep_fraction, cut)
+    funnel = Funnel.from_json(changed["funnel"])
+    funnel.dropped.pop(("score", BELOW), None)
+    shutil.rmtree(swap, ignore_errors=True)
+    for kind in KINDS:
+        tally, below = rows.write(kind, cut, footer_metadata(changed))
+        if kind == "kept":
+            funnel.kept = tally
+        elif below.n_documents:
+            funnel.dropped["score", BELOW] = below
     funnel.cut = cut
-    write_json(folder.swap / "manifest.json", changed | {"funnel": funnel.to_json()})
-    finish_swap(folder)
+    write_json(swap / "manifest.json", changed | {"funnel": funnel.to_json()})
+    finish_swap(rows.folder)
     return funnel
 
 
@@ -79,28 +76,26 @@ class _Rows:
 
     database: duckdb.DuckDBPyConnection
     folder: RunFolder
+    run: FinishedRun
     score: str
-    schemas: dict[str, pa.Schema]
 
     @classmethod
-    def open(cls, database: duckdb.DuckDBPyConnection, folder: RunFolder, score: str) -> _Rows:
-        files = {kind: str(folder.path / kind / "*.parquet").replace("'", "''") for kind in _KINDS}
+    def open(
+        cls, database: duckdb.DuckDBPyConnection, folder: RunFolder, run: FinishedRun, score: str
+    ) -> _Rows:
         database.execute(
-            "CREATE VIEW documents AS "
-            f"SELECT * FROM read_parquet('{files['dropped']}') "
-            f"UNION ALL BY NAME SELECT * FROM read_parquet('{files['kept']}')"
+            "CREATE VIEW documents AS SELECT * FROM dropped UNION ALL BY NAME SELECT * FROM kept"
         )
-        schemas = {kind: pq.read_schema(folder.part(kind, 0)) for kind in _KINDS}
-        return cls(database, folder, score, schemas)
+        return cls(database, folder, run, quoted(score))
 
     def scores(self) -> NDArray[np.float32]:
         """Every score."""
-        query = f'SELECT "{self.score}" AS score FROM documents WHERE "{self.score}" IS NOT NULL'
+        query = f"SELECT {self.score} AS score FROM documents WHERE {self.score} IS NOT NULL"
         return self.database.sql(query).to_arrow_table()["score"].to_numpy()
 
     def write(self, kind: str, cut: float, footer: dict[bytes, bytes]) -> tuple[Tally, Tally]:
         """Write the files of one kind; count its rows, and those among them that are below the cut."""
-        is_below = f'("{self.score}" IS NOT NULL AND NOT "{self.score}" >= $cut::FLOAT)'
+        is_below = f"({self.score} IS NOT NULL AND NOT {self.score} >= $cut::FLOAT)"
         is_kept = f"(drop_reason IS NULL OR drop_reason = '{BELOW}') AND NOT {is_below}"
         where = is_kept if kind == "kept" else f"NOT ({is_kept})"
         lengths = self._query(
@@ -109,7 +104,7 @@ class _Rows:
             cut,
         ).to_arrow_table()
         n_bytes, below = lengths["n"].to_numpy(), lengths["below"].to_numpy()
-        schema = self.schemas[kind].with_metadata(footer)
+        schema = self.run.schemas[kind].with_metadata(footer)
         tables = _Stream(
             self._query(
                 f"SELECT * REPLACE ({_replace(self.score, is_below)}) FROM documents "
@@ -135,7 +130,7 @@ def _replace(score: str, is_below: str) -> str:
     values = {
         "drop_stage": "'score'",
         "drop_reason": f"'{BELOW}'",
-        "drop_value": f'"{score}"::DOUBLE',
+        "drop_value": f"{score}::DOUBLE",
         "drop_limit": "$cut::DOUBLE",
     }
     return ", ".join(

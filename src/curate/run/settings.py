@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from curate.config import check, check_value, parse_bytes, setting
 from curate.errors import SettingError
+from curate.work.cores import available_cores
 from curate.work.engine import ENGINE_NAMES
 
 MIB = 1 << 20
@@ -162,11 +162,6 @@ class FilterSettings:
             raise SettingError(f"The output must be a local folder, not {self.output}.")
         if Path(self.output).exists() and not Path(self.output).is_dir():
             raise SettingError(f"The output {self.output} is a file. Give --output with a folder.")
-
-
-def available_cores() -> int:
-    """Cores that this process may use, which in a container can be fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def check_cut(threshold: float | None, keep_fraction: float | None) -> None:
