@@ -18,7 +18,7 @@ DETECTION_WINDOW_BYTES = 131_072
 MAX_FRAC_REPLACED = 0.1  # a page with more broken characters is no text in any charset that was tried
 
 # Covers <meta charset=...>, <meta http-equiv ... content="text/html; charset=..."> and <?xml encoding="...">.
-_DECLARED = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?\s*([A-Za-z0-9_.:-]{2,40})""")
+_DECLARED = re.compile(rb"""(?:charset|encoding)\s*=\s*(?:["']\s*)?([A-Za-z0-9_.:-]{2,40})""")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _SEVEN_BIT = ("iso2022_jp", "iso-2022-jp")
 

@@ -28,8 +28,9 @@ _LEFTOVER = re.compile(r"\.tmp-[0-9]+-.+")
 def committed(path: Path) -> Generator[Path]:
     """Yield a temporary path in the folder of `path`; rename it to `path` when the block ends well.
 
-    The name holds the process id and a random number, so that two writers of one file do not meet, and nobody can
-    lay a link there; it is absolute, since Arrow takes "run-12:30/x" for a URI; leftovers of a killed writer are named `.tmp-NUMBER-*` and removed by `remove_leftovers`.
+    Its name holds the process id and a random number, so that two writers of one file do not meet, and nobody
+    can lay a link there; it is absolute, since Arrow takes "run-12:30/x" for a URI. Leftovers of a killed writer
+    are named `.tmp-NUMBER-*` and removed by `remove_leftovers`.
     """
     path = Path(os.path.abspath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
