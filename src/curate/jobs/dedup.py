@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from curate._version import __version__
 from curate.config import hashed_settings, parse_bytes, settings_from, stable_hash
 from curate.crawl import InputFile, ReadOptions, check_columns, find_files, plan_splits
+from curate.crawl.find import public_name
 from curate.dedup import DedupPlan, compute_keys, resolve_duplicates
 from curate.dedup.index import Index, open_index
 from curate.dedup.texts import RowTexts
@@ -149,7 +150,11 @@ def _build_plan(
     return {
         "curate_version": __version__,
         "settings": hashed_settings(settings)
-        | {"job": "dedup", "indexes": [index.stamp for index in indexes]},
+        | {
+            "job": "dedup",
+            "input": [public_name(name) for name in settings.input],
+            "indexes": [index.stamp for index in indexes],
+        },
         "input_hash": stable_hash(stamps),
         "n_input_files": len(files),
     }

@@ -11,6 +11,7 @@ from typing import Any
 from curate._version import __version__
 from curate.config import hashed_settings, stable_hash
 from curate.crawl import InputFile
+from curate.crawl.find import public_name
 from curate.run.funnel import Funnel
 from curate.run.settings import FilterSettings
 
@@ -26,7 +27,7 @@ def build_plan(
         "curate_version": __version__,
         "settings": hashed_settings(settings)
         | {"scorer_fingerprint": scorer_fingerprint, "lists_hash": lists_hash},
-        "input": list(settings.input),
+        "input": [public_name(name) for name in settings.input],
         "input_hash": stable_hash([[file.source, file.size_bytes, _modified_ns(file)] for file in files]),
         "n_input_files": len(files),
     }

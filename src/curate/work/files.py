@@ -53,9 +53,10 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Commit `value` as indented JSON."""
+    """Commit `value` as indented JSON; half a surrogate pair, as of a file's name, is escaped."""
+    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
     with committed(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        temporary.write_bytes(text.encode("utf-8", "backslashreplace"))
 
 
 def write_arrow(path: Path, table: pa.Table, facts: dict[str, Any]) -> None:
