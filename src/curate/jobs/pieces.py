@@ -77,10 +77,11 @@ class Piece:
         row = self.first_row
         for batch in self.read_batches(wanted):
             parts = {part: batch[name] for part, name in self.columns.items() if name is not None}
-            if "id" not in parts:
-                parts["id"] = pa.array(
-                    [f"{self.file.source}#{row + i}" for i in range(len(batch))], pa.string()
+            if "id" not in parts or parts["id"].null_count:
+                names = pa.array(
+                    [f"{self.file.source}#{row + i}" for i in range(len(batch))], pa.large_string()
                 )
+                parts["id"] = pc.coalesce(parts["id"].cast(names.type), names) if "id" in parts else names
             yield batch, parts
             row += len(batch)
 
