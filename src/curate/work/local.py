@@ -6,7 +6,10 @@ functions and scorers by cloudpickle, and reports a worker that the system kille
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import as_completed
 from typing import TypeVar
@@ -21,6 +24,7 @@ Result = TypeVar("Result")
 
 # Libraries that would start a thread for every core in every worker.
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "ARROW_IO_THREADS")
+_LOOK_EVERY_S = 1.0
 
 
 class LocalEngine:
@@ -35,7 +39,10 @@ class LocalEngine:
             yield from map(function, tasks)
             return
         executor = ProcessPoolExecutor(
-            min(self.n_workers, len(tasks)), initializer=_start_worker, env=dict.fromkeys(_ONE_THREAD, "1")
+            min(self.n_workers, len(tasks)),
+            initializer=_start_worker,
+            initargs=(os.getpid(),),
+            env=dict.fromkeys(_ONE_THREAD, "1"),
         )
         finished = False
         try:
@@ -51,6 +58,14 @@ class LocalEngine:
             executor.shutdown(wait=True, kill_workers=not finished)
 
 
-def _start_worker() -> None:
+def _start_worker(parent: int) -> None:
     # Ctrl-C reaches every process of the terminal; the parent alone decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    """End this process when its parent has ended: killed, it could not say so, and workers wait for ever."""
+    while os.getppid() == parent:
+        time.sleep(_LOOK_EVERY_S)
+    os._exit(1)
