@@ -473,6 +473,7 @@ def finish_run(
     n_failing: Counter[str] = Counter()
     for fact in facts:
         n_failing.update(fact["n_failing"])
+    funnel.warnings += load_screens(job.settings).warnings()
     funnel.warnings += rule_warnings(n_failing, sum(fact["n_judged"] for fact in facts), job.rule_sets)
     manifest = build_manifest(
         plan,

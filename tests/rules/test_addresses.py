@@ -306,3 +306,41 @@ def test_an_empty_word_list_is_an_error(tmp_path):
     (tmp_path / "words.txt").write_text("# nothing\n\n", encoding="utf-8")
     with pytest.raises(SettingError, match="empty"):
         BadWords.from_files([str(tmp_path / "words.txt")])
+
+
+LONG_QUESTION = "how many litres of water does the big tank of a steam locomotive of that time hold"
+
+
+def write_benchmarks(folder):
+    import pyarrow.parquet as pq
+
+    halves = LONG_QUESTION[:38], LONG_QUESTION[38:]
+    rows = [{"ctx": halves[0], "endings": [halves[1]]}, {"q": "Too short?"}]
+    (folder / "split.JSONL").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    pq.write_table(pa.table({"question": [LONG_QUESTION, "Too short?"]}), folder / "table.parquet")
+    (folder / "quoted.csv").write_text(
+        'id,question\n1,"' + LONG_QUESTION.replace(" tank", "\ntank") + '"\n2,Short?\n'
+    )
+    return ["split.JSONL", "table.parquet", "quoted.csv"]
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_items_are_found_however_their_file_holds_them_and_short_ones_are_told(tmp_path, place):
+    path = str(tmp_path / write_benchmarks(tmp_path)[place])
+    made = Decontaminator.from_files([path])
+    page = pa.array([f"They asked: {LONG_QUESTION}? Nobody knew."])
+    assert made.match(page).to_pylist()[0]["benchmark"] == path.rsplit("/", 1)[1].split(".", maxsplit=1)[0]
+    assert made.warnings() == [
+        "Decontamination: 1 of 2 benchmark items have fewer than 13 words and are not looked for."
+    ]
+
+
+def test_benchmarks_of_one_file_name_are_named_with_their_folders(tmp_path):
+    paths = []
+    for name in ("gsm8k", "mmlu"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "test.txt").write_text(f"{name} {LONG_QUESTION}\n")
+        paths.append(str(tmp_path / name / "test.txt"))
+    made = Decontaminator.from_files(paths)
+    found = made.match(pa.array([f"mmlu {LONG_QUESTION}", f"gsm8k {LONG_QUESTION}"])).to_pylist()
+    assert {row["benchmark"] for row in found} <= {"gsm8k/test", "mmlu/test"}

@@ -16,17 +16,17 @@ EXIT_TERMINATED = 143
 
 def main() -> None:
     """Run the command line and end the process."""
-    signal.signal(signal.SIGTERM, _stop)
-    sys.exit(run(sys.argv[1:]))
+    stopped: list[int] = []
 
+    def stop(number: int, _frame: object) -> None:
+        """SIGTERM, as of a scheduler or `timeout`, ends a run as Ctrl-C does, workers and all."""
+        signal.signal(number, signal.SIG_IGN)  # once is enough
+        stopped.append(number)
+        raise KeyboardInterrupt
 
-class _TerminatedError(KeyboardInterrupt):
-    """SIGTERM, as of a scheduler or `timeout`: ends a run as Ctrl-C does, workers and all."""
-
-
-def _stop(number: int, _frame: object) -> None:
-    signal.signal(number, signal.SIG_IGN)  # once is enough
-    raise _TerminatedError
+    signal.signal(signal.SIGTERM, stop)
+    code = run(sys.argv[1:])
+    sys.exit(EXIT_TERMINATED if stopped and code == EXIT_INTERRUPTED else code)
 
 
 def run(arguments: list[str]) -> int:
@@ -44,17 +44,14 @@ def run(arguments: list[str]) -> int:
         code = _complain(str(error), EXIT_SETTING)
     except CurateError as error:
         code = _complain(str(error), EXIT_FAILED)
-    except (typer.Abort, KeyboardInterrupt) as error:  # click makes one of the other
-        was_terminated = any(
-            isinstance(each, _TerminatedError) for each in (error, error.__cause__, error.__context__)
-        )
-        code = EXIT_TERMINATED if was_terminated else EXIT_INTERRUPTED
+    except (typer.Abort, KeyboardInterrupt):
+        code = EXIT_INTERRUPTED
     except usage_error as error:
         context = error.ctx
         hint = f" See '{context.command_path} --help'." if context else ""
         message = error.format_message()
         code = _complain(message + hint if message else "", EXIT_SETTING)
-    if code in {EXIT_INTERRUPTED, EXIT_TERMINATED}:
+    if code == EXIT_INTERRUPTED:
         _complain("Stopped. What is committed is kept: run the same command again to go on.", code)
     return code if isinstance(code, int) else 0
 

@@ -8,6 +8,7 @@ appendix C) used; words are those of `curate.text.words`.
 
 from __future__ import annotations
 
+import csv
 import gzip
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from curate.errors import SettingError
@@ -38,13 +40,14 @@ class Decontaminator:
     Attributes:
         n_ngrams: distinct n-grams looked for.
         n_short_items: items with fewer than `n` words.
+        n_records, n_unseen: records of the files, and those too short to be looked for, all their fields together.
     """
 
     def __init__(self, benchmarks: Mapping[str, Iterable[str]], n: int = DEFAULT_N) -> None:
         if n < 1:
             raise SettingError(f"decontaminate: n is {n}; an n-gram has at least 1 word.")
         self.n = n
-        self.n_short_items = 0
+        self.n_short_items = self.n_records = self.n_unseen = 0
         self._places: list[tuple[str, str, int]] = []  # benchmark, item, first word: of each n-gram by number
         keys: list[NDArray[np.uint64]] = []
         for name, items in benchmarks.items():
@@ -67,26 +70,43 @@ class Decontaminator:
 
     @classmethod
     def from_files(cls, paths: Sequence[str], n: int = DEFAULT_N) -> Decontaminator:
-        """Read benchmarks from files: every string of each record of JSON or JSONL, each line of others.
+        """Read benchmarks from files: every string of each record of JSON, JSONL, Parquet or CSV, each line of others.
 
-        A benchmark is named after its file, `gsm8k.jsonl.gz` -> `gsm8k`.
+        A record none of whose strings has `n` words is looked for as its strings in a row: a question that is split
+        over fields. A benchmark is named after its file, `gsm8k.jsonl.gz` -> `gsm8k`, with its folder where several
+        files have one name.
 
         Raises:
             SettingError: a file cannot be read, is not what its ending says, or no item is long enough.
         """
+        stems = [Path(path).name.split(".")[0] for path in paths]
         benchmarks: dict[str, list[str]] = {}
-        for path in paths:
-            name = Path(path).name.split(".")[0]
+        n_records = n_unseen = 0
+        for path, stem in zip(paths, stems, strict=True):
+            name = stem if stems.count(stem) == 1 else f"{Path(path).absolute().parent.name}/{stem}"
+            items = benchmarks.setdefault(name, [])
             try:
-                benchmarks.setdefault(name, []).extend(_read_items(path))
-            except (OSError, ValueError) as error:
-                raise SettingError(f"Benchmark file '{path}' cannot be read: {error}.") from None
+                for strings in _read_records(path):
+                    some = _worth_looking_for(strings, n)
+                    items += some or strings
+                    n_records, n_unseen = n_records + 1, n_unseen + (not some)
+            except (OSError, ValueError, RecursionError, csv.Error, pa.ArrowException) as error:
+                reason = " ".join(str(error).split())[:300]
+                raise SettingError(f"Benchmark file '{path}' cannot be read: {reason}.") from None
         made = cls(benchmarks, n)
+        made.n_records, made.n_unseen = n_records, n_unseen
         if not made.n_ngrams:
             raise SettingError(
                 f"No item of {', '.join(paths)} has {n} words. Take a smaller n, or other files."
             )
         return made
+
+    def warnings(self) -> list[str]:
+        """Say what is not looked for."""
+        if not self.n_unseen:
+            return []
+        short = f"{self.n_unseen:,} of {self.n_records:,} benchmark items have fewer than {self.n} words"
+        return [f"Decontamination: {short} and are not looked for."]
 
     def match(self, texts: pa.Array | pa.ChunkedArray, words: Words | None = None) -> pa.RecordBatch:
         """Look for the benchmarks' n-grams in N texts.
@@ -148,18 +168,37 @@ def fold_words(text: str, n: int | None = None) -> list[str]:
     return found
 
 
-def _read_items(path: str) -> Iterator[str]:
-    opener = gzip.open if path.endswith(".gz") else open
-    plain = path.removesuffix(".gz")
-    with opener(path, "rt", encoding="utf-8") as lines:
+def _worth_looking_for(strings: list[str], n: int) -> list[str]:
+    """A record's strings, if one is long enough; else all of them in a row, if that is; else nothing."""
+    lengths = np.diff(hash_words(pa.array(strings, pa.string())).offsets)
+    if (lengths >= n).any():
+        return strings
+    return [" ".join(strings)] if lengths.sum() >= n else []
+
+
+def _read_records(path: str) -> Iterator[list[str]]:
+    plain = path.lower().removesuffix(".gz")
+    if plain.endswith(".parquet"):
+        with pa.OSFile(path) as file:
+            for batch in pq.ParquetFile(file).iter_batches(1024):
+                yield from (list(_strings_of(row)) for row in batch.to_pylist())
+        return
+    opener = gzip.open if path.lower().endswith(".gz") else open
+    with opener(
+        path, "rt", encoding="utf-8-sig", newline="" if plain.endswith((".csv", ".tsv")) else None
+    ) as lines:
         if plain.endswith(".json"):
-            yield from _strings_of(json.load(lines))
+            value = json.load(lines)
+            yield from (list(_strings_of(item)) for item in (value if isinstance(value, list) else [value]))
         elif plain.endswith((".jsonl", ".ndjson")):
-            for line in lines:
-                if line.strip():
-                    yield from _strings_of(json.loads(line))
+            yield from (list(_strings_of(json.loads(line))) for line in lines if line.strip())
+        elif plain.endswith((".csv", ".tsv")):
+            rows = csv.reader(lines, delimiter="\t" if plain.endswith(".tsv") else ",")
+            yield from (
+                row for number, row in enumerate(rows) if row and number
+            )  # the first names the columns
         else:
-            yield from (line for line in lines if line.strip())
+            yield from ([line] for line in lines if line.strip())
 
 
 def _strings_of(value: Any) -> Iterator[str]:

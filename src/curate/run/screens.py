@@ -78,6 +78,10 @@ class Screens:
         detail = pc.binary_join_element_wise(found["benchmark"], found["ngram"], ": ")
         return _drop(documents, rows, reasons, detail)
 
+    def warnings(self) -> list[str]:
+        """Say what the screens could not look for."""
+        return [] if self.benchmarks is None else self.benchmarks.warnings()
+
     def columns(self) -> list[tuple[str, str]]:
         """Names and types of the columns that the screens add to every row."""
         columns: list[tuple[str, str]] = []
