@@ -113,8 +113,8 @@ def bundled_scorers() -> list[str]:
 def load_folder(folder: Path) -> Scorer:
     """Load the scorer that lies in a folder, of whatever kind."""
     kind = read_config(folder).get("kind")
-    if kind not in _LOADERS:
-        msg = f"'{folder}' holds a {kind}, not a scorer."
+    if not isinstance(kind, str) or kind not in _LOADERS:
+        msg = f"'{folder}' holds a {str(kind)[:80]!r}, not a scorer."
         raise SettingError(msg)
     return _LOADERS[kind](folder)
 
