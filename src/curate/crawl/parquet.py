@@ -39,6 +39,10 @@ class ParquetReader:
         except (pa.ArrowException, OSError, ValueError) as error:
             self._give_up("parquet_damaged", str(error))
             return
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            self._give_up("parquet_column_twice", f"columns of one name: {', '.join(twice)}")
+            return
         contents = self._rows.layout(names).contents
         if not any(name.split(".")[0] in names or name in names for name, _ in contents):
             self._give_up("no_text_column", f"columns: {', '.join(names)}")

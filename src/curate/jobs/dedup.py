@@ -34,7 +34,7 @@ from curate.errors import SettingError
 from curate.jobs.parts import PartWriter, add_reasons
 from curate.jobs.pieces import Piece, plan_pieces, split_by_format, stage_texts, staged_piece
 from curate.jobs.settings import DedupSettings
-from curate.jobs.warnings import find_losses, tell_out_of_reach
+from curate.jobs.warnings import find_losses, tell_out_of_reach, tell_unlike
 from curate.run.reading import read_pages
 from curate.work.engine import make_engine
 from curate.work.files import committed, read_arrow, read_facts, write_arrow
@@ -373,7 +373,11 @@ def _count(job: _Job, settings: DedupSettings, indexes: Sequence[Index]) -> Dedu
         n_documents=n_documents,
         n_kept=n_documents - sum(dropped.values()),
         n_dropped=dict(sorted(dropped.items())),
-        warnings=(*tell_out_of_reach(indexes), *find_losses(found, n_by_piece, sources, settings.warn_share)),
+        warnings=(
+            *tell_out_of_reach(indexes),
+            *tell_unlike(job.pieces),
+            *find_losses(found, n_by_piece, sources, settings.warn_share),
+        ),
         problems=tuple(problems),
         n_in_indexes=len(found) - found["kept_in"].null_count,
     )

@@ -8,9 +8,19 @@ import numpy as np
 import pyarrow as pa
 
 from curate.dedup.index import Index
+from curate.jobs.pieces import Piece
 
 _MIN_DOCUMENTS = 100
 _CLUSTER_SHARE = 0.05
+
+
+def tell_unlike(pieces: Sequence[Piece]) -> list[str]:
+    """Say where files have other columns than the first, so that kept/ is no one table."""
+    others = [piece.file.source for piece in pieces if piece.schema != pieces[0].schema]
+    if not others:
+        return []
+    unlike = f"{others[0]} has other columns than {pieces[0].file.source}"
+    return [f"{unlike}: kept/ holds each file with its own. Read it with union_by_name in DuckDB or the like."]
 
 
 def tell_out_of_reach(indexes: Sequence[Index]) -> list[str]:

@@ -114,7 +114,7 @@ def load_folder(folder: Path) -> Scorer:
     """Load the scorer that lies in a folder, of whatever kind."""
     kind = read_config(folder).get("kind")
     if not isinstance(kind, str) or kind not in _LOADERS:
-        msg = f"'{folder}' holds a {str(kind)[:80]!r}, not a scorer."
+        msg = f"'{folder}' holds a {str(kind)[:80]}, not a scorer."
         raise SettingError(msg)
     return _LOADERS[kind](folder)
 
