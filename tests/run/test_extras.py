@@ -5,8 +5,6 @@ from __future__ import annotations
 import orjson
 import pyarrow as pa
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from curate.run.extras import extra_columns, extra_fields, extra_types, unite_types
 
@@ -85,15 +83,3 @@ def test_a_value_is_written_however_deep_it_is(depth: int) -> None:
     row = column('{"deep": ' + value + ', "likes": 7}')
     columns = extra_columns(row, unite_types([extra_types(row)]))
     assert (columns["deep"].to_pylist(), columns["likes"].to_pylist()) == ([value], [7])
-
-
-@given(
-    st.recursive(
-        st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.text(),
-        lambda s: st.lists(s) | st.dictionaries(st.text(), s),
-    )
-)
-def test_the_deep_writer_writes_what_the_fast_one_writes(value: object) -> None:
-    from curate.run.extras import _dump_deep
-
-    assert orjson.loads(_dump_deep(value)) == value

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate.crawl import ReadOptions, check_columns, find_files, plan_splits
+from curate.crawl import FileProblem, ReadOptions, check_columns, find_files, plan_splits
 from curate.dedup import DedupPlan, compute_keys
 from curate.dedup.index import Index, TextFile, append_segment, changing_index, new_index, open_index
 from curate.errors import RunError
@@ -162,7 +162,9 @@ def _refuse_partial(index: Index, job: _IndexJob, folder: RunFolder) -> None:
         said for number in range(len(job.pieces)) for said in read_facts(job.path(number))["problems"]
     ]
     problems += [
-        said for name in folder.chunk_names() for said in read_facts(folder.documents(name))["problems"]
+        str(FileProblem(**found))
+        for name in folder.chunk_names()
+        for found in read_facts(folder.documents(name))["problems"]
     ]
     if problems:
         more = f", and {len(problems) - 3} more" if len(problems) > 3 else ""

@@ -20,7 +20,9 @@ def tell_unlike(pieces: Sequence[Piece]) -> list[str]:
     if not others:
         return []
     unlike = f"{others[0]} has other columns than {pieces[0].file.source}"
-    return [f"{unlike}: kept/ holds each file with its own. Read it with union_by_name in DuckDB or the like."]
+    return [
+        f"{unlike}: kept/ holds each file with its own. Read it with union_by_name in DuckDB or the like."
+    ]
 
 
 def tell_out_of_reach(indexes: Sequence[Index]) -> list[str]:

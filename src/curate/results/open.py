@@ -29,26 +29,24 @@ _N_TRIES = 5
 _OPTIONAL_NUMBER = (int, float, type(None))
 _OPTIONAL_TEXT = (str, type(None))
 _TALLY = {"n_documents": int, "n_text_bytes": int}
+_FUNNEL: dict[str, Any] = {
+    "kept": _TALLY,
+    "dropped": [{"stage": str, "reason": str, **_TALLY}],
+    "spared": [{"reason": str, **_TALLY}],
+    "records_not_read?": {"*": int},
+    "problems?": [
+        {"source": str, "reason": str, "position?": (int, str, type(None)), "detail?": _OPTIONAL_TEXT}
+    ],
+    "warnings?": [str],
+    "limits?": [dict],
+    "n_scored": int,
+    "cut?": _OPTIONAL_NUMBER,
+}
 _SHAPE = {
     "curate_version": str,
     "n_input_files": int,
-    "settings": {"scorer": str},
-    "funnel": {
-        "kept": _TALLY,
-        "dropped": [{"stage": str, "reason": str, **_TALLY}],
-        "records_not_read": {"*": int},
-        "problems": [
-            {
-                "source": str,
-                "reason": str,
-                "position?": (int, str, type(None)),
-                "detail?": _OPTIONAL_TEXT,
-            }
-        ],
-        "warnings": [str],
-        "n_scored": int,
-        "cut": _OPTIONAL_NUMBER,
-    },
+    "settings": dict,
+    "funnel": {**_FUNNEL, "kinds?": {"*": _FUNNEL}},
     "rule_sets": [
         {
             "name": str,
@@ -58,10 +56,22 @@ _SHAPE = {
             ],
         }
     ],
-    "score": {"score_column": _OPTIONAL_TEXT},
+    "score": {
+        "score_column": _OPTIONAL_TEXT,
+        "level_columns": [str],
+        "scored": [{"kinds": [str], "scorers": [str], "spare_above": _OPTIONAL_NUMBER}],
+        "cuts": [
+            {
+                "kinds": [str],
+                "scores": [str],
+                "limits": [{"reason": str, "weights": {"*": NUMBER}, "least": NUMBER}],
+                "spare_above": _OPTIONAL_NUMBER,
+            }
+        ],
+    },
     "timings": {"cpu_s": {"*": NUMBER}},
 }
-COLUMNS = ("id", "url", "source", "position", "title", "date", "language", "text")
+COLUMNS = ("id", "url", "source", "position", "title", "date", "language", "text", "kind")
 T = TypeVar("T")
 
 
@@ -74,14 +84,12 @@ class FinishedRun:
         manifest: checked for the shape that readers rely on.
         files: Parquet files of 'kept' and 'dropped', in order.
         schemas: of 'kept' and 'dropped'.
-        score: the column of the score, one that the files have; null where nothing was scored.
     """
 
     path: Path
     manifest: dict[str, Any]
     files: dict[str, list[Path]]
     schemas: dict[str, pa.Schema]
-    score: str | None
 
     @contextmanager
     def connect(self) -> Generator[duckdb.DuckDBPyConnection]:
@@ -150,6 +158,8 @@ def open_run(path: Path) -> FinishedRun:
     if "score" not in manifest or "funnel" not in manifest:
         raise SettingError(f"{path} holds no finished run of 'curate filter' (no manifest.json of one).")
     check_shape(manifest, _SHAPE, path / MANIFEST)
+    scorers = manifest["settings"].get("scorer")
+    check_shape([scorers] if isinstance(scorers, str) else scorers, [str], path / MANIFEST, "settings.scorer")
     files: dict[str, list[Path]] = {}
     for kind in KINDS:
         waits = is_swapping and (swap / kind).is_dir()
@@ -161,9 +171,8 @@ def open_run(path: Path) -> FinishedRun:
                 f"{path} is damaged: {kind}/ holds no Parquet file. Run 'curate filter' again."
             )
     schemas = {kind: _read_schema(files[kind][0]) for kind in KINDS}
-    score = manifest["score"]["score_column"]
-    _check_columns(path, schemas, score)
-    return FinishedRun(path, manifest, files, schemas, score)
+    _check_columns(path, schemas, manifest["score"])
+    return FinishedRun(path, manifest, files, schemas)
 
 
 def _read_schema(path: Path) -> pa.Schema:
@@ -171,16 +180,31 @@ def _read_schema(path: Path) -> pa.Schema:
         return pq.read_schema(file)
 
 
-def _check_columns(path: Path, schemas: dict[str, pa.Schema], score: str | None) -> None:
+def _check_columns(path: Path, schemas: dict[str, pa.Schema], score: dict[str, Any]) -> None:
+    """Every name that the manifest gives for a column is one that the files have."""
+    cuts = score["cuts"]
+    scores = [
+        name
+        for cut in cuts
+        for name in (*cut["scores"], *(n for each in cut["limits"] for n in each["weights"]))
+    ]
+    scores += [f"{name}_score" for each in score["scored"] if cuts for name in each["scorers"]]
+    scores += [name for name in (score["score_column"], *score["level_columns"]) if name is not None]
+    if any(
+        not cut["scores"] or not cut["limits"] or not all(each["weights"] for each in cut["limits"])
+        for cut in cuts
+    ):
+        raise SettingError(f"{path / MANIFEST} is damaged: a cut has no score or no limit.")
     for kind, schema in schemas.items():
         names = [name.casefold() for name in schema.names]
         if len(set(names)) < len(names):
             raise SettingError(f"{path}/{kind} has columns of one name, but for the case of their letters.")
-        lacking = [name for name in COLUMNS if name not in schema.names]
-        if score is not None and score not in schema.names:
+        unknown = [name for name in scores if name not in schema.names]
+        if unknown:
             raise SettingError(
-                f"{path / MANIFEST} names the score column {score[:80]!r}, which the files have not."
+                f"{path / MANIFEST} names the score column {unknown[0][:80]!r}, which the files have not."
             )
+        lacking = [name for name in COLUMNS if name not in schema.names]
         if lacking:
             raise SettingError(f"{path}/{kind} has no column '{lacking[0]}': it is not of 'curate filter'.")
 

@@ -9,8 +9,6 @@ appendix C) used; words are those of `curate.text.words`.
 from __future__ import annotations
 
 import csv
-import gzip
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ from numpy.typing import NDArray
 
 from curate.errors import SettingError
 from curate.text.kernel import kernel
+from curate.text.lines import read_json_file, read_json_lines, read_text_lines
 from curate.text.unicode_tables import SEPARATOR, SINGLE, load_tables
 from curate.text.utf8 import MULTIPLIER, SEED, capacity_for, find_or_add
 from curate.text.words import Words, hash_words
@@ -85,14 +84,10 @@ class Decontaminator:
         for path, stem in zip(paths, stems, strict=True):
             name = stem if stems.count(stem) == 1 else f"{Path(path).absolute().parent.name}/{stem}"
             items = benchmarks.setdefault(name, [])
-            try:
-                for strings in _read_records(path):
-                    some = _worth_looking_for(strings, n)
-                    items += some or strings
-                    n_records, n_unseen = n_records + 1, n_unseen + (not some)
-            except (OSError, ValueError, RecursionError, csv.Error, pa.ArrowException) as error:
-                reason = " ".join(str(error).split())[:300]
-                raise SettingError(f"Benchmark file '{path}' cannot be read: {reason}.") from None
+            for strings in _read_records(path):
+                some = _worth_looking_for(strings, n)
+                items += some or strings
+                n_records, n_unseen = n_records + 1, n_unseen + (not some)
         made = cls(benchmarks, n)
         made.n_records, made.n_unseen = n_records, n_unseen
         if not made.n_ngrams:
@@ -177,28 +172,36 @@ def _worth_looking_for(strings: list[str], n: int) -> list[str]:
 
 
 def _read_records(path: str) -> Iterator[list[str]]:
-    plain = path.lower().removesuffix(".gz")
-    if plain.endswith(".parquet"):
+    endings = [part.lower() for part in Path(path).name.split(".")[1:]]
+    if "json" in endings:
+        value = read_json_file(path)
+        yield from (list(_strings_of(item)) for item in (value if isinstance(value, list) else [value]))
+    elif "jsonl" in endings or "ndjson" in endings:
+        for number, row in read_json_lines(path):
+            if row is None:
+                raise SettingError(
+                    f"Benchmark file '{path}', line {number}, is no JSON object: mend or remove it."
+                )
+            yield list(_strings_of(row))
+    elif "parquet" in endings:
+        yield from _read_parquet(path)
+    elif "csv" in endings or "tsv" in endings:
+        rows = csv.reader(
+            (f"{line}\n" for line in read_text_lines(path)), delimiter="\t" if "tsv" in endings else ","
+        )
+        yield from (row for number, row in enumerate(rows) if row and number)  # the first names the columns
+    else:
+        yield from ([line] for line in read_text_lines(path) if line.strip())
+
+
+def _read_parquet(path: str) -> Iterator[list[str]]:
+    try:
         with pa.OSFile(path) as file:
             for batch in pq.ParquetFile(file).iter_batches(1024):
                 yield from (list(_strings_of(row)) for row in batch.to_pylist())
-        return
-    opener = gzip.open if path.lower().endswith(".gz") else open
-    with opener(
-        path, "rt", encoding="utf-8-sig", newline="" if plain.endswith((".csv", ".tsv")) else None
-    ) as lines:
-        if plain.endswith(".json"):
-            value = json.load(lines)
-            yield from (list(_strings_of(item)) for item in (value if isinstance(value, list) else [value]))
-        elif plain.endswith((".jsonl", ".ndjson")):
-            yield from (list(_strings_of(json.loads(line))) for line in lines if line.strip())
-        elif plain.endswith((".csv", ".tsv")):
-            rows = csv.reader(lines, delimiter="\t" if plain.endswith(".tsv") else ",")
-            yield from (
-                row for number, row in enumerate(rows) if row and number
-            )  # the first names the columns
-        else:
-            yield from ([line] for line in lines if line.strip())
+    except (OSError, ValueError, pa.ArrowException) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise SettingError(f"Benchmark file '{path}' cannot be read: {reason}.") from None
 
 
 def _strings_of(value: Any) -> Iterator[str]:

@@ -145,26 +145,26 @@ def _replace(pattern: re.Pattern[str], text: str, placeholder: str) -> tuple[str
 def _replace_emails(text: str, placeholder: str) -> tuple[str, int]:
     """Replace e-mail addresses: from each `@` to the left and to the right, so that none hides another."""
     pieces: list[str] = []
-    n = done = 0
+    n = done = low = 0  # `low` is where the address before ends, also one that stays
     at = text.find("@")
     while at >= 0:
-        end = at
-        domain = _DOMAIN.match(text, at + 1)
-        start = _find_start(text, at, done) if domain else at
-        if domain and start < at and _is_somebodys(text, start, at, domain):
-            end = domain.end()
-            while text[end : end + 1] == "@" and (more := _DOMAIN.match(text, end + 1)):
-                end = more.end()
-            pieces += (text[done:start], placeholder)
-            n, done = n + 1, end
+        end, last = at, _DOMAIN.match(text, at + 1)
+        start = _find_start(text, at, low) if last else at
+        if last and start < at:
+            while text[last.end() : last.end() + 1] == "@" and (more := _DOMAIN.match(text, last.end() + 1)):
+                last = more
+            low = end = last.end()
+            if _is_somebodys(text, start, at, last):
+                pieces += (text[done:start], placeholder)
+                n, done = n + 1, end
         at = text.find("@", max(at + 1, end))
     return "".join([*pieces, text[done:]]), n
 
 
-def _find_start(text: str, at: int, done: int) -> int:
+def _find_start(text: str, at: int, low: int) -> int:
     """Where the part before the `@` begins; what joins words, such as `-` and `%`, may stand within, not first."""
     start = at
-    lowest = max(done, at - _MOST_BEFORE_AT)
+    lowest = max(low, at - _MOST_BEFORE_AT)
     while start > lowest and _LOCAL.match(text[start - 1]):
         start -= 1
     while start < at and not _LOCAL_START.match(text[start]):

@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from curate.errors import SettingError
+from curate.errors import MissingPackageError, SettingError
 from curate.scoring.texts import as_arrow
 from curate.work.json_files import check_shape
 
@@ -67,8 +67,9 @@ class SentenceEncoder:
             import torch
             from sentence_transformers import SentenceTransformer
         except ImportError as error:
-            msg = f"The encoder '{self.name}' needs sentence-transformers: pip install 'curate-web[embed]'."
-            raise SettingError(msg) from error
+            raise MissingPackageError(
+                f"The encoder '{self.name}'", "sentence-transformers", "embed"
+            ) from error
         source = resolve_model(self.name)
         refuse_code(source)
         try:

@@ -3,7 +3,8 @@
     OUT/kept/part-00000.parquet ...      OUT/dropped/part-00000.parquet ...      OUT/manifest.json
     OUT/.curate/plan.json                what the run was asked to do
     OUT/.curate/documents/SSSSS-CCCCC.arrow     chunk CCCCC of split SSSSS after pass 1
-    OUT/.curate/duplicates.arrow         what the barrier found
+    OUT/.curate/duplicates/SSSSS-CCCCC.arrow    the chunk's duplicates, where it has any
+    OUT/.curate/duplicates.json          says that the barrier has found them all
     OUT/.curate/scores/SSSSS-CCCCC.arrow        scores of the chunk's survivors
 
 `.curate` is deleted once the manifest is written.
@@ -30,7 +31,8 @@ MANIFEST = "manifest.json"
 REPORT = "report.html"
 SWAP = ".curate-swap"
 _FILES = re.compile(
-    r"(kept|dropped)/part-[0-9]+\.parquet|manifest\.json|report\.html|\.curate(-swap)?/.+", re.DOTALL
+    r"(kept|dropped)/part-[0-9]+\.parquet|scored/.+|manifest\.json|report\.html|\.curate(-swap)?/.+",
+    re.DOTALL,
 )
 _RECORDS = (f"{SWAP}/{MANIFEST}", MANIFEST, ".curate/plan.json")
 
@@ -67,6 +69,15 @@ class RunFolder:
     def duplicates(self) -> Path:
         """The table of duplicates that the barrier leaves."""
         return self.work / "duplicates.arrow"
+
+    @property
+    def found_duplicates(self) -> Path:
+        """Stands once the barrier has committed every chunk's duplicates."""
+        return self.work / "duplicates.json"
+
+    def chunk_duplicates(self, name: ChunkName) -> Path:
+        """The duplicates among a chunk's documents."""
+        return self.work / "duplicates" / f"{name}.arrow"
 
     @property
     def swap(self) -> Path:
@@ -190,9 +201,12 @@ def changed_settings(earlier: dict[str, Any], plan: dict[str, Any]) -> list[str]
     before, now = earlier.get("settings", {}), plan["settings"]
     changes = [
         f"{name} was {before.get(name)!r}, now {now.get(name)!r}"
-        for name in sorted(before.keys() | now.keys())
+        for name in sorted((before.keys() | now.keys()) - {"contents"})
         if before.get(name) != now.get(name)
     ]
+    # Hashes by what they are of; one that is only in one of the plans is named by a setting already.
+    old, new = before.get("contents", {}), now.get("contents", {})
+    changes += [f"{name} has changed" for name in sorted(old.keys() & new.keys()) if old[name] != new[name]]
     if earlier.get("input_hash") != plan["input_hash"]:
         changes.append(
             f"the input was {earlier.get('n_input_files')} files, now {plan['n_input_files']}, "
