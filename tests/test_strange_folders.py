@@ -26,6 +26,7 @@ from curate.jobs.index import build_index
 from curate.mixture import MixtureSettings, Source, mix
 from curate.results.overview import read_overview
 from curate.scoring import load_scorer
+from curate.scoring.load import load_classes
 from curate.tokens import open_tokens, tokenize_mixture
 from curate.tokens.plan import read_plan
 
@@ -109,6 +110,10 @@ def use_scorer(folder: Path) -> None:
     load_scorer(folder).score(TEXTS[:2])
 
 
+def use_classes(folder: Path) -> None:
+    load_classes(folder).label(TEXTS[:2])
+
+
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory, curated: Path) -> dict[str, Path]:
     root = tmp_path_factory.mktemp("folders")
@@ -131,7 +136,7 @@ KINDS: dict[str, tuple[str, Callable[[Path], Any]]] = {
     "mixture": ("plan.json", read_plan),
     "tokens": ("manifest.json", open_tokens),
     "edu": ("config.json", use_scorer),
-    "topic": ("config.json", use_scorer),
+    "topic": ("config.json", use_classes),
     "edu-cascade": ("config.json", use_scorer),
 }
 

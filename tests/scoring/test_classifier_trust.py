@@ -17,6 +17,7 @@ from curate.bundled import classifiers_folder
 from curate.errors import CurateError, SettingError
 from curate.fit import fit_classifier
 from curate.scoring import load_scorer
+from curate.scoring.load import load_classes
 from curate.scoring.vocabulary import Vocabulary
 from labelled_pages import make_pages
 
@@ -143,7 +144,7 @@ def test_each_array_of_a_classifier_into_classes_is_checked(tmp_path: Path, bund
         for how in ("longer", "shorter", "wider", "of a narrow type"):
             change(folder, arrays | {name: CHANGES[how](array)})
             with pytest.raises(SettingError, match=f"'{name}'"):
-                load_scorer(folder)
+                load_classes(folder)
 
 
 def set_in(config: dict[str, Any], place: str, value: Any) -> None:
