@@ -77,9 +77,10 @@ def extra_types(
         stated = schemas.get(source, {}) if source is not None else {}
         for key, value in parse_json(text).items():
             kind = _stated_type(stated[key], value) if key in stated else _type_of(value)
-            if kind:
-                counts[key] += 1
-            if kind and types.get(key) != kind:
+            if kind is None:
+                continue
+            counts[key] += 1
+            if types.get(key) != kind:
                 types[key] = _unite(types.get(key, kind), kind)
     told = _most(counts, _MOST_NAMES)
     found: dict[str, list[Any]] = {key: [types[key], counts[key]] for key in told}

@@ -351,8 +351,9 @@ def _encoder_block(settings: dict[str, Any], folder: Path) -> EncoderBlock:
     from curate.scoring.quantised import load_quantised
 
     if settings["dtype"] == "int8":
+        settings = {"max_tokens": None, "files": {}} | settings
         names = ("model", "max_tokens", "files")
-        encoder = load_quantised(folder, **{name: settings.get(name) for name in names})
+        encoder = load_quantised(folder, **{name: settings[name] for name in names})
         return EncoderBlock(encoder, settings, folder)
     known = {name: settings[name] for name in ("model", "max_tokens", "dtype", "device") if name in settings}
     # What a folder from elsewhere names is used where it lies on this machine, and not fetched unasked.
