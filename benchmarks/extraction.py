@@ -11,6 +11,10 @@ names its folder `test/test-pages`, the texts are held against what its authors 
 F1 is a mean over pages; no label of the fit comes from there. CURATE_DOCUMENTATION does the same for folders of
 documentation. Both are skipped, saying so, where not named. Code and formulas: pages of `benchmarks.pages.notation`.
 
+Elements: the share of headings, terms, definitions, paragraphs, cells, list items and listings of documentation pages
+that come out whole, and of lines of menus and footers that do (`benchmarks.pages.elements`), in all and by project;
+every page by the selector that has not seen a page of its project.
+
 Intervals are 95%, from resampling sites.
 
     python -m benchmarks extraction [--pages N] [--bundled] [--worst 20]
@@ -32,13 +36,14 @@ from types import ModuleType
 import numpy as np
 import pyarrow as pa
 
-from benchmarks.pages import full_text, notation
+from benchmarks.pages import elements, full_text, notation
 from curate.extract import decode_text, extract_pages
 from curate.extract.model import Selector
 from curate.extract.native import extract_native
 
 ROOT = Path(__file__).parents[1]
-DATA = Path(os.environ.get("CURATE_TEST_DATA", ROOT.parent / "shared" / "data")) / "html"
+SHARED = Path(os.environ.get("CURATE_TEST_DATA", ROOT.parent / "shared" / "data"))
+DATA = SHARED / "html"
 CACHE = ROOT / "benchmarks" / "results" / "scratch" / "trafilatura.json"
 BATCH = 20
 N_RESAMPLES = 1000
@@ -122,7 +127,10 @@ def run(args: list[str]) -> dict:
     recipe = load_recipe()
     CACHE.parent.mkdir(parents=True, exist_ok=True)
     pages = recipe.read_real_pages(DATA / "pages", DATA / "expected.jsonl.gz", CACHE)
-    selectors = [None] * recipe.N_FOLDS if settings.bundled else recipe.fit_folds(pages)
+    if settings.bundled:
+        selectors = [None] * recipe.N_FOLDS
+    else:
+        selectors = recipe.fit_folds(pages, *recipe.read_schooling(SHARED / "lessons", SHARED / "textbooks"))
     extractors = make_extractors()
     texts: dict[str, list[str]] = {name: [] for name in extractors}
     cpu_s = dict.fromkeys(extractors, 0.0)
@@ -172,6 +180,7 @@ def run(args: list[str]) -> dict:
         "speed_ratio": {name: round(speed["curate"] / speed[name], 1) for name in speed if name != "curate"},
         "whole_texts": compare_whole_texts(recipe, ordered, texts),
         "documentation": compare_documentation(recipe, extractors),
+        "elements": compare_elements(recipe, extractors, selectors, settings.pages),
         "notation": compare_notation(extractors),
         "worst": list_worst(ordered, counts, settings.worst),
     }
@@ -282,6 +291,33 @@ def compare_documentation(recipe: ModuleType, extractors: dict[str, Extract]) ->
         row["formulas_kept"] = share_kept(tex, texts[row["extractor"]])
     counts = {"n_pages": len(found), "n_code_lines": sum(map(len, code)), "n_formulas": sum(map(len, tex))}
     return counts | {"folders": sorted({name for name, _, _ in found}), "rows": rows}
+
+
+def compare_elements(
+    recipe: ModuleType, extractors: dict[str, Extract], selectors: list[Selector | None], n_pages: int | None
+) -> dict | None:
+    """Shares of elements of documentation pages that come out whole, in all and by project."""
+    if not (SHARED / "lessons" / "docs.blocks.jsonl.gz").exists():
+        print(f"elements: skipped, no lessons in {SHARED}", file=sys.stderr)
+        return None
+    lessons = elements.read_lessons(SHARED / "lessons")[:n_pages]
+    counts: dict[str, list[dict[str, tuple[int, int]]]] = {name: [] for name in extractors}
+    for lesson in lessons:
+        selector = selectors[recipe.fold_of(lesson.project, len(selectors))]
+        for name, extract in extractors.items():
+            counts[name].append(elements.count_elements(lesson, extract([lesson.html], selector)[0]))
+    projects = sorted({lesson.project for lesson in lessons})
+    rows = [{"extractor": name, **elements.add_shares(counts[name])} for name in extractors]
+    by_project = {
+        project: {
+            name: elements.add_shares(
+                c for c, lesson in zip(counts[name], lessons, strict=True) if lesson.project == project
+            )
+            for name in extractors
+        }
+        for project in projects
+    }
+    return {"n_pages": len(lessons), "rows": rows, "by_project": by_project}
 
 
 def compare_notation(extractors: dict[str, Extract]) -> dict:

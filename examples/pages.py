@@ -66,8 +66,20 @@ Do not miss this offer, because it ends on the last day of the month. Call us to
 GERMAN = """\
 Die Photosynthese ist ein Vorgang, bei dem grüne Pflanzen aus Wasser und Kohlendioxid mit Hilfe des Sonnenlichts Zucker aufbauen. Sie findet in den Chloroplasten statt, kleinen Körpern in den Zellen der Blätter. Dabei entsteht Sauerstoff, den die Pflanze durch die Spaltöffnungen an die Luft abgibt. Fast alle Nahrungsketten auf der Erde beginnen mit diesem Vorgang, denn Tiere können Zucker nicht selbst aus Licht gewinnen."""
 
-MIXED_LANGUAGE = """\
-Kim Lee Berlin Roma 2019. Maria Santos Madrid 2020. Jan de Vries Amsterdam 2021. Home Contact Info Menu Login Album Radio Film Festival Hotel Restaurant Museum Taxi Park Bar Club. Anna Nowak Warszawa 2018. Luca Rossi Milano 2017. Photo Video Audio Internet Blog Online Shop."""
+NAMES = """\
+Results of the Harbour Run, men and women. Anna Nowak, Old Town Runners. Peter Lindholm, Green Valley Club. Maria Santos, River Side Team. John Carter, Old Town Runners. Luca Rossi, Lake View Athletics. Helen Brown, Green Valley Club. Jan de Vries, North Shore Harriers. Emma Wilson, River Side Team. Kim Lee, East Park Joggers. Robert Miller, Lake View Athletics. Sofia Keller, Old Town Runners. David Evans, North Shore Harriers. Laura Martin, East Park Joggers. Thomas Wright, Green Valley Club."""
+
+PARTS = "\n".join(
+    f"{part} m{4 + number % 7} {finish}, {12 + 3 * number} mm, pack {5 * number + 10}, in stock {7 * number + 31}"
+    for number, part in enumerate(
+        (
+            "hex bolt", "lock nut", "flat washer", "set screw", "eye bolt", "wing nut", "spring washer", "coach screw",
+            "dowel pin", "cotter pin", "cap nut", "stud rod", "hose clip", "angle bracket", "cable tie", "wood screw",
+            "pop rivet", "shelf peg", "door hinge", "gate latch",
+        )
+    )
+    for finish in (("zinc plated", "stainless steel", "black oxide")[number % 3],)
+)  # fmt: skip
 
 SHORT = "This page has moved. Please update your bookmarks and use the new address from now on. Thank you."
 

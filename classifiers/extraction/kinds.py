@@ -9,6 +9,7 @@ threads below posts, old table layouts, pages of one pre: the markup follows wha
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
 
 SYLLABLES = "ba be bo da de di do fa fe ga go ka ke ko la le li lo ma me mi mo na ne no pa pe ra re ri ro sa se so ta te ti to va ve vi".split()
@@ -17,6 +18,14 @@ CJK = "春夏秋冬山川水火木金土日月年時分人口手足目耳心力�
 ARABIC = (
     "كتاب مدرسة بيت مدينة شارع سيارة ماء طعام شمس قمر ليل نهار رجل امرأة ولد بنت صديق عمل وقت يوم".split()
 )
+CYRILLIC = (
+    "река город вода мельница дорога мост зима весна школа книга слово день ночь рука голос поле лес гора "
+    "время работа стоит идёт видит знает старый новый большой малый вверх после между который потому".split()
+)
+THAI = "แม่น้ำ เมือง น้ำ ถนน สะพาน โรงเรียน หนังสือ คำ วัน คืน มือ เสียง ป่า ภูเขา เวลา งาน เดิน เห็น รู้ เก่า ใหม่ ใหญ่ เล็ก ขึ้น หลัง".split()
+GREEK = "ποταμός πόλη νερό δρόμος γέφυρα χειμώνας σχολείο βιβλίο λέξη μέρα νύχτα χέρι φωνή δάσος βουνό χρόνος εργασία παλιός νέος μεγάλος".split()
+HINDI = "नदी नगर पानी सड़क पुल सर्दी विद्यालय पुस्तक शब्द दिन रात हाथ आवाज़ वन पर्वत समय काम पुराना नया बड़ा".split()
+SCRIPTS = {"arabic": ARABIC, "cyrillic": CYRILLIC, "thai": THAI, "greek": GREEK, "hindi": HINDI}
 MENU = "Home About Contact News Blog Shop Products Services Login Register Search Help FAQ Archive Support Forum Events Team Jobs Press".split()
 LEGAL = "Privacy|Terms of use|Imprint|Cookie settings|Sitemap|RSS|Newsletter|Accessibility|Advertise".split(
     "|"
@@ -29,31 +38,43 @@ class Page:
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
         self.golden: set[str] = set()
-        self.script = rng.choices(["latin", "cjk", "arabic"], [0.86, 0.08, 0.06])[0]
+        self.script = rng.choices(
+            ["latin", "cjk", "arabic", "cyrillic", "thai", "greek", "hindi"],
+            [0.7, 0.08, 0.06, 0.06, 0.04, 0.03, 0.03],
+        )[0]
         self.lexicon = [self._word() for _ in range(400)]
 
     def _word(self) -> str:
         if self.script == "cjk":
             return "".join(self.rng.choices(CJK, k=self.rng.randint(1, 4)))
-        if self.script == "arabic":
-            return self.rng.choice(ARABIC)
+        if self.script in SCRIPTS:
+            return self.rng.choice(SCRIPTS[self.script])
         return "".join(self.rng.choices(SYLLABLES, k=self.rng.randint(1, 4))) + self.rng.choice(ENDS)
 
     def words(self, low: int, high: int) -> str:
-        joint = "" if self.script == "cjk" else " "
+        joint = "" if self.script in ("cjk", "thai") else " "
         return joint.join(self.rng.choices(self.lexicon, k=self.rng.randint(low, high)))
 
     def title(self, low: int = 2, high: int = 9) -> str:
         return self.words(low, high).capitalize()
 
     def sentence(self) -> str:
-        comma, stop = {"cjk": ("、", "。"), "arabic": ("، ", ".")}.get(self.script, (", ", "."))
+        comma, stop = {
+            "cjk": ("、", "。"),
+            "arabic": ("، ", "."),
+            "thai": (" ", " "),
+            "hindi": (", ", "।"),
+        }.get(self.script, (", ", "."))
         parts = [self.words(3, 9) for _ in range(self.rng.choice([1, 1, 2, 2, 3]))]
-        return comma.join(parts).capitalize() + (self.rng.choice("?!") if self.rng.random() < 0.08 else stop)
+        return comma.join(parts).capitalize() + (
+            self.rng.choice("?!") if self.rng.random() < 0.08 and self.script != "thai" else stop
+        )
 
     def prose(self, low: int = 1, high: int = 6) -> str:
-        return ("" if self.script == "cjk" else " ").join(
-            self.sentence() for _ in range(self.rng.randint(low, high))
+        return (
+            ("" if self.script == "cjk" else " ")
+            .join(self.sentence() for _ in range(self.rng.randint(low, high)))
+            .strip()
         )
 
     def gold(self, text: str) -> str:
@@ -90,8 +111,14 @@ class Page:
         self.gold(text)
         return f"<p>{marked}</p>"
 
+    def labels(self, english: list[str], n: int) -> list[str]:
+        """`n` words of a menu, in the page's script or, as often happens, in English."""
+        if self.script == "latin" or self.rng.random() < 0.2:
+            return self.rng.sample(english, min(n, len(english)))
+        return [self.title(1, 2) for _ in range(n)]
+
     def menu(self, n: int | None = None, cls: str = "menu") -> str:
-        items = self.rng.sample(MENU, n or self.rng.randint(4, 10))
+        items = self.labels(MENU, n or self.rng.randint(4, 10))
         return (
             f"<ul class='{cls}'>"
             + "".join(f"<li><a href='/{i.lower()}'>{i}</a></li>" for i in items)
@@ -103,6 +130,20 @@ class Page:
         excerpt = f"<p class='excerpt'>{self.prose(1, 2)[:160]}…</p>" if r.random() < 0.6 else ""
         more = "<a href='/m' class='more-link'>Read more</a>" if r.random() < 0.5 else ""
         return f"<div class='{cls}'><h3><a href='/t'>{self.title()}</a></h3>{excerpt}<span class='date'>{self.date()}</span>{more}</div>"
+
+    def tree(self) -> str:
+        """Items of a tree of pages, as it stands beside a page of documentation."""
+        r = self.rng
+        return "".join(
+            f"<li class='toctree-l{r.choice([1, 1, 2])}'><a class='reference internal' href='/d'>{self.title(1, 5)}{r.choice(['', f' (<code>{self.words(1, 1)}</code>)'])}</a></li>"
+            for _ in range(r.randint(8, 60))
+        )
+
+    def here(self) -> str:
+        """Items of a page's own contents."""
+        return "".join(
+            f"<li><a class='reference internal' href='#s'>{self.title(1, 4)}</a></li>" for _ in range(4)
+        )
 
     def sidebar(self) -> str:
         r = self.rng
@@ -130,9 +171,15 @@ class Page:
         return f"<{tag}>" + "".join(boxes) + f"</{tag.split()[0]}>"
 
     def footer(self) -> str:
-        links = " | ".join(f"<a href='/l'>{x}</a>" for x in self.rng.sample(LEGAL, 4))
-        tag = self.rng.choice(["footer", "div id='footer'", "footer class='site-footer'"])
-        note = f"<p>{self.sentence()} All rights reserved.</p>" if self.rng.random() < 0.5 else ""
+        links = " | ".join(f"<a href='/l'>{x}</a>" for x in self.labels(LEGAL, 4))
+        tag = self.rng.choice(
+            ["footer", "div id='footer'", "footer class='site-footer'", "div", "div class='b'"]
+        )
+        rights = "All rights reserved." if self.script == "latin" else self.sentence()
+        note = f"<p>{self.sentence()} {rights}</p>" if self.rng.random() < 0.5 else ""
+        if self.rng.random() < 0.3:
+            owner = self.title(1, 3) if self.script != "latin" else self.name()
+            return f"<{tag}>© {self.rng.randint(2001, 2025)} {owner}. {rights}</{tag.split()[0]}>"
         return f"<{tag}>{links}{note}<p>© {self.rng.randint(2001, 2025)} {self.name()}</p></{tag.split()[0]}>"
 
     def header(self) -> str:
@@ -153,6 +200,8 @@ class Page:
                 ),
                 ("section class='comments'", "div class='comment-item'", "div class='comment-body'"),
                 ("div id='respond'", "div class='comment'", "p class='comment-text'"),
+                ("ul class='comment-list'", "li", "p"),
+                ("ol class='commentlist'", "li", "div"),
             ]
         )
         close = [x.split()[0] for x in (outer, item, body)]
@@ -385,11 +434,7 @@ def documentation(pg: Page) -> bytes:
                 parts.append(
                     f"<div class='admonition note'><p class='admonition-title'>Note</p>{pg.p(1, 2)}</div>"
                 )
-    tree = "".join(
-        f"<li class='toctree-l{r.choice([1, 1, 2])}'><a class='reference internal' href='/d'>{pg.title(1, 5)}{r.choice(['', f' (<code>{pg.words(1, 1)}</code>)'])}</a></li>"
-        for _ in range(r.randint(8, 60))
-    )
-    here = "".join(f"<li><a class='reference internal' href='#s'>{pg.title(1, 4)}</a></li>" for _ in range(4))
+    tree, here = pg.tree(), pg.here()
     before, main, after = r.choice(DOCUMENTATION_FRAMES)
     names = {
         "tree": tree,
@@ -518,7 +563,7 @@ def post_with_comments(pg: Page) -> bytes:
             ("div id='main'", "div class='text'"),
         ]
     )
-    text = "".join(pg.p(1, 5) for _ in range(r.randint(1, 8)))
+    text = "".join(pg.p(1, 5) for _ in range(r.choice([1, 1, 2, 3, 5, 8])))
     date = f"<div class='entry-meta'>{pg.date()} by <a href='/a'>{pg.name()}</a></div>"
     tags = (
         f"<div class='tags'>Tags: <a href='/t'>{pg.title(1, 1)}</a>, <a href='/t'>{pg.title(1, 1)}</a></div>"
@@ -577,11 +622,209 @@ def short_page(pg: Page) -> bytes:
     return pg.wrap(body, title, "page")
 
 
+# What stands before and after the text of a reference page, the element of the text, of a section and its heading,
+# and of an entry, as widely used generators write them.
+REFERENCE_STYLES = {
+    "docbook": (
+        "<div class='navheader'><table width='100%' summary='Navigation header'><tr><th colspan='3' align='center'>{title}</th></tr><tr><td width='20%' align='left'><a accesskey='p' href='p.html'>Prev</a>&nbsp;</td><th width='60%' align='center'>{before}</th><td width='20%' align='right'>&nbsp;<a accesskey='n' href='n.html'>Next</a></td></tr></table><hr></div>",
+        "div class='refentry'", "div class='refsect1'", "h2", "div class='refsect2'",
+        "<div class='navfooter'><hr><table width='100%' summary='Navigation footer'><tr><td width='40%' align='left'><a accesskey='p' href='p.html'>Prev</a>&nbsp;</td><td width='20%' align='center'><a accesskey='u' href='u.html'>Up</a></td><td width='40%' align='right'>&nbsp;<a accesskey='n' href='n.html'>Next</a></td></tr><tr><td>{before}&nbsp;</td><td><a accesskey='h' href='index.html'>Home</a></td><td>&nbsp;{after}</td></tr></table></div>",
+    ),
+    "texinfo": (
+        "<div class='header'><p>Next: <a href='n.html' accesskey='n' rel='next'>{after}</a>, Previous: <a href='p.html' rel='prev'>{before}</a>, Up: <a href='u.html' rel='up'>{name}</a> &nbsp; [<a href='c.html' rel='contents'>Contents</a>][<a href='i.html' rel='index'>Index</a>]</p></div><hr>",
+        "div class='section'", "div class='subsection'", "h4", "div",
+        "<hr><div class='header'><p>Next: <a href='n.html' rel='next'>{after}</a>, Previous: <a href='p.html' rel='prev'>{before}</a>, Up: <a href='u.html' rel='up'>{name}</a> &nbsp; [<a href='c.html' rel='contents'>Contents</a>]</p></div>",
+    ),
+    "info": (
+        "<div class='header'><p>Next: <a href='#n' accesskey='n' rel='next'>{after}</a>, Previous: <a href='#p' accesskey='p' rel='prev'>{before}</a>, Up: <a href='#u' accesskey='u' rel='up'>{name}</a> &nbsp; [<a href='#c' rel='contents'>Contents</a>][<a href='#i' rel='index'>Index</a>]</p></div>",
+        "div", "div class='section'", "h3 class='section'", "div",
+        "<div class='header'><p>Next: <a href='#n' rel='next'>{after}</a>, Up: <a href='#u' rel='up'>{name}</a> &nbsp; [<a href='#c' rel='contents'>Contents</a>][<a href='#i' rel='index'>Index</a>]</p></div><p><a href='#u'>{name}</a>, {date}</p>",
+    ),
+    "gtk": (
+        "<table class='navigation' id='top' width='100%'><tr valign='middle'><td width='100%' align='left' class='shortcuts'><a href='#' class='shortcut'>Top</a><span id='nav_description'>  <span class='dim'>|</span> <a href='#d' class='shortcut'>Description</a></span></td><td><a accesskey='h' href='index.html'>Home</a></td><td><a accesskey='n' href='n.html'>Next</a></td></tr></table>",
+        "div class='refentry'", "div class='refsect1'", "h2", "div class='refsect2'",
+        "<div class='footer'><hr>Generated by {name} V1.{date}</div>",
+    ),
+    "java": (
+        "<header role='banner'><nav role='navigation'><div class='top-nav'><ul class='nav-list' title='Navigation'>{here}</ul></div><div class='sub-nav'><ul class='sub-nav-list'><li>Summary: </li><li>Nested | </li><li>Field | </li><li>Constr | </li><li><a href='#m'>Method</a></li></ul></div></nav></header>",
+        "main role='main'", "section class='details'", "h2", "section class='detail'",
+        "<footer role='contentinfo'><hr><p class='legal-copy'><small>Copyright © 2001, {name}. All rights reserved.</small></p></footer>",
+    ),
+    "doxygen": (
+        "<div id='top'><div id='titlearea'><table><tbody><tr><td id='projectalign'><div id='projectname'>{name}</div></td></tr></tbody></table></div><div id='main-nav'>{here}</div><div class='header'><div class='summary'><a href='#f'>Functions</a></div></div></div>",
+        "div class='contents'", "div class='section'", "h2 class='groupheader'", "div class='memitem'",
+        "<hr class='footer'><address class='footer'><small>Generated by <a href='/'>{name}</a> 1.9</small></address>",
+    ),
+    "manual": (
+        "<table class='head'><tr><td class='head-ltitle'>{name}(1)</td><td class='head-vol'>General Commands Manual</td><td class='head-rtitle'>{name}(1)</td></tr></table>",
+        "div class='manual-text'", "section class='Sh'", "h1 class='Sh'", "div",
+        "<table class='foot'><tr><td class='foot-date'>{date}</td><td class='foot-os'>{name}</td></tr></table>",
+    ),
+    "pod": ("<ul id='index'>{here}</ul>", "div", "div", "h1", "div", ""),
+    "php": (
+        "<nav class='navbar'><ul>{here}</ul></nav><div class='breadcrumbs'><a href='/'>{before}</a> » <a href='/'>{name}</a></div>",
+        "div class='refentry'", "div class='refsect1 description'", "h3 class='title'", "div class='example'",
+        "<aside class='layout-menu'><ul class='parent-menu-list'>{tree}</ul></aside>",
+    ),
+    "bare": ("<p><a href='i.html'>Index</a> | <a href='p.html'>{before}</a> | <a href='n.html'>{after}</a></p><hr>", "div", "div", "h2", "div", "<hr><address>{name}, {date}</address>"),
+    "tables": (
+        "<table class='header' border='0'><tr><td>[<a href='p.html#p' title='Previous'> &lt;&lt; </a>]</td><td>[<a href='#s' title='Section'> &lt; </a>]</td><td>[<a href='u.html' title='Up'> Up </a>]</td><td>[<a href='#n' title='Next'> &gt; </a>]</td><td> &nbsp; </td><td>[<a href='t.html'>Top</a>]</td><td>[<a href='c.html'>Contents</a>]</td><td>[<a href='i.html'>Index</a>]</td></tr></table>",
+        "blockquote", "div", "h3", "div", "<p><font size='-1'>This document was generated on <em>{date}</em></font></p>",
+    ),
+}  # fmt: skip
+
+
+def reference(pg: Page) -> bytes:
+    """A page of a manual as other generators than Sphinx write it: entries with signatures, terms, tables, short notes.
+
+    A third of them have class words of no meaning, and a third no classes at all, so that names alone teach nothing.
+    """
+    r = pg.rng
+    title = pg.title(1, 4)
+    style = r.choice(sorted(REFERENCE_STYLES))
+    before, main, section, heading, entry, after = REFERENCE_STYLES[style]
+    names = {"tree": pg.tree(), "here": pg.here(), "title": title, "name": pg.name(), "date": pg.date()}
+    names |= {"before": pg.title(1, 3), "after": pg.title(1, 3)}
+    parts = [f"<h1>{pg.gold(title)}</h1>"]
+    if r.random() < 0.5:
+        parts.append(f"<p>{pg.gold(title + ' — ' + pg.words(3, 9))}</p>")
+    if r.random() < 0.3:
+        parts.append(f"<ul class='toc'>{pg.here()}</ul>")
+    for _ in range(r.randint(1, 5)):
+        content = "".join(_reference_part(pg, entry) for _ in range(r.randint(1, 4)))
+        sign = r.choice(["", "", "<a class='anchor' href='#s'>#</a>", "<a name='s'></a>"])
+        parts.append(
+            f"<{section}><{heading}>{pg.gold(pg.title(1, 3))}{sign}</{heading.split()[0]}>{content}</{section.split()[0]}>"
+        )
+    body = f"{before.format(**names)}<{main}>{''.join(parts)}</{main.split()[0]}>{after.format(**names)}"
+    manner = r.random()
+    if manner < 0.3:
+        body = re.sub(r" (?:class|id|role)='[^']*'", "", body)
+    elif manner < 0.6:
+        own = {word: pg.words(1, 1) for word in re.findall(r" class='([^']*)'", body)}
+        body = re.sub(r" (class)='([^']*)'", lambda m: f" class='{own[m[2]]}'", body)
+    return pg.wrap(body, title)
+
+
+def _reference_part(pg: Page, entry: str) -> str:
+    """One thing that reference pages are made of."""
+    r = pg.rng
+    kind = r.randrange(9)
+    name = f"{r.choice(SYLLABLES)}_{r.choice(SYLLABLES)}{r.choice(SYLLABLES)}"
+    if kind == 0:
+        return pg.p(1, 3)
+    if kind == 1:
+        return f"<pre class='synopsis'>{pg.gold(f'{pg.words(1, 2)} {name}({pg.words(1, 2)} *{r.choice(SYLLABLES)});')}</pre>"
+    if kind == 2:
+        items = "".join(
+            f"<dt><code>{pg.gold(r.choice(['--', '-', '', '$']) + pg.words(1, 1) + r.choice(['', ' (x)', '[]', ' → n']))}</code></dt><dd>{r.choice([pg.gold(pg.words(2, 12)), pg.p(1, 1)])}</dd>"
+            for _ in range(r.randint(1, 6))
+        )
+        return f"<dl class='variablelist'>{items}</dl>"
+    if kind == 3:
+        rows = "".join(
+            f"<tr><td class='parameter_name'>{pg.gold(pg.words(1, 1))}</td><td class='parameter_description'>{pg.gold(pg.words(2, 8) + '.')}</td></tr>"
+            for _ in range(r.randint(1, 5))
+        )
+        return f"<h4>{pg.gold(pg.title(1, 1))}</h4><div class='informaltable'><table class='informaltable'>{rows}</table></div>"
+    if kind == 4:
+        notes = "".join(
+            f"<p class='since'>{pg.gold(pg.title(1, 1) + ': ' + pg.words(1, 2))}</p>"
+            for _ in range(r.randint(1, 3))
+        )
+        return f"<{entry}><h3>{pg.gold(name + ' ()')}</h3><pre class='programlisting'>{pg.gold(f'void {name} (void);')}</pre>{pg.p(1, 1)}{notes}</{entry.split(maxsplit=1)[0]}>"
+    if kind == 5:
+        items = "".join(
+            f"<li><code>{pg.words(1, 1)}</code> <a class='type' href='/t#x'>&lt;{pg.words(1, 1)}&gt;</a> {pg.gold(pg.words(2, 9))}</li>"
+            for _ in range(r.randint(2, 6))
+        )
+        return f"<ul>{items}</ul>"
+    if kind == 6:
+        n = r.randint(2, 4)
+        head = "".join(f"<th>{pg.gold(pg.title(1, 1))}</th>" for _ in range(n))
+        rows = "".join(
+            f"<tr><td><a href='#f'>{pg.gold(pg.words(1, 1) + str(r.randint(1, 99)))}</a></td>"
+            + "".join(f"<td>{r.choice(['', pg.gold(pg.words(1, 4))])}</td>" for _ in range(n - 1))
+            + "</tr>"
+            for _ in range(r.randint(2, 7))
+        )
+        return f"<table class='summary'><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    if kind == 7:
+        return _example(pg)
+    return f"<p class='title'><b>{pg.gold(pg.title(1, 3) + ':')}</b></p>{_points(pg)}"
+
+
+def lesson(pg: Page) -> bytes:
+    """A chapter or course page: headings, short paragraphs, captions of figures and tables, exercises in lists."""
+    r = pg.rng
+    title = pg.title(2, 5)
+    parts = []
+    for _ in range(r.randint(2, 6)):
+        parts.append(f"<h2>{pg.gold(pg.title(1, 5))}</h2>")
+        for _ in range(r.randint(1, 4)):
+            kind = r.randrange(6)
+            caption = pg.gold(
+                f"{r.choice(['Figure', 'Table', 'Fig.'])} {r.randint(1, 30)}: {pg.words(3, 12)}"
+            )
+            if kind <= 1:
+                parts.append(pg.p(1, 4))
+            elif kind == 2:
+                parts.append(
+                    f"{pg.p(1, 2)}<figure><img src='/f.png'><figcaption>{caption}</figcaption></figure>"
+                )
+            elif kind == 3:
+                rows = "".join(
+                    f"<tr><td>{pg.gold(pg.words(1, 2))}</td><td>{r.randint(1, 99)}</td></tr>"
+                    for _ in range(r.randint(2, 6))
+                )
+                parts.append(f"<table><caption>{caption}</caption>{rows}</table>")
+            elif kind == 4:
+                items = "".join(
+                    f"<li>{pg.gold(pg.words(2, 14) + r.choice(['?', '.', '']))}</li>"
+                    for _ in range(r.randint(2, 7))
+                )
+                parts.append(f"<h3>{pg.gold(pg.title(1, 2))}</h3><ol>{items}</ol>")
+            else:
+                parts.append(f"<div class='note'><h4>{pg.gold(pg.title(1, 2))}</h4>{pg.p(1, 2)}</div>")
+    outer = r.choice(["main", "div class='content'", "article", "div", "div id='main'", "td"])
+    inner = f"<{outer}><h1>{pg.gold(title)}</h1>{''.join(parts)}</{outer.split()[0]}>"
+    inner = f"<table><tr>{inner}</tr></table>" if outer == "td" else inner
+    return pg.wrap(f"{pg.header()}{inner}{r.choice([pg.sidebar(), ''])}{pg.footer()}", title)
+
+
+def thread(pg: Page) -> bytes:
+    """A page that is nothing but a thread: its posts are main text, whatever their classes call them."""
+    r = pg.rng
+    title = pg.title(3, 9)
+    item, inner = r.choice(
+        [
+            ("div class='comment'", "div class='comment-body'"),
+            ("div class='reply'", "p"),
+            ("tr class='athing comtr'", "td class='default'"),
+            ("li class='comment'", "div class='md'"),
+        ]
+    )
+    posts = "".join(
+        f"<{item}><{inner}><span class='comhead'><a class='user' href='/u'>{pg.name()}</a> {pg.date()}</span><div class='commtext'>{pg.p(1, 3)}</div></{inner.split()[0]}></{item.split()[0]}>"
+        for _ in range(r.randint(3, 20))
+    )
+    outer = (
+        "table class='comment-tree'"
+        if item.startswith("tr")
+        else r.choice(["div id='comments'", "div class='comments'", "div", "main"])
+    )
+    body = f"{pg.header()}<h1>{pg.gold(title)}</h1><{outer}>{posts}</{outer.split()[0]}>{pg.footer()}"
+    return pg.wrap(body, title)
+
+
 KINDS: dict[Callable[[Page], bytes], int] = {
     forum: 4,
     question: 3,
     wiki: 3,
     documentation: 4,
+    reference: 9,
+    lesson: 3,
+    thread: 2,
     product: 3,
     recipe: 2,
     listing: 4,

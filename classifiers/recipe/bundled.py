@@ -5,8 +5,7 @@
     topic        what a page is about, on the word table
     format       what kind of page it is, on the word table
     edu          educational level, on all of these
-    edu-large    the same with a transformer encoder: slower and better
-    edu-cascade  edu, and edu-large for pages that edu is unsure of
+    quality      how well a page is made, whatever its subject, on the same
 
 The stages run in this order, each on what the earlier ones left in `--output`. What takes long is kept in
 `--work`, and a stage that was done with the same pages, code and earlier stages is not done again: a run that
@@ -28,12 +27,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from classifiers.recipe.bundled_pages import (
+    BOOK_LABELS,
     CLASSES,
     CORPORA,
-    EduPages,
+    REFERENCE,
+    LevelPages,
     WebPages,
     read_corpora,
     read_edu,
+    read_quality,
     read_web,
 )
 from classifiers.recipe.kept import Kept, digest_of
@@ -44,44 +46,56 @@ from numpy.typing import NDArray
 import curate
 from curate.bundled import classifiers_folder, classifiers_in
 from curate.fit.annotations import Annotations
-from curate.fit.annotators import reference_rows
-from curate.fit.calibrate import compare_rates, perfect_calibration_error
-from curate.fit.card import figures_table, render_cascade_card, render_classes_card, write_card
+from curate.fit.annotators import Strictness, number_pages, render_annotators
+from curate.fit.calibrate import compare_rates, fit_platt, perfect_calibration_error
+from curate.fit.card import figures_table, render_classes_card, write_card
 from curate.fit.classes import ClassesFit, fit_classes, held_out_outputs
-from curate.fit.fitting import fit_classifier
-from curate.fit.metrics import average_precision, summarise
+from curate.fit.fitting import FitResult, fit_classifier
+from curate.fit.metrics import average_precision, bootstrap, spearman, summarise, to_json
 from curate.fit.recipe import MemberRecipe, Recipe
 from curate.protocols import Encoder
 from curate.scoring.encoders import SentenceEncoder
 from curate.scoring.features import Pages
 from curate.scoring.load import load_classes
-from curate.scoring.storage import CONFIG, WEIGHTS, write_folder
-from curate.scoring.texts import take_window
+from curate.scoring.storage import CONFIG
 
 ENCODER = "all-MiniLM-L6-v2"
 EDU_RECIPE = Recipe(
     members=(
-        MemberRecipe(("tfidf", "shape"), "ridge", 0.7),
-        MemberRecipe(("static", "lsa", "shape", "classes"), "kernel", settings={"alpha": 0.1}),
+        MemberRecipe(("tfidf", "shape", "lines"), "ridge", 0.7),
+        MemberRecipe(
+            ("static", "lsa", "shape", "lines", "classes"),
+            "kernel",
+            settings={"alpha": 0.1, "n_centres": 2048},
+        ),
     ),
-    reference_annotator="Llama-3-70B",
-    same_scale=("Llama-3.3-70B",),  # levels 0 and 1 were left out of these pages
+    reference_annotator=REFERENCE,
+    same_scale=(
+        "Llama-3.3-70B (FineWeb-Edu prompt)",
+        "fineweb-edu-classifier (NOT an LLM)",  # fitted on the reference's levels
+        BOOK_LABELS,
+    ),
     positive=3.0,
     high=5.0,
 )
-EDU_LARGE_RECIPE = EDU_RECIPE.replace(
-    members=(
-        *EDU_RECIPE.members,
-        MemberRecipe(("encoder", "shape", "classes"), "kernel", 1.5, {"alpha": 0.1}),
-    ),
-    encoder=ENCODER,
-)
-CASCADE_BAND = (0.1, 0.9)
-STAGES = ("static", "lsa", "topic", "format", "edu", "edu-large", "edu-cascade")
+QUALITY_RECIPE = Recipe(members=EDU_RECIPE.members, positive=3.0, high=5.0)
+RECIPES = {"edu": EDU_RECIPE, "quality": QUALITY_RECIPE}
+STAGES = ("static", "lsa", "topic", "format", "edu", "quality")
+_NOTES = {
+    "edu": """Pages and levels: HuggingFaceFW/fineweb-edu-llama3-annotations and
+FineWeb (ODC-By 1.0, text from Common Crawl); readers' pages and topics: Common Crawl through DCLM, with WebOrganizer's
+labels; pages of free program documentation; modules of OpenStax's economics, chemistry, contemporary mathematics and
+statistics (CC BY 4.0) at a weak level nobody gave. English only. Not a judgement of truth, and not fitted on any
+teacher's opinion: readers are large language models.""",
+    "quality": """How well a text is made, as text, whatever its subject and whoever it is for: 0 unusable, 1 poor, 2 weak,
+3 decent, 4 good, 5 excellent. Readers are large language models that saw a rubric and the first 1,600 characters.
+Pages: Common Crawl through DCLM and FineWeb, C4, and pages of free program documentation. English only. It sees words
+and the look of lines: not whether what a page says is true, nor who wrote it.""",
+}
 _WORD_DIMENSIONS, _LSA_DIMENSIONS = 64, 80  # together what 16 MB for `edu` have room for
-# Of the encoders, in fits: a CPU with AMX embeds 2.5 times as many pages as in fp32, which scoring uses.
+# Of the encoder: a CPU with AMX embeds 2.5 times as many words as in fp32.
 _DTYPE = "bf16"
-_PAGES_A_PIECE, _WORDS_A_PIECE = 256, 8192
+_WORDS_A_PIECE = 8192
 
 Known = dict[str, NDArray[np.float32]]
 
@@ -100,7 +114,7 @@ class KeptEncoder:
         self._encoder = encoder
         self._kept = kept
         self._settings = list(settings)
-        self._n_texts = n_texts or _PAGES_A_PIECE
+        self._n_texts = n_texts or _WORDS_A_PIECE
 
     @property
     def n_dimensions(self) -> int:
@@ -127,14 +141,12 @@ class Maker:
         output: gets one folder for each classifier.
         kept: what earlier runs left.
         word_encoder: of single words, for the word table.
-        page_encoder: of pages, for `edu-large`.
     """
 
     data: Path
     output: Path
     kept: Kept
     word_encoder: Encoder
-    page_encoder: Encoder
 
     def make(self, name: str) -> bool:
         """Make one classifier, unless it lies there as this code would make it. Says whether it was made."""
@@ -151,17 +163,15 @@ class Maker:
                 )
             elif name in CLASSES:
                 self._make_classes(name)
-            elif name == "edu-cascade":
-                self._make_cascade()
             else:
-                self._make_edu(name)
+                self._make_levels(name)
         self.kept.set_stamp(name, [self._digest_sources(name), self._digest_made(name)])
         return True
 
     @cached_property
-    def edu(self) -> EduPages:
-        """The pages with an educational level."""
-        return read_edu(self.data)
+    def levels(self) -> dict[str, LevelPages]:
+        """The readings of either scorer."""
+        return {"edu": read_edu(self.data), "quality": read_quality(self.data)}
 
     @cached_property
     def web(self) -> WebPages:
@@ -184,41 +194,38 @@ class Maker:
         fit.classifier.save(folder)
         _write_json(folder / "metrics.json", fit.metrics)
         (folder / "card.md").write_text(render_classes_card(fit), "utf-8")
-        pages = self.edu.pages
-        self.kept.array(
-            name,
-            self._digest_sources(name),
-            lambda: held_out_outputs([fit], self.web.texts, self.web.sites, pages.texts, pages.sites),
-        )
+        for scorer, edu in self.levels.items():
+            pages = edu.pages
+            self.kept.array(
+                f"{name}-{scorer}",
+                self._digest_sources(name),
+                lambda pages=pages: held_out_outputs(
+                    [fit], self.web.texts, self.web.sites, pages.texts, pages.sites
+                ),
+            )
 
-    def _make_edu(self, name: str) -> None:
-        recipe = EDU_LARGE_RECIPE if name == "edu-large" else EDU_RECIPE
-        known = {"classes": np.hstack([self._kept(kind) for kind in recipe.classifiers])}
-        if recipe.encoder:
-            encoder = KeptEncoder(self.page_encoder, self.kept, [recipe.encoder_max_tokens, _DTYPE])
-            known["encoder"] = encoder.encode(take_window(self.edu.pages.texts, recipe.window_bytes))
-        scores = fit_edu(self.edu, self.output / name, recipe, known)
-        self.kept.array(name, self._digest_sources(name), lambda: scores)
+    def _make_levels(self, name: str) -> None:
+        recipe = RECIPES[name]
+        known = {"classes": np.hstack([self._kept(kind, name) for kind in recipe.classifiers])}
+        levels = fit_levels(self.levels[name], self.output / name, recipe, known, _NOTES[name])
+        self.kept.array(name, self._digest_sources(name), lambda: levels)
 
-    def _make_cascade(self) -> None:
-        write_cascade(self.output / "edu-cascade", self.edu.pages, self._kept("edu"), self._kept("edu-large"))
-
-    def _kept(self, name: str) -> NDArray[Any]:
+    def _kept(self, kind: str, scorer: str) -> NDArray[Any]:
         def missing() -> NDArray[Any]:
-            msg = f"'{self.kept.folder}' lacks what the stage {name} leaves; remove its {name}.json, and start again"
+            msg = f"'{self.kept.folder}' lacks what the stage {kind} leaves: make {kind} again"
             raise FileNotFoundError(msg)
 
-        return self.kept.array(name, self._digest_sources(name), missing)
+        return self.kept.array(f"{kind}-{scorer}", self._digest_sources(kind), missing)
 
     @cached_property
     def _digest_data(self) -> str:
-        files = sorted(self.data.glob("*/*.jsonl.gz"))
+        files = sorted((*self.data.glob("*/*.jsonl.gz"), *self.data.glob("*/*.tsv")))
         return digest_of(*(part for file in files for part in (file.name, file.read_bytes())))
 
     def _digest_sources(self, name: str) -> str:
         """Digest all that a classifier is made from."""
         before = map(self._digest_made, STAGES[: STAGES.index(name)])
-        return digest_of(_digest_code(), self._digest_data, *before)
+        return digest_of(_digest_code(extracts=name not in {"static", "lsa"}), self._digest_data, *before)
 
     def _digest_made(self, name: str) -> str:
         """Digest the configuration of a made classifier, which names its weights."""
@@ -226,10 +233,10 @@ class Maker:
         return digest_of(config.read_bytes()) if config.is_file() else ""
 
 
-def _digest_code() -> str:
+def _digest_code(*, extracts: bool) -> str:
     package = Path(curate.__file__).parent
     recipe = Path(__file__).parent
-    parts = ("fit/", "scoring/", "text/")
+    parts = ("fit/", "scoring/", "text/", *(["extract/"] if extracts else []))
     names = sorted(file.relative_to(package).as_posix() for file in package.rglob("*.py"))
     used = [package / name for name in names if name.startswith(parts)]
     return digest_of(*(file.read_bytes() for file in (*used, *sorted(recipe.glob("*.py")))))
@@ -247,36 +254,150 @@ def held_out_classes(web: WebPages, pages: Annotations) -> NDArray[np.float32]:
     return held_out_outputs(fits, web.texts, web.sites, pages.texts, pages.sites)
 
 
-def fit_edu(edu: EduPages, output: Path, recipe: Recipe, known: Known) -> NDArray[np.float64]:
-    """Fit the educational level on all annotated pages, and measure it on `edu_val` by a fit without that.
+def fit_levels(
+    edu: LevelPages, output: Path, recipe: Recipe, known: Known, notes: str
+) -> NDArray[np.float64]:
+    """Fit levels on all readings, and measure them by domain; on `edu_val` by a fit without that, where it has levels.
 
     Args:
-        edu: the pages.
+        edu: the readings.
         output: folder of the classifier.
-        recipe: `EDU_RECIPE` or `EDU_LARGE_RECIPE`.
-        known: columns of features, of all pages, that are not computed again.
+        recipe: `EDU_RECIPE` or `QUALITY_RECIPE`.
+        known: columns of features, of all readings, that are not computed again.
+        notes: what the card says of the pages.
 
     Returns:
-        Out-of-fold scores of all pages, float64 (N,).
+        Out-of-fold levels of all pages, float64 (N pages,).
     """
-    held_out = measure_held_out(edu.pages, edu.is_val, recipe, known)
     result = fit_classifier(edu.pages, output, recipe=recipe, overwrite=True, known_columns=known)
-    rows = reference_rows(edu.pages, EDU_RECIPE)
-    topics = np.array(topic_names(edu.pages.texts))
-    checks = {
+    pages, rows = result.annotations, result.reference
+    topics = np.array(topic_names(pages.texts))
+    chance = chance_of_positive(edu.pages, result)
+    metrics: dict[str, Any] = {
+        **result.metrics,
         "calibration_error_if_perfect": perfect_calibration_error(result.scores[rows]),
-        "rates_by_topic": compare_rates(
-            result.scores[rows], edu.pages.levels[rows] >= 3, topics[rows].tolist()
-        ),
+        "rates_by_topic": compare_rates(result.scores[rows], chance[rows] == 1, topics[rows].tolist()),
+        "by_domain": measure_domains(result, chance),
     }
-    _write_json(output / "metrics.json", {**result.metrics, **checks, "held_out": held_out})
-    chance = held_out["calibration_error_if_perfect"]
-    notes = f"""Pages and levels: HuggingFaceFW/fineweb-edu-llama3-annotations and
-FineWeb (ODC-By 1.0, text from Common Crawl); pages of the second annotator and topics: Common Crawl
-through DCLM, with WebOrganizer's labels.
-English web pages only. Not a judgement of truth, and not fitted on any teacher's opinion.
+    parts = [notes, "## By domain\n" + render_domains(metrics["by_domain"]), render_strictness(metrics)]
+    if edu.is_val.any():
+        metrics["held_out"] = measure_held_out(edu.pages, edu.is_val, recipe, known)
+        parts.append(render_held_out(metrics["held_out"]))
+    (output / "metrics.json").write_text(to_json(metrics) + "\n", "utf-8")
+    write_card(output, result.scorer, result.metrics, notes="\n\n".join(parts) + "\n")
+    return result.levels
 
-## On pages that took no part
+
+def chance_of_positive(readings: Annotations, result: FitResult) -> NDArray[np.float64]:
+    """Give the chance that the reference annotator calls a page positive, float64 (N pages,).
+
+    1 or 0 where it read the page. Elsewhere Platt's curve on the level that others gave, brought to its scale, fitted
+    on the pages that both read; with no such page, whether that level is positive.
+    """
+    pages, reference = result.annotations, result.reference
+    positive = pages.levels >= result.scorer.scale[2]
+    if reference.all():
+        return positive.astype(np.float64)
+    page = number_pages(readings)
+    name = pages.annotators[int(reference.argmax())]
+    others = np.array([annotator != name for annotator in readings.annotators])
+    n = np.bincount(page, others)
+    level = np.bincount(page, np.where(others, readings.levels - result.strictness.shifts, 0.0)) / np.maximum(
+        n, 1
+    )
+    both = (n > 0) & reference
+    chance = positive.astype(np.float64)
+    if 0 < positive[both].sum() < both.sum():
+        largest = np.zeros(len(n))
+        np.maximum.at(largest, page, 1 / readings.propensity)
+        curve = fit_platt(level[both], positive[both], largest[both])
+        chance[~reference] = curve.apply(level[~reference].astype(np.float32))
+    return chance
+
+
+def measure_domains(result: FitResult, chance: NDArray[np.float64]) -> list[dict[str, Any]]:
+    """Measure, out of fold, each domain's pages that somebody read, by levels on the reference's scale.
+
+    `promised` is the sum of scores, `found` that of the chances of a positive.
+    """
+    pages = result.annotations
+    domains, levels = np.array(pages.domains), pages.levels
+    read = np.array(pages.annotators) != BOOK_LABELS
+    groups = [
+        (name, (domains == name) & read)
+        for name in sorted(set(pages.domains))
+        if ((domains == name) & read).any()
+    ]
+    reference = result.reference
+    if not reference.all():
+        groups.insert(0, ("web, the reference's own levels", reference))
+    lessons = np.isin(domains, ("documentation", "science")) & read
+    groups.append(("documentation and science together", lessons))
+    rows = [_measure_domain(name, here, result, chance) for name, here in groups if here.any()]
+    for book in sorted({site for site in pages.sites if site.startswith("textbooks/")}):
+        of_book = np.array([site == book for site in pages.sites])
+        modules = of_book & (levels >= 3)
+        kept = [float((result.scores[part] >= 0.5).mean()) for part in (modules, of_book & (levels < 3))]
+        about = {"name": f"{book}, fitted without it", "n_pages": int(of_book.sum())}
+        rows.append({**about, "modules_kept": kept[0], "lists_kept": kept[1]})
+    return rows
+
+
+def _measure_domain(
+    name: str, here: NDArray[np.bool_], result: FitResult, chance: NDArray[np.float64]
+) -> dict[str, Any]:
+    levels, predicted, scores = result.annotations.levels[here], result.levels[here], result.scores[here]
+    ones, n = np.ones(len(levels)), len(levels)
+
+    def precision(cut: float) -> dict[str, float]:
+        # Levels on the reference's scale are fractions: at least the cut is what would be rounded to it.
+        return bootstrap(lambda r: average_precision(predicted[r], levels[r] >= cut - 0.5, ones[r]), n, 0)
+
+    return {
+        "name": name,
+        "n_pages": n,
+        "spearman": bootstrap(lambda r: spearman(predicted[r], levels[r], ones[r]), n, 0),
+        "average_precision_2": precision(2),
+        "average_precision_3": precision(3),
+        "promised": float(scores.sum()),
+        "found": float(chance[here].sum()),
+    }
+
+
+def render_domains(rows: list[dict[str, Any]]) -> str:
+    """Render `measure_domains` as Markdown."""
+    lines = ["Out of fold: no page is judged by a fit that saw its site, package or book.", ""]
+    lines += ["| pages | n | Spearman | average precision at >= 2 | at >= 3 | positives promised, found |"]
+    lines += ["|---|---|---|---|---|---|"]
+    books = [row for row in rows if "modules_kept" in row]
+    for row in rows:
+        if row not in books:
+            figures = " | ".join(
+                _figure(row[name]) for name in ("spearman", "average_precision_2", "average_precision_3")
+            )
+            lines.append(
+                f"| {row['name']} | {row['n_pages']:,} | {figures} | {row['promised']:.0f}, {row['found']:.0f} |"
+            )
+    if books:
+        lines += [
+            "",
+            "| textbook | modules at score >= .5 | contents, indexes and keys at score >= .5 |",
+            "|---|---|---|",
+        ]
+        lines += [f"| {row['name']} | {row['modules_kept']:.0%} | {row['lists_kept']:.0%} |" for row in books]
+    return "\n".join(lines)
+
+
+def render_strictness(metrics: dict[str, Any]) -> str:
+    """Render agreement and strictness as Markdown."""
+    strictness = Strictness(np.zeros(0), **metrics["strictness"])
+    return "## Annotators\n" + render_annotators(metrics["agreement"], strictness)
+
+
+def render_held_out(held_out: dict[str, Any]) -> str:
+    """Render `measure_held_out` as Markdown."""
+    chance = held_out["calibration_error_if_perfect"]
+    return f"""## On pages that took no part
 The same recipe fitted without `edu_val`, measured on its {held_out["n_pages"]} pages
 ({held_out["n_positive"]} at level 3 or more). The weights in this folder were then fitted on all pages.
 
@@ -284,10 +405,7 @@ The same recipe fitted without `edu_val`, measured on its {held_out["n_pages"]} 
 
 A scorer whose every score were the true probability would show a calibration error of {_figure(chance)} on these
 pages, by chance.
-
 """
-    write_card(output, result.scorer, result.metrics, notes=notes)
-    return result.scores
 
 
 def measure_held_out(
@@ -310,35 +428,6 @@ def measure_held_out(
     scores = scorer.calibration.apply(raw).astype(np.float64)
     metrics = summarise(pages.take(test), levels, scores, scorer.scale)
     return {**metrics, "calibration_error_if_perfect": perfect_calibration_error(scores)}
-
-
-def write_cascade(
-    output: Path, pages: Annotations, edu: NDArray[np.float64], large: NDArray[np.float64]
-) -> dict[str, Any]:
-    """Write the cascade, with what it gives up against `edu-large`, from out-of-fold scores of both (N,)."""
-    low, high = CASCADE_BAND
-    rows = reference_rows(pages, EDU_RECIPE)
-    first, second = edu[rows], large[rows]
-    asked = (first >= low) & (first <= high)
-    scores = np.where(asked, second, first)
-    truth, weights = pages.levels[rows] >= 3, np.ones(int(rows.sum()))
-    cuts = {f"{cut:g}": float(((scores >= cut) == (second >= cut)).mean()) for cut in (0.2, 0.3, 0.5, 0.8)}
-    metrics = {
-        "n_pages": int(rows.sum()),
-        "share_asked": float(asked.mean()),
-        "agreement_with_edu_large_by_cut": cuts,
-        "average_precision": {
-            "edu": average_precision(first, truth, weights),
-            "edu-cascade": average_precision(scores, truth, weights),
-            "edu-large": average_precision(second, truth, weights),
-        },
-    }
-    config = {"kind": "cascade", "name": "edu-cascade", "first": "edu", "second": "edu-large"}
-    write_folder(output, {**config, "low": low, "high": high}, {})
-    (output / WEIGHTS).unlink()
-    _write_json(output / "metrics.json", metrics)
-    (output / "card.md").write_text(render_cascade_card(metrics, low, high), "utf-8")
-    return metrics
 
 
 def topic_names(texts: pa.Array) -> list[str]:
@@ -368,7 +457,6 @@ def main(arguments: list[str] | None = None) -> None:
         options.output or classifiers_folder(),
         Kept(options.work),
         SentenceEncoder(ENCODER, dtype=_DTYPE, batch_size=256),
-        SentenceEncoder(ENCODER, dtype=_DTYPE, batch_size=16),
     )
     for name in options.names or STAGES:
         began_s = time.perf_counter()

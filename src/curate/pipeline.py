@@ -43,6 +43,7 @@ from curate.run.extras import extra_types, unite_types
 from curate.run.fates import Decisions, Layout, footer_metadata, survey, write_part
 from curate.run.funnel import Funnel
 from curate.run.lanes import LEFT_OUT, PROSE, Lane, LaneScorer, code_scorer_of, is_of_kind, make_lanes
+from curate.run.languages import tell_languages
 from curate.run.manifest import ScoreFacts, build_manifest, build_plan
 from curate.run.reading import estimate_needed, read_pages
 from curate.run.screens import hash_lists, load_screens
@@ -371,20 +372,26 @@ def decode_texts(contents: pa.Array, charsets: pa.Array) -> pa.Array:
 
 
 def add_language(documents: pa.Table, languages: Sequence[str], min_confidence: float) -> pa.Table:
-    """Add `language` and its confidence; drop other languages, and those the model is unsure of."""
+    """Add `language` and its confidence; drop other languages, and those the model is unsure of.
+
+    Without a limit on confidence it is enough that no other language is likelier, in the whole text or in its prose; see
+    `tell_languages`.
+    """
     rows = live_rows(documents)
     rows = rows[
         is_of_kind(documents["kind"].take(pa.array(rows)), PROSE)
     ]  # a program is in no natural language
-    found = identify_languages(documents["text"].take(rows).combine_chunks())
-    documents = add_columns(documents, rows, found)
+    texts = documents["text"].take(rows).combine_chunks()
     if ANY_LANGUAGE in languages:
-        return documents
+        return add_columns(documents, rows, identify_languages(texts))
+    found, is_wanted = tell_languages(texts, languages)
+    documents = add_columns(documents, rows, found)
     confidence = found["language_confidence"]
-    is_wanted = pc.fill_null(pc.is_in(found["language"], pa.array(languages)), fill_value=False)
     stays = pa.scalar(None, pa.string())
     reasons = pc.if_else(
-        is_wanted, pc.if_else(pc.less(confidence, min_confidence), "language_confidence", stays), "language"
+        pa.array(is_wanted),
+        pc.if_else(pc.less(confidence, min_confidence), "language_confidence", stays),
+        "language",
     )
     limits = pa.array(np.full(len(rows), min_confidence))
     return drop_rows(documents, rows, "language", reasons, (confidence, limits))
@@ -394,7 +401,7 @@ def add_signals(documents: pa.Table, lane: Lane) -> tuple[pa.Table, dict[str, An
     """Take out the lines that line rules name, measure what is left, and drop what breaks a rule.
 
     What a score may spare yet is not dropped but marked (`spared_by`); the cut decides over it. Also returns how
-    many documents were judged, and how many fail each rule, whichever came first.
+    many documents were judged, how many fail each rule, whichever came first, and how many lines went for each reason.
     The cleaned text is what the rules judge and later stages see, so filtering what was kept keeps it all.
     """
     rows = lane.rows(documents)
@@ -406,7 +413,9 @@ def add_signals(documents: pa.Table, lane: Lane) -> tuple[pa.Table, dict[str, An
     documents = add_columns(add_columns(documents, rows, measured), rows, lines_removed)
     may_spare = lane.spare_above is not None
     verdict = apply_rules(measured, lane.rule_sets, hard_first=may_spare)
-    judged = {"n_judged": len(rows), "n_failing": count_failing(measured, lane.rule_sets)}
+    n_lines = {name: pc.sum(lines_removed[name]).as_py() or 0 for name in lines_removed.schema.names}
+    n_failing = count_failing(measured, lane.rule_sets)
+    judged = {"n_judged": len(rows), "n_failing": n_failing, "lines_removed": n_lines}
     reasons, numbers = verdict["drop_reason"], (verdict["drop_value"], verdict["drop_limit"])
     if may_spare:
         is_sparable = verdict["is_sparable"]
@@ -508,6 +517,7 @@ def finish_run(
         n_failing: Counter[str] = Counter()
         for counts in judged:
             n_failing.update(counts["n_failing"])
+            funnel.lines_removed.update({name: n for name, n in counts["lines_removed"].items() if n})
         n_judged = sum(counts["n_judged"] for counts in judged)
         funnel.warnings += rule_warnings(n_failing, n_judged, lane.rule_sets) if n_judged else []
     manifest = build_manifest(

@@ -56,10 +56,10 @@ def test_flags_have_the_types_of_their_fields() -> None:
 
 
 def test_the_help_tells_the_sentence_and_the_default() -> None:
-    text = " ".join(_parse("--help")["help"].split())
+    text = " ".join(_parse("--help")["help"].replace("│", " ").split())
     assert "A count. [default: 0]" in text
     assert "Look <twice>. [default: on]" in text
-    assert "What to read. Can be repeated." in text
+    assert "What to read. Also without the flag, and several after it." in text
     assert "hidden" not in text
 
 

@@ -369,3 +369,22 @@ def test_damage_in_an_arc_costs_steps_that_grow_as_it_does(monkeypatch):
                 assert room.ARC.find_start(pump * n, 0) == -1
             counts.append(seen)
         assert counts[1] <= 2.1 * counts[0] + 1
+
+
+@pytest.mark.parametrize(
+    "interim",
+    [b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n",
+     b"HTTP/1.1 200 Connection established\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n"],
+)  # fmt: skip
+def test_heads_before_the_real_one_are_passed_over(tmp_path, interim):
+    (row,), _ = read_block(tmp_path, interim + http_response(b"<p>page", "text/html"))
+    assert (row["content"], row["kind"]) == (b"<p>page", "html")
+
+
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
+def test_utf_16_named_by_the_header_needs_no_mark(tmp_path, codec):
+    body = "漢字だけの文章です。".encode(codec)
+    (row,), _ = read_block(tmp_path, http_response(body, f"text/plain; charset={codec.replace('16-', '16')}"))
+    assert row["content"].decode() == "漢字だけの文章です。"
+    (row,), _ = read_block(tmp_path, http_response(body, f"text/html; charset={codec.replace('16-', '16')}"))
+    assert row["kind"] == "html"

@@ -211,3 +211,23 @@ def test_a_title_column_is_the_title_of_a_text_page(tmp_path):
     (chunk,) = read_all(tmp_path)
     assert chunk.pages["title"].to_pylist() == ["T", None, None]
     assert chunk.pages["extra"].to_pylist() == [None, '{"title":"T"}', '{"title":3}']
+
+
+def test_columns_of_one_name_are_told_apart_and_the_first_is_the_text(tmp_path):
+    table = pa.table(
+        [pa.array(["first"]), pa.array(["second"]), pa.array([b"\xff"])], names=["text", "text", "blob"]
+    )
+    pq.write_table(table, tmp_path / "a.parquet")
+    (chunk,) = read_all(tmp_path)
+    assert chunk.pages["content"].to_pylist() == [b"first"]
+    assert {name: column.to_pylist() for name, column in extras_of(tmp_path).items()} == {
+        "text_2": ["second"],
+        "blob": [b"\xff"],
+    }
+
+
+@pytest.mark.parametrize("names", [("text", "Text"), ("Text", "text")])
+def test_the_exact_name_goes_before_others(tmp_path, names):
+    pq.write_table(pa.table({name: [name] for name in names}), tmp_path / "a.parquet")
+    (chunk,) = read_all(tmp_path)
+    assert chunk.pages["content"].to_pylist() == [b"text"]

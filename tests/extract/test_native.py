@@ -234,7 +234,7 @@ def scored(body: str, scores: float):
     [
         ("article", -1.5, True),  # nothing passes: the best container's prose stays
         ("nav", -1.5, False),
-        ("div class='comments'", -1.5, False),
+        ("div class='comments'", -1.5, True),  # a thread without an article is the page
         ("article", -4.0, False),  # ruled out
     ],
 )

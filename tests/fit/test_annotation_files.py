@@ -1,10 +1,14 @@
 """Annotation files as users have them: good, odd, empty and broken. Each gives pages, a count, or one line."""
 
+import csv
 import gzip
+import io
 import json
 import math
+import re
 import sys
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -12,7 +16,8 @@ import zstandard
 
 from curate.cli import main
 from curate.errors import SettingError
-from curate.fit import fit_classifier, read_annotations
+from curate.fit import fit_classifier, metrics, read_annotations
+from curate.scoring import load_scorer
 from labelled_pages import make_pages
 
 GOOD = make_pages(8)
@@ -40,7 +45,10 @@ def test_zstd_is_read_as_gzip_is(tmp_path):
         ("empty.jsonl", b"", "among 0 rows .no rows.*--text-field and --level-field"),
         ("empty.parquet", b"", "cannot be read as Parquet"),
         ("junk.parquet", b"PAR1 nothing PAR1", "cannot be read as Parquet"),
-        ("labels.csv", b"text,label\n", "no kind of annotation file"),
+        ("labels.txt", b"text,label\n", "no kind of annotation file"),
+        ("head.csv", b"text,label\n", "among 0 rows"),
+        ("wide.csv", b"text,label\na,b,1\n", "line 2 holds 3 fields and the first line names 2"),
+        ("open.csv", b'text,label\n"a,1\n', "is broken after row 0"),
         ("other.jsonl", lines([{"body": "x", "stars": 3}]), "Their fields are body, stars: name those"),
         ("words.jsonl", lines([{"text": "x", "label": "high"}]), "label is 'high' somewhere, which is no number"),
         ("lists.jsonl", lines([{"text": "x", "label": [1]}]), "label is .1. somewhere"),
@@ -74,9 +82,53 @@ def test_every_row_is_used_or_counted(tmp_path):
     (tmp_path / "a.jsonl").write_bytes(lines(rows))
     pages = read_annotations(tmp_path / "a.jsonl")
     assert pages.skipped == {
-        "no edu_level": 3, "edu_level is no number": 2, "no text": 3, "empty text": 1, "repeated row": 1,
+        "no edu_level": 3, "edu_level is no number": 2, "no text": 3, "empty text": 1,
     }  # fmt: skip
     assert len(pages) + sum(pages.skipped.values()) == len(rows)
+
+
+def test_tables_with_a_head_line_are_read_as_json_lines_are(tmp_path):
+    texts = ['said "no",\nand\tleft', "plain", "a, b"]
+    rows = [
+        {"id": f"p{i}", "text": text, "edu_level": str(i), "reader": "r1"} for i, text in enumerate(texts)
+    ]
+    for kind, delimiter in ((".csv", ","), (".tsv", "\t")):
+        written = io.StringIO(newline="")
+        table = csv.DictWriter(written, rows[0], delimiter=delimiter)
+        table.writeheader()
+        table.writerows(rows)
+        (tmp_path / f"a{kind}").write_bytes(b"\xef\xbb\xbf" + written.getvalue().encode())
+        (tmp_path / f"b{kind}.gz").write_bytes(gzip.compress(written.getvalue().encode()))
+        for name in (f"a{kind}", f"b{kind}.gz"):
+            pages = read_annotations(tmp_path / name)
+            assert pages.texts.to_pylist() == texts
+            assert pages.levels.tolist() == [0, 1, 2]
+            assert pages.readers == ("r1",) * 3
+
+
+def test_levels_without_a_text_take_the_page_of_their_id(tmp_path):
+    (tmp_path / "levels.tsv").write_text(
+        "id\tedu_level\tquality_level\treader\na\t3\t4\tr1\na\t3\t5\tr2\nc\t1\t1\tr1\n"
+    )
+    pages = [
+        {"id": "a", "text": "of a", "url": "https://a.example/"},
+        {"id": "b", "text": "of b"},
+        {"id": "d", "text": "of d", "edu_level": 5},
+    ]
+    (tmp_path / "pages.jsonl").write_bytes(lines(pages))
+    files = [tmp_path / "levels.tsv", tmp_path / "pages.jsonl"]
+    read = read_annotations(files)
+    assert read.texts.to_pylist() == ["of a", "of a", "of d"]
+    assert read.levels.tolist() == [3, 3, 5]
+    assert read.readers == ("r1", "r2", "")
+    assert read.sites[:2] == ("a.example", "a.example")
+    assert read.skipped == {"no text": 1, "no edu_level": 1}
+    assert read_annotations(files, level_field="quality_level").levels.tolist() == [4, 5]
+
+
+def test_a_file_that_is_named_twice_is_read_once(tmp_path):
+    (tmp_path / "a.jsonl").write_bytes(lines(GOOD))
+    assert len(read_annotations([tmp_path / "a.jsonl", str(tmp_path / "*.jsonl")])) == len(GOOD)
 
 
 @pytest.mark.parametrize(
@@ -179,3 +231,41 @@ def test_five_pages_can_be_evaluated_and_what_is_undefined_is_null(tmp_path, mon
     found = json.loads((tmp_path / "ev" / "evaluation.json").read_text(), parse_constant=pytest.fail)
     assert found["metrics"]["n_pages"] == 5
     assert any(row["precision"] is None for row in found["metrics"]["thresholds"])
+
+
+def test_fit_says_how_annotators_agree_and_how_strict_they_are_before_it_fits(tmp_path, monkeypatch, capsys):
+    rows = [{**row, "annotator": "gpt-4o", "reader": None} for row in make_pages(80, n_levels=4)]
+    rows += [
+        {**row, "annotator": "gpt-4o-mini", "edu_level": max(row["edu_level"] - 1, 0)} for row in rows[:40]
+    ]
+    (tmp_path / "labels.jsonl").write_bytes(lines(rows))
+    monkeypatch.chdir(tmp_path)
+    command = ("fit", "-a", "labels.jsonl", "-o", "mine", "--member", "own_tfidf:ridge", "--quiet")
+    monkeypatch.setattr(metrics, "N_RESAMPLES", 5)
+    code, said = run(monkeypatch, capsys, *command, "--reference-annotator", "gpt-4o")
+    assert code == 0, said.err
+    assert "| gpt-4o / gpt-4o-mini | 40 |" in said.out
+    assert re.search(r"\| gpt-4o-mini \| 40 \| 40 \| -0\.\d\d \|", said.out)
+    assert said.out.index("strictness") < said.out.index("Fitted on 80 pages")
+    found = json.loads((tmp_path / "mine" / "metrics.json").read_text())
+    assert found["strictness"]["annotators"]["gpt-4o-mini"]["strictness"] < -0.5
+    code, said = run(monkeypatch, capsys, *command, "--reference-annotator", "gpt-4", "--overwrite")
+    assert code == 2
+    assert "Did you mean 'gpt-4o'" in said.err
+
+
+def test_two_level_fields_give_a_classifier_each(tmp_path, monkeypatch, capsys):
+    rows = [{**row, "quality_level": 5 - row["edu_level"]} for row in make_pages(60)]
+    (tmp_path / "labels.jsonl").write_bytes(lines(rows))
+    monkeypatch.chdir(tmp_path)
+    command = ("fit", "-a", "labels.jsonl", "-o", "mine", "--member", "own_tfidf:ridge", "--quiet")
+    fields = ("--level-field", "edu_level", "--level-field", "quality_level")
+    code, said = run(monkeypatch, capsys, *command, *fields)
+    assert code == 0, said.err
+    assert "edu_level and quality_level correlate at -1.00 on 60 pages." in said.out
+    texts = [row["text"] for row in rows]
+    scores = [load_scorer(tmp_path / "mine" / name).score(texts) for name in ("edu_level", "quality_level")]
+    assert np.corrcoef(*scores)[0, 1] < -0.5
+    code, said = run(monkeypatch, capsys, *command, "--level-field", "a/b", "--level-field", "edu_level")
+    assert code == 2
+    assert "'a/b' cannot name a folder" in said.err

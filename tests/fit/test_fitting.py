@@ -10,7 +10,6 @@ import pytest
 
 from curate.errors import SettingError, UnknownNameError
 from curate.fit import Recipe, fit_classifier, read_annotations
-from curate.fit.annotators import align_annotators
 from curate.fit.calibrate import fit_isotonic, fit_platt
 from curate.fit.folds import draw_folds, group_pages
 from curate.fit.heads import HEAD_NAMES, fit_head
@@ -212,20 +211,6 @@ def test_folds_hold_groups_whole_and_spread_levels():
     folds = draw_folds(groups, levels, 5, seed=1)
     assert all(len(set(folds[groups == g])) == 1 for g in range(50))
     assert np.bincount(folds).tolist() == [40] * 5
-
-
-def test_a_stricter_annotator_is_brought_to_the_references_scale():
-    rng = np.random.default_rng(0)
-    truth = rng.uniform(0, 5, 2000)
-    strict = np.arange(2000) % 2 == 1
-    rows = [
-        {"text": "x", "edu_level": t - 0.7 * s, "annotator": "strict" if s else "reference"}
-        for t, s in zip(truth, strict, strict=True)
-    ]
-    targets, lines = align_annotators(read_annotations(rows), truth, ~strict, (0.0, 5.0, 3.0), ())
-    assert lines["strict"]["mean_shift"] == pytest.approx(0.7, abs=0.02)
-    inside = truth < 4
-    np.testing.assert_allclose(targets[inside], truth[inside], atol=0.05)
 
 
 def test_platt_finds_the_curve_and_isotonic_stays_in_order():

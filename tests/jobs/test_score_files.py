@@ -154,7 +154,7 @@ def test_a_damaged_file_is_named_and_the_others_are_written(folder: Path, tmp_pa
         ({"scorer": "topic"}, "tells 24 classes apart"),
         ({"scorer": "none"}, "Name one, such as 'edu'"),
         ({"scorer": [Half(), Half()]}, "Two scorers are called 'half'"),
-        ({"input": str(EXAMPLE_CRAWL / "lessons.warc.gz")}, "is neither Parquet nor JSONL"),
+        ({"input": str(EXAMPLE_CRAWL / "lessons.warc.gz")}, "is neither Parquet nor JSONL in UTF-8"),
         ({"workers": 0}, "workers must be at least 1"),
     ],
 )
@@ -166,3 +166,12 @@ def test_wrong_settings_are_one_line_and_nothing_is_written(
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
+
+
+def test_numbers_of_any_length_stay_where_a_score_is_written_anew(tmp_path):
+    digits = "7" * 400
+    (tmp_path / "a.jsonl").write_text(f'{{"text": "some words of text", "edu_score": 2, "n": {digits}}}\n')
+    curate.score_files(str(tmp_path / "a.jsonl"), tmp_path / "out", progress=False, workers=1)
+    written = (tmp_path / "out" / "scored" / "a.jsonl").read_text()
+    assert f'"n":{digits}' in written
+    assert '"edu_score":0' in written

@@ -9,7 +9,18 @@ import numpy as np
 import pytest
 from classifiers.recipe import bundled
 from classifiers.recipe.bundled import STAGES, Maker
-from classifiers.recipe.bundled_pages import EDU_FILES, FORMATS, TOPICS, WEB_FILES, read_edu
+from classifiers.recipe.bundled_pages import (
+    BOOK_FILES,
+    BOOK_LABELS,
+    EDU_FILES,
+    FORMATS,
+    REFERENCE,
+    STATISTICS,
+    TOPICS,
+    WEB_FILES,
+    read_edu,
+    read_quality,
+)
 from classifiers.recipe.kept import Kept
 
 from curate.bundled import classifiers_folder, classifiers_in
@@ -51,18 +62,81 @@ def _few_resamples():
 def data(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
     for i, name in enumerate(EDU_FILES):  # 90 pages each
-        annotator = "Llama-3-70B" if name in {"edu_train", "edu_val"} else f"annotator of {name}"
-        rows = [{**row, "annotator": annotator} for row in make_pages(90, seed=i)]
+        rows = [{**row, "annotator": ANNOTATORS[name]} for row in make_pages(90, seed=i)]
         write_rows(folder / f"annotations/{name}.jsonl.gz", rows)
+    write_readings(folder)
+    for name in BOOK_FILES:
+        modules = [(f"Module {k}", " ".join(r["text"] for r in make_pages(8, seed=k))) for k in range(30)]
+        rows = [{"title": title, "html": page_of(title, text)} for title, text in modules]
+        write_rows(folder / f"{name}.jsonl.gz", rows)
     for i, name in enumerate(WEB_FILES):
         rows = [
             {**row, "topic_id": (i + k) % len(TOPICS), "format_id": k % len(FORMATS)}
             for k, row in enumerate(make_pages(60, seed=10 + i))
         ]
         write_rows(folder / f"{name}.jsonl.gz", rows)
-    for name in ("web/c4", "textbooks/osbooks-statistics", "textbooks/enwiki"):
+    for name in ("web/c4", STATISTICS, "textbooks/enwiki"):
         write_rows(folder / f"{name}.jsonl.gz", make_pages(20, seed=len(name)))
     return folder
+
+
+ANNOTATORS = {
+    "edu_train": REFERENCE,
+    "edu_val": REFERENCE,
+    "edu_extra": "Llama-3.3-70B (FineWeb-Edu prompt)",
+    "edu_second_annotator": "second",
+    "edu_student_scored": "fineweb-edu-classifier (NOT an LLM)",
+}
+
+
+def page_of(title, text):
+    paragraphs = "".join(f"<p>{part}.</p>" for part in text.split(".\n"))
+    return f"<html><body><main><h1>{title}</h1>{paragraphs}</main></body></html>"
+
+
+def write_readings(folder):
+    """Readers' web pages, 30 of them controls, and lessons, some read twice; a reader is stricter by a level."""
+
+    def read(row, reader):
+        level = max(row["edu_level"] - 1, 0)
+        return {
+            "edu_level": level,
+            "quality_level": 5 - row["edu_level"],
+            "reader": reader,
+            "reason": "made up",
+        }
+
+    controls = make_pages(90, seed=0)[:30]
+    rows = [
+        {
+            **row,
+            "id": f"p{i}",
+            **read(row, "r0"),
+            "stratum": "control" if row in controls else "c4",
+            "propensity": 1,
+        }
+        for i, row in enumerate([*controls, *make_pages(60, seed=30)])
+    ]
+    write_rows(folder / "annotations/readers.jsonl.gz", [{**row, "annotator": "readers"} for row in rows])
+    docs, web = make_pages(40, seed=40), make_pages(40, seed=41)
+    write_rows(
+        folder / "lessons/docs.jsonl.gz",
+        [
+            {
+                "id": f"d{i}",
+                "source": f"package{i % 8}/a.html",
+                "html": page_of("Manual", row["text"]) if i else "",
+            }
+            for i, row in enumerate(docs)
+        ],
+    )
+    write_rows(folder / "lessons/web.jsonl.gz", [{"id": f"w{i}", **row} for i, row in enumerate(web)])
+    lines = ["id\tedu_level\tquality_level\treader\treason"]
+    for name, pages in (("d", docs), ("w", web)):
+        for i, row in enumerate(pages):
+            readers = ("r1", "r2")[: 1 + (i % 4 == 0)]
+            lines += ["\t".join([f"{name}{i}", *map(str, read(row, reader).values())]) for reader in readers]
+    (folder / "lessons/levels.tsv").write_text("\n".join(lines) + "\n")
 
 
 def write_rows(path, rows):
@@ -71,9 +145,8 @@ def write_rows(path, rows):
         lines.writelines(json.dumps(row) + "\n" for row in rows)
 
 
-def maker(data, folder, page_encoder=None):
-    kept = Kept(folder / "work")
-    return Maker(data, folder / "classifiers", kept, DrawnEncoder(), page_encoder or DrawnEncoder())
+def maker(data, folder, encoder=None):
+    return Maker(data, folder / "classifiers", Kept(folder / "work"), encoder or DrawnEncoder())
 
 
 def contents(folder):
@@ -101,14 +174,27 @@ def test_what_is_made_scores_from_its_own_folder(made):
     assert figures["held_out"]["n_pages"] == 90
     assert figures["calibration_error_if_perfect"]["value"] > 0
     assert sum(group["n_pages"] for group in figures["rates_by_topic"]["groups"]) == 180
-    assert (made / "classifiers/edu-cascade/card.md").read_text().startswith("# edu-cascade")
+    assert figures["strictness"]["annotators"]["readers"]["strictness"] == pytest.approx(-0.8, abs=0.25)
+    domains = {row["name"]: row for row in figures["by_domain"]}
+    assert domains["documentation"]["n_pages"] == 39  # a page without a text is left out
+    assert domains["documentation and science together"]["n_pages"] == 79
+
+
+def test_quality_goes_by_its_own_levels(made):
+    pages = make_pages(80, seed=50)
+    with classifiers_in(made / "classifiers"):
+        check_scorer(load_scorer("quality"))
+        levels = load_scorer("quality").score_levels([row["text"] for row in pages])[0]
+    assert np.corrcoef(levels, [row["edu_level"] for row in pages])[0, 1] < -0.7
+    assert "held_out" not in json.loads((made / "classifiers/quality/metrics.json").read_text())
+    assert "## By domain" in (made / "classifiers/quality/card.md").read_text()
 
 
 def test_a_stage_that_is_done_is_not_done_again(data, made):
     before = contents(made)
     again = maker(data, made)
     assert not any(again.make(name) for name in STAGES)
-    assert again.word_encoder.n_texts == again.page_encoder.n_texts == 0
+    assert again.word_encoder.n_texts == 0
     assert contents(made) == before
 
 
@@ -117,27 +203,45 @@ def test_what_other_pages_gave_is_not_taken_for_these(data, made, tmp_path):
     folder, pages = tmp_path / "made", tmp_path / "data"
     shutil.copytree(made, folder)
     shutil.copytree(data, pages)
-    rows = [{**row, "annotator": "annotator of edu_extra"} for row in make_pages(90, seed=99)]
+    rows = [{**row, "annotator": ANNOTATORS["edu_extra"]} for row in make_pages(90, seed=99)]
     write_rows(pages / "annotations/edu_extra.jsonl.gz", rows)
-    kept = set((folder / "work").glob("topic-*.npy"))
+    kept = set((folder / "work").glob("topic-edu-*.npy"))
     again = maker(pages, folder)
     assert all(again.make(name) for name in ("static", "lsa", "topic"))
-    assert len(set((folder / "work").glob("topic-*.npy")) - kept) == 1
+    assert len(set((folder / "work").glob("topic-edu-*.npy")) - kept) == 1
 
 
 def test_a_run_that_was_stopped_goes_on_and_gives_the_same_bytes(data, made, tmp_path, monkeypatch):
-    monkeypatch.setattr(bundled, "_PAGES_A_PIECE", 100)
+    monkeypatch.setattr(bundled, "_WORDS_A_PIECE", 20)
     with pytest.raises(KeyboardInterrupt):
-        for name in STAGES:
-            maker(data, tmp_path, DrawnEncoder(stop_after=250)).make(name)
+        maker(data, tmp_path, DrawnEncoder(stop_after=30)).make("static")
+    n_words = json.loads((made / "classifiers/static/config.json").read_text())["n_words"]
     rest = maker(data, tmp_path)
-    done = [rest.make(name) for name in STAGES]
-    assert done == [name in {"edu-large", "edu-cascade"} for name in STAGES]
-    assert rest.page_encoder.n_texts == 5 * 90 - 200  # two pieces were kept
+    assert all(rest.make(name) for name in STAGES)
+    assert rest.word_encoder.n_texts == n_words - 20  # a piece was kept
     assert contents(tmp_path) == contents(made)
 
 
 def test_pages_of_the_validation_file_are_told_by_their_file(data):
     edu = read_edu(data)
-    assert edu.is_val.tolist() == [False] * 90 + [True] * 90 + [False] * 270
-    assert len(edu.without_val()) == 360
+    assert edu.is_val[:450].tolist() == [False] * 90 + [True] * 90 + [False] * 270
+    assert not edu.is_val[450:].any()
+    assert len(edu.without_val()) == len(edu.pages) - 90
+
+
+def test_controls_state_the_chance_they_had_of_being_drawn(data):
+    edu = read_edu(data).pages
+    levels = np.array([row["edu_level"] for row in make_pages(90, seed=0)])
+    chances = edu.propensity[450 : 450 + 30]
+    for level in set(levels[:30].tolist()):
+        expected = (levels[:30] == level).sum() / (levels == level).sum()
+        np.testing.assert_allclose(chances[levels[:30] == level], expected)
+    assert (edu.propensity[480:540] == 1).all()
+
+
+def test_a_package_or_a_book_is_one_site_and_a_books_lists_are_no_lessons(data):
+    edu = read_edu(data).pages
+    assert {"package1", "package7", BOOK_FILES[0]} <= set(edu.sites)
+    of_books = np.array([name == BOOK_LABELS for name in edu.annotators])
+    assert set(edu.levels[of_books].tolist()) == {1.0, 4.0}
+    assert not any(name == BOOK_LABELS for name in read_quality(data).pages.annotators)

@@ -42,7 +42,9 @@ def folder(tmp_path: Path) -> Path:
 
 def filter_pages(folder: Path, *flags: str, config: str = "") -> tuple[dict[str, dict], dict]:
     """Run the command on the pages; the rows by the end of their address, and the funnel of the manifest."""
-    (folder / "config.toml").write_text('scorer = "none"\ndedup = "none"\nworkers = 1\n' + config)
+    (folder / "config.toml").write_text(
+        'scorer = "none"\ndedup = "none"\nworkers = 1\nrules = ["gopher", "c4", "fineweb"]\n' + config
+    )
     out = folder / "out"
     files = "--input", folder / "pages.jsonl", "--output", out, "--config", folder / "config.toml"
     done = run_curate("filter", *files, *flags, cwd=folder)

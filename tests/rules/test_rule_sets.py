@@ -34,6 +34,7 @@ def batch_of(rule_set, **columns):
         rule.signal: np.full(n, float(rule.low if rule.low is not None else rule.high))
         for rule in rule_set.rules
     }
+    passing |= {rule.where: np.zeros(n) for rule in rule_set.rules if rule.where is not None}
     return pa.RecordBatch.from_pydict(passing | columns)
 
 
@@ -105,11 +106,38 @@ def test_no_rules_and_no_documents_are_fine():
     assert apply_rules(nothing, rule_sets).num_rows == 0
 
 
-def test_every_default_rule_set_reads_only_signals_of_the_one_pass():
-    from curate.signals import DEFAULT_SIGNALS
+def test_every_default_rule_set_reads_only_signals_of_the_one_pass_and_kinds_of_lines():
+    from curate.signals import DEFAULT_SIGNALS, KIND_SIGNALS
 
     for name in DEFAULT_VERSIONS:
-        assert set(required_signals(load_rules([name]))) <= set(DEFAULT_SIGNALS)
+        assert set(required_signals(load_rules([name]))) <= {*DEFAULT_SIGNALS, *KIND_SIGNALS}
+
+
+def test_a_rule_judges_only_the_documents_that_its_other_signal_names():
+    rule = Rule("few_stop_words", "frac_stop_words", low=0.03, where="frac_notation_lines", where_high=0.3)
+    signals = pa.RecordBatch.from_pydict(
+        {"frac_stop_words": [0.0, 0.0, 0.0, 0.03], "frac_notation_lines": [0.3, 0.31, np.nan, 0.0]}
+    )
+    rule_set = RuleSet("own", "1", "", (rule,))
+    verdict = apply_rules(signals, [rule_set])
+    assert verdict["drop_reason"].to_pylist() == ["few_stop_words", None, "few_stop_words", None]
+    assert count_failing(signals, [rule_set]) == {"few_stop_words": 2}
+    assert required_signals([rule_set]) == ["frac_stop_words", "frac_notation_lines"]
+
+
+def test_every_set_that_comes_with_curate_has_a_hard_rule_on_text_that_is_too_short():
+    for name in ("curate", "gopher", "gopher@dolma", "gopher@dclm", "gopher-quality"):
+        (rule_set,) = load_rules([name])
+        assert [rule.hard for rule in rule_set.rules if rule.reason.endswith("_n_words")] == [True]
+
+
+def test_the_default_set_keeps_program_text_and_drops_a_list_of_parts():
+    lines = [f"    let value{i} = read_row(table{i % 7}, {i * 37});" for i in range(150)]
+    program = "\n".join(lines)
+    parts = "\n".join(f"bolt m{i} zinc plated pack {7 * i} in stock {11 * i + 5}" for i in range(40))
+    rule_sets = load_rules(["curate"])
+    signals = compute_signals(pa.array([program, parts]), required_signals(rule_sets))
+    assert apply_rules(signals, rule_sets)["drop_reason"].to_pylist() == [None, "curate_stop_words"]
 
 
 @pytest.mark.parametrize("name", sorted(RULE_SETS))
@@ -157,6 +185,14 @@ def test_a_wrong_name_says_what_to_type(names, message):
         ),
         ('name = "x"\n[[rules]]\nreason = "r"\nsignal = "n_words["\nlow = 2', "is not of the form"),
         ('name = "x"\n[[rules]]\nreason = "r"\nlow = 2', "signal"),
+        ('name = "x"\n[[rules]]\nreason = "r"\nsignal = "n_words"\nlow = 2', "Write hard = true"),
+        ('name = "x"\n[[rules]]\nreason = "r"\nsignal = "n_words"\nlow = 2\nhard = 1', "true or false"),
+        (
+            'name = "x"\n[[rules]]\nreason = "r"\nsignal = "n_words"\nlow = 2\nwhere_low = 1',
+            "where names a signal",
+        ),
+        ('name = "x"\n[line_rules]\nprefix = "x"\nkinds = ["furnitur"]', "Did you mean 'furniture'?"),
+        ('name = "x"\n[line_rules]\nprefix = "x"\nkinds = ["meta"]\nmin_words = 2', "substrings alone"),
         ('name = "x"\n[[rules]]\nreason = "r"\nsignal = "n_words"\nlow = "two"', "is not a number"),
     ],
 )

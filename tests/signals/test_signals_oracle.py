@@ -139,7 +139,7 @@ for batch in (texts, texts[3:], *(texts[i : i + 1] for i in range(len(texts)))):
     compute_signals(batch, [*DEFAULT_SIGNALS, *EXTRA])
     _find_candidates(*text_buffers(batch))
     Decontaminator({"b": ["a b c d e f"]}, 3).match(batch)
-    for name in ("c4@code", "c4@fineweb", "c4@fineweb-layout"):
+    for name in ("c4@code", "c4@fineweb", "c4@fineweb-layout", "curate"):
         clean_lines(batch, load_rules([name])[0].line_rules)
 print("ok")
 """

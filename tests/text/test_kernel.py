@@ -100,3 +100,23 @@ def test_every_kernel_of_the_package_is_made_by_the_one_decorator() -> None:
         if re.search(r"\bn?b?\.?njit\b|\bnumba\.jit\b", file.read_text(encoding="utf-8"))
     ]
     assert [Path(file).name for file in made_elsewhere] == ["kernel.py"]
+
+
+def test_a_command_says_once_that_it_compiles_and_nothing_when_kernels_are_on_disk(tmp_path):
+    (tmp_path / "two.py").write_text(
+        "from curate.text.kernel import kernel\n"
+        "@kernel\ndef one(x):\n    return x + 1\n"
+        "@kernel\ndef two(x):\n    return x + 2\n"
+        "one(1), two(1)\n"
+    )
+    environment = os.environ | {"CURATE_TELL_COMPILING": "1", "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+
+    def said(**more):
+        command = [sys.executable, str(tmp_path / "two.py")]
+        return subprocess.run(
+            command, env=environment | more, capture_output=True, text=True, check=True
+        ).stderr
+
+    assert said().count("curate: compiling for this machine") == 1
+    assert said() == ""
+    assert said(CURATE_TELL_COMPILING="", NUMBA_CACHE_DIR=str(tmp_path / "other")) == ""

@@ -4,6 +4,7 @@ import sys
 from itertools import pairwise
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from token_builders import make_mixture, word_tokenizer
@@ -108,23 +109,24 @@ def test_a_given_tokenizer_is_used_as_it_is(mixture, tmp_path):
 
 def test_the_tokenizer_is_fitted_on_a_sample_of_about_the_size_asked_for(mixture):
     from curate.tokens.sample import sample_texts
-    from curate.tokens.tokenize import read_plan
+    from curate.tokens.texts import find_texts
 
-    plan = read_plan(mixture)
+    texts = find_texts(mixture)
+    plan = texts.plan
     sizes = {group["source"]: group["train"]["n_bytes"] for group in plan["groups"]}
     wanted = sum(sizes.values()) // 2
-    some = list(sample_texts(mixture, plan, wanted))
+    some = list(sample_texts(texts, wanted))
     assert 0.6 * wanted < sum(len(text.encode()) for text in some) < 1.4 * wanted
-    assert some == list(sample_texts(mixture, plan, wanted))
-    everything = sum(len(text.encode()) for text in sample_texts(mixture, plan, 10**9))
+    assert some == list(sample_texts(texts, wanted))
+    everything = sum(len(text.encode()) for text in sample_texts(texts, 10**9))
     assert everything == sum(sizes.values())
     for group in plan["groups"]:
         group["share"] = 0.0 if group["source"] == "one" else 1.0
-    assert all(text.startswith("two") for text in sample_texts(mixture, plan, wanted))
+    assert all(text.startswith("two") for text in sample_texts(texts, wanted))
 
 
 def test_what_is_no_mixture_says_how_to_make_one(tmp_path):
-    with pytest.raises(SettingError, match=r"no plan.json. Make one with: curate mix"):
+    with pytest.raises(SettingError, match="it is empty. Make a mixture of JSON lines with: curate mix"):
         tokenize_mixture(tmp_path, tmp_path / "out")
     (tmp_path / "plan.json").write_text("[")
     with pytest.raises(SettingError, match="damaged"):
@@ -143,3 +145,58 @@ def test_a_folder_of_tokens_is_not_taken_for_a_mixture(tmp_path):
     )
     with pytest.raises(SettingError, match="holds tokens already"):
         tokenize_mixture(tokens.path, tmp_path / "again", vocab_size=300, workers=1)
+
+
+def text_folder(tmp_path, n=900, name="kept", column="text"):
+    folder = tmp_path / name
+    folder.mkdir(parents=True)
+    for part in range(2):
+        texts = [f"Document {i} of part {part} has a few words." for i in range(n)]
+        pq.write_table(
+            pa.table({"id": [str(i) for i in range(n)], column: [*texts[:-1], None]}),
+            folder / f"part-{part}.parquet",
+        )
+    return folder
+
+
+@pytest.mark.parametrize("column", ["text", "content"])
+def test_any_folder_of_parquet_with_text_is_tokenized(tmp_path, column):
+    folder = text_folder(tmp_path, column=column)
+    tokens = [tokenize_mixture(folder, tmp_path / f"out{n}", vocab_size=300, workers=n) for n in (1, 2)]
+    counts = [
+        sum(group.n_documents for group in groups) for groups in (tokens[0].train, tokens[0].validation)
+    ]
+    assert sum(counts) == 2 * 899
+    assert 0 < counts[1] < 30
+    assert tokens[0].fingerprint == tokens[1].fingerprint
+
+
+def test_the_result_of_a_filter_is_tokenized_by_what_it_kept(tmp_path):
+    text_folder(tmp_path / "run", n=50)
+    text_folder(tmp_path / "run", n=90, name="dropped")
+    (tmp_path / "run" / "manifest.json").write_text("{}")
+    tokens = tokenize_mixture(tmp_path / "run", tmp_path / "out", vocab_size=300, workers=1)
+    assert sum(group.n_documents for group in (*tokens.train, *tokens.validation)) == 2 * 49
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.jsonl", b"{}", "neither a mixture nor a folder of Parquet: it holds a.jsonl"),
+        ("a.parquet", b"no", "not a readable Parquet file"),
+    ],
+)
+def test_what_cannot_be_tokenized_is_named(tmp_path, name, content, message):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / name).write_bytes(content)
+    with pytest.raises(SettingError, match=message):
+        tokenize_mixture(tmp_path / "in", tmp_path / "out")
+
+
+def test_parquet_without_text_and_folders_that_are_not_there_are_named(tmp_path):
+    (tmp_path / "in").mkdir()
+    pq.write_table(pa.table({"n": [1]}), tmp_path / "in" / "a.parquet")
+    with pytest.raises(SettingError, match="no text column; its columns: n"):
+        tokenize_mixture(tmp_path / "in", tmp_path / "out")
+    with pytest.raises(SettingError, match="does not exist"):
+        tokenize_mixture(tmp_path / "gone", tmp_path / "out")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -18,7 +19,8 @@ def fit_command(
         typer.Option(
             "--annotations",
             "-a",
-            help="JSONL (.gz, .zst) or Parquet with text and level; a pattern may be given. Can be repeated.",
+            help="JSONL, CSV or TSV (.gz, .zst) or Parquet with text and level, or with id and level where another "
+            "of the files has the id's text; a pattern may be given. Can be repeated.",
             show_default=False,
         ),
     ],
@@ -72,15 +74,17 @@ def fit_command(
     reference_annotator: Annotated[
         str | None,
         typer.Option(
-            help="Part of the name of the annotator whose scale is predicted.  [default: the most frequent]",
+            help="The annotator whose scale is predicted, by the whole name.  [default: the most frequent]",
             show_default=False,
         ),
     ] = None,
     text_field: Annotated[str, typer.Option(help="Field of the text.")] = "text",
     level_field: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
-            help="Field of the level.  [default: edu_level, level, label or score]", show_default=False
+            help="Field of the level. Repeat it for a classifier each, in folders of that name under the output.  "
+            "[default: edu_level, level, label or score]",
+            show_default=False,
         ),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
@@ -88,12 +92,14 @@ def fit_command(
         bool, typer.Option("--overwrite", help="Replace a classifier that lies in the folder.")
     ] = False,
 ) -> None:
-    """Fit, calibrate and measure a classifier on annotated pages.
+    """Fit, calibrate and measure a classifier on annotated pages; first say how annotators agree and how strict they are.
 
     Example: curate fit -a labels.jsonl -o classifiers/mine
     """
-    from curate.fit import fit_classifier, read_annotations
+    from curate.errors import SettingError
+    from curate.fit import Recipe, correlate_levels, describe_annotators, fit_classifier, read_annotations
     from curate.fit.card import figures_table
+    from curate.fit.recipe import DEFAULT_RECIPE
     from curate.work.progress import ProgressDisplay
 
     settings: dict[str, Any] = {
@@ -114,15 +120,31 @@ def fit_command(
         settings["members"] = member
     if stack:
         settings["stack"] = True
-    pages = read_annotations(annotations, text_field=text_field, level_field=level_field)
-    display = ProgressDisplay(quiet=quiet)
-    try:
-        result = fit_classifier(pages, output, overwrite=overwrite, progress=display, **settings)
-    except KeyboardInterrupt:
-        print("curate: Stopped. Nothing was written.", file=sys.stderr)
-        sys.exit(EXIT_INTERRUPTED)
-    say(f"Fitted on {len(pages):,} pages; figures are out of fold, on {result.metrics['n_pages']:,}.", "")
-    for reason, n in pages.skipped.items():
-        say(f"{n:,} rows were skipped: {reason}.", "")
-    print(figures_table(result.metrics))
-    say("", f"{output} holds the classifier and its card. Use it: curate filter --scorer {output}")
+    recipe = (Recipe() if member else DEFAULT_RECIPE).replace(**settings)
+    fields = list(dict.fromkeys(level_field or [None]))
+    for name in fields:
+        if len(fields) > 1 and Path(name or "").name != name:
+            raise SettingError(
+                f"'{name}' cannot name a folder under {output}: fit it alone, into a folder of your choice."
+            )
+    read = {name: read_annotations(annotations, text_field=text_field, level_field=name) for name in fields}
+    if len(fields) > 1:
+        say(correlate_levels({str(name): pages for name, pages in read.items()}), "")
+    for name, pages in read.items():
+        folder = output if len(fields) == 1 else str(Path(output) / str(name))
+        if len(fields) > 1:
+            say(f"# {name}", "")
+        if about := describe_annotators(pages, recipe):
+            say(*about.split("\n"), "")
+        display = ProgressDisplay(quiet=quiet)
+        try:
+            result = fit_classifier(pages, folder, recipe=recipe, overwrite=overwrite, progress=display)
+        except KeyboardInterrupt:
+            print("curate: Stopped. Nothing was written.", file=sys.stderr)
+            sys.exit(EXIT_INTERRUPTED)
+        n_pages = len(result.annotations)
+        say(f"Fitted on {n_pages:,} pages; figures are out of fold, on {result.metrics['n_pages']:,}.", "")
+        for reason, n in pages.skipped.items():
+            say(f"{n:,} rows were skipped: {reason}.", "")
+        print(figures_table(result.metrics))
+        say("", f"{folder} holds the classifier and its card. Use it: curate filter --scorer {folder}")

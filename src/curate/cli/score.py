@@ -8,6 +8,7 @@ import typer
 
 from curate.cli import exit_code
 from curate.cli.options import with_settings
+from curate.cli.say import say
 from curate.config import settings_from
 from curate.jobs.settings import ScoreSettings
 
@@ -34,8 +35,8 @@ def score_command(
 
     settings = settings_from(ScoreSettings, given)
     report = run_score(settings, overwrite=overwrite)
-    print(f"Scored {report.n_scored:,} of {report.n_documents:,} documents in {report.n_files:,} files.")
+    say(f"Scored {report.n_scored:,} of {report.n_documents:,} documents in {report.n_files:,} files.")
     for problem in report.problems:
-        print(f"Could not read {problem}.")
-    print(f"Result: {settings.output}/scored, {settings.output}/manifest.json")
+        say(f"Could not read {problem}.")
+    say(f"Result: {settings.output}/scored, {settings.output}/manifest.json")
     return exit_code(report.n_documents, report.problems)

@@ -13,7 +13,13 @@ from curate.cli.say import make_console
 def tokenize_command(
     *,
     input: Annotated[  # noqa: A002
-        Path, typer.Option("--input", "-i", help="Mixture folder, from 'curate mix'.", show_default=False)
+        Path,
+        typer.Option(
+            "--input",
+            "-i",
+            help="Mixture from 'curate mix', or a folder of Parquet with text, as a filter result.",
+            show_default=False,
+        ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the tokens.")] = Path("tokens"),
     vocab_size: Annotated[

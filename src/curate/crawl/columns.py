@@ -109,7 +109,9 @@ def find_layout(names: Iterable[str], options: ReadOptions) -> Layout:
     """Give each part its column: the one that the options name, else the first usual name that is there."""
     by_name: dict[str, str] = {}
     for name in names:
-        by_name.setdefault(name.lower().replace("-", "_"), name)
+        usual_name = name.lower().replace("-", "_")
+        if usual_name not in by_name or name == usual_name:  # `text` goes before `Text`, wherever it stands
+            by_name[usual_name] = name
 
     def usual(candidates: tuple[str, ...]) -> list[str]:
         return [by_name[name] for name in candidates if name in by_name]

@@ -118,21 +118,15 @@ def read_response(block: bytes, max_bytes: int, damage: str | None = None) -> Pa
     """
     head = parse_head(block)
     for _ in range(_MAX_INTERIM_HEADS):
-        if head is None or not _is_interim(head, block[head.n_bytes :]):
+        if head is None or not _is_interim(head, block):
             break
-        block = block[head.n_bytes :]
+        block = block[head.n_bytes :].lstrip(b"\r\n")
         head = parse_head(block)
     if head is None:
         return Payload(skipped="http_invalid")
     if head.status != 200:
         return Payload(skipped=f"http_{head.status}")
     return read_payload(block[head.n_bytes :], head, max_bytes, damage)
-
-
-def _is_interim(head: HttpHead, rest: bytes) -> bool:
-    """Whether the response proper comes after this head: 100, 103, or a proxy's 200 that says nothing of a body."""
-    is_bare = head.status == 200 and not head.mime and not head.codings and not head.is_chunked
-    return (100 <= head.status < 200 or is_bare) and _STATUS_LINE.match(rest[:64]) is not None
 
 
 def read_payload(  # noqa: PLR0911 - a row of guards
@@ -167,6 +161,12 @@ def read_payload(  # noqa: PLR0911 - a row of guards
     if len(body) > max_bytes:
         return Payload(kind, None, head.charset, "page_too_large")
     return Payload(kind, body, head.charset)
+
+
+def _is_interim(head: HttpHead, block: bytes) -> bool:
+    """Whether another head follows: behind 100 Continue, 103 Early Hints, or a proxy's 200 Connection established."""
+    follows = _STATUS_LINE.match(block[head.n_bytes : head.n_bytes + 64].lstrip(b"\r\n")) is not None
+    return follows and (head.status < 200 or head.status == 200)
 
 
 def _is_utf16(charset: str | None, body: bytes) -> bool:

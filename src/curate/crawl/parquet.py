@@ -7,7 +7,7 @@ but for text that is stored once and stands in many rows; such columns are measu
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -49,8 +49,9 @@ class ParquetReader:
             self._file = pq.ParquetFile(file, pre_buffer=False)
             self._read_groups(self._file.metadata)
             schema = self._file.schema_arrow
-            names = schema.names
-            self.column_types = {field.name: name_type(plain_type(field.type)) for field in schema}
+            names = distinct_names(schema.names)
+            types = (name_type(plain_type(field.type)) for field in schema)
+            self.column_types = dict(zip(names, types, strict=True))
             self._repeated = _find_repeated(self._file.metadata, schema)
             if self._repeated:
                 self._file = pq.ParquetFile(file, pre_buffer=False, read_dictionary=self._repeated)
@@ -153,11 +154,27 @@ class ParquetReader:
 
 def batch_rows(batch: pa.RecordBatch, raw: frozenset[str] = frozenset()) -> list[dict[str, Any] | None]:
     """Return the rows of `batch` as Python values: of the columns `raw` bytes as they are, else what JSON takes."""
+    names = distinct_names(batch.schema.names)
     columns = [
         _values(column) if name in raw else _json_values(column)
-        for name, column in zip(batch.schema.names, batch.columns, strict=True)
+        for name, column in zip(names, batch.columns, strict=True)
     ]
-    return [dict(zip(batch.schema.names, row, strict=True)) for row in zip(*columns, strict=True)]
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def distinct_names(names: Sequence[str]) -> list[str]:
+    """Number the later ones of columns of one name, as a join leaves them.
+
+    >>> distinct_names(["text", "n", "text"])
+    ['text', 'n', 'text_2']
+    """
+    found: list[str] = []
+    for name in names:
+        number, distinct = 2, name
+        while distinct in found:
+            distinct, number = f"{name}_{number}", number + 1
+        found.append(distinct)
+    return found
 
 
 def _find_repeated(metadata: pq.FileMetaData, schema: pa.Schema) -> list[str]:

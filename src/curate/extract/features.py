@@ -27,16 +27,20 @@ from curate.extract.measure import (
     N_REPEAT_SLOTS,
     X_BLOCKS,
     X_CHARS,
+    X_INNER_CHARS,
     X_LINK_CHARS,
     X_OWN,
     X_PATH,
     X_PATH_HIGH,
     X_PATH_LOW,
+    X_PRE_CHARS,
     X_PROSE_CHARS,
     X_SCORE,
+    inner_density,
     is_prose,
     link_density,
 )
+from curate.extract.outline import P_BOX, P_END, P_HEADING, P_UNIT, is_term
 from curate.extract.scan import (
     E_DEPTH,
     E_END,
@@ -63,7 +67,9 @@ TOKEN_SCALE = 256.0  # of the class-word table, which holds int16 log-odds
 
 # Working columns of the element table of marks (int32).
 (K_TOP_UP, K_TOP_AT, K_CORE_UP, K_CORE_AT, K_REPEAT, K_MARK) = range(6)
-N_MARKS = 6
+# The same of the passes after the choice, see `curate.extract.structure`.
+(K_BEFORE, K_KEPT, K_KEPT_CHARS, K_UNIT_CHARS, K_ROWS) = range(6, 11)
+N_MARKS = 11
 
 FEATURES = [
     "n_words",
@@ -147,6 +153,31 @@ FEATURES = [
     "page_frac_prose",
     "page_prose_blocks",
     "path_to_core",
+    "inner_density",
+    "prev_inner_density",
+    "next_inner_density",
+    "prev_tag",
+    "next_tag",
+    "unit_chars",
+    "unit_link_density",
+    "unit_inner_density",
+    "unit_frac_prose",
+    "unit_blocks",
+    "kin_chars",
+    "kin_link_density",
+    "kin_inner_density",
+    "kin_frac_prose",
+    "kin_blocks",
+    "section_chars",
+    "section_link_density",
+    "section_inner_density",
+    "section_frac_prose",
+    "section_blocks",
+    "heading_before",
+    "page_inner_density",
+    "page_frac_pre",
+    "page_headings",
+    "page_terms",
 ]
 N_FEATURES = len(FEATURES)
 
@@ -155,7 +186,9 @@ _CAPS |= {"mean_word_chars": 40, "n_cells": 20, "n_repeated": 10, "depth": 40, "
 _CAPS |= {"blocks_after": 200, "after_h1": 100, "prev_words": 100, "next_words": 100, "prev2_words": 100}
 _CAPS |= {"next2_words": 100, "box_chars": 15_000, "outer_chars": 15_000, "box_blocks": 100, "repeat": 50}
 _CAPS |= {"repeat_chars": 5000, "after_top": 50, "before_top": 50, "before_core": 50, "after_core": 50}
-_CAPS |= {"page_chars": 15_000, "page_prose_blocks": 40}
+_CAPS |= {"page_chars": 15_000, "page_prose_blocks": 40, "unit_chars": 15_000, "unit_blocks": 100}
+_CAPS |= {"kin_chars": 15_000, "kin_blocks": 100, "section_chars": 15_000, "section_blocks": 100}
+_CAPS |= {"heading_before": 50, "page_headings": 40, "page_terms": 40}
 CAPS = np.array([_CAPS.get(name, 1e6) for name in FEATURES], np.float32)
 
 T_P, T_LI, T_DIV, T_BODY = (TAG_NUMBERS[t] for t in ("p", "li", "div", "body"))
@@ -163,13 +196,13 @@ _TAG_CODES = {
     "p": 1,
     "li": 2,
     "td": 3,
-    "th": 3,
+    "th": 13,
     "div": 4,
     "section": 4,
     "article": 4,
     "pre": 5,
     "dd": 6,
-    "dt": 6,
+    "dt": 12,
 }
 _TAG_CODES |= {
     "blockquote": 7,
@@ -434,6 +467,52 @@ def _fill_places(
 
 
 @kernel(allocates=False)
+def _fill_outline(
+    b: int,
+    n_blocks: int,
+    row: NDArray[np.float32],
+    at: int,
+    blocks: NDArray[np.int32],
+    counts: NDArray[np.int32],
+    elements: NDArray[np.int32],
+    sums: NDArray[np.float64],
+    places: NDArray[np.int32],
+    running: NDArray[np.float64],
+) -> int:
+    """Features of the list or table, of the like blocks around, and of what a heading or term introduces."""
+    row[at] = inner_density(blocks, counts, b)
+    row[at + 1] = inner_density(blocks, counts, b - 1) if b > 0 else -1
+    row[at + 2] = inner_density(blocks, counts, b + 1) if b + 1 < n_blocks else -1
+    row[at + 3] = TAG_CODES[elements[blocks[b - 1, B_ELEMENT], E_TAG]] if b > 0 else -1
+    row[at + 4] = TAG_CODES[elements[blocks[b + 1, B_ELEMENT], E_TAG]] if b + 1 < n_blocks else -1
+    at += 5
+    for x in (places[b, P_UNIT], places[b, P_BOX]):
+        if x < 0:
+            row[at : at + 5] = -1
+        else:
+            chars = max(sums[x, X_CHARS], 1.0)
+            row[at] = chars
+            row[at + 1] = sums[x, X_LINK_CHARS] / chars
+            row[at + 2] = sums[x, X_INNER_CHARS] / chars
+            row[at + 3] = sums[x, X_PROSE_CHARS] / chars
+            row[at + 4] = sums[x, X_BLOCKS]
+        at += 5
+    # what the block introduces, or what its heading does
+    start, end = b + 1, places[b, P_END]
+    heading = places[b, P_HEADING]
+    if end == start and heading >= 0 and heading < b < places[heading, P_END]:
+        start, end = heading + 1, places[heading, P_END]
+    chars = running[end, X_CHARS] - running[start, X_CHARS]
+    row[at] = chars
+    row[at + 1] = (running[end, X_LINK_CHARS] - running[start, X_LINK_CHARS]) / max(chars, 1.0)
+    row[at + 2] = (running[end, X_INNER_CHARS] - running[start, X_INNER_CHARS]) / max(chars, 1.0)
+    row[at + 3] = (running[end, X_PROSE_CHARS] - running[start, X_PROSE_CHARS]) / max(chars, 1.0)
+    row[at + 4] = end - start
+    row[at + 5] = b - heading if heading >= 0 else -1
+    return at + 6
+
+
+@kernel(allocates=False)
 def fill_features(
     blocks: NDArray[np.int32],
     counts: NDArray[np.int32],
@@ -442,6 +521,7 @@ def fill_features(
     sums: NDArray[np.float64],
     marks: NDArray[np.int32],
     repeats: NDArray[np.int32],
+    places: NDArray[np.int32],
     running: NDArray[np.float64],
     top: int,
     core: int,
@@ -450,8 +530,10 @@ def fill_features(
 ) -> None:
     """Fill features[:n_blocks] (float32, columns `FEATURES`); `running` is what `sum_elements` left."""
     h1 = -1
-    n_prose = 0
+    n_prose = n_headings = n_terms = 0
     for b in range(n_blocks):
+        n_headings += elements[blocks[b, B_ELEMENT], E_LEVEL] > 0
+        n_terms += is_term(b, blocks, elements)
         if h1 < 0 and elements[blocks[b, B_ELEMENT], E_LEVEL] == 1:
             h1 = b
         n_prose += is_prose(blocks, counts, b)
@@ -478,5 +560,10 @@ def fill_features(
         row[at + 2] = sums[0, X_PROSE_CHARS] / page_chars
         row[at + 3] = n_prose
         row[at + 4] = sums[e, X_PATH] - sums[core, X_PATH]
+        at = _fill_outline(b, n_blocks, row, at + 5, blocks, counts, elements, sums, places, running)
+        row[at] = sums[0, X_INNER_CHARS] / page_chars
+        row[at + 1] = sums[0, X_PRE_CHARS] / page_chars
+        row[at + 2] = n_headings
+        row[at + 3] = n_terms
         for f in range(N_FEATURES):
             row[f] = min(row[f], CAPS[f])

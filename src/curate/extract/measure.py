@@ -1,4 +1,4 @@
-# ruff: noqa: PLR0912, PLR0911  (kernels take their arrays by position and decide byte by byte)
+# ruff: noqa: PLR0912, PLR0911, PLR0915  (kernels take their arrays by position and decide byte by byte)
 # pyright: reportReturnType=false
 """What can be counted in each block's text, and what elements hold: integers and sums, in two passes."""
 
@@ -9,20 +9,20 @@ from numpy.typing import NDArray
 
 from curate.extract.scan import E_END, E_FIRST, M_OG_TITLE, M_TITLE
 from curate.extract.tags import FNV_OFFSET, FNV_PRIME, MASK32
-from curate.extract.text import B_END, B_LINK_BYTES, B_START, read_entity
+from curate.extract.text import B_END, B_INNER_BYTES, B_LINK_BYTES, B_PRE, B_START, read_entity
 from curate.text.kernel import kernel
 
 # Columns of the count table (int32), one row a block.
 (
     C_CHARS,  # code points that are no white space
-    C_WORDS,  # runs between white space that hold a letter or digit; two CJK characters count as one word
+    C_WORDS,  # runs between white space that hold a letter or digit; two CJK characters count as one, four Thai ones too
     C_DIGITS,
     C_UPPER,
     C_COMMAS,
     C_STOPS,  # ends of sentences
     C_SYMBOLS,  # | / > » • © and the like
     C_LAST,  # what the text ends in: 0 other, 1 stop, 2 colon, 3 comma, 4 ellipsis
-    C_FIRST,  # what it begins with: 0 other, 1 upper-case ASCII letter, 2 digit, 3 beyond ASCII
+    C_FIRST,  # what it begins with: 0 other, 1 upper-case ASCII letter, 2 digit, 3 beyond ASCII, 4 a copyright sign
     C_HASH,  # of its letters and digits, ASCII case folded
     C_BYTES,
     C_REPEATED,  # blocks before it with the same hash
@@ -30,9 +30,23 @@ from curate.text.kernel import kernel
 N_COUNTS = 12
 
 # Columns of the sum table (float64), one row an element: totals over the blocks within it.
-(X_CHARS, X_LINK_CHARS, X_PROSE_CHARS, X_BLOCKS, X_OWN, X_PATH, X_PATH_LOW, X_PATH_HIGH, X_SCORE) = range(9)
-N_SUMS = 9
+(
+    X_CHARS,
+    X_LINK_CHARS,
+    X_PROSE_CHARS,
+    X_INNER_CHARS,  # within links to places on the page
+    X_PRE_CHARS,
+    X_BLOCKS,
+    X_OWN,
+    X_PATH,
+    X_PATH_LOW,
+    X_PATH_HIGH,
+    X_SCORE,
+) = range(11)
+N_SUMS = 11
+N_RUNNING = 5  # the first of them, as running totals over blocks
 N_REPEAT_SLOTS = 4096
+MIN_THAI_SENTENCE = 40  # characters, also of Lao, Burmese and Khmer
 
 
 @kernel(allocates=False)
@@ -51,7 +65,7 @@ def _decode(text: NDArray[np.uint8], i: int) -> tuple[int, int]:
 
 @kernel(allocates=False)
 def _classify(code: int) -> int:
-    """0 other, 1 letter or digit, 2 CJK, 3 comma, 4 stop, 5 colon, 6 ellipsis, 7 symbol; beyond Latin roughly."""
+    """0 other, 1 letter or digit, 2 of a script without blanks, 3 comma, 4 stop, 5 colon, 6 ellipsis, 7 symbol; roughly."""
     if code < 128:
         if 48 <= code <= 57 or 65 <= code <= 90 or 97 <= code <= 122:
             return 1
@@ -69,7 +83,8 @@ def _classify(code: int) -> int:
             return 3
         if code in (0x61F, 0x6D4, 0x964):
             return 4
-        return 1
+        # Thai, Lao, Burmese, Khmer
+        return 2 if 0xE00 <= code < 0xF00 or 0x1000 <= code < 0x10A0 or 0x1780 <= code < 0x1800 else 1
     if code < 0x2E80:
         if code == 0x2026:
             return 6
@@ -90,7 +105,9 @@ LASTS = np.array([0, 0, 0, 3, 1, 2, 4, 0], dtype=np.int64)  # C_LAST by kind
 @kernel(allocates=False)
 def count_block(text: NDArray[np.uint8], start: int, end: int, row: NDArray[np.int32]) -> None:
     """Count one block's text[start:end] into `row`."""
-    n_chars = n_words = n_digits = n_upper = n_commas = n_stops = n_symbols = n_cjk = last = first = 0
+    n_chars = n_words = n_digits = n_upper = n_commas = n_stops = n_symbols = n_cjk = n_thai = last = (
+        first
+    ) = 0
     in_word = False
     hashed = FNV_OFFSET
     i = start
@@ -108,6 +125,7 @@ def count_block(text: NDArray[np.uint8], start: int, end: int, row: NDArray[np.i
             continue
         if n_chars == 0:
             first = 1 if 65 <= code <= 90 else 2 if 48 <= code <= 57 else 3 if code > 127 else 0
+            first = 4 if code == 0xA9 else first
         n_chars += 1
         if kind <= 2:
             last = 0
@@ -118,7 +136,10 @@ def count_block(text: NDArray[np.uint8], start: int, end: int, row: NDArray[np.i
             n_upper += 65 <= code <= 90
             hashed = (hashed ^ (code + 32 if 65 <= code <= 90 else code)) * FNV_PRIME & MASK32
         elif kind == 2:
-            n_cjk += 1
+            if code < 0x2000:
+                n_thai += 1
+            else:
+                n_cjk += 1
             in_word = False
             hashed = (hashed ^ (code & 0xFFFF)) * FNV_PRIME & MASK32
         elif kind > 2:
@@ -127,11 +148,12 @@ def count_block(text: NDArray[np.uint8], start: int, end: int, row: NDArray[np.i
             n_symbols += kind == 7
             last = LASTS[kind]
     row[C_CHARS] = n_chars
-    row[C_WORDS] = n_words + (n_cjk + 1) // 2
+    row[C_WORDS] = n_words + (n_cjk + 1) // 2 + (n_thai + 3) // 4
     row[C_DIGITS] = n_digits
     row[C_UPPER] = n_upper
     row[C_COMMAS] = n_commas
-    row[C_STOPS] = n_stops
+    # Thai ends sentences with a blank
+    row[C_STOPS] = n_stops + (n_thai >= MIN_THAI_SENTENCE)
     row[C_SYMBOLS] = n_symbols
     row[C_LAST] = last
     row[C_FIRST] = first
@@ -166,8 +188,14 @@ def count_blocks(
 
 @kernel(allocates=False)
 def link_density(blocks: NDArray[np.int32], counts: NDArray[np.int32], b: int) -> float:
-    """Share of a block's bytes that are link text."""
+    """Share of a block's bytes that are text of links off the page."""
     return blocks[b, B_LINK_BYTES] / max(counts[b, C_BYTES], 1)
+
+
+@kernel(allocates=False)
+def inner_density(blocks: NDArray[np.int32], counts: NDArray[np.int32], b: int) -> float:
+    """Share of a block's bytes that are text of links to places on the page."""
+    return blocks[b, B_INNER_BYTES] / max(counts[b, C_BYTES], 1)
 
 
 @kernel(allocates=False)
@@ -177,6 +205,7 @@ def is_prose(blocks: NDArray[np.int32], counts: NDArray[np.int32], b: int) -> bo
         counts[b, C_WORDS] >= 10
         and counts[b, C_STOPS] + counts[b, C_COMMAS] > 0
         and link_density(blocks, counts, b) < 0.4
+        and inner_density(blocks, counts, b) < 0.8
     )
 
 
@@ -201,9 +230,11 @@ def sum_elements(
         running[b + 1, 0] = running[b, 0] + chars
         running[b + 1, 1] = running[b, 1] + chars * link_density(blocks, counts, b)
         running[b + 1, 2] = running[b, 2] + (chars if is_prose(blocks, counts, b) else 0.0)
+        running[b + 1, 3] = running[b, 3] + chars * inner_density(blocks, counts, b)
+        running[b + 1, 4] = running[b, 4] + (chars if blocks[b, B_PRE] else 0.0)
     for e in range(n_elements):
         first, end = elements[e, E_FIRST], elements[e, E_END]
-        for k in range(3):
+        for k in range(N_RUNNING):
             sums[e, k] = running[end, k] - running[first, k]
         sums[e, X_BLOCKS] = end - first
 

@@ -13,20 +13,20 @@ from numpy.typing import NDArray
 from curate.extract.bounds import MAX_HTML_BYTES
 from curate.extract.model import Selector, load_selector, score_blocks
 from curate.extract.render import LINKS, MARKDOWN, OUTPUT_SLACK, render_page
-from curate.extract.scan import M_OG_TITLE, M_TITLE, META_ROWS, TEXT_SLACK
+from curate.extract.scan import M_OG_TITLE, M_TITLE, META_ROWS, max_text_bytes
 from curate.extract.select import choose_blocks
 from curate.extract.text import BLOCK_START, NEW, OUT, PENDING, write_run
 from curate.extract.workspace import Workspace, describe_page, make_workspace, read_page
 from curate.text.charset import MAX_FRAC_REPLACED, decode_text
 from curate.text.kernel import kernel
 
-VERSION = "2"
+VERSION = "3"
 MAX_TITLE_BYTES = 2000
 LEAST_WORKSPACE_BYTES, MAX_KEPT_BYTES = 2**20, 2**22
 CHECKED_BYTES = 64  # that are looked at in one go
 
 # The log-odds that a block must exceed. Fitted on snippets, see classifiers/extraction/.
-THRESHOLDS = {"balanced": -0.2, "precision": 0.6, "recall": -1.2}
+THRESHOLDS = {"balanced": 0.2, "precision": 1.0, "recall": -0.9}
 
 
 class Prepared(NamedTuple):
@@ -182,7 +182,7 @@ def extract_native(
     options = MARKDOWN * markdown | LINKS * keep_links
     size = int(sizes.sum())
     factor = 3 if options else 1
-    out = np.empty(factor * size + OUTPUT_SLACK * (n + 1), np.uint8)
+    out = np.empty(factor * max_text_bytes(size) + OUTPUT_SLACK * (n + 1), np.uint8)
     titles = np.empty(n * (MAX_TITLE_BYTES + 64), np.uint8)
     out_offsets, title_offsets = np.zeros(n + 1, np.int32), np.zeros(n + 1, np.int32)
     meta = np.full((n, len(META_ROWS), 2), -1, np.int64)
@@ -218,7 +218,7 @@ def _own_workspace(max_html_bytes: int) -> Workspace:
     One for very large pages is not kept.
     """
     kept: Workspace | None = getattr(_LOCAL, "workspace", None)
-    if kept is not None and kept.text.size >= max_html_bytes + TEXT_SLACK:
+    if kept is not None and kept.text.size >= max_text_bytes(max_html_bytes):
         return kept
     made = make_workspace(max(max_html_bytes, LEAST_WORKSPACE_BYTES))
     if max_html_bytes <= MAX_KEPT_BYTES:

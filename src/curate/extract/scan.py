@@ -16,6 +16,7 @@ from curate.extract.tags import (
     A_ALT,
     A_ALTTEXT,
     A_ARIA_HIDDEN,
+    A_COLSPAN,
     A_CONTENT,
     A_DATETIME,
     A_ENCODING,
@@ -25,6 +26,7 @@ from curate.extract.tags import (
     A_NAME,
     A_PROPERTY,
     A_REL,
+    A_ROWSPAN,
     A_TYPE,
     BLOCK,
     CELL,
@@ -52,24 +54,32 @@ from curate.extract.tags import (
 from curate.extract.text import (
     BLOCK_START,
     BREAK,
+    CELL_ELEMENT,
     CELL_MARK,
     CELL_START,
+    COLUMN,
     DEPTH,
     ELEMENT,
+    ELSEWHERE,
     FORMULA_END,
     HIDDEN_AT,
     HREF_END,
     HREF_START,
+    INNER,
+    JOINS,
     LINK_AT,
-    LINK_BYTES,
-    LINK_COUNT,
+    LINK_KIND,
     LINK_START,
     MATH_END,
+    MAX_CELL_BYTES,
+    MAX_COLUMNS,
     N_BLOCKS,
     N_ELEMENTS,
     N_LINKS,
     N_TOKENS,
+    NAMED,
     NEW,
+    NEXT_COLUMN,
     OUT,
     OVERFLOW,
     PARAGRAPH,
@@ -77,7 +87,12 @@ from curate.extract.text import (
     PRE_AT,
     ROW,
     SPACE,
+    SPANS,
+    SPARE,
+    WRITTEN_COLUMN,
+    count_link,
     flush_block,
+    in_data_row,
     write_pending,
     write_run,
     write_space,
@@ -99,8 +114,9 @@ MAX_BLOCKS = 200_000
 MAX_ELEMENTS = 300_000
 MAX_LINKS = 100_000
 MAX_TOKENS = 1_000_000
-TEXT_SLACK = 64
-MAX_CELL_BYTES = 160  # a longer cell is layout or prose and a block of its own
+# Text is never longer than its page but for marks of empty cells, which may add one byte in so many of the page.
+TEXT_SLACK, MARKS_PART = 128, 8
+MAX_ADDRESS_BYTES = 2000  # of a link that are looked at
 
 # Columns of the element table (int32).
 (E_PARENT, E_TAG, E_FIRST, E_END, E_DEPTH, E_FLAGS, E_TOKEN, E_N_TOKENS, E_ITEM, E_LEVEL) = range(10)
@@ -206,6 +222,7 @@ META_KEYS, META_VALUES = tags.make_table(
 
 T_A, T_B, T_P, T_LI, T_DT, T_DD = (TAG_NUMBERS[t] for t in ("a", "b", "p", "li", "dt", "dd"))
 T_TR, T_TABLE, T_PRE, T_BR = (TAG_NUMBERS[t] for t in ("tr", "table", "pre", "br"))
+T_UL, T_OL = TAG_NUMBERS["ul"], TAG_NUMBERS["ol"]
 T_HR = TAG_NUMBERS["hr"]
 T_IMG, T_META, T_LINK, T_SUP = (TAG_NUMBERS[t] for t in ("img", "meta", "link", "sup"))
 T_SCRIPT, T_TITLE, T_HTML, T_BODY = (TAG_NUMBERS[t] for t in ("script", "title", "html", "body"))
@@ -222,6 +239,11 @@ ANNOTATION = np.frombuffer(b"<annotation", dtype=np.uint8)
 END_ANNOTATION = np.frombuffer(b"</annotation", dtype=np.uint8)
 END_MATH = np.frombuffer(b"</math", dtype=np.uint8)
 DISPLAYSTYLE = np.frombuffer(b"{\\displaystyle", dtype=np.uint8)
+
+
+def max_text_bytes(max_html_bytes: int) -> int:
+    """The bytes that the text of a page can take."""
+    return max_html_bytes + max_html_bytes // MARKS_PART + TEXT_SLACK
 
 
 @kernel(allocates=False)
@@ -268,13 +290,46 @@ def _find_raw_end(html: NDArray[np.uint8], i: int, tag: int) -> int:
 
 
 @kernel(allocates=False)
-def _close_link(s: NDArray[np.int64], links: NDArray[np.int32]) -> None:
+def _is_sign(text: NDArray[np.uint8], start: int, end: int) -> bool:
+    """Whether text[start:end] is one of the signs that stand for a link to the place they stand at: # ¶ § 🔗 ∞ ⚓."""
+    n, first = end - start, text[start]
+    if n == 1:
+        return first == 35
+    if n == 2:
+        return first == 0xC2 and text[start + 1] in (0xB6, 0xA7)
+    if n == 4 and first == 0xF0:
+        return text[start + 1] == 0x9F and text[start + 2] == 0x94 and text[start + 3] == 0x97
+    if n == 3 and first == 0xE2:
+        second, third = text[start + 1], text[start + 2]
+        return (second == 0x88 and third == 0x9E) or (second == 0x9A and third == 0x93)
+    return False
+
+
+@kernel(allocates=False)
+def _link_kind(html: NDArray[np.uint8], start: int, end: int) -> int:
+    """What an address points to; a lone `#` is a menu's, and `#!` an application's page."""
+    for i in range(start, min(end, start + MAX_ADDRESS_BYTES)):
+        if html[i] == 35:
+            named = i + 1 < end and html[i + 1] != 33
+            return (INNER if i == start else NAMED) if named else ELSEWHERE
+    return ELSEWHERE
+
+
+@kernel(allocates=False)
+def _close_link(s: NDArray[np.int64], text: NDArray[np.uint8], links: NDArray[np.int32]) -> None:
     if s[LINK_AT] < 0:
         return
     start, end = s[LINK_START], s[OUT]
-    if end > start:
-        s[LINK_BYTES] += end - start
-        s[LINK_COUNT] += 1
+    if end > start and s[LINK_KIND] != ELSEWHERE and _is_sign(text, start, end):
+        # a permalink, no text
+        s[OUT] = start
+        if start == s[BLOCK_START]:
+            s[PENDING] = NEW
+        elif text[start - 1] == 32 and s[PRE_AT] < 0:
+            s[OUT] = start - 1
+            s[PENDING] |= SPACE
+    elif end > start:
+        count_link(s, end - start)
         n = s[N_LINKS]
         if n < links.shape[0]:
             links[n, L_START] = start
@@ -288,6 +343,7 @@ def _close_link(s: NDArray[np.int64], links: NDArray[np.int32]) -> None:
 @kernel(allocates=False)
 def _pop_to(
     size: int,
+    text: NDArray[np.uint8],
     s: NDArray[np.int64],
     stack: NDArray[np.int32],
     n_open: NDArray[np.int32],
@@ -305,8 +361,11 @@ def _pop_to(
             s[ELEMENT] = elements[element, E_PARENT]
         if tag in (T_TR, T_TABLE):
             s[ROW] = -1
+            if tag == T_TABLE:
+                s[JOINS] = 0
+                s[SPANS : SPANS + MAX_COLUMNS] = 0
     if s[LINK_AT] > size:
-        _close_link(s, links)
+        _close_link(s, text, links)
     if s[HIDDEN_AT] >= size:
         s[HIDDEN_AT] = -1
     if s[PRE_AT] >= size:
@@ -394,7 +453,7 @@ def _boundary(tag: int, s: NDArray[np.int64], text: NDArray[np.uint8], blocks: N
         return
     if s[PENDING] & NEW:
         return
-    if s[ROW] >= 0 and tag in (T_P, T_DIV):
+    if s[ROW] >= 0 and (tag in (T_P, T_DIV) or (tag in (T_UL, T_OL, T_LI) and in_data_row(s))):
         if s[PENDING] & CELL_MARK:
             return
         s[PENDING] |= PARAGRAPH
@@ -411,6 +470,32 @@ def _begin_cell(s: NDArray[np.int64], text: NDArray[np.uint8], blocks: NDArray[n
         s[PENDING] = CELL_MARK
     else:
         flush_block(text, s, blocks)
+
+
+@kernel(allocates=False)
+def _read_span(html: NDArray[np.uint8], span: NDArray[np.int64]) -> int:
+    """A colspan or rowspan, 1 where it is none, MAX_COLUMNS at most."""
+    value = 0
+    for i in range(span[0], min(span[1], span[0] + 3)):
+        if not 48 <= html[i] <= 57:
+            break
+        value = value * 10 + html[i] - 48
+    return min(max(value, 1), MAX_COLUMNS)
+
+
+@kernel(allocates=False)
+def _place_cell(html: NDArray[np.uint8], attributes: NDArray[np.int64], s: NDArray[np.int64]) -> None:
+    """Find the column of a cell that starts, past those that cells of rows above reach into."""
+    column = s[NEXT_COLUMN]
+    while column < MAX_COLUMNS and s[SPANS + column] > 0:
+        s[SPANS + column] -= 1
+        column += 1
+    s[SPARE] += 1
+    n_columns, n_rows = _read_span(html, attributes[A_COLSPAN]), _read_span(html, attributes[A_ROWSPAN])
+    for k in range(column, min(column + n_columns, MAX_COLUMNS)):
+        s[SPANS + k] = n_rows - 1
+    s[COLUMN] = min(column, MAX_COLUMNS)
+    s[NEXT_COLUMN] = min(column + n_columns, MAX_COLUMNS)
 
 
 @kernel(allocates=False)
@@ -614,7 +699,7 @@ def _start_void(
 
 
 @kernel(allocates=False)
-def _start_tag(
+def _start_tag(  # noqa: PLR0915 - one way through a tag, step by step
     html: NDArray[np.uint8],
     tag: int,
     attributes: NDArray[np.int64],
@@ -635,18 +720,19 @@ def _start_tag(
     if tag in (T_HTML, T_BODY) and n_open[tag] > 0:
         return
     if tag == T_A:
-        _close_link(s, links)
+        _close_link(s, text, links)
     if bits & BLOCK:
         implied = _find_implied(tag, s, stack, n_open)
         if s[HIDDEN_AT] < 0:
             if bits & CELL and tag != T_CAPTION:
+                _place_cell(html, attributes, s)
                 _begin_cell(s, text, blocks)
             else:
                 _boundary(tag, s, text, blocks)
         if implied >= 0:
             if s[PRE_AT] >= implied:
                 flush_block(text, s, blocks)
-            _pop_to(implied, s, stack, n_open, elements, links)
+            _pop_to(implied, text, s, stack, n_open, elements, links)
     if s[DEPTH] >= MAX_DEPTH:
         s[OVERFLOW] += 1
         return
@@ -669,12 +755,19 @@ def _start_tag(
         s[LINK_AT] = at + 1
         s[LINK_START] = s[OUT]
         s[HREF_START], s[HREF_END] = attributes[A_HREF]
+        s[LINK_KIND] = _link_kind(html, s[HREF_START], s[HREF_END])
     elif (tag == T_PRE or lexical & LEX_CODE) and s[PRE_AT] < 0:
         s[PRE_AT] = at
+    elif bits & CELL:
+        s[CELL_ELEMENT] = element
     elif tag == T_TR:
         s[ROW] = element
+        s[NEXT_COLUMN] = 0
+        s[COLUMN] = s[WRITTEN_COLUMN] = -1
     elif tag == T_TABLE:
         s[ROW] = -1
+        s[JOINS] = 0
+        s[SPANS : SPANS + MAX_COLUMNS] = 0
 
 
 @kernel(allocates=False)
@@ -717,7 +810,7 @@ def _end_tag(
             s[PENDING] |= BREAK
         return
     if tag == T_A:
-        _close_link(s, links)
+        _close_link(s, text, links)
     hidden = s[HIDDEN_AT] >= 0
     if bits & CELL:
         if not s[PENDING] & NEW:
@@ -735,7 +828,7 @@ def _end_tag(
     if index >= 0:
         if s[PRE_AT] >= index:
             flush_block(text, s, blocks)
-        _pop_to(index, s, stack, n_open, elements, links)
+        _pop_to(index, text, s, stack, n_open, elements, links)
 
 
 @kernel(allocates=False)
@@ -766,11 +859,12 @@ def scan_page(
 ) -> None:
     """Read a page of valid UTF-8 into the tables; s[N_BLOCKS], s[N_ELEMENTS] and so on say how much they hold.
 
-    `text` needs html.size + TEXT_SLACK bytes. Full tables of blocks, elements, tokens or links take no more.
+    `text` needs max_text_bytes(html.size) bytes. Full tables of blocks, elements, tokens or links take no more.
     """
     s[:] = 0
     s[HIDDEN_AT] = s[PRE_AT] = s[LINK_AT] = s[ROW] = s[FORMULA_END] = -1
     s[PENDING] = NEW
+    s[SPARE] = html.size // MARKS_PART
     meta[:] = -1
     n_open[:] = 0
     elements[0] = 0
@@ -808,5 +902,5 @@ def scan_page(
                     html, tag, attributes, text, s, blocks, elements, tokens, links, meta, stack, n_open
                 )
     flush_block(text, s, blocks)
-    _pop_to(0, s, stack, n_open, elements, links)
+    _pop_to(0, text, s, stack, n_open, elements, links)
     elements[0, E_END] = s[N_BLOCKS]

@@ -8,14 +8,28 @@ from numpy.typing import NDArray
 from curate.extract.measure import (
     C_CHARS,
     C_DIGITS,
+    C_STOPS,
     C_WORDS,
     X_CHARS,
     X_LINK_CHARS,
     X_PROSE_CHARS,
     is_prose,
+    link_density,
 )
-from curate.extract.scan import E_END, E_FIRST, E_FLAGS, IN_ASIDE, IN_COMMENT, IN_FOOTER, IN_FORM, IN_NAV
-from curate.extract.text import B_ELEMENT, B_PRE
+from curate.extract.outline import is_term
+from curate.extract.scan import (
+    E_END,
+    E_FIRST,
+    E_FLAGS,
+    IN_ARTICLE,
+    IN_ASIDE,
+    IN_COMMENT,
+    IN_FOOTER,
+    IN_FORM,
+    IN_NAV,
+)
+from curate.extract.structure import keep_structure
+from curate.extract.text import B_CELLS, B_ELEMENT, B_PRE
 from curate.extract.workspace import Workspace
 from curate.text.kernel import kernel
 
@@ -23,12 +37,19 @@ from curate.text.kernel import kernel
 # but at most SLACK under the usual bar. Kinds of pages that the selector is unsure of keep their text that way.
 REACH, SLACK, LONG_CHARS = 3.0, 0.8, 60
 
+# A page whose text is to so great a part listings, terms and rows of tables is a reference: its bar is lower, too, by
+# REFERENCE_SLACK, for its short entries look like furniture to a selector that has seen more articles than manuals.
+REFERENCE_SHARE, REFERENCE_SLACK = 0.1, 0.6
+
 # What lies in these gets no lower bar.
 AROUND = IN_NAV | IN_ASIDE | IN_FOOTER | IN_FORM
 
 # Where less than MIN_SHARE of the prose in the page's best container passes, its prose is kept all the same, if no more
 # than MAX_LINK_SHARE of the container is link text (a list of teasers has more) and the scores do not rule it out.
 MIN_SHARE, MAX_LINK_SHARE, RULED_OUT = 0.25, 0.15, -2.2
+
+# A thread without an article: so many blocks of prose, and what a post's block has at least and at most.
+MIN_POSTS, MIN_POST_WORDS, MAX_POST_LINKS = 2, 4, 0.4
 
 
 @kernel(allocates=False)
@@ -55,12 +76,27 @@ def page_threshold(n_blocks: int, threshold: float, w: Workspace) -> float:
 
 
 @kernel(allocates=False)
+def is_reference(n_blocks: int, bar: float, w: Workspace) -> bool:
+    """Whether listings, terms and rows of tables make up a good part of what passes the bar."""
+    n_chars = n_reference_chars = 0
+    for b in range(n_blocks):
+        if w.scores[b] > bar:
+            n_chars += w.counts[b, C_CHARS]
+            if w.blocks[b, B_PRE] or w.blocks[b, B_CELLS] > 0 or is_term(b, w.blocks, w.elements):
+                n_reference_chars += w.counts[b, C_CHARS]
+    return n_reference_chars > REFERENCE_SHARE * n_chars
+
+
+@kernel(allocates=False)
 def choose_blocks(n_blocks: int, top: int, threshold: float, w: Workspace, keep: NDArray[np.uint8]) -> None:
     """Mark in keep[:n_blocks] the blocks that pass and that hold a letter or digit.
 
     `top` is the element that `describe_page` found. A `pre` of digits alone beside another is a gutter of line numbers.
     """
     lowered = page_threshold(n_blocks, threshold, w)
+    reference = is_reference(n_blocks, lowered, w)
+    if reference:
+        lowered = min(lowered, threshold - REFERENCE_SLACK)
     first, end = w.elements[top, E_FIRST], w.elements[top, E_END]
     n_chars = 0
     for b in range(n_blocks):
@@ -73,6 +109,32 @@ def choose_blocks(n_blocks: int, top: int, threshold: float, w: Workspace, keep:
     if n_chars < MIN_SHARE * w.sums[top, X_PROSE_CHARS] and _is_text_container(top, w):
         for b in range(first, end):
             keep[b] |= is_prose(w.blocks, w.counts, b) and w.scores[b] > RULED_OUT
+    keep_structure(n_blocks, lowered, reference, w, keep)
+    _judge_threads(n_blocks, w, keep)
+
+
+@kernel(allocates=False)
+def _judge_threads(n_blocks: int, w: Workspace, keep: NDArray[np.uint8]) -> None:
+    """A thread of comments is the page where no other prose is kept; beside an article it is none of it."""
+    n_prose = n_article = 0
+    for b in range(n_blocks):
+        flags = w.elements[w.blocks[b, B_ELEMENT], E_FLAGS]
+        if is_prose(w.blocks, w.counts, b):
+            if flags & IN_COMMENT:
+                n_prose += 1
+            elif keep[b]:
+                n_article += 1 if flags & IN_ARTICLE else 0
+                n_prose = -n_blocks
+    if n_article == 0 and n_prose < MIN_POSTS:
+        return
+    for b in range(n_blocks):
+        flags = w.elements[w.blocks[b, B_ELEMENT], E_FLAGS]
+        if not flags & IN_COMMENT:
+            continue
+        if n_article > 0:
+            keep[b] &= flags & IN_ARTICLE != 0
+        elif not flags & AROUND and w.counts[b, C_WORDS] >= MIN_POST_WORDS and w.counts[b, C_STOPS] > 0:
+            keep[b] |= link_density(w.blocks, w.counts, b) < MAX_POST_LINKS
 
 
 @kernel(allocates=False)

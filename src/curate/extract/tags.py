@@ -100,6 +100,8 @@ ATTRIBUTES = [
     "datetime",
     "alttext",
     "encoding",
+    "colspan",
+    "rowspan",
 ]
 (
     A_CLASS,
@@ -120,6 +122,8 @@ ATTRIBUTES = [
     A_DATETIME,
     A_ALTTEXT,
     A_ENCODING,
+    A_COLSPAN,
+    A_ROWSPAN,
 ) = range(len(ATTRIBUTES))
 ATTRIBUTE_KEYS, ATTRIBUTE_VALUES = make_table(
     {pack(name): row + 1 for row, name in enumerate(ATTRIBUTES)}, 128

@@ -44,8 +44,23 @@ from curate.text.kernel import kernel
     ROW,  # the open table row's element
     MATH_END,  # the page has been searched for the end of a formula up to here
     FORMULA_END,  # where in the text the last formula ended
-    N_STATE,
-) = range(25)
+    LINK_KIND,  # of the open link: one of the numbers below
+    INNER_BYTES,  # bytes of text within links to places on the page in the open block
+    COLUMN,  # the open table cell's place in its row, from 0
+    NEXT_COLUMN,  # where the next cell stands
+    WRITTEN_COLUMN,  # the last cell in the open block that has text, -1 before a row's first
+    LEAD,  # bytes of marks for empty cells that the open block begins with
+    JOINS,  # cells joined in the open table so far
+    CELL_ELEMENT,  # the open table cell's element
+    SPARE,  # bytes that marks of empty cells may still add to what their own tags make room for
+    SPANS,  # of the open table, for each of MAX_COLUMNS columns: rows below that a cell reaches into
+) = range(34)
+MAX_COLUMNS = 32
+N_STATE = SPANS + MAX_COLUMNS
+MAX_CELL_BYTES = 160  # a longer cell is layout or prose and a block of its own
+
+# Links elsewhere, to a named place of another page or of this page.
+ELSEWHERE, NAMED, INNER = range(3)
 
 SPACE, BREAK, PARAGRAPH, CELL_MARK, NEW = 1, 2, 4, 8, 16
 
@@ -54,8 +69,19 @@ PLAIN = np.ones(256, dtype=np.bool_)
 PLAIN[:33] = PLAIN[[0x26, 0x3C, 0x7F, 0xC2, 0xE2, 0xE3, 0xEF]] = False
 
 # Columns of the block table (int32).
-(B_START, B_END, B_ELEMENT, B_LINK_BYTES, B_LINKS, B_CELLS, B_PRE) = range(7)
-N_BLOCK_FIELDS = 7
+# Links to places on the same page are no way off it: they count in B_INNER_BYTES and nowhere else.
+(B_START, B_END, B_ELEMENT, B_LINK_BYTES, B_LINKS, B_CELLS, B_PRE, B_INNER_BYTES) = range(8)
+N_BLOCK_FIELDS = 8
+
+
+@kernel(allocates=False)
+def count_link(s: NDArray[np.int64], n_bytes: int) -> None:
+    """Count the text of the open link, or of its part in the open block."""
+    if s[LINK_KIND] == INNER:
+        s[INNER_BYTES] += n_bytes
+    elif n_bytes > 0:
+        s[LINK_BYTES] += n_bytes
+        s[LINK_COUNT] += 1
 
 
 @kernel(allocates=False)
@@ -65,41 +91,79 @@ def flush_block(text: NDArray[np.uint8], s: NDArray[np.int64], blocks: NDArray[n
     while out > start and text[out - 1] <= 32:
         out -= 1
     if s[LINK_AT] >= 0:
-        s[LINK_BYTES] += max(out - s[LINK_START], 0)
-        s[LINK_COUNT] += out > s[LINK_START]
+        count_link(s, max(out - s[LINK_START], 0))
+    if s[CELLS] > 0 and s[PRE_AT] < 0:  # a row is one line
+        for i in range(start, out):
+            if text[i] == 10:
+                text[i] = 32
     n = s[N_BLOCKS]
-    if out > start and n < blocks.shape[0]:
-        blocks[n, B_START] = start
+    if out > start + s[LEAD] and n < blocks.shape[0]:
+        alone = s[JOINS] > 0 and s[BLOCK_ELEMENT] == s[CELL_ELEMENT] and out - start <= MAX_CELL_BYTES
+        blocks[n, B_START] = start if s[CELLS] > 0 or alone else start + s[LEAD]
         blocks[n, B_END] = out
         blocks[n, B_ELEMENT] = s[BLOCK_ELEMENT]
         blocks[n, B_LINK_BYTES] = s[LINK_BYTES]
         blocks[n, B_LINKS] = s[LINK_COUNT]
         blocks[n, B_CELLS] = s[CELLS]
         blocks[n, B_PRE] = s[PRE_AT] >= 0
+        blocks[n, B_INNER_BYTES] = s[INNER_BYTES]
         s[N_BLOCKS] = n + 1
     else:
         out = start
     s[OUT] = s[BLOCK_START] = s[LINK_START] = out
-    s[LINK_BYTES] = s[LINK_COUNT] = s[CELLS] = 0
+    s[LINK_BYTES] = s[INNER_BYTES] = s[LINK_COUNT] = s[CELLS] = s[LEAD] = 0
+    s[WRITTEN_COLUMN] = s[COLUMN]
     s[PENDING] = NEW
+
+
+@kernel(allocates=False)
+def in_data_row(s: NDArray[np.int64]) -> bool:
+    """Whether a row of a table is open that has joined cells, or stands below such a row."""
+    return s[ROW] >= 0 and s[CELLS] + s[JOINS] > 0
+
+
+@kernel(allocates=False)
+def _spend(s: NDArray[np.int64], n_marks: int) -> int:
+    """`n_marks` where there is room for so many marks of empty cells, else 0."""
+    if n_marks <= 0 or 2 * n_marks > s[SPARE]:
+        return 0
+    s[SPARE] -= 2 * n_marks
+    return n_marks
+
+
+@kernel(allocates=False)
+def _mark_cells(text: NDArray[np.uint8], out: int, n: int) -> int:
+    """Write `n` marks between cells, of which all but the last follow an empty one."""
+    for _ in range(n):
+        text[out] = 124
+        text[out + 1] = 32
+        out += 2
+    return out
 
 
 @kernel(allocates=False)
 def write_pending(text: NDArray[np.uint8], s: NDArray[np.int64], blocks: NDArray[np.int32]) -> int:
     """Write what must stand before the next visible character; return where that goes."""
     if s[PENDING] & PARAGRAPH and not s[PENDING] & NEW:
-        flush_block(text, s, blocks)
+        if in_data_row(s) and s[OUT] - s[CELL_START] <= MAX_CELL_BYTES:
+            s[PENDING] |= BREAK
+        else:
+            flush_block(text, s, blocks)
     pending, out = s[PENDING], s[OUT]
     if pending & NEW:
         s[BLOCK_ELEMENT] = s[ELEMENT]
+        if s[ROW] >= 0:
+            out = _mark_cells(text, out, _spend(s, s[COLUMN] - s[WRITTEN_COLUMN] - 1))
+            s[LEAD] = out - s[BLOCK_START]
         s[CELL_START] = out
+        s[WRITTEN_COLUMN] = s[COLUMN]
     elif pending & CELL_MARK:
         text[out] = 32
-        text[out + 1] = 124
-        text[out + 2] = 32
-        out += 3
+        out = _mark_cells(text, out + 1, 1 + _spend(s, s[COLUMN] - s[WRITTEN_COLUMN] - 1))
         s[CELLS] += 1
+        s[JOINS] += 1
         s[CELL_START] = out
+        s[WRITTEN_COLUMN] = s[COLUMN]
     elif pending & BREAK:
         text[out] = 10
         out += 1

@@ -27,7 +27,7 @@ from curate.extract.tags import (
 )
 from curate.text.kernel import kernel
 
-N_TOKEN_BUCKETS = 8192
+N_TOKEN_BUCKETS = 65_536
 MAX_ELEMENT_TOKENS = 16
 SHORT_VALUE = 24  # bytes of an attribute value that are looked at one by one before it counts as long
 MAX_TOKEN_BYTES = 512  # of one attribute value that are looked at
@@ -163,7 +163,7 @@ def is_hidden(html: NDArray[np.uint8], attributes: NDArray[np.int64]) -> bool:
 @kernel(allocates=False)
 def _add_bucket(tokens: NDArray[np.int32], n: int, begin: int, value: int) -> int:
     if n < tokens.size and n - begin < MAX_ELEMENT_TOKENS:
-        tokens[n] = (value ^ (value >> 13)) & (N_TOKEN_BUCKETS - 1)
+        tokens[n] = (value ^ (value >> 16)) & (N_TOKEN_BUCKETS - 1)
         return n + 1
     return n
 

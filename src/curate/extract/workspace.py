@@ -16,7 +16,16 @@ from curate.extract.features import (
     mark_elements,
     score_paths,
 )
-from curate.extract.measure import N_COUNTS, N_REPEAT_SLOTS, N_SUMS, count_blocks, hash_titles, sum_elements
+from curate.extract.measure import (
+    N_COUNTS,
+    N_REPEAT_SLOTS,
+    N_RUNNING,
+    N_SUMS,
+    count_blocks,
+    hash_titles,
+    sum_elements,
+)
+from curate.extract.outline import N_PLACES, find_places
 from curate.extract.scan import (
     MAX_BLOCKS,
     MAX_DEPTH,
@@ -25,7 +34,7 @@ from curate.extract.scan import (
     MAX_TOKENS,
     META_ROWS,
     N_ELEMENT_FIELDS,
-    TEXT_SLACK,
+    max_text_bytes,
     scan_page,
 )
 from curate.extract.tags import ATTRIBUTES, TAG_BITS
@@ -53,6 +62,7 @@ class Workspace(NamedTuple):
     running: NDArray[np.float64]
     sums: NDArray[np.float64]
     marks: NDArray[np.int32]
+    places: NDArray[np.int32]
     repeats: NDArray[np.int32]
     features: NDArray[np.float32]
     scores: NDArray[np.float32]
@@ -65,7 +75,7 @@ def make_workspace(max_html_bytes: int) -> Workspace:
     n_elements = min(max_html_bytes // 3 + 16, MAX_ELEMENTS)
     return Workspace(
         state=np.zeros(N_STATE, np.int64),
-        text=np.empty(max_html_bytes + TEXT_SLACK, np.uint8),
+        text=np.empty(max_text_bytes(max_html_bytes), np.uint8),
         blocks=np.empty((n_blocks, N_BLOCK_FIELDS), np.int32),
         elements=np.empty((n_elements, N_ELEMENT_FIELDS), np.int32),
         tokens=np.empty(min(max_html_bytes, MAX_TOKENS) + MAX_ELEMENT_TOKENS, np.int32),
@@ -77,9 +87,10 @@ def make_workspace(max_html_bytes: int) -> Workspace:
         counts=np.empty((n_blocks, N_COUNTS), np.int32),
         seen=np.empty((4096, 2), np.int32),
         titles=np.empty(4, np.int32),
-        running=np.empty((n_blocks + 1, 3), np.float64),
+        running=np.empty((n_blocks + 1, N_RUNNING), np.float64),
         sums=np.empty((n_elements, N_SUMS), np.float64),
         marks=np.empty((n_elements, N_MARKS), np.int32),
+        places=np.empty((n_blocks, N_PLACES), np.int32),
         repeats=np.empty(N_REPEAT_SLOTS, np.int32),
         features=np.empty((n_blocks, N_FEATURES), np.float32),
         scores=np.empty(n_blocks, np.float32),
@@ -117,6 +128,7 @@ def describe_page(w: Workspace, table: NDArray[np.int16]) -> int:
     top = find_top(w.blocks, w.counts, n_blocks, w.elements, n_elements, w.sums)
     core = find_core(n_elements, w.sums)
     mark_elements(w.elements, n_elements, w.tokens, top, core, w.marks, w.repeats)
+    find_places(w.blocks, n_blocks, w.elements, w.places)
     fill_features(
         w.blocks,
         w.counts,
@@ -125,6 +137,7 @@ def describe_page(w: Workspace, table: NDArray[np.int16]) -> int:
         w.sums,
         w.marks,
         w.repeats,
+        w.places,
         w.running,
         top,
         core,

@@ -109,24 +109,3 @@ Out of fold; near-duplicates and pages of one site are never parted between fitt
 |---|---|
 {by_class}
 """
-
-
-def render_cascade_card(metrics: dict[str, Any], low: float, high: float) -> str:
-    """Render the card of the cascade."""
-    agreement = "\n".join(
-        f"| {cut} | {value:.3f} |" for cut, value in metrics["agreement_with_edu_large_by_cut"].items()
-    )
-    precision = "\n".join(f"| {name} | {value:.3f} |" for name, value in metrics["average_precision"].items())
-    return f"""# edu-cascade
-
-`edu` scores every page; `edu-large` scores again those whose first score lies in [{low:g}, {high:g}].
-Of {metrics["n_pages"]:,} random pages these were {metrics["share_asked"]:.1%}. Figures are out of fold.
-
-| cut at score | pages kept or dropped as by edu-large |
-|---|---|
-{agreement}
-
-| scorer | average precision at >= 3 |
-|---|---|
-{precision}
-"""

@@ -18,6 +18,7 @@ from curate.scoring.encoders import load_encoder
 from curate.scoring.features import (
     DenseBlock,
     EncoderBlock,
+    LinesBlock,
     Pages,
     ShapeBlock,
     SparseFeature,
@@ -32,7 +33,7 @@ from curate.scoring.vocabulary import Vocabulary, hash_ngrams
 Array = NDArray[np.float32]
 
 NO_LIMIT = np.float32(1e30)
-_SPREADS = {"shape": 0.05, "classes": 0.1}
+_SPREADS = {"shape": 0.05, "lines": 0.05, "classes": 0.1}
 _LIMIT = 4.0
 _MAX_IDF = 9.0
 _ENCODED_AT_A_TIME = 256
@@ -67,7 +68,7 @@ class Columns:
     def preparation(self, names: tuple[str, ...], columns: Array) -> tuple[Array, Array, Array]:
         """Settle (centre, scale, limit) of columns from the pages that are fitted on.
 
-        Columns of shape and classes are brought to one spread, small beside word vectors of length 1,
+        Columns of shape, lines and classes are brought to one spread, small beside word vectors of length 1,
         and cut at four standard deviations. Vectors are centred only: their spread carries meaning.
         """
         centre = columns.mean(axis=0, dtype=np.float64).astype(np.float32)
@@ -105,6 +106,8 @@ def compute_columns(
     batch = Pages(pages.texts, recipe.window_bytes)
     if recipe.uses("shape"):
         columns.blocks["shape"] = ShapeBlock()
+    if recipe.uses("lines"):
+        columns.blocks["lines"] = LinesBlock()
     if recipe.uses("static"):
         columns.blocks["static"] = StaticBlock(load_word_table(), recipe.static_zones)
     if recipe.uses("lsa"):

@@ -1,7 +1,8 @@
 """Fitting a classifier from annotated pages.
 
-    annotations -> groups, folds -> features -> members, cross-fitted -> annotators brought to one scale
-        -> weights of the members -> calibration on out-of-fold levels -> members fitted again on all pages
+    readings -> strictness of annotators and readers -> pages, each once, on the reference's scale -> groups, folds
+        -> features -> members, cross-fitted -> weights of the members -> calibration on out-of-fold levels
+        -> members fitted again on all pages
 
 Every reported figure and the calibration come from out-of-fold levels: no page is judged by a model
 that saw it, a near-duplicate of it, or another page of its site.
@@ -13,7 +14,7 @@ import hashlib
 import tempfile
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,16 @@ from threadpoolctl import threadpool_limits
 
 from curate.errors import SettingError
 from curate.fit.annotations import Annotations, AnnotationSource, read_annotations
-from curate.fit.annotators import align_annotators, reference_rows
+from curate.fit.annotators import (
+    ReadPages,
+    Strictness,
+    check_names,
+    fit_strictness,
+    measure_agreement,
+    merge_readings,
+    reference_rows,
+    render_annotators,
+)
 from curate.fit.calibrate import fit_calibration
 from curate.fit.columns import Columns, compute_columns
 from curate.fit.fitted_on import write_fitted_on
@@ -49,8 +59,10 @@ class FitResult:
         metrics: from out-of-fold levels and scores, with bootstrap intervals; also in `metrics.json`.
         levels: float64 (N,), out of fold.
         scores: float64 (N,), out of fold; the calibration is the final one.
-        annotations: the pages, in the order of `levels`.
+        annotations: the pages, in the order of `levels`, each once, on the reference annotator's scale.
         folds: int64 (N,).
+        strictness: of annotators and readers, from pages that were read more than once.
+        reference: bool (N,), pages that the reference annotator read.
     """
 
     scorer: FittedScorer
@@ -59,6 +71,8 @@ class FitResult:
     scores: Vector
     annotations: Annotations
     folds: NDArray[np.int64]
+    strictness: Strictness
+    reference: NDArray[np.bool_]
 
 
 def fit_classifier(
@@ -84,7 +98,7 @@ def fit_classifier(
         recipe: features, heads and settings; by default `curate.fit.recipe.DEFAULT_RECIPE`.
         name: of the classifier; by default the folder's.
         overwrite: whether a folder that holds a classifier may be replaced.
-        known_columns: dense features by name, float32 (N, n_features), that stand in for computed ones: those
+        known_columns: dense features by name, float32 (N readings, n_features), that stand in for computed ones: those
             of features that were themselves fitted on some of the pages, and have to be out of fold here.
         n_resamples: of the intervals of the figures.
         progress: shows how far the fit is; null for silence.
@@ -101,14 +115,21 @@ def fit_classifier(
     if (output / "config.json").exists() and not overwrite:
         msg = f"'{output}' holds a classifier already. Choose another folder, or set overwrite (--overwrite)."
         raise SettingError(msg)
-    pages = read_annotations(annotations, annotator_weights=recipe.annotator_weights)
-    scale = find_scale(pages, recipe)
+    readings = read_annotations(annotations, annotator_weights=recipe.annotator_weights)
+    scale = find_scale(readings, recipe)
+    strictness, read_pages = compare_readings(readings, recipe, scale)
+    pages = read_pages.pages
+    known_columns = {name: columns[read_pages.first] for name, columns in (known_columns or {}).items()}
     display = progress or ProgressDisplay(quiet=True)
     name = name or output.resolve().name
     with staged_folder(output) as staged, tempfile.TemporaryDirectory(prefix="curate-fit-") as scratch:
         with threadpool_limits(1):  # sums of several threads differ in their last digits from run to run
-            fit = _fit(pages, recipe, scale, known_columns, Path(scratch), display)
-        about = {"recipe": recipe.to_config(), "tables": fit.columns.tables, "annotations": describe(pages)}
+            fit = _fit(read_pages, recipe, scale, known_columns, Path(scratch), display)
+        about = {
+            "recipe": recipe.to_config(),
+            "tables": fit.columns.tables,
+            "annotations": describe(readings),
+        }
         scorer = FittedScorer(
             name=name,
             scale=scale,
@@ -121,21 +142,45 @@ def fit_classifier(
         )
         scorer.save(staged)
         write_fitted_on(staged, pages.texts)
-        measured = Counted(int(fit.reference.sum()), "pages")
+        reference = read_pages.reference
+        measured = Counted(int(reference.sum()), "pages")
         with display.step("measure", measured.total, measured.look):
             metrics = summarise(
                 pages, fit.levels, fit.scores, scale,
-                rows=fit.reference, seed=recipe.seed, n_resamples=n_resamples,
+                rows=reference, seed=recipe.seed, n_resamples=n_resamples,
             )  # fmt: skip
             measured.add(measured.total)
-        metrics["annotator_scales"] = fit.annotator_scales
+        metrics["agreement"] = measure_agreement(readings)
+        metrics["strictness"] = strictness.to_json()
         metrics["member_weights"] = {member.name: member.weight for member in fit.members}
         (staged / "metrics.json").write_text(to_json(metrics) + "\n", "utf-8")
         if not (output / "card.md").exists() or overwrite:
             from curate.fit.card import write_card
 
             write_card(staged, scorer, metrics)
-    return FitResult(load_fitted(output), metrics, fit.levels, fit.scores, pages, fit.folds)
+    return FitResult(
+        load_fitted(output), metrics, fit.levels, fit.scores, pages, fit.folds, strictness, reference
+    )
+
+
+def compare_readings(
+    readings: Annotations, recipe: Recipe, scale: tuple[float, float, float]
+) -> tuple[Strictness, ReadPages]:
+    """Estimate how strict annotators and readers are, and bring all readings to the reference's scale.
+
+    Raises:
+        SettingError: The recipe names an annotator that gave no level.
+    """
+    check_names((*recipe.same_scale, *recipe.annotator_weights), readings)
+    reference = reference_rows(readings, recipe)
+    strictness = fit_strictness(readings, reference, recipe.same_scale)
+    return strictness, merge_readings(readings, strictness.shifts, reference, scale)
+
+
+def describe_annotators(readings: Annotations, recipe: Recipe) -> str:
+    """Say in Markdown how annotators agree and how strict they are; "" where one annotator read every page once."""
+    strictness, _ = compare_readings(readings, recipe, find_scale(readings, recipe))
+    return render_annotators(measure_agreement(readings), strictness)
 
 
 def find_scale(pages: Annotations, recipe: Recipe) -> tuple[float, float, float]:
@@ -176,7 +221,7 @@ def find_folds(pages: Annotations, recipe: Recipe, positive: float) -> NDArray[n
     """Draw the folds, and check that each leaves pages of both kinds to fit on."""
     sites = pages.sites if recipe.group_sites else [""] * len(pages)
     groups = group_pages(pages.texts, sites)
-    folds = draw_folds(groups, pages.levels, recipe.n_folds, recipe.seed)
+    folds = draw_folds(groups, np.round(pages.levels), recipe.n_folds, recipe.seed, pages.domains)
     truth = pages.levels >= positive
     for fold in range(recipe.n_folds):
         rest = truth[(folds != fold) & (pages.weights > 0)]
@@ -196,7 +241,8 @@ def describe(pages: Annotations) -> dict[str, Any]:
     for text, level in zip(pages.texts.to_pylist(), pages.levels, strict=True):
         digest.update(f"{level:g}\x00{text}\x00".encode())
     return {
-        "n_pages": len(pages),
+        "n_pages": len(set(pages.texts.to_pylist())),
+        "n_readings": len(pages),
         "levels": {f"{level:g}": n for level, n in sorted(Counter(pages.levels.tolist()).items())},
         "annotators": dict(sorted(Counter(pages.annotators).items())),
         "skipped": pages.skipped,
@@ -211,33 +257,25 @@ class _Fit:
     calibration: Any
     levels: Vector
     scores: Vector
-    reference: NDArray[np.bool_]
     folds: NDArray[np.int64]
-    annotator_scales: dict[str, dict[str, float]] = field(default_factory=dict[str, dict[str, float]])
 
 
 def _fit(
-    pages: Annotations,
+    read_pages: ReadPages,
     recipe: Recipe,
     scale: tuple[float, float, float],
     known_columns: Mapping[str, NDArray[np.float32]] | None,
     scratch: Path,
     display: ProgressDisplay,
 ) -> _Fit:
+    pages, targets, reference = read_pages.pages, read_pages.targets, read_pages.reference
     folds = find_folds(pages, recipe, scale[2])
-    reference = reference_rows(pages, recipe)
     read = Counted(len(pages), "pages")
     with display.step("features", read.total, read.look):
         columns = compute_columns(pages, recipe, known_columns, scratch, read.add)
         read.add(read.total - read.n_done)
-    is_aligned = not reference.all()
-    fits = Counted((is_aligned + len(recipe.members)) * recipe.n_folds + len(recipe.members), "fits")
+    fits = Counted(len(recipe.members) * (recipe.n_folds + 1), "fits")
     with display.step("fit", fits.total, fits.look):
-        targets, annotator_scales = pages.levels.copy(), {}
-        if is_aligned:
-            weights = pages.weights * reference
-            ahead = cross_fit(recipe.members[0], columns, targets, weights, folds, recipe.seed, fits)
-            targets, annotator_scales = align_annotators(pages, ahead, reference, scale, recipe.same_scale)
         out_of_fold = np.column_stack(
             [cross_fit(m, columns, targets, pages.weights, folds, recipe.seed, fits) for m in recipe.members]
         )
@@ -259,7 +297,7 @@ def _fit(
     )
     scores = calibration.apply(levels.astype(np.float32)).astype(np.float64)
     levels = np.clip(levels, scale[0], scale[1])
-    return _Fit(columns, members, calibration, levels, scores, reference, folds, annotator_scales)
+    return _Fit(columns, members, calibration, levels, scores, folds)
 
 
 def cross_fit(

@@ -87,12 +87,17 @@ def _sketch(page: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 def draw_folds(
-    groups: NDArray[np.int64], levels: NDArray[np.float64], n_folds: int, seed: int
+    groups: NDArray[np.int64],
+    levels: NDArray[np.float64],
+    n_folds: int,
+    seed: int,
+    domains: Sequence[str] | None = None,
 ) -> NDArray[np.int64]:
-    """Draw a fold for every page: groups stay whole, and levels are spread evenly.
+    """Draw a fold for every page: groups stay whole, and levels are spread evenly within each domain.
 
     Groups are taken in random order, larger ones first, and each goes to the fold that has the fewest pages
-    of the group's highest level so far, then the fewest pages.
+    of its domain and highest level so far, then the fewest of its domain, then the fewest pages. The domain of a
+    group is that of its first page: so a collection of a few large groups, such as books, is not dealt to one fold.
 
     Returns:
         int64 (N,) in [0, n_folds).
@@ -105,11 +110,17 @@ def draw_folds(
     order = np.lexsort((rng.permutation(n_groups), -highest, -sizes))
     fold_of_group = np.zeros(n_groups, np.int64)
     n_pages = np.zeros(n_folds, np.int64)
-    n_high: dict[float, NDArray[np.int64]] = {}
+    first = np.unique(groups, return_index=True)[1]
+    domain_of = [domains[i] for i in first.tolist()] if domains else [""] * n_groups
+    n_high: dict[tuple[str, float], NDArray[np.int64]] = {}
+    n_of_domain: dict[str, NDArray[np.int64]] = {}
     for group in order:
-        counts = n_high.setdefault(float(highest[group]), np.zeros(n_folds, np.int64))
-        fold = min(range(n_folds), key=lambda k: (counts[k], n_pages[k], k))
+        domain = domain_of[group]
+        counts = n_high.setdefault((domain, float(highest[group])), np.zeros(n_folds, np.int64))
+        of_domain = n_of_domain.setdefault(domain, np.zeros(n_folds, np.int64))
+        fold = int(np.lexsort((np.arange(n_folds), n_pages, of_domain, counts))[0])
         fold_of_group[group] = fold
         counts[fold] += sizes[group]
+        of_domain[fold] += sizes[group]
         n_pages[fold] += sizes[group]
     return fold_of_group[groups]

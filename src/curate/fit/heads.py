@@ -20,6 +20,7 @@ Array = NDArray[np.float32]
 Rows = sparse.csr_matrix | None
 
 _MOST_LEVELS = 11
+_JITTER = 1e-9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -184,19 +185,28 @@ def _fit_svr(
 def _fit_kernel(
     dense: Array, rows: Rows, y: NDArray[np.float64], w: NDArray[np.float64], seed: int, s: dict[str, Any]
 ) -> FittedHead:
-    """Ridge regression on bumps at drawn pages (Nystroem), its whitening folded into the weights."""
-    from sklearn.kernel_approximation import Nystroem
-    from sklearn.linear_model import Ridge
+    """Ridge regression on bumps at drawn pages.
+
+    The penalty is the norm of the function that the bumps add up to, as in ridge regression after Nystroem's map; solved
+    for the bumps' weights themselves, which needs no decomposition of the centres' kernel.
+    """
+    from scipy.linalg import solve
+    from sklearn.metrics.pairwise import rbf_kernel
 
     del rows
     gamma = _gamma(dense, s["gamma"])
-    n_centres = min(int(s["n_centres"]), len(dense))
-    mapping = Nystroem(gamma=gamma, n_components=n_centres, random_state=seed).fit(dense.astype(np.float64))
-    model = Ridge(alpha=s["alpha"], solver="cholesky").fit(
-        mapping.transform(dense.astype(np.float64)), y, sample_weight=w
-    )
-    dual = np.asarray(mapping.normalization_).T @ np.asarray(model.coef_)
-    return FittedHead(_bumps(mapping.components_, dual, model.intercept_, gamma), None)
+    drawn = np.random.RandomState(seed).permutation(len(dense))[: min(int(s["n_centres"]), len(dense))]
+    # Centres are stored in half floats: bumps stand where those lie.
+    centres = dense[drawn].astype(np.float16).astype(np.float64)
+    bumps = rbf_kernel(dense.astype(np.float64), centres, gamma=gamma)
+    means, mean = np.average(bumps, axis=0, weights=w), np.average(y, weights=w)
+    bumps -= means
+    weighted = bumps * w[:, None]
+    square = weighted.T @ bumps + s["alpha"] * rbf_kernel(centres, gamma=gamma)
+    # Equal centres would make it singular.
+    square[np.diag_indices_from(square)] += _JITTER * np.trace(square) / len(square)
+    dual = solve(square, weighted.T @ (y - mean), assume_a="pos")
+    return FittedHead(_bumps(centres, dual, mean - means @ dual, gamma), None)
 
 
 def _bumps(centres: Any, dual: Any, intercept: Any, gamma: float) -> KernelHead:

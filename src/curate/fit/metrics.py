@@ -18,6 +18,7 @@ from curate.fit.annotations import Annotations
 Vector = NDArray[np.float64]
 N_RESAMPLES = 1000
 _N_BINS = 10
+_MOST_LEVELS, _LEAST_WHOLE = 11, 3
 
 
 def average_precision(scores: Vector, positive: NDArray[np.bool_], weights: Vector) -> float:
@@ -195,7 +196,7 @@ def summarise(
         return bootstrap(lambda r: function(*(v[r] for v in vectors)), n, seed, n_resamples)
 
     kept = cut_without_test(scores, positive, weights, seed)
-    cuts = [level for level in np.unique(truth) if level > scale[0]]
+    cuts = [level for level in distinct_levels(truth) if level > scale[0]]
     return {
         "n_pages": n,
         "n_positive": int(positive.sum()),
@@ -215,6 +216,19 @@ def summarise(
         ],
         "reliability": reliability(scores, positive, weights),
     }
+
+
+def distinct_levels(levels: Vector) -> Vector:
+    """List the levels that occur, ascending; of a scale of whole levels only these, not means of several readings.
+
+    >>> distinct_levels(np.array([1.0, 3, 3, 2.5, 2]))
+    array([1., 2., 3.])
+    """
+    found = np.unique(levels)
+    whole = found[found == np.round(found)]
+    if len(whole) >= _LEAST_WHOLE:
+        return whole
+    return found if len(found) <= _MOST_LEVELS else np.unique(np.round(levels))
 
 
 def to_json(metrics: Any) -> str:

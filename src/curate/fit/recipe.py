@@ -10,7 +10,7 @@ from curate.errors import SettingError, UnknownNameError
 from curate.fit.heads import HEAD_NAMES, HEAD_SETTINGS, LINEAR_HEADS
 
 SPARSE_FEATURES = ("tfidf", "own_tfidf", "ngrams", "fasttext")
-DENSE_FEATURES = ("shape", "static", "lsa", "classes", "encoder")
+DENSE_FEATURES = ("shape", "lines", "static", "lsa", "classes", "encoder")
 _DTYPES = ("fp32", "bf16", "int8")
 
 
@@ -129,11 +129,9 @@ class Recipe:
         n_folds: of the cross-fitting.
         group_sites: whether pages of one site stay in one fold.
         seed: of everything drawn.
-        reference_annotator: part of the name of the annotator whose scale is predicted; None for the most
-            frequent one.
-        same_scale: parts of names of annotators whose levels are taken for the reference's as they are; for
-            pages that were chosen by their level, from which no alignment can be read.
-        annotator_weights: how much an annotator's pages count, by part of the name.
+        reference_annotator: name of the annotator whose scale is predicted; None for the most frequent one.
+        same_scale: names of annotators whose levels are taken for the reference's as they are.
+        annotator_weights: how much an annotator's pages count, by the annotator's name.
     """
 
     members: tuple[MemberRecipe, ...] = (

@@ -27,7 +27,6 @@ from curate.config import hashed_settings, settings_from, stable_hash
 from curate.crawl import FileProblem, InputFile, ReadOptions, find_files
 from curate.crawl.columns import find_layout, get_path
 from curate.crawl.find import open_file
-from curate.crawl.jsonl import load_line
 from curate.crawl.opening import sniff_file
 from curate.errors import SettingError
 from curate.jobs.pieces import open_parquet, plan_pieces
@@ -36,6 +35,7 @@ from curate.protocols import Scorer
 from curate.run.lanes import LaneScorer, check_distinct
 from curate.run.settings import available_cores
 from curate.scoring import ask_all, scored_columns
+from curate.text.json_values import clean_surrogates, dump_json, parse_object
 from curate.work.engine import make_engine
 from curate.work.files import committed, read_facts, write_arrow
 from curate.work.folder import RunFolder, opened_run
@@ -181,11 +181,11 @@ def _plan_pieces(files: Sequence[InputFile], options: ReadOptions) -> list[_Piec
             kind = sniff_file(opened, file.path)
         if kind.format == "parquet" and kind.codec is None:
             pieces += _plan_parquet(file, options)
-        elif kind.format == "jsonl":
+        elif kind.format == "jsonl" and not kind.utf16:
             pieces.append(_Piece(file, None, options.text_column or "", file.source))
         else:
             raise SettingError(
-                f"{file.source} is neither Parquet nor JSONL. 'curate score' takes text; 'curate filter' reads pages."
+                f"{file.source} is neither Parquet nor JSONL in UTF-8. 'curate score' takes text; 'curate filter' reads pages."
             )
     names = [piece.name for piece in pieces]
     twice = (
@@ -303,7 +303,7 @@ def _write_lines(job: _Job, piece: _Piece, path: Path, score: Score) -> tuple[in
     with open_file(piece.file) as opened, pa.OSFile(str(path), "wb") as sink:
         out: Any = pa.CompressedOutputStream(sink, compression) if compression else sink
         for lines in _batches_of_lines(opened, compression):
-            rows = [load_line(line) for line in lines]
+            rows = [parse_object(line) for line in lines]
             texts = pa.array([_text_of(row, job.options) for row in rows], pa.large_string())
             columns = {name: values.to_numpy(zero_copy_only=False) for name, values in score(texts).items()}
             for place, (line, row) in enumerate(zip(lines, rows, strict=True)):
@@ -318,7 +318,7 @@ def _write_lines(job: _Job, piece: _Piece, path: Path, score: Score) -> tuple[in
 
 def _text_of(row: dict[str, Any] | None, options: ReadOptions) -> str | None:
     text = None if row is None else get_path(row, _find_text(list(row), options))
-    return text.encode("utf-8", "replace").decode() if isinstance(text, str) else None
+    return clean_surrogates(text) if isinstance(text, str) else None
 
 
 def _add_keys(
@@ -329,7 +329,8 @@ def _add_keys(
         return line
     scores = {name: values[place] if has_score else None for name, values in columns.items()}
     if any(name in row for name in scores):
-        return orjson.dumps(row | scores, option=orjson.OPT_SERIALIZE_NUMPY)
+        plain = orjson.loads(orjson.dumps(scores, option=orjson.OPT_SERIALIZE_NUMPY))
+        return dump_json(row | plain).encode()
     added = orjson.dumps(scores, option=orjson.OPT_SERIALIZE_NUMPY)
     body = line.rstrip()[:-1].rstrip()
     return body + (b"" if body.endswith(b"{") else b",") + added[1:]

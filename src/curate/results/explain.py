@@ -159,6 +159,15 @@ def _read_spared(cut: LaneCut, row: dict[str, Any]) -> Spared | None:
     )
 
 
+def _is_judged(rule: dict[str, Any], row: dict[str, Any]) -> bool:
+    """Whether a rule judges a document at all, by the signal that says which ones."""
+    value = row.get(rule.get("where") or "")
+    if value is None or value != value:  # noqa: PLR0124 - NaN
+        return True
+    low, high = rule["where_low"], rule["where_high"]
+    return (low is None or value >= low) and (high is None or value <= high)
+
+
 def _check_rules(rule_sets: list[dict[str, Any]], row: dict[str, Any]) -> list[RuleCheck]:
     checks: list[RuleCheck] = []
     for rule_set in rule_sets:
@@ -169,6 +178,8 @@ def _check_rules(rule_sets: list[dict[str, Any]], row: dict[str, Any]) -> list[R
             value, low, high = row.get(rule["signal"]), rule["low"], rule["high"]
             passed = None
             if isinstance(value, int | float):
-                passed = (low is None or value >= low) and (high is None or value <= high)
+                passed = (
+                    (low is None or value >= low) and (high is None or value <= high)
+                ) or not _is_judged(rule, row)
             checks.append(RuleCheck(name, rule["reason"], rule["signal"], value, low, high, passed))
     return checks

@@ -61,6 +61,9 @@ def describe_rest(funnel: Funnel) -> list[str]:
     if funnel.records:
         kinds = ", ".join(f"{printable(kind)} {n:,}" for kind, n in funnel.records.most_common())
         lines.append(f"Records that are not pages, counted only: {kinds}.")
+    if funnel.lines_removed:
+        reasons = ", ".join(f"{reason} {n:,}" for reason, n in funnel.lines_removed.most_common())
+        lines.append(f"Lines taken out of pages: {reasons}.")
     lines += [f"Could not read {printable(str(FileProblem(**problem)))}." for problem in funnel.problems[:10]]
     if len(funnel.problems) > 10:
         lines.append(f"... and {len(funnel.problems) - 10:,} more; manifest.json lists them all.")

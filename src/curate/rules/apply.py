@@ -6,14 +6,15 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from curate.errors import UnknownNameError
 from curate.rules.load import required_signals
-from curate.rules.model import RuleSet
+from curate.rules.model import Rule, RuleSet
 
 OFTEN = 0.5
-NEVER_FLOOR = 1000  # fewer documents say nothing of a rule that fires on one in a thousand
 """A rule that drops a larger share of the documents than this is warned about."""
+NEVER_FLOOR = 1000  # fewer documents say nothing of a rule that fires on one in a thousand
 
 
 def apply_rules(
@@ -48,9 +49,8 @@ def apply_rules(
     for j in range(len(rules) - 1, -1, -1):
         rule = rules[j]
         column = signals.column(rule.signal).to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
-        low = -np.inf if rule.low is None else rule.low
-        high = np.inf if rule.high is None else rule.high
-        fails = ~((column >= low) & (column <= high))
+        low, high = _limits(rule.low, rule.high)
+        fails = _fails(signals, rule)
         failed[fails] = j
         fails_hard |= fails & rule.hard
         values[fails] = column[fails]
@@ -98,8 +98,27 @@ def count_failing(signals: pa.RecordBatch, rule_sets: Sequence[RuleSet]) -> dict
     """Count the documents that fail each rule, by reason, whichever rule came first for a document."""
     counts: dict[str, int] = {}
     for rule in (rule for rule_set in rule_sets for rule in rule_set.rules):
-        values = signals[rule.signal].to_numpy()
-        low = -np.inf if rule.low is None else rule.low
-        high = np.inf if rule.high is None else rule.high
-        counts[rule.reason] = int(np.count_nonzero(~((values >= low) & (values <= high))))
+        counts[rule.reason] = int(np.count_nonzero(_fails(signals, rule)))
     return counts
+
+
+def _fails(signals: pa.RecordBatch, rule: Rule) -> NDArray[np.bool_]:
+    """Which documents fail a rule; none of those that it does not judge."""
+    fails = ~_lie_within(signals, rule.signal, rule.low, rule.high)
+    if rule.where is not None:
+        asked = signals.column(rule.where).to_numpy(zero_copy_only=False)
+        fails &= _lie_within(signals, rule.where, rule.where_low, rule.where_high) | np.isnan(asked)
+    return fails
+
+
+def _lie_within(
+    signals: pa.RecordBatch, name: str, low: float | None, high: float | None
+) -> NDArray[np.bool_]:
+    """Whether values lie between two limits, both closed; NaN does not."""
+    values = signals.column(name).to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
+    least, most = _limits(low, high)
+    return (values >= least) & (values <= most)
+
+
+def _limits(low: float | None, high: float | None) -> tuple[float, float]:
+    return -np.inf if low is None else low, np.inf if high is None else high

@@ -11,10 +11,14 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from curate.rules.model import LineRules
+from curate.signals import KINDS
 from curate.signals.classes import LINE_BREAK, SPACE, load_classes
+from curate.signals.kinds import kind_at, load_network, make_scratch
+from curate.signals.line_features import load_tables
 from curate.signals.measure import text_buffers
 from curate.text.kernel import kernel
 from curate.text.unaligned import load64, store64
@@ -70,7 +74,7 @@ def clean_lines(
     several = [line_rules] if isinstance(line_rules, LineRules) else list(line_rules)
     columns: dict[str, pa.Array] = {}
     for rules in several:
-        texts, counts = _clean(texts, rules)
+        texts, counts = _remove_kinds(texts, rules) if rules.kinds else _clean(texts, rules)
         columns |= zip(rules.reasons, (pa.array(column) for column in counts), strict=True)
     if not several:
         texts = texts.cast(pa.large_string()).fill_null("")
@@ -112,6 +116,39 @@ def _clean(texts: pa.Array | pa.ChunkedArray, rules: LineRules) -> tuple[pa.Arra
     return array, [np.ascontiguousarray(counts[:, j]) for j in range(counts.shape[1]) if j >= 3 or used[j]]
 
 
+def _remove_kinds(
+    texts: pa.Array | pa.ChunkedArray, rules: LineRules
+) -> tuple[pa.Array, list[NDArray[np.int32]]]:
+    """Remove lines of some kinds that hold a substring.
+
+    A line's kind depends on its neighbours, so a text that lost a line is looked at again, until it loses none: cleaning
+    a cleaned text changes nothing.
+    """
+    if isinstance(texts, pa.ChunkedArray):
+        texts = texts.combine_chunks()
+    texts = texts.cast(pa.large_string()).fill_null("")
+    patterns = compile_patterns(rules.substrings)
+    wanted = np.array([kind in rules.kinds for kind in KINDS])
+    counts = np.zeros((len(texts), len(rules.reasons)), np.int32)
+    told = load_tables(), load_network(), make_scratch(), wanted
+    rows = np.flatnonzero(_lose_any(*text_buffers(texts), told, patterns))
+    while len(rows):
+        taken = texts.take(pa.array(rows))
+        data, offsets = text_buffers(taken)
+        removed = np.zeros((len(rows), len(rules.reasons)), np.int32)
+        cleaned, cleaned_offsets = np.empty(len(data) + 8, np.uint8), np.zeros(len(offsets), np.int64)
+        n = _remove_lines(data, offsets, told, patterns, cleaned, cleaned_offsets, removed)
+        made = pa.LargeStringArray.from_buffers(
+            len(rows), pa.py_buffer(cleaned_offsets), pa.py_buffer(cleaned[:n])
+        )
+        mask = np.zeros(len(texts), np.bool_)
+        mask[rows] = True
+        texts = pc.replace_with_mask(texts, pa.array(mask), made)
+        counts[rows] += removed
+        rows = rows[_lose_any(*text_buffers(made), told, patterns)]
+    return texts, [np.ascontiguousarray(column) for column in counts.T]
+
+
 @lru_cache(maxsize=64)
 def compile_patterns(substrings: tuple[tuple[str, tuple[str, ...]], ...]) -> Patterns:
     """Lay substrings out for the kernel."""
@@ -149,6 +186,70 @@ def _citation_patterns() -> NDArray[np.uint8]:
     for j, text in enumerate(_CITATIONS):
         made[j, : len(text)] = list(text)
     return made
+
+
+@kernel
+def _lose_any(data, offsets, told, patterns):
+    """Which documents have a line of a wanted kind that holds a substring."""
+    tables, network, scratch, wanted = told
+    loses = np.zeros(len(offsets) - 1, np.bool_)
+    masks, starts, ends = patterns.masks, patterns.starts, patterns.ends
+    for d in range(len(offsets) - 1):
+        first, end = offsets[d], offsets[d + 1]
+        state = np.uint64(0)
+        i = first
+        while i < end and not loses[d]:
+            state = (state + state + starts) & masks[data[i]]
+            if state & ends:
+                if _verify(data, first, end, i, state, patterns) < len(patterns.columns):
+                    start, stop = i, i
+                    while start > first and data[start - 1] != 10:
+                        start -= 1
+                    while stop < end and data[stop] != 10:
+                        stop += 1
+                    loses[d] = wanted[kind_at(data, first, end, start, stop, tables, network, scratch)]
+                    state, i = np.uint64(0), stop  # one look at a line is enough
+                state &= ~ends
+            i += 1
+    return loses
+
+
+@kernel
+def _remove_lines(data, offsets, told, patterns, cleaned, cleaned_offsets, counts):
+    """Write documents without the lines of the wanted kinds that hold a substring; returns what is written.
+
+    Of the blank lines around a removed one, those before it stay.
+    """
+    tables, network, scratch, wanted = told
+    written = 0
+    for d in range(len(offsets) - 1):
+        document = written
+        start, first, end = offsets[d], offsets[d], offsets[d + 1]
+        at = start
+        removed = False
+        while start < end:
+            stop = start
+            while stop < end and data[stop] != 10:
+                stop += 1
+            column = _first_substring(data, start, stop, patterns)
+            if column != STAYS and wanted[kind_at(data, first, end, start, stop, tables, network, scratch)]:
+                counts[d, column - FIRST_SUBSTRING] += 1
+                removed = True
+                for i in range(at, start):
+                    cleaned[written] = data[i]
+                    written += 1
+                at = min(stop + 1, end)
+                begins = written == document or (written - document > 1 and cleaned[written - 2] == 10)
+                while begins and at < end and data[at] == 10:
+                    at += 1
+            start = stop + 1
+        for i in range(at, end):
+            cleaned[written] = data[i]
+            written += 1
+        while removed and written > document and cleaned[written - 1] == 10:
+            written -= 1
+        cleaned_offsets[d + 1] = written
+    return written
 
 
 @kernel

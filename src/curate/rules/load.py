@@ -40,7 +40,9 @@ def reasons_of(rule_set: RuleSet) -> list[str]:
 
 def required_signals(rule_sets: Sequence[RuleSet]) -> list[str]:
     """The signals that the rules read, each once, in the order of the rules."""
-    return list(dict.fromkeys(rule.signal for rule_set in rule_sets for rule in rule_set.rules))
+    return list(
+        dict.fromkeys(name for rule_set in rule_sets for rule in rule_set.rules for name in rule.signals)
+    )
 
 
 def line_rules_of(rule_sets: Sequence[RuleSet]) -> list[LineRules]:

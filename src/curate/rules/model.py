@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from curate.errors import SettingError
-from curate.signals import parse_signal
+from curate.errors import SettingError, UnknownNameError
+from curate.signals import KINDS, parse_signal
 
 MAX_SUBSTRINGS = 62
 """Substrings that one set of line rules can look for at once."""
@@ -23,6 +23,10 @@ class Rule:
         signal: a name that `compute_signals` knows, with its reading where that is not the default.
         low: the smallest value that stays.
         high: the largest value that stays.
+        where: a signal that says which documents the rule judges: those with `where_low <= where <= where_high`, and those
+            where it is NaN. Every other passes.
+        where_low: the smallest value of `where` that is judged.
+        where_high: the largest.
         hard: True where the text is unusable whatever it says; the score may spare a document that fails only rules
             that are not.
     """
@@ -32,10 +36,21 @@ class Rule:
     low: float | None = None
     high: float | None = None
     hard: bool = False
+    where: str | None = None
+    where_low: float | None = None
+    where_high: float | None = None
 
     def __post_init__(self) -> None:
         parse_signal(self.signal)
-        for limit in (self.low, self.high):
+        if not _is_flag(self.hard):
+            raise SettingError(f"Rule '{self.reason}': hard is true or false, not {self.hard!r}.")
+        if self.where is not None:
+            parse_signal(self.where)
+        if (self.where is None) != (self.where_low is None and self.where_high is None):
+            raise SettingError(
+                f"Rule '{self.reason}': where names a signal, and where_low, where_high or both its limits."
+            )
+        for limit in (self.low, self.high, self.where_low, self.where_high):
             if not _is_limit(limit):
                 raise SettingError(f"Rule '{self.reason}': the limit {limit!r} is not a number.")
         if self.low is None and self.high is None:
@@ -44,6 +59,11 @@ class Rule:
             raise SettingError(
                 f"Rule '{self.reason}' lets nothing pass: low {self.low} is above high {self.high}."
             )
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """The signals that the rule reads."""
+        return (self.signal,) if self.where is None else (self.signal, self.where)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +86,8 @@ class LineRules:
         substrings: pairs of a check's name and lower-case substrings, looked for in any ASCII case, in order:
             the first pair with a match removes the line. The empty name means that the line stays, for a
             page-level rule to see.
+        kinds: only lines of these kinds (`curate.signals.KINDS`) may go, and only for their substrings; everything else of the
+            text stays as it is, byte for byte. Empty for lines of any kind.
     """
 
     prefix: str
@@ -75,6 +97,7 @@ class LineRules:
     end_marks: str | None = None
     min_words: int | None = None
     substrings: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    kinds: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for check, substrings in self.substrings:
@@ -89,6 +112,15 @@ class LineRules:
             )
         if self.end_marks is not None and not (self.end_marks and self.end_marks.isascii()):
             raise SettingError("Line rules: end_marks takes one or more ASCII characters.")
+
+        for kind in self.kinds:
+            if kind not in KINDS:
+                raise UnknownNameError("kind of line", kind, KINDS)
+        others = (self.max_word_chars, self.end_marks, self.min_words)
+        if self.kinds and (any(other is not None for other in others) or self.remove_citations):
+            raise SettingError(
+                "Line rules: with kinds, lines go for their substrings alone. Leave the other checks out."
+            )
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -130,7 +162,7 @@ class RuleSet:
             lines += _items({"notes": self.notes})
         if self.line_rules is not None:
             own = self.line_rules
-            settings = {key: getattr(own, key) for key in _LINE_KEYS}
+            settings = {key: getattr(own, key) for key in _LINE_KEYS} | {"kinds": list(own.kinds) or None}
             lines += ["", "[line_rules]", *_items(settings)]
             for check, substrings in own.substrings:
                 lines += [
@@ -142,12 +174,7 @@ class RuleSet:
             lines += [
                 "",
                 "[[rules]]",
-                *_items(
-                    {
-                        key: getattr(rule, key) or None if key == "hard" else getattr(rule, key)
-                        for key in _RULE_KEYS
-                    }
-                ),
+                *_items({key: getattr(rule, key) for key in _RULE_KEYS}),
             ]
         return "\n".join(lines) + "\n"
 
@@ -166,7 +193,7 @@ class RuleSet:
         try:
             rules = tuple(Rule(**_check_keys(rule, _RULE_KEYS, where)) for rule in table.get("rules", ()))
             line_rules = _read_line_rules(table["line_rules"], where) if "line_rules" in table else None
-            return cls(
+            read = cls(
                 name=table["name"],
                 version=table.get("version", ""),
                 source=table.get("source", ""),
@@ -178,10 +205,20 @@ class RuleSet:
             raise SettingError(f"{where}: the key {error} is missing.") from None
         except TypeError as error:
             raise SettingError(f"{where}: {error}.") from None
+        if rules and not any("hard" in rule for rule in table["rules"]):
+            raise SettingError(
+                f"{where}: no rule says whether it is hard. Write hard = true under each rule that no score may overrule, "
+                "and hard = false under the others."
+            )
+        return read
 
 
-_RULE_KEYS = ("reason", "signal", "low", "high", "hard")
+_RULE_KEYS = ("reason", "signal", "low", "high", "hard", "where", "where_low", "where_high")
 _LINE_KEYS = ("prefix", "remove_citations", "keep_layout", "max_word_chars", "end_marks", "min_words")
+
+
+def _is_flag(value: Any) -> bool:
+    return isinstance(value, bool)
 
 
 def _is_limit(value: Any) -> bool:
@@ -189,9 +226,10 @@ def _is_limit(value: Any) -> bool:
 
 
 def _read_line_rules(table: Mapping[str, Any], where: str) -> LineRules:
-    _check_keys(table, (*_LINE_KEYS, "substrings"), where)
+    _check_keys(table, (*_LINE_KEYS, "kinds", "substrings"), where)
     substrings = tuple((pair["check"], tuple(pair["any_of"])) for pair in table.get("substrings", ()))
-    return LineRules(**{key: table[key] for key in _LINE_KEYS if key in table}, substrings=substrings)
+    settings = {key: table[key] for key in _LINE_KEYS if key in table}
+    return LineRules(**settings, substrings=substrings, kinds=tuple(table.get("kinds", ())))
 
 
 def _check_keys(table: Mapping[str, Any], known: Iterable[str], where: str) -> Mapping[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from curate.rules.model import LineRules, Rule, RuleSet
 
 DEFAULT_VERSIONS = {
+    "curate": "1",
     "gopher": "paper",
     "gopher-quality": "paper",
     "gopher-repetition": "paper",
@@ -15,6 +16,7 @@ DEFAULT_VERSIONS = {
     "fineweb": "paper",
 }
 
+CURATE = "a study on labelled pages, docs/rules.md"
 GOPHER_PAPER = "Rae et al. 2021, arXiv 2112.11446, appendix A.1.1 and table A1"
 C4_PAPER = "Raffel et al. 2020, arXiv 1910.10683, section 2.2"
 C4_CODE = "tensorflow_datasets, text/c4_utils.py"
@@ -36,8 +38,45 @@ C4_SUBSTRINGS = (
     ("policy", POLICY),
 )
 C4_PAGE_RULES = (
-    Rule("c4_lorem_ipsum", "n_lorem_ipsum", high=0),
+    Rule("c4_lorem_ipsum", "n_lorem_ipsum", high=0, hard=True),
     Rule("c4_curly_bracket", "n_curly_brackets", high=0),
+)
+
+
+# What menus, notices and forms say of themselves. A line that holds one of these goes only where its kind is furniture.
+FURNITURE = (
+    ("cookies", ("use cookies", "cookie policy")),
+    ("notice", ("privacy policy", "all rights reserved", "terms of use")),
+    ("script", ("enable javascript",)),
+    ("account", ("log in", "sign up", "your cart")),
+    ("comment", ("leave a comment", "fields are marked", "powered by")),
+    ("share", ("share this", "follow us")),
+    ("navigation", ("skip to ", "next page")),
+)
+CURATE_SETS = (
+    RuleSet(
+        "curate",
+        "1",
+        CURATE,
+        (
+            Rule("curate_n_words", "n_words", low=60, hard=True),
+            Rule("curate_lorem_ipsum", "frac_lorem_ipsum_words", high=0.01, hard=True),
+            Rule("curate_repetition", "dup_5gram_chars_beyond_length", high=0.65, hard=True),
+            Rule("curate_title_words", "frac_title_words", high=0.5, hard=True),
+            Rule("curate_unique_words", "frac_unique_words", high=0.85, hard=True),
+            Rule(
+                "curate_stop_words",
+                "frac_stop_words",
+                low=0.03,
+                hard=True,
+                where="frac_notation_lines",
+                where_high=0.3,
+            ),
+            Rule("curate_word_entropy", "word_entropy", low=5.3, hard=True),
+        ),
+        LineRules("curate", substrings=FURNITURE, kinds=("furniture",)),
+        notes="Pages that hardly hold text. What is worth keeping above that is the score's business.",
+    ),
 )
 
 
@@ -77,7 +116,7 @@ def _repetition(
 
 
 GOPHER_QUALITY_PAPER = (
-    Rule("gopher_n_words", "n_words", low=50, high=100_000),
+    Rule("gopher_n_words", "n_words", low=50, high=100_000, hard=True),
     Rule("gopher_mean_word_chars", "mean_word_chars", low=3, high=10),
     Rule("gopher_hashes", "hashes_per_word", high=0.1),
     Rule("gopher_ellipses", "ellipses_per_word", high=0.1),
@@ -90,7 +129,7 @@ GOPHER_QUALITY_PAPER = (
 
 def _gopher_quality_datatrove(words: str) -> tuple[Rule, ...]:
     return (
-        Rule("gopher_n_words", f"n_words[words={words},marks=skip]", low=50, high=100_000),
+        Rule("gopher_n_words", f"n_words[words={words},marks=skip]", low=50, high=100_000, hard=True),
         Rule("gopher_mean_word_chars", f"mean_word_chars[words={words},marks=skip]", low=3, high=10),
         Rule("gopher_hashes", f"hashes_per_word[words={words}]", high=0.1),
         Rule("gopher_ellipses", f"ellipses_per_word[words={words}]", high=0.1),
@@ -102,7 +141,7 @@ def _gopher_quality_datatrove(words: str) -> tuple[Rule, ...]:
 
 
 GOPHER_QUALITY_DOLMA = (
-    Rule("gopher_n_words", "n_words", low=50, high=100_000),
+    Rule("gopher_n_words", "n_words", low=50, high=100_000, hard=True),
     Rule("gopher_median_word_chars", "median_word_chars", low=3, high=10),
     Rule("gopher_symbol_words", "frac_symbol_words", high=0.1),
     Rule("gopher_bullet_lines", "frac_bullet_lines[lines=feed,bullets=dolma]", high=0.9),
@@ -112,7 +151,7 @@ GOPHER_QUALITY_DOLMA = (
 )
 
 GOPHER_QUALITY_DCLM = (
-    Rule("gopher_n_words", "n_words[words=fasttext]", low=50, high=100_000),
+    Rule("gopher_n_words", "n_words[words=fasttext]", low=50, high=100_000, hard=True),
     Rule("gopher_mean_word_chars", "mean_word_chars", low=3, high=10),
     Rule("gopher_symbols", "symbols_per_word", high=0.1),
     Rule("gopher_bullet_lines", "frac_bullet_lines[bullets=dclm]", high=0.9),
@@ -262,6 +301,7 @@ FINEWEB_SETS = (
 )
 
 _ALL = (
+    *CURATE_SETS,
     *_gopher("paper", GOPHER_PAPER, GOPHER_QUALITY_PAPER, GOPHER_REPETITION_PAPER),
     *_gopher(
         "datatrove-0.10", DATATROVE, _gopher_quality_datatrove("spacy"),

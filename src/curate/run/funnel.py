@@ -39,6 +39,7 @@ class Funnel:
         kinds: the same counts for 'page', 'text' and 'code' apart, without what follows here.
         records: records that are not pages, by kind (a WARC request, an image, a 404): counted, not read.
         problems: stretches of files that could not be read: source, position, reason, detail.
+        lines_removed: lines that line rules took out of pages, by reason.
         n_scored: documents that reached a scorer.
         cut: what documents must reach, the first number; None where nothing was scored.
         limits: every number that documents must reach, as `curate.run.cut.LaneCut` writes them.
@@ -51,6 +52,7 @@ class Funnel:
     kinds: dict[str, Funnel] = field(default_factory=dict[str, "Funnel"])
     records: Counter[str] = field(default_factory=Counter[str])
     problems: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    lines_removed: Counter[str] = field(default_factory=Counter[str])
     n_scored: int = 0
     cut: float | None = None
     limits: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
@@ -102,6 +104,7 @@ class Funnel:
             "kinds": {kind: funnel.counts() for kind, funnel in sorted(self.kinds.items())},
             "cut": self.cut,
             "limits": self.limits,
+            "lines_removed": dict(sorted(self.lines_removed.items())),
             "records_not_read": dict(sorted(self.records.items())),
             "problems": self.problems,
             "warnings": self.warnings,
@@ -133,6 +136,7 @@ class Funnel:
             dropped=dropped,
             spared=spared,
             kinds={kind: cls.from_json(counts) for kind, counts in data.get("kinds", {}).items()},
+            lines_removed=Counter(data.get("lines_removed", {})),
             records=Counter(data.get("records_not_read", {})),
             problems=list(data.get("problems", ())),
             n_scored=data["n_scored"],

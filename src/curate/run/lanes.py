@@ -21,7 +21,7 @@ from curate.protocols import Scorer
 from curate.rules import RuleSet, load_rules, required_signals
 from curate.run.settings import NONE, FilterSettings
 from curate.scoring import load_scorer, score_columns
-from curate.signals import DEFAULT_SIGNALS
+from curate.signals import DEFAULT_SIGNALS, KIND_SIGNALS
 
 PROSE = ("page", "text")
 CODE = ("code",)
@@ -97,7 +97,7 @@ def _make_lane(
     kinds: tuple[str, ...], rules: Sequence[str], scorers: Sequence[str | Scorer], spare_above: float | None
 ) -> Lane:
     rule_sets = tuple(load_rules(rules))
-    signals = tuple(dict.fromkeys([*DEFAULT_SIGNALS, *required_signals(rule_sets)]))
+    signals = tuple(dict.fromkeys([*DEFAULT_SIGNALS, *KIND_SIGNALS, *required_signals(rule_sets)]))
     loaded = tuple(LaneScorer.of(source) for source in scorers)
     names = [scorer.name for scorer in loaded]
     for name in names:

@@ -73,11 +73,15 @@ class FilterSettings:
         ("en",), "ISO code of a language to keep; 'any' keeps all.", section="language"
     )
     min_language_confidence: float = setting(
-        0.65, "Least probability of the language, 0 to 1 (FineWeb: 0.65).", section="language", low=0, high=1
+        0.0,
+        "Least probability of the language, 0 to 1; at 0 it is enough that no other one is likelier (FineWeb: 0.65).",
+        section="language",
+        low=0,
+        high=1,
     )
 
     rules: tuple[str, ...] = setting(
-        ("gopher", "c4", "fineweb"),
+        ("curate",),
         "Rule sets by name, or TOML files with rules; an empty list, or --rules none, for none.",
         section="rules",
     )

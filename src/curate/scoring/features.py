@@ -3,7 +3,7 @@
 Pages          a batch as the features see it: the window of each text, its words, their numbers
 WordTable      the bundled vocabulary: hash, idf and a small vector for every common word
 SparseFeature  TF-IDF over a vocabulary or over buckets of hashed words and pairs, or a plain bag of these
-ShapeBlock, StaticBlock, EncoderBlock      dense columns
+ShapeBlock, LinesBlock, StaticBlock, EncoderBlock      dense columns
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from curate.errors import SettingError
 from curate.protocols import Encoder
 from curate.scoring.bags import bag_means, bag_of, bag_rows
 from curate.scoring.kernels import mean_vectors, tfidf_rows, tfidf_times
+from curate.scoring.lines import LINES_NAMES, LINES_VERSION, measure_lines
 from curate.scoring.shape import SHAPE_NAMES, SHAPE_VERSION, measure_shape
 from curate.scoring.storage import check_kernels, read_config, read_weights
 from curate.scoring.texts import take_window
@@ -32,7 +33,7 @@ from curate.text.words import WORDS_VERSION, Words, hash_words
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-KERNEL_VERSIONS = {"words": WORDS_VERSION, "shape": SHAPE_VERSION}
+KERNEL_VERSIONS = {"words": WORDS_VERSION, "shape": SHAPE_VERSION, "lines": LINES_VERSION}
 TABLE_NAME = "static"
 
 Array = NDArray[np.float32]
@@ -200,6 +201,21 @@ class ShapeBlock:
     def to_config(self) -> dict[str, Any]:
         """Give the block's name."""
         return {"block": "shape"}
+
+
+@dataclass(frozen=True, slots=True)
+class LinesBlock:
+    """The kinds of lines in the page's beginning (`curate.scoring.lines`)."""
+
+    n_features: int = len(LINES_NAMES)
+
+    def compute(self, pages: Pages, /) -> Array:
+        """Compute float32 (N, n_features)."""
+        return measure_lines(pages.texts)
+
+    def to_config(self) -> dict[str, Any]:
+        """Give the block's name."""
+        return {"block": "lines"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,8 +132,10 @@ class KernelHead:
         return numbers
 
     def to_arrays(self) -> dict[str, NDArray[np.generic]]:
-        """Give `centres`, `weights`, `bias` and `gamma`."""
-        return {"centres": self.centres, "weights": self.weights, "bias": self.bias, "gamma": self.gamma}
+        """Give `centres`, in half floats where these hold them, `weights`, `bias` and `gamma`."""
+        half = self.centres.astype(np.float16)
+        centres = half if (half == self.centres).all() else self.centres
+        return {"centres": centres, "weights": self.weights, "bias": self.bias, "gamma": self.gamma}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -37,6 +37,7 @@ from curate.scoring.features import (
     ClassesBlock,
     DenseBlock,
     EncoderBlock,
+    LinesBlock,
     ShapeBlock,
     SparseFeature,
     StaticBlock,
@@ -330,6 +331,8 @@ def block_from_config(config: dict[str, Any], folder: Path) -> DenseBlock:
     check_block(config, folder)
     if kind == "shape":
         return ShapeBlock()
+    if kind == "lines":
+        return LinesBlock()
     if kind == "static":
         return StaticBlock(table_of(config["table_sha256"], folder), tuple(config["zones"]))
     if kind == "encoder":

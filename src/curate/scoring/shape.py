@@ -1,4 +1,4 @@
-# ruff: noqa: ANN001, ANN202  (numba infers the types of kernels, and takes no keywords)
+# ruff: noqa: ANN001, ANN202, PLR1714  (numba infers the types of kernels, and is slow at sets)
 """The shape of a page's beginning: what its lines, words and punctuation look like, as forty numbers.
 
 These tell a shop's listing from a lesson where the words alone do not. They are measured on the first
@@ -105,7 +105,7 @@ def _count_words(data, start, stop, histogram, counts):
                 is_http = first == 104 and data[word + 1] == 116 and data[word + 2] == 116
                 is_www = first == 119 and data[word + 1] == 119 and data[word + 2] == 119
                 counts[_ADDRESS] += is_http or is_www
-            counts[_SENTENCES] += last in {46, 33, 63}
+            counts[_SENTENCES] += last == 46 or last == 33 or last == 63
             word = -1
 
 
@@ -132,8 +132,10 @@ def _count_lines(data, start, stop, counts):
         counts[_LONG_LINES] += length >= 200
         begin_byte, end_byte = data[first], data[end - 1]
         counts[_PERIOD_LINES] += end_byte == 46
-        counts[_MARK_LINES] += end_byte in {33, 63, 34, 58}
-        counts[_BULLET_LINES] += begin_byte in {42, 45, 35, 226}  # 226 leads the UTF-8 of bullets and dashes
+        counts[_MARK_LINES] += end_byte == 33 or end_byte == 63 or end_byte == 34 or end_byte == 58
+        counts[_BULLET_LINES] += (
+            begin_byte == 42 or begin_byte == 45 or begin_byte == 35 or begin_byte == 226
+        )  # 226 leads the UTF-8 of bullets and dashes
         counts[_CAPITAL_LINES] += 65 <= begin_byte <= 90
 
 

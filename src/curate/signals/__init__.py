@@ -1,7 +1,18 @@
 """Text -> numbers: every signal of the Gopher, C4 and FineWeb rules and the page statistics, in one pass."""
 
-from curate.signals.catalogue import DEFAULT_SIGNALS, SIGNALS, Signal
+from curate.signals.catalogue import DEFAULT_SIGNALS, KIND_SIGNALS, SIGNALS, Signal
 from curate.signals.compute import compute_signals
+from curate.signals.kinds import KINDS, find_kinds, select_lines
 from curate.signals.names import parse_signal
 
-__all__ = ["DEFAULT_SIGNALS", "SIGNALS", "Signal", "compute_signals", "parse_signal"]
+__all__ = [
+    "DEFAULT_SIGNALS",
+    "KINDS",
+    "KIND_SIGNALS",
+    "SIGNALS",
+    "Signal",
+    "compute_signals",
+    "find_kinds",
+    "parse_signal",
+    "select_lines",
+]

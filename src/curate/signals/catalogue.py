@@ -283,12 +283,60 @@ _ALL = (
         )
         for n in range(5, 11)
     ),
+    Signal(
+        "dup_5gram_chars_beyond_length",
+        "fraction",
+        "frac_dup_5gram_chars of words that are not marks alone, less .06 for each doubling of the words from 250 on, at "
+        "most .30",
+        by.dup_5gram_beyond_length,
+    ),
+    Signal(
+        "frac_lorem_ipsum_words",
+        "fraction",
+        "words of `lorem ipsum`, any case",
+        lambda of, _: by.ratio(2 * of.block("words")["lorem_ipsum"], of.block("words")["words"]),
+    ),
+    Signal("frac_prose_lines", "fraction", "lines of running text", by.of_kinds("prose")),
+    Signal("frac_heading_lines", "fraction", "headings and names of entries", by.of_kinds("heading")),
+    Signal(
+        "frac_item_lines",
+        "fraction",
+        "items of lists, with or without a mark, and exercises",
+        by.of_kinds("list"),
+    ),
+    Signal("frac_program_lines", "fraction", "program text and its output", by.of_kinds("program", "output")),
+    Signal("frac_table_lines", "fraction", "rows and cells of tables", by.of_kinds("table")),
+    Signal("frac_formula_lines", "fraction", "formulas on a line of their own", by.of_kinds("formula")),
+    Signal(
+        "frac_notation_lines",
+        "fraction",
+        "program text, its output and formulas",
+        by.of_kinds("program", "output", "formula"),
+    ),
+    Signal(
+        "frac_furniture_lines",
+        "fraction",
+        "menus, buttons, notices, and what else stands around a text",
+        by.of_kinds("furniture", "meta"),
+    ),
 )
 
 SIGNALS: dict[str, Signal] = {signal.name: signal for signal in _ALL}
 """Every signal by name."""
 
-COSTS_EXTRA = frozenset({"median_word_chars", "frac_symbol_words", "symbols_per_word"})
+KIND_SIGNALS = (
+    "frac_prose_lines",
+    "frac_heading_lines",
+    "frac_item_lines",
+    "frac_program_lines",
+    "frac_table_lines",
+    "frac_formula_lines",
+    "frac_notation_lines",
+    "frac_furniture_lines",
+)
+"""Shares of lines by kind (`curate.signals.kinds`), which cost one walk together."""
+
+COSTS_EXTRA = frozenset({"median_word_chars", "frac_symbol_words", "symbols_per_word", *KIND_SIGNALS})
 """Signals that need a second walk over the text: computed when asked for by name."""
 
 DEFAULT_SIGNALS: tuple[str, ...] = tuple(name for name in SIGNALS if name not in COSTS_EXTRA)

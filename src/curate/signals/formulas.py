@@ -178,3 +178,32 @@ def frac_dup_ngram(n: int) -> Formula:
         return ratio(ngrams[f"dup_{n}_{by['chars']}"], _total(of, by))
 
     return formula
+
+
+DOUBLING_SHARE, GROWTH_FROM_WORDS, MOST_GROWTH = 0.06, 250, 0.30
+
+
+def dup_5gram_beyond_length(of: Measured, _: Parameters) -> Numbers:
+    """The share of repeated 5-grams less what a text of that length may have more than one of 250 words.
+
+    Where text teaches by repetition (examples, exercises, signatures), the share grows by 1.7 to 3.5 points with each
+    doubling of its words, at the 98th percentile by 6; hardly at all in prose. So .06 for each doubling are taken off,
+    at most .30. Words of marks alone, such as the blanks of a form and the rules of a table, are left out: all of them
+    count as repeated, so that the share of the others is never taken for more than it is.
+    """
+    words = of.block("words")["words"]
+    doublings = np.log2(np.maximum(words, GROWTH_FROM_WORDS) / GROWTH_FROM_WORDS)
+    allowed = np.minimum(DOUBLING_SHARE * doublings, MOST_GROWTH)
+    marks = of.block("words")["pure_punct_chars"]
+    repeated = np.maximum(of.block("ngrams")["dup_5_covered"] - marks, 0)
+    return ratio(repeated, of.block("words")["chars"] - marks) - allowed
+
+
+def of_kinds(*kinds: str) -> Formula:
+    """The share of lines that are of these kinds."""
+
+    def formula(of: Measured, _: Parameters) -> Numbers:
+        lines = of.kinds()
+        return ratio(np.sum([lines[kind] for kind in kinds], axis=0), lines["lines"])
+
+    return formula

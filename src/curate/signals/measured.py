@@ -10,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.signals import variants
+from curate.signals.kinds import measure_kinds
 from curate.signals.measure import measure
 
 Block = Mapping[str, NDArray[Any]]
@@ -54,6 +55,12 @@ class Measured:
             if reading == "marks"
             else self._measured("sentences", reading)["sentences"]
         )
+
+    def kinds(self) -> Block:
+        """Lines by kind: prose, program and so on, and `lines`, all of them."""
+        if ("kinds", "") not in self._extra:
+            self._extra["kinds", ""] = measure_kinds(self._texts)
+        return self._extra["kinds", ""]
 
     def symbols(self) -> Block:
         """Counts that only peers' definitions use."""

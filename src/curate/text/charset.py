@@ -132,9 +132,27 @@ def _known_charset(name: str | None, content: bytes) -> str | None:
     if found == "x-user-defined":
         return None
     if found in _UTF16:
-        # Text in UTF-16 has NULs; pages that say utf-16 and have none are something else.
-        return found if b"\0" in content[:META_WINDOW_BYTES] else None
+        return found if _may_be_utf16(content[:META_WINDOW_BYTES], found) else None
     return found
+
+
+def _may_be_utf16(head: bytes, name: str) -> bool:
+    """Whether bytes that are said to be UTF-16 can be: with markup they hold NULs, without any they have no spaces.
+
+    Pages that say utf-16 and are something else are common: a meta element that can be read at all shows it.
+    """
+    if b"\0" in head:
+        return True
+    has_spaces = head.count(b" ") * 50 > len(head)
+    return not has_spaces and not _is_utf8(head) and _is_utf16(head[: len(head) & ~1], name)
+
+
+def _is_utf8(head: bytes) -> bool:
+    try:
+        head.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return error.start > len(head) - 4 and len(head) == META_WINDOW_BYTES
+    return True
 
 
 def find_meta_charset(head: bytes) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any
 from curate.errors import SettingError
 from curate.work.json_files import NUMBER, check_file_name, check_shape, read_json
 
-_SPLIT = {"n_documents": int, "n_bytes": int, "n_tokens": int}
+_SPLIT = {"n_documents?": int, "n_bytes": int, "n_tokens?": int}
 _WEIGHTS = {"*": NUMBER}
 PLAN_SHAPE: dict[str, Any] = {
     "format": {"curate-mixture"},

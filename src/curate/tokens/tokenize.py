@@ -20,7 +20,6 @@ from typing import Any, BinaryIO
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import xxhash
 
 from curate.config import parse_bytes, stable_hash
@@ -28,8 +27,8 @@ from curate.errors import SettingError
 from curate.tokens.encoder import TextEncoder, load_encoder, train_encoder
 from curate.tokens.folder import FORMAT, SPLITS, VERSION, TokenFolder, open_tokens
 from curate.tokens.peers import PEERS, write_peer
-from curate.tokens.plan import read_plan
 from curate.tokens.sample import sample_texts
+from curate.tokens.texts import TextFiles, find_texts, read_split
 from curate.work.cores import available_cores
 from curate.work.engine import make_engine
 from curate.work.files import committed, write_json
@@ -49,7 +48,6 @@ _LAYOUT = Layout(
 )
 ENDINGS = (".bin", ".idx", ".bytes")
 _BATCH_ROWS = 1024
-_PART = "part-*.parquet"
 _PLAN_FACTS = ("groups", "stages", "budget_tokens", "data_hash")
 """What makes a mixture, in its plan; not where its sources lay."""
 
@@ -60,6 +58,8 @@ class _Part:
 
     source: Path
     stem: Path
+    column: str = "text"
+    split: str | None = None  # of a file that holds both
 
     @property
     def is_done(self) -> bool:
@@ -83,7 +83,7 @@ def tokenize_mixture(
     """Turn a mixture folder into a token folder; run it again to go on after a stop.
 
     Args:
-        input: a folder that `curate mix` wrote.
+        input: a folder that `curate mix` wrote, or any folder of Parquet with a text column (`curate.tokens.texts`).
         output: the token folder.
         vocab_size: of the byte-level BPE that is fitted on the mixture, when no `tokenizer` is given.
         tokenizer: a tokenizer.json to use instead.
@@ -96,11 +96,12 @@ def tokenize_mixture(
         progress: shows it; null for silence.
 
     Raises:
-        SettingError: `input` is no finished mixture, or the tokenizer cannot be used.
+        SettingError: `input` holds neither a mixture nor Parquet with text, or the tokenizer cannot be used.
         ChangedSettingsError: `output` was begun with other settings or another mixture.
     """
     mixture, folder = Path(os.path.abspath(input)), Path(output)
-    plan = read_plan(mixture)
+    texts = find_texts(mixture)
+    plan = texts.plan
     for peer in peers:
         if peer not in PEERS:
             raise SettingError(f"Unknown layout '{peer}'. Known: {', '.join(PEERS)}.")
@@ -121,8 +122,8 @@ def tokenize_mixture(
         if not (folder / BEGUN).exists():
             write_json(folder / BEGUN, settings)
         if not (folder / "manifest.json").exists():
-            encoder = _settle_tokenizer(mixture, plan, folder, settings, tokenizer)
-            parts = _list_parts(mixture, plan, folder)
+            encoder = _settle_tokenizer(texts, folder, settings, tokenizer)
+            parts = _list_parts(texts, folder)
             waiting = [part for part in chain(*parts.values()) if not part.is_done]
             encode = partial(_encode_part, tokenizer=folder / "tokenizer.json", eos_token=encoder.eos_token)
             counted = Counted(len(waiting), "parts")
@@ -179,14 +180,14 @@ def write_tokens(
 
 
 def _settle_tokenizer(
-    mixture: Path, plan: dict[str, Any], folder: Path, settings: dict[str, Any], tokenizer: str | Path | None
+    texts: TextFiles, folder: Path, settings: dict[str, Any], tokenizer: str | Path | None
 ) -> TextEncoder:
     """Fit or load the tokenizer, and commit it to the folder."""
     target = folder / "tokenizer.json"
     if not target.exists():
         if tokenizer is None:
-            texts = sample_texts(mixture, plan, settings["train_bytes"])
-            encoder = train_encoder(texts, settings["vocab_size"])
+            sample = sample_texts(texts, settings["train_bytes"])
+            encoder = train_encoder(sample, settings["vocab_size"])
         else:
             encoder = load_encoder(tokenizer, settings["eos_token"])
         with committed(target) as temporary:
@@ -194,13 +195,17 @@ def _settle_tokenizer(
     return load_encoder(target, settings["eos_token"])
 
 
-def _list_parts(mixture: Path, plan: dict[str, Any], folder: Path) -> dict[tuple[str, str], list[_Part]]:
+def _list_parts(texts: TextFiles, folder: Path) -> dict[tuple[str, str], list[_Part]]:
     parts: dict[tuple[str, str], list[_Part]] = {}
-    for split in SPLITS:
-        for group in plan["groups"]:
-            name = group["name"]
-            files = sorted((mixture / split / name).glob(_PART))
-            parts[split, name] = [_Part(file, folder / "work" / split / name / file.stem) for file in files]
+    for (split, name), files in texts.files.items():
+        work = folder / "work" / split / name
+        if texts.is_split:
+            parts[split, name] = [_Part(file, work / file.stem) for file in files]
+        else:
+            parts[split, name] = [
+                _Part(file, work / f"part-{number:05d}", texts.column, split)
+                for number, file in enumerate(files)
+            ]
     return parts
 
 
@@ -211,9 +216,7 @@ def _load_once(tokenizer: Path, eos_token: str, _modified_ns: int) -> TextEncode
 
 def _encode_part(part: _Part, *, tokenizer: Path, eos_token: str) -> None:
     encoder = _load_once(tokenizer, eos_token, tokenizer.stat().st_mtime_ns)
-    with pq.ParquetFile(part.source) as file:
-        batches = (batch.column(0) for batch in file.iter_batches(_BATCH_ROWS, columns=["text"]))
-        _write_part(part, batches, encoder)
+    _write_part(part, read_split(part.source, part.column, part.split, _BATCH_ROWS), encoder)
 
 
 def _write_part(part: _Part, batches: Iterator[pa.Array], encoder: TextEncoder) -> None:

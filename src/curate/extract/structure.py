@@ -1,0 +1,183 @@
+"""Structure goes with its content: a choice of blocks made whole where it left holes.
+
+The selector judges each block alone. What stands between like siblings that are kept is kept with them, a list or
+table stands or falls with the greater part of it, and a heading, term, caption or lead-in stays with what it
+introduces. Each pass looks at every block a fixed number of times. Blocks that the selector rules out, menus and
+text that is mostly links stay out in all of them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curate.extract.features import K_BEFORE, K_KEPT, K_KEPT_CHARS, K_ROWS, K_UNIT_CHARS
+from curate.extract.measure import C_CHARS, C_DIGITS, C_LAST, C_WORDS, inner_density, link_density
+from curate.extract.outline import P_BEFORE, P_BOX, P_END, P_SOLO, P_UNIT, T_TABLE, is_term
+from curate.extract.scan import (
+    E_FLAGS,
+    E_LEVEL,
+    E_N_TOKENS,
+    E_PARENT,
+    E_TAG,
+    E_TOKEN,
+    IN_ASIDE,
+    IN_COMMENT,
+    IN_FOOTER,
+    IN_FORM,
+    IN_NAV,
+)
+from curate.extract.tags import TAG_NUMBERS
+from curate.extract.text import B_CELLS, B_ELEMENT, B_PRE, N_ELEMENTS
+from curate.extract.workspace import Workspace
+from curate.text.kernel import kernel
+
+# What lies in these is not kept for the sake of its neighbours.
+AROUND = IN_NAV | IN_ASIDE | IN_FOOTER | IN_FORM | IN_COMMENT
+
+# How far under the bar a block may score and still be kept with its siblings, its list or table, what it introduces.
+# On a page of reference all but captions reach further by REFERENCE_REACH.
+HOLE_REACH, UNIT_REACH, HEAD_REACH, TERM_REACH, LEAD_REACH, CAPTION_REACH = 1.0, 1.5, 1.8, 3.0, 1.0, 0.4
+REFERENCE_REACH = 0.8
+PRE_REACH, NEAR = 3.5, 3  # of listings, and how many blocks away something must be kept
+
+# The share of a list or table that must be kept for the rest to be kept with it, and of a section for its heading.
+UNIT_SHARE, SECTION_SHARE, TERM_SHARE = 0.5, 0.5, 0.3
+MAX_LINK_SHARE = 0.5
+COLON = 2  # of C_LAST
+MAX_UNIT_CHARS = 200  # that one block counts for in its list or table
+T_FIGCAPTION, T_CAPTION = TAG_NUMBERS["figcaption"], TAG_NUMBERS["caption"]
+
+
+@kernel(allocates=False)
+def keep_structure(
+    n_blocks: int,
+    bar: float,
+    reference: bool,  # noqa: FBT001 - a kernel
+    w: Workspace,
+    keep: NDArray[np.uint8],
+) -> None:
+    """Add to keep[:n_blocks], chosen with the log-odds `bar`, what belongs to what was chosen."""
+    for e in range(w.state[N_ELEMENTS]):
+        w.marks[e, K_BEFORE] = w.marks[e, K_KEPT] = -1
+        w.marks[e, K_KEPT_CHARS] = w.marks[e, K_UNIT_CHARS] = w.marks[e, K_ROWS] = 0
+    further = REFERENCE_REACH if reference else 0.0
+    _fill_holes(n_blocks, bar - HOLE_REACH - further, w, keep)
+    _join_units(n_blocks, bar - UNIT_REACH - further, w, keep)
+    _join_introductions(n_blocks, bar - further, w, keep)
+
+
+@kernel(allocates=False)
+def _may_join(b: int, bar: float, w: Workspace) -> bool:
+    """Whether a block can be kept for the sake of others at all."""
+    if w.scores[b] <= bar or w.counts[b, C_WORDS] == 0:
+        return False
+    if w.elements[w.blocks[b, B_ELEMENT], E_FLAGS] & AROUND:
+        return False
+    return link_density(w.blocks, w.counts, b) + inner_density(w.blocks, w.counts, b) <= MAX_LINK_SHARE
+
+
+@kernel(allocates=False)
+def _are_alike(b: int, c: int, w: Workspace) -> bool:
+    """Whether two blocks of one box are of the same element and the same first class word."""
+    d, e = w.places[b, P_SOLO], w.places[c, P_SOLO]
+    if w.elements[d, E_TAG] != w.elements[e, E_TAG]:
+        return False
+    n = w.elements[d, E_N_TOKENS]
+    if n == 0 or w.elements[e, E_N_TOKENS] == 0:
+        return n == w.elements[e, E_N_TOKENS]
+    return w.tokens[w.elements[d, E_TOKEN]] == w.tokens[w.elements[e, E_TOKEN]]
+
+
+@kernel(allocates=False)
+def _fill_holes(n_blocks: int, bar: float, w: Workspace, keep: NDArray[np.uint8]) -> None:
+    """Keep what stands between two kept siblings and is like them."""
+    for b in range(n_blocks):
+        box = w.places[b, P_BOX]
+        w.places[b, P_BEFORE] = w.marks[box, K_BEFORE]
+        w.marks[box, K_BEFORE] = b
+        if not keep[b]:
+            continue
+        kept = w.marks[box, K_KEPT]
+        w.marks[box, K_KEPT] = b
+        if kept >= 0 and _are_alike(kept, b, w):
+            c = w.places[b, P_BEFORE]
+            while c > kept:
+                keep[c] |= _are_alike(c, b, w) and _may_join(c, bar, w)
+                c = w.places[c, P_BEFORE]
+
+
+@kernel(allocates=False)
+def _join_units(n_blocks: int, bar: float, w: Workspace, keep: NDArray[np.uint8]) -> None:
+    """Keep the rest of a list or a table of data of which the greater part is kept."""
+    for b in range(n_blocks):
+        unit = w.places[b, P_UNIT]
+        if unit >= 0:
+            chars = min(w.counts[b, C_CHARS], MAX_UNIT_CHARS)
+            w.marks[unit, K_UNIT_CHARS] += chars
+            w.marks[unit, K_KEPT_CHARS] += chars if keep[b] else 0
+            w.marks[unit, K_ROWS] += 1 if w.blocks[b, B_CELLS] > 0 else -1
+    for b in range(n_blocks):
+        unit = w.places[b, P_UNIT]
+        if keep[b] or unit < 0:
+            continue
+        if w.elements[unit, E_TAG] == T_TABLE and w.marks[unit, K_ROWS] <= 0:  # layout
+            continue
+        if w.marks[unit, K_KEPT_CHARS] > UNIT_SHARE * w.marks[unit, K_UNIT_CHARS]:
+            flags = w.elements[w.blocks[b, B_ELEMENT], E_FLAGS]
+            keep[b] = w.scores[b] > bar and w.counts[b, C_WORDS] > 0 and not flags & AROUND
+
+
+@kernel(allocates=False)
+def _join_introductions(n_blocks: int, bar: float, w: Workspace, keep: NDArray[np.uint8]) -> None:
+    """Keep headings, terms, captions and lead-ins with what they introduce, from the page's end to its beginning.
+
+    `running` is used again: the kept and all characters from each block on.
+    """
+    w.running[n_blocks, 0] = w.running[n_blocks, 1] = 0.0
+    for b in range(n_blocks - 1, -1, -1):
+        if not keep[b]:
+            keep[b] = _goes_with_content(b, n_blocks, bar, w, keep)
+        chars = float(w.counts[b, C_CHARS])
+        w.running[b, 0] = w.running[b + 1, 0] + (chars if keep[b] else 0.0)
+        w.running[b, 1] = w.running[b + 1, 1] + chars
+
+
+@kernel(allocates=False)
+def _goes_with_content(b: int, n_blocks: int, bar: float, w: Workspace, keep: NDArray[np.uint8]) -> bool:
+    """Whether a block that was not chosen introduces, names or shows something that was."""
+    e = w.blocks[b, B_ELEMENT]
+    if w.counts[b, C_WORDS] == 0 or w.elements[e, E_FLAGS] & AROUND:
+        return False
+    below = b + 1 < n_blocks and keep[b + 1] != 0
+    if w.elements[e, E_LEVEL] > 0:
+        return w.scores[b] > bar - HEAD_REACH and _frac_kept(b, w) > SECTION_SHARE
+    if is_term(b, w.blocks, w.elements):
+        end = w.places[b, P_END]
+        shared = end == b + 1 and below and is_term(end, w.blocks, w.elements)
+        return w.scores[b] > bar - TERM_REACH and (shared or _frac_kept(b, w) > TERM_SHARE)
+    if w.blocks[b, B_PRE] and w.counts[b, C_DIGITS] < w.counts[b, C_CHARS]:
+        near = False
+        for c in range(max(b - NEAR, 0), min(b + NEAR + 1, n_blocks)):
+            near |= keep[c] != 0
+        return near and w.scores[b] > bar - PRE_REACH
+    if w.elements[e, E_TAG] in (T_FIGCAPTION, T_CAPTION):
+        return below and w.scores[b] > bar - CAPTION_REACH and b > 0 and keep[b - 1] != 0
+    leads = below and w.counts[b, C_LAST] == COLON and _are_close(b, b + 1, w)
+    return leads and w.scores[b] > bar - LEAD_REACH
+
+
+@kernel(allocates=False)
+def _frac_kept(b: int, w: Workspace) -> float:
+    """The share that is kept of what a heading or term introduces; 0 where that is nothing."""
+    end = w.places[b, P_END]
+    chars = w.running[b + 1, 1] - w.running[end, 1]
+    return (w.running[b + 1, 0] - w.running[end, 0]) / max(chars, 1.0)
+
+
+@kernel(allocates=False)
+def _are_close(b: int, c: int, w: Workspace) -> bool:
+    """Whether a block and the one after it lie in the same box, or the second in a list or the like beside the first."""
+    box = w.places[c, P_BOX]
+    parent = w.elements[box, E_PARENT]
+    return w.places[b, P_BOX] == box or w.places[b, P_BOX] == parent

@@ -1,0 +1,273 @@
+"""Structure goes with its content: headings, terms, captions, rows and siblings stand with what they belong to."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from curate.extract import extract_pages, extract_text
+from curate.extract.features import FEATURES
+from curate.extract.model import load_selector
+from curate.extract.outline import P_BOX, P_END, P_HEADING, P_UNIT
+from curate.extract.select import choose_blocks, is_reference
+from curate.extract.structure import keep_structure
+from curate.extract.text import B_ELEMENT, B_END, B_INNER_BYTES, B_LINK_BYTES, B_LINKS, B_START
+from curate.extract.workspace import describe_page, make_workspace, read_page
+
+PROSE = [
+    "Rivers carry more silt in spring, when the snow melts, than in the rest of the year.",
+    "The silt settles where the water slows down, and over centuries it builds up a delta.",
+    "Farmers prized such land, because a flood left a fresh layer of soil behind every year.",
+    "Dams hold back the silt, so that deltas below them sink and the sea moves inland.",
+]
+BODY = "".join(f"<p>{sentence}</p>" for sentence in PROSE)
+MENU = "<nav><ul>" + "".join(f"<li><a href='/{n}'>Section {n}</a></li>" for n in range(8)) + "</ul></nav>"
+FOOTER = "<footer><a href='/imprint'>Imprint</a> <a href='/privacy'>Privacy</a><p>© A. Writer</p></footer>"
+
+
+def article(body: str) -> str:
+    return f"<html><head><title>On silt</title></head><body>{MENU}<article><h1>On silt</h1>{BODY}{body}{BODY}</article>{FOOTER}"
+
+
+def between(body: str) -> str:
+    """What the text of an article says between its two copies of the prose."""
+    return extract_text(article(body)).split(PROSE[3])[1].split(PROSE[0])[0].strip()
+
+
+class Read:
+    """A page that was read, with its blocks' texts."""
+
+    def __init__(self, body: str) -> None:
+        raw = np.frombuffer(f"<html><body>{body}".encode(), np.uint8)
+        self.w = make_workspace(raw.size)
+        self.n = read_page(raw, self.w)
+        self.top = describe_page(self.w, load_selector().table)
+        spans = self.w.blocks[: self.n, [B_START, B_END]]
+        self.texts = [self.w.text[a:b].tobytes().decode() for a, b in spans]
+
+    def kept(self, scores: list[float], bar: float = 0.0, *, reference: bool = False) -> list[str]:
+        """The blocks that stand when those that pass the bar are made whole."""
+        self.w.scores[: self.n] = scores
+        keep = (self.w.scores[: self.n] > bar).astype(np.uint8)
+        keep_structure(self.n, bar, reference, self.w, keep)
+        return [text for text, is_kept in zip(self.texts, keep, strict=True) if is_kept]
+
+
+def introduced(page: Read) -> dict[str, list[str]]:
+    """What each heading or term introduces."""
+    ends = page.w.places[: page.n, P_END]
+    return {page.texts[b]: page.texts[b + 1 : end] for b, end in enumerate(ends) if end > b + 1}
+
+
+def test_a_heading_introduces_all_down_to_the_next_of_its_level():
+    page = Read("<h1>a</h1><p>b</p><h2>c</h2><p>d</p><h3>e</h3><p>f</p><h2>g</h2><p>h</p>")
+    assert introduced(page) == {
+        "a": ["b", "c", "d", "e", "f", "g", "h"],
+        "c": ["d", "e", "f"],
+        "e": ["f"],
+        "g": ["h"],
+    }
+    assert [page.texts[b] for b in page.w.places[: page.n, P_HEADING]] == list("aacceegg")
+
+
+def test_a_heading_introduces_nothing_outside_of_the_element_that_holds_both():
+    page = Read("<div><div><h2>a</h2></div><p>b</p></div><p>c</p><section><h2>d</h2></section><p>e</p>")
+    assert introduced(page) == {"a": ["b"], "d": ["e"]}
+
+
+def test_a_term_introduces_its_definitions():
+    page = Read("<dl><dt>a<dt>b<dd>c<dd><p>d<p>e<dt>f<dd><dl><dt>g<dd>h</dl></dl><p>i")
+    assert introduced(page) == {"b": ["c", "d", "e"], "f": ["g", "h"], "g": ["h"]}
+
+
+def test_boxes_and_units_are_those_that_hold_more_than_the_block():
+    page = Read("<div><div><span>a</span></div><div><p>b</p></div></div><table><tr><td>c<tr><td>d</table>")
+    places, elements = page.w.places, page.w.elements
+    assert places[0, P_BOX] == places[1, P_BOX] != page.w.blocks[0, B_ELEMENT]
+    assert places[0, P_UNIT] == -1 < places[2, P_UNIT] == places[3, P_UNIT]
+    assert elements.shape[0] > places[:4, : P_UNIT + 1].max()
+
+
+@pytest.mark.parametrize(
+    ("body", "scores", "kept"),
+    [
+        ("<h2>a</h2><p>b</p>", [-1, 1], "ab"),  # a heading with what it introduces
+        ("<h2>a</h2><p>b</p>", [-1, -1], ""),
+        ("<h2>a</h2><p>b</p>", [-4, 1], "b"),  # ruled out
+        ("<h2>a</h2><p>b c d e f g</p><p>h</p>", [-1, -1, 1], "h"),  # the smaller part of its section
+        ("<nav><h2>a</h2></nav><nav><p>b</p></nav>", [-1, 1], "b"),
+        ("<dl><dt>a<dd>b<dt>c<dd>d</dl>", [-2, 1, -2, 1], "abcd"),
+        ("<dl><dt>a<dt>b<dd>c</dl>", [-2, -2, 1], "abc"),  # two terms of one definition
+        ("<div><p>a</p><p>b</p><p>c</p></div>", [1, -0.9, 1], "abc"),  # siblings between kept siblings
+        ("<div><p>a</p><p>b</p><p>c</p></div>", [1, -2, 1], "ac"),
+        ("<div><p>a</p><p><a href=/x>b</a></p><p>c</p></div>", [1, -0.9, 1], "ac"),  # but links
+        ("<div><p>a</p><p class=x>b</p><p>c</p></div>", [1, -0.9, 1], "ac"),  # and others
+        ("<ul><li>a<li>b<li>c</ul>", [1, 1, -1.4], "abc"),  # the greater part of a list
+        ("<ul><li>a<li>b<li>c</ul>", [1, -1.4, -1.4], "a"),
+        ("<p>a</p><pre>b</pre><p>c</p>", [1, -3, -3], "ab"),  # a listing beside what is kept
+        ("<p>a:</p><ul><li>b</ul>", [-0.9, 1], "a:b"),  # a lead-in
+        ("<p>a</p><ul><li>b</ul>", [-0.9, 1], "b"),
+    ],
+)  # fmt: skip
+def test_what_belongs_to_kept_blocks_is_kept(body, scores, kept):
+    assert "".join(Read(body).kept(scores)) == kept
+
+
+def test_a_table_of_data_stands_as_a_whole_and_one_of_layout_does_not():
+    data = Read("<table>" + "".join(f"<tr><td>a{n}<td>b" for n in range(4)) + "</table>")
+    assert len(data.kept([1, 1, 1, -1.4])) == 4
+    layout = Read("<table><tr><td><p>a</p><p>b</p></td></tr><tr><td>c</td></tr></table>")
+    assert layout.kept([1, 1, -1.4]) == ["a", "b"]
+
+
+def test_structure_reaches_further_on_a_page_of_reference():
+    page = Read("<h2>a</h2><p>b</p>")
+    assert page.kept([-2.2, 1]) == ["b"]
+    assert page.kept([-2.2, 1], reference=True) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("<p>x x x x</p>", False),
+        ("<p>x x x x</p><pre>yy</pre>", True),
+        ("<dl><dt>yy<dd>x x x x</dl>", True),
+        ("<table><tr><td>a<td>b</table>", True),
+    ],
+)
+def test_listings_terms_and_rows_make_a_page_a_reference(body, expected):
+    page = Read(body)
+    page.w.scores[: page.n] = 1.0
+    assert is_reference(page.n, 0.0, page.w) == expected
+
+
+def test_links_on_the_page_are_no_way_off_it():
+    body = "<p><a href='#x'>inner</a> <a href='/y#x'>other</a> <a href='#'>menu</a> <a href='#!z'>app</a> <a name=q>none</a></p>"
+    page = Read(body)
+    assert page.w.blocks[0, B_INNER_BYTES] == len("inner")
+    assert page.w.blocks[0, B_LINK_BYTES] == len("othermenuapp")
+    assert page.w.blocks[0, B_LINKS] == 3
+
+
+@pytest.mark.parametrize("sign", ["#", "¶", "§", "🔗"])
+@pytest.mark.parametrize("heading", ["<h2>Of silt {}</h2>", "<h2>{} Of silt</h2>", "<h2>Of {} silt</h2>"])
+@pytest.mark.parametrize("address", ["#silt", "/page#silt"])
+def test_a_permalink_sign_is_no_text(sign, heading, address):
+    assert Read(heading.format(f"<a class=q href='{address}'>{sign}</a>")).texts == ["Of silt"]
+
+
+def test_a_sign_without_a_place_stays():
+    assert Read("<p>Press <a href='/k'>#</a> twice, see <a href='#p'>#1</a></p>").texts == [
+        "Press # twice, see #1"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "lines"),
+    [
+        ("<tr><th>A<th>B<th>C<tr><td>1<td><td>3<tr><td><td>5<td>6", "A | B | C\n1 | | 3\n| 5 | 6"),
+        ("<tr><td><th>A<th>B<tr><td>x<td>&nbsp;<td>2", "| A | B\nx | | 2"),
+        ("<tr><th>A<th colspan=2>B<th>C<tr><td>1<td>2<td>3<td>4", "A | B | | C\n1 | 2 | 3 | 4"),
+        ("<tr><th>A<th>B<tr><td rowspan=2>1<td>2<tr><td>3", "A | B\n1 | 2\n| 3"),
+        ("<tr><th>A<th>B<tr><td>1<td>Upper<br>Lower", "A | B\n1 | Upper Lower"),
+        ("<tr><th>A<th>B<th>C<tr><td>1<td><p>Upper</p><p>Lower</p></td><td>3", "A | B | C\n1 | Upper Lower | 3"),
+        ("<tr><th>A<th>B<th>C<tr><td>1<td><ul><li>Upper<li>Lower</ul><td>3", "A | B | C\n1 | Upper Lower | 3"),
+        ("<tr><th>A<th>B<tr><td colspan=999>1<tr><td>2<td rowspan=x>3", "A | B\n1\n2 | 3"),
+    ],
+)  # fmt: skip
+def test_cells_stay_in_their_columns(rows, lines):
+    assert "\n".join(Read(f"<table>{rows}</table>").texts) == lines
+
+
+def test_an_empty_cell_beside_an_article_leaves_no_mark():
+    texts = Read(f"<table><tr><td>&nbsp;</td><td>{BODY}</td></tr></table>").texts
+    assert texts == PROSE
+
+
+@pytest.mark.parametrize(
+    ("body", "written"),
+    [
+        ("<h2><a href='#top'>What dams do</a></h2>" + BODY[:200], "What dams do"),
+        ("<dl><dt><a href='/w'>weir</a></dt><dd>a low dam across a river</dd><dt><a href='/l'>leat</a></dt><dd>a channel that leads water to a mill</dd></dl>",
+         "weir\na low dam across a river\nleat\na channel that leads water to a mill"),
+        ("<table><tr><th>Town<th>Mill</tr><tr><td>Alby<td><a href='/a'>Upper mill</a></tr><tr><td>Borby<td><a href='/b'>Lower mill</a></tr></table>",
+         "Town | Mill\nAlby | Upper mill\nBorby | Lower mill"),
+        ("<figure><img src=x><figcaption>The mill weir in the year 1702, drawn by A. Rowe.</figcaption></figure>",
+         "The mill weir in the year 1702, drawn by A. Rowe."),
+    ],
+)  # fmt: skip
+def test_headings_terms_rows_and_captions_of_links_come_out_with_what_they_name(body, written):
+    assert written in between(body)
+
+
+@pytest.mark.parametrize(
+    "name", ["tags", "meta", "social-text", "tiptap", "menu-text", "promo-free", "longform-unstyled"]
+)
+def test_running_text_has_no_holes_whatever_its_class_is_called(name):
+    rng = np.random.default_rng(3)
+    words = " ".join(PROSE).replace(",", "").replace(".", "").lower().split()
+    texts = [" ".join(rng.choice(words, rng.integers(10, 20))).capitalize() + "." for _ in range(40)]
+    text = extract_text(
+        article("".join(f"<div class='{name}'><div><span>{t}</span></div></div>" for t in texts))
+    )
+    assert sum(t in text for t in texts) >= 39
+
+
+@pytest.mark.parametrize("name", ["comment", "reply", "post", "message"])
+def test_a_thread_without_an_article_is_the_page(name):
+    posts = "".join(f"<div class='{name}'><p>{sentence} Or so I think.</p></div>" for sentence in PROSE)
+    text = extract_text(f"<html><body>{MENU}<h1>What is silt?</h1>{posts}{FOOTER}")
+    assert all(sentence in text for sentence in PROSE)
+
+
+def test_readers_comments_below_a_short_article_are_not():
+    readers = "".join(f"<li>{sentence} I like it, really.</li>" for sentence in PROSE[1:])
+    page = f"<html><body>{MENU}<article><h1>On silt</h1><p>{PROSE[0]}</p></article><ul class='comment-list'>{readers}</ul>{FOOTER}"
+    assert extract_text(page) == f"On silt\n\n{PROSE[0]}"
+
+
+def test_menus_and_notices_of_copyright_in_another_script_are_no_text():
+    menu = "<div class=a><a href=/>Главная</a> <a href=/n>Новости</a> <a href=/k>Контакты</a></div>"
+    prose = "".join(
+        f"<p>Лодки доходили до верхнего города только весной, когда вода стояла высоко, {n} раз.</p>"
+        for n in range(5)
+    )
+    text = extract_text(
+        f"<html><body>{menu}<div><h1>Река и мельницы</h1>{prose}</div><div class=b>© 2024 Речное общество. Все права защищены.</div>"
+    )
+    assert text.startswith("Река и мельницы\n\nЛодки")
+    assert text.endswith("4 раз.")
+
+
+def test_thai_text_counts_as_words_and_sentences():
+    sentence = "แม่น้ำพาทรายและหินก้อนเล็กลงมาจากเนินเขาทุกฤดูใบไม้ผลิ"
+    page = Read(f"<p>{sentence}</p>")
+    at = FEATURES.index("n_words"), FEATURES.index("n_stops")
+    assert page.w.features[0, at[0]] >= 10
+    assert page.w.features[0, at[1]] == 1
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<h2>a" * 400_000,
+        "<dl>" + "<dt>a" * 400_000,
+        "<div>" * 500 + "<h2>a<p>b" * 200_000,
+        "<p>a</p>" * 500_000,
+        "<table><tr>" + "<td colspan=32 rowspan=99>x" * 200_000,
+        "<table>" + "<tr><td rowspan=99>x<td><td>y" * 100_000,
+    ],
+)
+def test_outlines_of_hostile_pages_are_drawn_in_one_pass(html):
+    # a pass that were not linear would take hours
+    batch = extract_pages(pa.array([html.encode()]))
+    batch.validate(full=True)
+
+
+def test_a_kept_menu_draws_nothing_to_it():
+    page = Read(f"{MENU}<div>{BODY}</div>")
+    keep = np.zeros(page.n, np.uint8)
+    page.w.scores[: page.n] = [-3.0] * (page.n - 4) + [2.0] * 4
+    choose_blocks(page.n, page.top, 0.2, page.w, keep)
+    assert keep.sum() == 4
