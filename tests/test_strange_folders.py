@@ -125,8 +125,11 @@ def folders(tmp_path_factory: pytest.TempPathFactory, curated: Path) -> dict[str
     mix(settings, root / "mixture", workers=1)
     tokenize_mixture(root / "mixture", root / "tokens", vocab_size=300, workers=1)
     shutil.copytree(curated, root / "run")
-    for name in ("edu", "topic", "edu-cascade"):
+    for name in ("edu", "topic"):
         shutil.copytree(classifiers_folder() / name, root / name)
+    (root / "cascade").mkdir()
+    parts = {"name": "both", "first": "edu", "second": "edu", "low": 0.1, "high": 0.9}
+    (root / "cascade" / "config.json").write_text(json.dumps({"format": 1, "kind": "cascade", **parts}))
     return {path.name: path for path in root.iterdir() if path.is_dir()}
 
 
@@ -137,7 +140,7 @@ KINDS: dict[str, tuple[str, Callable[[Path], Any]]] = {
     "tokens": ("manifest.json", open_tokens),
     "edu": ("config.json", use_scorer),
     "topic": ("config.json", use_classes),
-    "edu-cascade": ("config.json", use_scorer),
+    "cascade": ("config.json", use_scorer),
 }
 
 
