@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from curate.extract.bounds import MAX_HTML_BYTES
 from curate.extract.model import Selector, load_selector, score_blocks
 from curate.extract.render import LINKS, MARKDOWN, OUTPUT_SLACK, render_page
-from curate.extract.scan import M_OG_TITLE, M_TITLE, META_ROWS, TEXT_SLACK
+from curate.extract.scan import M_OG_TITLE, M_TITLE, META_ROWS, TEXT_FACTOR, TEXT_SLACK
 from curate.extract.select import choose_blocks
 from curate.extract.text import BLOCK_START, NEW, OUT, PENDING, write_run
 from curate.extract.workspace import Workspace, describe_page, make_workspace, read_page
@@ -218,7 +218,7 @@ def _own_workspace(max_html_bytes: int) -> Workspace:
     One for very large pages is not kept.
     """
     kept: Workspace | None = getattr(_LOCAL, "workspace", None)
-    if kept is not None and kept.text.size >= max_html_bytes + TEXT_SLACK:
+    if kept is not None and kept.text.size >= TEXT_FACTOR * max_html_bytes + TEXT_SLACK:
         return kept
     made = make_workspace(max(max_html_bytes, LEAST_WORKSPACE_BYTES))
     if max_html_bytes <= MAX_KEPT_BYTES:

@@ -14,6 +14,7 @@ from curate.extract.tags import (
     FNV_PRIME,
     MASK32,
     MAX_ENTITY_CHARS,
+    MAX_OPEN_ENTITY_CHARS,
     look_up,
 )
 from curate.text.kernel import kernel
@@ -44,18 +45,51 @@ from curate.text.kernel import kernel
     ROW,  # the open table row's element
     MATH_END,  # the page has been searched for the end of a formula up to here
     FORMULA_END,  # where in the text the last formula ended
-    N_STATE,
-) = range(25)
+    FORMULA_START,  # where it began, if it was made from MathML beside which TeX may still come; -1
+    PRE_KIND,  # what PRE_AT is: below
+    BOX_AT,  # stack index of an element with code that line breaks lay out, -1
+    INDENT,  # blanks at the beginning of the line to come
+    LINK_FIRST,  # the block in which the open link began
+    LINK_LONG,  # blocks of prose that it has run over
+    LANG_START,  # the programming language that was named last, a span of the page
+    LANG_END,
+    LANG_AT,  # stack index of the element that names it, -1
+    SEPARATORS,  # table cells begun since the last text in the row
+    ROW_KIND,  # what ROW is: below
+    ROW_FIRST,  # whether no cell of the row has begun
+    COLUMN,  # of the open row
+    TABLES,  # open tables
+    SPARE,  # separators that spanned cells may still add, so that the text is bounded
+    LOOKED,  # bytes that were looked at ahead
+    XML,  # whether the page is XML
+    RENDERED,  # whether the hidden element is a formula as typeset
+    CUSTOM_END,  # where in the text the last element of an unknown name ended
+    CUSTOM_NAME,  # that name
+    PRE_ELEMENT,  # the block-level element of PRE_AT
+    SPAN_AFTER,  # columns that the open cell spans beyond its first
+    N_SLOTS,
+) = range(47)
+# Behind them, for each open table: the rows that cells still span, by column; last, whether it had a row of data.
+MAX_COLUMNS, MAX_TABLES = 64, 8
+SPANS_AT = N_SLOTS
+N_STATE = SPANS_AT + MAX_COLUMNS * MAX_TABLES
 
 SPACE, BREAK, PARAGRAPH, CELL_MARK, NEW = 1, 2, 4, 8, 16
+# Of PRE_AT: an element of code; one whose style keeps blanks, which is code where lines are indented; a line of a table.
+PRE_CODE, PRE_STYLE = 1, 2
+# Of ROW: a row of layout, whose cells stand apart where they are long; one of data, which is one line whatever its cells hold.
+ROW_LAYOUT, ROW_DATA = 0, 1
+# From so many bytes on a block in a link counts as prose; a link over so many such is one that was never closed.
+LONG_LINK_BYTES, MAX_LINK_BLOCKS = 60, 2
+MAX_INDENT = 40
 
 # Bytes that are copied as they are: not white space, `&`, `<`, or the first byte of a space beyond ASCII.
 PLAIN = np.ones(256, dtype=np.bool_)
 PLAIN[:33] = PLAIN[[0x26, 0x3C, 0x7F, 0xC2, 0xE2, 0xE3, 0xEF]] = False
 
 # Columns of the block table (int32).
-(B_START, B_END, B_ELEMENT, B_LINK_BYTES, B_LINKS, B_CELLS, B_PRE) = range(7)
-N_BLOCK_FIELDS = 7
+(B_START, B_END, B_ELEMENT, B_LINK_BYTES, B_LINKS, B_CELLS, B_PRE, B_LANG_START, B_LANG_END) = range(9)
+N_BLOCK_FIELDS = 9
 
 
 @kernel(allocates=False)
@@ -64,24 +98,64 @@ def flush_block(text: NDArray[np.uint8], s: NDArray[np.int64], blocks: NDArray[n
     start, out = s[BLOCK_START], s[OUT]
     while out > start and text[out - 1] <= 32:
         out -= 1
+    if s[ROW] >= 0 and s[ROW_KIND] == ROW_DATA and out > start and s[CELLS] > 0:
+        empty = s[SEPARATORS] + s[SPAN_AFTER]  # cells at the end of a row
+        for _ in range(empty):
+            text[out] = 32
+            text[out + 1] = 124
+            out += 2
+        s[CELLS] += empty
+    s[SEPARATORS] = s[SPAN_AFTER] = 0
     if s[LINK_AT] >= 0:
-        s[LINK_BYTES] += max(out - s[LINK_START], 0)
-        s[LINK_COUNT] += out > s[LINK_START]
+        _flush_link(out, s, blocks)
     n = s[N_BLOCKS]
     if out > start and n < blocks.shape[0]:
+        is_code = _is_code(text, start, out, s)
         blocks[n, B_START] = start
         blocks[n, B_END] = out
         blocks[n, B_ELEMENT] = s[BLOCK_ELEMENT]
-        blocks[n, B_LINK_BYTES] = s[LINK_BYTES]
-        blocks[n, B_LINKS] = s[LINK_COUNT]
+        # names in code that lead to their documentation make no menu of it
+        blocks[n, B_LINK_BYTES] = 0 if is_code else s[LINK_BYTES]
+        blocks[n, B_LINKS] = 0 if is_code else s[LINK_COUNT]
         blocks[n, B_CELLS] = s[CELLS]
-        blocks[n, B_PRE] = s[PRE_AT] >= 0
+        blocks[n, B_PRE] = is_code
+        blocks[n, B_LANG_START] = s[LANG_START] if s[LANG_AT] >= 0 else 0
+        blocks[n, B_LANG_END] = s[LANG_END] if s[LANG_AT] >= 0 else 0
         s[N_BLOCKS] = n + 1
     else:
         out = start
     s[OUT] = s[BLOCK_START] = s[LINK_START] = out
-    s[LINK_BYTES] = s[LINK_COUNT] = s[CELLS] = 0
+    s[LINK_BYTES] = s[LINK_COUNT] = s[CELLS] = s[INDENT] = 0
+    s[CUSTOM_END] = -1
     s[PENDING] = NEW
+
+
+@kernel(allocates=False)
+def _flush_link(out: int, s: NDArray[np.int64], blocks: NDArray[np.int32]) -> None:
+    """A block ends within a link. One that runs over paragraphs was never closed, and says nothing of any of them."""
+    n_bytes = out - s[LINK_START]
+    if n_bytes <= 0:
+        return
+    s[LINK_LONG] += n_bytes >= LONG_LINK_BYTES
+    if s[LINK_LONG] > MAX_LINK_BLOCKS:
+        for b in range(s[LINK_FIRST], s[N_BLOCKS]):
+            blocks[b, B_LINK_BYTES] = blocks[b, B_LINKS] = 0
+        s[LINK_AT] = -1
+    else:
+        s[LINK_BYTES] += n_bytes
+        s[LINK_COUNT] += 1
+
+
+@kernel(allocates=False)
+def _is_code(text: NDArray[np.uint8], start: int, out: int, s: NDArray[np.int64]) -> bool:
+    if s[PRE_AT] >= 0:
+        if s[PRE_KIND] == PRE_CODE:
+            return True
+        for i in range(start, out - 2):
+            if text[i] == 10 and (text[i + 1] == 9 or (text[i + 1] == 32 and text[i + 2] == 32)):
+                return True
+        return False
+    return s[BOX_AT] >= 0 and s[CELLS] == 0
 
 
 @kernel(allocates=False)
@@ -91,24 +165,38 @@ def write_pending(text: NDArray[np.uint8], s: NDArray[np.int64], blocks: NDArray
         flush_block(text, s, blocks)
     pending, out = s[PENDING], s[OUT]
     if pending & NEW:
-        s[BLOCK_ELEMENT] = s[ELEMENT]
+        s[BLOCK_ELEMENT] = s[PRE_ELEMENT] if s[PRE_AT] >= 0 else s[ELEMENT]
+        for _ in range(s[SEPARATORS]):
+            text[out] = 124
+            text[out + 1] = 32
+            out += 2
+        s[CELLS] = s[SEPARATORS]
         s[CELL_START] = out
     elif pending & CELL_MARK:
+        if s[CELLS] == 0:
+            for i in range(s[BLOCK_START], out):  # a row is one line
+                text[i] = 32 if text[i] == 10 else text[i]
+        for _ in range(s[SEPARATORS]):
+            text[out] = 32
+            text[out + 1] = 124
+            out += 2
         text[out] = 32
-        text[out + 1] = 124
-        text[out + 2] = 32
-        out += 3
-        s[CELLS] += 1
+        out += 1
+        s[CELLS] += s[SEPARATORS]
         s[CELL_START] = out
-    elif pending & BREAK:
+    elif pending & BREAK and not (s[CELLS] > 0 or (s[ROW] >= 0 and s[ROW_KIND] == ROW_DATA)):
         text[out] = 10
         out += 1
-    elif pending & SPACE:
+        if s[INDENT] > 1:
+            for _ in range(s[INDENT]):
+                text[out] = 32
+                out += 1
+    elif pending & (SPACE | BREAK):
         text[out] = 32
         out += 1
     if s[LINK_AT] >= 0 and s[LINK_START] == s[OUT]:
         s[LINK_START] = out
-    s[PENDING] = 0
+    s[PENDING] = s[INDENT] = s[SEPARATORS] = 0
     s[OUT] = out
     return out
 
@@ -180,17 +268,27 @@ def read_entity(html: NDArray[np.uint8], i: int, stop: int) -> tuple[int, int]:
         found = look_up((value ^ 59) * FNV_PRIME & MASK32, ENTITY_KEYS, ENTITY_VALUES)
         if found:
             return found, j + 1
-    # Some old names stand without ';', but not before '=' or within words, as in ?a=1&copy=2
+    # Some old names stand without ';', and the longest that a word begins with counts; but not before '=', as in the
+    # address ?a=1&copy=2
+    best, end = 38, i + 1
     if j > i + 1 and not (j < stop and html[j] == 61):
-        found = look_up(value, ENTITY_KEYS, ENTITY_VALUES)
-        if found:
-            return found, j
-    return 38, i + 1
+        value, k = FNV_OFFSET, i + 1
+        while k < min(j, i + 1 + MAX_OPEN_ENTITY_CHARS):
+            value = (value ^ html[k]) * FNV_PRIME & MASK32
+            k += 1
+            found = look_up(value, ENTITY_KEYS, ENTITY_VALUES)
+            if found:
+                best, end = found, k
+    return best, end
 
 
 @kernel(allocates=False)
 def _is_space_code(code: int) -> bool:
-    return code <= 32 or code in (0xA0, 0x3000, 0x2028, 0x2029, 0x85) or 0x2000 <= code <= 0x200A
+    return (
+        code <= 32
+        or code in (0xA0, 0x3000, 0x2028, 0x2029, 0x202F, 0x205F, 0x85)
+        or 0x2000 <= code <= 0x200A
+    )
 
 
 @kernel(allocates=False)
@@ -220,7 +318,7 @@ def write_space(text: NDArray[np.uint8], s: NDArray[np.int64], blocks: NDArray[n
         if code in (9, 10, 12, 13, 32) or code > 32:
             s[PENDING] |= SPACE
         return
-    if code == 10:
+    if code in (10, 13):
         if s[PENDING] & NEW or s[OUT] == s[BLOCK_START]:
             s[OUT] = s[BLOCK_START]  # blank first lines
             return
@@ -264,10 +362,13 @@ def write_run(
         if byte <= 32:
             if collapse:
                 s[PENDING] |= SPACE
+                s[INDENT] += 0 < s[INDENT] < MAX_INDENT
                 while i < stop and html[i] <= 32:
                     i += 1
             else:
-                write_space(text, s, blocks, byte)
+                # two bytes that are one end of a line
+                if not (byte == 13 and i + 1 < stop and html[i + 1] == 10):
+                    write_space(text, s, blocks, byte)
                 i += 1
             continue
         code, second, n_bytes = -1, 0, 1
@@ -281,6 +382,8 @@ def write_run(
             if code < 0:
                 n_bytes = 1
         if code >= 0 and _is_space_code(code):
+            if collapse and code > 32 and s[PENDING] & BREAK:  # blanks that indent a line
+                s[INDENT] = min(s[INDENT] + 1, MAX_INDENT)
             write_space(text, s, blocks, min(code, 32))
         elif code < 0 or not _is_dropped_code(code):
             out = write_pending(text, s, blocks) if s[PENDING] else s[OUT]

@@ -17,6 +17,7 @@ from curate.extract.features import (
     score_paths,
 )
 from curate.extract.measure import N_COUNTS, N_REPEAT_SLOTS, N_SUMS, count_blocks, hash_titles, sum_elements
+from curate.extract.mathml import MAX_MATH_DEPTH, N_FRAME_FIELDS
 from curate.extract.scan import (
     MAX_BLOCKS,
     MAX_DEPTH,
@@ -25,6 +26,8 @@ from curate.extract.scan import (
     MAX_TOKENS,
     META_ROWS,
     N_ELEMENT_FIELDS,
+    N_STACK_FIELDS,
+    TEXT_FACTOR,
     TEXT_SLACK,
     scan_page,
 )
@@ -47,6 +50,7 @@ class Workspace(NamedTuple):
     stack: NDArray[np.int32]
     n_open: NDArray[np.int32]
     attributes: NDArray[np.int64]
+    frames: NDArray[np.int64]
     counts: NDArray[np.int32]
     seen: NDArray[np.int32]
     titles: NDArray[np.int32]
@@ -65,15 +69,16 @@ def make_workspace(max_html_bytes: int) -> Workspace:
     n_elements = min(max_html_bytes // 3 + 16, MAX_ELEMENTS)
     return Workspace(
         state=np.zeros(N_STATE, np.int64),
-        text=np.empty(max_html_bytes + TEXT_SLACK, np.uint8),
+        text=np.empty(TEXT_FACTOR * max_html_bytes + TEXT_SLACK, np.uint8),
         blocks=np.empty((n_blocks, N_BLOCK_FIELDS), np.int32),
         elements=np.empty((n_elements, N_ELEMENT_FIELDS), np.int32),
         tokens=np.empty(min(max_html_bytes, MAX_TOKENS) + MAX_ELEMENT_TOKENS, np.int32),
         links=np.empty((min(max_html_bytes // 8 + 16, MAX_LINKS), 4), np.int32),
         meta=np.empty((len(META_ROWS), 2), np.int64),
-        stack=np.empty((MAX_DEPTH, 2), np.int32),
+        stack=np.empty((MAX_DEPTH, N_STACK_FIELDS), np.int32),
         n_open=np.empty(TAG_BITS.size, np.int32),
         attributes=np.empty((len(ATTRIBUTES), 2), np.int64),
+        frames=np.zeros((MAX_MATH_DEPTH + 1, N_FRAME_FIELDS), np.int64),
         counts=np.empty((n_blocks, N_COUNTS), np.int32),
         seen=np.empty((4096, 2), np.int32),
         titles=np.empty(4, np.int32),
@@ -101,6 +106,7 @@ def read_page(html: NDArray[np.uint8], w: Workspace) -> int:
         w.stack,
         w.n_open,
         w.attributes,
+        w.frames,
     )
     n_blocks, n_elements = w.state[N_BLOCKS], w.state[N_ELEMENTS]
     count_blocks(w.text, w.blocks, n_blocks, w.counts, w.seen)
