@@ -69,12 +69,12 @@ def test_markdown_and_links_are_written_on_demand():
         "<h2>What dams do</h2><p>They hold back <a href='https://e.org/silt'>the silt</a>, which fills the lake.</p>"
         "<ol><li>The lake fills up over the years.</li></ol><pre>silt = load * time\nprint(silt)</pre>"
     )
-    text = extract_text(page(body), markdown=True, keep_links=True)
+    text = extract_text(page(body), text_format="markdown", keep_links=True)
     assert "# On silt\n\n" in text
     assert "## What dams do\n\nThey hold back [the silt](https://e.org/silt), which" in text
     assert "- The lake fills up over the years." in text
     assert "```\nsilt = load * time\nprint(silt)\n```" in text
-    assert "](" not in extract_text(page(body), markdown=True)
+    assert "](" not in extract_text(page(body), text_format="markdown")
 
 
 def test_recall_keeps_at_least_what_precision_keeps():

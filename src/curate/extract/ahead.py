@@ -93,7 +93,14 @@ def _blank_size(html: NDArray[np.uint8], i: int) -> int:
         return 2
     if byte == 38 and i + 4 < html.size and html[i + 1] == 110 and html[i + 2] == 98 and html[i + 3] == 115:
         return 6 if i + 5 < html.size and html[i + 5] == 59 else 5
-    if byte == 38 and i + 5 < html.size and html[i + 1] == 35 and html[i + 2] == 49 and html[i + 3] == 54 and html[i + 4] == 48:
+    if (
+        byte == 38
+        and i + 5 < html.size
+        and html[i + 1] == 35
+        and html[i + 2] == 49
+        and html[i + 3] == 54
+        and html[i + 4] == 48
+    ):
         return 6
     return 0
 
@@ -210,7 +217,17 @@ def code_layout(
                 if not ends:
                     n_breaks += found == T_BR
                     n_divs += found == T_DIV
-                    structured = found in (T_P, T_UL, T_OL, T_DL, T_PRE, T_TABLE, T_BLOCKQUOTE, T_SECTION, T_ARTICLE)
+                    structured = found in (
+                        T_P,
+                        T_UL,
+                        T_OL,
+                        T_DL,
+                        T_PRE,
+                        T_TABLE,
+                        T_BLOCKQUOTE,
+                        T_SECTION,
+                        T_ARTICLE,
+                    )
                     if structured or T_H1 <= found <= T_H6 or (alone and TAG_BITS[found] & BLOCK):
                         verdict = NO_LAYOUT
                         break
@@ -307,12 +324,37 @@ P_SOURCE, P_HIGHLIGHT, P_LANGUAGE, P_LANG, P_SRC, P_BRUSH = _PREFIXES
 NO_LANGUAGE_KEYS, NO_LANGUAGE_VALUES = make_table(
     {
         fnv(name): 1
-        for name in "none text plain plaintext txt default nohighlight no-highlight notranslate auto source undefined "
-        "language nogutter output code example wrapper container block inline pre table".split()
+        for name in [
+            "none",
+            "text",
+            "plain",
+            "plaintext",
+            "txt",
+            "default",
+            "nohighlight",
+            "no-highlight",
+            "notranslate",
+            "auto",
+            "source",
+            "undefined",
+            "language",
+            "nogutter",
+            "output",
+            "code",
+            "example",
+            "wrapper",
+            "container",
+            "block",
+            "inline",
+            "pre",
+            "table",
+        ]
     },
     64,
 )
-BEFORE_KEYS, BEFORE_VALUES = make_table({fnv(name): 1 for name in ("sourcecode", "syntaxhighlighter", "src")}, 16)
+BEFORE_KEYS, BEFORE_VALUES = make_table(
+    {fnv(name): 1 for name in ("sourcecode", "syntaxhighlighter", "src")}, 16
+)
 MAX_LANGUAGE_BYTES = 20
 
 

@@ -1,4 +1,4 @@
-# ruff: noqa: PLR0912, PLR0911, PLR0915  (kernels take their arrays by position and decide byte by byte)
+# ruff: noqa: PLR0912, PLR0915  (kernels take their arrays by position and decide byte by byte)
 # pyright: reportReturnType=false
 """Presentation MathML to LaTeX: tables of elements, operators and accents, and one pass over the markup.
 
@@ -37,7 +37,9 @@ MAX_TOKEN_BYTES = 400  # of one identifier or operator; a longer one is no formu
 
 # Elements. Those below TOKENS hold characters; those from SCRIPTS up count their children.
 (MI, MN, MO, MTEXT, MS, TOKENS, MROW, MSQRT, MTABLE, MTR, MTD, MPHANTOM, MATH) = range(1, 14)
-(SCRIPTS, MFRAC, MROOT, MSUP, MSUB, MSUBSUP, MUNDER, MOVER, MUNDEROVER, MULTI, MFENCED, SEMANTICS) = range(20, 32)
+(SCRIPTS, MFRAC, MROOT, MSUP, MSUB, MSUBSUP, MUNDER, MOVER, MUNDEROVER, MULTI, MFENCED, SEMANTICS) = range(
+    20, 32
+)
 (MSPACE, NONE, MPRESCRIPTS, ANNOTATION) = range(40, 44)
 _ELEMENTS = {
     "mi": MI, "mn": MN, "mo": MO, "mtext": MTEXT, "ms": MS, "mrow": MROW, "mstyle": MROW, "mpadded": MROW,
@@ -52,7 +54,9 @@ ELEMENT_KEYS, ELEMENT_VALUES = make_table(
 )
 
 
-def _pool(entries: dict[int, str], n_slots: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint8]]:
+def _pool(
+    entries: dict[int, str], n_slots: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint8]]:
     """(keys, values, bytes): a key's value is the place of its text among the bytes << 8 | its length."""
     data, found = b"", {}
     for key, text in entries.items():
@@ -62,16 +66,53 @@ def _pool(entries: dict[int, str], n_slots: int) -> tuple[NDArray[np.int64], NDA
 
 
 # Greek letters by their names; those that look like Latin ones have no command.
-_GREEK = (
-    "alpha beta gamma delta varepsilon zeta eta theta iota kappa lambda mu nu xi o pi rho varsigma sigma tau upsilon "
-    "varphi chi psi omega"
-).split()
-_SYMBOLS: dict[str, str] = {chr(0x3B1 + n): "o" if name == "o" else f"\\{name}" for n, name in enumerate(_GREEK)}
+_GREEK = [
+    "alpha",
+    "beta",
+    "gamma",
+    "delta",
+    "varepsilon",
+    "zeta",
+    "eta",
+    "theta",
+    "iota",
+    "kappa",
+    "lambda",
+    "mu",
+    "nu",
+    "xi",
+    "o",
+    "pi",
+    "rho",
+    "varsigma",
+    "sigma",
+    "tau",
+    "upsilon",
+    "varphi",
+    "chi",
+    "psi",
+    "omega",
+]
+_SYMBOLS: dict[str, str] = {
+    chr(0x3B1 + n): "o" if name == "o" else f"\\{name}" for n, name in enumerate(_GREEK)
+}
 _SYMBOLS |= {
     chr(ord(small) - 32): f"\\{name.title()}"
-    for small, name in zip("γδθλξπσυψω", "gamma delta theta lambda xi pi sigma upsilon psi omega".split(), strict=True)
+    for small, name in zip(
+        "γδθλξπσυψω",
+        ["gamma", "delta", "theta", "lambda", "xi", "pi", "sigma", "upsilon", "psi", "omega"],
+        strict=True,
+    )
 }
-_SYMBOLS |= {"Φ": "\\Phi", "ϕ": "\\phi", "ϵ": "\\epsilon", "ϑ": "\\vartheta", "ϖ": "\\varpi", "ϱ": "\\varrho", "ϰ": "\\varkappa"}
+_SYMBOLS |= {
+    "Φ": "\\Phi",
+    "ϕ": "\\phi",
+    "ϵ": "\\epsilon",
+    "ϑ": "\\vartheta",
+    "ϖ": "\\varpi",
+    "ϱ": "\\varrho",
+    "ϰ": "\\varkappa",
+}
 _SYMBOLS |= dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΧ", "ABEZHIKMNOPTX", strict=True))
 _SYMBOLS |= {
     "−": "-", "–": "-", "×": "\\times", "÷": "\\div", "·": "\\cdot", "⋅": "\\cdot", "∙": "\\cdot", "∗": "*",
@@ -104,15 +145,66 @@ _SYMBOLS |= {
 SYMBOL_KEYS, SYMBOL_VALUES, SYMBOL_BYTES = _pool({ord(sign): tex for sign, tex in _SYMBOLS.items()}, 1024)
 
 # Functions that LaTeX has a command for. Signs and functions whose scripts stand under and over them.
-_FUNCTIONS = (
-    "arccos arcsin arctan arg cos cosh cot coth csc deg det dim exp gcd hom inf ker lg lim liminf limsup ln log max min "
-    "Pr sec sin sinh sup tan tanh"
-).split()
+_FUNCTIONS = [
+    "arccos",
+    "arcsin",
+    "arctan",
+    "arg",
+    "cos",
+    "cosh",
+    "cot",
+    "coth",
+    "csc",
+    "deg",
+    "det",
+    "dim",
+    "exp",
+    "gcd",
+    "hom",
+    "inf",
+    "ker",
+    "lg",
+    "lim",
+    "liminf",
+    "limsup",
+    "ln",
+    "log",
+    "max",
+    "min",
+    "Pr",
+    "sec",
+    "sin",
+    "sinh",
+    "sup",
+    "tan",
+    "tanh",
+]
 FUNCTION_KEYS, FUNCTION_VALUES = make_table({fnv(name): 1 for name in _FUNCTIONS}, 128)
-_LIMITS = (
-    "\\sum \\prod \\coprod \\int \\iint \\iiint \\oint \\bigcup \\bigcap \\bigvee \\bigwedge \\bigoplus \\bigotimes \\det "
-    "\\gcd \\inf \\lim \\liminf \\limsup \\max \\min \\Pr \\sup"
-).split()
+_LIMITS = [
+    "\\sum",
+    "\\prod",
+    "\\coprod",
+    "\\int",
+    "\\iint",
+    "\\iiint",
+    "\\oint",
+    "\\bigcup",
+    "\\bigcap",
+    "\\bigvee",
+    "\\bigwedge",
+    "\\bigoplus",
+    "\\bigotimes",
+    "\\det",
+    "\\gcd",
+    "\\inf",
+    "\\lim",
+    "\\liminf",
+    "\\limsup",
+    "\\max",
+    "\\min",
+    "\\Pr",
+    "\\sup",
+]
 LIMIT_KEYS, LIMIT_VALUES = make_table({fnv(name): 1 for name in _LIMITS}, 128)
 
 # Accents by their LaTeX as a symbol: (over one letter, over more), and under.
@@ -143,7 +235,9 @@ VARIANT_KEYS, VARIANT_VALUES, VARIANT_BYTES = _pool({fnv(k): v for k, v in _VARI
 # Blocks of 26 capitals and 26 small letters from U+1D400: the command of each, "" for italics.
 _ALPHABETS = ["\\mathbf", "", "\\mathbf", "\\mathcal", "\\mathcal", "\\mathfrak", "\\mathbb", "\\mathfrak"]
 _ALPHABETS += ["\\mathsf", "\\mathsf", "\\mathsf", "\\mathsf", "\\mathtt"]
-ALPHABET_KEYS, ALPHABET_VALUES, ALPHABET_BYTES = _pool({n + 1: tex for n, tex in enumerate(_ALPHABETS) if tex}, 64)
+ALPHABET_KEYS, ALPHABET_VALUES, ALPHABET_BYTES = _pool(
+    {n + 1: tex for n, tex in enumerate(_ALPHABETS) if tex}, 64
+)
 
 
 def _bytes(text: str) -> NDArray[np.uint8]:
@@ -279,7 +373,11 @@ def _skip_atom(text: NDArray[np.uint8], i: int, end: int) -> int:
 def _stands_alone(text: NDArray[np.uint8], start: int, end: int, script: int) -> bool:
     """Whether a base needs no braces before the mark `script`: one atom with other scripts, or all in one pair of fences."""
     first, last = text[start], text[end - 1]
-    if (first == 40 and last == 41) or (first == 91 and last == 93) or (first == 124 and last == 124 and end > start + 1):
+    if (
+        (first == 40 and last == 41)
+        or (first == 91 and last == 93)
+        or (first == 124 and last == 124 and end > start + 1)
+    ):
         depth = 0
         for k in range(start, end - 1):
             depth += (text[k] in (40, 91)) - (text[k] in (41, 93))
@@ -350,9 +448,9 @@ def _write_token(
     limit: int,
 ) -> int:
     """The characters of an identifier, number, operator or text; `begin` is where the formula begins."""
-    while i < stop and html[i] <= 32:
+    while kind != MTEXT and i < stop and html[i] <= 32:
         i += 1
-    while stop > i and html[stop - 1] <= 32:
+    while kind != MTEXT and stop > i and html[stop - 1] <= 32:
         stop -= 1
     if i >= stop or out < 0:
         return out
@@ -385,7 +483,7 @@ def _write_token(
             if code in (36, 37, 35, 95, 38, 123, 125):
                 out = _put_sign(code, text, out, limit)
             elif code in (0xA0, 0x2003, 0x2002, 0x2009) or code <= 32:
-                out = _put_byte(32, text, out, limit)
+                out = out if text[out - 1] == 32 else _put_byte(32, text, out, limit)
             elif out + 4 > limit:
                 out = -1
             else:
@@ -395,7 +493,14 @@ def _write_token(
         else:
             before = out
             out = _put_sign(code, text, out, limit)
-            if out > before and before > start and _ends_in_command(text, begin, before) and _is_letter(text[before]):
+            word = letters and not alone
+            if (
+                not word
+                and out > before
+                and before > start
+                and _ends_in_command(text, begin, before)
+                and _is_letter(text[before])
+            ):
                 out = _make_room(before, 1, text, out, limit)
                 if out >= 0:
                     text[before] = 32
@@ -615,9 +720,9 @@ def _end_frame(
             out = _set_accents(frame, text, out, limit)
         elif n == 2 and kind == MUNDEROVER:
             out -= 2  # the mark of a script that never came
-    elif kind in (MSUP, MSUB, MSUBSUP) and 0 < n < (3 if kind == MSUBSUP else 2):
-        out -= 2
-    elif kind in (MUNDER, MOVER, MUNDEROVER) and n == 1 and frame[F_EXTRA] == 1:
+    elif (kind in (MSUP, MSUB, MSUBSUP) and 0 < n < (3 if kind == MSUBSUP else 2)) or (
+        kind in (MUNDER, MOVER, MUNDEROVER) and n == 1 and frame[F_EXTRA] == 1
+    ):
         out -= 2
     elif kind == MULTI and frame[F_EXTRA] > 0:  # prescripts go before the base
         border = _swap(text, start, frame[F_SECOND], out)
@@ -736,7 +841,9 @@ def convert_math(
                 i = _skip_element(html, i, stop, kind)
             continue
         out = _before_child(frames[depth], html, text, out, limit)
-        frames[depth, F_CHILD] = out if frames[depth, F_KIND] in (MFENCED, SEMANTICS) else frames[depth, F_CHILD]
+        frames[depth, F_CHILD] = (
+            out if frames[depth, F_KIND] in (MFENCED, SEMANTICS) else frames[depth, F_CHILD]
+        )
         if kind < TOKENS:
             end = i
             if not closed:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from curate.extract.bounds import MAX_HTML_BYTES
 from curate.extract.model import Selector, load_selector, score_blocks
-from curate.extract.render import LINKS, MARKDOWN, OUTPUT_SLACK, render_page
+from curate.extract.render import LINKS, MARKDOWN, MARKED_FACTOR, OUTPUT_SLACK, PLAIN_FACTOR, render_page
 from curate.extract.scan import M_OG_TITLE, M_TITLE, META_ROWS, TEXT_FACTOR, TEXT_SLACK
 from curate.extract.select import choose_blocks
 from curate.extract.text import BLOCK_START, NEW, OUT, PENDING, write_run
@@ -20,7 +20,7 @@ from curate.extract.workspace import Workspace, describe_page, make_workspace, r
 from curate.text.charset import MAX_FRAC_REPLACED, decode_text
 from curate.text.kernel import kernel
 
-VERSION = "2"
+VERSION = "3"
 MAX_TITLE_BYTES = 2000
 LEAST_WORKSPACE_BYTES, MAX_KEPT_BYTES = 2**20, 2**22
 CHECKED_BYTES = 64  # that are looked at in one go
@@ -181,7 +181,7 @@ def extract_native(
     w = _own_workspace(int(sizes.max(initial=0)))
     options = MARKDOWN * markdown | LINKS * keep_links
     size = int(sizes.sum())
-    factor = 3 if options else 1
+    factor = MARKED_FACTOR if options else PLAIN_FACTOR
     out = np.empty(factor * size + OUTPUT_SLACK * (n + 1), np.uint8)
     titles = np.empty(n * (MAX_TITLE_BYTES + 64), np.uint8)
     out_offsets, title_offsets = np.zeros(n + 1, np.int32), np.zeros(n + 1, np.int32)

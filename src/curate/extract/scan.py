@@ -171,11 +171,27 @@ TEXT_FACTOR, TEXT_SLACK = 3, 512
 MAX_NUMBER = 9_999_999  # of an item of a list
 
 # Columns of the element table (int32).
-(E_PARENT, E_TAG, E_FIRST, E_END, E_DEPTH, E_FLAGS, E_TOKEN, E_N_TOKENS, E_ITEM, E_LEVEL, E_NUMBER, E_STYLE) = range(12)
+(
+    E_PARENT,
+    E_TAG,
+    E_FIRST,
+    E_END,
+    E_DEPTH,
+    E_FLAGS,
+    E_TOKEN,
+    E_N_TOKENS,
+    E_ITEM,
+    E_LEVEL,
+    E_NUMBER,
+    E_STYLE,
+) = range(12)
 N_ELEMENT_FIELDS = 12
 # E_NUMBER is an item's number, of a list that of its next item; E_STYLE how it is written.
 BULLET, DECIMAL, SMALL_LETTER, LETTER, SMALL_ROMAN, ROMAN = range(6)
-DESCENDING, COUNTED = 8, 16  # bits beside it: numbers fall; they fall from the number of items, known at the end
+DESCENDING, COUNTED = (
+    8,
+    16,
+)  # bits beside it: numbers fall; they fall from the number of items, known at the end
 
 # Columns of the stack of open elements (int32).
 (O_TAG, O_ELEMENT, O_START, O_NAME) = range(4)  # O_NAME: of an unknown name, or PENDING when it began
@@ -287,7 +303,9 @@ T_SCRIPT, T_TITLE, T_HTML, T_BODY = (TAG_NUMBERS[t] for t in ("script", "title",
 T_TIME, T_SPAN, T_MATH, T_BUTTON = (TAG_NUMBERS[t] for t in ("time", "span", "math", "button"))
 T_DIV, T_H1 = (TAG_NUMBERS[t] for t in ("div", "h1"))
 T_SUB, T_CODE, T_TT, T_SAMP, T_KBD = (TAG_NUMBERS[t] for t in ("sub", "code", "tt", "samp", "kbd"))
-T_SVG, T_FOREIGN, T_TEMPLATE, T_DIALOG = (TAG_NUMBERS[t] for t in ("svg", "foreignobject", "template", "dialog"))
+T_SVG, T_FOREIGN, T_TEMPLATE, T_DIALOG = (
+    TAG_NUMBERS[t] for t in ("svg", "foreignobject", "template", "dialog")
+)
 T_NOSCRIPT, T_OL, T_UL, T_FIGURE, T_XMP = (TAG_NUMBERS[t] for t in ("noscript", "ol", "ul", "figure", "xmp"))
 T_MENU, T_NOBR = TAG_NUMBERS["menu"], TAG_NUMBERS["nobr"]
 T_H6, T_CAPTION = TAG_NUMBERS["h6"], TAG_NUMBERS["caption"]
@@ -397,7 +415,9 @@ def _is_permalink(text: NDArray[np.uint8], start: int, end: int) -> bool:
     if n == 2:
         return text[start] == 0xC2 and text[start + 1] in (0xB6, 0xA7)
     chain = n >= 4 and text[start] == 0xF0 and text[start + 1] == 0x9F and text[start + 2] == 0x94
-    return (chain and text[start + 3] == 0x97) or (n == 3 and text[start] == 0xE2 and text[start + 1] in (0x9A, 0x88))
+    return (chain and text[start + 3] == 0x97) or (
+        n == 3 and text[start] == 0xE2 and text[start + 1] in (0x9A, 0x88)
+    )
 
 
 @kernel(allocates=False)
@@ -989,6 +1009,9 @@ def _start_tag(
         _close_link(html, text, s, elements, links)
     if bits & BLOCK:
         implied = _find_implied(tag, s, stack, n_open)
+        if 0 <= implied <= s[HIDDEN_AT]:  # what was hidden ends here
+            _pop_to(html, implied, text, s, stack, n_open, elements, links)
+            implied = -1
         if s[HIDDEN_AT] < 0:
             if bits & CELL and tag != T_CAPTION:
                 _begin_cell(html, attributes, s, text, blocks)
@@ -1200,7 +1223,9 @@ def _ends_sentence(text: NDArray[np.uint8], begin: int, out: int) -> bool:
     """Whether text[begin:out] ends in a full stop or the like, perhaps in quotes or brackets."""
     while out > begin and text[out - 1] in (34, 39, 41, 93):
         out -= 1
-    while out - 3 >= begin and text[out - 3] == 0xE2 and text[out - 2] == 0x80 and text[out - 1] in (0x99, 0x9D):
+    while (
+        out - 3 >= begin and text[out - 3] == 0xE2 and text[out - 2] == 0x80 and text[out - 1] in (0x99, 0x9D)
+    ):
         out -= 3
     if out <= begin:
         return False
@@ -1211,7 +1236,9 @@ def _ends_sentence(text: NDArray[np.uint8], begin: int, out: int) -> bool:
     first, second, third = text[out - 3], text[out - 2], text[out - 1]
     if first == 0xE2:
         return second == 0x80 and third == 0xA6
-    return (first == 0xE3 and second == 0x80 and third == 0x82) or (first == 0xEF and second == 0xBC and third in (0x81, 0x9F))
+    return (first == 0xE3 and second == 0x80 and third == 0x82) or (
+        first == 0xEF and second == 0xBC and third in (0x81, 0x9F)
+    )
 
 
 @kernel(allocates=False)
@@ -1231,7 +1258,7 @@ def _start_unknown(
 
     Only those that hide are put on the stack: many are never closed.
     """
-    name = np.int32(key ^ (key >> 32))
+    name = np.int32((key ^ (key >> 32)) & 0x7FFFFFFF)
     hidden = s[HIDDEN_AT]
     if hidden >= 0:
         again = stack[hidden, O_TAG] == 0 and stack[hidden, O_NAME] == name
@@ -1276,7 +1303,7 @@ def _end_unknown(
     stack: NDArray[np.int32],
     n_open: NDArray[np.int32],
 ) -> None:
-    name = np.int32(key ^ (key >> 32))
+    name = np.int32((key ^ (key >> 32)) & 0x7FFFFFFF)
     top = s[DEPTH] - 1 if n_open[0] > 0 else -1
     while top >= 0:
         if stack[top, O_TAG] == 0 and stack[top, O_NAME] == name:
@@ -1318,7 +1345,9 @@ def _end_tag(
             if empty and text[s[OUT] - 1] == 10:  # a blank line
                 text[s[OUT]] = 10
                 s[OUT] += 1
-        elif tag in (T_SUP, T_SUB) and s[PRE_AT] < 0 and stack[index, O_NAME] == 0 and s[PENDING] & ~SPACE == 0:
+        elif (
+            tag in (T_SUP, T_SUB) and s[PRE_AT] < 0 and stack[index, O_NAME] == 0 and s[PENDING] & ~SPACE == 0
+        ):
             last = s[N_LINKS] - 1
             linked |= 0 <= last < links.shape[0] and links[last, L_START] >= stack[index, O_START]
             write_script(html, i, tag == T_SUP, linked, stack[index, O_START], text, s, links)

@@ -18,9 +18,7 @@ from curate.text.kernel import kernel
 MAX_SCRIPT_BYTES = 32
 
 # Endings that are raised in print and part of the word: ordinals of several languages, titles, trade marks.
-_ENDINGS = (
-    "st nd rd th er ers re ère ème eme e es o os a as ra da ta va me mme lle le gr tm sm r ter bis tes ten te ste de ro do to mo no"
-)
+_ENDINGS = "st nd rd th er ers re ère ème eme e es o os a as ra da ta va me mme lle le gr tm sm r ter bis tes ten te ste de ro do to mo no"
 ENDING_KEYS, ENDING_VALUES = make_table({fnv(word): 1 for word in _ENDINGS.split()}, 128)
 # Words of three letters or more that are raised to a power.
 _POWERS = (
@@ -72,7 +70,11 @@ def _skip_sign(text: NDArray[np.uint8], i: int, end: int) -> int:
     if i < end and text[i] in (43, 45):
         return i + 1
     # U+2212 and U+2013
-    if i + 2 < end and text[i] == 0xE2 and ((text[i + 1] == 0x88 and text[i + 2] == 0x92) or (text[i + 1] == 0x80 and text[i + 2] == 0x93)):
+    if (
+        i + 2 < end
+        and text[i] == 0xE2
+        and ((text[i + 1] == 0x88 and text[i + 2] == 0x92) or (text[i + 1] == 0x80 and text[i + 2] == 0x93))
+    ):
         return i + 3
     return i
 
@@ -133,13 +135,19 @@ def _is_term_in_brackets(text: NDArray[np.uint8], begin: int, end: int) -> bool:
 
 
 @kernel(allocates=False)
-def _is_chemical(html: NDArray[np.uint8], i: int, begin: int, start: int, end: int, text: NDArray[np.uint8]) -> bool:
+def _is_chemical(
+    html: NDArray[np.uint8], i: int, begin: int, start: int, end: int, text: NDArray[np.uint8]
+) -> bool:
     """Whether the number text[start:end] counts the atoms of what stands before it."""
     number = _is_number(text, start, end)
     if not number and not (end == start + 1 and text[start] in (120, 110)):
         return False
     k = start
-    while k > begin and start - k < 40 and (97 <= text[k - 1] | 32 <= 122 or _is_digit(text[k - 1]) or text[k - 1] in (40, 41, 91, 93)):
+    while (
+        k > begin
+        and start - k < 40
+        and (97 <= text[k - 1] | 32 <= 122 or _is_digit(text[k - 1]) or text[k - 1] in (40, 41, 91, 93))
+    ):
         k -= 1
     if k >= 7 and k - begin >= 7:
         vitamin = True
@@ -177,12 +185,19 @@ def _is_chemical(html: NDArray[np.uint8], i: int, begin: int, start: int, end: i
     after = html[i] if i < html.size else np.uint8(0)
     if 65 <= after <= 90:
         return symbol in (67, 70, 72, 78, 79, 83) or (symbol == 80 and after == 79)
-    return end == start + 1 and ((text[start] == 50 and symbol in (70, 72, 78, 79)) or (text[start] == 51 and symbol == 79))
+    return end == start + 1 and (
+        (text[start] == 50 and symbol in (70, 72, 78, 79)) or (text[start] == 51 and symbol == 79)
+    )
 
 
 @kernel(allocates=False)
 def _enclose(
-    mark: int, braces: bool, start: int, text: NDArray[np.uint8], s: NDArray[np.int64], links: NDArray[np.int32]  # noqa: FBT001
+    mark: int,
+    braces: bool,
+    start: int,
+    text: NDArray[np.uint8],
+    s: NDArray[np.int64],
+    links: NDArray[np.int32],  # noqa: FBT001
 ) -> None:
     """Put a mark before text[start:], and braces around it; a mark of 91 is a pair of brackets."""
     n = 2 if braces else 1
@@ -228,7 +243,7 @@ def write_script(
     simple = True
     for k in range(start, end):
         byte = text[k]
-        if byte in (36, 94, 95, 10, 92):
+        if byte in (36, 10, 92):
             return
         simple &= _is_digit(byte) or 97 <= byte | 32 <= 122 or byte >= 128 or byte == 46
     sign = _skip_sign(text, start, end)
@@ -245,13 +260,16 @@ def write_script(
             _enclose(91, False, start, text, s, links)
         return
     if not (based or last in (41, 93)):
-        if number and last in (33, 34, 39, 44, 46, 58, 59, 63) or (number and last >= 128):
+        if (number and last in (33, 34, 39, 44, 46, 58, 59, 63)) or (number and last >= 128):
             _enclose(91, False, start, text, s, links)
         return
     letters = _all_letters(text, start, end)
     power = False
     if last in (41, 93):
         power = _is_term_in_brackets(text, begin, start)
+        if number and not power:
+            _enclose(91, False, start, text, s, links)
+            return
     elif _is_digit(last):
         power = not (letters and look_up(_hash_lower(text, start, end), ENDING_KEYS, ENDING_VALUES))
     else:
@@ -259,13 +277,15 @@ def write_script(
         n = _n_chars(text, word, start)
         if n == 1:
             power = not (
-                letters and end > start + 1 and look_up(_hash_lower(text, start, end), ENDING_KEYS, ENDING_VALUES)
+                letters
+                and end > start + 1
+                and look_up(_hash_lower(text, start, end), ENDING_KEYS, ENDING_VALUES)
             )
             power &= not (letters and 65 <= last <= 90 and end == start + 1 and text[start] == 101)  # Me
         elif n == 2:
             power = not look_up(_hash_lower(text, word, start), SHORT_KEYS, SHORT_VALUES)
             power &= not letters or end == start + 1
-            power &= not (letters and 65 <= text[start] <= 90)
+            power &= not (letters and (65 <= text[start] <= 90 or 65 <= last <= 90))
         else:
             power = look_up(_hash_lower(text, word, start), POWER_KEYS, POWER_VALUES) != 0 and not letters
         power |= signed
@@ -279,8 +299,17 @@ def write_script(
         if not power and n == 2 and number:
             _enclose(91, False, start, text, s, links)
             return
-    fraction = number and i < html.size and (html[i] == 47 or (html[i] == 38 and i + 3 < html.size and html[i + 1] == 102 and html[i + 2] == 114))
-    fraction |= number and i + 2 < html.size and html[i] == 0xE2 and html[i + 1] == 0x81 and html[i + 2] == 0x84
+    fraction = (
+        number
+        and i < html.size
+        and (
+            html[i] == 47
+            or (html[i] == 38 and i + 3 < html.size and html[i + 1] == 102 and html[i + 2] == 114)
+        )
+    )
+    fraction |= (
+        number and i + 2 < html.size and html[i] == 0xE2 and html[i + 1] == 0x81 and html[i + 2] == 0x84
+    )
     if fraction:
         for k in range(end - 1, start - 1, -1):
             text[k + 1] = text[k]

@@ -285,9 +285,7 @@ def read_entity(html: NDArray[np.uint8], i: int, stop: int) -> tuple[int, int]:
 @kernel(allocates=False)
 def _is_space_code(code: int) -> bool:
     return (
-        code <= 32
-        or code in (0xA0, 0x3000, 0x2028, 0x2029, 0x202F, 0x205F, 0x85)
-        or 0x2000 <= code <= 0x200A
+        code <= 32 or code in (0xA0, 0x3000, 0x2028, 0x2029, 0x202F, 0x205F, 0x85) or 0x2000 <= code <= 0x200A
     )
 
 

@@ -13,7 +13,6 @@ from curate.extract.tags import (
     A_ITEMPROP,
     A_ROLE,
     A_SELF_CLOSED,
-    A_STYLE,
     ATTRIBUTE_KEYS,
     ATTRIBUTE_VALUES,
     FNV_OFFSET,

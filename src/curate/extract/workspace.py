@@ -16,8 +16,8 @@ from curate.extract.features import (
     mark_elements,
     score_paths,
 )
-from curate.extract.measure import N_COUNTS, N_REPEAT_SLOTS, N_SUMS, count_blocks, hash_titles, sum_elements
 from curate.extract.mathml import MAX_MATH_DEPTH, N_FRAME_FIELDS
+from curate.extract.measure import N_COUNTS, N_REPEAT_SLOTS, N_SUMS, count_blocks, hash_titles, sum_elements
 from curate.extract.scan import (
     MAX_BLOCKS,
     MAX_DEPTH,
