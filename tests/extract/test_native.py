@@ -72,7 +72,7 @@ def test_markdown_and_links_are_written_on_demand():
     text = extract_text(page(body), text_format="markdown", keep_links=True)
     assert "# On silt\n\n" in text
     assert "## What dams do\n\nThey hold back [the silt](https://e.org/silt), which" in text
-    assert "- The lake fills up over the years." in text
+    assert "\n\n1. The lake fills up over the years.\n\n" in text
     assert "```\nsilt = load * time\nprint(silt)\n```" in text
     assert "](" not in extract_text(page(body), text_format="markdown")
 

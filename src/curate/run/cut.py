@@ -17,6 +17,7 @@ from curate.batch import DOCUMENT_COLUMNS, DROP_COLUMNS, add_columns, drop_rows
 from curate.run.barrier import read_duplicates
 from curate.run.extras import extra_columns, extra_fields
 from curate.run.funnel import Funnel
+from curate.run.screens import MARKED
 from curate.run.settings import check_cut
 from curate.work.files import cut_parts, read_arrow, text_bytes, write_parquet
 from curate.work.folder import ChunkName, RunFolder
@@ -73,7 +74,7 @@ class Decisions:
 
     def decide(self, shard: int, name: ChunkName) -> pa.Table:
         """A chunk's documents with the last of the reasons: duplicates, and scores below the cut."""
-        documents = read_arrow(self.folder.documents(name))
+        documents = show_marked(read_arrow(self.folder.documents(name)))
         documents = self._add_duplicates(documents, shard)
         if self.layout.score:
             documents = self._add_scores(documents, name)
@@ -109,6 +110,14 @@ class Decisions:
         if self.layout.n_bytes_read:
             columns[self.layout.n_bytes_read] = "n_bytes_read"
         return columns
+
+
+def show_marked(documents: pa.Table) -> pa.Table:
+    """Put the Markdown, in runs that write it, in the text's place, which all stages have judged by now."""
+    if MARKED not in documents.column_names:
+        return documents
+    text = pc.coalesce(documents[MARKED], documents["text"])
+    return documents.set_column(documents.column_names.index("text"), "text", text).drop_columns([MARKED])
 
 
 @dataclass(frozen=True, slots=True)
