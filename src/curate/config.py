@@ -50,7 +50,8 @@ def setting(
     """
     limits = {"low": low, "above": above, "high": high, "known": None if known is None else tuple(known)}
     return dataclasses.field(
-        default=default, metadata={"doc": doc, "section": section, "in_hash": in_hash, "formerly": formerly or {}, **limits}
+        default=default,
+        metadata={"doc": doc, "section": section, "in_hash": in_hash, "formerly": formerly or {}, **limits},
     )
 
 

@@ -47,8 +47,8 @@ from curate.run.cut import Decisions, Layout, choose_cut, footer_metadata, surve
 from curate.run.extras import extra_types, unite_types
 from curate.run.funnel import Funnel
 from curate.run.manifest import build_manifest, build_plan
-from curate.run.reading import read_pages
 from curate.run.marked import follow_lines
+from curate.run.reading import read_pages
 from curate.run.screens import MARKED, hash_lists, load_screens
 from curate.run.settings import FilterSettings
 from curate.scoring import load_scorer

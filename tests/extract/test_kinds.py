@@ -88,7 +88,9 @@ def test_a_card_is_a_link_still():
 def test_links_back_in_headings_and_permalinks_make_no_menu():
     w = read("<h2><a href='#toc'>Mills</a> <a href='#mills'>¶</a></h2><h3>Dams<a href='#d'>#</a></h3>")
     assert w.blocks[:2, B_LINK_BYTES].tolist() == [0, 0]
-    assert texts("<h2><a href='#toc'>Mills</a> <a href='#mills'>¶</a></h2><h3>Dams<a href='#d'>#</a></h3>") == ["Mills", "Dams"]
+    assert texts(
+        "<h2><a href='#toc'>Mills</a> <a href='#mills'>¶</a></h2><h3>Dams<a href='#d'>#</a></h3>"
+    ) == ["Mills", "Dams"]
     assert texts("<p>see <a href='#c'>C</a> and <a href='/sharp'>#</a>") == ["see C and #"]
 
 

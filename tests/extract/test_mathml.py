@@ -77,7 +77,9 @@ def test_presentation_mathml_becomes_latex(markup, latex):
 
 
 def test_prefixed_and_displayed_formulas_are_read_too():
-    assert texts("<p><mml:math><mml:msup><mml:mi>p</mml:mi><mml:mn>2</mml:mn></mml:msup></mml:math>") == ["$p^{2}$"]
+    assert texts("<p><mml:math><mml:msup><mml:mi>p</mml:mi><mml:mn>2</mml:mn></mml:msup></mml:math>") == [
+        "$p^{2}$"
+    ]
     assert texts("<math display='block'><mi>p</mi></math>") == ["$$p$$"]
 
 
@@ -92,7 +94,18 @@ def test_formulas_nested_too_deep_give_their_symbols():
         assert text == ("x $p$" if depth <= MAX_MATH_DEPTH else "x p")
 
 
-@pytest.mark.parametrize("unit", ["<mi>p</mi>", "<msup>", "<mover><mi>p</mi><mo>¯</mo></mover>", "<mfrac>", "<mtr>", "</msup>", "<msup><mi>p</mi>"])
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "<mi>p</mi>",
+        "<msup>",
+        "<mover><mi>p</mi><mo>¯</mo></mover>",
+        "<mfrac>",
+        "<mtr>",
+        "</msup>",
+        "<msup><mi>p</mi>",
+    ],
+)
 def test_large_formulas_are_read_to_their_end(unit):
     assert texts("<p>a <math>" + unit * 100_000 + "</math> end")[-1].endswith("end")
 

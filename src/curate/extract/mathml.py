@@ -1,5 +1,5 @@
 # ruff: noqa: PLR0912, PLR0915  (kernels take their arrays by position and decide byte by byte)
-# pyright: reportReturnType=false
+# pyright: reportReturnType=false, reportConstantRedefinition=false
 """Presentation MathML to LaTeX: tables of elements, operators and accents, and one pass over the markup.
 
 MathML writes children in the order that LaTeX wants them in, but for roots, accents and prescripts, which are turned
@@ -33,6 +33,7 @@ from curate.extract.tokens import find_byte, read_attributes, read_name, skip_to
 from curate.text.kernel import kernel
 
 MAX_MATH_DEPTH = 48
+MAX_COMMAND_BYTES = 24  # longer than any command that is written
 MAX_TOKEN_BYTES = 400  # of one identifier or operator; a longer one is no formula's
 
 # Elements. Those below TOKENS hold characters; those from SCRIPTS up count their children.
@@ -66,33 +67,11 @@ def _pool(
 
 
 # Greek letters by their names; those that look like Latin ones have no command.
-_GREEK = [
-    "alpha",
-    "beta",
-    "gamma",
-    "delta",
-    "varepsilon",
-    "zeta",
-    "eta",
-    "theta",
-    "iota",
-    "kappa",
-    "lambda",
-    "mu",
-    "nu",
-    "xi",
-    "o",
-    "pi",
-    "rho",
-    "varsigma",
-    "sigma",
-    "tau",
-    "upsilon",
-    "varphi",
-    "chi",
-    "psi",
-    "omega",
-]
+_GREEK_NAMES = (
+    "alpha beta gamma delta varepsilon zeta eta theta iota kappa lambda mu nu xi o pi rho varsigma sigma tau upsilon "
+    "varphi chi psi omega"
+)
+_GREEK = _GREEK_NAMES.split()
 _SYMBOLS: dict[str, str] = {
     chr(0x3B1 + n): "o" if name == "o" else f"\\{name}" for n, name in enumerate(_GREEK)
 }
@@ -145,67 +124,16 @@ _SYMBOLS |= {
 SYMBOL_KEYS, SYMBOL_VALUES, SYMBOL_BYTES = _pool({ord(sign): tex for sign, tex in _SYMBOLS.items()}, 1024)
 
 # Functions that LaTeX has a command for. Signs and functions whose scripts stand under and over them.
-_FUNCTIONS = [
-    "arccos",
-    "arcsin",
-    "arctan",
-    "arg",
-    "cos",
-    "cosh",
-    "cot",
-    "coth",
-    "csc",
-    "deg",
-    "det",
-    "dim",
-    "exp",
-    "gcd",
-    "hom",
-    "inf",
-    "ker",
-    "lg",
-    "lim",
-    "liminf",
-    "limsup",
-    "ln",
-    "log",
-    "max",
-    "min",
-    "Pr",
-    "sec",
-    "sin",
-    "sinh",
-    "sup",
-    "tan",
-    "tanh",
-]
-FUNCTION_KEYS, FUNCTION_VALUES = make_table({fnv(name): 1 for name in _FUNCTIONS}, 128)
-_LIMITS = [
-    "\\sum",
-    "\\prod",
-    "\\coprod",
-    "\\int",
-    "\\iint",
-    "\\iiint",
-    "\\oint",
-    "\\bigcup",
-    "\\bigcap",
-    "\\bigvee",
-    "\\bigwedge",
-    "\\bigoplus",
-    "\\bigotimes",
-    "\\det",
-    "\\gcd",
-    "\\inf",
-    "\\lim",
-    "\\liminf",
-    "\\limsup",
-    "\\max",
-    "\\min",
-    "\\Pr",
-    "\\sup",
-]
-LIMIT_KEYS, LIMIT_VALUES = make_table({fnv(name): 1 for name in _LIMITS}, 128)
+_FUNCTIONS = (
+    "arccos arcsin arctan arg cos cosh cot coth csc deg det dim exp gcd hom inf ker lg lim liminf limsup "
+    "ln log max min Pr sec sin sinh sup tan tanh"
+)
+FUNCTION_KEYS, FUNCTION_VALUES = make_table({fnv(name): 1 for name in _FUNCTIONS.split()}, 128)
+_LIMITS = (
+    "\\sum \\prod \\coprod \\int \\iint \\iiint \\oint \\bigcup \\bigcap \\bigvee \\bigwedge \\bigoplus "
+    "\\bigotimes \\det \\gcd \\inf \\lim \\liminf \\limsup \\max \\min \\Pr \\sup"
+)
+LIMIT_KEYS, LIMIT_VALUES = make_table({fnv(name): 1 for name in _LIMITS.split()}, 128)
 
 # Accents by their LaTeX as a symbol: (over one letter, over more), and under.
 _OVER = {
@@ -430,7 +358,7 @@ def _put_sign(code: int, text: NDArray[np.uint8], out: int, limit: int) -> int:
 @kernel(allocates=False)
 def _ends_in_command(text: NDArray[np.uint8], begin: int, out: int) -> bool:
     k = out - 1
-    while k >= begin and _is_letter(text[k]):
+    while k >= max(begin, out - MAX_COMMAND_BYTES) and _is_letter(text[k]):
         k -= 1
     return begin <= k < out - 1 and text[k] == 92 and not (k > begin and text[k - 1] == 92)
 
@@ -464,7 +392,7 @@ def _write_token(
     spaced = out > begin and _ends_in_command(text, begin, out)
     if spaced and kind != MTEXT and (_is_letter(first) or 48 <= first <= 57) and not (letters and not alone):
         out = _put_byte(32, text, out, limit)
-    if kind == MTEXT or kind == MS:
+    if kind in (MTEXT, MS):
         out = _put(TEXT, text, out, limit)
     elif variant:
         out = _put_pooled(variant, VARIANT_BYTES, text, out, limit)
@@ -479,8 +407,8 @@ def _write_token(
     while i < stop and out >= 0:
         code, end = _read_code(html, i, stop)
         i = end
-        if kind == MTEXT or kind == MS:
-            if code in (36, 37, 35, 95, 38, 123, 125):
+        if kind in (MTEXT, MS):
+            if code in (36, 37, 35, 95, 38, 92, 123, 125):
                 out = _put_sign(code, text, out, limit)
             elif code in (0xA0, 0x2003, 0x2002, 0x2009) or code <= 32:
                 out = out if text[out - 1] == 32 else _put_byte(32, text, out, limit)
@@ -504,14 +432,12 @@ def _write_token(
                 out = _make_room(before, 1, text, out, limit)
                 if out >= 0:
                     text[before] = 32
-    if kind == MTEXT or kind == MS or variant:
+    if kind in (MTEXT, MS) or variant:
         out = _put_byte(125, text, out, limit)
-    elif spaced and out > start and start > begin and (_is_letter(text[start])):
-        # a sign whose LaTeX is a letter
-        if text[start - 1] != 32 and text[start - 1] != 92:
-            out = _make_room(start, 1, text, out, limit)
-            if out >= 0:
-                text[start] = 32
+    elif spaced and out > start > begin and _is_letter(text[start]) and text[start - 1] not in (32, 92):
+        out = _make_room(start, 1, text, out, limit)  # a sign whose LaTeX is a letter
+        if out >= 0:
+            text[start] = 32
     return out
 
 
@@ -588,9 +514,7 @@ def _begin_frame(
 
 
 @kernel(allocates=False)
-def _end_child(
-    frame: NDArray[np.int64], html: NDArray[np.uint8], text: NDArray[np.uint8], out: int, limit: int
-) -> int:
+def _end_child(frame: NDArray[np.int64], text: NDArray[np.uint8], out: int, limit: int) -> int:
     """A child of a frame that counts them has ended."""
     kind, n = frame[F_KIND], frame[F_N]
     if kind < SCRIPTS or out < 0:
@@ -797,7 +721,7 @@ def convert_math(
     `frames` is scratch of (MAX_MATH_DEPTH + 1, N_FRAME_FIELDS).
     """
     begin = out
-    limit = out + stop - i
+    limit = out + stop - i + 8  # the tags around have more
     depth = 0
     skip_fence = 0
     frames[0, F_KIND] = MROW
@@ -825,7 +749,7 @@ def convert_math(
                     fence = frames[depth, F_EXTRA]
                     skip_fence = 41 if fence == 112 else 93 if fence == 98 else 124 if fence == 118 else 0
                 depth -= 1
-                out = _end_child(frames[depth], html, text, out, limit)
+                out = _end_child(frames[depth], text, out, limit)
             continue
         key, end = read_name(html, i + 1)
         end = read_attributes(html, end, attributes)
@@ -833,7 +757,7 @@ def convert_math(
             break
         i = end
         kind = look_up(key, ELEMENT_KEYS, ELEMENT_VALUES)
-        if kind == 0 or kind == MATH:
+        if kind in (0, MATH):
             continue
         closed = attributes[A_SELF_CLOSED, 0] >= 0
         if kind == ANNOTATION:
@@ -857,11 +781,11 @@ def convert_math(
                     out = _write_token(html, i, end, kind, variant, begin, text, out, limit)
                 skip_fence = 0
                 i = _skip_element(html, end, stop, kind)
-            out = _end_child(frames[depth], html, text, out, limit)
+            out = _end_child(frames[depth], text, out, limit)
         elif kind in (MSPACE, NONE):
             if kind == MSPACE and out > begin and text[out - 1] != 32 and frames[depth, F_KIND] < SCRIPTS:
                 out = _put_byte(32, text, out, limit)
-            out = _end_child(frames[depth], html, text, out, limit)
+            out = _end_child(frames[depth], text, out, limit)
         elif kind == MPRESCRIPTS:
             if frames[depth, F_KIND] == MULTI and frames[depth, F_EXTRA] == 0:
                 frames[depth, F_EXTRA] = 1
@@ -875,11 +799,11 @@ def convert_math(
             if closed and out >= 0:
                 out = _end_frame(frames[depth], html, begin, text, out, limit)
                 depth -= 1
-                out = _end_child(frames[depth], html, text, out, limit)
+                out = _end_child(frames[depth], text, out, limit)
     while depth > 0 and out >= 0:
         out = _end_frame(frames[depth], html, begin, text, out, limit)
         depth -= 1
-        out = _end_child(frames[depth], html, text, out, limit)
+        out = _end_child(frames[depth], text, out, limit)
     while out > begin and text[out - 1] == 32:
         out -= 1
     return out

@@ -75,7 +75,8 @@ def extract_pages(
     'html_too_large', and, for the peers, 'html_too_deep' and 'html_too_complex' (see `bounds`).
 
     `focus` ('balanced', 'precision' or 'recall'), `keep_links` (as `[text](address)`), `text_format`
-    ('plain' or 'markdown': headings, lists, quotes, tables and code as Markdown marks them) and `metadata` (columns `METADATA_FIELDS`) are the extractor 'curate''s;
+    ('plain' or 'markdown': headings, lists, quotes, tables and code as Markdown marks them) and `metadata` (columns
+    `METADATA_FIELDS`) are the extractor 'curate''s;
     the peers leave them aside.
     """
     if extractor not in EXTRACTORS:

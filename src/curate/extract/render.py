@@ -1,3 +1,4 @@
+# ruff: noqa: FBT001, FBT003  (kernels take their arrays by position)
 """Chosen blocks to text: paragraphs apart by an empty line, list items and table rows on lines of their own.
 
 The same blocks can be written as Markdown: `#` before headings, code in fences with its language, tables with pipes.
@@ -163,7 +164,7 @@ def _put_prefix(b: int, w: Workspace, options: int, out: NDArray[np.uint8], at: 
 @kernel(allocates=False)
 def _put_fence(
     html: NDArray[np.uint8], b: int, w: Workspace, opens: bool, out: NDArray[np.uint8], at: int
-) -> int:  # noqa: FBT001
+) -> int:
     """The line before or after code, longer than any run of its marks in the code."""
     longest = run = 0
     for i in range(w.blocks[b, B_START], w.blocks[b, B_END]):
@@ -178,7 +179,7 @@ def _put_fence(
 
 
 @kernel(allocates=False)
-def _put_row(b: int, w: Workspace, heads: bool, out: NDArray[np.uint8], at: int) -> int:  # noqa: FBT001
+def _put_row(b: int, w: Workspace, heads: bool, out: NDArray[np.uint8], at: int) -> int:
     """A table's row between pipes; below its first row, which Markdown takes for its head, the line that says so."""
     start, end = w.blocks[b, B_START], w.blocks[b, B_END]
     at = _put(out, _put(out, at, 124, 1), 32, 1)
@@ -260,7 +261,7 @@ def render_page(
             at = _put(out, at, 10, 2 if heads or not together else 1)
         fenced = options & MARKDOWN and w.blocks[b, B_PRE]
         if fenced:
-            at = _put(out, _put_fence(html, b, w, True, out, at), 10, 1)  # noqa: FBT003
+            at = _put(out, _put_fence(html, b, w, True, out, at), 10, 1)
         elif not row:
             at = _put_prefix(b, w, options, out, at)
         if row:
@@ -270,6 +271,6 @@ def render_page(
         else:
             at = _copy(w.text, w.blocks[b, B_START], w.blocks[b, B_END], out, at)
         if fenced:
-            at = _put_fence(html, b, w, False, out, _put(out, at, 10, 1))  # noqa: FBT003
+            at = _put_fence(html, b, w, False, out, _put(out, at, 10, 1))
         before, table = b, found if row else -1
     return at

@@ -1,4 +1,5 @@
-# ruff: noqa: PLR0912, FBT003  (kernels take their arrays by position and decide byte by byte)
+# ruff: noqa: PLR0911, PLR0912, PLR0915, FBT003  (kernels take their arrays by position and decide byte by byte)
+# pyright: reportReturnType=false
 """One pass over a page's bytes: its text in blocks, the block-level elements that hold them, and their links.
 
 No tree is built. A stack of open elements with HTML's implied end tags is enough to know what holds what; what
@@ -1049,7 +1050,7 @@ def _start_tag(
     if s[HIDDEN_AT] >= 0:
         return
     style = read_style(html, attributes[A_STYLE]) if attributes[A_STYLE, 0] >= 0 else 0
-    if _hides(html, i, tag, lexical, style, attributes, text, s, elements):
+    if _hides(html, i, tag, lexical, style, attributes, s, elements):
         s[HIDDEN_AT] = at
         if bits & CELL and s[SEPARATORS] > 0:
             s[SEPARATORS] -= 1
@@ -1151,7 +1152,6 @@ def _hides(
     lexical: int,
     style: int,
     attributes: NDArray[np.int64],
-    text: NDArray[np.uint8],
     s: NDArray[np.int64],
     elements: NDArray[np.int32],
 ) -> bool:
@@ -1282,7 +1282,7 @@ def _start_unknown(
     ended = _ends_sentence(text, s[BLOCK_START], s[OUT])
     if s[CUSTOM_END] == s[OUT]:
         holder = elements[s[ELEMENT], E_TAG]
-        inline = holder == T_P or holder == T_DT or elements[s[ELEMENT], E_LEVEL] > 0 or s[ROW] >= 0
+        inline = holder in (T_P, T_DT) or elements[s[ELEMENT], E_LEVEL] > 0 or s[ROW] >= 0
         if not inline and (ended or (dashed and s[CUSTOM_NAME] != name)):
             flush_block(text, s, blocks)
         else:
@@ -1294,7 +1294,6 @@ def _start_unknown(
 @kernel(allocates=False)
 def _end_unknown(
     html: NDArray[np.uint8],
-    i: int,
     key: int,
     text: NDArray[np.uint8],
     s: NDArray[np.int64],
@@ -1303,6 +1302,7 @@ def _end_unknown(
     stack: NDArray[np.int32],
     n_open: NDArray[np.int32],
 ) -> None:
+    """An end tag of an unknown name: it ends what it hid, or is remembered for its like that follows."""
     name = np.int32((key ^ (key >> 32)) & 0x7FFFFFFF)
     top = s[DEPTH] - 1 if n_open[0] > 0 else -1
     while top >= 0:
@@ -1443,7 +1443,7 @@ def scan_page(
             if tag:
                 _end_tag(html, i, tag, text, s, blocks, elements, links, stack, n_open)
             else:
-                _end_unknown(html, i, key, text, s, elements, links, stack, n_open)
+                _end_unknown(html, key, text, s, elements, links, stack, n_open)
         else:
             begin = i
             key, i = read_name(html, i + 1)

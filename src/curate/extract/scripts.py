@@ -1,4 +1,5 @@
-# ruff: noqa: PLR0911, PLR0912  (kernels take their arrays by position and decide byte by byte)
+# ruff: noqa: PLR0911, PLR0912, PLR0915, FBT001, FBT003, SIM110  (kernels take their arrays by position and decide byte by byte)
+# pyright: reportReturnType=false
 """Raised and lowered text: an exponent is written with ^ and an index with _, a footnote mark in brackets.
 
 Ordinals, trade marks and the numbers in chemical formulas stay as they are. What a raised number is can only be told
@@ -18,7 +19,10 @@ from curate.text.kernel import kernel
 MAX_SCRIPT_BYTES = 32
 
 # Endings that are raised in print and part of the word: ordinals of several languages, titles, trade marks.
-_ENDINGS = "st nd rd th er ers re ère ème eme e es o os a as ra da ta va me mme lle le gr tm sm r ter bis tes ten te ste de ro do to mo no"
+_ENDINGS = (
+    "st nd rd th er ers re ère ème eme e es o os a as ra da ta va me mme lle le gr tm sm r ter bis tes ten te ste de ro "
+    "do to mo no"
+)
 ENDING_KEYS, ENDING_VALUES = make_table({fnv(word): 1 for word in _ENDINGS.split()}, 128)
 # Words of three letters or more that are raised to a power.
 _POWERS = (
@@ -197,7 +201,7 @@ def _enclose(
     start: int,
     text: NDArray[np.uint8],
     s: NDArray[np.int64],
-    links: NDArray[np.int32],  # noqa: FBT001
+    links: NDArray[np.int32],
 ) -> None:
     """Put a mark before text[start:], and braces around it; a mark of 91 is a pair of brackets."""
     n = 2 if braces else 1
@@ -229,8 +233,8 @@ def _leads_to_note(html: NDArray[np.uint8], s: NDArray[np.int64]) -> bool:
 def write_script(
     html: NDArray[np.uint8],
     i: int,
-    raised: bool,  # noqa: FBT001
-    linked: bool,  # noqa: FBT001
+    raised: bool,
+    linked: bool,
     start: int,
     text: NDArray[np.uint8],
     s: NDArray[np.int64],

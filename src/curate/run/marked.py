@@ -31,8 +31,8 @@ def _follow(before: str | None, after: str | None, marked: str | None) -> str | 
         return marked
     if not after:
         return after
-    lines = marked.split("\n")
-    places = _places_of_text(lines)
+    lines: list[str | None] = [*marked.split("\n")]
+    places = _places_of_text(marked.split("\n"))
     old = [line for line in before.split("\n") if line.strip()]
     if len(places) != len(old):
         return after
@@ -40,12 +40,11 @@ def _follow(before: str | None, after: str | None, marked: str | None) -> str | 
     if kept is None:
         return after
     for n, place in enumerate(places):
-        new = kept.get(n)
-        stripped = old[n].strip()
+        new, stripped, line = kept.get(n), old[n].strip(), lines[place] or ""
         if new is None:
             lines[place] = None
         elif new != stripped:
-            lines[place] = lines[place].replace(stripped, new) if stripped in lines[place] else _uncite(lines[place])
+            lines[place] = line.replace(stripped, new) if stripped in line else _uncite(line)
     return _join(lines)
 
 
