@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo-out
 
-.PHONY: demo test test-all lint docs clean
+.PHONY: demo test test-all coverage docs lint clean
 
 demo: $(VENV)/base
 	rm -rf $(DEMO)
@@ -18,6 +18,14 @@ test: $(VENV)/dev
 test-all: $(VENV)/dev
 	$(BIN)/python -m pytest -n auto --run-slow
 
+# How much of the package the tests run through; numba's kernels run compiled, out of coverage's sight.
+coverage: $(VENV)/dev
+	$(BIN)/python -m pytest -n auto --cov curate --cov-report term:skip-covered
+
+# The site, with every link checked.
+docs: $(VENV)/dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
 lint: $(VENV)/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -29,7 +37,7 @@ $(VENV)/base: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
-	$(BIN)/python -m curate.cli.warm
+	$(BIN)/curate warm
 	touch $@
 
 $(VENV)/dev: $(VENV)/base

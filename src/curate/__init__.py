@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from curate.dedup import find_duplicates
     from curate.errors import CurateError, RunError, SettingError
     from curate.extract import extract_text
+    from curate.jobs.score import score_files
     from curate.pipeline import filter_crawl
     from curate.protocols import Scorer
     from curate.results.explain import Story, explain
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from curate.results.rethreshold import rethreshold
     from curate.run.funnel import Funnel
     from curate.scoring import load_scorer
+    from curate.warming import warm
 
 from curate._version import __version__ as __version__
 
@@ -37,6 +39,8 @@ _HOME = {
     "find_duplicates": "curate.dedup",
     "load_scorer": "curate.scoring",
     "rethreshold": "curate.results.rethreshold",
+    "score_files": "curate.jobs.score",
+    "warm": "curate.warming",
     "write_report": "curate.results.html",
 }
 
@@ -53,6 +57,8 @@ __all__ = [
     "find_duplicates",
     "load_scorer",
     "rethreshold",
+    "score_files",
+    "warm",
     "write_report",
 ]
 

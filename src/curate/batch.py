@@ -41,6 +41,7 @@ PAGE_COLUMNS = (
         "the page: HTML bytes as received, or UTF-8 text; null when unreadable",
     ),
     Column("charset", pa.string(), "read", "charset named by the HTTP header, lower case, null where none"),
+    Column("title", pa.string(), "read", "title column of a text page, null where there is none"),
     Column("extra", pa.string(), "read", "every other input column as one JSON object, null where none"),
     Column(
         "drop_reason", pa.string(), "read", "why the document is dropped; null while it is still in the run"
@@ -51,6 +52,9 @@ PAGE_SCHEMA = pa.schema([pa.field(column.name, column.type) for column in PAGE_C
 
 DOCUMENT_COLUMNS = (
     *(column for column in PAGE_COLUMNS if column.name in {"id", "url", "date", "source", "position"}),
+    Column("kind", pa.string(), "read", "'page' (it was HTML), 'text' or 'code'"),
+    Column("program_language", pa.string(), "read", "language of a program file, null for all else"),
+    Column("path", pa.string(), "read", "path of a program file in its repository or folder, else null"),
     Column("title", pa.string(), "extract", "title of the page, null where it states none"),
     Column("page_language", pa.string(), "extract", "language that the page states, null where it does not"),
     Column("canonical_url", pa.string(), "extract", "address that the page states as its own"),
@@ -61,6 +65,15 @@ DOCUMENT_COLUMNS = (
     Column("language_confidence", pa.float32(), "language", "its probability, 0 to 1"),
 )
 """What every output row begins with; signals, score and the user's own columns follow."""
+
+SPARED_COLUMNS = (
+    Column(
+        "spared_by", pa.string(), "rules", "the rule that the document fails and its score overruled, or null"
+    ),
+    Column("spared_value", pa.float64(), "rules", "the number that the rule judged"),
+    Column("spared_limit", pa.float64(), "rules", "the limit it is beyond"),
+)
+"""What kept rows carry beyond dropped ones."""
 
 DROP_COLUMNS = (
     Column("drop_stage", pa.string(), "any", "read, extract, language, rules, dedup or score"),

@@ -22,6 +22,8 @@ from curate.errors import SettingError, UnknownNameError
 
 Settings = TypeVar("Settings")
 
+MIN_MEMORY_BYTES = 64 << 20
+
 
 def setting(
     default: Any,
@@ -34,6 +36,7 @@ def setting(
     high: float | None = None,
     known: Sequence[str] | None = None,
     formerly: Mapping[str, Mapping[Any, Any]] | None = None,
+    named: str | None = None,
 ) -> Any:
     """Declare a field: its default, the sentence that explains it, its section in the TOML file, and its limits.
 
@@ -47,36 +50,47 @@ def setting(
         high: greatest value.
         known: the names that the setting may take.
         formerly: an older name of the setting, which `settings_from` still takes, and what its values are today.
+        named: what users write for it where that is not the field's name: 'quality.edges'.
+
+    Limits of a list or a table are those of each of its values.
     """
-    limits = {"low": low, "above": above, "high": high, "known": None if known is None else tuple(known)}
-    return dataclasses.field(
-        default=default,
-        metadata={"doc": doc, "section": section, "in_hash": in_hash, "formerly": formerly or {}, **limits},
-    )
+    metadata = {"doc": doc, "section": section, "in_hash": in_hash, "named": named, "formerly": formerly or {}}
+    metadata |= {"low": low, "above": above, "high": high, "known": None if known is None else tuple(known)}
+    if isinstance(default, dict):
+        return dataclasses.field(default_factory=dict[str, Any], metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
 
 
-def check(settings: Any) -> None:
+def check(settings: Any, of: str = "") -> None:
     """Refuse settings with a value of the wrong type, out of its limits, or of no known name.
 
     What two settings say together is the business of their class. NaN is within no limits; None, where the type
     allows it, is within all.
+
+    Args:
+        settings: a dataclass of settings.
+        of: for messages, where there are several: "source 'web'".
     """
     hints = get_type_hints(type(settings))
     for field in dataclasses.fields(settings):
-        value = _fit_type(field.name, getattr(settings, field.name), hints[field.name])
+        name = (field.metadata.get("named") or field.name) + (f" of {of}" if of else "")
+        value = _fit_type(name, getattr(settings, field.name), hints[field.name])
         if value is not getattr(settings, field.name):
             object.__setattr__(settings, field.name, value)
-        if value is not None:
-            _check_limits(field.name, value, field.metadata)
+        if value is not None and field.metadata:
+            _check_limits(name, value, field.metadata)
 
 
 def check_value(cls: type, name: str, value: Any) -> Any:
     """Refuse a value that the setting `name` of `cls` would refuse; return it as the setting would hold it."""
-    field = next(field for field in dataclasses.fields(cls) if field.name == name)
     value = _fit_type(name, value, get_type_hints(cls)[name])
     if value is not None:
-        _check_limits(name, value, field.metadata)
+        _check_limits(name, value, _field(cls, name).metadata)
     return value
+
+
+def _field(cls: type, name: str) -> dataclasses.Field[Any]:
+    return next(field for field in dataclasses.fields(cls) if field.name == name)
 
 
 def describe_limits(field: dataclasses.Field[Any]) -> str:
@@ -91,8 +105,15 @@ def describe_limits(field: dataclasses.Field[Any]) -> str:
 
 
 def _check_limits(name: str, value: Any, limits: Mapping[str, Any]) -> None:
+    if isinstance(value, tuple | Mapping):
+        items = value.items() if isinstance(value, Mapping) else enumerate(value)
+        for key, item in items:
+            _check_limits(f"{name}: {key}" if isinstance(value, Mapping) else name, item, limits)
+        return
     if limits["known"] is not None and value not in limits["known"]:
         raise UnknownNameError(name.replace("_", " "), value, limits["known"])
+    if isinstance(value, str | tuple):
+        return
     low, above, high = limits["low"], limits["above"], limits["high"]
     # Written so that NaN fails.
     fits = (
@@ -100,11 +121,38 @@ def _check_limits(name: str, value: Any, limits: Mapping[str, Any]) -> None:
     )
     if not fits:
         field = dataclasses.field(metadata=limits)
-        raise SettingError(f"{name} must be {describe_limits(field)}, not {_plain_number(value)}.")
+        meant = f" Did you mean {value / 100:g}?" if high == 1 and 1 < value <= 100 else ""
+        raise SettingError(f"{name} must be {describe_limits(field)}, not {_plain_number(value)}.{meant}")
 
 
 def _plain_number(value: float) -> str:
     return f"{value:,}".replace(",", "") if isinstance(value, int) else f"{value:g}"
+
+
+def parse_named_numbers(cls: type, name: str, items: Sequence[str]) -> dict[str | None, float]:
+    """Read numbers with the names they are for, within the limits of the setting `name` of `cls`.
+
+    A number without a name has the key None. A name may hold `=` itself: the last one counts.
+
+    >>> from curate.run.settings import FilterSettings
+    >>> parse_named_numbers(FilterSettings, "threshold", ["0.5", "quality=0.4"])
+    {None: 0.5, 'quality': 0.4}
+    """
+    numbers: dict[str | None, float] = {}
+    for item in items:
+        key, equals, text = item.rpartition("=")
+        try:
+            number = float(text)
+        except ValueError:
+            raise SettingError(f"{name} must be a number, or NAME=NUMBER, not '{item}'.") from None
+        if equals and not key.strip():
+            raise SettingError(f"{name} '{item}' has no name before the '='. Write NAME=NUMBER.")
+        own = key.strip() or None
+        if own in numbers:
+            raise SettingError(f"{name} is given twice{f' for {own!r}' if own else ''}. Give it once.")
+        _check_limits(name, number, _field(cls, name).metadata)
+        numbers[own] = number
+    return numbers
 
 
 def settings_from(cls: type[Settings], values: Mapping[str, Any]) -> Settings:
@@ -197,6 +245,14 @@ def parse_bytes(text: str | int) -> int:
     return n_bytes
 
 
+def parse_memory(text: str | int) -> int:
+    """Read the memory that a job may use; below 64 MiB none can work."""
+    n_bytes = parse_bytes(text)
+    if n_bytes < MIN_MEMORY_BYTES:
+        raise SettingError(f"memory must be at least 64MiB, not {text}.")
+    return n_bytes
+
+
 def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
@@ -207,19 +263,31 @@ def _fit_type(name: str, value: Any, hint: Any) -> Any:
     if isinstance(value, PurePath):
         value = str(value)
     for option in options:
-        if get_origin(option) is tuple and isinstance(value, list | tuple):
-            if all(isinstance(item, str) for item in value):
-                return tuple(value)
+        if get_origin(option) is tuple:
+            if isinstance(value, list | tuple):
+                return tuple(_fit_type(name, item, get_args(option)[0]) for item in value)
+        elif get_origin(option) is Mapping:
+            if isinstance(value, Mapping):
+                return {
+                    key: _fit_type(f"{name}: {key}", item, get_args(option)[1]) for key, item in value.items()
+                }
         elif option is float and isinstance(value, int | float) and not isinstance(value, bool):
             return float(value)
         elif option is int and isinstance(value, bool):
             continue
         elif isinstance(option, type) and isinstance(value, option):
             return value
-    wanted = " or ".join(_TYPE_NAMES.get(option, "a list of strings") for option in options)
+    wanted = " or ".join(map(_name_type, options))
     raise SettingError(f"The setting {name} must be {wanted}, not {value!r}.")
 
 
+def _name_type(option: Any) -> str:
+    if get_origin(option) is tuple:
+        return f"a list of {_PLURALS.get(get_args(option)[0], 'tables')}"
+    return _TYPE_NAMES.get(option, "a table")
+
+
+_PLURALS: dict[Any, str] = {str: "strings", float: "numbers", int: "whole numbers"}
 _TYPE_NAMES: dict[Any, str] = {
     str: "text",
     int: "a whole number",

@@ -3,6 +3,7 @@
     CurateError
     ├── SettingError        a setting is wrong; the command exits with code 2
     │   ├── UnknownNameError    a name that is in no registry; carries the nearest known one
+    │   ├── MissingPackageError     a package that is not installed; says what to type
     │   └── ChangedSettingsError    a resumed run whose settings are not those it began with
     └── RunError            the run could not go on; exit code 1
 
@@ -38,6 +39,28 @@ class UnknownNameError(SettingError):
         hint = f" Did you mean '{near[0]}'?" if near else ""
         known_names = f" Known: {', '.join(names)}." if len(names) <= MAX_NAMES_SHOWN else ""
         super().__init__(f"Unknown {kind} '{name}'.{hint}{known_names}")
+        self._arguments = (kind, name, tuple(names))
+
+    def __reduce__(self) -> tuple[type[UnknownNameError], tuple[str, str, tuple[str, ...]]]:
+        # Exceptions are pickled by their text alone otherwise, and a pool that cannot read one hangs.
+        return type(self), self._arguments
+
+
+class MissingPackageError(SettingError):
+    """Something that was asked for needs a package of an extra that is not installed.
+
+    >>> str(MissingPackageError("Training", "torch", "train"))
+    "Training needs the package torch. From a clone of curate: pip install '.[train]'."
+    """
+
+    def __init__(self, what: str, package: str, extra: str) -> None:
+        super().__init__(
+            f"{what} needs the package {package}. From a clone of curate: pip install '.[{extra}]'."
+        )
+        self._arguments = (what, package, extra)
+
+    def __reduce__(self) -> tuple[type[MissingPackageError], tuple[str, str, str]]:
+        return type(self), self._arguments
 
 
 class ChangedSettingsError(SettingError):

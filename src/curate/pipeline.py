@@ -4,9 +4,13 @@ READ THIS FIRST. The journey of a document is `filter_crawl`, from top to bottom
 
     pass 1   read -> extract -> language -> line rules -> signals -> rules -> keys     chunk by chunk
     barrier  all keys -> duplicates, each with the document that stays
-    pass 2   survivors -> score                                                        chunk by chunk
-    cut      threshold, or the best share -> every row's fate
+    pass 2   survivors -> scores                                                       chunk by chunk
+    cut      thresholds, or the best share -> every row's fate
     pass 3   kept/*.parquet, dropped/*.parquet                                         file by file
+
+A document has a kind (page, text, code), and each kind its rules and its scorers: a lane (`curate.run.lanes`).
+A rule that is not hard has the last word only where the score is low (`spare_above`): what fails such rules alone
+goes on, marked, and the cut decides.
 
 Every pass commits its files as it goes, so a run that was stopped goes on where it was. Nothing in a chunk
 depends on time, on the worker or on other chunks: the bytes are the same for any number of workers.
@@ -17,7 +21,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,36 +29,30 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate.batch import add_columns, drop_rows, live_rows
+from curate.batch import DROP_COLUMNS, SPARED_COLUMNS, add_columns, drop_rows, live_rows
 from curate.config import settings_from
 from curate.crawl import Chunk, InputFile, ReadOptions, check_columns, find_files, hash_file, plan_splits
 from curate.dedup import DedupPlan, compute_keys
 from curate.extract import METADATA_FIELDS, decode_text, extract_pages
 from curate.language import ANY_LANGUAGE, check_languages, identify_languages
-from curate.protocols import Engine, LevelScorer, Scorer, WindowScorer
-from curate.rules import (
-    RuleSet,
-    apply_rules,
-    clean_lines,
-    count_failing,
-    line_rules_of,
-    load_rules,
-    required_signals,
-    rule_warnings,
-)
+from curate.protocols import Engine, Scorer
+from curate.rules import apply_rules, clean_lines, count_failing, line_rules_of, rule_warnings
 from curate.run.barrier import KEY_PREFIX, find_run_duplicates, read_duplicates
-from curate.run.cut import Decisions, Layout, choose_cut, footer_metadata, survey, write_part
+from curate.run.cut import Scored, ScoredKinds, check_names, note_cuts, settle_cuts
 from curate.run.extras import extra_types, unite_types
+from curate.run.fates import Decisions, Layout, footer_metadata, survey, write_part
 from curate.run.funnel import Funnel
-from curate.run.manifest import build_manifest, build_plan
+from curate.run.lanes import LEFT_OUT, PROSE, Lane, LaneScorer, code_scorer_of, is_of_kind, make_lanes
+from curate.run.manifest import ScoreFacts, build_manifest, build_plan
 from curate.run.marked import follow_lines
-from curate.run.reading import read_pages
+from curate.run.reading import estimate_needed, read_pages
 from curate.run.screens import MARKED, hash_lists, load_screens
-from curate.run.settings import FilterSettings
-from curate.scoring import load_scorer
-from curate.signals import DEFAULT_SIGNALS, compute_signals
+from curate.run.settings import DEFAULT_CODE_SCORER, FilterSettings
+from curate.scoring import ask_all, scored_columns
+from curate.signals import compute_signals
 from curate.text.words import Words, hash_words
 from curate.work.clock import StageClock, peak_memory_bytes
+from curate.work.disk import disk_errors
 from curate.work.engine import make_engine
 from curate.work.files import read_arrow, read_facts, write_arrow
 from curate.work.folder import ChunkName, RunFolder, opened_run
@@ -65,7 +63,8 @@ def filter_crawl(
     input: str | Sequence[str],  # noqa: A002  (the name of the setting, here as on the command line)
     output: str | Path,
     *,
-    scorer: str | Scorer = "edu",
+    scorer: str | Scorer | Sequence[str | Scorer] = "edu",
+    code_scorer: str | Scorer = DEFAULT_CODE_SCORER,
     overwrite: bool = False,
     progress: bool = True,
     **settings: Any,
@@ -78,45 +77,75 @@ def filter_crawl(
     Args:
         input: files, folders or globs; local paths or fsspec URLs.
         output: a new or empty folder, or that of an earlier run with these settings.
-        scorer: name or folder of a classifier, or an object that keeps `curate.Scorer`.
+        scorer: name or folder of a classifier, or an object that keeps `curate.Scorer`; or several of these.
+        code_scorer: the same for program files.
         overwrite: delete the result of an earlier run in `output` first.
         progress: show progress on stderr.
-        **settings: the other fields of `curate.run.settings.FilterSettings`.
+        **settings: the other fields of `curate.run.settings.FilterSettings`; `threshold` and `weights` also as
+            a dictionary of numbers by scorer.
 
     Raises:
         SettingError: a setting, path or name is wrong; nothing has been written.
         RunError: the run could not go on; what is committed is kept.
     """
-    inputs = (input,) if isinstance(input, str) else tuple(input)
-    named = scorer if isinstance(scorer, str) else scorer.name
-    checked = settings_from(
-        FilterSettings, {**settings, "input": inputs, "output": str(output), "scorer": named}
-    )
+    scorers: list[str | Scorer]
+    if isinstance(scorer, Sequence) and not isinstance(scorer, str):
+        scorers = list(scorer)
+    else:
+        scorers = [scorer]
+    values: dict[str, Any] = {
+        "input": (input,) if isinstance(input, str) else tuple(input),
+        "output": str(output),
+        "scorer": tuple(map(_name_of, scorers)),
+        "code_scorer": _name_of(code_scorer),
+    }
+    for name in ("threshold", "weights"):
+        if isinstance(settings.get(name), Mapping):
+            settings[name] = tuple(f"{key}={number!r}" for key, number in settings[name].items())
+    checked = settings_from(FilterSettings, settings | values)
     return run_filter(
-        checked, scorer=scorer, overwrite=overwrite, display=ProgressDisplay(quiet=not progress)
+        checked,
+        scorers=scorers if checked.scorers else (),
+        code_scorer=None if code_scorer_of(checked) is None else code_scorer,
+        overwrite=overwrite,
+        display=ProgressDisplay(quiet=not progress),
     )
+
+
+def _name_of(scorer: str | Scorer) -> str:
+    return scorer if isinstance(scorer, str) else scorer.name
 
 
 def run_filter(
     settings: FilterSettings,
     *,
-    scorer: str | Scorer | None = None,
+    scorers: Sequence[str | Scorer] | None = None,
+    code_scorer: str | Scorer | None = None,
     overwrite: bool = False,
     display: ProgressDisplay | None = None,
 ) -> Funnel:
-    """Run the main job with checked settings; see `filter_crawl`."""
+    """Run the main job with checked settings; see `filter_crawl`. Scorers that are objects stand beside their names."""
     display = display or ProgressDisplay()
     files = find_files(settings.input)
-    job = Job.prepare(settings, files, scorer if scorer is not None else settings.scorer)
-    plan = build_plan(settings, files, job.scorer_fingerprint, hash_lists(settings))
-    with opened_run(Path(settings.output), plan, overwrite=overwrite) as folder:
+    job = Job.prepare(
+        settings,
+        files,
+        settings.scorers if scorers is None else scorers,
+        code_scorer or code_scorer_of(settings),
+    )
+    plan = build_plan(settings, files, job.scorer_fingerprints(), hash_lists(settings))
+    n_workers = settings.n_workers(sum(file.size_bytes for file in files))
+    splits = plan_splits(files)
+    with (
+        disk_errors(settings.output, partial(estimate_needed, Path(settings.output), splits)),
+        opened_run(Path(settings.output), plan, overwrite=overwrite) as folder,
+        make_engine(settings.engine, n_workers) as engine,
+    ):
         earlier = folder.manifest()
         if earlier:
             return Funnel.from_json(earlier["funnel"])
-        engine = make_engine(settings.engine, settings.n_workers(sum(file.size_bytes for file in files)))
         clock = StageClock()
 
-        splits = plan_splits(files)
         read_pages(job.make_documents, job.read_options, folder, splits, engine, display)
         names = folder.chunk_names()
         with (
@@ -145,17 +174,17 @@ class Job:
 
     settings: FilterSettings
     read_options: ReadOptions
-    rule_sets: tuple[RuleSet, ...]
-    signals: tuple[str, ...]
+    lanes: tuple[Lane, ...]
     dedup_plan: DedupPlan
-    scorer: str | Scorer | None
-    score_name: str | None
-    level_name: str | None
-    n_bytes_read_name: str | None
-    scorer_fingerprint: str | None
 
     @classmethod
-    def prepare(cls, settings: FilterSettings, files: Sequence[InputFile], scorer: str | Scorer) -> Job:
+    def prepare(
+        cls,
+        settings: FilterSettings,
+        files: Sequence[InputFile],
+        scorers: Sequence[str | Scorer],
+        code_scorer: str | Scorer | None,
+    ) -> Job:
         """Check everything that can be checked beforehand."""
         names = (
             "text_column",
@@ -170,27 +199,22 @@ class Job:
         check_columns(files, read_options)
         load_screens(settings)
         nothing = pa.array([], pa.binary())
-        extract_pages(
-            nothing, extractor=settings.extractor, focus=settings.extract_focus
-        )  # refuses unknown ones
+        # Each refuses what it does not know, or what needs a package that is missing.
+        extract_pages(nothing, extractor=settings.extractor, focus=settings.extract_focus)
         check_languages(settings.language)
-        rule_sets = tuple(load_rules(settings.rules))
-        signals = tuple(dict.fromkeys([*DEFAULT_SIGNALS, *required_signals(rule_sets)]))
-        compute_signals(nothing.cast(pa.string()), signals)  # refuses readings whose package is missing
-        loaded = None if scorer == "none" else load_scorer(scorer)
-        states_level = isinstance(loaded, LevelScorer)
-        return cls(
-            settings=settings,
-            read_options=read_options,
-            rule_sets=rule_sets,
-            signals=signals,
-            dedup_plan=DedupPlan(jaccard=settings.jaccard, recall=settings.recall),
-            scorer=scorer if loaded else None,
-            score_name=f"{loaded.name}_score" if loaded else None,
-            level_name=f"{loaded.name}_level" if loaded and states_level else None,
-            n_bytes_read_name=f"{loaded.name}_n_bytes_read" if isinstance(loaded, WindowScorer) else None,
-            scorer_fingerprint=getattr(loaded, "fingerprint", None),
-        )
+        lanes = make_lanes(settings, scorers, code_scorer)
+        for lane in lanes:
+            compute_signals(nothing.cast(pa.string()), lane.signals)
+        check_names([ScoredKinds.of(lane) for lane in lanes], settings.cut)
+        return cls(settings, read_options, lanes, DedupPlan(jaccard=settings.jaccard, recall=settings.recall))
+
+    def scorers(self) -> list[LaneScorer]:
+        """Every scorer of the run once, by name."""
+        return list({scorer.name: scorer for lane in self.lanes for scorer in lane.scorers}.values())
+
+    def scorer_fingerprints(self) -> list[str | None]:
+        """What tells a scorer from a later one of the same name."""
+        return [scorer.fingerprint for scorer in self.scorers()]
 
     # ---- pass 1 ---------------------------------------------------------------------------------------
 
@@ -199,6 +223,7 @@ class Job:
         clock, screens = StageClock(), load_screens(self.settings)
         documents = start_documents(chunk.pages)
         with clock.stage("extract"):
+            documents = leave_out(documents, self.lanes)
             documents = screens.add_address(documents)
             documents = add_text(
                 documents,
@@ -210,10 +235,12 @@ class Job:
             )
         with clock.stage("language"):
             documents = add_language(documents, self.settings.language, self.settings.min_language_confidence)
-        n_judged = len(live_rows(documents))
+        judged: list[dict[str, Any]] = []
         with clock.stage("rules"):
             documents = screens.add_redaction(documents)
-            documents, n_failing = add_signals(documents, self.rule_sets, self.signals)
+            for lane in self.lanes:
+                documents, facts = add_signals(documents, lane)
+                judged.append(facts)
             documents = screens.add_words(documents)
         with clock.stage("words"):
             words = hash_live_words(documents)
@@ -221,17 +248,8 @@ class Job:
             documents = screens.add_contamination(documents, words)
         with clock.stage("keys"):
             documents = add_keys(documents, self.dedup_plan, words)
-        facts = {
-            "cursor": asdict(chunk.cursor),
-            "last": chunk.last,
-            "n_input_bytes": chunk.n_input_bytes,
-            "n_documents": len(documents),
-            "records": chunk.skipped,
-            "problems": [asdict(problem) for problem in chunk.problems],
-            "extra_types": extra_types(documents["extra"]),
-            "n_judged": n_judged,
-            "n_failing": n_failing,
-        }
+        types = extra_types(documents["extra"], documents["source"], chunk.extra_types)
+        facts = {"extra_types": types, "judged": judged}
         return documents, facts | {"cpu_s": clock.rounded(), "peak_memory_bytes": peak_memory_bytes()}
 
     # ---- the cut --------------------------------------------------------------------------------------
@@ -243,50 +261,66 @@ class Job:
         names: Sequence[ChunkName],
         facts: Sequence[Mapping[str, Any]],
     ) -> Decisions:
-        """Settle the score to keep from, and the columns of the output."""
-        cut = 0.0
-        if self.score_name:
-            scores = [read_arrow(folder.scores(name))["score"].to_numpy() for name in names]
-            cut = choose_cut(
-                np.concatenate([*scores, np.zeros(0, np.float32)]),
-                threshold=self.settings.threshold,
-                keep_fraction=self.settings.keep_fraction,
+        """Settle what scored documents must reach, and the columns of the output."""
+
+        def read_scored(kinds: ScoredKinds) -> Scored:
+            tables = [read_arrow(folder.scores(name)) for name in names]
+            found = pa.concat_tables(
+                [table.filter(is_of_kind(table["kind"], kinds.kinds)) for table in tables]
             )
+            return Scored(found, found["is_sparable"].to_numpy())
+
         layout = Layout(
             signals=self.number_columns(),
-            score=self.score_name,
-            level=self.level_name,
-            n_bytes_read=self.n_bytes_read_name,
+            scores=tuple(dict.fromkeys(column for scorer in self.scorers() for column in scorer.columns)),
             extras=unite_types(fact["extra_types"] for fact in facts),
             footer=footer_metadata(plan),
         )
-        return Decisions(folder, layout, self.dedup_plan.jaccard, cut)
+        cuts = settle_cuts([ScoredKinds.of(lane) for lane in self.lanes], self.settings.cut, read_scored)
+        return Decisions(folder, layout, self.dedup_plan.jaccard, cuts)
 
     def number_columns(self) -> tuple[tuple[str, str], ...]:
         """Names and types of the columns that rules and signals add: lines removed by reason, and signals."""
         nothing = pa.array([], pa.string())
-        _, lines_removed = clean_lines(nothing, line_rules_of(self.rule_sets))
-        measured = compute_signals(nothing, list(self.signals))
-        fields = [*lines_removed.schema, *measured.schema]
-        screened = load_screens(self.settings).columns()
-        return (*screened, *((field.name, str(field.type)) for field in fields))
+        fields: list[tuple[str, str]] = load_screens(self.settings).columns()
+        for lane in self.lanes:
+            _, lines_removed = clean_lines(nothing, line_rules_of(lane.rule_sets))
+            measured = compute_signals(nothing, list(lane.signals))
+            fields += [(field.name, str(field.type)) for field in (*lines_removed.schema, *measured.schema)]
+        return tuple(dict.fromkeys(fields))
 
 
 # ---- pass 1: a chunk of pages becomes a table of documents ------------------------------------------------
 
 
 def start_documents(pages: pa.RecordBatch) -> pa.Table:
-    """Begin the table: where each document comes from, and what the reader already dropped."""
-    table = pa.Table.from_batches([pages]).select(
-        ["id", "url", "date", "source", "position", "extra", "drop_reason"]
-    )
-    stages = pc.if_else(pc.is_valid(table["drop_reason"]), "read", pa.scalar(None, pa.string()))
-    nothing = pa.nulls(len(table), pa.float64())
-    detail = pa.nulls(len(table), pa.string())
-    columns = {"drop_stage": stages, "drop_value": nothing, "drop_limit": nothing, "drop_detail": detail}
-    for name, values in columns.items():
-        table = table.append_column(name, values)
-    return table
+    """Begin the table: where each document comes from, its kind, and what the reader already dropped."""
+    table = pa.Table.from_batches([pages])
+    is_page = pc.equal(table["kind"], "html")
+    kinds = pc.if_else(is_page, "page", pc.if_else(pc.equal(table["kind"], "code"), "code", "text"))
+    columns = {name: table[name] for name in ("id", "url", "date", "source", "position")}
+    columns["kind"] = pc.fill_null(kinds, "text")
+    for name in ("program_language", "path"):  # a reader of program files states them
+        known = name in table.column_names
+        columns[name] = table[name] if known else pa.nulls(len(table), pa.string())
+    reasons = table["drop_reason"]
+    columns |= {"extra": table["extra"], "drop_reason": reasons}
+    columns["drop_stage"] = pc.if_else(pc.is_valid(reasons), "read", pa.scalar(None, pa.string()))
+    for column in (*DROP_COLUMNS, *SPARED_COLUMNS):
+        if column.name in _MARKS:
+            columns[column.name] = pa.nulls(len(table), column.type)
+    return pa.table(columns)
+
+
+_MARKS = ("drop_value", "drop_limit", "drop_detail", "spared_by", "spared_value", "spared_limit")
+
+
+def leave_out(documents: pa.Table, lanes: Sequence[Lane]) -> pa.Table:
+    """Drop documents of a kind that has no lane: program files where no scorer of theirs is named."""
+    rows = live_rows(documents)
+    known = [kind for lane in lanes for kind in lane.kinds]
+    rows = rows[~is_of_kind(documents["kind"].take(pa.array(rows)), known)]
+    return drop_rows(documents, rows, "read", pa.array([LEFT_OUT] * len(rows), pa.string()))
 
 
 def add_text(
@@ -331,7 +365,7 @@ def add_text(
         )
         documents = documents.append_column(MARKED, pa.nulls(len(documents), pa.string()))
         documents = add_columns(documents, html, {MARKED: marked["text"]})
-    documents = add_columns(documents, plain, {"text": decoded})
+    documents = add_columns(documents, plain, {"text": decoded, "title": pages["title"].take(plain)})
     documents = drop_rows(documents, html, "extract", problems)
     no_text = pc.if_else(pc.equal(pc.binary_length(decoded), 0), "no_text", pa.scalar(None, pa.string()))
     return drop_rows(documents, plain, "extract", no_text)
@@ -351,6 +385,9 @@ def decode_texts(contents: pa.Array, charsets: pa.Array) -> pa.Array:
 def add_language(documents: pa.Table, languages: Sequence[str], min_confidence: float) -> pa.Table:
     """Add `language` and its confidence; drop other languages, and those the model is unsure of."""
     rows = live_rows(documents)
+    rows = rows[
+        is_of_kind(documents["kind"].take(pa.array(rows)), PROSE)
+    ]  # a program is in no natural language
     found = identify_languages(documents["text"].take(rows).combine_chunks())
     documents = add_columns(documents, rows, found)
     if ANY_LANGUAGE in languages:
@@ -365,30 +402,35 @@ def add_language(documents: pa.Table, languages: Sequence[str], min_confidence: 
     return drop_rows(documents, rows, "language", reasons, (confidence, limits))
 
 
-def add_signals(
-    documents: pa.Table, rule_sets: Sequence[RuleSet], signals: Sequence[str]
-) -> tuple[pa.Table, dict[str, int]]:
+def add_signals(documents: pa.Table, lane: Lane) -> tuple[pa.Table, dict[str, Any]]:
     """Take out the lines that line rules name, measure what is left, and drop what breaks a rule.
 
-    Also returns how many documents fail each rule, whichever rule came first.
+    What a score may spare yet is not dropped but marked (`spared_by`); the cut decides over it. Also returns how
+    many documents were judged, and how many fail each rule, whichever came first.
     The cleaned text is what the rules judge and later stages see, so filtering what was kept keeps it all.
     """
-    rows = live_rows(documents)
+    rows = lane.rows(documents)
     texts, lines_removed = clean_lines(
-        documents["text"].take(rows).combine_chunks(), line_rules_of(rule_sets)
+        documents["text"].take(rows).combine_chunks(), line_rules_of(lane.rule_sets)
     )
-    measured = compute_signals(texts, list(signals))
+    measured = compute_signals(texts, list(lane.signals))
     cleaned = {"text": texts.cast(pa.string())}
     if MARKED in documents.column_names:
         before, marked = (documents[name].take(rows) for name in ("text", MARKED))
         cleaned[MARKED] = follow_lines(before, cleaned["text"], marked)
     documents = add_columns(documents, rows, cleaned)
     documents = add_columns(add_columns(documents, rows, measured), rows, lines_removed)
-    verdict = apply_rules(measured, rule_sets)
-    numbers = verdict["drop_value"], verdict["drop_limit"]
-    return drop_rows(documents, rows, "rules", verdict["drop_reason"], numbers), count_failing(
-        measured, rule_sets
-    )
+    may_spare = lane.spare_above is not None
+    verdict = apply_rules(measured, lane.rule_sets, hard_first=may_spare)
+    judged = {"n_judged": len(rows), "n_failing": count_failing(measured, lane.rule_sets)}
+    reasons, numbers = verdict["drop_reason"], (verdict["drop_value"], verdict["drop_limit"])
+    if may_spare:
+        is_sparable = verdict["is_sparable"]
+        at = rows[is_sparable.to_numpy(zero_copy_only=False)]
+        marks = zip(SPARED_COLUMNS, (reasons, *numbers), strict=True)
+        documents = add_columns(documents, at, {mark.name: each.filter(is_sparable) for mark, each in marks})
+        reasons = pc.if_else(is_sparable, pa.scalar(None, pa.string()), reasons)
+    return drop_rows(documents, rows, "rules", reasons, numbers), judged
 
 
 def hash_live_words(documents: pa.Table) -> Words:
@@ -412,50 +454,39 @@ class ScoreTask:
     """One chunk whose survivors are to be scored."""
 
     folder: RunFolder
-    shard: int
     name: ChunkName
-    scorer: str | Scorer
-    fingerprint: str | None
+    lanes: tuple[Lane, ...]
 
 
 def score_survivors(
     job: Job, folder: RunFolder, names: Sequence[ChunkName], engine: Engine, display: ProgressDisplay
 ) -> None:
     """Run pass 2 over all chunks that have no scores yet."""
-    if job.scorer is None:
+    if not job.scorers():
         return
-    tasks = [
-        ScoreTask(folder, shard, name, job.scorer, job.scorer_fingerprint)
-        for shard, name in enumerate(names)
-        if not folder.scores(name).exists()
-    ]
+    tasks = [ScoreTask(folder, name, job.lanes) for name in names if not folder.scores(name).exists()]
     scored = Counted(len(tasks), "chunks")
     with display.step("Scoring", len(tasks), scored.look):
         for _ in engine.map(score_chunk, tasks):
             scored.n_done += 1
 
 
-@cache
-def _load_once(name: str, fingerprint: str | None) -> Scorer:  # noqa: ARG001  (a refitted one is another)
-    """Load a scorer once in each process, not for every chunk: a transformer takes seconds."""
-    return load_scorer(name)
-
-
 def score_chunk(task: ScoreTask) -> None:
-    """Commit the scores of one chunk's survivors: row, score, and level and bytes read where the scorer says."""
+    """Commit what the scorers say of one chunk's survivors: row, kind, whether a score may spare it, and columns."""
     clock = StageClock()
     documents = read_arrow(task.folder.documents(task.name))
-    rows = np.setdiff1d(live_rows(documents), read_duplicates(task.folder, task.shard)["row"].to_numpy())
-    named = isinstance(task.scorer, str)
-    scorer = _load_once(task.scorer, task.fingerprint) if named else task.scorer
-    texts = documents["text"].take(pa.array(rows, pa.int64())).combine_chunks()
+    rows = np.setdiff1d(live_rows(documents), read_duplicates(task.folder, task.name)["row"].to_numpy())
+    survivors = documents.select(["text", "kind", "spared_by"]).take(pa.array(rows, pa.int64()))
+    table = pa.table(
+        {"row": rows, "kind": survivors["kind"], "is_sparable": survivors["spared_by"].is_valid()}
+    )
     with clock.stage("score"):
-        if isinstance(scorer, LevelScorer):
-            levels, scores = scorer.score_levels(texts)
-        else:
-            levels, scores = np.full(len(rows), np.nan, np.float32), scorer.score(texts)
-    n_bytes_read = scorer.count_read(texts) if isinstance(scorer, WindowScorer) else pa.nulls(len(rows))
-    table = pa.table({"row": rows, "score": scores, "level": levels, "n_bytes_read": n_bytes_read})
+        for lane in task.lanes:
+            at = np.flatnonzero(is_of_kind(survivors["kind"], lane.kinds))
+            texts = survivors["text"].take(pa.array(at)).combine_chunks()
+            scorers = [scorer.load() for scorer in lane.scorers]
+            for scorer, scored in zip(scorers, ask_all(scorers, texts), strict=True):
+                table = add_columns(table, at, scored_columns(scorer, scored))
     write_arrow(task.folder.scores(task.name), table, {"cpu_s": clock.rounded()})
 
 
@@ -483,19 +514,26 @@ def finish_run(
         *(read_facts(path) for path in sorted((folder.work / "scores").glob("[0-9]*.arrow"))),
     ]:
         cpu_s.update(fact["cpu_s"])
-    funnel.cut = decisions.cut if job.score_name else None
-    funnel.n_scored = sum(
-        tally.n_documents for (stage, _), tally in funnel.dropped.items() if stage == "score"
-    ) + (funnel.kept.n_documents if job.score_name else 0)
-    n_failing: Counter[str] = Counter()
-    for fact in facts:
-        n_failing.update(fact["n_failing"])
-    funnel.warnings += rule_warnings(n_failing, sum(fact["n_judged"] for fact in facts), job.rule_sets)
+    scored = tuple(ScoredKinds.of(lane) for lane in job.lanes if lane.scorers)
+    levels = [name for scorer in job.scorers() for name, _ in scorer.columns if name.endswith("_level")]
+    score = ScoreFacts(scored, decisions.cuts, tuple(levels))
+    note_cuts(funnel, decisions.cuts)
+    for place, lane in enumerate(job.lanes):
+        judged = [fact["judged"][place] for fact in facts]
+        n_failing: Counter[str] = Counter()
+        for counts in judged:
+            n_failing.update(counts["n_failing"])
+        n_judged = sum(counts["n_judged"] for counts in judged)
+        funnel.warnings += rule_warnings(n_failing, n_judged, lane.rule_sets) if n_judged else []
     manifest = build_manifest(
         plan,
         funnel,
-        rule_sets=[asdict(rule_set) for rule_set in job.rule_sets],
-        score={"score_column": job.score_name, "level_column": job.level_name, "cut": funnel.cut},
+        rule_sets=[
+            asdict(rule_set) | {"kinds": list(lane.kinds)}
+            for lane in job.lanes
+            for rule_set in lane.rule_sets
+        ],
+        score=score,
         files=[{"source": f.source, "n_bytes": f.size_bytes, "hash": hash_file(f)} for f in files],
         timings={
             "cpu_s": {stage: round(seconds, 3) for stage, seconds in cpu_s.items()},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, Self, TypeVar, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
@@ -52,10 +52,18 @@ class Engine(Protocol):
     """Maps a function over tasks, on this machine or on a cluster.
 
     Results come in any order. A task that raises ends the map with that error once running tasks have
-    stopped; tasks commit their own output, so a stopped map can be repeated.
+    stopped; tasks commit their own output, so a stopped map can be repeated. `with` ends what it started.
     """
 
     n_workers: int
+
+    def __enter__(self) -> Self:
+        """Give the engine; what it needs starts with the first map."""
+        ...
+
+    def __exit__(self, *error: object) -> None:
+        """End what was started, at once if there was an error."""
+        ...
 
     def map(self, function: Callable[[Task], Result], tasks: Sequence[Task], /) -> Iterator[Result]:
         """Yield `function(task)` for every task, as they finish."""

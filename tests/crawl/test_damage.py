@@ -213,7 +213,7 @@ def test_a_bad_line_is_a_row_with_a_reason_at_its_position(tmp_path, line, reaso
     ("line", "text"),
     [
         (b'{"text": "caf\xe9"}', "caf\ufffd"),
-        (b'{"text": "a\\u0000b"}', "ab"),
+        (b'{"text": "a\\u0000b"}', "a\ufffdb"),
         (b'{"text": "a\\ud800b"}', "a\ufffdb"),
         (b'\xef\xbb\xbf{"text": "marked"}', "marked"),
         (b'{"text": "n", "x": NaN, "y": 123456789012345678901234567890}', "n"),

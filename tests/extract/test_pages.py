@@ -85,5 +85,5 @@ def test_trafilatura_says_how_to_install_it_where_it_is_missing(monkeypatch):
         return load(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", refuse)
-    with pytest.raises(SettingError, match=r"pip install 'curate-web\[trafilatura\]'"):
+    with pytest.raises(SettingError, match=r"pip install '\.\[trafilatura\]'"):
         extract_pages(pa.array([b""]), extractor="trafilatura")

@@ -32,13 +32,11 @@ def test_zstd_is_read_as_gzip_is(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("cut.jsonl.gz", gzip.compress(lines(GOOD))[:-20], "is broken after line"),
-        ("flipped.jsonl.gz", gzip.compress(lines(GOOD))[:50] + b"\0" * 99, "is broken after line"),
-        ("not.jsonl.gz", lines(GOOD), "is broken after line 0"),
-        ("cut.jsonl.zst", zstandard.compress(lines(GOOD))[:-9], "is broken after line|holds|No annotated page"),
-        ("latin.jsonl", "{\"text\": \"\xe9\"}\n".encode("latin-1"), "is broken after line"),
-        ("bad.jsonl", lines(GOOD) + b"{\"text\": \n", "line 9 is not JSON"),
-        ("deep.jsonl", b"[" * 200_000 + b"\n", "line 1 is not JSON"),
+        ("cut.jsonl.gz", gzip.compress(lines(GOOD))[:-20], "cannot be read"),
+        ("flipped.jsonl.gz", gzip.compress(lines(GOOD))[:50] + b"\0" * 99, "cannot be read"),
+        ("cut.jsonl.zst", zstandard.compress(lines(GOOD))[:-9], "cannot be read|holds|No annotated page"),
+        ("bad.jsonl", lines(GOOD) + b"{\"text\": \n", "line 9 is no JSON object"),
+        ("deep.jsonl", b"[" * 200_000 + b"\n", "line 1 is no JSON object"),
         ("empty.jsonl", b"", "among 0 rows .no rows.*--text-field and --level-field"),
         ("empty.parquet", b"", "cannot be read as Parquet"),
         ("junk.parquet", b"PAR1 nothing PAR1", "cannot be read as Parquet"),
@@ -46,7 +44,7 @@ def test_zstd_is_read_as_gzip_is(tmp_path):
         ("other.jsonl", lines([{"body": "x", "stars": 3}]), "Their fields are body, stars: name those"),
         ("words.jsonl", lines([{"text": "x", "label": "high"}]), "label is 'high' somewhere, which is no number"),
         ("lists.jsonl", lines([{"text": "x", "label": [1]}]), "label is .1. somewhere"),
-        ("scalars.jsonl", b"1\n\"two\"\nnull\n", "among 0 rows"),
+        ("scalars.jsonl", b"1\n\"two\"\nnull\n", "line 1 is no JSON object"),
     ],
 )  # fmt: skip
 def test_files_that_cannot_be_used_give_one_line(tmp_path, name, content, message):

@@ -7,7 +7,7 @@ from mixture_builders import make_rows, write_lines
 
 from curate.errors import SettingError
 from curate.mixture import MixtureSettings, Source, mix
-from curate.mixture.render import describe_plan
+from curate.mixture.render import _advise, describe_plan
 
 
 def plan_of(tmp_path, n_books=10, books=None, **settings):
@@ -67,5 +67,15 @@ def test_a_source_without_a_document_for_training_is_named(tmp_path):
     web = write_lines(tmp_path / "web.jsonl", make_rows("web", 30))
     plan = mix(MixtureSettings(sources=(Source("web", (web,)), Source("void", (empty,)))), None, workers=1)
     assert "Source 'void' has no document for training." in describe_plan(plan)
-    with pytest.raises(SettingError, match=r"Removed: void no_text 2. Sources are Parquet, or JSON lines"):
+    with pytest.raises(
+        SettingError,
+        match=r"Removed: void json_invalid 1, void no_text 1. Sources are Parquet, or JSON lines",
+    ):
         mix(MixtureSettings(sources=(Source("void", (empty,)),)), None, workers=1)
+
+
+@pytest.mark.parametrize(("n_text", "is_short"), [(100.0, True), (900.0, False)])
+def test_more_passes_and_text_are_advised_only_where_text_is_short(n_text, is_short):
+    advice = _advise(n_asked=800.0, n_taken=400.0, n_text=n_text, caps=[1.0], n_all=1000.0)
+    assert ("max_passes" in advice) == is_short
+    assert "lower budget_tokens to 500" in advice

@@ -131,3 +131,19 @@ def test_a_killed_run_goes_on_to_the_same_bytes(config):
     assert start("killed").wait() == 0
     for part in ("mixture", "tokens"):
         assert snapshot(config / f"whole-{part}") == snapshot(config / f"killed-{part}")
+
+
+def test_names_that_look_like_markup_are_shown_as_they_are(tmp_path):
+    from rich.console import Console
+
+    from curate.mixture import MixtureSettings, Source, Stage, mix
+    from curate.mixture.render import render_plan
+
+    rows = make_rows("web", 40, topic=lambda i: ["[/INST]", "[red]x"][i % 2])
+    source = Source("web", (write_lines(tmp_path / "web.jsonl", rows),))
+    plan = mix(MixtureSettings(sources=(source,), stages=(Stage("[/b]"), Stage("last"))), None)
+    console = Console(record=True, width=200)
+    for table in render_plan(plan):
+        console.print(table)
+    said = console.export_text()
+    assert all(name in said for name in ("[/INST]", "[red]x", "[/b]"))

@@ -72,7 +72,7 @@ def test_a_column_named_for_provenance_must_be_in_a_parquet_file(tmp_path):
     path = write_table(tmp_path / "s.parquet", make_rows("s", 2))
     with pytest.raises(SettingError, match=r"no column 'teacher', which provenance of \[sources.s\] names"):
         train_rows(tmp_path, Source("s", (path,), provenance=("teacher",)))
-    with pytest.raises(SettingError, match="must be a list of columns"):
+    with pytest.raises(SettingError, match="must be a list of strings or left out, not 'model'"):
         mixture_settings_from({"sources": {"s": {"path": "x", "provenance": "model"}}})
 
 

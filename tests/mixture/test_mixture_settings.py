@@ -78,21 +78,24 @@ WEB = {"sources": {"web": {"path": "x.jsonl"}}}
         ({"sources": {"web": {}}}, "Source 'web' has no path"),
         (
             {"sources": {"web": {"path": "x", "weight": -1}}},
-            "weight of source 'web' must be 0 or more, not -1",
+            "weight of source 'web' must be between 0 and 1e[+]09, not -1",
         ),
         ({"quality": {"edge": [1]}}, r"Unknown setting in \[quality\] 'edge'.*'edges'"),
         ({"quality": {"edges": [0.5, 0.1]}}, "must ascend"),
         ({"quality": {"edges": [0.5], "buckets": 3}}, "not both"),
-        ({"quality": {"buckets": 0}}, "whole number from 1 to 100, not 0"),
+        ({"quality": {"buckets": 0}}, "quality.buckets must be between 1 and 100, not 0"),
         ({"quality": {"buckets": 3, "upsample": [1, 2]}}, "2 factors for 3 buckets"),
-        ({"quality": {"buckets": 2, "upsample": [1, -2]}}, "0 or more, not -2"),
+        (
+            {"quality": {"buckets": 2, "upsample": [1, -2]}},
+            "quality.upsample must be between 0 and 1e[+]09, not -2",
+        ),
         ({"quality": {"buckets": 2, "upsample": [1, 2], "upsample_power": 1}}, "not both"),
-        ({"validation": {"fraction": 0.9}}, "up to 0.5, not 0.9"),
-        ({"cleaning": {"dedup": "fuzzy"}}, "Unknown kind of deduplication 'fuzzy'"),
-        ({"cleaning": {"ngram_words": 0}}, "1 to 64, not 0"),
-        ({"max_passes": 0}, "max_passes must be above 0, not 0"),
+        ({"validation": {"fraction": 0.9}}, "validation.fraction must be between 0 and 0.5, not 0.9"),
+        ({"cleaning": {"dedup": "fuzzy"}}, "Unknown cleaning.dedup 'fuzzy'"),
+        ({"cleaning": {"ngram_words": 0}}, "ngram_words must be between 1 and 64, not 0"),
+        ({"max_passes": 0}, "max_passes must be above 0 and at most 1e[+]09, not 0"),
         ({"max_passes": "many"}, "max_passes must be a number"),
-        ({"bytes_per_token": float("nan")}, "must be a number"),
+        ({"bytes_per_token": float("nan")}, "bytes_per_token must be above 0 and at most 1000, not nan"),
         ({"seed": 1.5}, "seed must be a whole number"),
         ({"budget_tokens": "lots"}, "Not a number of tokens: 'lots'"),
         ({"stages": {"a": 1}}, r"under \[\[stages\]\]"),
@@ -121,3 +124,65 @@ def test_token_numbers_have_units():
     assert parse_tokens(300) == 300
     with pytest.raises(SettingError, match="above 0"):
         parse_tokens("0")
+
+
+WRONG_KINDS = [
+    ("quality", "edges", 0.5),
+    ("quality", "upsample", 2),
+    ("quality", "column", 3),
+    ("quality", "column", ["a"]),
+    ("quality", "buckets", 2.5),
+    ("domains", "column", 3),
+    ("domains", "weights", [1]),
+    ("validation", "keep_near_duplicates", "no"),
+    ("cleaning", "decontaminate", 5),
+    ("cleaning", "jaccard", "x"),
+    ("sources.web", "path", 3),
+    ("sources.web", "text_column", 3),
+    ("sources.web", "domain", 3),
+    ("sources.web", "provenance", "teacher"),
+    ("stages", "upsample", 3),
+    ("stages", "name", 3),
+    ("", "seed", 1.5),
+    ("", "max_passes", "four"),
+]
+ENDLESS = [
+    ("sources.web", "weight"),
+    ("sources.web", "max_passes"),
+    ("sources.web", "score"),
+    ("stages", "share"),
+    ("quality", "edges"),
+    ("quality", "upsample"),
+    ("quality", "upsample_power"),
+    ("", "max_passes"),
+    ("", "bytes_per_token"),
+]
+
+
+def changed(section, key, value):
+    if section == "stages":
+        return WEB | {"stages": [{key: value}]}
+    if section == "sources.web":
+        return {"sources": {"web": WEB["sources"]["web"] | {key: value}}}
+    return WEB | ({section: {key: value}} if section else {key: value})
+
+
+@pytest.mark.parametrize(("section", "key", "value"), WRONG_KINDS)
+def test_a_setting_of_the_wrong_kind_is_one_line_that_names_it(section, key, value):
+    with pytest.raises(SettingError, match=key) as caught:
+        mixture_settings_from(changed(section, key, value))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan"), 1e300])
+@pytest.mark.parametrize(("section", "key"), ENDLESS)
+def test_no_number_is_without_end(section, key, value):
+    listed = [value] if key == "edges" else [1.0, value] if key == "upsample" else value
+    with pytest.raises(SettingError, match=key):
+        mixture_settings_from(changed(section, key, listed))
+
+
+def test_sources_of_no_weight_at_all_are_refused():
+    sources = {name: {"path": "x.jsonl", "weight": 0} for name in ("a", "b")}
+    with pytest.raises(SettingError, match="weight above 0"):
+        mixture_settings_from({"sources": sources})

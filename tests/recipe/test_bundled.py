@@ -14,7 +14,7 @@ from classifiers.recipe.kept import Kept
 
 from curate.bundled import classifiers_folder, classifiers_in
 from curate.fit import metrics
-from curate.scoring import load_scorer
+from curate.scoring import load_classifier, load_scorer
 from curate.testing import check_scorer
 from labelled_pages import make_pages
 
@@ -92,7 +92,7 @@ def made(data, tmp_path_factory):
 def test_what_is_made_scores_from_its_own_folder(made):
     with classifiers_in(made / "classifiers"):
         check_scorer(load_scorer("edu"))
-        assert load_scorer("topic").classes == TOPICS
+        assert load_classifier("topic").classes == TOPICS
         levels = load_scorer("edu").score_levels([row["text"] for row in make_pages(80, seed=50)])[0]
     truth = [row["edu_level"] for row in make_pages(80, seed=50)]
     assert np.corrcoef(levels, truth)[0, 1] > 0.7

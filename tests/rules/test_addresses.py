@@ -204,7 +204,7 @@ def test_a_benchmark_that_cannot_be_used_is_an_error(tmp_path):
     (tmp_path / "broken.jsonl").write_text("{\n", encoding="utf-8")
     with pytest.raises(SettingError, match="No item of"):
         Decontaminator.from_files([str(tmp_path / "short.txt")])
-    with pytest.raises(SettingError, match="cannot be read"):
+    with pytest.raises(SettingError, match="line 1, is no JSON object"):
         Decontaminator.from_files([str(tmp_path / "broken.jsonl")])
     with pytest.raises(SettingError, match="at least 1 word"):
         Decontaminator({}, 0)

@@ -126,6 +126,6 @@ def test_a_set_whose_package_is_missing_says_what_to_type_before_anything_is_rea
         [sys.executable, "-c", code, *flags], cwd=folder, capture_output=True, text=True, check=False
     )
     assert done.returncode == 2
-    assert "pip install 'curate-web[peers]'" in done.stderr
+    assert "pip install '.[peers]'" in done.stderr
     assert done.stderr.count("\n") == 1
     assert not (folder / "out").exists()

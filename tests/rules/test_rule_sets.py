@@ -87,9 +87,7 @@ def test_a_rule_with_both_limits_names_the_one_that_is_broken():
 def test_a_hard_rule_goes_first_where_asked_and_leaves_nothing_to_spare():
     rules = (Rule("soft", "n_words", low=10), Rule("hard", "mean_word_chars", low=3, hard=True))
     rule_set = RuleSet("own", "", "", rules)
-    signals = pa.RecordBatch.from_pydict(
-        {"n_words": [20, 5, 20, 5], "mean_word_chars": [4.0, 4.0, 2.0, 2.0]}
-    )
+    signals = pa.RecordBatch.from_pydict({"n_words": [20, 5, 20, 5], "mean_word_chars": [4.0, 4.0, 2.0, 2.0]})
     in_order = apply_rules(signals, [rule_set])
     assert in_order["drop_reason"].to_pylist() == [None, "soft", "hard", "soft"]
     assert in_order["is_sparable"].to_pylist() == [False, True, False, False]

@@ -43,7 +43,7 @@ def test_every_setting_survives_toml(tmp_path: Path) -> None:
         ({"extractor": "nonsense"}, "Unknown extractor 'nonsense'"),
         ({"extract_focus": "foo"}, "Unknown extract focus 'foo'"),
         ({"treshold": 0.5}, "Unknown setting 'treshold'. Did you mean 'threshold'?"),
-        ({"threshold": "high"}, "threshold must be a number or left out, not 'high'"),
+        ({"threshold": "high"}, "threshold must be a number, or NAME=NUMBER, not 'high'"),
         ({"workers": True}, "workers must be a whole number or left out"),
         ({"rules": "gopher"}, "rules must be a list of strings"),
         ({"input": ()}, "No input"),

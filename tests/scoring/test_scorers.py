@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import EntryPoint
 
 import numpy as np
@@ -12,11 +12,13 @@ import pytest
 
 from curate.bundled import classifiers_folder
 from curate.errors import SettingError, UnknownNameError
-from curate.scoring import bundled_scorers, load_scorer
+from curate.scoring import bundled_scorers, features, load_classifier, load_scorer
 from curate.scoring import load as registry
 from curate.scoring.adapters import ScorerTransformer, map_function, score_documents
+from curate.scoring.ask import ask, ask_all
 from curate.scoring.cascade import Cascade
 from curate.testing import check_scorer
+from curate.text.words import hash_words
 
 LESSON = (
     "Photosynthesis is the process by which plants make sugar from light, water and carbon dioxide. "
@@ -35,7 +37,7 @@ class Fixed:
         return np.full(len(texts), self.value, np.float32)
 
 
-@pytest.mark.parametrize("name", ["edu", "topic", "format", "topic:Health"])
+@pytest.mark.parametrize("name", ["edu", "topic:Health", "format:Tutorial"])
 def test_bundled_scorers_keep_the_law(name):
     check_scorer(load_scorer(name))
 
@@ -75,8 +77,11 @@ def test_the_window_of_a_scorer_can_be_chosen():
 
 def test_a_cascade_reads_as_much_as_the_part_that_reads_more():
     first = load_scorer("edu").with_window(100)
-    assert Cascade("c", first, load_scorer("topic")).count_read(["word " * 40]) == 200
-    assert Cascade("c", first, Fixed()).count_read(["é" * 50_000, None]).tolist() == [100_000, 0]
+    assert Cascade("c", first, load_scorer("edu")).count_read(["word " * 40]) == 200
+    assert Cascade("c", load_scorer("topic:Health"), Fixed()).count_read(["é" * 50_000, None]).tolist() == [
+        100_000,
+        0,
+    ]
 
 
 def test_unknown_names_are_answered_with_the_nearest():
@@ -130,7 +135,7 @@ def test_another_packages_scorer_is_found_by_its_entry_point(monkeypatch):
 
 
 def test_classes_have_probabilities_that_sum_to_one():
-    topic = load_scorer("topic")
+    topic = load_classifier("topic")
     shares = topic.predict(["Simmer the onions in butter and add the flour.", LESSON, ""])
     np.testing.assert_allclose(shares.sum(axis=1), 1, atol=1e-5)
     assert topic.label(["Simmer the onions in butter and add the flour and salt."]).to_pylist() == [
@@ -157,7 +162,74 @@ def test_a_cascade_asks_the_second_scorer_only_within_the_band():
     np.testing.assert_allclose(scores, [0.1, 0.99, 0.8], atol=1e-6)
     with pytest.raises(SettingError, match="0 <= low <= high <= 1"):
         Cascade("c", Fixed(), Fixed(), low=0.9, high=0.1)
-    check_scorer(Cascade("c", load_scorer("edu"), Fixed(0.5)))
+    check_scorer(Cascade("c", load_scorer("topic:Health"), Fixed(0.5)))
+    check_scorer(load_scorer("edu-cascade").first)
+
+
+def test_a_cascade_states_levels_if_both_parts_do_and_refuses_one_that_alone_does():
+    edu = load_scorer("edu")
+    assert ask(Cascade("c", edu, edu), [LESSON]).levels[0] > 2
+    assert ask(Cascade("c", Fixed(), Fixed()), [LESSON]).levels is None
+    for parts in ((edu, Fixed()), (Fixed(), edu)):
+        with pytest.raises(SettingError, match="'edu' states them and 'fixed' does not"):
+            Cascade("c", *parts)
+
+
+def test_what_tells_classes_apart_is_no_scorer_and_the_error_says_what_to_type():
+    for name in ("topic", classifiers_folder() / "topic"):
+        with pytest.raises(SettingError, match=r"as 'topic:Health', or label pages: load_classifier"):
+            load_scorer(name)
+    assert load_classifier("topic").label([LESSON]).to_pylist()
+    with pytest.raises(UnknownNameError, match="Did you mean 'topic'"):
+        load_classifier("topik")
+    with pytest.raises(SettingError, match="Load it with load_scorer"):
+        load_classifier(classifiers_folder() / "edu")
+
+
+@pytest.mark.parametrize(
+    ("scores", "message"),
+    [
+        ([0.5, np.nan], "gave the score nan; it must be a number from 0 to 1"),
+        ([0.5, 1.0001], "gave the score 1.0001"),
+        ([-0.1, 0], "gave the score -0.1"),
+        ([0.5], r"gave scores of shape \(1,\) for 2 documents"),
+        ([[0.5], [0.5]], r"gave scores of shape \(2, 1\)"),
+    ],
+)
+def test_scores_that_break_the_law_end_in_one_line_with_the_scorers_name(scores, message):
+    class Broken:
+        name = "broken"
+
+        def score(self, texts):
+            return np.array(scores, np.float32)
+
+    with pytest.raises(SettingError, match=f"^The scorer 'broken' {message}[^\n]*$"):
+        ask(Broken(), ["a", "b"])
+
+
+def test_scorers_asked_together_give_what_each_gives_alone():
+    edu = load_scorer("edu")
+    several = [
+        edu,
+        Fixed(),
+        edu.with_window(500),
+        load_scorer("edu-cascade").second,
+        load_scorer("topic:Health"),
+    ]
+    texts = [LESSON * 9, ADVERT, "", None, "word"]
+    for scorer, found in zip(several, ask_all(several, texts), strict=True):
+        alone = ask(scorer, texts)
+        np.testing.assert_array_equal(found.scores, alone.scores)
+        np.testing.assert_array_equal(found.scores, scorer.score(texts))
+        assert (found.levels is None) == (alone.levels is None)
+
+
+def test_scorers_with_one_window_hash_the_words_once(monkeypatch):
+    edu = load_scorer("edu")
+    called = []
+    monkeypatch.setattr(features, "hash_words", lambda texts: called.append(1) or hash_words(texts))
+    ask_all([edu, replace(edu, name="again")], [LESSON])
+    assert called == [1]
 
 
 def test_map_function_adds_columns():
@@ -204,4 +276,5 @@ def test_loading_the_default_imports_no_torch_and_no_scikit_learn():
 def test_bundled_names_are_sorted_and_hold_the_default():
     names = bundled_scorers()
     assert names == sorted(names)
-    assert {"edu", "topic", "format"} <= set(names)
+    assert "edu" in names
+    assert not {"topic", "format", "static"} & set(names)

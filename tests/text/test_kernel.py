@@ -44,7 +44,8 @@ def rooms(tmp_path: Path) -> Path:
     """A package of the same name with the decorator alone, and a kernel that calls one of another file."""
     text = tmp_path / "curate" / "text"
     text.mkdir(parents=True)
-    (text / "kernel.py").write_bytes((ROOT / "src" / "curate" / "text" / "kernel.py").read_bytes())
+    for name in ("kernel.py", "cache.py"):
+        (text / name).write_bytes((ROOT / "src" / "curate" / "text" / name).read_bytes())
     folder = tmp_path / "curate" / "rooms"
     folder.mkdir()
     for place in (text, folder, tmp_path / "curate"):

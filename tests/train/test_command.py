@@ -34,7 +34,9 @@ def test_torchrun_trains_on_two_processes_what_one_trains_alone(tmp_path):
     train_alone(job(tmp_path, "alone"))
     # Port 0: the system gives one, which torchrun keeps.
     meeting = ["--rdzv-backend=c10d", "--rdzv-endpoint=localhost:0", "--nproc-per-node=2"]
-    run = start("torch.distributed.run", *meeting, "-m", "curate.train", *job(tmp_path, "team")["arguments"])
+    run = start(
+        "torch.distributed.run", *meeting, "-m", "curate", "train", *job(tmp_path, "team")["arguments"]
+    )
     said = run.communicate()[0]
     assert run.returncode == 0, said
     assert said.count("Step 8 of 8") == 1
@@ -68,7 +70,7 @@ def test_a_run_killed_at_any_moment_again_and_again_ends_as_if_nothing_had_been(
     chance = random.Random(5)
     kills, folder = 0, tmp_path / "killed" / "checkpoints"
     while kills < 12:
-        run = start("curate.train", *killed["arguments"])
+        run = start("curate", "train", *killed["arguments"])
         before = set(folder.glob("step-*"))
         while run.poll() is None and set(folder.glob("step-*")) == before:
             time.sleep(0.005)
@@ -80,7 +82,7 @@ def test_a_run_killed_at_any_moment_again_and_again_ends_as_if_nothing_had_been(
         assert run.returncode == -9, said
         kills += 1
     assert kills > 3
-    run = start("curate.train", *killed["arguments"])
+    run = start("curate", "train", *killed["arguments"])
     said = run.communicate()[0]
     assert run.returncode == 0, said
     assert_same(tmp_path / "killed", tmp_path / "straight")

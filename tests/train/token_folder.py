@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import xxhash
 
 EOS = 0
 
@@ -40,7 +41,7 @@ def write_token_folder(
                     "n_documents": n,
                     "n_tokens": len(tokens),
                     "n_bytes": int(n_bytes.sum()),
-                    "hash": f"{seed}",
+                    "hash": _hash(path / name),
                 }
             )
         groups.append(about | {"max_passes": max_passes, "train": {}, "validation": {}})
@@ -68,6 +69,11 @@ def write_token_folder(
     (folder / "tokenizer.json").write_text(json.dumps(tokenizer_json(vocab_size)))
     (folder / "manifest.json").write_text(json.dumps(manifest))
     return folder
+
+
+def _hash(stem):
+    files = [stem.with_name(stem.name + ending) for ending in (".bin", ".idx", ".bytes")]
+    return xxhash.xxh3_64_hexdigest(b"".join(file.read_bytes() for file in files))
 
 
 def tokenizer_json(vocab_size):

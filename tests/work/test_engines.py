@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+import time
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +16,8 @@ import pytest
 import curate
 from common import EXAMPLE_CRAWL
 from curate.errors import RunError, UnknownNameError
-from curate.work.engine import LocalEngine, make_engine
+from curate.work.engine import make_engine
+from curate.work.local import LocalEngine
 
 
 def multiply(factor: int, number: int) -> int:
@@ -62,3 +66,82 @@ def test_ray_writes_what_processes_write(tmp_path: Path) -> None:
     for kind in ("kept", "dropped"):
         one, two = (pq.read_table(tmp_path / engine / kind) for engine in ("local", "ray"))
         assert one.equals(two)
+
+
+def worker_of(_: int) -> int:
+    return os.getpid()
+
+
+def sleep_long(number: int) -> int:
+    time.sleep(0 if number == 0 else 600)
+    return os.getpid()
+
+
+def test_workers_start_once_and_serve_every_map() -> None:
+    with LocalEngine(2) as engine:
+        first, second = (set(engine.map(worker_of, range(40))) for _ in range(2))
+    assert os.getpid() not in first
+    assert second <= first
+    assert len(first) <= 2
+
+
+def test_leaving_a_map_early_ends_its_workers_at_once_and_the_engine_serves_on() -> None:
+    with LocalEngine(2) as engine:
+        results = engine.map(sleep_long, range(4))
+        worker = next(results)
+        results.close()
+        with pytest.raises(ProcessLookupError):
+            os.kill(worker, 0)
+        assert len(list(engine.map(worker_of, range(4)))) == 4
+
+
+SCRIPT = """
+import os, sys
+import curate
+from curate.work.local import LocalEngine
+
+print("begun", flush=True)
+
+class Loud:
+    name = "loud"
+    def score(self, texts):
+        import numpy as np
+        return np.full(len(texts), 0.75, np.float32)
+
+with LocalEngine(2) as engine:
+    print(sorted(engine.map(lambda n: n * n, range(5))))
+curate.filter_crawl({crawl!r}, {out!r}, scorer=Loud(), workers=2, chunk_bytes=2000, progress=False)
+"""
+
+
+def test_a_script_without_a_guard_is_run_once_and_brings_its_own_functions_and_scorers(
+    tmp_path: Path,
+) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT.format(crawl=str(EXAMPLE_CRAWL), out=str(tmp_path / "out")))
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False, timeout=280)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["begun", "[0, 1, 4, 9, 16]"]
+    assert set(pq.read_table(tmp_path / "out" / "kept")["loud_score"].to_pylist()) == {0.75}
+
+
+ORPHANS = """
+import os, sys, time
+from curate.work.local import LocalEngine
+
+def tell(n):
+    print(os.getpid(), flush=True)
+    time.sleep(600)
+
+with LocalEngine(2) as engine:
+    list(engine.map(tell, range(2)))
+"""
+
+
+def test_workers_end_when_their_parent_is_killed() -> None:
+    with subprocess.Popen([sys.executable, "-c", ORPHANS], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        workers = {int(parent.stdout.readline()) for _ in range(2)}
+        assert parent.pid not in workers
+        parent.kill()
+        assert not parent.stdout.read()  # which ends when the last worker has

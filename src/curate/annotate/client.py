@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from curate.annotate.prompt import Prompt
 from curate.annotate.reply import Reply
 from curate.annotate.settings import AnnotateSettings
-from curate.errors import CurateError, RunError, SettingError
+from curate.errors import CurateError, MissingPackageError, RunError, SettingError
 
 if TYPE_CHECKING:
     import openai
@@ -200,9 +200,7 @@ def import_openai() -> Any:
     try:
         import openai
     except ImportError as error:
-        raise SettingError(
-            "Annotation needs the package openai: pip install 'curate-web[annotate]'."
-        ) from error
+        raise MissingPackageError("Annotation", "openai", "annotate") from error
     return openai
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from curate.errors import SettingError
+from curate.text.lines import read_bytes, read_json_lines
 from curate.work.files import committed
 
 LEVEL_FIELDS = ("edu_level", "level")
@@ -49,24 +50,13 @@ def read_labels(path: str | Path) -> list[Row]:
     Raises:
         SettingError: The file cannot be read, or a line before the last is no JSON object.
     """
-    path = Path(path)
-    try:
-        lines = path.read_bytes().split(b"\n")
-    except OSError as error:
-        raise SettingError(f"Cannot read the labels {path}: {error.strerror}.") from error
-    rows: list[Row] = []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except ValueError:
-            row = None
-        if isinstance(row, dict):
-            rows.append(row)
-        elif number < len(lines):  # only the last piece has no newline behind it
+    found = read_json_lines(path)
+    if found and found[-1][1] is None and not read_bytes(path).endswith(b"\n"):
+        del found[-1]
+    for number, row in found:
+        if row is None:
             raise SettingError(f"'{path}' line {number} is no JSON object. Mend or remove the line.")
-    return rows
+    return [row for _, row in found if row is not None]
 
 
 def write_labels(path: str | Path, rows: Sequence[Row]) -> None:

@@ -10,6 +10,7 @@ import typer
 from curate.annotate.settings import AnnotateSettings
 from curate.cli import EXIT_PARTIAL
 from curate.cli.options import with_settings
+from curate.cli.say import say
 from curate.config import read_toml, settings_from
 from curate.errors import SettingError
 
@@ -80,20 +81,18 @@ def _print_estimate(settings: Any) -> int:
     from curate.annotate import estimate
 
     found = estimate(settings)
-    print(f"Pages read          {found.n_read:>12,}")
-    print(f"Near-duplicates     {found.n_duplicates:>12,}   left out")
-    print(f"Pages chosen        {found.n_pages:>12,}   {settings.select}")
-    print(
-        f"Requests            {found.n_requests:>12,}   {found.n_answered:,} more are answered in the cache"
-    )
-    print(f"Input tokens        {found.n_input_tokens:>12,}   expected")
-    print(f"Output tokens       {found.n_output_tokens:>12,}   expected")
-    print(
+    say(f"Pages read          {found.n_read:>12,}")
+    say(f"Near-duplicates     {found.n_duplicates:>12,}   left out")
+    say(f"Pages chosen        {found.n_pages:>12,}   {settings.select}")
+    say(f"Requests            {found.n_requests:>12,}   {found.n_answered:,} more are answered in the cache")
+    say(f"Input tokens        {found.n_input_tokens:>12,}   expected")
+    say(f"Output tokens       {found.n_output_tokens:>12,}   expected")
+    say(
         f"Cost                {found.expected_usd:>12.4f}   US dollars expected, {found.worst_usd:.4f} at worst"
     )
-    print(f"  as a batch        {found.batch_usd:>12.4f}   US dollars expected")
+    say(f"  as a batch        {found.batch_usd:>12.4f}   US dollars expected")
     if found.budget_usd is not None:
-        print(
+        say(
             f"Budget              {found.budget_usd:>12.4f}   US dollars, {found.spent_usd:.4f} spent: "
             f"enough for about {found.n_within_budget:,} of {found.n_requests:,} requests"
         )
@@ -111,22 +110,22 @@ def _print_result(result: Any) -> int:
     from curate.annotate.reply import PROBLEMS
 
     n_labelled = result.outcomes.get("labelled", 0)
-    print(
+    say(
         f"{n_labelled:,} labels for {result.n_pages:,} pages in {result.output}; spent {result.spent_usd:.4f} US dollars."
     )
     for name, count in result.outcomes.items():
         if name in PROBLEMS:
-            print(f"  {count:,} {name}: {PROBLEMS[name]}")
+            say(f"  {count:,} {name}: {PROBLEMS[name]}")
     for why, count in result.failures.items():
-        print(f"  failed {count:,} times: {why}")
+        say(f"  failed {count:,} times: {why}")
     if result.n_lost:
-        print(
+        say(
             f"{result.n_lost} requests were in flight when an earlier run was stopped; they count at their worst cost."
         )
     if result.budget_is_spent:
         print("The budget is spent. Raise --budget-usd and run the same command again to go on.")
     if result.n_open:
-        print(f"{result.n_open:,} labels are still to come.")
+        say(f"{result.n_open:,} labels are still to come.")
     return EXIT_PARTIAL if result.n_open or result.outcomes.get("failed") else 0
 
 
@@ -135,15 +134,15 @@ def _submit(settings: Any) -> int:
 
     found = submit_batches(settings)
     for batch in found.batches:
-        print(f"Submitted {batch.n_requests:,} requests as {batch.server_id}.")
+        say(f"Submitted {batch.n_requests:,} requests as {batch.server_id}.")
     if not found.batches:
         print("Nothing to submit.")
     if found.n_beyond_budget:
-        print(
+        say(
             f"{found.n_beyond_budget:,} requests do not fit the budget at their worst cost. Raise --budget-usd to submit them."
         )
     if found.batches:
-        print(f"Later: curate annotate collect --output {settings.output}")
+        say(f"Later: curate annotate collect --output {settings.output}")
     return EXIT_PARTIAL if found.n_beyond_budget else 0
 
 
@@ -190,7 +189,7 @@ def _print_states(states: list[Any]) -> None:
     for state in states:
         done = f", {state.n_done:,} done" if state.n_done else ""
         message = f": {state.message}" if state.message else ""
-        print(f"{state.server_id or state.name}  {state.state}, {state.n_requests:,} requests{done}{message}")
+        say(f"{state.server_id or state.name}  {state.state}, {state.n_requests:,} requests{done}{message}")
 
 
 @annotate_app.command("agreement")
@@ -205,20 +204,20 @@ def agreement_command(
 
     found = measure_agreement(read_all(labels))
     for name, count in found.annotators.items():
-        print(f"{name}: {count:,} pages")
-    print(f"{found.n_shared:,} of {found.n_pages:,} pages have levels by two annotators or more.")
+        say(f"{name}: {count:,} pages")
+    say(f"{found.n_shared:,} of {found.n_pages:,} pages have levels by two annotators or more.")
     alphas = ", ".join(f"{metric} {alpha:.3f}" for metric, alpha in found.alpha.items())
-    print(f"Krippendorff's alpha: {alphas}")
+    say(f"Krippendorff's alpha: {alphas}")
     for pair in found.pairs:
-        print(
+        say(
             f"{pair.first} and {pair.second}: quadratic kappa {pair.kappa:.3f}, equal {pair.frac_equal:.1%}, "
             f"within 1 {pair.frac_within_1:.1%}, second higher by {pair.mean_difference:+.2f}, {pair.n_pages:,} pages"
         )
     for page in found.disagreements[:show]:
         levels = "; ".join(f"{level:g} {name} ({page.reasons[name]})" for name, level in page.levels.items())
-        print(f"{page.id}: {levels}")
+        say(f"{page.id}: {levels}")
     if len(found.disagreements) > show:
-        print(f"{len(found.disagreements) - show:,} more disagreements: list them with --show.")
+        say(f"{len(found.disagreements) - show:,} more disagreements: list them with --show.")
 
 
 @annotate_app.command("merge")
@@ -235,7 +234,7 @@ def merge_command(
         raise SettingError("The merged labels must go to a file of their own. Give another --output.")
     rows = merge_labels(read_all(labels))
     replace_labels(output, rows)
-    print(f"{len(rows):,} pages in {output}.")
+    say(f"{len(rows):,} pages in {output}.")
 
 
 @annotate_app.command("review")

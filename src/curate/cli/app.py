@@ -21,9 +21,11 @@ from curate.cli.mix import mix_command
 from curate.cli.report import report_command
 from curate.cli.rethreshold import rethreshold_command
 from curate.cli.rules import rules_app
+from curate.cli.score import score_command
 from curate.cli.signals import signals_command
 from curate.cli.tokenize import tokenize_command
 from curate.cli.train import train_command
+from curate.cli.warm import warm_command
 
 app = typer.Typer(
     name="curate",
@@ -64,6 +66,7 @@ app.command("dedup")(dedup_command)
 app.add_typer(index_app)
 app.command("fit")(fit_command)
 app.command("evaluate")(evaluate_command)
+app.command("score")(score_command)
 app.command("rethreshold")(rethreshold_command)
 app.command("mix")(mix_command)
 app.command("tokenize")(tokenize_command)
@@ -72,6 +75,7 @@ app.command("export")(export_command)
 app.command("generate")(generate_command)
 app.command("ablate")(ablate_command)
 app.command("init-config")(init_config_command)
+app.command("warm")(warm_command)
 app.add_typer(annotate_app)
 app.command("signals")(signals_command)
 app.add_typer(rules_app)

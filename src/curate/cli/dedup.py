@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from curate.cli import EXIT_NOTHING_KEPT, EXIT_PARTIAL
+from curate.cli import exit_code
 from curate.cli.options import with_settings
+from curate.cli.say import make_console
 from curate.config import parse_bytes, settings_from
 from curate.jobs.settings import DedupSettings
 
@@ -40,13 +41,11 @@ def dedup_command(
 
 
 def _run(settings: DedupSettings, *, only_plan: bool, overwrite: bool) -> int:
-    from rich.console import Console
-
     from curate.crawl import find_files
     from curate.jobs.dedup import run_dedup
     from curate.jobs.estimate import describe_estimate, estimate_dedup
 
-    console = Console(soft_wrap=True, highlight=False)
+    console = make_console()
     is_large = sum(file.size_bytes for file in find_files(settings.input)) >= _LARGE_BYTES
     if only_plan or is_large:
         for line in describe_estimate(estimate_dedup(settings, parse_bytes(settings.memory))):
@@ -66,6 +65,4 @@ def _run(settings: DedupSettings, *, only_plan: bool, overwrite: bool) -> int:
         f"Result: {settings.output}/kept, {settings.output}/dropped, {settings.output}/manifest.json",
         markup=False,
     )
-    if not report.n_kept:
-        return EXIT_NOTHING_KEPT
-    return EXIT_PARTIAL if report.problems else 0
+    return exit_code(report.n_kept, report.problems)

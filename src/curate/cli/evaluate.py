@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from curate.cli.say import say
+
 
 def evaluate_command(
     *,
@@ -56,6 +58,7 @@ def evaluate_command(
 
     Example: curate evaluate --scorer edu --compare classifiers/mine -a labels.jsonl -o evaluation
     """
+    from curate.errors import MissingPackageError
     from curate.fit import evaluate, read_annotations
     from curate.fit.evaluation_report import render_evaluation, write_evaluation
 
@@ -70,11 +73,11 @@ def evaluate_command(
         seed=seed,
     )
     for reason, n in pages.skipped.items():
-        print(f"{n:,} rows were skipped: {reason}.\n")
+        say(f"{n:,} rows were skipped: {reason}.", "")
     print(render_evaluation(evaluation))
     if output:
         paths = write_evaluation(evaluation, output)
         for path in paths:
-            print(f"wrote {path}")
+            say(f"wrote {path}")
         if not any(path.suffix == ".png" for path in paths):
-            print("No plots: pip install 'curate-web[plot]'.")
+            print(f"No plots. {MissingPackageError('Plotting', 'matplotlib', 'plot')}")

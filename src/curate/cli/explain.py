@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from curate.cli.say import say
+
 if TYPE_CHECKING:
-    from curate.results.explain import RuleCheck, Story
+    from curate.results.explain import RuleCheck, ScoreCheck, Story
 
 
 def explain_command(
@@ -22,8 +24,11 @@ def explain_command(
     """Tell a document's whole story: source, language, every rule with its value, duplicates, score."""
     from curate.results.explain import explain
 
-    for story in explain(output, key):
-        print("\n".join(_lines(story, whole_text=text)))
+    stories = explain(output, key)
+    if len(stories) > 1:
+        say(f"{len(stories)} documents have the id or URL {key}; each is told.")
+    for story in stories:
+        say(*([""] if len(stories) > 1 else []), *_lines(story, whole_text=text))
 
 
 def _lines(story: Story, *, whole_text: bool) -> list[str]:
@@ -32,6 +37,7 @@ def _lines(story: Story, *, whole_text: bool) -> list[str]:
         f"{story.fate.upper()}  {document['id']}",
         f"  url       {document['url'] or '-'}",
         f"  source    {document['source']}, record {document['position']}",
+        f"  kind      {document['kind']}{_program(document)}",
         f"  date      {document['date'] or '-'}",
         f"  title     {document['title'] or '-'}",
     ]
@@ -42,9 +48,13 @@ def _lines(story: Story, *, whole_text: bool) -> list[str]:
     if story.kept_twin:
         kept_id, url = story.kept_twin
         lines.append(f"  stays     {kept_id} {url or ''} (Jaccard {document['jaccard']:.3f})")
-    score = document.get(story.score_column or "")
-    if score is not None:
-        lines.append(f"  score     {story.score_column} = {score:.4f}, kept from {story.cut:.4g}")
+    lines += [f"  score     {check.name} = {check.value:.4f}{_needed(check)}" for check in story.scores]
+    if story.spared:
+        spared = story.spared
+        lines.append(
+            f"  spared    fails {spared.reason} (value {spared.value:.6g}, limit {spared.limit:.6g}), but its score "
+            f"{spared.score:.4f} reaches {spared.needs:.4g}"
+        )
     lines += [
         f"  removed in favour of this one: {i} {url or ''} (Jaccard {j:.3f})"
         for i, url, j in story.duplicates
@@ -54,7 +64,12 @@ def _lines(story: Story, *, whole_text: bool) -> list[str]:
         lines += [f"    {_mark(check)} {check.reason:<36} {_limits(check)}" for check in story.checks]
     body = document["text"] or ""
     shown = body if whole_text else body[:500] + ("..." if len(body) > 500 else "")
-    return [*lines, "  text", *(f"    {line}" for line in shown.splitlines())]
+    return [*lines, "  text", *(f"    {line.expandtabs(4)}" for line in shown.splitlines())]
+
+
+def _program(document: dict[str, Any]) -> str:
+    known = [document[name] for name in ("program_language", "path") if document.get(name)]
+    return f" ({', '.join(known)})" if known else ""
 
 
 def _reason(document: dict[str, object]) -> str:
@@ -62,6 +77,10 @@ def _reason(document: dict[str, object]) -> str:
     if value is None:
         return f"{document['drop_reason']} ({detail})" if detail else str(document["drop_reason"])
     return f"{document['drop_reason']} (value {value:.6g}, limit {limit:.6g})"
+
+
+def _needed(check: ScoreCheck) -> str:
+    return "" if check.least is None else f", kept from {check.least:.4g}"
 
 
 def _mark(check: RuleCheck) -> str:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from curate.cli.say import say
+
 
 def export_command(
     model: Annotated[Path, typer.Argument(help="Output folder of 'curate train', or one checkpoint in it.")],
@@ -19,6 +21,6 @@ def export_command(
     Example: curate export run/ exported/ && lm_eval --model hf --model_args pretrained=exported --tasks
     arc_easy
     """
-    from curate.train.hugging_face import export
+    from curate.train import export
 
-    print(f"Wrote {export(model, output, dtype=dtype)}.")
+    say(f"Wrote {export(model, output, dtype=dtype)}.")

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from curate.cli import EXIT_NOTHING_KEPT, EXIT_PARTIAL
+from curate.cli import exit_code
 from curate.cli.options import with_settings
+from curate.cli.say import make_console
 from curate.config import read_toml, settings_from, to_toml
 from curate.errors import SettingError
 from curate.run.settings import FilterSettings
 
-_LISTS = ("language", "rules")
+if TYPE_CHECKING:
+    from curate.run.funnel import Funnel
+
+_LISTS = ("language", "rules", "code_rules")
 
 
 @with_settings(FilterSettings)
@@ -46,9 +50,10 @@ def filter_command(
         given = {"markdown": markdown} | given
     given |= {name: _split(given[name]) for name in _LISTS if name in given}
     values = read_toml(config) if config else {}
-    for cut, other in (("threshold", "keep_fraction"), ("keep_fraction", "threshold")):
-        if cut in given:
-            values.pop(other, None)
+    if "threshold" in given:
+        values = {name: value for name, value in values.items() if name not in {"keep_fraction", "weights"}}
+    if "keep_fraction" in given:
+        values.pop("threshold", None)
     return _run(settings_from(FilterSettings, values | given), overwrite=overwrite)
 
 
@@ -59,17 +64,15 @@ def _split(items: list[str]) -> list[str]:
 
 
 def _run(settings: FilterSettings, *, overwrite: bool) -> int:
-    from rich.console import Console
-
     from curate.pipeline import run_filter
     from curate.results.render import describe_rest, render_funnel
 
     funnel = run_filter(settings, overwrite=overwrite)
-    console = Console(soft_wrap=True, highlight=False)
+    console = make_console()
     console.print(render_funnel(funnel))
     for line in describe_rest(funnel):
         console.print(line, markup=False)
-    console.print(describe_cut(settings, funnel.cut, funnel.kept.n_documents, funnel.n_scored), markup=False)
+    console.print(describe_cut(funnel), markup=False)
     console.print(
         f"Result: {settings.output}/kept, {settings.output}/dropped, {settings.output}/manifest.json",
         markup=False,
@@ -82,26 +85,31 @@ def _run(settings: FilterSettings, *, overwrite: bool) -> int:
         console.print(
             "Nothing was kept. The funnel shows where the documents went; see 'curate explain'.", markup=False
         )
-        return EXIT_NOTHING_KEPT
-    return EXIT_PARTIAL if funnel.problems else 0
+    return exit_code(funnel.kept.n_documents, funnel.problems)
 
 
-def describe_cut(settings: FilterSettings, cut: float | None, n_kept: int, n_scored: int) -> str:
+def describe_cut(funnel: Funnel) -> str:
     """Say what the cut means and what it keeps."""
-    if cut is None:
+    from curate.results.render import describe_limits
+
+    if funnel.cut is None:
         return "Nothing was scored: every document that passed the rules is kept."
+    n_kept, n_scored = funnel.kept.n_documents, funnel.n_scored
     share = (
         f"{n_kept:,} of {n_scored:,} scored documents ({n_kept / n_scored:.1%})"
         if n_scored
         else "no document"
     )
+    limits = describe_limits(funnel)
     meaning = ""
-    if settings.scorer == "edu":
+    if limits.startswith("edu_score >= ") and " and " not in limits:
         meaning = (
-            f": at least {cut:.0%} likely that an LLM annotator would call the page educational "
+            f": at least {funnel.cut:.0%} likely that an LLM annotator would call the page educational "
             "(level 3 or more of 5)"
         )
-    return f"Kept {share} with {settings.scorer}_score >= {cut:.3g}{meaning}."
+    n_spared = sum(tally.n_documents for tally in funnel.spared.values())
+    spared = f" {n_spared:,} of these fail a rule that their score overrules (spared_by)." if n_spared else ""
+    return f"Kept {share} with {limits}{meaning}.{spared}"
 
 
 def init_config_command(

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from curate.cli import EXIT_INTERRUPTED
+from curate.cli.say import say
 
 
 def fit_command(
@@ -120,8 +121,8 @@ def fit_command(
     except KeyboardInterrupt:
         print("curate: Stopped. Nothing was written.", file=sys.stderr)
         sys.exit(EXIT_INTERRUPTED)
-    print(f"Fitted on {len(pages):,} pages; figures are out of fold, on {result.metrics['n_pages']:,}.\n")
+    say(f"Fitted on {len(pages):,} pages; figures are out of fold, on {result.metrics['n_pages']:,}.", "")
     for reason, n in pages.skipped.items():
-        print(f"{n:,} rows were skipped: {reason}.\n")
+        say(f"{n:,} rows were skipped: {reason}.", "")
     print(figures_table(result.metrics))
-    print(f"\n{output} holds the classifier and its card. Use it: curate filter --scorer {output}")
+    say("", f"{output} holds the classifier and its card. Use it: curate filter --scorer {output}")

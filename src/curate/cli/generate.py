@@ -25,7 +25,7 @@ def generate_command(
 
     Example: curate generate run/ "The water cycle begins when"
     """
-    from curate.train.generation import generate
+    from curate.train import generate
 
     print(
         prompt + generate(model, prompt, n_tokens=n_tokens, temperature=temperature, top_p=top_p, seed=seed)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from curate.cli.say import say
 from curate.errors import SettingError
 
 index_app = typer.Typer(
@@ -20,7 +21,7 @@ _Input = Annotated[
     typer.Option(
         "--input",
         "-i",
-        help="File, folder or glob of documents, as OUT/kept. Can be repeated.",
+        help="File, folder or glob of documents, as OUT/kept. Also without the flag, and several after it.",
         show_default=False,
     ),
 ]
@@ -62,7 +63,7 @@ def build_command(
         id_column=id_column,
         workers=workers,
     )
-    print(f"Indexed {built.n_documents:,} documents in {index}.")
+    say(f"Indexed {built.n_documents:,} documents in {index}.")
 
 
 @index_app.command("add")
@@ -85,7 +86,7 @@ def add_command(
     after = add_to_index(
         index, _require(input), text_column=text_column, id_column=id_column, workers=workers
     ).n_documents
-    print(f"Added {after - before:,} documents to {index}; it has {after:,}.")
+    say(f"Added {after - before:,} documents to {index}; it has {after:,}.")
 
 
 @index_app.command("info")
@@ -98,17 +99,15 @@ def info_command(index: _Index) -> None:
 
     opened = open_index(index)
     manifest, plan = opened.manifest, opened.plan
-    print(
-        f"{opened.n_documents:,} documents in {len(manifest['segments'])} segments; all checksums are right"
-    )
-    print(f"Jaccard {plan.jaccard:g}, recall {plan.recall:g}: {plan.n_bands} bands of {plan.n_rows} rows")
-    print(f"Shingles of {plan.shingle_words} words, seed {plan.seed}")
-    print(
+    say(f"{opened.n_documents:,} documents in {len(manifest['segments'])} segments; all checksums are right")
+    say(f"Jaccard {plan.jaccard:g}, recall {plan.recall:g}: {plan.n_bands} bands of {plan.n_rows} rows")
+    say(f"Shingles of {plan.shingle_words} words, seed {plan.seed}")
+    say(
         f"Versions: format {manifest['format']}, keys {manifest['keys_version']}, "
         f"words {manifest['words_version']}, Unicode {manifest['unicode_version']}"
     )
     n_readable = opened.count_readable()
-    print(f"Texts within reach for exact comparison: {n_readable:,} of {opened.n_documents:,} documents")
+    say(f"Texts within reach for exact comparison: {n_readable:,} of {opened.n_documents:,} documents")
 
 
 def _require(inputs: list[str] | None) -> list[str]:

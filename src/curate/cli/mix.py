@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from curate.cli.say import make_console
+
 
 def mix_command(
     *,
@@ -36,13 +38,11 @@ def mix_command(
 
     Example: curate mix --config mixture.toml --output mixture
     """
-    from rich.console import Console
-
     from curate.mixture import mix, read_mixture_settings
     from curate.mixture.render import describe_plan, render_plan
     from curate.work.progress import ProgressDisplay
 
-    console = Console(soft_wrap=True, highlight=False)
+    console = make_console()
 
     def show(found: dict[str, Any]) -> None:
         for table in render_plan(found):

@@ -77,7 +77,9 @@ def _flag_type(hint: Any) -> Any:
 def _describe(field: dataclasses.Field[Any], *, repeats: bool) -> str:
     text = str(field.metadata["doc"]).translate(_ESCAPES)
     if repeats:
-        text += " Can be repeated."
+        text += (
+            " Also without the flag, and several after it." if field.name == "input" else " Can be repeated."
+        )
     default = _show_default(field.default)
     return f"{text}  [default: {default}]" if default else text
 

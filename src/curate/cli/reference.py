@@ -59,7 +59,7 @@ def _row(parameter: Any) -> str:
     names = [*parameter.opts, *parameter.secondary_opts]
     if parameter.param_type_name == "argument":
         names = [parameter.metavar or str(parameter.name).upper()]
-    help_text = " ".join((parameter.help or "").split())
+    help_text = " ".join((parameter.help or "").replace("<", "\\<").split())
     default = _default(parameter)
     section = getattr(parameter, "rich_help_panel", None) or ""
     flags = ", ".join(f"`{each}`" for each in names)
@@ -69,7 +69,7 @@ def _row(parameter: Any) -> str:
 def _default(parameter: Any) -> str:
     shown = getattr(parameter, "show_default", False)
     value = parameter.default
-    if not shown or value in (None, False, (), "") or callable(value):
+    if not shown or value is None or value is False or value in ((), "") or callable(value):
         return ""
     return f"  [default: {value}]"
 

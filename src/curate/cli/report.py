@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from curate.cli.say import say
+
 
 def report_command(
     output: Annotated[Path, typer.Argument(help="The output folder of 'curate filter'.")],
@@ -24,4 +26,4 @@ def report_command(
     """
     from curate.results.html import write_report
 
-    print(f"Wrote {write_report(output, to)}")
+    say(f"Wrote {write_report(output, to)}")

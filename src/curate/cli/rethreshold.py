@@ -8,26 +8,36 @@ from typing import Annotated
 import typer
 
 from curate.cli import EXIT_NOTHING_KEPT
+from curate.cli.say import make_console
 
 
 def rethreshold_command(
     output: Annotated[Path, typer.Argument(help="The output folder of 'curate filter'.")],
     *,
     threshold: Annotated[
-        float | None, typer.Option(help="Least score to keep, 0 to 1.", show_default=False)
+        list[str] | None,
+        typer.Option(
+            help="Least score to keep, 0 to 1, or NAME=NUMBER for the scorer of that name. Can be repeated.",
+            show_default=False,
+        ),
     ] = None,
     keep_fraction: Annotated[
         float | None,
         typer.Option(help="Or the share of scored documents to keep, best first.", show_default=False),
     ] = None,
+    weights: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="For --keep-fraction: NAME=NUMBER, the weight of each score in the mean that ranks. Can be repeated.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> int:
     """Move rows between kept and dropped by another cut; nothing is read or scored again."""
-    from rich.console import Console
-
     from curate.results.render import render_funnel
     from curate.results.rethreshold import rethreshold
 
-    funnel = rethreshold(output, threshold=threshold, keep_fraction=keep_fraction)
-    console = Console(soft_wrap=True, highlight=False)
+    funnel = rethreshold(output, threshold=threshold, keep_fraction=keep_fraction, weights=weights or ())
+    console = make_console()
     console.print(render_funnel(funnel))
     return 0 if funnel.kept.n_documents else EXIT_NOTHING_KEPT

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curate.cli import EXIT_NOTHING_KEPT
+from curate.cli import exit_code
+from curate.cli.say import say
 from curate.cli.signals import Extractor, Input, TextColumn
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def list_command() -> None:
     for name, rule_set in RULE_SETS.items():
         default = f"  (= {rule_set.name})" if DEFAULT_VERSIONS.get(rule_set.name) == rule_set.version else ""
         lines = " + lines" if rule_set.line_rules is not None else ""
-        print(f"{name:<40} {len(rule_set.rules):>3} rules{lines:<8}  {rule_set.source}{default}")
+        say(f"{name:<40} {len(rule_set.rules):>3} rules{lines:<8}  {rule_set.source}{default}")
 
 
 @rules_app.command("show")
@@ -67,12 +68,14 @@ def compare_command(
         extractor=extractor,
         options=ReadOptions(text_column=text_column),
     )
-    print(f"{found.n_documents:,} documents")
+    say(f"{found.n_documents:,} documents")
     for name, n in found.n_kept.items():
-        print(f"  {name:<40} keeps {n:,}{_share(n, found.n_documents)}")
+        say(f"  {name:<40} keeps {n:,}{_share(n, found.n_documents)}")
     for pair in found.disagreements:
-        print("\n".join(_describe_pair(pair, found.n_documents)))
-    return 0 if found.n_documents else EXIT_NOTHING_KEPT
+        say(*_describe_pair(pair, found.n_documents))
+    for problem in found.problems:
+        say(f"Could not be read: {problem}")
+    return exit_code(found.n_documents, found.problems)
 
 
 def _share(n: int, n_documents: int) -> str:

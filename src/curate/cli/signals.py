@@ -6,11 +6,17 @@ from typing import Annotated
 
 import typer
 
-from curate.cli import EXIT_NOTHING_KEPT, EXIT_PARTIAL
+from curate.cli import exit_code
+from curate.cli.say import say
 
 Input = Annotated[
     list[str] | None,
-    typer.Option("--input", "-i", help="File, folder or glob. Can be repeated.", show_default=False),
+    typer.Option(
+        "--input",
+        "-i",
+        help="File, folder or glob. Also without the flag, and several after it.",
+        show_default=False,
+    ),
 ]
 Extractor = Annotated[str, typer.Option(help="What takes the text out of HTML.")]
 TextColumn = Annotated[
@@ -55,11 +61,9 @@ def signals_command(
         extractor=extractor,
         options=ReadOptions(text_column=text_column),
     )
-    print(f"Measured {report.n_documents:,} documents. Result: {output}")
+    say(f"Measured {report.n_documents:,} documents. Result: {output}")
     if report.n_unread:
-        print(f"Records without text: {report.n_unread:,}")
+        say(f"Records without text: {report.n_unread:,}")
     for problem in report.problems:
-        print(f"Could not be read: {problem}")
-    if not report.n_documents:
-        return EXIT_NOTHING_KEPT
-    return EXIT_PARTIAL if report.problems else 0
+        say(f"Could not be read: {problem}")
+    return exit_code(report.n_documents, report.problems)

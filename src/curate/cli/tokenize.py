@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from curate.cli.say import make_console
+
 
 def tokenize_command(
     *,
@@ -51,8 +53,6 @@ def tokenize_command(
 
     Example: curate tokenize --input mixture --output tokens --vocab-size 32000
     """
-    from rich.console import Console
-
     from curate.tokens import tokenize_mixture
     from curate.work.progress import ProgressDisplay
 
@@ -68,7 +68,7 @@ def tokenize_command(
         overwrite=overwrite,
         progress=ProgressDisplay(),
     )
-    console = Console(soft_wrap=True, highlight=False)
+    console = make_console()
     for split, groups in (("train", tokens.train), ("validation", tokens.validation)):
         n_tokens, n_bytes = (
             sum(getattr(group, name) for group in groups) for name in ("n_tokens", "n_bytes")

@@ -48,7 +48,7 @@ def train_command(
         print("\n".join(describe_estimate(settings, n_devices=estimate)))
         return 0
 
-    from curate.train.loop import train
+    from curate.train import train
 
     result = train(settings)
     if os.environ.get("RANK", "0") == "0":
@@ -61,6 +61,7 @@ def _lines(result: TrainResult, output: str) -> list[str]:
         f"Step {result.step:,} of {result.n_steps:,}"
         + (f", loss {result.loss:.4f} nats a token" if result.loss is not None else "")
     ]
+    lines += [f"Note: {note}" for note in result.notes]
     lines += [f"  {bits:.4f} bits per byte  {name}" for name, bits in result.bits_per_byte.items()]
     if result.stopped:
         lines.append("Stopped by a signal and saved. Run the same command again to go on.")

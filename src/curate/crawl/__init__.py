@@ -11,6 +11,7 @@ Format and compression are decided by content. Bad data is a row with a `drop_re
 from curate.crawl.check import check_columns
 from curate.crawl.chunks import Chunk, Cursor, Split, plan_splits, read_chunks
 from curate.crawl.find import InputFile, find_files, hash_file
+from curate.crawl.opening import read_rows
 from curate.crawl.options import ReadOptions
 from curate.crawl.records import FileProblem, Mark
 
@@ -27,4 +28,5 @@ __all__ = [
     "hash_file",
     "plan_splits",
     "read_chunks",
+    "read_rows",
 ]

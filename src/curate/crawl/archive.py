@@ -8,6 +8,7 @@ the two do not fit, reading goes on at the next thing that looks like the start 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import orjson
@@ -48,6 +49,7 @@ class ArchiveReader:
         self._last_mark = start
         self.position = start.position
         self.problems: list[FileProblem] = []
+        self.column_types: Mapping[str, str] = {}
 
     def mark(self) -> Mark:
         """Return the next record's place where it starts a compressed member, else the last such place."""
@@ -125,8 +127,8 @@ class ArchiveReader:
             payload.kind,
             content,
             payload.charset,
-            extra,
-            payload.drop_reason,
+            extra=extra,
+            drop_reason=payload.drop_reason,
         )
 
     def _place_id(self) -> str:

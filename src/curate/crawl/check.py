@@ -9,8 +9,7 @@ import pyarrow.parquet as pq
 
 from curate.crawl.columns import get_path
 from curate.crawl.find import InputFile, open_file
-from curate.crawl.jsonl import load_line
-from curate.crawl.opening import sniff_file
+from curate.crawl.opening import read_rows, sniff_file
 from curate.crawl.options import ReadOptions
 from curate.errors import SettingError
 
@@ -50,9 +49,8 @@ def _first_row(file: InputFile) -> dict[str, object] | None:
     try:
         with open_file(file) as opened:
             kind = sniff_file(opened, file.path)
-            if kind.format == "jsonl":
-                lines = kind.head.split(b"\n")
-                return next((row for line in lines if (row := load_line(line)) is not None), None)
+            if kind.format in ("jsonl", "json", "csv"):
+                return next((row for row in read_rows(file) if row is not None), None)
             if kind.format == "parquet" and kind.codec is None:
                 opened.seek(0)
                 return _empty_row(pq.read_schema(opened))

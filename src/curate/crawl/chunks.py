@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -51,6 +51,7 @@ class Chunk:
 
     Every record is a row of `pages` (schema `curate.batch.PAGE_SCHEMA`) or counted by kind in `skipped`.
     `cursor` is where the next chunk starts. `n_input_bytes` is the length of the records, decompressed.
+    `extra_types` gives, for each source whose format states types, the Arrow types of its columns.
     """
 
     index: int
@@ -61,6 +62,7 @@ class Chunk:
     n_input_bytes: int
     cursor: Cursor
     last: bool
+    extra_types: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 def plan_splits(files: Sequence[InputFile], split_bytes: int = 64 * MIB) -> list[Split]:
@@ -114,6 +116,7 @@ def read_chunks(
                 index += 1
                 chunk = _ChunkBuilder(index, options, is_wanted=is_wanted(index))
             chunk.add(record, records.source, records.position)
+            chunk.note_types(records.source, records.column_types)
             chunk.problems += records.take_problems()
         chunk.problems += records.take_problems()
         if chunk.is_wanted:
@@ -134,6 +137,7 @@ class _SplitRecords:
         self._problems: list[FileProblem] = []
         self.source = ""
         self.position = 0  # of the record last read
+        self.column_types: Mapping[str, str] = {}  # of the file it is from
 
     def read(self, *, wanted: bool) -> Record | None:
         """Return the next record of any file, null at the end of the last one."""
@@ -149,6 +153,7 @@ class _SplitRecords:
                     reader.problems.clear()
                     if record is not None:
                         self.source, self.position = file.source, reader.position - 1
+                        self.column_types = reader.column_types
                         return record
             except OSError as error:
                 if is_url(file.path):
@@ -208,6 +213,12 @@ class _ChunkBuilder:
         self._n_content_bytes = 0
         self._skipped: Counter[str] = Counter()
         self._rows: list[tuple[object, ...]] = []
+        self._types: dict[str, dict[str, str]] = {}
+
+    def note_types(self, source: str, types: Mapping[str, str]) -> None:
+        """Remember the Arrow types of the columns of `source`, whose records are in the chunk."""
+        if types and source not in self._types:
+            self._types[source] = dict(types)
 
     def is_full(self) -> bool:
         """Whether the chunk is to be cut before the next record."""
@@ -238,6 +249,7 @@ class _ChunkBuilder:
                     page.kind,
                     page.content,
                     page.charset,
+                    page.title,
                     page.extra,
                     page.drop_reason,
                 )
@@ -250,4 +262,14 @@ class _ChunkBuilder:
         arrays = [pa.array(values, field.type) for values, field in zip(columns, PAGE_SCHEMA, strict=True)]
         pages = pa.record_batch(arrays, schema=PAGE_SCHEMA)
         skipped = dict(sorted(self._skipped.items()))
-        return Chunk(self._index, pages, skipped, self.problems, self._n_records, self._n_bytes, cursor, last)
+        return Chunk(
+            self._index,
+            pages,
+            skipped,
+            self.problems,
+            self._n_records,
+            self._n_bytes,
+            cursor,
+            last,
+            self._types,
+        )

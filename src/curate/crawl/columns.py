@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 from curate.crawl.options import ReadOptions
 from curate.crawl.records import Page, content_id, place_id
 from curate.crawl.sniff import looks_html_document
-from curate.text.charsets_crawl import decode_text
+from curate.text.charset import decode_text
+from curate.text.json_values import clean_surrogates, dump_json
 
 # In order of preference; compared in lower case with '-' as '_'.
 TEXT_NAMES = (
@@ -40,6 +38,7 @@ DATE_NAMES = (
     "fetch_time",
     "published",
 )
+TITLE_NAME = "title"
 _NESTS = ("metadata", "meta")  # where url and date are looked for when the row itself has none
 
 
@@ -51,6 +50,13 @@ class Layout:
     id: str | None
     url: str | None
     date: str | None
+    title: str | None
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns, or roots of paths to them, that play a part."""
+        names = [*(name for name, _ in self.contents), self.id, self.url, self.date]
+        return [part for name in names if name for part in (name, name.partition(".")[0])]
 
 
 class RowReader:
@@ -87,12 +93,16 @@ class RowReader:
         if not page_id:
             page_id = place_id(self._source, position) if content is None else content_id(url, content)
         charset = "utf-8" if kind == "html" and isinstance(get_path(row, column), str) else None
+        title = row.get(layout.title) if layout.title and kind == "text" else None
+        title = clean_surrogates(title) if isinstance(title, str) and title.strip() else None
         extra = None
         if self._options.extra_columns:
-            used = {column, layout.id, layout.url, layout.date}
+            used = {column, layout.id, layout.url, layout.date, layout.title if title else None}
             used |= {name for name, _ in layout.contents if row.get(name) is None}
             extra = dump_extra({name: value for name, value in row.items() if name not in used})
-        return Page(page_id, url, date, kind, content, charset, extra, drop_reason)
+            if extra is not None and len(extra) > self._options.max_page_bytes:
+                content, extra, drop_reason = None, None, "page_too_large"
+        return Page(page_id, url, date, kind, content, charset, title, extra, drop_reason)
 
 
 def find_layout(names: Iterable[str], options: ReadOptions) -> Layout:
@@ -116,6 +126,7 @@ def find_layout(names: Iterable[str], options: ReadOptions) -> Layout:
         options.id_column or next(iter(usual(ID_NAMES)), None),
         options.url_column or next(iter(usual(URL_NAMES)), None),
         options.date_column or next(iter(usual(DATE_NAMES)), None),
+        by_name.get(TITLE_NAME),
     )
 
 
@@ -169,7 +180,9 @@ def _find_content(
         return (
             name,
             "text",
-            decode_text(content) if isinstance(value, bytes) else content.replace(b"\x00", b""),
+            decode_text(content).encode()
+            if isinstance(value, bytes)
+            else content.replace(b"\x00", "\ufffd".encode()),
         )
     return None, "text", None
 
@@ -179,14 +192,14 @@ def to_utf8(text: str) -> bytes:
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError:
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode("utf-8")
+        return clean_surrogates(text).encode("utf-8")
 
 
 def _string(value: Any) -> str | None:
     if value is None or value == "":
         return None
     if isinstance(value, str):
-        return value if value.isascii() else to_utf8(value).decode()
+        return value if value.isascii() else clean_surrogates(value)
     if isinstance(value, (dict, list)):
         return dump_extra(value)
     if hasattr(value, "isoformat"):
@@ -196,17 +209,4 @@ def _string(value: Any) -> str | None:
 
 def dump_extra(value: Any) -> str | None:
     """Write `value` as JSON, null where it is empty. What JSON lacks becomes a string."""
-    if not value:
-        return None
-    try:
-        return orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS).decode()
-    except TypeError:
-        # Integers over 64 bits, halves of surrogate pairs, nests too deep for orjson.
-        try:
-            return to_utf8(json.dumps(value, default=_plain, ensure_ascii=False)).decode()
-        except (TypeError, ValueError, RecursionError):
-            return None
-
-
-def _plain(value: Any) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    return dump_json(value) if value else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,13 +12,31 @@ from typing import Any, BinaryIO, cast
 
 import xxhash
 
-from curate.errors import SettingError
+from curate.errors import MissingPackageError, SettingError
 
 REMOTE_BLOCK_BYTES = 8 << 20
 # What other tools leave beside their data, and indexes and checksums of crawls.
 _IGNORED_NAMES = ("_SUCCESS", "_metadata", "_common_metadata")
 _IGNORED_STARTS = (".", "_committed_", "_started_", "_temporary")
 _IGNORED_ENDS = (".cdx", ".cdx.gz", ".cdxj", ".cdxj.gz", ".idx", ".crc", ".md5", ".sha1", ".sha256", ".tmp")
+# What people put beside data to tell of it.
+_CARD = re.compile(
+    r"(?:readme|license|licence|copying|notice|changelog|citation|dataset_card)(?:\.(?:md|txt|rst|cff|bib|ya?ml))?"
+)
+_CARDS = (
+    "dataset_info.json",
+    "dataset_infos.json",
+    "dataset_dict.json",
+    "state.json",
+    "metadata.json",
+    "manifest.json",
+    "schema.json",
+    "croissant.json",
+    "stats.json",
+)
+_PACKED = ("", ".gz", ".zst", ".bz2", ".xz", ".lz4")
+_DATA_KINDS = (".jsonl", ".ndjson", ".parquet", ".warc", ".wet", ".arc", ".csv", ".tsv")
+_DATA_ENDS = tuple(kind + packed for kind in _DATA_KINDS for packed in _PACKED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +46,8 @@ class InputFile:
     path: str
     source: str
     size_bytes: int
+    is_card: bool = False
+    """Whether it only tells of the data it lies beside, as a README; it is counted and not read."""
 
 
 def is_url(path: str) -> bool:
@@ -46,17 +67,35 @@ def find_files(inputs: Sequence[str]) -> list[InputFile]:
     if not inputs:
         raise SettingError("No input given: name a file, a folder, a glob or a URL, as in --input crawl/.")
     found: dict[str, tuple[str, int]] = {}
+    named: set[str] = set()
     for text in inputs:
         files = _find_remote(text) if is_url(text) else _find_local(_strip_scheme(text))
         if not files:
             raise SettingError(f"No crawl files in '{text}': give a folder, file or glob that has some.")
+        if (
+            len(files) == 1
+            and not glob.has_magic(text)
+            and os.path.basename(files[0][0]) == os.path.basename(text)
+        ):
+            named.add(files[0][0])  # a file given outright is always read
         for path, source, size in files:
             known = found.get(path)
             if known is None or len(source) < len(known[0]):
                 found[path] = (source, size)
     sources = _distinct_sources({path: source for path, (source, _) in found.items()})
-    files = [InputFile(path, sources[path], size) for path, (_, size) in found.items()]
+    has_data = any(source.lower().endswith(_DATA_ENDS) for source in sources.values())
+    files = [
+        InputFile(
+            path, sources[path], size, is_card=has_data and path not in named and _is_card(sources[path])
+        )
+        for path, (_, size) in found.items()
+    ]
     return sorted(files, key=lambda file: (file.source, file.path))
+
+
+def _is_card(source: str) -> bool:
+    name = source.rsplit("/", 1)[-1].lower()
+    return name in _CARDS or _CARD.fullmatch(name) is not None
 
 
 def _strip_scheme(path: str) -> str:
@@ -148,11 +187,9 @@ def open_filesystem(url: str) -> tuple[Any, str]:
         return fsspec.core.url_to_fs(url)
     except ImportError as error:
         scheme = url.split("://", 1)[0]
-        extra = (
-            "'curate-web[s3]'"
-            if scheme in ("s3", "s3a")
-            else _FS_PACKAGES.get(scheme, f"the package for {scheme}")
-        )
+        if scheme in ("s3", "s3a"):
+            raise MissingPackageError(f"Reading '{url}'", "s3fs", "s3") from error
+        extra = _FS_PACKAGES.get(scheme, f"the package for {scheme}")
         raise SettingError(
             f"Reading '{url}' needs another package: pip install {extra} ({error})."
         ) from error
@@ -228,7 +265,7 @@ def _without_outputs(files: list[tuple[str, str, int]]) -> list[tuple[str, str, 
 
 def _distinct_sources(sources: dict[str, str]) -> dict[str, str]:
     """Lengthen names that several files share by the folders they lie in until each is its own."""
-    sources = {path: source.replace(os.sep, "/") for path, source in sources.items()}
+    sources = {path: _readable(source.replace(os.sep, "/")) for path, source in sources.items()}
     while True:
         by_source: dict[str, list[str]] = {}
         for path, source in sources.items():
@@ -238,7 +275,12 @@ def _distinct_sources(sources: dict[str, str]) -> dict[str, str]:
             return sources
         for path in shared:
             n_parts = sources[path].count("/") + 2
-            sources[path] = "/".join(path.replace(os.sep, "/").split("/")[-n_parts:])
+            sources[path] = _readable("/".join(path.replace(os.sep, "/").split("/")[-n_parts:]))
+
+
+def _readable(name: str) -> str:
+    r"""A name as UTF-8 can hold it: bytes that are none stand as backslash, x and two digits."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def open_file(file: InputFile) -> BinaryIO:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from curate.crawl.compressed import DamagedError, GzipDecoder
-from curate.crawl.sniff import find_foreign, looks_html
-from curate.text.charsets_crawl import decode_text
+from curate.crawl.sniff import find_foreign, find_named, looks_html
+from curate.text.charset import decode_text
+from curate.text.encodings import find_encoding
 
 MAX_RATIO = 200  # a body that decodes to more than this many times its size (and 1 MiB) is a bomb
 MAX_HEAD_BYTES = 1 << 16
@@ -145,15 +146,20 @@ def read_payload(  # noqa: PLR0911 - a row of guards
         body = decoded
     if not body.strip(b"\x00\t\n\r "):
         return Payload(skipped="empty_body")
-    if find_foreign(body[:4096]):
+    if find_foreign(body[:4096]) and not _is_utf16(head.charset, body):
         return Payload(skipped="binary_body")
     if not kind:
         kind = "html" if looks_html(body) else "text"
     if kind == "text":
-        body = decode_text(body, head.charset)
+        body = decode_text(body, head.charset, markup=False).encode()
     if len(body) > max_bytes:
         return Payload(kind, None, head.charset, "page_too_large")
     return Payload(kind, body, head.charset)
+
+
+def _is_utf16(charset: str | None, body: bytes) -> bool:
+    """Whether the header names UTF-16 for a body that has none of its marks but its NULs."""
+    return (find_encoding(charset) or "").startswith("utf-16") and find_named(body) is None
 
 
 def _kind_of(mime: str) -> str | None:

@@ -1,27 +1,40 @@
-"""Parquet: one page a row. Rows of row groups that nobody wants are never opened."""
+"""Parquet: one page a row. Rows of row groups that nobody wants are never opened.
+
+A row counts as the bytes it takes once decoded, so that a chunk is bounded by all its columns. The footer tells these
+but for text that is stored once and stands in many rows; such columns are measured, and stay dictionaries in memory.
+"""
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
+from curate.crawl.arrow_values import name_type, plain_type, to_json_values
 from curate.crawl.columns import RowReader
-from curate.crawl.options import ReadOptions
+from curate.crawl.options import MIB, ReadOptions
 from curate.crawl.records import FileProblem, Mark, Page, Record, place_id
+from curate.work.files import row_bytes
 
 BATCH_ROWS = 256
+MEASURED_ROWS = 4096
+# A row group whose rows could not take more than this, were every value the largest, is not measured.
+SAFE_GROUP_BYTES = 64 * MIB
+_FIXED_BYTES = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 12, "FLOAT": 4, "DOUBLE": 8}
 
 
 class ParquetReader:
-    """Reads Parquet; see `RecordReader`. A row counts as the mean size of its row group's rows."""
+    """Reads Parquet; see `RecordReader`. A row counts as its decoded bytes, or as the mean of its row group."""
 
     def __init__(self, file: BinaryIO, source: str, options: ReadOptions, start: Mark) -> None:
         self.position = start.position
         self.problems: list[FileProblem] = []
+        self.column_types: Mapping[str, str] = {}
         self._source = source
         self._rows = RowReader(source, options, "parquet_no_text")
         self._batches: Iterator[pa.RecordBatch] = iter(())
@@ -29,18 +42,24 @@ class ParquetReader:
         self._batch_start = 0  # row of the file with which `_batch` starts
         self._open_group = -1
         self._group_ends: list[int] = []
-        self._row_bytes: list[int] = []
-        self._broken_groups: set[int] = set()
+        self._measured: tuple[int, NDArray[np.int64] | int] = (-1, 0)
+        self._repeated: list[str] = []  # columns whose values may stand in many rows and be stored once
         self._file: pq.ParquetFile | None = None
         try:
             self._file = pq.ParquetFile(file, pre_buffer=False)
             self._read_groups(self._file.metadata)
-            names = self._file.schema_arrow.names
+            schema = self._file.schema_arrow
+            names = schema.names
+            self.column_types = {field.name: name_type(plain_type(field.type)) for field in schema}
+            self._repeated = _find_repeated(self._file.metadata, schema)
+            if self._repeated:
+                self._file = pq.ParquetFile(file, pre_buffer=False, read_dictionary=self._repeated)
         except (pa.ArrowException, OSError, ValueError) as error:
             self._give_up("parquet_damaged", str(error))
             return
-        contents = self._rows.layout(names).contents
-        if not any(name.split(".")[0] in names or name in names for name, _ in contents):
+        layout = self._rows.layout(names)
+        self._raw = frozenset(layout.columns)
+        if not any(name.split(".")[0] in names or name in names for name, _ in layout.contents):
             self._give_up("no_text_column", f"columns: {', '.join(names)}")
 
     def _give_up(self, reason: str, detail: str) -> None:
@@ -48,12 +67,34 @@ class ParquetReader:
         self._group_ends = []
 
     def _read_groups(self, metadata: pq.FileMetaData) -> None:
-        end = 0
-        for index in range(metadata.num_row_groups):
-            group = metadata.row_group(index)
-            end += group.num_rows
-            self._group_ends.append(end)
-            self._row_bytes.append(max(1, group.total_byte_size // max(1, group.num_rows)))
+        ends = np.cumsum([metadata.row_group(index).num_rows for index in range(metadata.num_row_groups)])
+        self._group_ends = ends.tolist()
+
+    def _row_bytes(self, group: int) -> int:
+        """Bytes of row `position`, which is in `group`; the same whether or not the row is decoded."""
+        if self._measured[0] != group:
+            self._measured = group, self._measure(group)
+        sizes = self._measured[1]
+        if isinstance(sizes, int):
+            return sizes
+        return int(sizes[self.position - (self._group_ends[group - 1] if group else 0)])
+
+    def _measure(self, group: int) -> NDArray[np.int64] | int:
+        if self._file is None:
+            return 1
+        facts = self._file.metadata.row_group(group)
+        mean = max(1, _decoded_bytes(facts) // max(1, facts.num_rows))
+        if not self._repeated:
+            return mean
+        batches = self._file.iter_batches(
+            MEASURED_ROWS, row_groups=[group], columns=self._repeated, use_threads=False
+        )
+        try:
+            sizes = [row_bytes(pa.Table.from_batches([batch])) for batch in batches]
+        except (pa.ArrowException, OSError, ValueError):
+            return mean  # its rows are damaged, and say so when they are read
+        measured = np.concatenate([np.zeros(0, np.int64), *sizes]) + mean
+        return measured if len(measured) == facts.num_rows else mean
 
     def mark(self) -> Mark:
         """Return the next row: any row can be started from, as its row group has a place in the file."""
@@ -64,7 +105,7 @@ class ParquetReader:
         if not self._group_ends or self.position >= self._group_ends[-1]:
             return None
         group = bisect_right(self._group_ends, self.position)
-        record = Record(self._row_bytes[group])
+        record = Record(self._row_bytes(group))
         if wanted:
             row = self._row(group)
             if row is None:
@@ -81,9 +122,7 @@ class ParquetReader:
             self._open_group = group
             self._batch = []
             self._batch_start = self._group_ends[group - 1] if group else 0
-            self._batches = (
-                self._file.iter_batches(BATCH_ROWS, row_groups=[group]) if self._file else iter(())
-            )
+            self._batches = self._read_group(group)
         while self.position >= self._batch_start + len(self._batch):
             self._batch_start += len(self._batch)
             try:
@@ -91,18 +130,71 @@ class ParquetReader:
                 if batch is None:
                     return None
                 past = self._batch_start + batch.num_rows <= self.position
-                self._batch = [None] * batch.num_rows if past else batch_rows(batch)
+                self._batch = [None] * batch.num_rows if past else batch_rows(batch, self._raw)
             except (pa.ArrowException, OSError, ValueError):
                 n_left = self._group_ends[group] - self._batch_start
                 self._batch = [None] * n_left
                 self._batches = iter(())
         return self._batch[self.position - self._batch_start]
 
+    def _read_group(self, group: int) -> Iterator[pa.RecordBatch]:
+        """Read a row group in batches of at most about 32 MiB, where its rows are of like size."""
+        if self._file is None:
+            return iter(())
+        facts = self._file.metadata.row_group(group)
+        mean = max(1, _decoded_bytes(facts) // max(1, facts.num_rows))
+        n_rows = max(1, min(BATCH_ROWS, 32 * MIB // mean))
+        return self._file.iter_batches(n_rows, row_groups=[group], use_threads=False)
 
-def batch_rows(batch: pa.RecordBatch) -> list[dict[str, Any] | None]:
-    """Return the rows of `batch` as Python values."""
-    columns = [_values(column) for column in batch.columns]
+
+def batch_rows(batch: pa.RecordBatch, raw: frozenset[str] = frozenset()) -> list[dict[str, Any] | None]:
+    """Return the rows of `batch` as Python values: of the columns `raw` bytes as they are, else what JSON takes."""
+    columns = [
+        _values(column) if name in raw else _json_values(column)
+        for name, column in zip(batch.schema.names, batch.columns, strict=True)
+    ]
     return [dict(zip(batch.schema.names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _find_repeated(metadata: pq.FileMetaData, schema: pa.Schema) -> list[str]:
+    """Name the columns of text and bytes that may take far more room than they are stored in."""
+    flat = {
+        field.name
+        for field in schema
+        if pa.types.is_string(field.type)
+        or pa.types.is_binary(field.type)
+        or pa.types.is_large_string(field.type)
+        or pa.types.is_large_binary(field.type)
+        or pa.types.is_dictionary(field.type)
+    }
+    found: dict[str, None] = {}
+    for index in range(metadata.num_row_groups):
+        group = metadata.row_group(index)
+        for number in range(group.num_columns):
+            column = group.column(number)
+            is_repeated = column.physical_type == "BYTE_ARRAY" and column.has_dictionary_page
+            largest = column.total_uncompressed_size * group.num_rows
+            if is_repeated and column.path_in_schema in flat and largest > SAFE_GROUP_BYTES:
+                found[column.path_in_schema] = None
+    return list(found)
+
+
+def _decoded_bytes(group: pq.RowGroupMetaData) -> int:
+    """Bytes of a row group's values, but for text that is stored once and stands many times."""
+    total = 0
+    for number in range(group.num_columns):
+        column = group.column(number)
+        width = _FIXED_BYTES.get(column.physical_type, 0)
+        total += max(column.total_uncompressed_size, width * column.num_values)
+    return total
+
+
+def _json_values(column: pa.Array) -> list[Any]:
+    """Return the values of `column` for JSON; null, as a last resort, where a file holds what no type allows."""
+    try:
+        return to_json_values(column)
+    except (ValueError, OverflowError, TypeError, pa.ArrowException):
+        return [None] * len(column)
 
 
 def _values(column: pa.Array) -> list[Any]:
@@ -112,16 +204,10 @@ def _values(column: pa.Array) -> list[Any]:
         column, kind = column.dictionary_decode(), kind.value_type
     try:
         if pa.types.is_temporal(kind):
-            return (
-                column.cast(pa.string()).to_pylist() if not pa.types.is_duration(kind) else _numbers(column)
-            )
+            return _json_values(column)
         return column.to_pylist()
     except UnicodeDecodeError:
         values = column.cast(pa.large_binary(), safe=False).to_pylist()
         return [None if value is None else value.decode("utf-8", "replace") for value in values]
     except (ValueError, OverflowError, TypeError, pa.ArrowException):
         return [None] * len(column)
-
-
-def _numbers(column: pa.Array) -> list[Any]:
-    return column.cast(pa.int64()).to_pylist()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from curate.crawl.find import InputFile
 from curate.crawl.http import HttpHead, read_payload
 from curate.crawl.options import ReadOptions
 from curate.crawl.records import FileProblem, Mark, Page, Record, content_id, place_id
@@ -18,6 +21,7 @@ class PageReader:
         self._max_bytes = options.max_page_bytes
         self.position = start.position
         self.problems: list[FileProblem] = []
+        self.column_types: Mapping[str, str] = {}
 
     def mark(self) -> Mark:
         """Return the start of the file, or its end behind the page."""
@@ -49,3 +53,25 @@ class PageReader:
                 )
         self.position = 1
         return record
+
+
+class PassedOver:
+    """A card or licence beside data: one record that is counted under its name, and no page."""
+
+    def __init__(self, file: InputFile, start: Mark) -> None:
+        self.position = start.position
+        self.problems: list[FileProblem] = []
+        self.column_types: Mapping[str, str] = {}
+        self._file = file
+
+    def mark(self) -> Mark:
+        """Return the start of the file, or its end behind the record."""
+        return Mark(0, self.position)
+
+    def read(self, *, wanted: bool) -> Record | None:  # noqa: ARG002  (nothing is read in either case)
+        """Return the record, then null."""
+        if self.position:
+            return None
+        self.position = 1
+        name = self._file.source.rsplit("/", 1)[-1]
+        return Record(self._file.size_bytes, skipped=f"beside the data: {name}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -20,6 +21,11 @@ class FileProblem:
     reason: str
     detail: str = ""
 
+    def __str__(self) -> str:
+        """The problem in one line: 'clipped.warc.gz, record 7: gzip_clipped (1,200 bytes lost)'."""
+        place = "" if self.position is None else f", record {self.position}"
+        return f"{self.source}{place}: {self.reason}{f' ({self.detail})' if self.detail else ''}"
+
 
 @dataclass(slots=True)
 class Page:
@@ -31,6 +37,7 @@ class Page:
     kind: str = "html"
     content: bytes | None = None
     charset: str | None = None
+    title: str | None = None
     extra: str | None = None
     drop_reason: str | None = None
 
@@ -65,6 +72,8 @@ class RecordReader(Protocol):
 
     position: int
     problems: list[FileProblem]
+    column_types: Mapping[str, str]
+    """Arrow types of the columns (`curate.crawl.arrow_values.name_type`), of formats that state them."""
 
     def read(self, *, wanted: bool) -> Record | None:
         """Return the next record, null at the end of the file; skim it unless `wanted`."""

@@ -6,6 +6,8 @@ import re
 
 import orjson
 
+from curate.text.charset import guess_utf16
+
 HEAD_BYTES = 1 << 16
 
 # First bytes of things that are neither crawl files nor pages.
@@ -47,6 +49,8 @@ def looks_html(head: bytes) -> bool:
     """
     if head[:2] in _UTF16_BOMS:
         head = head[2:1026].replace(b"\x00", b"")
+    elif guess_utf16(head[:1024]):
+        head = head[:1024].replace(b"\x00", b"")
     return _HTML_START.match(head[: 1 << 14]) is not None
 
 
@@ -55,14 +59,22 @@ def looks_html_document(content: bytes) -> bool:
     return _DOCUMENT_START.match(content[: 1 << 14]) is not None
 
 
-def find_foreign(head: bytes) -> str | None:
-    """Name what `head` is where it is not text: a known binary format, or just 'binary data'."""
+def find_named(head: bytes) -> str | None:
+    """Name the binary format that `head` starts with, null where it starts with none that is known."""
     for magic, name in _FOREIGN:
         if head.startswith(magic):
             return name
-    if head[257:262] == b"ustar":
-        return "tar archive"
+    return "tar archive" if head[257:262] == b"ustar" else None
+
+
+def find_foreign(head: bytes) -> str | None:
+    """Name what `head` is where it is not text: a known binary format, or just 'binary data'."""
+    named = find_named(head)
+    if named:
+        return named
     head = head[:4096]
+    if guess_utf16(head):
+        return None
     n_controls = len(head) - len(head.translate(None, _CONTROLS))
     # Noise has one control character in ten bytes, broken text few.
     if head[:2] not in _UTF16_BOMS and n_controls > max(8, len(head) // 32):
@@ -71,7 +83,10 @@ def find_foreign(head: bytes) -> str | None:
 
 
 def sniff_format(head: bytes, name: str) -> str | None:  # noqa: PLR0911 - a row of guards
-    """Return warc, arc, jsonl, parquet, html or text; null where a file is none of these."""
+    """Return warc, arc, jsonl, json, csv, parquet, html or text; null where a file is none of these.
+
+    jsonl is one object a line, json objects over several lines or in an array.
+    """
     start = head.lstrip(b"\xef\xbb\xbf\r\n\t ")
     if head.startswith(b"PAR1"):
         return "parquet"
@@ -81,16 +96,32 @@ def sniff_format(head: bytes, name: str) -> str | None:  # noqa: PLR0911 - a row
         return "arc"
     hint = _hint(name)
     is_foreign = find_foreign(head) is not None
-    if start.startswith(b"{") and hint not in ("html", "text") and not is_foreign:
-        return "jsonl"
+    if start.startswith((b"{", b"[")) and hint not in ("html", "text") and not is_foreign:
+        if _is_many_lines(start):
+            return "json"
+        if start.startswith(b"{") or hint == "jsonl":
+            return "jsonl"
     if start.startswith(b"{") and _is_json_line(start):
         return "jsonl"
     if is_foreign or hint in ("warc", "arc", "jsonl", "parquet"):
         # A crawl file whose first record is broken does not look like one.
         return hint if hint in ("warc", "arc", "jsonl") else None
+    if hint == "csv":
+        return "csv"
     if hint == "html" or (hint != "text" and looks_html(head)):
         return "html"
     return "text"
+
+
+def _is_many_lines(start: bytes) -> bool:
+    """Whether JSON is an array of objects, or an object that goes on behind its first line.
+
+    A line of JSON lines that is merely broken does not end where a value is to follow.
+    """
+    if start.startswith(b"["):
+        return start[1:].lstrip(b" \t\r\n").startswith((b"{", b"]"))
+    line, newline, _ = start.partition(b"\n")
+    return bool(newline) and line.rstrip().endswith((b"{", b"[", b","))
 
 
 def _is_json_line(start: bytes) -> bool:
@@ -115,6 +146,8 @@ _HINTS = {
     "html": "html",
     "htm": "html",
     "xhtml": "html",
+    "csv": "csv",
+    "tsv": "csv",
     "txt": "text",
     "text": "text",
     "md": "text",

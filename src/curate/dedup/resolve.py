@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from curate.config import MIN_MEMORY_BYTES
 from curate.dedup.bands import KeyFilter, KeySpool, find_shared
 from curate.dedup.candidates import find_buckets, read_groups, starts_of
 from curate.dedup.documents import DOCUMENT_BYTES, Documents, read_numbers
@@ -40,7 +41,6 @@ LEDGER_SCHEMA = pa.schema(
     ]
 )
 
-_MIN_MEMORY_BYTES = 64 << 20
 _BASE_BYTES = 400 << 20  # interpreter, libraries and a batch of texts
 _STAYS = -1
 
@@ -74,7 +74,7 @@ def resolve_duplicates(
         `[*shards, *earlier]`; `jaccard` is null for the method "url". A document that is kept for another
         is itself never removed.
     """
-    if memory_bytes < _MIN_MEMORY_BYTES:
+    if memory_bytes < MIN_MEMORY_BYTES:
         raise SettingError(f"{memory_bytes} bytes of memory are too few; give at least 64MB.")
     names = [shard.name for shard in (*shards, *earlier)]
     if len(set(names)) < len(names):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from resiliparse.extract.html2text import extract_plain_text
 
-from curate.errors import SettingError
+from curate.errors import MissingPackageError
 
 
 def extract_resiliparse(html: str) -> str:
@@ -26,7 +26,5 @@ def load_trafilatura():  # noqa: ANN201 - the type is another package's
     try:
         from trafilatura import extract
     except ImportError:
-        raise SettingError(
-            "extractor 'trafilatura' needs a package: pip install 'curate-web[trafilatura]'"
-        ) from None
+        raise MissingPackageError("The extractor 'trafilatura'", "trafilatura", "trafilatura") from None
     return extract

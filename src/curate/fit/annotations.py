@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import glob
-import gzip
-import json
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import zstandard
 from numpy.typing import NDArray
 
 from curate.errors import SettingError
+from curate.text.lines import read_json_lines
 
 LEVEL_FIELDS = ("edu_level", "level", "label", "score")
 _YES_AND_NO = {"true": 1, "false": 0, "yes": 1, "no": 0}
@@ -187,35 +184,11 @@ def _read_file(path: Path) -> list[dict[str, Any]]:
         msg = f"'{path}' is no kind of annotation file that is known: use .jsonl(.gz, .zst) or .parquet."
         raise SettingError(msg)
     rows: list[dict[str, Any]] = []
-    number = 0
-    try:
-        with _open_text(path) as lines:
-            for number, line in enumerate(lines, 1):
-                if not line.strip():
-                    continue
-                row = _parse(line, path, number)
-                if isinstance(row, dict):
-                    rows.append(row)
-    except (OSError, EOFError, zlib.error, zstandard.ZstdError, UnicodeDecodeError) as error:
-        msg = f"'{path}' is broken after line {number} ({_first_line(error)}). Write or copy it again."
-        raise SettingError(msg) from error
+    for number, row in read_json_lines(path):
+        if row is None:
+            raise SettingError(f"'{path}' line {number} is no JSON object. Mend or remove the line.")
+        rows.append(row)
     return rows
-
-
-def _open_text(path: Path) -> TextIO:
-    if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8")
-    if path.suffix == ".zst":
-        return zstandard.open(path, "rt", encoding="utf-8")
-    return path.open(encoding="utf-8")
-
-
-def _parse(line: str, path: Path, number: int) -> Any:
-    try:
-        return json.loads(line)
-    except (ValueError, RecursionError) as error:
-        msg = f"'{path}' line {number} is not JSON ({_first_line(error)}). Mend or remove the line."
-        raise SettingError(msg) from error
 
 
 def _first_line(error: BaseException) -> str:

@@ -23,8 +23,8 @@ from curate.fit.metrics import (
     spearman,
     summarise,
 )
-from curate.protocols import LevelScorer, Scorer
-from curate.scoring import FittedClasses, FittedScorer, load_scorer
+from curate.protocols import Scorer
+from curate.scoring import FittedScorer, ask, load_classifier, load_scorer, states_levels
 from curate.scoring.load import find_folder
 
 _LENGTHS = (1000, 2000, 4000, 8000)
@@ -76,7 +76,7 @@ def evaluate(
     scale = (min(0.0, float(pages.levels.min())), float(pages.levels.max()), positive)
     levels, scores = predict(first, pages)
     metrics = summarise(pages, levels, scores, scale, seed=seed, n_resamples=n_resamples)
-    metrics["has_levels"] = isinstance(first, LevelScorer)
+    metrics["has_levels"] = states_levels(first)
     metrics["n_fitted_on"] = count_fitted_on(scorer, pages)
     metrics["slices"] = slice_pages(pages, levels, scores, positive, threshold, by_topic=by_topic)
     comparison, their_scores = None, None
@@ -111,11 +111,9 @@ def find_positive(scorer: Scorer, pages: Annotations) -> float:
 
 def predict(scorer: Scorer, pages: Annotations) -> tuple[Vector, Vector]:
     """Give (levels, scores) of the pages; without levels of its own a scorer is ranked by its scores."""
-    if isinstance(scorer, LevelScorer):
-        levels, scores = scorer.score_levels(pages.texts)
-        return levels.astype(np.float64), scores.astype(np.float64)
-    scores = scorer.score(pages.texts).astype(np.float64)
-    return scores, scores
+    scored = ask(scorer, pages.texts)
+    scores = scored.scores.astype(np.float64)
+    return scores if scored.levels is None else scored.levels.astype(np.float64), scores
 
 
 Pair = tuple[Vector, Vector]
@@ -198,7 +196,4 @@ def slice_pages(
 
 
 def _find_topics(pages: Annotations) -> NDArray[Any]:
-    classifier = load_scorer("topic")
-    if not isinstance(classifier, FittedClasses):
-        return np.full(len(pages), "")
-    return np.array(classifier.label(pages.texts).to_pylist())
+    return np.array(load_classifier("topic").label(pages.texts).to_pylist())

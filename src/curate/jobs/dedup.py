@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from curate._version import __version__
 from curate.config import hashed_settings, parse_bytes, settings_from, stable_hash
-from curate.crawl import InputFile, ReadOptions, check_columns, find_files, plan_splits
+from curate.crawl import FileProblem, InputFile, ReadOptions, check_columns, find_files, plan_splits
 from curate.dedup import DedupPlan, compute_keys, resolve_duplicates
 from curate.dedup.index import Index, open_index
 from curate.dedup.texts import RowTexts
@@ -351,7 +351,8 @@ def _count(job: _Job, settings: DedupSettings) -> DedupReport:
         problem = read_facts(job.keys_path(number))["problem"]
         problems += [problem] if problem else []
     for name in job.folder.chunk_names():
-        problems += read_facts(job.folder.documents(name))["problems"]
+        found_here = read_facts(job.folder.documents(name))["problems"]
+        problems += [str(FileProblem(**problem)) for problem in found_here]
     sources = [piece.file.source for piece in job.pieces]
     n_documents = sum(n_by_piece)
     return DedupReport(

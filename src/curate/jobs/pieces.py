@@ -7,7 +7,7 @@ crawl reader once and waits as Arrow files in the work folder.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from curate.work.files import read_arrow, read_facts
 
 PIECE_BYTES = 128 << 20
 BATCH_ROWS = 8192
-STAGED_COLUMNS = ("id", "url", "date", "text", "source", "extra")
+STAGED_COLUMNS = ("id", "url", "date", "title", "text", "source", "extra")
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,17 +177,9 @@ def stage_texts(chunk: Chunk) -> tuple[pa.Table, dict[str, Any]]:
         pc.and_(is_html, pc.is_null(pages["drop_reason"])), "html_not_text", pages["drop_reason"]
     )
     text = pc.if_else(pc.is_null(reason), pages["content"], pa.scalar(None, pages["content"].type))
-    table = pa.table({name: pages[name] for name in ("id", "url", "date", "source", "extra")})
+    table = pa.table({name: pages[name] for name in ("id", "url", "date", "title", "source", "extra")})
     table = table.append_column("text", text.cast(pa.large_string())).append_column("drop_reason", reason)
-    problems = [f"{problem.source}: {problem.reason}" for problem in chunk.problems]
-    facts = {
-        "cursor": asdict(chunk.cursor),
-        "last": chunk.last,
-        "n_documents": len(table),
-        "problems": problems,
-        "cpu_s": {},
-    }
-    return table, facts
+    return table, {}
 
 
 def staged_piece(name: str, path: Path) -> Piece:

@@ -61,6 +61,7 @@ class Comparison:
     n_documents: int
     n_kept: dict[str, int]
     disagreements: list[Disagreement]
+    problems: list[str] = field(default_factory=list[str])
 
 
 def write_signals(
@@ -148,7 +149,9 @@ def compare_rules(
         for pair in pairs:
             rows = np.flatnonzero(kept[pair.kept_by] & ~kept[pair.dropped_by])
             _add_rows(pair, rows, table, verdicts[pair.dropped_by], n_examples)
-    return Comparison(report.n_documents, kept_counts, [pair for pair in pairs if pair.n_documents])
+    return Comparison(
+        report.n_documents, kept_counts, [pair for pair in pairs if pair.n_documents], report.problems
+    )
 
 
 _ID_TYPES = (pa.string(), pa.string(), pa.string(), pa.int64())

@@ -1,4 +1,4 @@
-"""Every setting of `curate dedup`, with its meaning, default and bounds."""
+"""Every setting of `curate dedup` and `curate score`, with its meaning, default and bounds."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from curate.config import check, parse_bytes, setting
+from curate.config import check, parse_memory, setting
 from curate.errors import SettingError
 from curate.run.settings import available_cores
 
@@ -64,7 +64,7 @@ class DedupSettings:
             raise SettingError(f"The output must be a local folder, not {self.output}.")
         if self.output and Path(self.output).exists() and not Path(self.output).is_dir():
             raise SettingError(f"The output {self.output} is a file. Give --output with a folder.")
-        parse_bytes(self.memory)
+        parse_memory(self.memory)
 
     @property
     def plan(self) -> DedupPlan:
@@ -77,3 +77,36 @@ class DedupSettings:
     def n_workers(self) -> int:
         """Worker processes to start."""
         return self.workers or available_cores()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreSettings:
+    """The settings of `score_files` and `curate score`; wrong ones are refused when this is built."""
+
+    input: tuple[str, ...] = setting(
+        (),
+        "Parquet and JSONL files, folders or globs; local or any fsspec URL.",
+        section="files",
+        in_hash=False,
+    )
+    output: str = setting("scored", "Folder for scored/ and manifest.json.", section="files", in_hash=False)
+    text_column: str | None = setting(None, "Column with the text; found by its usual names.", section="read")
+    scorer: tuple[str, ...] | str = setting(
+        "edu", "Bundled classifier or folder of your own; several give their columns each.", section="score"
+    )
+    workers: int | None = setting(
+        None, "Worker processes; all cores if left out.", section="run", in_hash=False, low=1
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+        if not self.input:
+            raise SettingError("No input. Give --input with a file, a folder or a glob.")
+        if not self.output or "://" in self.output:
+            raise SettingError(f"The output must be a local folder, not '{self.output}'.")
+        if Path(self.output).exists() and not Path(self.output).is_dir():
+            raise SettingError(f"The output {self.output} is a file. Give --output with a folder.")
+        names = (self.scorer,) if isinstance(self.scorer, str) else self.scorer
+        if not names or "none" in names:
+            raise SettingError("scorer is empty. Name one, such as 'edu'.")
+        object.__setattr__(self, "scorer", names[0] if len(names) == 1 else names)

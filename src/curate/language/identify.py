@@ -7,15 +7,22 @@ and probabilities without a Python string; the model's card is classifiers/langu
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from curate.bundled import classifiers_folder
 from curate.errors import UnknownNameError
 from curate.language.kernel import Tables, build_tables, predict
 from curate.language.model_file import read_model
+from curate.text.cache import remembered
+from curate.text.kernel import source_stamp
 from curate.text.words import view_utf8
 
 LANGUAGE_SCHEMA = pa.schema([("language", pa.string()), ("language_confidence", pa.float32())])
@@ -45,5 +52,17 @@ def check_languages(codes: Sequence[str]) -> None:
 
 @cache
 def _load() -> tuple[Tables, pa.Array]:
-    model = read_model(classifiers_folder() / "language" / "lid.176.ftz")
-    return build_tables(model), pa.array(model.labels)
+    path = classifiers_folder() / "language" / "lid.176.ftz"
+    changed = path.stat()
+    stamp = f"{changed.st_size} {changed.st_mtime_ns} {source_stamp(Path(__file__))}"
+    arrays = remembered("language", stamp, lambda: _build(path))
+    labels = arrays.pop("labels")
+    n_buckets = int(arrays.pop("n_buckets"))
+    return Tables(**arrays, n_buckets=n_buckets), pa.array(labels.tolist(), pa.string())
+
+
+def _build(path: Path) -> dict[str, NDArray[Any]]:
+    model = read_model(path)
+    tables = build_tables(model)
+    fields = {field.name: np.asarray(getattr(tables, field.name)) for field in dataclasses.fields(tables)}
+    return {**fields, "labels": np.array(model.labels)}

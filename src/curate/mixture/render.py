@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from rich.table import Table
+from rich.text import Text
 
 from curate.mixture.shares import AXES, solve_shares
 
@@ -76,18 +77,30 @@ def _describe_unmet(plan: Mapping[str, Any]) -> list[str]:
             caps = [
                 groups[i]["max_passes"] for i in np.flatnonzero(mine) if groups[i]["max_passes"] is not None
             ]
-            cap = min(caps, default=1.0)
             lines.append(
                 f"Not as asked: {prop} '{name}' gets {n_taken / taken.sum():.1%} of the training tokens instead of "
-                f"{n_asked / taken.sum():.1%}, as {cap:g} passes are its cap. For that raise its max_passes to "
-                f"{math.ceil(n_asked / n_text * 10) / 10:g}, add {format_tokens(n_asked / cap - n_text)} tokens of "
-                f"such text, or lower budget_tokens to {format_tokens(taken.sum() * n_taken / n_asked)}."
+                f"{n_asked / taken.sum():.1%}, {_advise(n_asked, n_taken, n_text, caps, taken.sum())}"
             )
     return lines
 
 
+def _advise(n_asked: float, n_taken: float, n_text: float, caps: Sequence[float], n_all: float) -> str:
+    """What caps a share, and what of passes, text and budget would have to change."""
+    lower = f"lower budget_tokens to {format_tokens(n_all * n_taken / n_asked)}."
+    cap = min(caps, default=1.0)
+    if n_asked > cap * n_text:
+        return (
+            f"as {cap:g} passes are its cap. For that raise its max_passes to "
+            f"{math.ceil(n_asked / n_text * 10) / 10:g}, add {format_tokens(n_asked / cap - n_text)} tokens of "
+            f"such text, or {lower}"
+        )
+    # There is text enough in all; the parts of it that other weights ask for are at their caps.
+    return f"as the parts of it that the other weights ask for are at their caps. For that change those, or {lower}"
+
+
 _REASONS = {
     "no_text": "without a word",
+    "json_invalid": "that are no JSON object",
     "contaminated": "sharing a run of words with a benchmark",
     "duplicate": "duplicates",
     "near_validation": "near-duplicates of validation documents",
@@ -119,7 +132,12 @@ def _render_axis(plan: Mapping[str, Any], axis: str) -> Table:
     for name, n_documents, n_text, n_training, share in rows[:_MOST_ROWS]:
         passes = f"{n_training / n_text:.2f}" if n_text else "-"
         table.add_row(
-            name, f"{n_documents:,}", format_tokens(n_text), format_tokens(n_training), f"{share:.1%}", passes
+            Text(name),
+            f"{n_documents:,}",
+            format_tokens(n_text),
+            format_tokens(n_training),
+            f"{share:.1%}",
+            passes,
         )
     if len(rows) > _MOST_ROWS:
         table.add_row(f"... {len(rows) - _MOST_ROWS} more", "", "", "", "", "")
@@ -150,7 +168,7 @@ def _render_stages(plan: Mapping[str, Any]) -> Table:
     names = {axis: sorted({group[axis] for group in plan["groups"]}) for axis in ("source", "bucket")}
     columns = [(axis, name) for axis, values in names.items() for name in values][:_MOST_ROWS]
     for _, name in columns:
-        table.add_column(name, justify="right")
+        table.add_column(Text(name), justify="right")
     members = {group["name"]: group for group in plan["groups"]}
     for stage in stages:
         total = sum(stage["n_tokens"].values()) or 1
@@ -158,5 +176,5 @@ def _render_stages(plan: Mapping[str, Any]) -> Table:
             sum(n for group, n in stage["n_tokens"].items() if members[group][axis] == name) / total
             for axis, name in columns
         ]
-        table.add_row(stage["name"], format_tokens(total), *(f"{cell:.1%}" for cell in cells))
+        table.add_row(Text(stage["name"]), format_tokens(total), *(f"{cell:.1%}" for cell in cells))
     return table

@@ -20,6 +20,7 @@ from curate.text.words import hash_words
 from curate.work.files import read_arrow, write_arrow
 
 NO_TEXT = "no_text"
+JSON_INVALID = "json_invalid"
 CONTAMINATED = "contaminated"
 
 
@@ -51,7 +52,8 @@ def scan_piece(piece: Piece, *, plan: ScanPlan) -> None:
             reasons[found["n_matches"].to_numpy() > 0] = CONTAMINATED
             details = pc.binary_join_element_wise(found["benchmark"], found["ngram"], ": ")
         reasons[keys["n_words"].to_numpy() == 0] = NO_TEXT
-        table = documents.drop_columns(["text", "provenance"]).append_column(
+        reasons[documents["is_invalid"].to_numpy()] = JSON_INVALID
+        table = documents.drop_columns(["text", "provenance", "is_invalid"]).append_column(
             "reason", pa.array(reasons, pa.string())
         )
         table = table.append_column("detail", details)

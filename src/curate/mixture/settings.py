@@ -4,114 +4,216 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from curate.config import check, setting
 from curate.errors import SettingError, UnknownNameError
 
 _TOKEN_UNITS = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
+LARGEST_FACTOR = 1e9
+"""Of weights, shares and factors: beyond it sums of products lose the small ones."""
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Some files that are weighed together.
+    """Some files that are weighed together: `[sources.NAME]`."""
 
-    Attributes:
-        name: letters, digits, - and _.
-        path: files, folders or globs of Parquet or JSON lines; local or fsspec URLs.
-        weight: share of the training tokens; null for what its size gives.
-        max_passes: instead of the mixture's.
-        score: for documents without a score of their own, as text that is known to be good.
-        domain: for documents without one of their own.
-        text_column, id_column: null to find them by their usual names.
-        provenance: columns to keep beside the text as one JSON object; null for the usual ones.
-    """
+    name: str = setting("", "Letters, digits, - and _.", section="sources")
+    path: tuple[str, ...] = setting(
+        (),
+        "Files, folders or globs of Parquet or JSON lines, or the output of 'curate filter'; local or fsspec URLs.",
+        section="sources",
+    )
+    weight: float | None = setting(
+        None,
+        "Share of the training tokens; what its size gives if left out.",
+        section="sources",
+        low=0,
+        high=LARGEST_FACTOR,
+    )
+    max_passes: float | None = setting(
+        None, "Instead of the mixture's.", section="sources", above=0, high=LARGEST_FACTOR
+    )
+    score: float | None = setting(
+        None,
+        "For documents without a score of their own, as text that is known to be good.",
+        section="sources",
+        low=-LARGEST_FACTOR,
+        high=LARGEST_FACTOR,
+    )
+    domain: str | None = setting(None, "For documents without one of their own.", section="sources")
+    text_column: str | None = setting(None, "Found by its usual names if left out.", section="sources")
+    id_column: str | None = setting(None, "Found by its usual names if left out.", section="sources")
+    provenance: tuple[str, ...] | None = setting(
+        None,
+        "Columns to keep beside the text as one JSON object; the usual ones if left out.",
+        section="sources",
+    )
 
-    name: str
-    path: tuple[str, ...]
-    weight: float | None = None
-    max_passes: float | None = None
-    score: float | None = None
-    domain: str | None = None
-    text_column: str | None = None
-    id_column: str | None = None
-    provenance: tuple[str, ...] | None = None
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(str(self.name)):
+            raise SettingError(f"The source name '{self.name}' may have letters, digits, - and _ only.")
+        check(self, f"source '{self.name}'")
+        if not self.path or not all(self.path):
+            raise SettingError(f"Source '{self.name}' has no path: name a file, folder or glob.")
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A stretch of the training run with weights of its own; what it leaves out is the mixture's.
+    """A stretch of the training run with weights of its own; what it leaves out is the mixture's: `[[stages]]`."""
 
-    Attributes:
-        name: for the plan.
-        share: of the run's tokens, relative to the other stages.
-        sources, domains, buckets: name to share of the stage's tokens.
-        upsample: a factor for each bucket, lowest first; empty for the mixture's.
-    """
-
-    name: str
-    share: float = 1.0
-    sources: Mapping[str, float] = dataclasses.field(default_factory=dict[str, float])
-    domains: Mapping[str, float] = dataclasses.field(default_factory=dict[str, float])
-    buckets: Mapping[str, float] = dataclasses.field(default_factory=dict[str, float])
-    upsample: tuple[float, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class MixtureSettings:
-    """A mixture; see `docs/mixture.md` for the file that describes one.
-
-    Attributes:
-        sources: what there is.
-        stages: in the order of training; one that covers all when none is given.
-        budget_tokens: tokens to train on; null for one pass over everything.
-        max_passes: most passes over any document; 4 by default, up to which repeated text is worth nearly as
-            much as new text (Muennighoff et al., 2023).
-        seed: of the split.
-        score_column: number that decides the quality bucket.
-        bucket_edges: scores between buckets, ascending; a score at an edge is in the upper bucket.
-        n_buckets: instead of edges: so many buckets of about equal bytes.
-        upsample: a factor for each bucket, lowest first.
-        upsample_power: instead of factors: (p + 1) u^p, u being the middle of the bucket among all text by
-            score. bucket_weights, domain_weights: shares of the training tokens.
-        domain_column: text that decides the domain.
-        validation_fraction: of documents, chosen by the hash of their words.
-        dedup: 'none', 'exact' or 'near': over all sources together.
-        jaccard: similarity from which on documents are near-duplicates.
-        keep_near_validation: leave near-duplicates of validation documents in training (for comparisons).
-        decontaminate: files with benchmark texts; training documents that share a run of words with one go.
-        ngram_words: length of that run; 13 as for GPT-3 (Brown et al., 2020).
-        bytes_per_token: for the plan, until the tokens are counted.
-    """
-
-    sources: tuple[Source, ...]
-    stages: tuple[Stage, ...] = (Stage("main"),)
-    budget_tokens: int | None = None
-    max_passes: float | None = 4.0
-    seed: int = 0
-    score_column: str = "edu_score"
-    bucket_edges: tuple[float, ...] = ()
-    n_buckets: int = 1
-    upsample: tuple[float, ...] = ()
-    upsample_power: float | None = None
-    bucket_weights: Mapping[str, float] = dataclasses.field(default_factory=dict[str, float])
-    domain_column: str = "topic"
-    domain_weights: Mapping[str, float] = dataclasses.field(default_factory=dict[str, float])
-    validation_fraction: float = 0.005
-    dedup: str = "none"
-    jaccard: float = 0.8
-    keep_near_validation: bool = False
-    decontaminate: tuple[str, ...] = ()
-    ngram_words: int = 13
-    bytes_per_token: float = 4.2
+    name: str = setting("main", "For the plan.", section="stages")
+    share: float = setting(
+        1.0,
+        "Of the run's tokens, relative to the other stages.",
+        section="stages",
+        above=0,
+        high=LARGEST_FACTOR,
+    )
+    sources: Mapping[str, float] = setting(
+        {}, "Source to share of the stage's tokens.", section="stages", low=0, high=LARGEST_FACTOR
+    )
+    domains: Mapping[str, float] = setting(
+        {}, "Domain to share of the stage's tokens.", section="stages", low=0, high=LARGEST_FACTOR
+    )
+    buckets: Mapping[str, float] = setting(
+        {}, "Quality bucket to share of the stage's tokens.", section="stages", low=0, high=LARGEST_FACTOR
+    )
+    upsample: tuple[float, ...] = setting(
+        (), "A factor for each bucket, lowest first.", section="stages", low=0, high=LARGEST_FACTOR
+    )
 
     def __post_init__(self) -> None:
-        _check(self)
+        check(self, f"stage '{self.name}'")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MixtureSettings:
+    """A mixture; see `docs/mixture.md` for the file that describes one. Wrong ones are refused when this is built."""
+
+    sources: tuple[Source, ...] = setting((), "What there is.", section="sources")
+    stages: tuple[Stage, ...] = setting(
+        (Stage(),), "In the order of training; one that covers all if none is given.", section="stages"
+    )
+    budget_tokens: int | None = setting(
+        None, "Tokens to train on; one pass over everything if left out.", section="", low=1, high=2**53
+    )
+    # Up to 4 passes repeated text is worth nearly as much as new text (Muennighoff et al., 2023, arXiv 2305.16264).
+    max_passes: float | None = setting(
+        4.0, "Most passes over any document.", section="", above=0, high=LARGEST_FACTOR
+    )
+    seed: int = setting(0, "Of the split.", section="", low=-(2**63), high=2**63 - 1)
+    score_column: str = setting(
+        "edu_score", "Number that decides the quality bucket.", section="quality", named="quality.column"
+    )
+    bucket_edges: tuple[float, ...] = setting(
+        (),
+        "Scores between buckets, ascending; a score at an edge is in the upper bucket.",
+        section="quality",
+        named="quality.edges",
+        low=-LARGEST_FACTOR,
+        high=LARGEST_FACTOR,
+    )
+    n_buckets: int = setting(
+        1,
+        "Instead of edges: so many buckets of about equal bytes.",
+        section="quality",
+        named="quality.buckets",
+        low=1,
+        high=100,
+    )
+    upsample: tuple[float, ...] = setting(
+        (),
+        "A factor for each bucket, lowest first.",
+        section="quality",
+        named="quality.upsample",
+        low=0,
+        high=LARGEST_FACTOR,
+    )
+    upsample_power: float | None = setting(
+        None,
+        "Instead of factors: (p + 1) u^p, u being the middle of the bucket among all text by score.",
+        section="quality",
+        named="quality.upsample_power",
+        low=0,
+        high=20,
+    )
+    bucket_weights: Mapping[str, float] = setting(
+        {},
+        "Bucket to share of the training tokens.",
+        section="quality",
+        named="quality.weights",
+        low=0,
+        high=LARGEST_FACTOR,
+    )
+    domain_column: str = setting(
+        "topic", "Text that decides the domain.", section="domains", named="domains.column"
+    )
+    domain_weights: Mapping[str, float] = setting(
+        {},
+        "Domain to share of the training tokens.",
+        section="domains",
+        named="domains.weights",
+        low=0,
+        high=LARGEST_FACTOR,
+    )
+    validation_fraction: float = setting(
+        0.005,
+        "Of documents, chosen by the hash of their words.",
+        section="validation",
+        named="validation.fraction",
+        low=0,
+        high=0.5,
+    )
+    keep_near_validation: bool = setting(
+        default=False,
+        doc="Leave near-duplicates of validation documents in training (for comparisons).",
+        section="validation",
+        named="validation.keep_near_duplicates",
+    )
+    dedup: str = setting(
+        "none",
+        "Over all sources together: none, exact or near.",
+        section="cleaning",
+        named="cleaning.dedup",
+        known=("none", "exact", "near"),
+    )
+    jaccard: float = setting(
+        0.8,
+        "Similarity from which on documents are near-duplicates.",
+        section="cleaning",
+        named="cleaning.jaccard",
+        above=0,
+        high=1,
+    )
+    decontaminate: tuple[str, ...] = setting(
+        (),
+        "Files with benchmark texts; training documents that share a run of words with one go.",
+        section="cleaning",
+        named="cleaning.decontaminate",
+    )
+    # 13 as for GPT-3 (Brown et al., 2020).
+    ngram_words: int = setting(
+        13, "Length of that run.", section="cleaning", named="cleaning.ngram_words", low=1, high=64
+    )
+    bytes_per_token: float = setting(
+        4.2, "For the plan, until the tokens are counted.", section="", above=0, high=1000
+    )
+
+    def __post_init__(self) -> None:
+        if not self.sources:
+            raise SettingError(
+                'A mixture needs sources: add for example [sources.web] with path = "curated/kept".'
+            )
+        check(self)
+        _check_together(self)
 
     @property
     def n_all_buckets(self) -> int:
@@ -140,26 +242,17 @@ def read_mixture_settings(path: str | Path) -> MixtureSettings:
     return mixture_settings_from(data)
 
 
-_SECTIONS: dict[str, dict[str, str]] = {
-    "quality": {
-        "column": "score_column",
-        "edges": "bucket_edges",
-        "buckets": "n_buckets",
-        "upsample": "upsample",
-        "upsample_power": "upsample_power",
-        "weights": "bucket_weights",
-    },
-    "domains": {"column": "domain_column", "weights": "domain_weights"},
-    "validation": {"fraction": "validation_fraction", "keep_near_duplicates": "keep_near_validation"},
-    "cleaning": {
-        "dedup": "dedup",
-        "jaccard": "jaccard",
-        "decontaminate": "decontaminate",
-        "ngram_words": "ngram_words",
-    },
-}
-"""Sections of the TOML file, their settings and the fields they fill."""
+def _sections() -> dict[str, dict[str, str]]:
+    """Sections of the TOML file, their settings and the fields they fill."""
+    sections: dict[str, dict[str, str]] = {}
+    for field in dataclasses.fields(MixtureSettings):
+        section, _, key = (field.metadata["named"] or "").partition(".")
+        if key:
+            sections.setdefault(section, {})[key] = field.name
+    return sections
 
+
+_SECTIONS = _sections()
 _TOP = ("budget_tokens", "max_passes", "seed", "bytes_per_token")
 
 
@@ -176,7 +269,7 @@ def mixture_settings_from(data: Mapping[str, Any]) -> MixtureSettings:
             for key, inner in _table(name, value).items():
                 if key not in _SECTIONS[name]:
                     raise UnknownNameError(f"setting in [{name}]", key, _SECTIONS[name])
-                values[_SECTIONS[name][key]] = tuple(inner) if isinstance(inner, list) else inner
+                values[_SECTIONS[name][key]] = inner
     if isinstance(values.get("decontaminate"), str):
         values["decontaminate"] = (values["decontaminate"],)
     if "budget_tokens" in values:
@@ -222,12 +315,8 @@ def _source(name: str, fields: dict[str, Any]) -> Source:
     for key in fields:
         if key not in known:
             raise UnknownNameError(f"setting of source '{name}'", key, known)
-    values: dict[str, Any] = dict(fields)
-    values["path"] = (path,) if isinstance(path, str) else tuple(path)
-    if "provenance" in values:
-        named = values["provenance"]
-        values["provenance"] = tuple(named) if isinstance(named, list) else (None,)
-    return Source(name, **values)
+    values: dict[str, Any] = {"name": name, **fields, "path": (path,) if isinstance(path, str) else path}
+    return Source(**values)
 
 
 def _stage(number: int, fields: dict[str, Any]) -> Stage:
@@ -236,103 +325,43 @@ def _stage(number: int, fields: dict[str, Any]) -> Stage:
         if key not in known:
             raise UnknownNameError("setting of a stage", key, known)
     values: dict[str, Any] = {"name": f"stage-{number + 1}", **fields}
-    values["upsample"] = tuple(fields.get("upsample", ()))
     return Stage(**values)
 
 
-def _check(settings: MixtureSettings) -> None:
-    if not settings.sources:
-        raise SettingError(
-            'A mixture needs sources: add for example [sources.web] with path = "curated/kept".'
-        )
-    for source in settings.sources:
-        _check_source(source)
-    _check_number("max_passes", settings.max_passes, 0, None, or_null=True)
-    _check_number("bytes_per_token", settings.bytes_per_token, 0, None)
-    _check_number("validation.fraction", settings.validation_fraction, -1e-9, 0.5)
-    if settings.dedup not in {"none", "exact", "near"}:
-        raise UnknownNameError("kind of deduplication", str(settings.dedup), ("none", "exact", "near"))
-    _check_whole("seed", settings.seed, -(2**63), 2**63)
-    _check_whole("cleaning.ngram_words", settings.ngram_words, 1, 64)
-    _check_buckets(settings)
+def _check_together(settings: MixtureSettings) -> None:
+    """Refuse what several settings say together and cannot be met."""
+    weights = [source.weight for source in settings.sources]
+    if all(weight == 0 for weight in weights):
+        raise SettingError("No source has a weight above 0. Give one source a weight, or leave weights out.")
     names = [stage.name for stage in settings.stages]
     if len(set(names)) < len(names):
         raise SettingError("Two stages have the same name; give each its own.")
-    for stage in settings.stages:
-        _check_number(f"share of stage '{stage.name}'", stage.share, 0, None)
-        tables = {"sources": stage.sources, "domains": stage.domains, "buckets": stage.buckets}
-        for what, weights in tables.items():
-            _check_weights(f"{what} of stage '{stage.name}'", weights)
-        for name in stage.sources:
-            if name not in {source.name for source in settings.sources}:
-                raise UnknownNameError("source", name, [source.name for source in settings.sources])
-    _check_weights("quality.weights", settings.bucket_weights)
-    _check_weights("domains.weights", settings.domain_weights)
-
-
-def _check_source(source: Source) -> None:
-    if not _NAME.fullmatch(source.name):
-        raise SettingError(f"The source name '{source.name}' may have letters, digits, - and _ only.")
-    if not source.path or not all(map(_is_name, source.path)):
-        raise SettingError(f"Source '{source.name}' has no path: name a file, folder or glob.")
-    if not all(map(_is_name, source.provenance or ())):
-        raise SettingError(
-            f'provenance of source \'{source.name}\' must be a list of columns, as ["model", "prompt"].'
-        )
-    _check_number(f"weight of source '{source.name}'", source.weight, -1e-9, None, or_null=True)
-    _check_number(f"max_passes of source '{source.name}'", source.max_passes, 0, None, or_null=True)
-    _check_number(f"score of source '{source.name}'", source.score, None, None, or_null=True)
-
-
-def _check_buckets(settings: MixtureSettings) -> None:
-    edges, n = settings.bucket_edges, settings.n_buckets
-    _check_whole("quality.buckets", n, 1, 100)
-    if edges and n != 1:
+    if settings.bucket_edges and settings.n_buckets != 1:
         raise SettingError("Give quality.edges or quality.buckets, not both.")
-    for edge in edges:
-        _check_number("quality.edges", edge, None, None)
-    if list(edges) != sorted(set(edges)):
-        raise SettingError(f"quality.edges must ascend, not {list(edges)}.")
+    if list(settings.bucket_edges) != sorted(set(settings.bucket_edges)):
+        raise SettingError(f"quality.edges must ascend, not {list(settings.bucket_edges)}.")
     if settings.upsample and settings.upsample_power is not None:
         raise SettingError("Give quality.upsample or quality.upsample_power, not both.")
-    _check_number("quality.upsample_power", settings.upsample_power, -1e-9, 20, or_null=True)
+    tables = {"quality.weights": settings.bucket_weights, "domains.weights": settings.domain_weights}
     curves = {"quality.upsample": settings.upsample}
-    curves |= {f"upsample of stage '{stage.name}'": stage.upsample for stage in settings.stages}
+    known = [source.name for source in settings.sources]
+    for stage in settings.stages:
+        of = f"of stage '{stage.name}'"
+        tables |= {
+            f"sources {of}": stage.sources,
+            f"domains {of}": stage.domains,
+            f"buckets {of}": stage.buckets,
+        }
+        curves[f"upsample {of}"] = stage.upsample
+        for name in stage.sources:
+            if name not in known:
+                raise UnknownNameError("source", name, known)
+    for what, table in tables.items():
+        if table and sum(table.values()) <= 0:
+            raise SettingError(f"{what} has no weight above 0.")
     for what, curve in curves.items():
         if curve and len(curve) != settings.n_all_buckets:
             raise SettingError(
                 f"{what} has {len(curve)} factors for {settings.n_all_buckets} buckets: give one for each, "
-                "lowest "
-                "first."
+                "lowest first."
             )
-        for factor in curve:
-            _check_number(what, factor, -1e-9, None)
-
-
-def _check_weights(what: str, weights: Any) -> None:
-    for name, weight in _table(what, weights).items():
-        _check_number(f"{what}: {name}", weight, -1e-9, None)
-    if weights and sum(weights.values()) <= 0:
-        raise SettingError(f"{what} has no weight above 0.")
-
-
-def _is_name(value: Any) -> bool:
-    return isinstance(value, str) and bool(value)
-
-
-def _check_whole(what: str, value: Any, least: int, most: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise SettingError(f"{what} must be a whole number from {least} to {most}, not {value!r}.")
-
-
-def _check_number(
-    what: str, value: Any, above: float | None, most: float | None, *, or_null: bool = False
-) -> None:
-    if value is None and or_null:
-        return
-    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
-        raise SettingError(f"{what} must be a number, not {value!r}.")
-    if (above is not None and value <= above) or (most is not None and value > most):
-        low = "0 or more" if above is not None and above < 0 else f"above {above}"
-        high = "" if most is None else f" and up to {most:g}"
-        raise SettingError(f"{what} must be {low}{high}, not {value!r}.")

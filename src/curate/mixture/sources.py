@@ -8,12 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from curate.crawl import InputFile, ReadOptions, find_files
+from curate.crawl import FileProblem, InputFile, ReadOptions, find_files, read_rows
 from curate.crawl.columns import find_layout, get_path, to_utf8
 from curate.crawl.find import is_url, open_file
 from curate.crawl.records import content_id
@@ -34,9 +33,10 @@ DOCUMENT_SCHEMA = pa.schema(
         ("score", pa.float64()),
         ("domain", pa.string()),
         ("provenance", pa.string()),
+        ("is_invalid", pa.bool_()),
     ]
 )
-"""What a source gives; `text` is null or empty where there is none, the others null."""
+"""What a source gives; `text` is null or empty where there is none, the others null. `is_invalid`: no JSON object."""
 
 _NAMED_BY = {
     "id": "id_column",
@@ -106,18 +106,24 @@ class Piece:
                 ) from error
 
     def _read_lines(self, stretch: Stretch, *, provenance: bool) -> Iterator[pa.Table]:
-        rows: list[dict[str, Any]] = []
-        for line in _lines(stretch.file):
-            if line.isspace():
-                continue
-            rows.append(_load(line))
+        rows: list[dict[str, Any] | None] = []
+        problems: list[FileProblem] = []
+        for row in read_rows(stretch.file, problems):
+            rows.append(row)
             if len(rows) == _BATCH_ROWS:
                 yield self._from_rows(rows, stretch.file, provenance=provenance)
                 rows = []
+        if problems:
+            raise RunError(
+                f"{stretch.file.path} cannot be read to its end: {problems[0].reason}. Replace or remove it."
+            )
         if rows:
             yield self._from_rows(rows, stretch.file, provenance=provenance)
 
-    def _from_rows(self, rows: Sequence[dict[str, Any]], file: InputFile, *, provenance: bool) -> pa.Table:
+    def _from_rows(
+        self, raw: Sequence[dict[str, Any] | None], file: InputFile, *, provenance: bool
+    ) -> pa.Table:
+        rows = [row or {} for row in raw]
         names = dict.fromkeys(name for row in rows for name in row)
         columns = _find_columns(self, list(names), file)
         found = {
@@ -129,7 +135,9 @@ class Piece:
         wanted = self.source.provenance if self.source.provenance is not None else PROVENANCE_NAMES
         origins = [{name: get_path(row, name) for name in wanted} for row in rows if provenance]
         found["provenance"] = _join_provenance(origins)
-        return _as_documents(found, len(rows), self.source)
+        table = _as_documents(found, len(rows), self.source)
+        is_invalid = pa.array([row is None for row in raw], pa.bool_())
+        return table.set_column(table.column_names.index("is_invalid"), "is_invalid", is_invalid)
 
 
 def list_pieces(settings: MixtureSettings) -> list[Piece]:
@@ -270,7 +278,7 @@ def _as_documents(found: dict[str, Any], n_rows: int, source: Source) -> pa.Tabl
     """Bring columns to `DOCUMENT_SCHEMA`; the source's own score and domain stand where a row has none."""
     columns: dict[str, Any] = {}
     for field in DOCUMENT_SCHEMA:
-        values = found[field.name]
+        values = found.get(field.name)
         if values is None:
             values = pa.nulls(n_rows, field.type)
         try:
@@ -285,39 +293,12 @@ def _as_documents(found: dict[str, Any], n_rows: int, source: Source) -> pa.Tabl
         columns["score"] = pc.fill_null(columns["score"], float(source.score))
     if source.domain is not None:
         columns["domain"] = pc.fill_null(columns["domain"], source.domain)
+    columns["is_invalid"] = pc.fill_null(columns["is_invalid"], fill_value=False)
     missing = pc.is_null(columns["id"])
     if pc.any(missing).as_py():
         ids = [content_id(None, (text or "").encode()) for text in columns["text"].to_pylist()]
         columns["id"] = pc.coalesce(columns["id"], pa.array(ids, pa.string()))
     return pa.table(columns, schema=DOCUMENT_SCHEMA)
-
-
-def _lines(file: InputFile) -> Iterator[bytes]:
-    compression = _COMPRESSIONS.get(os.path.splitext(file.path)[1].lower())
-    try:
-        with open_file(file) as opened:
-            stream = pa.PythonFile(opened, "r")
-            source = pa.CompressedInputStream(stream, compression) if compression else stream
-            rest = b""
-            while data := source.read(4 << 20):
-                lines = (rest + data).split(b"\n")
-                rest = lines.pop()
-                yield from lines
-            if rest:
-                yield rest
-    except (pa.ArrowException, OSError) as error:
-        raise RunError(
-            f"{file.path} cannot be read to its end: {_said(error)}. Replace or remove it."
-        ) from error
-
-
-def _load(line: bytes) -> dict[str, Any]:
-    """Parse a line; one that is no JSON object is a document without text."""
-    try:
-        row = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        return {}
-    return row if isinstance(row, dict) else {}
 
 
 def _cell(row: dict[str, Any], name: str, part: str) -> Any:

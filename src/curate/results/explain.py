@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from curate.errors import SettingError
+from curate.run.cut import LaneCut, reaches
+from curate.run.manifest import ScoreFacts
 from curate.work.folder import RunFolder, finish_swap
 
 
@@ -26,6 +29,34 @@ class RuleCheck:
 
 
 @dataclass(frozen=True, slots=True)
+class ScoreCheck:
+    """One number that a document must reach.
+
+    Attributes:
+        name: 'edu_score', or the mean in words where several scores are weighed.
+        value: of the document.
+        least: what it must reach; None for a score that decides nothing.
+        passed: whether it does.
+    """
+
+    name: str
+    value: float
+    least: float | None
+    passed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Spared:
+    """The rule that a kept document fails, and the score that overruled it: `score` reaches `needs`."""
+
+    reason: str
+    value: float
+    limit: float
+    score: float
+    needs: float
+
+
+@dataclass(frozen=True, slots=True)
 class Story:
     """What a run knows of one document.
 
@@ -35,8 +66,11 @@ class Story:
         checks: every rule of the run with the document's value.
         duplicates: (id, url, Jaccard) of the documents that were removed in favour of this one.
         kept_twin: id and url of the document that stayed in favour of this one.
-        cut: the score from which documents were kept.
-        score_column: name of the score column, null where nothing was scored.
+        cut: the score from which documents of its kind were kept, None where none are scored.
+        score_column: name of its first score column, None where none are scored.
+        scores: every number that the document must reach, then the scores that decide nothing; empty where it was
+            not scored.
+        spared: what its score overruled, None where it passes its rules or was dropped.
     """
 
     fate: str
@@ -46,6 +80,8 @@ class Story:
     kept_twin: tuple[str, str | None] | None
     cut: float | None
     score_column: str | None
+    scores: list[ScoreCheck]
+    spared: Spared | None
 
 
 def explain(output: str | Path, key: str) -> list[Story]:
@@ -96,20 +132,55 @@ def _tell(
             for r in _find(database, folder, k, "id = $key", row["duplicate_of"])
         ]
         kept_twin = (row["duplicate_of"], found[0]["url"] if found else None)
+    cuts = ScoreFacts.from_manifest(manifest).cuts
+    cut = next((each for each in cuts if row["kind"] in each.kinds), None)
     return Story(
         fate=kind,
         document=row,
         checks=_check_rules(manifest["rule_sets"], row),
         duplicates=[(twin["id"], twin["url"], twin["jaccard"]) for twin in twins],
         kept_twin=kept_twin,
-        cut=manifest["funnel"]["cut"],
-        score_column=manifest["score"]["score_column"],
+        cut=cut.limits[0].least if cut else None,
+        score_column=cut.scores[0] if cut else None,
+        scores=_check_scores(cut, row) if cut else [],
+        spared=_read_spared(cut, row) if cut else None,
+    )
+
+
+def _check_scores(cut: LaneCut, row: dict[str, Any]) -> list[ScoreCheck]:
+    if row.get(cut.scores[0]) is None:
+        return []
+    table = pa.table({name: pa.array([row[name]], pa.float32()) for name in cut.scores})
+    checks: list[ScoreCheck] = []
+    for limit in cut.limits:
+        values = limit.values(table)
+        checks.append(
+            ScoreCheck(limit.name, float(values[0]), limit.least, bool(reaches(values, limit.least)[0]))
+        )
+    decided = {check.name for check in checks}
+    return checks + [
+        ScoreCheck(name, row[name], least=None, passed=True) for name in cut.scores if name not in decided
+    ]
+
+
+def _read_spared(cut: LaneCut, row: dict[str, Any]) -> Spared | None:
+    if row.get("spared_by") is None:
+        return None
+    first = next((limit.least for limit in cut.limits if list(limit.weights) == [cut.scores[0]]), 0.0)
+    return Spared(
+        row["spared_by"],
+        row["spared_value"],
+        row["spared_limit"],
+        row[cut.scores[0]],
+        max(cut.spare_above or 0.0, first),
     )
 
 
 def _check_rules(rule_sets: list[dict[str, Any]], row: dict[str, Any]) -> list[RuleCheck]:
     checks: list[RuleCheck] = []
     for rule_set in rule_sets:
+        if row["kind"] not in rule_set["kinds"]:
+            continue
         name = f"{rule_set['name']}@{rule_set['version']}" if rule_set["version"] else rule_set["name"]
         for rule in rule_set["rules"]:
             value, low, high = row.get(rule["signal"]), rule["low"], rule["high"]

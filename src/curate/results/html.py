@@ -8,8 +8,9 @@ from itertools import accumulate
 from math import log1p
 from pathlib import Path
 
+from curate.crawl import FileProblem
 from curate.results.overview import N_BINS, Example, Group, Overview, keep_rates, read_overview
-from curate.results.render import format_bytes
+from curate.results.render import describe_limits, format_bytes
 from curate.work.files import committed
 from curate.work.folder import REPORT
 
@@ -47,6 +48,7 @@ def render_page(overview: Overview, name: str) -> str:
         *_clusters(overview),
         "<h2>Examples of every reason</h2>",
         *_reasons(overview),
+        *_spared(overview),
         "<h2>How it was made</h2>",
         _origin(overview),
     ]
@@ -64,15 +66,14 @@ def _summary(overview: Overview) -> str:
         f"{format_bytes(kept.n_text_bytes)} of {format_bytes(read.n_text_bytes)} of text."
     )
     if funnel.cut is not None:
-        scorer = overview.manifest["settings"]["scorer"]
-        text += f" The scorer is {scorer}; kept from a score of {funnel.cut:.3g}."
+        text += f" Kept from {describe_limits(funnel)}."
     return f"<p>{escape(text)}</p>"
 
 
 def _warnings(overview: Overview) -> str:
     lines = [
         *overview.funnel.warnings,
-        *(f"Could not read {p['source']}: {p['reason']}" for p in overview.funnel.problems),
+        *(f"Could not read {FileProblem(**problem)}" for problem in overview.funnel.problems),
     ]
     return "".join(f'<p class="warn">{escape(line)}</p>' for line in lines)
 
@@ -97,6 +98,17 @@ def _funnel(overview: Overview) -> str:
             shown = stage
         rows.append(row(reason, tally.n_documents, tally.n_text_bytes, "", "−"))
     rows.append(row("kept", funnel.kept.n_documents, funnel.kept.n_text_bytes, "total", ""))
+    if funnel.spared:
+        rows.append('<tr class="stage"><td colspan="5">of these spared by their score</td></tr>')
+        rows += [row(name, t.n_documents, t.n_text_bytes, "", "") for name, t in funnel.spared_by()]
+    for kind, own in funnel.by_kind():
+        rows.append(f'<tr class="stage"><td colspan="5">{escape(kind)}</td></tr>')
+        rows.append(row("read", own.read.n_documents, own.read.n_text_bytes, "", ""))
+        rows += [
+            row(f"{stage}: {reason}", t.n_documents, t.n_text_bytes, "", "−")
+            for stage, reason, t in own.reasons()
+        ]
+        rows.append(row("kept", own.kept.n_documents, own.kept.n_text_bytes, "", ""))
     return _table(["", "documents", "share", "text", ""], rows)
 
 
@@ -112,9 +124,14 @@ def _scores(overview: Overview) -> list[str]:
         rates += " Dashed: the share of the annotated web pages that the classifier was measured on."
     return [
         "<h2>Scores</h2>",
-        _score_plot(overview),
+        _score_plot(overview.histogram, overview.funnel.cut, overview.expected_keep_rates),
         f'<p class="note">{note} {rates} <code>curate rethreshold</code> makes another cut without scoring again.</p>',
         _cut_table(overview),
+        *(
+            f"<h2>{escape(other.column)}</h2>{_score_plot(other.histogram, other.least, [])}"
+            for other in overview.other_scores
+            if sum(other.histogram)
+        ),
         "<h2>Around the cut</h2>",
         *map(_quote, overview.near_cut),
         "<h2>Highest scores</h2>",
@@ -130,16 +147,18 @@ def _up(share: float) -> float:
     return 8 + (1 - share) * (_HEIGHT - _BOTTOM - 8)
 
 
-def _score_plot(overview: Overview) -> str:
-    cut, tallest = overview.funnel.cut or 0.0, log1p(max(overview.histogram))
+def _score_plot(
+    histogram: Sequence[int], least: float | None, expected: Sequence[tuple[float, float]]
+) -> str:
+    cut, tallest = least or 0.0, log1p(max(histogram))
     bars: list[str] = []
-    for place, n_documents in enumerate(overview.histogram):
+    for place, n_documents in enumerate(histogram):
         left, top = _across(place / N_BINS), _up(log1p(n_documents) / tallest)
         kind = "kept" if (place + 0.5) / N_BINS >= cut else "dropped"
         size = f'width="{_across(1 / N_BINS) - _across(0) - 1:.1f}" height="{_up(0) - top:.1f}"'
         label = f"{n_documents:,} documents from {place / N_BINS:.2f} to {(place + 1) / N_BINS:.2f}"
         bars.append(f'<rect class="{kind}" x="{left:.1f}" y="{top:.1f}" {size}><title>{label}</title></rect>')
-    ours = [(place / N_BINS, rate) for place, rate in enumerate(keep_rates(overview.histogram))]
+    ours = [(place / N_BINS, rate) for place, rate in enumerate(keep_rates(histogram))]
     ticks = "".join(
         f'<text x="{_across(t / 10):.1f}" y="{_HEIGHT - 6}" text-anchor="middle">{t / 10:g}</text>'
         for t in range(0, 11, 2)
@@ -149,7 +168,7 @@ def _score_plot(overview: Overview) -> str:
         for t in range(5)
     )
     floor = f'<line class="axis" x1="{_LEFT}" x2="{_WIDTH - 8}" y1="{_up(0)}" y2="{_up(0)}"/>'
-    lines = _curve("curve", [*ours, (1.0, 0.0)]) + _curve("other", overview.expected_keep_rates)
+    lines = _curve("curve", [*ours, (1.0, 0.0)]) + _curve("other", expected)
     return (
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="Documents by score">'
         f"{''.join(bars)}{floor}{lines}{ticks}{shares}</svg>"
@@ -210,6 +229,17 @@ def _reasons(overview: Overview) -> Iterable[str]:
         quotes = "".join(map(_quote, overview.reasons.get((stage, reason), [])))
         yield (
             f"<details><summary>{escape(stage)}: {escape(reason)} ({tally.n_documents:,})</summary>{quotes}</details>"
+        )
+
+
+def _spared(overview: Overview) -> Iterable[str]:
+    if overview.spared:
+        yield "<h2>Spared by their score</h2>"
+    for reason, examples in overview.spared.items():
+        n_documents = overview.funnel.spared[reason].n_documents
+        yield (
+            f"<details><summary>{escape(reason)} ({n_documents:,})</summary>"
+            f"{''.join(map(_quote, examples))}</details>"
         )
 
 

@@ -18,7 +18,9 @@ import duckdb
 
 from curate.bundled import classifiers_folder
 from curate.errors import SettingError
+from curate.run.cut import LaneCut
 from curate.run.funnel import Funnel
+from curate.run.manifest import ScoreFacts
 from curate.work.folder import RunFolder, finish_swap
 
 N_BINS = 50
@@ -58,15 +60,26 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True)
+class OtherScore:
+    """A score besides the first: its column, its histogram, and the least value that is kept, if it decides alone."""
+
+    column: str
+    histogram: list[int]
+    least: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """What `read_overview` found.
 
     Attributes:
-        histogram: scored documents in `N_BINS` equal bins of the score from 0 to 1; empty without a scorer.
+        histogram: documents by the first scorer's score, in `N_BINS` equal bins from 0 to 1; empty without a scorer.
         text_bytes: bytes of their text, bin by bin.
         expected_keep_rates: share of annotated web pages at or above each threshold, by the classifier's own
             figures, as pairs (threshold, share); empty where it has none.
         reasons: examples of each (stage, reason).
+        spared: examples of what a score spared, by the rule that it fails.
+        other_scores: what the scorers besides the first gave.
         near_cut: documents around the cut, best first; best: those with the highest score.
         clusters: largest groups of duplicates: id and address of the document that stays, number removed.
     """
@@ -80,6 +93,8 @@ class Overview:
     languages: list[Group]
     lengths: list[Group]
     reasons: dict[tuple[str, str], list[Example]]
+    spared: dict[str, list[Example]]
+    other_scores: list[OtherScore]
     near_cut: list[Example]
     best: list[Example]
     clusters: list[tuple[str, str | None, int]]
@@ -98,8 +113,9 @@ def read_overview(output: str | Path) -> Overview:
         raise SettingError(f"{output} holds no finished run of 'curate filter' (no manifest.json of one).")
     funnel = Funnel.from_json(manifest["funnel"])
     with duckdb.connect() as database:
-        rows = _Rows(database, folder, manifest["score"]["score_column"])
-        histogram, text_bytes = rows.histogram()
+        cuts = ScoreFacts.from_manifest(manifest).cuts
+        rows = _Rows(database, folder, [cut.scores[0] for cut in cuts])
+        histogram, text_bytes = rows.histogram(cuts[0].scores[0]) if cuts else ([], [])
         return Overview(
             manifest=manifest,
             funnel=funnel,
@@ -112,10 +128,19 @@ def read_overview(output: str | Path) -> Overview:
             reasons={
                 (stage, reason): rows.examples_of(stage, reason) for stage, reason, _ in funnel.reasons()
             },
+            spared={reason: rows.spared(reason) for reason, _ in funnel.spared_by()},
+            other_scores=_other_scores(rows, cuts),
             near_cut=rows.near(funnel.cut),
             best=rows.best(),
             clusters=rows.clusters(),
         )
+
+
+def _other_scores(rows: _Rows, cuts: Sequence[LaneCut]) -> list[OtherScore]:
+    limits = [limit for cut in cuts for limit in cut.limits]
+    least = {next(iter(limit.weights)): limit.least for limit in limits if len(limit.weights) == 1}
+    columns = list(dict.fromkeys(name for cut in cuts for name in cut.scores))
+    return [OtherScore(name, rows.histogram(name)[0], least.get(name)) for name in columns[1:]]
 
 
 def _length_bin() -> str:
@@ -126,8 +151,9 @@ def _length_bin() -> str:
     return f"CASE WHEN n_words IS NULL THEN NULL {cases} ELSE '{_LENGTHS[-1]:,} words or more' END"
 
 
-def _expected_keep_rates(scorer: str) -> list[tuple[float, float]]:
-    """What the classifier's own metrics say of annotated pages."""
+def _expected_keep_rates(scorers: str | list[str]) -> list[tuple[float, float]]:
+    """What the first classifier's own metrics say of annotated pages."""
+    scorer = scorers if isinstance(scorers, str) else scorers[0]
     for folder in (classifiers_folder() / scorer, Path(scorer)):
         path = folder / "metrics.json"
         if path.is_file():
@@ -137,12 +163,12 @@ def _expected_keep_rates(scorer: str) -> list[tuple[float, float]]:
 
 
 class _Rows:
-    """All rows of a run, kept and dropped, as a view with a column `score`."""
+    """All rows of a run, kept and dropped, as a view with a column `score`: the first score of each kind."""
 
-    def __init__(self, database: duckdb.DuckDBPyConnection, folder: RunFolder, score: str | None) -> None:
+    def __init__(self, database: duckdb.DuckDBPyConnection, folder: RunFolder, scores: Sequence[str]) -> None:
         self._database = database
-        self._scored = score is not None
-        column = f'"{score}"' if score else "NULL"
+        self._scored = len(scores) > 0
+        column = f"coalesce({', '.join(map(_quoted, scores))})" if scores else "NULL"
         files = {
             kind: str(folder.path / kind / "*.parquet").replace("'", "''") for kind in ("kept", "dropped")
         }
@@ -155,13 +181,11 @@ class _Rows:
     def _query(self, query: str, **values: Any) -> list[tuple[Any, ...]]:
         return self._database.execute(query, values or None).fetchall()
 
-    def histogram(self) -> tuple[list[int], list[int]]:
-        if not self._scored:
-            return [], []
+    def histogram(self, column: str) -> tuple[list[int], list[int]]:
         counts, sizes = [0] * N_BINS, [0] * N_BINS
         query = (
-            f"SELECT least(floor(score * {N_BINS}), {N_BINS - 1})::INT, count(*), sum(strlen(text))::BIGINT "
-            "FROM documents WHERE score IS NOT NULL GROUP BY ALL"
+            f"SELECT least(floor({_quoted(column)} * {N_BINS}), {N_BINS - 1})::INT, count(*), "
+            f"sum(strlen(text))::BIGINT FROM documents WHERE {_quoted(column)} IS NOT NULL GROUP BY ALL"
         )
         for place, n_documents, n_bytes in self._query(query):
             counts[place], sizes[place] = n_documents, n_bytes
@@ -180,6 +204,14 @@ class _Rows:
         """Drawn by the hash of the id, so that they are the same every time and not the first of a file."""
         where = "WHERE drop_stage = $stage AND drop_reason = $reason ORDER BY md5(id), source, position"
         return self._examples(f"{where} LIMIT {_N_EXAMPLES}", stage=stage, reason=reason)
+
+    def spared(self, reason: str) -> list[Example]:
+        columns = "id, url, title, spared_by, spared_value, spared_limit, score"
+        query = (
+            f"SELECT {columns}, coalesce(left(text, {_SNIPPET}), '') FROM documents WHERE spared_by = $reason "
+            f"ORDER BY md5(id), source, position LIMIT {_N_EXAMPLES}"
+        )
+        return [Example(*row) for row in self._query(query, reason=reason)]
 
     def near(self, cut: float | None) -> list[Example]:
         if cut is None or not self._scored:
@@ -206,6 +238,10 @@ class _Rows:
             f"FROM removed ORDER BY n DESC, id LIMIT {_N_GROUPS}"
         )
         return [(row[0], row[1], row[2]) for row in self._query(query)]
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def keep_rates(histogram: Sequence[int]) -> list[float]:

@@ -5,29 +5,48 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from curate.errors import SettingError
-from curate.run.cut import BELOW, choose_cut, footer_metadata
-from curate.run.funnel import Funnel, Tally
+from curate.run.cut import LaneCut, Scored, ScoredKinds, decide_scored, note_cuts, settle_cuts, undecided
+from curate.run.fates import footer_metadata
+from curate.run.funnel import Funnel, fates_of
+from curate.run.lanes import is_of_kind
+from curate.run.manifest import ScoreFacts
+from curate.run.settings import Cut
 from curate.work.files import cut_parts, write_json, write_parquet
 from curate.work.folder import RunFolder, finish_swap
 
 _KINDS = ("kept", "dropped")
 _BATCH_ROWS = 16_384
+_DECIDING = (
+    "kind",
+    "drop_stage",
+    "drop_reason",
+    "drop_value",
+    "drop_limit",
+    "spared_by",
+    "spared_value",
+    "spared_limit",
+)
 
 
 def rethreshold(
-    output: str | Path, *, threshold: float | None = None, keep_fraction: float | None = None
+    output: str | Path,
+    *,
+    threshold: float | str | Sequence[str] | Mapping[str, float] | None = None,
+    keep_fraction: float | None = None,
+    weights: Sequence[str] | Mapping[str, float] = (),
 ) -> Funnel:
     """Move rows between kept and dropped by another cut, and return the new funnel.
 
@@ -36,14 +55,14 @@ def rethreshold(
 
     Args:
         output: the folder of a finished run.
-        threshold: least score to keep, 0 to 1.
+        threshold: least score to keep, 0 to 1; of several scorers by name: {"edu": 0.5, "quality": 0.4}.
         keep_fraction: or the share of scored documents to keep, above 0 and at most 1.
+        weights: for keep_fraction, the weight of each score in the mean that ranks, by name of the scorer.
 
     Raises:
         SettingError: the folder holds no finished run, its documents have no score, or the cut is wrong.
     """
-    if (threshold is None) == (keep_fraction is None):
-        raise SettingError("Give either threshold or keep_fraction.")
+    wish = Cut.of(threshold, keep_fraction, weights)
     folder = RunFolder(Path(output))
     finish_swap(folder)
     manifest = folder.manifest()
@@ -51,23 +70,19 @@ def rethreshold(
         raise SettingError(
             f"{output} holds no finished run (no manifest.json). Name the --output of 'curate filter'."
         )
-    column = manifest["score"]["score_column"]
-    if column is None:
+    facts = ScoreFacts.from_manifest(manifest)
+    if not facts.cuts:
         raise SettingError(f"The documents of {output} have no score: the run had --scorer none.")
     with duckdb.connect() as database:
-        rows = _Rows.open(database, folder, column)
-        cut = choose_cut(rows.scores(), threshold=threshold, keep_fraction=keep_fraction)
-        changed = _change_manifest(manifest, threshold, keep_fraction, cut)
-        funnel = Funnel.from_json(changed["funnel"])
-        funnel.dropped.pop(("score", BELOW), None)
+        rows = _Rows.open(database, folder, facts)
+        cuts = settle_cuts(facts.scored, wish, rows.read_scored)
+        changed = _change_manifest(manifest, wish, replace(facts, cuts=cuts))
+        funnel = _empty_funnel(manifest)
+        note_cuts(funnel, cuts)
+        fates = rows.survey(cuts, funnel)
         shutil.rmtree(folder.swap, ignore_errors=True)
         for kind in _KINDS:
-            tally, below = rows.write(kind, cut, footer_metadata(changed))
-            if kind == "kept":
-                funnel.kept = tally
-            elif below.n_documents:
-                funnel.dropped["score", BELOW] = below
-    funnel.cut = cut
+            rows.write(kind, cuts, fates[kind], footer_metadata(changed))
     write_json(folder.swap / "manifest.json", changed | {"funnel": funnel.to_json()})
     finish_swap(folder)
     return funnel
@@ -78,12 +93,12 @@ class _Rows:
     """All rows of a run, kept and dropped, in the order of the documents."""
 
     database: duckdb.DuckDBPyConnection
+    facts: ScoreFacts
     folder: RunFolder
-    score: str
     schemas: dict[str, pa.Schema]
 
     @classmethod
-    def open(cls, database: duckdb.DuckDBPyConnection, folder: RunFolder, score: str) -> _Rows:
+    def open(cls, database: duckdb.DuckDBPyConnection, folder: RunFolder, facts: ScoreFacts) -> _Rows:
         files = {kind: str(folder.path / kind / "*.parquet").replace("'", "''") for kind in _KINDS}
         database.execute(
             "CREATE VIEW documents AS "
@@ -91,82 +106,106 @@ class _Rows:
             f"UNION ALL BY NAME SELECT * FROM read_parquet('{files['kept']}')"
         )
         schemas = {kind: pq.read_schema(folder.part(kind, 0)) for kind in _KINDS}
-        return cls(database, folder, score, schemas)
+        return cls(database, facts, folder, schemas)
 
-    def scores(self) -> NDArray[np.float32]:
-        """Every score."""
-        query = f'SELECT "{self.score}" AS score FROM documents WHERE "{self.score}" IS NOT NULL'
-        return self.database.sql(query).to_arrow_table()["score"].to_numpy()
+    def read_scored(self, kinds: ScoredKinds) -> Scored:
+        """The scores of every document of some kinds that reached their scorers."""
+        table = self._batches([*_DECIDING, *self.facts.score_columns], ordered=False)
+        first = f"{kinds.scorers[0]}_score"
+        found = [undecided(batch, self.facts.cuts) for batch in table]
+        scored = [
+            batch.filter(pa.array(is_of_kind(batch["kind"], kinds.kinds)) if len(batch) else None)
+            for batch in found
+        ]
+        whole = pa.concat_tables(scored).filter(pc.field(first).is_valid())
+        return Scored(whole, whole["spared_by"].is_valid().to_numpy())
 
-    def write(self, kind: str, cut: float, footer: dict[bytes, bytes]) -> tuple[Tally, Tally]:
-        """Write the files of one kind; count its rows, and those among them that are below the cut."""
-        is_below = f'("{self.score}" IS NOT NULL AND NOT "{self.score}" >= $cut::FLOAT)'
-        is_kept = f"(drop_reason IS NULL OR drop_reason = '{BELOW}') AND NOT {is_below}"
-        where = is_kept if kind == "kept" else f"NOT ({is_kept})"
-        lengths = self._query(
-            f"SELECT coalesce(strlen(text), 0)::BIGINT AS n, {is_below} AS below "
-            f"FROM documents WHERE {where} ORDER BY source, position",
-            cut,
-        ).to_arrow_table()
-        n_bytes, below = lengths["n"].to_numpy(), lengths["below"].to_numpy()
+    def survey(self, cuts: Sequence[LaneCut], funnel: Funnel) -> dict[str, NDArray[np.int64]]:
+        """Count every row's new fate into `funnel`; give the bytes of text of the kept and of the dropped, in order."""
+        n_bytes: dict[str, list[NDArray[np.int64]]] = {kind: [] for kind in _KINDS}
+        length = "coalesce(strlen(text), 0)::BIGINT AS n_text_bytes"
+        for batch in self._batches([*_DECIDING, *self.facts.score_columns], also=length):
+            decided = self._decide(batch, cuts)
+            lengths = batch["n_text_bytes"].to_numpy()
+            funnel.add_documents(fates_of(decided, lengths, self.facts.score_columns))
+            is_kept = decided["drop_reason"].is_null().to_numpy()
+            n_bytes["kept"].append(lengths[is_kept])
+            n_bytes["dropped"].append(lengths[~is_kept])
+        return {kind: np.concatenate([*found, np.zeros(0, np.int64)]) for kind, found in n_bytes.items()}
+
+    def write(
+        self, kind: str, cuts: Sequence[LaneCut], n_bytes: NDArray[np.int64], footer: dict[bytes, bytes]
+    ) -> None:
+        """Write the files of one kind."""
         schema = self.schemas[kind].with_metadata(footer)
-        tables = _Stream(
-            self._query(
-                f"SELECT * REPLACE ({_replace(self.score, is_below)}) FROM documents "
-                f"WHERE {where} ORDER BY source, position",
-                cut,
-            ),
-            schema,
-        )
+        tables = _Stream(self._rows_of(kind, cuts, schema), schema)
         start = 0
         for number, end in enumerate(cut_parts(n_bytes) or [0]):
             path = self.folder.swap / kind / self.folder.part(kind, number).name
             write_parquet(path, tables.take(end - start), schema)
             start = end
-        return Tally(len(n_bytes), int(n_bytes.sum())), Tally(int(below.sum()), int(n_bytes[below].sum()))
 
-    def _query(self, query: str, cut: float) -> Any:
-        return self.database.sql(query, params={"cut": cut})
+    def _rows_of(self, kind: str, cuts: Sequence[LaneCut], schema: pa.Schema) -> Iterator[pa.Table]:
+        # What was dropped without a score stays so: for the kept files it need not be read.
+        scored = " OR ".join(f"{_quoted(name)} IS NOT NULL" for name in self.facts.score_columns)
+        where = f"drop_reason IS NULL OR {scored}" if kind == "kept" else "true"
+        for batch in self._batches(None, where=where):
+            decided = self._decide(batch, cuts)
+            is_kept = decided["drop_reason"].is_null()
+            rows = decided.filter(is_kept if kind == "kept" else pc.invert(is_kept))
+            yield rows.select(schema.names).cast(schema)
+
+    def _decide(self, batch: pa.Table, cuts: Sequence[LaneCut]) -> pa.Table:
+        return decide_scored(undecided(batch, self.facts.cuts), cuts)
+
+    def _batches(
+        self, columns: Sequence[str] | None, *, also: str = "", where: str = "true", ordered: bool = True
+    ) -> Iterator[pa.Table]:
+        names = "*" if columns is None else ", ".join(map(_quoted, columns))
+        order = "ORDER BY source, position" if ordered else ""
+        query = f"SELECT {names}{', ' + also if also else ''} FROM documents WHERE {where} {order}"
+        reader = self.database.sql(query).to_arrow_reader(_BATCH_ROWS)
+        n_batches = 0
+        for n_batches, batch in enumerate(reader, 1):  # noqa: B007
+            yield pa.Table.from_batches([batch])
+        if not n_batches:
+            yield reader.schema.empty_table()
 
 
-def _replace(score: str, is_below: str) -> str:
-    """The drop columns of a row after the new cut; those of other stages stay."""
-    by_score = f"(drop_reason IS NULL OR drop_reason = '{BELOW}')"
-    values = {
-        "drop_stage": "'score'",
-        "drop_reason": f"'{BELOW}'",
-        "drop_value": f'"{score}"::DOUBLE',
-        "drop_limit": "$cut::DOUBLE",
-    }
-    return ", ".join(
-        f"CASE WHEN {by_score} THEN (CASE WHEN {is_below} THEN {value} END) ELSE {name} END AS {name}"
-        for name, value in values.items()
-    )
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _empty_funnel(manifest: Mapping[str, Any]) -> Funnel:
+    """The funnel without its counts of documents: what the reader met and was warned of stays."""
+    old = Funnel.from_json(manifest["funnel"])
+    return Funnel(records=old.records, problems=old.problems, warnings=old.warnings)
 
 
 class _Stream:
-    """Hands out a query's rows, a number at a time."""
+    """Hands out tables' rows, a number at a time."""
 
-    def __init__(self, result: Any, schema: pa.Schema) -> None:
-        self._batches = result.to_arrow_reader(_BATCH_ROWS)
-        self._schema = schema
+    def __init__(self, tables: Iterator[pa.Table], schema: pa.Schema) -> None:
+        self._tables = tables
         self._rest = schema.empty_table()
 
     def take(self, n_rows: int) -> Iterator[pa.Table]:
         while n_rows > 0:
             if not len(self._rest):
-                batch = pa.Table.from_batches([self._batches.read_next_batch()])
-                self._rest = batch.select(self._schema.names).cast(self._schema)
+                self._rest = next(self._tables)
             table = self._rest.slice(0, n_rows)
             self._rest = self._rest.slice(len(table))
             n_rows -= len(table)
             yield table
 
 
-def _change_manifest(
-    manifest: dict[str, Any], threshold: float | None, keep_fraction: float | None, cut: float
-) -> dict[str, Any]:
+def _change_manifest(manifest: dict[str, Any], cut: Cut, facts: ScoreFacts) -> dict[str, Any]:
     changed = json.loads(json.dumps(manifest))
-    changed["settings"] |= {"threshold": threshold, "keep_fraction": keep_fraction}
-    changed["score"]["cut"] = cut
+    threshold = cut.threshold_setting()
+    changed["settings"] |= {
+        "threshold": list(threshold) if isinstance(threshold, tuple) else threshold,
+        "keep_fraction": cut.keep_fraction,
+        "weights": list(cut.weights_setting()),
+    }
+    changed["score"] = facts.to_json()
     return changed

@@ -8,8 +8,6 @@ appendix C) used; words are those of `curate.text.words`.
 
 from __future__ import annotations
 
-import gzip
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from numpy.typing import NDArray
 
 from curate.errors import SettingError
 from curate.text.kernel import kernel
+from curate.text.lines import read_json_file, read_json_lines, read_text_lines
 from curate.text.unicode_tables import SEPARATOR, SINGLE, load_tables
 from curate.text.utf8 import MULTIPLIER, SEED, capacity_for, find_or_add
 from curate.text.words import Words, hash_words
@@ -77,10 +76,7 @@ class Decontaminator:
         benchmarks: dict[str, list[str]] = {}
         for path in paths:
             name = Path(path).name.split(".")[0]
-            try:
-                benchmarks.setdefault(name, []).extend(_read_items(path))
-            except (OSError, ValueError) as error:
-                raise SettingError(f"Benchmark file '{path}' cannot be read: {error}.") from None
+            benchmarks.setdefault(name, []).extend(_read_items(path))
         made = cls(benchmarks, n)
         if not made.n_ngrams:
             raise SettingError(
@@ -149,17 +145,18 @@ def fold_words(text: str, n: int | None = None) -> list[str]:
 
 
 def _read_items(path: str) -> Iterator[str]:
-    opener = gzip.open if path.endswith(".gz") else open
-    plain = path.removesuffix(".gz")
-    with opener(path, "rt", encoding="utf-8") as lines:
-        if plain.endswith(".json"):
-            yield from _strings_of(json.load(lines))
-        elif plain.endswith((".jsonl", ".ndjson")):
-            for line in lines:
-                if line.strip():
-                    yield from _strings_of(json.loads(line))
-        else:
-            yield from (line for line in lines if line.strip())
+    endings = [part.lower() for part in Path(path).name.split(".")[1:]]
+    if "json" in endings:
+        yield from _strings_of(read_json_file(path))
+    elif "jsonl" in endings or "ndjson" in endings:
+        for number, row in read_json_lines(path):
+            if row is None:
+                raise SettingError(
+                    f"Benchmark file '{path}', line {number}, is no JSON object: mend or remove it."
+                )
+            yield from _strings_of(row)
+    else:
+        yield from (line for line in read_text_lines(path) if line.strip())
 
 
 def _strings_of(value: Any) -> Iterator[str]:

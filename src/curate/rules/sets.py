@@ -227,7 +227,7 @@ C4_SETS = (
             min_words=3,
             substrings=C4_SUBSTRINGS,
         ),
-        notes="Sentences are spaCy's: pip install 'curate-web[peers]'.",
+        notes="Sentences are spaCy's: pip install '.[peers]'.",
     ),
 )
 
@@ -257,7 +257,7 @@ FINEWEB_SETS = (
             ),
             Rule("fineweb_newlines", "newlines_per_word[words=spacy]", high=0.3),
         ),
-        notes="Words are spaCy's: pip install 'curate-web[peers]'. The limit of duplicates is a tenth of the paper's.",
+        notes="Words are spaCy's: pip install '.[peers]'. The limit of duplicates is a tenth of the paper's.",
     ),
 )
 
@@ -266,7 +266,7 @@ _ALL = (
     *_gopher(
         "datatrove-0.10", DATATROVE, _gopher_quality_datatrove("spacy"),
         _gopher_repetition_datatrove("spacy"),
-        "Words are spaCy's: pip install 'curate-web[peers]'.",
+        "Words are spaCy's: pip install '.[peers]'.",
     ),
     *_gopher(
         "datatrove-0.10-space", DATATROVE, _gopher_quality_datatrove("space"),
@@ -276,7 +276,7 @@ _ALL = (
     *_gopher("dolma", DOLMA, GOPHER_QUALITY_DOLMA, GOPHER_REPETITION_DOLMA),
     *_gopher(
         "dclm", DCLM, GOPHER_QUALITY_DCLM, GOPHER_REPETITION_DCLM,
-        "Words of n-grams are uniseg's: pip install 'curate-web[peers]'.",
+        "Words of n-grams are uniseg's: pip install '.[peers]'.",
     ),
     *C4_SETS,
     *FINEWEB_SETS,

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.errors import SettingError
+from curate.text.lines import read_text_lines
 
 _HOST = r"^(?:(?:[a-z][a-z0-9+.-]*:)?//)?(?:[^/?#@\s]*@)?(?P<host>\[[^\]]*\]|[^/?#:@\s]*)"
 KINDS = ("host", "domain", "substring")
@@ -64,11 +65,7 @@ class UrlRules:
         """
         joined = cls()
         for path in paths:
-            try:
-                with open(path, encoding="utf-8") as lines:
-                    rules = cls.from_lines(lines, where=path)
-            except (OSError, UnicodeDecodeError) as error:
-                raise SettingError(f"Blocklist '{path}' cannot be read: {error}.") from None
+            rules = cls.from_lines(read_text_lines(path), where=path)
             joined = cls(
                 joined.hosts | rules.hosts,
                 joined.domains | rules.domains,

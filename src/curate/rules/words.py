@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.errors import SettingError
+from curate.text.lines import read_text_lines
 
 
 class BadWords:
@@ -40,11 +41,7 @@ class BadWords:
         """
         words: list[str] = []
         for path in paths:
-            try:
-                with open(path, encoding="utf-8") as lines:
-                    words += [line for line in lines if not line.startswith("#")]
-            except (OSError, UnicodeDecodeError) as error:
-                raise SettingError(f"Word list '{path}' cannot be read: {error}.") from None
+            words += [line for line in read_text_lines(path) if not line.startswith("#")]
         return cls(words)
 
     def match(self, texts: pa.Array | pa.ChunkedArray) -> pa.Array:

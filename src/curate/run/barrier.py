@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from curate.batch import live_rows
 from curate.config import parse_bytes
 from curate.dedup import DedupPlan, resolve_duplicates
-from curate.work.files import read_arrow, write_arrow
+from curate.work.files import read_arrow, write_arrow, write_json
 from curate.work.folder import ChunkName, RunFolder
 
 KEY_PREFIX = "key_"
@@ -28,13 +28,18 @@ class ChunkShard:
     name: str
 
     def read_keys(self) -> pa.Table:
-        """Read the survivors' keys, with their row in the chunk and their id."""
+        """Read the survivors' keys, with their row in the chunk and their id.
+
+        A document that passes its rules stays before one that its score must spare yet: that one may still go.
+        """
         documents = read_arrow(self.path)
         names = [name for name in documents.column_names if name.startswith(KEY_PREFIX)]
         rows = live_rows(documents)
-        keys = documents.select(["id", *names]).take(rows)
+        keys = documents.select(["id", "spared_by", *names]).take(rows)
+        passes = keys["spared_by"].is_null().cast(pa.float64())
+        keys = keys.drop_columns(["spared_by"])
         keys = keys.rename_columns([name.removeprefix(KEY_PREFIX) for name in keys.column_names])
-        return keys.append_column("row", pa.array(rows))
+        return keys.append_column("score", passes).append_column("row", pa.array(rows))
 
     def read_texts(self, rows: NDArray[np.int64], /) -> pa.Array | pa.ChunkedArray:
         """Read the texts of the rows named."""
@@ -44,24 +49,40 @@ class ChunkShard:
 def find_run_duplicates(
     folder: RunFolder, names: Sequence[ChunkName], plan: DedupPlan, *, level: str, memory: str
 ) -> None:
-    """Commit the table of duplicates, sorted by chunk and row, unless it is there already.
+    """Commit each chunk's duplicates, by row, unless all are there already.
 
     `level` is 'near' (and exact), 'exact' or 'none'.
     """
-    if folder.duplicates.exists():
+    if folder.found_duplicates.exists():
         return
     shards = [] if level == "none" else [ChunkShard(folder.documents(name), str(name)) for name in names]
     found = resolve_duplicates(
         shards, plan, folder.work / "dedup", memory_bytes=parse_bytes(memory), near=level == "near"
     )
-    write_arrow(folder.duplicates, add_kept_ids(found, folder, names), {})
+    found = add_kept_ids(found, folder, names)
+    starts = np.searchsorted(found["shard"].to_numpy(), np.arange(len(names) + 1))
+    for place, name in enumerate(names):
+        if starts[place] < starts[place + 1]:
+            rows = found.slice(starts[place], starts[place + 1] - starts[place])
+            write_arrow(folder.chunk_duplicates(name), rows.select(_COLUMNS), {})
+    write_json(folder.found_duplicates, {"n_duplicates": len(found)})
 
 
-def read_duplicates(folder: RunFolder, shard: int) -> pa.Table:
-    """Read the duplicates among the rows of chunk number `shard`, in row order."""
-    table = read_arrow(folder.duplicates)
-    start, stop = np.searchsorted(table["shard"].to_numpy(), [shard, shard + 1])
-    return table.slice(start, stop - start)
+_SCHEMA = pa.schema(
+    [
+        ("row", pa.int64()),
+        ("jaccard", pa.float32()),
+        ("method", pa.string()),
+        ("kept_id", pa.string()),
+    ]
+)
+_COLUMNS = _SCHEMA.names
+
+
+def read_duplicates(folder: RunFolder, name: ChunkName) -> pa.Table:
+    """Read the duplicates among the rows of a chunk, in row order; a chunk without any has no file."""
+    path = folder.chunk_duplicates(name)
+    return read_arrow(path) if path.exists() else _SCHEMA.empty_table()
 
 
 def add_kept_ids(found: pa.Table, folder: RunFolder, names: Sequence[ChunkName]) -> pa.Table:

@@ -1,11 +1,14 @@
-"""The last decision and the output files: which rows are kept, and into which Parquet file each row goes."""
+"""The last decision: which scored documents stay. A run makes it, and `rethreshold` makes it again.
+
+A document that passes its rules stays if it reaches every limit. One that fails rules that are not hard (it is
+*sparable*) stays if it reaches every limit and its first score reaches `spare_above` too; else its rule drops it.
+"""
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -13,212 +16,231 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from curate.batch import DOCUMENT_COLUMNS, DROP_COLUMNS, add_columns, drop_rows
-from curate.run.barrier import read_duplicates
-from curate.run.extras import extra_columns, extra_fields
+from curate.batch import SPARED_COLUMNS, add_columns, drop_rows, live_rows
+from curate.errors import UnknownNameError
 from curate.run.funnel import Funnel
-from curate.run.screens import MARKED
-from curate.run.settings import check_cut
-from curate.work.files import cut_parts, read_arrow, text_bytes, write_parquet
-from curate.work.folder import ChunkName, RunFolder
+from curate.run.lanes import Lane, is_of_kind
+from curate.run.settings import DEFAULT_THRESHOLD, Cut
 
 BELOW = "below_threshold"
+Scores = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
-    """The columns of the output beyond the fixed ones.
+class Limit:
+    """A number that documents must reach: a score, or a weighted mean of scores.
 
     Attributes:
-        signals: names of the signal columns with their types.
-        score: name of the score column ('edu_score'), null where nothing is scored.
-        level: name of the level column, null where the scorer states none.
-        n_bytes_read: name of the column of how much of a document was scored, None for a scorer that does not say.
-        extras: users' own columns and their types (`curate.run.extras`).
-        footer: what stands in every file's footer (`footer_metadata`).
+        reason: the `drop_reason` of a document below it.
+        weights: score column to weight.
+        least: the number; a document at it stays.
     """
 
-    signals: tuple[tuple[str, str], ...]
-    score: str | None
-    level: str | None
-    n_bytes_read: str | None
-    extras: dict[str, str]
-    footer: dict[bytes, bytes]
+    reason: str
+    weights: dict[str, float]
+    least: float
 
-    def schema(self, kind: str) -> pa.Schema:
-        """The schema of 'kept' or 'dropped' files."""
-        fixed = [pa.field(column.name, column.type) for column in DOCUMENT_COLUMNS]
-        drops = [pa.field(column.name, column.type) for column in DROP_COLUMNS] if kind == "dropped" else []
-        fields = [*fixed, *drops, *self._number_fields(), *self.extra_fields().values()]
-        return pa.schema(fields, self.footer)
+    @property
+    def name(self) -> str:
+        """The number in words: 'edu_score', or '0.7 edu_score + 0.3 quality_score'."""
+        if len(self.weights) == 1:
+            return next(iter(self.weights))
+        total = sum(self.weights.values())
+        return " + ".join(f"{weight / total:.3g} {column}" for column, weight in self.weights.items())
 
-    def extra_fields(self) -> dict[str, pa.Field]:
-        """The output field of each of the user's columns, the same in kept and dropped files."""
-        ours = [column.name for column in DOCUMENT_COLUMNS + DROP_COLUMNS]
-        return extra_fields(self.extras, ours + [field.name for field in self._number_fields()])
-
-    def _number_fields(self) -> list[pa.Field]:
-        fields = [pa.field(name, pa.type_for_alias(alias)) for name, alias in self.signals]
-        scores = [pa.field(name, pa.float32()) for name in (self.level, self.score) if name]
-        return fields + scores + [pa.field(name, pa.int64()) for name in (self.n_bytes_read,) if name]
+    def values(self, table: pa.Table) -> Scores:
+        """The number of each of N documents."""
+        return weigh(table, self.weights)
 
 
 @dataclass(frozen=True, slots=True)
-class Decisions:
-    """What the passes left for pass 3: the duplicates, the scores, and the score to keep from."""
+class LaneCut:
+    """What decides over the scored documents of some kinds; the first limit's first column is the first score."""
 
-    folder: RunFolder
-    layout: Layout
-    jaccard: float
-    cut: float
+    kinds: tuple[str, ...]
+    scores: tuple[str, ...]
+    limits: tuple[Limit, ...]
+    spare_above: float | None
 
-    def decide(self, shard: int, name: ChunkName) -> pa.Table:
-        """A chunk's documents with the last of the reasons: duplicates, and scores below the cut."""
-        documents = show_marked(read_arrow(self.folder.documents(name)))
-        documents = self._add_duplicates(documents, shard)
-        if self.layout.score:
-            documents = self._add_scores(documents, name)
-        return documents
+    def to_json(self) -> dict[str, Any]:
+        """The cut as it stands in the manifest."""
+        return {
+            "kinds": list(self.kinds),
+            "scores": list(self.scores),
+            "limits": [asdict(limit) for limit in self.limits],
+            "spare_above": self.spare_above,
+        }
 
-    def _add_duplicates(self, documents: pa.Table, shard: int) -> pa.Table:
-        duplicates = read_duplicates(self.folder, shard)
-        rows = duplicates["row"].to_numpy().astype(np.int64)
-        found = {"duplicate_of": duplicates["kept_id"], "jaccard": duplicates["jaccard"]}
-        documents = add_columns(
-            documents, rows, {name: values.combine_chunks() for name, values in found.items()}
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> LaneCut:
+        """Read a cut back from a manifest."""
+        limits = tuple(Limit(**limit) for limit in data["limits"])
+        return cls(tuple(data["kinds"]), tuple(data["scores"]), limits, data["spare_above"])
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What the share of the best is taken from: the scores of a lane's documents, and which of them are sparable."""
+
+    table: pa.Table
+    is_sparable: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredKinds:
+    """The kinds of documents that are scored alike, the names of their scorers, and what may spare them."""
+
+    kinds: tuple[str, ...]
+    scorers: tuple[str, ...]
+    spare_above: float | None
+
+    @classmethod
+    def of(cls, lane: Lane) -> ScoredKinds:
+        """What a lane's documents are scored by."""
+        return cls(lane.kinds, tuple(scorer.name for scorer in lane.scorers), lane.spare_above)
+
+
+def settle_cuts(
+    scored: Sequence[ScoredKinds], cut: Cut, read: Callable[[ScoredKinds], Scored]
+) -> tuple[LaneCut, ...]:
+    """Settle what every lane's documents must reach; `read` is asked for their scores where a share is to be kept.
+
+    A threshold without a name is that of each lane's first scorer, and stands for a lane of which none is named.
+
+    Raises:
+        UnknownNameError: a threshold or weight names a scorer that the run does not have.
+    """
+    check_names(scored, cut)
+    return tuple(_settle(kinds, cut, read) for kinds in scored if kinds.scorers)
+
+
+def check_names(scored: Sequence[ScoredKinds], cut: Cut) -> None:
+    """Refuse thresholds and weights of scorers that the run does not have."""
+    known = list(dict.fromkeys(name for kinds in scored for name in kinds.scorers))
+    for name in (*cut.thresholds, *cut.weights):
+        if name is not None and name not in known and known:
+            raise UnknownNameError("scorer of this run", name, known)
+
+
+def _settle(kinds: ScoredKinds, cut: Cut, read: Callable[[ScoredKinds], Scored]) -> LaneCut:
+    columns = tuple(f"{name}_score" for name in kinds.scorers)
+    if cut.keep_fraction is None:
+        named = {name: cut.thresholds[name] for name in kinds.scorers if name in cut.thresholds}
+        if None in cut.thresholds or not named:
+            named = {kinds.scorers[0]: cut.thresholds.get(None, DEFAULT_THRESHOLD)} | named
+        limits = tuple(
+            Limit(BELOW if len(named) == 1 else f"{name}_{BELOW}", {f"{name}_score": 1.0}, named[name])
+            for name in kinds.scorers
+            if name in named
         )
-        reasons = pc.binary_join_element_wise(
-            duplicates["method"].cast(pa.string()), "duplicate", "_"
-        ).combine_chunks()
-        limits = pa.array(np.full(len(rows), self.jaccard))
-        return drop_rows(documents, rows, "dedup", reasons, (duplicates["jaccard"].combine_chunks(), limits))
-
-    def _add_scores(self, documents: pa.Table, name: ChunkName) -> pa.Table:
-        scores = read_arrow(self.folder.scores(name))
-        rows = scores["row"].to_numpy()
-        found = {column: scores[key].combine_chunks() for column, key in self._score_columns().items()}
-        documents = add_columns(documents, rows, found)
-        values = found[self.layout.score]
-        below = pc.if_else(below_cut(values.to_numpy(), self.cut), BELOW, pa.scalar(None, pa.string()))
-        limits = pa.array(np.full(len(rows), self.cut))
-        return drop_rows(documents, rows, "score", below, (values, limits))
-
-    def _score_columns(self) -> dict[str | None, str]:
-        columns: dict[str | None, str] = {self.layout.score: "score"}
-        if self.layout.level:
-            columns[self.layout.level] = "level"
-        if self.layout.n_bytes_read:
-            columns[self.layout.n_bytes_read] = "n_bytes_read"
-        return columns
+        return LaneCut(kinds.kinds, columns, limits, kinds.spare_above)
+    weights = {f"{name}_score": cut.weights[name] for name in kinds.scorers if name in cut.weights}
+    weights = weights or {columns[0]: 1.0}
+    found = read(kinds)
+    least = find_least(
+        weigh(found.table, weights),
+        cut.keep_fraction,
+        found.is_sparable & ~reaches(weigh(found.table, {columns[0]: 1.0}), kinds.spare_above),
+    )
+    return LaneCut(kinds.kinds, columns, (Limit(BELOW, weights, least),), kinds.spare_above)
 
 
-def show_marked(documents: pa.Table) -> pa.Table:
-    """Put the Markdown, in runs that write it, in the text's place, which all stages have judged by now."""
-    if MARKED not in documents.column_names:
-        return documents
-    text = pc.coalesce(documents[MARKED], documents["text"])
-    return documents.set_column(documents.column_names.index("text"), "text", text).drop_columns([MARKED])
+def find_least(values: Scores, keep_fraction: float, is_lost: NDArray[np.bool_] | None = None) -> float:
+    """The number from which the wanted share of N documents is kept; those that are lost anyway count as worst.
 
+    Documents that tie with the last one kept are kept too. Where none can be kept, the number is 1.
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One output file: rows `start` to `stop` of the kept (or dropped) rows of each chunk named."""
-
-    kind: str
-    number: int
-    pieces: tuple[tuple[int, ChunkName, int, int], ...]
-
-
-def below_cut(scores: NDArray[np.float32], cut: float) -> pa.Array:
-    """Which scores fall below `cut`; compared as float32, so that a cut taken from a score keeps it."""
-    return pa.array(~(scores >= np.float32(cut)))
-
-
-def choose_cut(scores: NDArray[np.float32], *, threshold: float | None, keep_fraction: float | None) -> float:
-    """The score from which documents are kept: the threshold, or the one that keeps the wanted share.
-
-    Documents that tie with the last one kept are kept too. Without documents, the share cuts at 1.
-
-    >>> choose_cut(np.array([0.1, 0.5, 0.25, 0.75], np.float32), threshold=None, keep_fraction=0.5)
+    >>> find_least(np.array([0.1, 0.5, 0.25, 0.75], np.float32), 0.5)
     0.5
     """
-    check_cut(threshold, keep_fraction)
-    if threshold is not None:
-        return threshold
-    if not len(scores):
+    eligible = values if is_lost is None else values[~is_lost]
+    if not len(eligible):
         return 1.0
-    n_kept = max(1, math.ceil((keep_fraction or 0) * len(scores)))
-    return float(np.sort(scores)[::-1][n_kept - 1])
+    n_kept = min(max(1, math.ceil(keep_fraction * len(values))), len(eligible))
+    return float(np.sort(eligible)[::-1][n_kept - 1])
 
 
-def footer_metadata(plan: Mapping[str, Any]) -> dict[bytes, bytes]:
-    """What every output file says of its origin: settings and version, as JSON under the key `curate`."""
-    facts = {name: plan[name] for name in ("curate_version", "settings")}
-    return {b"curate": json.dumps(facts, sort_keys=True).encode()}
+def weigh(table: pa.Table, weights: Mapping[str, float]) -> Scores:
+    """The weighted mean of some columns, float32 (N,); one column stays as it is."""
+    if len(weights) == 1:
+        return _numbers(table, next(iter(weights))).astype(np.float32, copy=False)
+    total = sum(weights.values())
+    mean = sum(
+        _numbers(table, name).astype(np.float64) * (weight / total) for name, weight in weights.items()
+    )
+    return np.asarray(mean, np.float32)
 
 
-def survey(decisions: Decisions, names: Sequence[ChunkName], funnel: Funnel) -> list[Part]:
-    """Count every row's fate into `funnel`, and plan the output files."""
-    plans = {kind: _PartPlan(kind) for kind in ("kept", "dropped")}
-    for shard, name in enumerate(names):
-        documents = decisions.decide(shard, name)
-        n_bytes = text_bytes(documents)
-        fates = documents.select(["drop_stage", "drop_reason"]).append_column(
-            "n_text_bytes", pa.array(n_bytes)
+def reaches(values: Scores, least: float | None) -> NDArray[np.bool_]:
+    """Which values are at least that, compared as float32, so that a cut taken from a score keeps it."""
+    return np.zeros(len(values), np.bool_) if least is None else values >= np.float32(least)
+
+
+def decide_scored(documents: pa.Table, cuts: Sequence[LaneCut]) -> pa.Table:
+    """Drop what does not reach its limits, and settle for each sparable document whether it was spared.
+
+    Needs the columns `kind`, of the scores, and those of `SPARED_COLUMNS`, which are null where a document passes
+    its rules and afterwards null where it was not spared.
+    """
+    for cut in cuts:
+        rows = live_rows(documents)
+        rows = rows[is_of_kind(documents["kind"].take(pa.array(rows)), cut.kinds)]
+        names = dict.fromkeys([*cut.scores, "spared_by", "spared_value", "spared_limit"])
+        found = documents.select(list(names)).take(pa.array(rows))
+        values = [limit.values(found) for limit in cut.limits]
+        falls = [~reaches(value, limit.least) for value, limit in zip(values, cut.limits, strict=True)]
+        is_sparable = found["spared_by"].is_valid().to_numpy()
+        lost = ~reaches(weigh(found, {cut.scores[0]: 1.0}), cut.spare_above)
+        for fall in falls:
+            lost = lost | fall
+        documents = _drop_unspared(
+            documents, rows[is_sparable & lost], found.filter(pa.array(is_sparable & lost))
         )
-        funnel.add_documents(fates)
-        is_kept = pc.is_null(documents["drop_reason"]).to_numpy()
-        plans["kept"].add(shard, name, n_bytes[is_kept])
-        plans["dropped"].add(shard, name, n_bytes[~is_kept])
-    return plans["kept"].parts() + plans["dropped"].parts()
+        taken = is_sparable.copy()
+        for limit, value, fall in zip(cut.limits, values, falls, strict=True):
+            goes = fall & ~taken
+            taken |= goes
+            reasons = pc.if_else(pa.array(goes), limit.reason, pa.scalar(None, pa.string()))
+            numbers = pa.array(value), pa.array(np.full(len(rows), limit.least))
+            documents = drop_rows(documents, rows, "score", reasons, numbers)
+    return documents
 
 
-class _PartPlan:
-    """Collects the rows of one kind and cuts them into parts."""
-
-    def __init__(self, kind: str) -> None:
-        self._kind = kind
-        self._pieces: list[tuple[int, ChunkName, int]] = []
-        self._lengths: list[NDArray[np.int64]] = []
-
-    def add(self, shard: int, name: ChunkName, n_bytes: NDArray[np.int64]) -> None:
-        self._pieces.append((shard, name, len(n_bytes)))
-        self._lengths.append(n_bytes)
-
-    def parts(self) -> list[Part]:
-        """At least one part, so that a reader finds a file with the schema even where no row fell."""
-        ends = cut_parts(np.concatenate([*self._lengths, np.zeros(0, np.int64)])) or [0]
-        starts = [0, *ends[:-1]]
-        return [
-            Part(self._kind, number, tuple(self._within(start, end)))
-            for number, (start, end) in enumerate(zip(starts, ends, strict=True))
-        ]
-
-    def _within(self, start: int, end: int) -> Iterator[tuple[int, ChunkName, int, int]]:
-        first = 0
-        for shard, name, n_rows in self._pieces:
-            low, high = max(start - first, 0), min(end - first, n_rows)
-            if low < high:
-                yield shard, name, low, high
-            first += n_rows
+def note_cuts(funnel: Funnel, cuts: Sequence[LaneCut]) -> None:
+    """Say in the funnel what documents must reach."""
+    funnel.cut = cuts[0].limits[0].least if cuts else None
+    funnel.limits = [cut.to_json() for cut in cuts]
 
 
-def write_part(decisions: Decisions, part: Part) -> None:
-    """Commit one output file, unless it is there already."""
-    path = decisions.folder.part(part.kind, part.number)
-    if not path.exists():
-        write_parquet(path, _part_tables(decisions, part), decisions.layout.schema(part.kind))
+def undecided(documents: pa.Table, cuts: Sequence[LaneCut]) -> pa.Table:
+    """Take back what `decide_scored` decided over rows of a finished run, which have a score or were never asked."""
+    scored = np.zeros(len(documents), np.bool_)
+    for name in dict.fromkeys(name for cut in cuts for name in cut.scores):
+        scored |= documents[name].is_valid().to_numpy()
+    stage = pc.fill_null(documents["drop_stage"], "")
+    at_rules = scored & pc.equal(stage, "rules").to_numpy()
+    changes = at_rules | pc.equal(stage, "score").to_numpy()
+    for kept, dropped in zip(SPARED_COLUMNS, ("drop_reason", "drop_value", "drop_limit"), strict=True):
+        place = documents.column_names.index(kept.name)
+        merged = pc.if_else(pa.array(at_rules), documents[dropped], documents[kept.name])
+        documents = documents.set_column(place, kept.name, merged)
+    for name in ("drop_stage", "drop_reason", "drop_value", "drop_limit"):
+        nothing = pa.scalar(None, documents[name].type)
+        documents = documents.set_column(
+            documents.column_names.index(name), name, pc.if_else(pa.array(changes), nothing, documents[name])
+        )
+    return documents
 
 
-def _part_tables(decisions: Decisions, part: Part) -> Iterator[pa.Table]:
-    layout = decisions.layout
-    schema, fields = layout.schema(part.kind), layout.extra_fields()
-    for shard, name, low, high in part.pieces:
-        documents = decisions.decide(shard, name)
-        is_kept = pc.is_null(documents["drop_reason"])
-        rows = documents.filter(is_kept if part.kind == "kept" else pc.invert(is_kept)).slice(low, high - low)
-        extras = extra_columns(rows["extra"], layout.extras)
-        rows = rows.drop_columns(["extra"])
-        for key, values in extras.items():
-            rows = rows.append_column(fields[key], values)
-        yield rows.select(schema.names).cast(schema)
+def _drop_unspared(documents: pa.Table, rows: NDArray[np.int64], found: pa.Table) -> pa.Table:
+    """Drop sparable rows for the rule that they fail, which then is no longer what they are spared by."""
+    if not len(rows):
+        return documents
+    rule, value, limit = (found[column.name].combine_chunks() for column in SPARED_COLUMNS)
+    documents = drop_rows(documents, rows, "rules", rule, (value, limit))
+    nothing = {column.name: pa.nulls(len(rows), column.type) for column in SPARED_COLUMNS}
+    return add_columns(documents, rows, nothing)
+
+
+def _numbers(table: pa.Table, name: str) -> NDArray[Any]:
+    return table[name].to_numpy()

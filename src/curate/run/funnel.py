@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 STAGES = ("read", "extract", "language", "rules", "dedup", "score")
 
@@ -30,23 +31,29 @@ class Tally:
 class Funnel:
     """Counts of one run.
 
-    Law: `read.n_documents == kept.n_documents + sum of dropped`; `check` raises if it is broken.
+    Law: `read.n_documents == kept.n_documents + sum of dropped`, for all documents and for each kind.
 
     Attributes:
         dropped: by (stage, reason), in the order of the stages.
+        spared: kept although they fail a rule that is not hard, since their score is high enough; by that rule.
+        kinds: the same counts for 'page', 'text' and 'code' apart, without what follows here.
         records: records that are not pages, by kind (a WARC request, an image, a 404): counted, not read.
         problems: stretches of files that could not be read: source, position, reason, detail.
-        n_scored: documents that reached the scorer.
-        cut: the score from which documents are kept, null where nothing was scored.
+        n_scored: documents that reached a scorer.
+        cut: what documents must reach, the first number; None where nothing was scored.
+        limits: every number that documents must reach, as `curate.run.cut.LaneCut` writes them.
         warnings: what a user should look at.
     """
 
     kept: Tally = field(default_factory=Tally)
     dropped: dict[tuple[str, str], Tally] = field(default_factory=dict[tuple[str, str], Tally])
+    spared: dict[str, Tally] = field(default_factory=dict[str, Tally])
+    kinds: dict[str, Funnel] = field(default_factory=dict[str, "Funnel"])
     records: Counter[str] = field(default_factory=Counter[str])
     problems: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     n_scored: int = 0
     cut: float | None = None
+    limits: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     warnings: list[str] = field(default_factory=list[str])
 
     @property
@@ -55,15 +62,25 @@ class Funnel:
         every = [self.kept, *self.dropped.values()]
         return Tally(sum(t.n_documents for t in every), sum(t.n_text_bytes for t in every))
 
-    def add_documents(self, documents: pa.Table) -> None:
-        """Count a table with `drop_stage`, `drop_reason` and `n_text_bytes`."""
-        grouped = documents.group_by(["drop_stage", "drop_reason"]).aggregate(
-            [("n_text_bytes", "count"), ("n_text_bytes", "sum")]
+    def add_documents(self, fates: pa.Table) -> None:
+        """Count what `fates_of` made."""
+        keys = ["kind", "drop_stage", "drop_reason", "spared_by"]
+        grouped = fates.group_by(keys).aggregate(
+            [("n_text_bytes", "count"), ("n_text_bytes", "sum"), ("is_scored", "sum")]
         )
         for row in grouped.to_pylist():
-            key = (row["drop_stage"], row["drop_reason"])
-            tally = self.kept if row["drop_reason"] is None else self.dropped.setdefault(key, Tally())
-            tally.add(row["n_text_bytes_count"], row["n_text_bytes_sum"])
+            kind = self.kinds.setdefault(row["kind"], Funnel())
+            for funnel in (self, kind):
+                funnel.n_scored += row["is_scored_sum"] or 0
+                for tally in funnel.tallies_of(row):
+                    tally.add(row["n_text_bytes_count"], row["n_text_bytes_sum"])
+
+    def tallies_of(self, row: Mapping[str, Any]) -> list[Tally]:
+        """Where documents of a fate are counted."""
+        if row["drop_reason"] is not None:
+            return [self.dropped.setdefault((row["drop_stage"], row["drop_reason"]), Tally())]
+        spared = row["spared_by"]
+        return [self.kept] if spared is None else [self.kept, self.spared.setdefault(spared, Tally())]
 
     def reasons(self) -> list[tuple[str, str, Tally]]:
         """(stage, reason, tally), by stage, the largest first."""
@@ -71,8 +88,27 @@ class Funnel:
         found = [(stage, reason, tally) for (stage, reason), tally in self.dropped.items()]
         return sorted(found, key=lambda row: (order.get(row[0], len(order)), -row[2].n_documents, row[1]))
 
+    def spared_by(self) -> list[tuple[str, Tally]]:
+        """(rule, tally) of what was spared, the largest first."""
+        return sorted(self.spared.items(), key=lambda pair: (-pair[1].n_documents, pair[0]))
+
+    def by_kind(self) -> list[tuple[str, Funnel]]:
+        """(kind, funnel) by name; empty where all documents are of one kind."""
+        return sorted(self.kinds.items()) if len(self.kinds) > 1 else []
+
     def to_json(self) -> dict[str, Any]:
         """The funnel as it stands in the manifest."""
+        return self.counts() | {
+            "kinds": {kind: funnel.counts() for kind, funnel in sorted(self.kinds.items())},
+            "cut": self.cut,
+            "limits": self.limits,
+            "records_not_read": dict(sorted(self.records.items())),
+            "problems": self.problems,
+            "warnings": self.warnings,
+        }
+
+    def counts(self) -> dict[str, Any]:
+        """The counts of documents, as they stand in the manifest."""
         return {
             "read": _to_json(self.read),
             "dropped": [
@@ -80,11 +116,8 @@ class Funnel:
                 for stage, reason, tally in self.reasons()
             ],
             "kept": _to_json(self.kept),
+            "spared": [{"reason": reason, **_to_json(tally)} for reason, tally in self.spared_by()],
             "n_scored": self.n_scored,
-            "cut": self.cut,
-            "records_not_read": dict(sorted(self.records.items())),
-            "problems": self.problems,
-            "warnings": self.warnings,
         }
 
     @classmethod
@@ -94,21 +127,29 @@ class Funnel:
             (row["stage"], row["reason"]): Tally(row["n_documents"], row["n_text_bytes"])
             for row in data["dropped"]
         }
+        spared = {row["reason"]: Tally(row["n_documents"], row["n_text_bytes"]) for row in data["spared"]}
         return cls(
             kept=Tally(**data["kept"]),
             dropped=dropped,
-            records=Counter(data["records_not_read"]),
-            problems=list(data["problems"]),
+            spared=spared,
+            kinds={kind: cls.from_json(counts) for kind, counts in data.get("kinds", {}).items()},
+            records=Counter(data.get("records_not_read", {})),
+            problems=list(data.get("problems", ())),
             n_scored=data["n_scored"],
-            cut=data["cut"],
-            warnings=list(data["warnings"]),
+            cut=data.get("cut"),
+            limits=list(data.get("limits", ())),
+            warnings=list(data.get("warnings", ())),
         )
 
 
-def count_by(column: pa.ChunkedArray) -> dict[str, int]:
-    """Count the values of a string column, nulls left out."""
-    counts = pc.value_counts(column.drop_null())
-    return {row["values"]: row["counts"] for row in counts.to_pylist()}
+def fates_of(documents: pa.Table, n_text_bytes: NDArray[np.int64], scores: Sequence[str]) -> pa.Table:
+    """What the funnel counts of N documents: kind, fate, bytes of text, and whether one of `scores` is there."""
+    is_scored = np.zeros(len(documents), np.bool_)
+    for name in scores:
+        is_scored |= documents[name].is_valid().to_numpy()
+    fates = documents.select(["kind", "drop_stage", "drop_reason", "spared_by"])
+    fates = fates.append_column("n_text_bytes", pa.array(n_text_bytes))
+    return fates.append_column("is_scored", pa.array(is_scored.astype(np.int64)))
 
 
 def _to_json(tally: Tally) -> dict[str, int]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from curate._version import __version__
 from curate.config import hashed_settings, stable_hash
 from curate.crawl import InputFile
+from curate.run.cut import LaneCut, ScoredKinds
 from curate.run.funnel import Funnel
 from curate.run.settings import FilterSettings
 
@@ -18,14 +20,70 @@ from curate.run.settings import FilterSettings
 _PACKAGES = ("fastwarc", "fasttext-community", "numba", "numpy", "pyarrow", "resiliparse", "trafilatura")
 
 
+@dataclass(frozen=True, slots=True)
+class ScoreFacts:
+    """What a manifest says of a run's scores.
+
+    Attributes:
+        scored: kinds of documents that are scored alike, with their scorers.
+        cuts: what they must reach.
+        level_columns: names of the columns of levels.
+    """
+
+    scored: tuple[ScoredKinds, ...]
+    cuts: tuple[LaneCut, ...]
+    level_columns: tuple[str, ...]
+
+    @property
+    def score_columns(self) -> list[str]:
+        """Every score column, the first one that of the first scorer."""
+        return list(dict.fromkeys(name for cut in self.cuts for name in cut.scores))
+
+    def to_json(self) -> dict[str, Any]:
+        """The facts as they stand in the manifest; the first scorer's columns have their own names there."""
+        first = self.score_columns[0] if self.cuts else None
+        level = None if first is None else first.removesuffix("_score") + "_level"
+        return {
+            "score_column": first,
+            "level_column": level if level in self.level_columns else None,
+            "cut": self.cuts[0].limits[0].least if self.cuts else None,
+            "level_columns": list(self.level_columns),
+            "scored": [
+                {
+                    "kinds": list(each.kinds),
+                    "scorers": list(each.scorers),
+                    "spare_above": each.spare_above,
+                }
+                for each in self.scored
+            ],
+            "cuts": [cut.to_json() for cut in self.cuts],
+        }
+
+    @classmethod
+    def from_manifest(cls, manifest: Mapping[str, Any]) -> ScoreFacts:
+        """Read the facts of a finished run's manifest."""
+        data = manifest["score"]
+        return cls(
+            tuple(
+                ScoredKinds(tuple(kinds["kinds"]), tuple(kinds["scorers"]), kinds["spare_above"])
+                for kinds in data["scored"]
+            ),
+            tuple(LaneCut.from_json(cut) for cut in data["cuts"]),
+            tuple(data["level_columns"]),
+        )
+
+
 def build_plan(
-    settings: FilterSettings, files: Sequence[InputFile], scorer_fingerprint: str | None, lists_hash: str
+    settings: FilterSettings,
+    files: Sequence[InputFile],
+    scorer_fingerprints: Sequence[str | None],
+    lists_hash: str,
 ) -> dict[str, Any]:
     """Describe a run before it starts: settings, scorer, lists, and the input files by name and size."""
     return {
         "curate_version": __version__,
         "settings": hashed_settings(settings)
-        | {"scorer_fingerprint": scorer_fingerprint, "lists_hash": lists_hash},
+        | {"scorer_fingerprints": list(scorer_fingerprints), "lists_hash": lists_hash},
         "input": list(settings.input),
         "input_hash": stable_hash([[file.source, file.size_bytes, _modified_ns(file)] for file in files]),
         "n_input_files": len(files),
@@ -37,7 +95,7 @@ def build_manifest(
     funnel: Funnel,
     *,
     rule_sets: list[dict[str, Any]],
-    score: dict[str, Any],
+    score: ScoreFacts,
     files: list[dict[str, Any]],
     timings: dict[str, Any],
 ) -> dict[str, Any]:
@@ -45,7 +103,7 @@ def build_manifest(
     return plan | {
         "funnel": funnel.to_json(),
         "rule_sets": rule_sets,
-        "score": score,
+        "score": score.to_json(),
         "input_files": files,
         "timings": timings,
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES},

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -11,12 +12,13 @@ import pyarrow as pa
 from curate.crawl import Chunk, Cursor, Mark, ReadOptions, Split, read_chunks
 from curate.protocols import Engine
 from curate.work.clock import StageClock
+from curate.work.disk import folder_bytes
 from curate.work.files import read_facts, write_arrow
 from curate.work.folder import ChunkName, RunFolder
 from curate.work.progress import ProgressDisplay
 
 MakeDocuments = Callable[[Chunk], tuple[pa.Table, dict[str, Any]]]
-"""Takes a chunk's pages through the stages; gives its documents, and JSON-able facts about the chunk."""
+"""Takes a chunk's pages through the stages; gives its documents, and JSON-able facts of the job's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +74,22 @@ def read_stripe(task: ReadTask) -> None:
             chunk = next(chunks, None)
         if chunk is None:
             return
-        documents, facts = task.make_documents(chunk)
-        facts["cpu_s"] |= clock.rounded()
+        documents, own = task.make_documents(chunk)
+        facts = own | reader_facts(chunk, documents) | {"cpu_s": own.get("cpu_s", {}) | clock.rounded()}
         clock = StageClock()
         write_arrow(task.folder.documents(ChunkName(task.split.index, chunk.index)), documents, facts)
+
+
+def reader_facts(chunk: Chunk, documents: pa.Table) -> dict[str, Any]:
+    """What the reader notes of a chunk: where to go on, and what it met in the files."""
+    return {
+        "cursor": asdict(chunk.cursor),
+        "last": chunk.last,
+        "n_input_bytes": chunk.n_input_bytes,
+        "n_documents": len(documents),
+        "records": chunk.skipped,
+        "problems": [asdict(problem) for problem in chunk.problems],
+    }
 
 
 def _cursor_from(facts: Mapping[str, Any]) -> Cursor:
@@ -109,3 +123,18 @@ class ReadTally:
             return self._splits[split].size_bytes
         cursor = _cursor_from(facts["cursor"])
         return sum(file.size_bytes for file in files[: cursor.file]) + cursor.mark.offset
+
+
+# Kept and dropped files are packed; the work files that they are made of stay until they are written.
+_OUTPUT_SHARE = 0.5
+
+
+def estimate_needed(output: Path, splits: Sequence[Split]) -> int | None:
+    """Bytes that a run which was stopped in or after pass 1 may still write; null before its first chunk."""
+    folder = RunFolder(output)
+    passed, _ = ReadTally(folder, splits).look()
+    total = sum(split.size_bytes for split in splits)
+    if not passed:
+        return None
+    n_written = folder_bytes(folder.work)
+    return max(0, int(n_written * total / passed * (1 + _OUTPUT_SHARE)) - folder_bytes(output))

@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import math
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from curate.config import check, check_value, parse_bytes, setting
+from curate.bundled import bundled_names
+from curate.config import check, check_value, parse_memory, parse_named_numbers, setting
 from curate.errors import SettingError
 from curate.work.engine import ENGINE_NAMES
 
@@ -17,6 +20,9 @@ TEXT_FORMATS = ("plain", "markdown")
 FOCUSES = ("balanced", "precision", "recall")
 DEDUP_LEVELS = ("near", "exact", "none")
 DEFAULT_THRESHOLD = 0.5
+DEFAULT_SPARE_ABOVE = 0.05
+DEFAULT_CODE_SCORER = "code" if "code" in bundled_names() else "none"
+NONE = "none"
 _BYTES_WORTH_A_WORKER = 4 * MIB  # starting one costs as much as reading about this much
 
 
@@ -82,6 +88,10 @@ class FilterSettings:
         section="rules",
     )
 
+    code_rules: tuple[str, ...] = setting(
+        (), "Rule sets for program files, in place of those of pages.", section="rules"
+    )
+
     url_blocklist: tuple[str, ...] = setting(
         (), "Files of hosts, domains and URL substrings to drop.", section="rules"
     )
@@ -114,13 +124,16 @@ class FilterSettings:
         high=1,
     )
 
-    scorer: str = setting(
-        "edu", "Bundled classifier, folder of your own, or 'none' to keep all that is left.", section="score"
+    scorer: tuple[str, ...] | str = setting(
+        "edu",
+        "Bundled classifier, folder of your own, or 'none' to keep all that is left; several give a score each.",
+        section="score",
     )
-    threshold: float | None = setting(
+    threshold: tuple[str, ...] | str | float | None = setting(
         None,
-        "Least score to keep, 0 to 1; 0.5 if neither cut is named. For the scorer 'edu' a score is the probability "
-        "that an LLM annotator gives the page an educational level of 3 or more of 5.",
+        "Least score to keep, 0 to 1, or NAME=NUMBER for the scorer of that name; 0.5 if neither cut is named. A page "
+        "must reach all that are named. For the scorer 'edu' a score is the probability that an LLM annotator gives "
+        "the page an educational level of 3 or more of 5.",
         section="score",
         low=0,
         high=1,
@@ -132,7 +145,26 @@ class FilterSettings:
         above=0,
         high=1,
     )
-
+    weights: tuple[str, ...] = setting(
+        (),
+        "For keep_fraction with several scorers: NAME=NUMBER, the weight of each score in the mean that ranks pages. "
+        "The first scorer ranks alone if left out.",
+        section="score",
+    )
+    spare_above: str | float = setting(
+        DEFAULT_SPARE_ABOVE,
+        "A page that fails only rules that are not hard stays if its score reaches this, and the threshold; 'none' "
+        "lets no score overrule a rule.",
+        section="score",
+        low=0,
+        high=1,
+    )
+    code_scorer: str = setting(
+        DEFAULT_CODE_SCORER,
+        "Scorer of program files; 'none' leaves them out (with the reason 'code_left_out'). With the scorer 'none' "
+        "nothing is scored, and program files stay too.",
+        section="score",
+    )
     workers: int | None = setting(
         None,
         "Worker processes; all cores if left out. Does not change the result.",
@@ -150,14 +182,52 @@ class FilterSettings:
             object.__setattr__(self, "threshold", DEFAULT_THRESHOLD)
         check(self)
         self._check_files()
-        check_cut(self.threshold, self.keep_fraction)
+        self._check_scores()
         if not self.language:
             raise SettingError('language is empty. Name at least one, or "any".')
-        parse_bytes(self.memory)
+        parse_memory(self.memory)
+
+    @property
+    def scorers(self) -> tuple[str, ...]:
+        """Every scorer of pages by name or folder; none where nothing is scored."""
+        names = (self.scorer,) if isinstance(self.scorer, str) else self.scorer
+        return () if names == (NONE,) else names
+
+    @property
+    def cut(self) -> Cut:
+        """What decides over scored documents."""
+        return Cut.of(self.threshold, self.keep_fraction, self.weights)
+
+    @property
+    def spares_from(self) -> float | None:
+        """The least score with which a page may fail rules that are not hard; None where no score may."""
+        return None if isinstance(self.spare_above, str) else self.spare_above
 
     def n_workers(self, n_input_bytes: int) -> int:
         """Worker processes to start; where the user names no number, small inputs are not worth many."""
         return self.workers or min(available_cores(), 1 + n_input_bytes // _BYTES_WORTH_A_WORKER)
+
+    def _check_scores(self) -> None:
+        """Settle scorer, threshold and spare_above in the one form in which they are compared and hashed."""
+        if isinstance(self.scorer, tuple):
+            if not self.scorer:
+                raise SettingError("scorer is empty. Name one, such as 'edu', or 'none'.")
+            if len(self.scorer) > 1 and NONE in self.scorer:
+                raise SettingError("scorer 'none' stands alone: name it, or the scorers.")
+            if len(set(self.scorer)) < len(self.scorer):
+                raise SettingError("A scorer is named twice. Name each once.")
+            object.__setattr__(self, "scorer", self.scorer[0] if len(self.scorer) == 1 else self.scorer)
+        if isinstance(self.spare_above, str) and self.spare_above != NONE:
+            try:
+                number = float(self.spare_above)
+            except ValueError:
+                raise SettingError(
+                    f"spare_above must be a number from 0 to 1, or 'none', not '{self.spare_above}'."
+                ) from None
+            object.__setattr__(self, "spare_above", check_value(type(self), "spare_above", number))
+        cut = self.cut
+        object.__setattr__(self, "threshold", cut.threshold_setting())
+        object.__setattr__(self, "weights", cut.weights_setting())
 
     def _check_files(self) -> None:
         if not self.input:
@@ -175,9 +245,78 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def check_cut(threshold: float | None, keep_fraction: float | None) -> None:
-    """Refuse a cut that is out of range, or two at once."""
-    check_value(FilterSettings, "threshold", threshold)
-    check_value(FilterSettings, "keep_fraction", keep_fraction)
-    if threshold is not None and keep_fraction is not None:
-        raise SettingError("Give either threshold or keep_fraction, not both.")
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What decides over scored documents: thresholds, or the share to keep of the best.
+
+    Attributes:
+        thresholds: by name of a scorer; the key None is the number that belongs to the first one.
+        keep_fraction: the share, where no threshold is given.
+        weights: of each score in the mean that ranks documents, by name; empty where the first score ranks alone.
+    """
+
+    thresholds: dict[str | None, float]
+    keep_fraction: float | None
+    weights: dict[str, float]
+
+    @classmethod
+    def of(
+        cls,
+        threshold: str | float | Sequence[str] | Mapping[str, float] | None,
+        keep_fraction: float | None,
+        weights: Sequence[str] | Mapping[str, float] = (),
+    ) -> Cut:
+        """Read a cut as settings state it.
+
+        Raises:
+            SettingError: a number is out of range, or two cuts are given, or none.
+        """
+        check_value(FilterSettings, "keep_fraction", keep_fraction)
+        thresholds = parse_named_numbers(FilterSettings, "threshold", _items(threshold))
+        if thresholds and keep_fraction is not None:
+            raise SettingError("Give either threshold or keep_fraction, not both.")
+        if not thresholds and keep_fraction is None:
+            raise SettingError("Give either threshold or keep_fraction.")
+        shares = parse_named_numbers(FilterSettings, "weights", _items(weights))
+        if shares and keep_fraction is None:
+            raise SettingError("weights rank documents for keep_fraction: give that in place of threshold.")
+        named = {name: share for name, share in shares.items() if name is not None}
+        for name, share in named.items():
+            if not 0 < share < math.inf:
+                raise SettingError(
+                    f"The weight of '{name}' must be above 0, not {share:g}. Leave it out for none."
+                )
+        if len(named) < len(shares):
+            raise SettingError("A weight needs the name of a scorer: weights edu=0.7, quality=0.3.")
+        return cls(thresholds, keep_fraction, named)
+
+    def threshold_setting(self) -> tuple[str, ...] | float | None:
+        """The thresholds as the setting holds them: a bare number alone stays one."""
+        if set(self.thresholds) == {None}:
+            return self.thresholds[None]
+        pairs = [(name or "", number) for name, number in self.thresholds.items()]
+        return tuple(f"{name}={number!r}" if name else repr(number) for name, number in sorted(pairs)) or None
+
+    def weights_setting(self) -> tuple[str, ...]:
+        """The weights as the setting holds them."""
+        return tuple(f"{name}={share!r}" for name, share in sorted(self.weights.items()))
+
+
+def _items(value: str | float | Sequence[str] | Mapping[str, float] | None) -> list[str]:
+    if value is None:
+        return []
+    if isinstance(value, Mapping):
+        return [f"{name}={number!r}" for name, number in value.items()]
+    if isinstance(value, int | float):
+        return [repr(float(value))]
+    found: list[str] = []
+    for item in [value] if isinstance(value, str) else value:
+        waiting = ""
+        for part in item.split(","):  # a comma may stand between pairs, and within the name of a class
+            waiting += part
+            if "=" in part:
+                found.append(waiting.strip())
+            waiting = "" if "=" in part else f"{waiting},"
+        if waiting:
+            found.append(waiting[:-1].strip())
+    return found

@@ -18,7 +18,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.errors import SettingError
-from curate.protocols import LevelScorer, Scorer
+from curate.protocols import Scorer
+from curate.scoring.ask import ask, states_levels
 from curate.scoring.load import load_scorer
 from curate.scoring.texts import as_arrow
 
@@ -43,11 +44,11 @@ def map_function(
     loaded = load_scorer(scorer)
 
     def add_scores(batch: Mapping[str, Any]) -> dict[str, list[float]]:
-        texts = as_arrow(batch[text_column])
-        if isinstance(loaded, LevelScorer):
-            levels, scores = loaded.score_levels(texts)
-            return {f"{prefix}score": scores.tolist(), f"{prefix}level": levels.tolist()}
-        return {f"{prefix}score": loaded.score(texts).tolist()}
+        scored = ask(loaded, as_arrow(batch[text_column]))
+        columns = {f"{prefix}score": scored.scores.tolist()}
+        if scored.levels is not None:
+            columns[f"{prefix}level"] = scored.levels.tolist()
+        return columns
 
     return add_scores
 
@@ -71,10 +72,8 @@ class ScorerTransformer:
         """Score documents, float32 (N, 1), or (N, 2) with levels."""
         scorer = self.scorer_ if hasattr(self, "scorer_") else load_scorer(self.scorer)
         texts = X if isinstance(X, pa.Array) else as_arrow(list(X))
-        if isinstance(scorer, LevelScorer):
-            levels, scores = scorer.score_levels(texts)
-            return np.column_stack([scores, levels])
-        return scorer.score(texts)[:, None]
+        scored = ask(scorer, texts)
+        return np.column_stack([column for column in scored[:2] if column is not None])
 
     def fit_transform(self, X: Sequence[str] | pa.Array, y: Any = None) -> NDArray[np.float32]:  # noqa: N803
         """Load the scorer and score."""
@@ -85,9 +84,7 @@ class ScorerTransformer:
         del input_features
         scorer = load_scorer(self.scorer)
         names = [f"{scorer.name}_score"]
-        return np.array(
-            [*names, f"{scorer.name}_level"] if isinstance(scorer, LevelScorer) else names, object
-        )
+        return np.array([*names, f"{scorer.name}_level"] if states_levels(scorer) else names, object)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: FBT001, FBT002
         """Give the settings."""
@@ -160,12 +157,10 @@ def score_documents(
 ) -> list[bool | tuple[bool, str]]:
     """Score objects with `text` and `metadata`, as datatrove's documents, and say which to keep."""
     texts = as_arrow([document.text for document in documents])
-    if isinstance(scorer, LevelScorer):
-        levels, scores = scorer.score_levels(texts)
+    scores, levels, _ = ask(scorer, texts)
+    if levels is not None:
         for document, level in zip(documents, levels.tolist(), strict=True):
             document.metadata[f"{scorer.name}_level"] = level
-    else:
-        scores = scorer.score(texts)
     for document, score in zip(documents, scores.tolist(), strict=True):
         document.metadata[f"{scorer.name}_score"] = score
     reason = f"{scorer.name}_score"

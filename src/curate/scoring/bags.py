@@ -7,13 +7,17 @@ pair counts as often as it occurs; unknown ones do not count; the end of the doc
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
 from curate.scoring.vocabulary import hash_ngrams
 from curate.text.kernel import kernel
 from curate.text.words import Words
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 _WIDEST = 1 << 62  # hashes of words and pairs are kept nearly whole: a vocabulary tells them apart
 
@@ -31,6 +35,8 @@ def bag_rows(numbers: NDArray[np.int32], offsets: NDArray[np.int64], n_columns: 
         offsets: int64 (N + 1,).
         n_columns: the last one is the end of the document.
     """
+    from scipy.sparse import csr_matrix  # 150 ms, and only fitting asks for it
+
     n_documents = len(offsets) - 1
     known = numbers >= 0
     document = np.repeat(np.arange(n_documents), np.diff(offsets))[known]

@@ -1,7 +1,7 @@
 """A cascade: a fast scorer for every document, and a slow one for those that it is unsure of.
 
-Both state probabilities, so their scores stand on one scale. A document's score depends on that document
-alone: whether the second scorer is asked is settled by the first one's score of it.
+Both state probabilities, so their scores stand on one scale; levels they state both or neither. A document's
+score depends on that document alone: whether the second scorer is asked is settled by the first one's score of it.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.errors import SettingError
-from curate.protocols import LevelScorer, Scorer, WindowScorer
+from curate.protocols import Scorer
+from curate.scoring.ask import Scored, ask, count_bytes_read, states_levels
 from curate.scoring.texts import as_arrow
-from curate.text.words import view_utf8
 
 Array = NDArray[np.float32]
 
@@ -42,37 +42,57 @@ class Cascade:
     fingerprint: str = ""
 
     def __post_init__(self) -> None:
-        """Check the band."""
+        """Refuse a band that is none, and two parts of which only one states levels."""
         if not 0 <= self.low <= self.high <= 1:
-            msg = f"The band of a cascade is [{self.low}, {self.high}]; set 0 <= low <= high <= 1."
-            raise SettingError(msg)
+            raise SettingError(
+                f"The band of a cascade is [{self.low}, {self.high}]; set 0 <= low <= high <= 1."
+            )
+        if states_levels(self.first) != states_levels(self.second):
+            with_levels, without = (
+                (self.first, self.second) if states_levels(self.first) else (self.second, self.first)
+            )
+            raise SettingError(
+                f"A cascade needs two scorers that state levels, or two that state none: '{with_levels.name}' "
+                f"states them and '{without.name}' does not, so their numbers would stand in one column."
+            )
+
+    @property
+    def has_levels(self) -> bool:
+        """Whether the parts state levels."""
+        return states_levels(self.first)
 
     def score(self, texts: Sequence[str] | pa.Array, /) -> Array:
         """Give the scores, float32 (N,)."""
-        return self.score_levels(texts)[1]
+        return self._ask(texts).scores
 
     def score_levels(self, texts: Sequence[str] | pa.Array, /) -> tuple[Array, Array]:
-        """Give (levels, scores), both float32 (N,); a scorer without levels gives its scores for them."""
-        array = as_arrow(texts)
-        levels, scores = _ask(self.first, array)
-        levels, scores = levels.copy(), scores.copy()
-        rows = np.flatnonzero((scores >= self.low) & (scores <= self.high))
-        if len(rows):
-            levels[rows], scores[rows] = _ask(self.second, array.take(pa.array(rows)))
+        """Give (levels, scores), both float32 (N,).
+
+        Raises:
+            SettingError: the parts state no levels.
+        """
+        levels, scores = (found := self._ask(texts)).levels, found.scores
+        if levels is None:
+            raise SettingError(f"The parts of the cascade '{self.name}' state no levels; ask for scores.")
         return levels, scores
 
     def count_read(self, texts: Sequence[str] | pa.Array, /) -> NDArray[np.int64]:
         """Count the bytes of every document that either scorer may read, int64 (N,)."""
         array = as_arrow(texts)
-        counts = [
-            part.count_read(array) if isinstance(part, WindowScorer) else np.diff(view_utf8(array)[1])
-            for part in (self.first, self.second)
-        ]
+        counts = [count_bytes_read(part, array) for part in (self.first, self.second)]
         return np.maximum(*counts)
 
-
-def _ask(scorer: Scorer, texts: pa.Array) -> tuple[Array, Array]:
-    if isinstance(scorer, LevelScorer):
-        return scorer.score_levels(texts)
-    scores = scorer.score(texts)
-    return scores, scores
+    def _ask(self, texts: Sequence[str] | pa.Array) -> Scored:
+        array = as_arrow(texts)
+        first = ask(self.first, array)
+        rows = np.flatnonzero((first.scores >= self.low) & (first.scores <= self.high))
+        if not len(rows):
+            return first
+        second = ask(self.second, array.take(pa.array(rows)))
+        scores = first.scores.copy()
+        scores[rows] = second.scores
+        if first.levels is None or second.levels is None:
+            return Scored(scores, None, None)
+        levels = first.levels.copy()
+        levels[rows] = second.levels
+        return Scored(scores, levels, None)

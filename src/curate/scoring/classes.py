@@ -85,11 +85,6 @@ class FittedClasses:
         best = self.predict(texts).argmax(axis=1).astype(np.int32)
         return pa.DictionaryArray.from_arrays(pa.array(best), pa.array(self.classes))
 
-    def score(self, texts: Sequence[str] | pa.Array, /) -> Array:
-        """Give the probability of the likeliest class, float32 (N,): how sure the classifier is."""
-        shares = self.predict(texts)
-        return shares.max(axis=1) if len(shares) else np.zeros(0, np.float32)
-
     def count_read(self, texts: Sequence[str] | pa.Array, /) -> NDArray[np.int64]:
         """Count the bytes of every document that lie in the window, int64 (N,)."""
         return count_read(as_arrow(texts), self.window_bytes)

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from curate.errors import SettingError
+from curate.errors import MissingPackageError, SettingError
 from curate.scoring.texts import as_arrow
 
 _WINDOW_CHARS_PER_TOKEN = 16
@@ -57,8 +57,9 @@ class SentenceEncoder:
             import torch
             from sentence_transformers import SentenceTransformer
         except ImportError as error:
-            msg = f"The encoder '{self.name}' needs sentence-transformers: pip install 'curate-web[embed]'."
-            raise SettingError(msg) from error
+            raise MissingPackageError(
+                f"The encoder '{self.name}'", "sentence-transformers", "embed"
+            ) from error
         try:
             model = SentenceTransformer(
                 resolve_model(self.name),

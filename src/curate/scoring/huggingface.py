@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from curate.errors import SettingError
+from curate.errors import MissingPackageError, SettingError
 from curate.scoring.texts import as_arrow
 
 _BYTES_PER_TOKEN = 16
@@ -141,8 +141,7 @@ def load_checkpoint(
         import torch
         from transformers import AutoModelForSequenceClassification, AutoTokenizer
     except ImportError as error:
-        msg = f"The scorer 'hf:{name}' needs transformers: pip install 'curate-web[embed]'."
-        raise SettingError(msg) from error
+        raise MissingPackageError(f"The scorer 'hf:{name}'", "transformers", "embed") from error
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     _refuse_code_and_pickles(name)
     try:

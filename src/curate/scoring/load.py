@@ -69,11 +69,11 @@ def load_scorer(name_or_path: str | Path | Scorer) -> Scorer:
         return load_checkpoint(name.removeprefix("hf:"))
     bundled = bundled_scorers()
     classifier, _, label = name.partition(":")
-    if label and classifier in bundled:
-        whole = load_folder(classifiers_folder() / classifier)
-        if isinstance(whole, FittedClasses):
-            return whole.scorer(label)
-    if name in bundled:
+    if label and classifier in bundled_classifiers():
+        return load_classifier(classifier).scorer(label)
+    if (
+        name in bundled or name in bundled_classifiers()
+    ):  # the latter `load_folder` refuses, and says what to type
         return load_folder(classifiers_folder() / name)
     others = {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
     if name in others and not isinstance(name_or_path, Path):
@@ -87,10 +87,32 @@ def load_scorer(name_or_path: str | Path | Scorer) -> Scorer:
     raise UnknownNameError("scorer", name, [*bundled, *others])
 
 
+def load_classifier(name_or_path: str | Path) -> FittedClasses:
+    """Load a classifier into named classes, such as 'topic': `load_classifier("topic").label(texts)`.
+
+    Raises:
+        UnknownNameError: no bundled classifier has this name.
+        SettingError: the folder holds none.
+    """
+    name = str(name_or_path)
+    folder = classifiers_folder() / name if name in bundled_classifiers() else Path(name_or_path)
+    if not folder.is_dir():
+        raise UnknownNameError("classifier", name, bundled_classifiers())
+    kind = read_config(folder).get("kind")
+    if kind != "classes":
+        raise SettingError(f"'{name}' holds a {kind}, not classes. Load it with load_scorer.")
+    return load_classes(folder)
+
+
+def bundled_classifiers() -> list[str]:
+    """Names of the classifiers into classes that come with curate, sorted."""
+    return [name for name in bundled_names() if _kind(classifiers_folder() / name) == "classes"]
+
+
 def find_folder(name_or_path: str | Path) -> Path | None:
     """Find the folder that a name or path stands for: bundled, or one on this machine; else None."""
     bundled = str(name_or_path).partition(":")[0]
-    if isinstance(name_or_path, str) and bundled in bundled_scorers():
+    if isinstance(name_or_path, str) and bundled in [*bundled_scorers(), *bundled_classifiers()]:
         return classifiers_folder() / bundled
     return Path(name_or_path) if Path(name_or_path).is_dir() else None
 
@@ -102,7 +124,15 @@ def bundled_scorers() -> list[str]:
 
 def load_folder(folder: Path) -> Scorer:
     """Load the scorer that lies in a folder, of whatever kind."""
-    kind = read_config(folder).get("kind")
+    config = read_config(folder)
+    kind = config.get("kind")
+    if kind == "classes":
+        name, classes = config["name"], config["classes"]
+        one = "Health" if "Health" in classes else classes[0]
+        raise SettingError(
+            f"'{name}' tells {len(classes)} classes apart, and is no scorer. Score one of them, as '{name}:{one}', "
+            f'or label pages: load_classifier("{name}").label(texts).'
+        )
     if kind not in _LOADERS:
         msg = f"'{folder}' holds a {kind}, not a scorer."
         raise SettingError(msg)
@@ -281,4 +311,4 @@ def load_classes_block(expected: dict[str, str], folder: Path) -> ClassesBlock:
     return ClassesBlock(classifiers)
 
 
-_LOADERS: dict[Any, Any] = {"scorer": load_fitted, "classes": load_classes, "cascade": load_cascade}
+_LOADERS: dict[Any, Any] = {"scorer": load_fitted, "cascade": load_cascade}

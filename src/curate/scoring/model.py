@@ -114,13 +114,7 @@ class FittedScorer:
 
     def score_levels(self, texts: Sequence[str] | pa.Array, /) -> tuple[Array, Array]:
         """Give (levels, scores), both float32 (N,); levels lie on the annotators' scale."""
-        array = as_arrow(texts)
-        raw = np.zeros(len(array), np.float32)
-        for start in range(0, len(array), _BATCH):
-            pages = Pages(array.slice(start, _BATCH), self.window_bytes)
-            raw[start : start + _BATCH] = self.predict_raw(pages)
-        levels = np.clip(raw, self.scale[0], self.scale[1])
-        return levels, self.calibration.apply(raw)
+        return score_pages([self], as_arrow(texts))[0]
 
     def count_read(self, texts: Sequence[str] | pa.Array, /) -> NDArray[np.int64]:
         """Count the bytes of every document that lie in the window, int64 (N,)."""
@@ -168,6 +162,22 @@ class FittedScorer:
             "calibration": self.calibration.to_config(),
         }
         return write_folder(folder, config, arrays)
+
+
+def score_pages(scorers: Sequence[FittedScorer], texts: pa.Array) -> list[tuple[Array, Array]]:
+    """Give each scorer's (levels, scores) of N texts, both float32 (N,); words and equal features are made once.
+
+    All scorers must read windows of one size.
+    """
+    raws = [np.zeros(len(texts), np.float32) for _ in scorers]
+    for start in range(0, len(texts), _BATCH):
+        pages = Pages(texts.slice(start, _BATCH), scorers[0].window_bytes)
+        for scorer, raw in zip(scorers, raws, strict=True):
+            raw[start : start + _BATCH] = scorer.predict_raw(pages)
+    return [
+        (np.clip(raw, scorer.scale[0], scorer.scale[1]), scorer.calibration.apply(raw))
+        for scorer, raw in zip(scorers, raws, strict=True)
+    ]
 
 
 def _store_sparse(name: str, feature: SparseFeature, about: dict[str, Any], arrays: Arrays) -> dict[str, Any]:

@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from curate.errors import SettingError
+from curate.errors import MissingPackageError, SettingError
 from curate.scoring.encoders import cut_documents, load_encoder
 
 MODEL_FILE = "encoder.onnx"
@@ -43,7 +43,7 @@ class QuantisedEncoder:
 
     @cached_property
     def _session(self) -> Any:
-        _require(("onnxruntime", "tokenizers"), f"'{self.folder}' holds an int8 encoder", "onnx")
+        _require(("onnxruntime", "tokenizers"), f"The int8 encoder in '{self.folder}'", "onnx")
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -99,7 +99,7 @@ def export_encoder(model: str, max_tokens: int, folder: Path) -> tuple[Quantised
     Raises:
         SettingError: A package is missing, or the model cannot be loaded or has no tokenizer.json.
     """
-    _require(("onnx", "onnxruntime"), "The encoder's dtype int8 needs onnx and onnxruntime", "embed,onnx")
+    _require(("onnx", "onnxruntime"), "An encoder of dtype int8", "embed,onnx")
     folder.mkdir(parents=True, exist_ok=True)
     source = load_encoder(model, max_tokens, "fp32", "cpu")
     tokenizer = getattr(source.sentence_model.tokenizer, "backend_tokenizer", None)
@@ -126,14 +126,13 @@ def load_quantised(folder: Path, model: str, max_tokens: int, files: dict[str, s
     return QuantisedEncoder(folder, model, max_tokens)
 
 
-def _require(packages: tuple[str, ...], why: str, extras: str) -> None:
+def _require(packages: tuple[str, ...], what: str, extras: str) -> None:
     """Say what to install where a package is missing."""
-    try:
-        for package in packages:
+    for package in packages:
+        try:
             importlib.import_module(package)
-    except ImportError as error:
-        msg = f"{why}: pip install 'curate-web[{extras}]'."
-        raise SettingError(msg) from error
+        except ImportError as error:
+            raise MissingPackageError(what, package, extras) from error
 
 
 def _export_float(model: Any, path: Path) -> None:

@@ -9,9 +9,13 @@ from __future__ import annotations
 import sys
 import unicodedata
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from curate.text.cache import remembered
+from curate.text.kernel import source_stamp
 
 SPACE = 1  # what `str.split` splits at
 ALPHA = 2  # letters, L*
@@ -85,12 +89,17 @@ def bits_of(character: str) -> int:
 
 @cache
 def load_classes() -> NDArray[np.uint16]:
-    """The class bits of every code point, uint16 (0x110000,); built once per process, about 0.1 s.
+    """The class bits of every code point, uint16 (0x110000,); built once for each version of Unicode and this module.
 
     >>> table = load_classes()
     >>> bool(table[ord("a")] & ALPHA), bool(table[ord("。")] & TERMINAL), bool(table[0x3000] & SPACE)
     (True, True, True)
     """
+    stamp = f"{unicodedata.unidata_version} {source_stamp(Path(__file__))}"
+    return remembered("classes", stamp, lambda: {"bits": _build_classes()})["bits"]
+
+
+def _build_classes() -> NDArray[np.uint16]:
     table = np.zeros(sys.maxunicode + 1, np.uint16)
     bits_of_category: dict[str, int] = {}
     for code_points in (range(0x40000), range(0xE0000, 0xE0200)):  # nothing else has a class

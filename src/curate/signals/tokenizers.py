@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from curate.errors import SettingError
+from curate.errors import MissingPackageError
 from curate.signals import layout
 from curate.signals.classes import SENTENCE_TERMINAL, load_classes
 from curate.signals.measure import Scratch, text_buffers
@@ -112,10 +112,7 @@ def _load(package: str) -> Any:
     try:
         return import_module(package)
     except ImportError:
-        raise SettingError(
-            f"This reading of a word needs the package {package.partition('.')[0]}. "
-            "Type: pip install 'curate-web[peers]'"
-        ) from None
+        raise MissingPackageError("This reading of a word", package.partition(".")[0], "peers") from None
 
 
 @cache

@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from curate.protocols import LevelScorer, Scorer
+from curate.protocols import Scorer
+from curate.scoring.ask import states_levels
 
 __all__ = ["check_scorer"]
 
@@ -70,7 +71,7 @@ def check_scorer(scorer: Any, texts: Sequence[str] | None = None, *, tolerance: 
     _require(np.array_equal(first, scores), f"{name}: a later call of score changed the scores given before")
     _check_independence(scorer, pages, scores, name, tolerance)
     _check_forms(scorer, pages, scores, name, tolerance)
-    if isinstance(scorer, LevelScorer):
+    if states_levels(scorer):
         levels, same = _call(scorer.score_levels, pages, name)
         _require(isinstance(levels, np.ndarray), f"{name}: levels are {type(levels).__name__}, not an array")
         _require(levels.dtype == np.float32, f"{name}: levels are {levels.dtype}, not float32")

@@ -8,13 +8,21 @@ covers its module and, transitively, every module of this package that it import
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from numba import njit
+from numba.core import config, event
+
+from curate.text.cache import VARIABLE
+
+if os.environ.get(VARIABLE):
+    config.CACHE_DIR = os.environ[VARIABLE]
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 # `from curate.text.utf8 import is_space, read_code` and `import curate.text.utf8`: the module, and the names after it.
@@ -49,6 +57,28 @@ def kernel(
     if file is not None:
         file._source_stamp = (file._source_stamp, source_stamp(Path(function.__code__.co_filename)))  # noqa: SLF001 - numba gives no other way
     return compiled
+
+
+class _TellOnce(event.Listener):
+    """Says on stderr that kernels are being compiled, which takes a minute after an installation."""
+
+    def on_start(self, event: event.Event) -> None:  # noqa: ARG002
+        """Say so at the first kernel that is not found on disk."""
+        if os.environ.pop(_TELL, None):
+            print(
+                "curate: compiling for this machine, about a minute, once after an installation or update.",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    def on_end(self, event: event.Event) -> None:
+        """Nothing."""
+
+
+_TELL = "CURATE_TELL_COMPILING"
+"""Set by the command; a library stays silent."""
+if os.environ.get(_TELL):
+    event.register("numba:compile", _TellOnce())
 
 
 @cache

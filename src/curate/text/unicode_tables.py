@@ -9,10 +9,14 @@ from __future__ import annotations
 import sys
 import unicodedata
 from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from curate.text.cache import remembered
+from curate.text.kernel import source_stamp
 
 UNICODE_VERSION = unicodedata.unidata_version
 
@@ -66,7 +70,12 @@ def is_single(code_point: int) -> bool:
 
 @cache
 def load_tables() -> UnicodeTables:
-    """Build the tables once per process."""
+    """The tables, built once for each version of Unicode and of this module."""
+    stamp = f"{UNICODE_VERSION} {source_stamp(Path(__file__))}"
+    return UnicodeTables(**remembered("unicode", stamp, lambda: _build_tables()._asdict()))
+
+
+def _build_tables() -> UnicodeTables:
     kinds = np.zeros(sys.maxunicode + 1, np.uint8)
     for code_points in _ASSIGNED:
         initials = "".join(map(unicodedata.category, map(chr, code_points)))[::2].encode()

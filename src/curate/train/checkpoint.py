@@ -1,7 +1,7 @@
 """Checkpoints: whole or not there, and loadable by any number of processes.
 
     checkpoints/
-      step-00000100/       committed: weights and optimiser (torch distributed checkpoint), state.json
+      step-00000100/       committed: weights and optimiser (torch distributed checkpoint), tokenizer.json, state.json
       .saving-00000200/    being written; removed at the next start
       .removing-00000000/  being removed; the rest of it goes at the next start
 
@@ -11,7 +11,6 @@ a process killed at any moment leaves the last committed checkpoint as it was.
 
 from __future__ import annotations
 
-import json
 import shutil
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -22,13 +21,14 @@ from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_di
 from torch.distributed.checkpoint.state_dict_saver import AsyncSaveResponse, async_save, save
 from torch.optim import Optimizer
 
-from curate.errors import ChangedSettingsError, SettingError
+from curate.errors import ChangedSettingsError
+from curate.train.folders import STATE, TOKENIZER, committed_steps, read_state
 from curate.train.model import Decoder
 from curate.train.parallel import Team
 from curate.train.restricted import load_state
 from curate.work.files import write_json
 
-STATE = "state.json"
+_HYPERPARAMETERS = ("weight_decay", "betas", "eps")
 
 
 @dataclass(slots=True)
@@ -38,6 +38,8 @@ class Checkpoints:
     folder: Path
     keep: int
     team: Team
+    tokenizer: Path
+    """Copied into each: a checkpoint says by itself which text its ids mean."""
     _pending: tuple[Future[Any], Path, Path, dict[str, Any]] | None = field(default=None, init=False)
 
     def save(self, decoder: Decoder, optimiser: Optimizer, facts: dict[str, Any], *, wait: bool) -> None:
@@ -92,11 +94,16 @@ class Checkpoints:
         model, optim = get_state_dict(decoder, optimiser)
         state: dict[str, Any] = {"model": model, "optim": optim}
         load_state(state, _paths(self.folder, step)[0], group=self.team.saving)
+        wanted = [{name: group[name] for name in _HYPERPARAMETERS} for group in optimiser.param_groups]
         set_state_dict(decoder, optimiser, model_state_dict=state["model"], optim_state_dict=state["optim"])
+        # The saved groups bring their own: those of the settings are meant, which may have changed.
+        for group, values in zip(optimiser.param_groups, wanted, strict=True):
+            group.update(values)
 
     def _commit(self, beside: Path, final: Path, facts: dict[str, Any]) -> None:
         if not self.team.leads:
             return
+        shutil.copyfile(self.tokenizer, beside / TOKENIZER)
         write_json(beside / STATE, facts)
         shutil.rmtree(final, ignore_errors=True)
         beside.rename(final)
@@ -105,19 +112,6 @@ class Checkpoints:
             going = old.with_name(old.name.replace("step-", ".removing-"))
             old.rename(going)
             shutil.rmtree(going)
-
-
-def committed_steps(folder: Path) -> list[Path]:
-    """Folders of the committed checkpoints in `folder`, oldest first."""
-    return sorted(folder.glob("step-*"))
-
-
-def read_state(checkpoint: Path) -> dict[str, Any]:
-    """Facts of a checkpoint: step, shape, fingerprints, settings."""
-    try:
-        return json.loads((checkpoint / STATE).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingError(f"{checkpoint} is no checkpoint: it has no {STATE}.") from error
 
 
 def refuse_change(saved: dict[str, Any], current: dict[str, Any]) -> None:

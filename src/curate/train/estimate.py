@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from curate.train.settings import TrainSettings
+from curate.train.settings import DEFAULT_PRESET, TrainSettings
 from curate.train.shape import PRESETS, ModelShape
 
 A100_PEAK_FLOPS = 312e12
@@ -108,7 +108,7 @@ def implied_mfu(shape: ModelShape, *, n_tokens: float, n_devices: int, days: flo
 def describe_estimate(settings: TrainSettings, *, n_devices: int) -> list[str]:
     """Lines that state the estimate of a run on A100-80GB."""
     # No tokenizer is at hand: the preset's own vocabulary stands in.
-    shape = settings.shape(PRESETS[settings.preset].n_vocabulary)
+    shape = settings.shape(PRESETS[settings.preset or DEFAULT_PRESET].n_vocabulary)
     n_tokens = settings.budget_tokens or (settings.steps or 1000) * settings.batch_windows * shape.context
     found = estimate(
         shape,

@@ -41,14 +41,19 @@ def generate(
             f"temperature must be 0 or more and top_p in (0, 1], not {temperature} and {top_p}."
         )
     trained = read_trained(model)
-    if trained.tokenizer is None or not trained.tokenizer.exists():
-        raise SettingError(f"{model} has no tokenizer.json where it was trained: {trained.tokenizer}.")
+    if trained.tokenizer is None:
+        raise SettingError(f"{model} has no tokenizer.json, so its ids cannot be read as text.")
     tokenizer = Tokenizer.from_file(str(trained.tokenizer))
     tokenizer.encode_special_tokens = True  # a literal end token in the prompt stays text, as in training
     begin = [] if trained.eos_id is None else [trained.eos_id]
     ids = begin + tokenizer.encode(prompt, add_special_tokens=False).ids
     if not ids:
         raise SettingError("The model has no end token to begin with. Give a prompt.")
+    if len(ids) >= trained.shape.context:
+        raise SettingError(
+            f"The prompt has {len(ids):,} tokens, and the model reads {trained.shape.context:,} at once: nothing "
+            f"can be added. Give a prompt of at most {trained.shape.context - 1:,} tokens."
+        )
     added = continue_ids(
         load_decoder(trained),
         ids,

@@ -7,7 +7,6 @@ nothing but safetensors is needed.
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import torch
 from safetensors.torch import save_file
 
 from curate.errors import SettingError, UnknownNameError
+from curate.tokens.identity import tokenizer_as_trained
 from curate.train.shape import ModelShape
 from curate.train.weights import read_trained
 from curate.work.files import committed, write_json
@@ -33,6 +33,9 @@ def export(model: str | Path, output: str | Path, *, dtype: str = "float32") -> 
 
     Returns:
         The folder.
+
+    Raises:
+        SettingError: `model` is none, or `output` is not empty.
     """
     if dtype not in DTYPES:
         raise UnknownNameError("dtype", dtype, DTYPES)
@@ -48,7 +51,8 @@ def export(model: str | Path, output: str | Path, *, dtype: str = "float32") -> 
         folder / "generation_config.json", {"bos_token_id": trained.eos_id, "eos_token_id": trained.eos_id}
     )
     if trained.tokenizer and trained.tokenizer.exists():
-        shutil.copyfile(trained.tokenizer, folder / "tokenizer.json")
+        with committed(folder / "tokenizer.json") as temporary:
+            temporary.write_text(tokenizer_as_trained(trained.tokenizer, trained.eos_id), encoding="utf-8")
         write_json(
             folder / "tokenizer_config.json",
             _tokenizer_config(trained.tokenizer, trained.eos_id, trained.shape),

@@ -24,11 +24,13 @@ from torch.optim import AdamW
 from curate.config import hashed_settings, to_toml
 from curate.errors import RunError, SettingError
 from curate.mixture.order import WindowOrder, build_order
-from curate.tokens import TokenFolder, open_tokens
+from curate.tokens import TokenFolder, check_hashes, open_tokens
+from curate.tokens.identity import tokenizer_identity
 from curate.train.attention import chosen_kind
 from curate.train.checkpoint import Checkpoints, refuse_change
 from curate.train.data import make_batch, slots_of
 from curate.train.evaluate import Window, bits_per_byte, plan_validation
+from curate.train.folders import CONFIG, TOKENIZER, find_checkpoint
 from curate.train.grow import weights_for
 from curate.train.metrics import Sink, open_sinks, peak_flops
 from curate.train.model import Decoder
@@ -53,6 +55,8 @@ class TrainResult:
     """Nats a token of the last step; None if there was none to do."""
     bits_per_byte: dict[str, float]
     """Of the last validation; empty if there was none."""
+    notes: tuple[str, ...] = ()
+    """What the settings made of the plan that its author may not expect."""
 
 
 @dataclass(slots=True)
@@ -72,6 +76,7 @@ class _Run:
     sinks: list[Sink]
     validation: list[Window]
     facts: dict[str, Any]
+    notes: tuple[str, ...]
 
 
 def train(settings: TrainSettings) -> TrainResult:
@@ -97,6 +102,7 @@ def train(settings: TrainSettings) -> TrainResult:
 def _prepare(settings: TrainSettings, team: Team) -> tuple[_Run, int]:
     """Everything before the first step, and how many steps are done already."""
     settings.n_passes(team.n_processes)
+    folder = Path(settings.output)
     kind = chosen_kind(settings.attention, team.device, bf16=settings.dtype == "bf16")
     tokens = open_tokens(settings.tokens)
     shape = settings.shape(padded_vocabulary(tokens.vocab_size))
@@ -104,21 +110,30 @@ def _prepare(settings: TrainSettings, team: Team) -> tuple[_Run, int]:
         raise SettingError(
             f"n_vocabulary ({shape.n_vocabulary}) is below the tokenizer's {tokens.vocab_size}."
         )
+    identity = tokenizer_identity(tokens.tokenizer_path)
     order, n_steps = order_of(settings, tokens, shape)
-    folder = Path(settings.output)
-    checkpoints = Checkpoints(folder / "checkpoints", settings.keep, team)
+    checkpoints = Checkpoints(folder / "checkpoints", settings.keep, team, tokens.tokenizer_path)
     facts = {
         "model": shape.fingerprint,
         "data": tokens.fingerprint,
         "order": order.fingerprint,
         "shape": shape_facts(shape),
         "eos_id": tokens.eos_id,
-        "tokenizer": str(tokens.tokenizer_path.resolve()),
+        "tokenizer": identity,
         "settings": hashed_settings(settings),
     }
     saved = checkpoints.newest()
     if saved:
         refuse_change(saved, facts)
+        if saved["step"] > n_steps:
+            raise SettingError(
+                f"{saved['step']} steps are done, and the settings ask for {n_steps}. Set steps to {saved['step']} or "
+                "more, or give another output folder."
+            )
+    elif settings.init_from:
+        refuse_other_tokenizer(settings.init_from, identity)
+    if settings.check_tokens:
+        team.shared([team.leads and check_hashes(tokens)])
     decoder = sharded_decoder(
         shape,
         team,
@@ -152,8 +167,32 @@ def _prepare(settings: TrainSettings, team: Team) -> tuple[_Run, int]:
         sinks=sinks,
         validation=plan_validation(tokens.validation, shape.context, settings.eval_windows),
         facts=facts,
+        notes=notes_on(tokens, order, n_steps),
     )
     return run, done
+
+
+def notes_on(tokens: TokenFolder, order: WindowOrder, n_steps: int) -> tuple[str, ...]:
+    """Say which stages of the plan `n_steps` does not come to."""
+    missed = [stage["name"] for stage in tokens.plan["stages"][order.stage(n_steps - 1) + 1 :]]
+    if not missed:
+        return ()
+    note = (
+        f"{n_steps:,} steps end before the plan's stage {', '.join(missed)} (the plan has {order.n_steps:,} steps). "
+        "Set budget_tokens instead of steps to keep the stages' shares."
+    )
+    return (note,)
+
+
+def refuse_other_tokenizer(init_from: str, identity: str) -> None:
+    """Raise if the model to begin with reads its ids by another tokenizer, where it brings one."""
+    place = Path(init_from) if (Path(init_from) / CONFIG).exists() else find_checkpoint(Path(init_from))
+    theirs = place / TOKENIZER
+    if theirs.exists() and tokenizer_identity(theirs) != identity:
+        raise SettingError(
+            f"The model in {init_from} was trained with another tokenizer than these tokens: its ids mean other "
+            f"text. Write the tokens with: curate tokenize --tokenizer {theirs}"
+        )
 
 
 def order_of(settings: TrainSettings, tokens: TokenFolder, shape: ModelShape) -> tuple[WindowOrder, int]:
@@ -216,7 +255,7 @@ def _steps(run: _Run, done: int, stop: list[int]) -> TrainResult:
             break
     checkpoints.finish()
     run.team.wait()
-    return TrainResult(done, run.n_steps, stopped and done < run.n_steps, loss, bits)
+    return TrainResult(done, run.n_steps, stopped and done < run.n_steps, loss, bits, run.notes)
 
 
 def _step(run: _Run, step: int, stop: list[int]) -> tuple[dict[str, Any], bool]:

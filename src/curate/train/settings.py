@@ -6,11 +6,25 @@ from dataclasses import dataclass
 
 from curate.config import check, setting
 from curate.errors import SettingError
-from curate.train.shape import ModelShape, preset
+from curate.train.folders import read_shape
+from curate.train.shape import PRESETS, ModelShape, changed
 
 SCHEDULES = ("wsd", "cosine", "linear", "constant")
 DTYPES = ("bf16", "float32")
 GATHERS = ("step", "pass")
+DEFAULT_PRESET = "phi-tiny"
+SHAPE_SETTINGS = (
+    "n_layers",
+    "width",
+    "n_heads",
+    "context",
+    "n_kv_heads",
+    "head_width",
+    "mlp_width",
+    "norm_eps",
+    "rotary_base",
+    "tied",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +41,12 @@ class TrainSettings:
         section="files",
     )
 
-    preset: str = setting(
-        "phi-tiny", "Model shape by name: phi-1, phi-1.5, phi-2, phi-15m, llama-1b, ...", section="model"
+    preset: str | None = setting(
+        None,
+        "Model shape by name: phi-1, phi-1.5, phi-2, phi-15m, llama-1b, ...; that of init_from, else phi-tiny, if "
+        "left out.",
+        section="model",
+        known=tuple(PRESETS),
     )
     n_layers: int | None = setting(None, "Layers, instead of the preset's.", section="model", low=1)
     width: int | None = setting(
@@ -43,6 +61,18 @@ class TrainSettings:
     )
     context: int | None = setting(
         None, "Tokens in a window, instead of the preset's.", section="model", low=1
+    )
+    n_kv_heads: int | None = setting(
+        None, "Heads of keys and values, which query heads share.", section="model", low=1
+    )
+    head_width: int | None = setting(None, "Numbers in a head.", section="model", low=1)
+    mlp_width: int | None = setting(None, "Units of the MLP.", section="model", low=1)
+    norm_eps: float | None = setting(None, "What norms add to the variance.", section="model", above=0)
+    rotary_base: float | None = setting(
+        None, "Base of the rotary frequencies (10,000; Llama 3: 500,000).", section="model", above=1
+    )
+    tied: bool | None = setting(
+        None, "One weight for embedding and output layer; for llama shapes.", section="model"
     )
 
     batch_windows: int = setting(8, "Windows in a step, over all processes.", section="batch", low=1)
@@ -129,6 +159,12 @@ class TrainSettings:
         None, "Also log to this Weights & Biases project (package wandb).", section="metrics", in_hash=False
     )
 
+    check_tokens: bool = setting(
+        default=True,
+        doc="Before the first step, read all tokens and compare them with the hashes in their manifest.",
+        section="run",
+        in_hash=False,
+    )
     seed: int = setting(0, "Decides first weights and the order of data.", section="run", low=0)
 
     def __post_init__(self) -> None:
@@ -140,15 +176,11 @@ class TrainSettings:
 
     def shape(self, n_vocabulary: int) -> ModelShape:
         """The model's shape; `n_vocabulary` is used unless the setting names another number of rows."""
-        rows = self.n_vocabulary or n_vocabulary
-        return preset(
-            self.preset,
-            n_layers=self.n_layers,
-            width=self.width,
-            n_heads=self.n_heads,
-            n_vocabulary=rows,
-            context=self.context,
-        )
+        if self.preset or not self.init_from:
+            base, rows = PRESETS[self.preset or DEFAULT_PRESET], self.n_vocabulary or n_vocabulary
+        else:
+            base, rows = read_shape(self.init_from), self.n_vocabulary
+        return changed(base, n_vocabulary=rows, **{name: getattr(self, name) for name in SHAPE_SETTINGS})
 
     def n_passes(self, n_processes: int) -> int:
         """Forward passes of each process in a step."""

@@ -146,12 +146,16 @@ PRESETS: dict[str, ModelShape] = {
 
 
 def preset(name: str, **changes: Any) -> ModelShape:
-    """Give the named shape with `changes` to its fields; `width` or `n_heads` carry others with them."""
+    """The named shape with `changes` to its fields, as `changed` makes them."""
     if name not in PRESETS:
         raise UnknownNameError("model preset", name, PRESETS)
-    base = PRESETS[name]
+    return changed(PRESETS[name], **changes)
+
+
+def changed(base: ModelShape, **changes: Any) -> ModelShape:
+    """`base` with other fields, those that are None left as they are; `width` or `n_heads` carry others with them."""
     changes = {key: value for key, value in changes.items() if value is not None}
-    if {"width", "n_heads"} & set(changes):
+    if {"width", "n_heads", "head_width", "n_kv_heads"} & set(changes):
         changes = _scaled(base, changes)
     return dataclasses.replace(base, **changes)
 
@@ -168,9 +172,10 @@ def padded_vocabulary(n_tokens: int) -> int:
 def _scaled(base: ModelShape, changes: dict[str, Any]) -> dict[str, Any]:
     """What follows from another width or number of heads, unless it is named too."""
     width, n_heads = changes.get("width", base.width), changes.get("n_heads", base.n_heads)
-    if width % n_heads:
+    if "head_width" not in changes and width % n_heads:
         raise SettingError(f"width ({width}) must be a multiple of n_heads ({n_heads}).")
-    head_width = changes.get("head_width", width // n_heads)
+    same = width == base.width and n_heads == base.n_heads
+    head_width = changes.get("head_width", base.head_width if same else width // n_heads)
     follows = {
         "head_width": head_width,
         "n_kv_heads": max(1, n_heads * base.n_kv_heads // base.n_heads),

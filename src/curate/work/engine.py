@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from curate.errors import UnknownNameError
-from curate.protocols import Engine
-from curate.work.local import LocalEngine
+
+if TYPE_CHECKING:  # every command line reads the names, and the protocols load numpy
+    from curate.protocols import Engine
 
 ENGINE_NAMES = ("local", "ray")
-
-__all__ = ["ENGINE_NAMES", "LocalEngine", "make_engine"]
 
 
 def make_engine(name: str, n_workers: int) -> Engine:
     """Make the engine called `name`: 'local' or 'ray'."""
     if name == "local":
+        from curate.work.local import LocalEngine
+
         return LocalEngine(n_workers)
     if name == "ray":
         from curate.work.ray import RayEngine

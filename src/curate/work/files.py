@@ -88,23 +88,23 @@ def write_parquet(path: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> 
     return n_rows
 
 
-def cut_row_groups(n_text_bytes: NDArray[np.int64]) -> list[int]:
-    """Where row groups end, in rows: after 16,384 rows, or the row with which they reach 64 MiB of text.
+def cut_row_groups(n_row_bytes: NDArray[np.int64]) -> list[int]:
+    """Where row groups end, in rows: after 16,384 rows, or the row with which they reach 64 MiB.
 
     >>> cut_row_groups(np.array([1, ROW_GROUP_BYTES, 1]))
     [2, 3]
     """
     ends: list[int] = []
-    start, total = 0, np.concatenate([[0], np.cumsum(n_text_bytes)])
-    while start < len(n_text_bytes):
+    start, total = 0, np.concatenate([[0], np.cumsum(n_row_bytes)])
+    while start < len(n_row_bytes):
         by_bytes = int(np.searchsorted(total, total[start] + ROW_GROUP_BYTES))
-        start = min(start + ROW_GROUP_ROWS, by_bytes, len(n_text_bytes))
+        start = min(start + ROW_GROUP_ROWS, by_bytes, len(n_row_bytes))
         ends.append(start)
     return ends
 
 
 def cut_parts(n_text_bytes: NDArray[np.int64]) -> list[int]:
-    """Where output files end, in rows: after the row group with which they reach 512 MiB of text."""
+    """Where output files end, in rows: after the stretch of rows with which they reach 512 MiB of text."""
     ends: list[int] = []
     n_part_bytes, start = 0, 0
     for end in cut_row_groups(n_text_bytes):
@@ -122,11 +122,39 @@ def text_bytes(table: pa.Table) -> NDArray[np.int64]:
     return lengths.to_numpy().astype(np.int64)
 
 
+def value_bytes(column: pa.Array | pa.ChunkedArray) -> NDArray[np.int64]:  # noqa: PLR0911 - a row of guards
+    """Bytes of text and bytes in each value of `column`, nested ones too; null and numbers count as none."""
+    if isinstance(column, pa.ChunkedArray):
+        return np.concatenate([np.zeros(0, np.int64), *(value_bytes(chunk) for chunk in column.chunks)])
+    kind, nothing = column.type, np.zeros(len(column), np.int64)
+    if isinstance(kind, pa.BaseExtensionType):
+        return value_bytes(column.storage)
+    if pa.types.is_dictionary(kind):
+        lengths = np.append(value_bytes(column.dictionary), 0)
+        return lengths[pc.fill_null(column.indices.cast(pa.int64()), len(lengths) - 1).to_numpy()]
+    if pa.types.is_struct(kind):
+        return sum((value_bytes(column.field(i)) for i in range(kind.num_fields)), nothing)
+    if pa.types.is_map(kind) or pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        inner = (column.keys, column.items) if pa.types.is_map(kind) else (column.values,)
+        total = np.append(0, np.cumsum(sum(value_bytes(values) + 8 for values in inner)))
+        offsets = column.offsets.to_numpy()
+        return (total[offsets[1:]] - total[offsets[:-1]]).astype(np.int64)
+    try:
+        return pc.fill_null(pc.binary_length(column), 0).to_numpy(zero_copy_only=False).astype(np.int64)
+    except pa.ArrowNotImplementedError:
+        return nothing
+
+
+def row_bytes(table: pa.Table) -> NDArray[np.int64]:
+    """Bytes of text and bytes in each row: what row groups and files are cut by."""
+    return sum((value_bytes(column) for column in table.columns), np.zeros(len(table), np.int64))
+
+
 def _row_groups(tables: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
     waiting = schema.empty_table()
     for table in tables:
         waiting = pa.concat_tables([waiting, table.cast(schema)])
-        ends = cut_row_groups(text_bytes(waiting))
+        ends = cut_row_groups(row_bytes(waiting))
         start = 0
         for end in ends[:-1]:  # the last may still grow
             yield waiting.slice(start, end - start).combine_chunks()

@@ -3,7 +3,8 @@
     OUT/kept/part-00000.parquet ...      OUT/dropped/part-00000.parquet ...      OUT/manifest.json
     OUT/.curate/plan.json                what the run was asked to do
     OUT/.curate/documents/SSSSS-CCCCC.arrow     chunk CCCCC of split SSSSS after pass 1
-    OUT/.curate/duplicates.arrow         what the barrier found
+    OUT/.curate/duplicates/SSSSS-CCCCC.arrow    the chunk's duplicates, where it has any
+    OUT/.curate/duplicates.json          says that the barrier has found them all
     OUT/.curate/scores/SSSSS-CCCCC.arrow        scores of the chunk's survivors
 
 `.curate` is deleted once the manifest is written.
@@ -25,7 +26,7 @@ from curate.work.files import read_facts, remove_leftovers, write_json
 
 MANIFEST = "manifest.json"
 REPORT = "report.html"
-_OURS = ("kept", "dropped", MANIFEST, REPORT, ".curate", ".curate-swap")
+_OURS = ("kept", "dropped", "scored", MANIFEST, REPORT, ".curate", ".curate-swap")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -60,6 +61,15 @@ class RunFolder:
     def duplicates(self) -> Path:
         """The table of duplicates that the barrier leaves."""
         return self.work / "duplicates.arrow"
+
+    @property
+    def found_duplicates(self) -> Path:
+        """Stands once the barrier has committed every chunk's duplicates."""
+        return self.work / "duplicates.json"
+
+    def chunk_duplicates(self, name: ChunkName) -> Path:
+        """The duplicates among a chunk's documents."""
+        return self.work / "duplicates" / f"{name}.arrow"
 
     @property
     def swap(self) -> Path:

@@ -1,56 +1,162 @@
-"""Worker processes on this machine, by loky.
+"""Worker processes on this machine, forked from one that has run the main job once.
 
-loky rather than `concurrent.futures`: it needs no `if __name__ == "__main__"` in the user's script, carries
-functions and scorers by cloudpickle, and reports a worker that the system killed instead of waiting for it.
+A worker that starts by itself costs 1.2 CPU seconds: imports, kernels, tables, the scorer. A fork of a process that
+has done all that costs nothing; the server is started once, beside what the parent does first. Functions and scorers
+are carried by cloudpickle, a user's script is not run again, and a worker that the system killed is reported
+(docs/decisions/0019-forked-workers.md).
 """
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import pickle
 import signal
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import as_completed
-from typing import TypeVar
-
-from loky import ProcessPoolExecutor
-from loky.process_executor import TerminatedWorkerError
+import sys
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from functools import lru_cache
+from multiprocessing import connection
+from types import ModuleType
+from typing import Any, Self, TypeVar
 
 from curate.errors import RunError
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
+WARMED = "curate.warmed"
+"""Imported by the server before it forks: `import curate.warmed` runs the main job on two made-up pages."""
+
 # Libraries that would start a thread for every core in every worker.
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "ARROW_IO_THREADS")
+_METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 
 
 class LocalEngine:
-    """Runs tasks in `n_workers` processes; with one worker, in this process."""
+    """Runs tasks in `n_workers` processes; with one worker, in this process.
+
+    The processes start with the first map that needs them and serve all maps until `close`.
+    """
 
     def __init__(self, n_workers: int) -> None:
         self.n_workers = n_workers
+        self._pool: ProcessPoolExecutor | None = None
+        if n_workers > 1:
+            start_server()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close(kill=error[0] is not None)
 
     def map(self, function: Callable[[Task], Result], tasks: Sequence[Task], /) -> Iterator[Result]:
         """Yield results as tasks finish. Leaving the loop early, by an error or Ctrl-C, ends the workers."""
         if self.n_workers == 1 or len(tasks) <= 1:
             yield from map(function, tasks)
             return
-        executor = ProcessPoolExecutor(
-            min(self.n_workers, len(tasks)), initializer=_start_worker, env=dict.fromkeys(_ONE_THREAD, "1")
-        )
+        import cloudpickle
+
+        carried = cloudpickle.dumps(function)
         finished = False
         try:
-            for future in as_completed([executor.submit(function, task) for task in tasks]):
-                yield future.result()
+            with _script_left_alone(), _environment():  # processes start while tasks are handed over
+                waiting = [self._workers().submit(_call, carried, cloudpickle.dumps(task)) for task in tasks]
+            for future in as_completed(waiting):
+                yield pickle.loads(future.result())  # noqa: S301 - made by our own worker
             finished = True
-        except TerminatedWorkerError as error:
+        except BrokenProcessPool as error:
             raise RunError(
                 "A worker process was killed, most often for want of memory. What is committed is kept: "
                 "run the same command again, with fewer --workers or a smaller chunk_bytes."
             ) from error
         finally:
-            executor.shutdown(wait=True, kill_workers=not finished)
+            if not finished:
+                self.close(kill=True)
+
+    def close(self, *, kill: bool = False) -> None:
+        """End the workers, at once if `kill`; a later map starts new ones."""
+        pool, self._pool = self._pool, None
+        if pool is None:
+            return
+        # `kill_workers` is a method of Python 3.14.
+        processes: list[Any] = list((getattr(pool, "_processes", None) or {}).values())
+        pool.shutdown(wait=not kill, cancel_futures=True)
+        if kill:
+            for process in processes:
+                process.kill()
+            for process in processes:
+                process.join()
+
+    def _workers(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            context = multiprocessing.get_context(_METHOD)
+            self._pool = ProcessPoolExecutor(self.n_workers, context, initializer=_start_worker)
+        return self._pool
+
+
+def start_server() -> None:
+    """Begin to start the process that workers are forked from, and return at once; it stays until this process ends."""
+    if _METHOD != "forkserver":
+        return
+    from multiprocessing import forkserver
+
+    multiprocessing.get_context(_METHOD).set_forkserver_preload([WARMED])
+    with _script_left_alone(), _environment():
+        forkserver.ensure_running()
+
+
+def _call(carried: bytes, task: bytes) -> bytes:
+    import cloudpickle
+
+    return cloudpickle.dumps(_load(carried)(pickle.loads(task)))  # noqa: S301 - made by the parent process
+
+
+@lru_cache(maxsize=2)
+def _load(carried: bytes) -> Callable[[Any], Any]:
+    """What a map carries, once for all its tasks: it may hold a scorer."""
+    return pickle.loads(carried)  # noqa: S301 - made by the parent process
 
 
 def _start_worker() -> None:
     # Ctrl-C reaches every process of the terminal; the parent alone decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Leave nothing running where the parent was killed."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+
+@contextmanager
+def _script_left_alone() -> Generator[None]:
+    """Hide the user's script while a process starts, which would import it: a script without a guard would run again."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
+@contextmanager
+def _environment() -> Generator[None]:
+    """One thread a process, in what starts here."""
+    before = {name: os.environ.get(name) for name in _ONE_THREAD}
+    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
-from curate.errors import SettingError
+from curate.errors import MissingPackageError
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -16,6 +16,12 @@ class RayEngine:
 
     def __init__(self, n_workers: int) -> None:
         self.n_workers = n_workers
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Ray stays, for the runs that come."""
 
     def map(self, function: Callable[[Task], Result], tasks: Sequence[Task], /) -> Iterator[Result]:
         """Yield results as tasks finish; leaving the loop early cancels the rest."""
@@ -47,5 +53,5 @@ def _import_ray() -> Any:
     try:
         import ray
     except ImportError as error:
-        raise SettingError("The ray engine needs Ray: pip install 'curate-web[ray]'.") from error
+        raise MissingPackageError("The engine 'ray'", "ray", "ray") from error
     return ray

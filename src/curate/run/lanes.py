@@ -1,0 +1,136 @@
+"""Lanes: documents of one kind go through rules and scorers of their own, all down the same spine.
+
+kind 'page' (it was HTML) and 'text'    rules, scorer
+kind 'code' (program files)             code_rules, code_scorer
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from curate.batch import live_rows
+from curate.errors import SettingError
+from curate.protocols import Scorer
+from curate.rules import RuleSet, load_rules, required_signals
+from curate.run.settings import NONE, FilterSettings
+from curate.scoring import load_scorer, score_columns
+from curate.signals import DEFAULT_SIGNALS
+
+PROSE = ("page", "text")
+CODE = ("code",)
+KINDS = (*PROSE, *CODE)
+LEFT_OUT = "code_left_out"
+
+
+@dataclass(frozen=True, slots=True)
+class LaneScorer:
+    """A scorer of a lane: what workers need to load it, and what it is called in the output.
+
+    Attributes:
+        name: that the scorer has, which can be another than the one it is loaded by.
+        source: what it is loaded by, or the object itself.
+        fingerprint: of its configuration and weights, None where it states none.
+        columns: names and Arrow types of what it gives.
+    """
+
+    name: str
+    source: str | Scorer
+    fingerprint: str | None
+    columns: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(cls, source: str | Scorer) -> LaneScorer:
+        """Load a scorer, and so check it."""
+        scorer = load_scorer(source)
+        fingerprint = getattr(scorer, "fingerprint", None)
+        return cls(scorer.name, source, fingerprint, tuple(score_columns(scorer)))
+
+    def load(self) -> Scorer:
+        """The scorer, loaded once in each process where it has a name."""
+        return _load_once(self.source, self.fingerprint) if isinstance(self.source, str) else self.source
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """What documents of some kinds go through.
+
+    Attributes:
+        kinds: of the documents.
+        rule_sets: their rules.
+        signals: what is measured of them.
+        scorers: asked for each survivor; the first ranks and spares.
+        spare_above: the least score with which a document may fail rules that are not hard; None where none may.
+    """
+
+    kinds: tuple[str, ...]
+    rule_sets: tuple[RuleSet, ...]
+    signals: tuple[str, ...]
+    scorers: tuple[LaneScorer, ...]
+    spare_above: float | None
+
+    def rows(self, documents: pa.Table) -> NDArray[np.int64]:
+        """Row numbers of the lane's documents that no stage has dropped."""
+        rows = live_rows(documents)
+        return rows[is_of_kind(documents["kind"].take(pa.array(rows)), self.kinds)]
+
+
+def make_lanes(
+    settings: FilterSettings, scorers: Sequence[str | Scorer], code_scorer: str | Scorer | None
+) -> tuple[Lane, ...]:
+    """The lanes of a run. `scorers` are empty where nothing is scored; `code_scorer` None leaves program files out."""
+    prose = _make_lane(PROSE, settings.rules, scorers, settings.spares_from)
+    if not scorers:
+        return prose, _make_lane(CODE, settings.code_rules, (), None)
+    if code_scorer is None:
+        return (prose,)
+    return prose, _make_lane(CODE, settings.code_rules, (code_scorer,), settings.spares_from)
+
+
+def _make_lane(
+    kinds: tuple[str, ...], rules: Sequence[str], scorers: Sequence[str | Scorer], spare_above: float | None
+) -> Lane:
+    rule_sets = tuple(load_rules(rules))
+    signals = tuple(dict.fromkeys([*DEFAULT_SIGNALS, *required_signals(rule_sets)]))
+    loaded = tuple(LaneScorer.of(source) for source in scorers)
+    names = [scorer.name for scorer in loaded]
+    for name in names:
+        if names.count(name) > 1:
+            raise SettingError(
+                f"Two scorers are called '{name}'. Their columns would be one; name one of them."
+            )
+    return Lane(kinds, rule_sets, signals, loaded, spare_above if loaded else None)
+
+
+def check_distinct(scorers: Sequence[LaneScorer]) -> None:
+    """Refuse two scorers of one name, whose columns would be one."""
+    names = [scorer.name for scorer in scorers]
+    for name in names:
+        if names.count(name) > 1:
+            raise SettingError(
+                f"Two scorers are called '{name}', and their columns would be one. Name one of them."
+            )
+
+
+def code_scorer_of(settings: FilterSettings) -> str | None:
+    """The scorer of program files that the settings name, if there is one."""
+    return None if settings.code_scorer == NONE else settings.code_scorer
+
+
+def is_of_kind(kinds: pa.Array | pa.ChunkedArray, wanted: Sequence[str]) -> NDArray[np.bool_]:
+    """Which of N documents are of one of the kinds."""
+    found = pc.is_in(kinds, pa.array(wanted, pa.string()))
+    return np.asarray(
+        found.to_numpy(zero_copy_only=False) if isinstance(found, pa.Array) else found.to_numpy()
+    )
+
+
+@cache
+def _load_once(name: str, fingerprint: str | None) -> Scorer:  # noqa: ARG001  (a refitted one is another)
+    return load_scorer(name)

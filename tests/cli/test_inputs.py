@@ -1,0 +1,87 @@
+"""Inputs by position and several after one flag, in all commands alike."""
+
+from __future__ import annotations
+
+import pytest
+import typer
+
+from curate.cli import run
+from curate.cli.app import app
+from curate.cli.inputs import spread_inputs
+
+ROOT = typer.main.get_command(app)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("filter crawl/ more/", "filter --input crawl/ --input more/"),
+        ("filter a b --output o", "filter --input a --input b --output o"),
+        ("filter --output o a b", "filter --input a --input b --output o"),
+        ("filter --input a b c --output o", "filter --input a --input b --input c --output o"),
+        ("filter -i a b -i c", "filter --input a --input b --input c"),
+        ("filter --input=a b", "filter --input a --input b"),
+        ("filter --overwrite a --threshold 0.8 b", "filter --input a --input b --overwrite --threshold 0.8"),
+        ("filter --no-redact-pii a", "filter --input a --no-redact-pii"),
+        ("dedup a.parquet b.parquet", "dedup --input a.parquet --input b.parquet"),
+        ("signals a b -o x", "signals --input a --input b -o x"),
+        ("index build seen kept/ more/", "index build seen --input kept/ --input more/"),
+        ("index build --output seen kept/", "index build seen --input kept/"),
+        ("index add --input a b --output=seen", "index add seen --input a --input b"),
+        ("tokenize mixture -o tokens", "tokenize --input mixture -o tokens"),
+        ("rules compare gopher c4 --input a b", "rules compare gopher c4 --input a --input b"),
+        ("filter -- -odd", "filter --input -odd"),
+    ],
+)
+def test_inputs_are_spread(typed, meant):
+    assert spread_inputs(ROOT, typed.split()) == meant.split()
+
+
+@pytest.mark.parametrize(
+    "typed", ["explain out id", "report out", "filter --help", "", "--version", "nonsense a b"]
+)
+def test_other_commands_are_left_alone(typed):
+    assert spread_inputs(ROOT, typed.split()) == typed.split()
+
+
+def test_every_command_that_reads_inputs_takes_them_by_position():
+    def walk(command, names):
+        for name, inner in getattr(command, "commands", {}).items():
+            yield from walk(inner, [*names, name])
+        if not hasattr(command, "commands"):
+            yield command, names
+
+    for command, names in walk(ROOT, []):
+        options = {name for option in command.params for name in option.opts}
+        arguments = [param for param in command.params if param.param_type_name == "argument"]
+        if "--input" in options and not any(argument.nargs == -1 for argument in arguments):
+            places = [f"place{number}" for number in range(len(arguments))]
+            assert spread_inputs(ROOT, [*names, *places, "x"]) == [*names, *places, "--input", "x"]
+
+
+def test_a_run_reads_inputs_by_position(tmp_path, capsys):
+    for name in "ab":
+        (tmp_path / f"{name}.txt").write_text(f"Some words of page {name}.")
+    files = [str(tmp_path / "a.txt"), str(tmp_path / "b.txt")]
+    code = run(
+        [
+            "filter",
+            *files,
+            "--output",
+            str(tmp_path / "out"),
+            "--rules",
+            "none",
+            "--scorer",
+            "none",
+            "--language",
+            "any",
+        ]
+    )
+    assert code == 0
+    assert "Kept" in capsys.readouterr().out or code == 0
+
+
+def test_memory_is_refused_before_anything_is_read(tmp_path, capsys):
+    for command in ("filter", "dedup"):
+        code = run([command, str(tmp_path / "gone"), "--output", str(tmp_path / "out"), "--memory", "1KB"])
+        assert (code, capsys.readouterr().err) == (2, "curate: memory must be at least 64MiB, not 1KB.\n")
