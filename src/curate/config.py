@@ -54,7 +54,13 @@ def setting(
 
     Limits of a list or a table are those of each of its values.
     """
-    metadata = {"doc": doc, "section": section, "in_hash": in_hash, "named": named, "formerly": formerly or {}}
+    metadata = {
+        "doc": doc,
+        "section": section,
+        "in_hash": in_hash,
+        "named": named,
+        "formerly": formerly or {},
+    }
     metadata |= {"low": low, "above": above, "high": high, "known": None if known is None else tuple(known)}
     if isinstance(default, dict):
         return dataclasses.field(default_factory=dict[str, Any], metadata=metadata)

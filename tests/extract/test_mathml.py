@@ -63,6 +63,8 @@ def texts(page: str) -> list[str]:
         ("<mi>𝑝</mi><mo>&InvisibleTimes;</mo><mi>q</mi>", "pq"),
         ("<mo>{</mo><mn>50</mn><mo>%</mo><mo>}</mo>", r"\{50\%\}"),
         ("<mtext>price in $</mtext>", r"\text{price in \$}"),
+        ("<mn>90</mn><mtext>°</mtext><mo>=</mo><mi>π</mi><mtext>/</mtext><mn>2</mn><mtext>: </mtext><mtext>Δ</mtext><mi>p</mi>", r"90^{\circ}=\pi/2:\Delta p"),
+        ("<mtext>如果</mtext><mn>2</mn><msup><mrow><mspace width='.2em'/><mtext>cm</mtext></mrow><mn>3</mn></msup>", r"\text{如果}2 \text{cm}^{3}"),
         ("<mphantom><mi>p</mi></mphantom><mi>q</mi>", "q"),
         ("<semantics><mi>p</mi><annotation-xml><ci>wrong</ci></annotation-xml></semantics>", "p"),
         ("<mstyle displaystyle='true'><mpadded><mi>p</mi></mpadded></mstyle>", "p"),

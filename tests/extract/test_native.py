@@ -312,7 +312,10 @@ def test_markdown_has_levels_numbers_tables_and_fences_and_plain_text_the_same_w
     )
     assert "\n\n```python\ntotal = 0\nfor month in year:\n    total += silt(month)\n```\n\n" in marked
     plain = extract_text(page(body))
-    assert "\n\n3. The lake fills up over the years.\n- First with water from the hills.\n4. Then it fills up with silt.\n\n" in plain
+    assert (
+        "\n\n3. The lake fills up over the years.\n- First with water from the hills.\n4. Then it fills up with silt.\n\n"
+        in plain
+    )
     assert "\n\nPlace | | Tonnes|year\nUpper bridge | old | 120,000\nLower bridge | | 90,000\n\n" in plain
     assert "#" not in plain
     assert "`" not in plain
@@ -337,8 +340,12 @@ def test_an_unknown_text_format_is_an_error():
 
 
 def test_what_code_printed_is_kept_and_line_numbers_are_not():
-    intro = "<p>Typed at the prompt, the sum of the two loads is printed on the line below, as it should be:</p>"
-    text = extract_text(page(f"{intro}<pre>&gt;&gt;&gt; load(1) + load(2)</pre><pre>42</pre><pre>&gt;&gt;&gt; load(3)</pre>"))
+    intro = (
+        "<p>Typed at the prompt, the sum of the two loads is printed on the line below, as it should be:</p>"
+    )
+    text = extract_text(
+        page(f"{intro}<pre>&gt;&gt;&gt; load(1) + load(2)</pre><pre>42</pre><pre>&gt;&gt;&gt; load(3)</pre>")
+    )
     assert ">>> load(1) + load(2)\n\n42\n\n>>> load(3)" in text
     text = extract_text(page(f"{intro}<table><tr><td><pre>1\n2</pre><td><pre>load(1)\nload(2)</pre></table>"))
     assert "\n\nload(1)\nload(2)\n\n" in text

@@ -312,7 +312,10 @@ def _stands_alone(text: NDArray[np.uint8], start: int, end: int, script: int) ->
             if depth == 0 and first != 124:
                 return False
         return True
-    i = _skip_atom(text, start, end)
+    i = start
+    while i < end - 1 and text[i] == 32:
+        i += 1
+    i = _skip_atom(text, i, end)
     while i < end and text[i] == 39:
         i += 1
     while i + 1 < end and text[i] in (94, 95) and text[i] != script and text[i + 1] == 123:
@@ -376,6 +379,8 @@ def _write_token(
     limit: int,
 ) -> int:
     """The characters of an identifier, number, operator or text; `begin` is where the formula begins."""
+    if kind == MTEXT and _is_sign(html, i, stop):
+        kind = MO
     while kind != MTEXT and i < stop and html[i] <= 32:
         i += 1
     while kind != MTEXT and stop > i and html[stop - 1] <= 32:
@@ -457,6 +462,20 @@ def _read_code(html: NDArray[np.uint8], i: int, stop: int) -> tuple[int, int]:
     for k in range(1, n):
         code = (code << 6) | (html[i + k] & 63)
     return code, i + n
+
+
+@kernel(allocates=False)
+def _is_sign(html: NDArray[np.uint8], i: int, stop: int) -> bool:
+    """Whether a text is not words but signs that some editors write as text: a degree, a stroke, a Greek letter."""
+    any_sign = False
+    while i < stop:
+        code, i = _read_code(html, i, stop)
+        if code <= 32 or code == 0xA0:
+            continue
+        if 97 <= code | 32 <= 122 or (code >= 128 and not look_up(code, SYMBOL_KEYS, SYMBOL_VALUES)):
+            return False
+        any_sign = True
+    return any_sign
 
 
 @kernel(allocates=False)
