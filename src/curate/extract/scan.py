@@ -151,6 +151,7 @@ from curate.extract.tokens import (
     STYLE_PRE,
     STYLE_WRAP,
     TRUE,
+    clear_attributes,
     find_byte,
     is_hidden,
     read_attributes,
@@ -1425,6 +1426,7 @@ def scan_page(
     s[XML] = _is_xml(html)
     meta[:] = -1
     n_open[:] = 0
+    clear_attributes(attributes)
     elements[0] = 0
     elements[0, E_ITEM] = elements[0, E_PARENT] = -1
     s[N_ELEMENTS] = 1

@@ -360,7 +360,8 @@ def write_run(
         if byte <= 32:
             if collapse:
                 s[PENDING] |= SPACE
-                s[INDENT] += 0 < s[INDENT] < MAX_INDENT
+                if s[INDENT] > 0:
+                    s[INDENT] = min(s[INDENT] + 1, MAX_INDENT)
                 while i < stop and html[i] <= 32:
                     i += 1
             else:

@@ -15,6 +15,7 @@ from curate.extract.tags import (
     A_SELF_CLOSED,
     ATTRIBUTE_KEYS,
     ATTRIBUTE_VALUES,
+    ATTRIBUTES,
     FNV_OFFSET,
     FNV_PRIME,
     LEX_IDS,
@@ -78,6 +79,18 @@ def skip_to_tag_end(html: NDArray[np.uint8], i: int) -> int:
     return i + 1
 
 
+# The array of attributes goes on with their number and the rows that they are in, so that the next tag clears no others.
+R_COUNT = len(ATTRIBUTES)
+N_ATTRIBUTE_ROWS = 2 * R_COUNT + 1
+
+
+@kernel(allocates=False)
+def clear_attributes(attributes: NDArray[np.int64]) -> None:
+    """Make an array of N_ATTRIBUTE_ROWS ready for `read_attributes`."""
+    attributes[:] = -1
+    attributes[R_COUNT, 0] = 0
+
+
 @kernel(allocates=False)
 def read_attributes(html: NDArray[np.uint8], i: int, attributes: NDArray[np.int64]) -> int:
     """Read a start tag's attributes from the end of its name; return the place after its `>`.
@@ -85,14 +98,16 @@ def read_attributes(html: NDArray[np.uint8], i: int, attributes: NDArray[np.int6
     attributes[a] becomes the span (start, end) of the value of attribute `a`, (-1, -1) where it is absent;
     A_SELF_CLOSED the place of a slash before the `>`. A page that ends within a tag gives a place past its end.
     """
-    attributes[:] = -1
+    for k in range(attributes[R_COUNT, 0]):
+        attributes[attributes[R_COUNT + 1 + k, 0]] = -1
+    attributes[R_COUNT, 0] = 0
     n = html.size
     slash = -1
     while i < n:
         byte = html[i]
         if byte == 62:
             if html[i - 1] == 47 and slash == i - 1:
-                attributes[A_SELF_CLOSED] = slash
+                _note(attributes, A_SELF_CLOSED, slash, slash)
             return i + 1
         if byte <= 32 or byte == 47:
             if byte == 47:
@@ -111,9 +126,17 @@ def read_attributes(html: NDArray[np.uint8], i: int, attributes: NDArray[np.int6
             start, end, i = _read_value(html, i + 1)
         row = look_up(key, ATTRIBUTE_KEYS, ATTRIBUTE_VALUES) - 1
         if row >= 0 and attributes[row, 0] < 0:
-            attributes[row, 0] = start
-            attributes[row, 1] = end
+            _note(attributes, row, start, end)
     return n + 1
+
+
+@kernel(allocates=False)
+def _note(attributes: NDArray[np.int64], row: int, start: int, end: int) -> None:
+    attributes[row, 0] = start
+    attributes[row, 1] = end
+    n = attributes[R_COUNT, 0]
+    attributes[R_COUNT + 1 + n, 0] = row
+    attributes[R_COUNT, 0] = n + 1
 
 
 @kernel(allocates=False)

@@ -31,9 +31,9 @@ from curate.extract.scan import (
     TEXT_SLACK,
     scan_page,
 )
-from curate.extract.tags import ATTRIBUTES, TAG_BITS
+from curate.extract.tags import TAG_BITS
 from curate.extract.text import N_BLOCK_FIELDS, N_BLOCKS, N_ELEMENTS, N_STATE
-from curate.extract.tokens import MAX_ELEMENT_TOKENS
+from curate.extract.tokens import MAX_ELEMENT_TOKENS, N_ATTRIBUTE_ROWS
 from curate.text.kernel import kernel
 
 
@@ -77,7 +77,7 @@ def make_workspace(max_html_bytes: int) -> Workspace:
         meta=np.empty((len(META_ROWS), 2), np.int64),
         stack=np.empty((MAX_DEPTH, N_STACK_FIELDS), np.int32),
         n_open=np.empty(TAG_BITS.size, np.int32),
-        attributes=np.empty((len(ATTRIBUTES), 2), np.int64),
+        attributes=np.empty((N_ATTRIBUTE_ROWS, 2), np.int64),
         frames=np.zeros((MAX_MATH_DEPTH + 1, N_FRAME_FIELDS), np.int64),
         counts=np.empty((n_blocks, N_COUNTS), np.int32),
         seen=np.empty((4096, 2), np.int32),
