@@ -33,7 +33,10 @@ def filter_command(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Delete the earlier result in the output folder first.")
     ] = False,
-    markdown: Annotated[bool | None, typer.Option("--markdown/--no-markdown", hidden=True)] = None,
+    markdown: Annotated[
+        bool | None,
+        typer.Option("--markdown/--no-markdown", hidden=True, help="Older name of --text-format."),
+    ] = None,
 ) -> int:
     """Filter a crawl: extract text, identify language, apply quality rules, remove duplicates, score, cut.
 
