@@ -133,7 +133,7 @@ def run_filter(
         settings.scorers if scorers is None else scorers,
         code_scorer or code_scorer_of(settings),
     )
-    plan = build_plan(settings, files, job.scorer_fingerprints(), hash_lists(settings))
+    plan = build_plan(settings, files, job.contents())
     n_workers = settings.n_workers(sum(file.size_bytes for file in files))
     splits = plan_splits(files)
     with (
@@ -212,9 +212,10 @@ class Job:
         """Every scorer of the run once, by name."""
         return list({scorer.name: scorer for lane in self.lanes for scorer in lane.scorers}.values())
 
-    def scorer_fingerprints(self) -> list[str | None]:
-        """What tells a scorer from a later one of the same name."""
-        return [scorer.fingerprint for scorer in self.scorers()]
+    def contents(self) -> dict[str, str | None]:
+        """What names in the settings stand for now: a hash of each scorer, list and rule file."""
+        scorers = {f"the scorer {scorer.name}": scorer.fingerprint for scorer in self.scorers()}
+        return scorers | hash_lists(self.settings)
 
     # ---- pass 1 ---------------------------------------------------------------------------------------
 

@@ -163,7 +163,10 @@ def _build_plan(
     return {
         "curate_version": __version__,
         "settings": hashed_settings(settings)
-        | {"job": "score", "scorer_fingerprints": [scorer.fingerprint for scorer in scorers]},
+        | {
+            "job": "score",
+            "contents": {f"the scorer {scorer.name}": scorer.fingerprint for scorer in scorers},
+        },
         "input_hash": stable_hash(stamps),
         "n_input_files": len(files),
     }

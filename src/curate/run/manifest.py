@@ -76,14 +76,15 @@ class ScoreFacts:
 def build_plan(
     settings: FilterSettings,
     files: Sequence[InputFile],
-    scorer_fingerprints: Sequence[str | None],
-    lists_hash: str,
+    contents: Mapping[str, str | None],
 ) -> dict[str, Any]:
-    """Describe a run before it starts: settings, scorer, lists, and the input files by name and size."""
+    """Describe a run before it starts: settings, what their names stand for, and the input files by name and size.
+
+    `contents` are hashes of scorers, lists and rule files by their names.
+    """
     return {
         "curate_version": __version__,
-        "settings": hashed_settings(settings)
-        | {"scorer_fingerprints": list(scorer_fingerprints), "lists_hash": lists_hash},
+        "settings": hashed_settings(settings) | {"contents": dict(contents)},
         "input": list(settings.input),
         "input_hash": stable_hash([[file.source, file.size_bytes, _modified_ns(file)] for file in files]),
         "n_input_files": len(files),

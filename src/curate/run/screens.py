@@ -103,14 +103,11 @@ def load_screens(settings: FilterSettings) -> Screens:
     )
 
 
-def hash_lists(settings: FilterSettings) -> str:
-    """Hash the contents of every list and rule file, so that a changed list counts as a changed setting."""
-    digest = xxhash.xxh3_64()
-    rule_files = tuple(name for name in settings.rules if name.endswith(".toml"))
-    for path in (*settings.url_blocklist, *settings.bad_words, *settings.decontaminate, *rule_files):
-        digest.update(Path(path).read_bytes())
-        digest.update(b"\0")
-    return digest.hexdigest()
+def hash_lists(settings: FilterSettings) -> dict[str, str]:
+    """Hash every list and rule file, by its name, so that one with other contents counts as a changed setting."""
+    rule_files = tuple(name for name in (*settings.rules, *settings.code_rules) if name.endswith(".toml"))
+    paths = (*settings.url_blocklist, *settings.bad_words, *settings.decontaminate, *rule_files)
+    return {path: xxhash.xxh3_64_hexdigest(Path(path).read_bytes()) for path in paths}
 
 
 # Read once in each process: a worker meets the same lists in every chunk.

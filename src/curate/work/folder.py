@@ -182,9 +182,12 @@ def changed_settings(earlier: dict[str, Any], plan: dict[str, Any]) -> list[str]
     before, now = earlier.get("settings", {}), plan["settings"]
     changes = [
         f"{name} was {before.get(name)!r}, now {now.get(name)!r}"
-        for name in sorted(before.keys() | now.keys())
+        for name in sorted((before.keys() | now.keys()) - {"contents"})
         if before.get(name) != now.get(name)
     ]
+    # Hashes by what they are of; one that is only in one of the plans is named by a setting already.
+    old, new = before.get("contents", {}), now.get("contents", {})
+    changes += [f"{name} has changed" for name in sorted(old.keys() & new.keys()) if old[name] != new[name]]
     if earlier.get("input_hash") != plan["input_hash"]:
         changes.append(
             f"the input was {earlier.get('n_input_files')} files, now {plan['n_input_files']}, "
