@@ -307,7 +307,7 @@ def test_markdown_has_levels_numbers_tables_and_fences_and_plain_text_the_same_w
         in marked
     )
     assert (
-        "\n\n| Place | | Tonnes\\|year |\n| --- | --- | --- |\n| Upper bridge | old | 120,000 |\n| Lower bridge | | 90,000 |\n\n"
+        "\n\n| Place |  | Tonnes\\|year |\n| --- | --- | --- |\n| Upper bridge | old | 120,000 |\n| Lower bridge |  | 90,000 |\n\n"
         in marked
     )
     assert "\n\n```python\ntotal = 0\nfor month in year:\n    total += silt(month)\n```\n\n" in marked
