@@ -313,10 +313,10 @@ def test_markdown_has_levels_numbers_tables_and_fences_and_plain_text_the_same_w
     assert "\n\n```python\ntotal = 0\nfor month in year:\n    total += silt(month)\n```\n\n" in marked
     plain = extract_text(page(body))
     assert (
-        "\n\n3. The lake fills up over the years.\n- First with water from the hills.\n4. Then it fills up with silt.\n\n"
+        "\n\n3. The lake fills up over the years.\n- First with water from the hills.\n4. Then it fills up with silt.\n"
         in plain
     )
-    assert "\n\nPlace | | Tonnes|year\nUpper bridge | old | 120,000\nLower bridge | | 90,000\n\n" in plain
+    assert "\nPlace | | Tonnes|year\nUpper bridge | old | 120,000\nLower bridge | | 90,000\n\n" in plain
     assert "#" not in plain
     assert "`" not in plain
 
