@@ -16,6 +16,7 @@ from curate.work.engine import ENGINE_NAMES
 
 MIB = 1 << 20
 EXTRACTORS = ("curate", "resiliparse", "trafilatura")
+TEXT_FORMATS = ("plain", "markdown")
 FOCUSES = ("balanced", "precision", "recall")
 DEDUP_LEVELS = ("near", "exact", "none")
 DEFAULT_THRESHOLD = 0.5
@@ -68,8 +69,13 @@ class FilterSettings:
         section="extract",
         known=FOCUSES,
     )
-    markdown: bool = setting(
-        False, "Mark headings, lists, quotes and code; for the extractor curate.", section="extract"
+    text_format: str = setting(
+        "plain",
+        "plain, or markdown: text with headings, lists, tables, code and quotes marked, which rules and scores do not see; "
+        "for the extractor curate.",
+        section="extract",
+        known=TEXT_FORMATS,
+        formerly={"markdown": {True: "markdown", False: "plain"}},
     )
     keep_links: bool = setting(
         False, "Keep links, as [text](address); for the extractor curate.", section="extract"
