@@ -131,7 +131,7 @@ def test_little_memory_gives_the_same_ledger(planted, tmp_path, monkeypatch):
     shards = [shard_of(texts[:700], "a"), shard_of(texts[700:], "b")]
     in_memory = resolve_duplicates(shards, PLAN, tmp_path / "x")
     monkeypatch.setattr(bands, "_KEYS_PER_PARTITION", 1000)
-    monkeypatch.setattr(resolve, "_MIN_MEMORY_BYTES", 0)
+    monkeypatch.setattr(resolve, "MIN_MEMORY_BYTES", 0)
     monkeypatch.setattr(candidates, "_SLICE_DOCUMENTS", 100)
     monkeypatch.setattr(candidates, "_FETCH_BYTES", 5000)
     for memory_bytes in (100_000, 800):

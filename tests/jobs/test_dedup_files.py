@@ -239,13 +239,14 @@ def test_strings_that_are_not_utf8_end_neither_dedup_nor_mix(tmp_path):
     assert mix(made, tmp_path / "mixture", workers=1)["groups"]
 
 
-def test_two_columns_of_one_name_are_a_problem_that_is_named(tmp_path):
-    texts = pa.array(["a page of some words " * 9])
-    pq.write_table(pa.Table.from_arrays([texts, texts], ["text", "text"]), tmp_path / "twice.parquet")
-    pq.write_table(pa.table({"text": texts}), tmp_path / "once.parquet")
-    report = dedup_files(str(tmp_path), tmp_path.parent / "out", workers=1, progress=False)
-    assert (report.n_documents, len(report.problems)) == (1, 1)
-    assert "parquet_column_twice" in report.problems[0]
+def test_of_two_columns_of_one_name_the_second_is_kept_beside(tmp_path):
+    texts, others = pa.array(["a page of some words " * 9]), pa.array(["other words"])
+    pq.write_table(pa.Table.from_arrays([texts, others], ["text", "text"]), tmp_path / "twice.parquet")
+    report = dedup_files(str(tmp_path / "twice.parquet"), tmp_path / "out", workers=1, progress=False)
+    assert (report.n_documents, report.n_kept, len(report.problems)) == (1, 1, 0)
+    (row,) = pq.read_table(tmp_path / "out" / "kept").to_pylist()
+    assert row["text"] == texts[0].as_py()
+    assert json.loads(row["extra"]) == {"text_2": "other words"}
 
 
 def test_files_with_other_columns_are_warned_of(tmp_path):

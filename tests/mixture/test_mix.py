@@ -45,8 +45,8 @@ def test_every_document_is_in_training_or_validation_or_removed(tmp_path, web):
     )
     ids = [row["id"] for row in train + validation + removed]
     assert len(ids) == len(set(ids)) == 343
-    assert {row["reason"] for row in removed} == {"no_text"}
-    assert plan["removed"] == {"no_text": {"books": 3}}
+    assert {row["reason"] for row in removed} == {"no_text", "json_invalid"}
+    assert plan["removed"] == {"no_text": {"books": 2}, "json_invalid": {"books": 1}}
     for split, rows in (("train", train), ("validation", validation)):
         assert sum(group[split]["n_documents"] for group in plan["groups"]) == len(rows)
         n_bytes = sum(len(row["text"].encode()) for row in rows)

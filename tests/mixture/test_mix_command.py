@@ -90,7 +90,10 @@ def test_mix_then_tokenize_gives_a_folder_that_opens(config):
     ("arguments", "message"),
     [
         (["mix", "--config", "none.toml"], "Cannot read the settings file none.toml"),
-        (["tokenize", "--input", "nothing"], "no plan.json. Make one with: curate mix"),
+        (
+            ["tokenize", "--input", "nothing"],
+            "nothing does not exist. Give a mixture, or a folder of Parquet with text",
+        ),
     ],
 )
 def test_what_is_wrong_is_one_line_and_exit_code_2(config, arguments, message):

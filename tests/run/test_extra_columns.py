@@ -25,7 +25,7 @@ def test_columns_come_back_as_they_were_also_after_another_cut(tmp_path):
         "tags": pa.array([[{"a": 1, "b": "x"}], [], None]),
         "m": pa.array([[("k", 1)], [], None], pa.map_(pa.string(), pa.int64())),
         "took": pa.array([5, 6, None], pa.duration("us")),
-        "kind": pa.array(["u", "v", None]).dictionary_encode(),
+        "sort": pa.array(["u", "v", None]).dictionary_encode(),
         "big": pa.array([2**64 - 1, 0, None], pa.uint64()),
         "half": pa.array([1.5, 2.0, None], pa.float16()),
     })  # fmt: skip

@@ -406,10 +406,13 @@ def code_crawl(crawl: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         kinds = ["code" if i in {"d3", "d4", "d5"} else "text" for i in pages["id"].to_pylist()]
         table = pa.Table.from_batches([pages])
         table = table.set_column(table.column_names.index("kind"), "kind", pa.array(kinds, pa.string()))
-        table = table.append_column(
-            "program_language", pa.array(["Python" if k == "code" else None for k in kinds])
-        )
-        return start(table.append_column("path", table["source"]).combine_chunks().to_batches()[0])
+        stated = {
+            "program_language": pa.array(["Python" if k == "code" else None for k in kinds]),
+            "path": table["source"],
+        }
+        for name, values in stated.items():
+            table = table.set_column(table.column_names.index(name), name, values)
+        return start(table.combine_chunks().to_batches()[0])
 
     monkeypatch.setattr(pipeline, "start_documents", start_with_code)
     return crawl

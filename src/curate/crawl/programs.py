@@ -119,11 +119,12 @@ _INTERPRETERS = {
     "runhaskell": "haskell", "scala": "scala", "groovy": "groovy", "expect": "tcl",
 }  # fmt: skip
 _CPP_MARK = re.compile(
-    rb"^\s*(?:class\s+\w|template\s*<|namespace\s|using\s+\w|public:|private:)|\bstd::", re.MULTILINE
+    rb"^[ \t]*(?:class[ \t]+\w|template[ \t]*<|namespace[ \t]|using[ \t]+\w|public:|private:)|\bstd::",
+    re.MULTILINE,
 )
-_OBJC_MARK = re.compile(rb"^\s*(?:@(?:interface|implementation|import|end)\b|#import\b)", re.MULTILINE)
-_PROLOG_MARK = re.compile(rb"^\s*:-|^\w+\(.*\)\s*:-", re.MULTILINE)
-_COQ_MARK = re.compile(rb"^\s*(?:Require|Theorem|Lemma|Definition|Proof)\b", re.MULTILINE)
+_OBJC_MARK = re.compile(rb"^[ \t]*(?:@(?:interface|implementation|import|end)\b|#import\b)", re.MULTILINE)
+_PROLOG_MARK = re.compile(rb"^[ \t]*:-|^\w+\([^()\n]*\)[ \t]*:-", re.MULTILINE)
+_COQ_MARK = re.compile(rb"^[ \t]*(?:Require|Theorem|Lemma|Definition|Proof)\b", re.MULTILINE)
 
 
 def name_language(path: str, head: bytes = b"") -> str | None:
@@ -263,7 +264,7 @@ def left_out_by_path(path: str) -> str | None:
     return "code_generated" if _GENERATED.search(path) else None
 
 
-_SPDX = re.compile(rb"SPDX-License-Identifier:\s*([A-Za-z0-9.+() -]{2,100}?)\s*(?:\*/|-->|[\r\n]|$)")
+_SPDX = re.compile(rb"SPDX-License-Identifier:[ \t]{0,8}([A-Za-z0-9.+(][A-Za-z0-9.+() -]{1,99})")
 
 
 def stated_license(head: bytes) -> str | None:
@@ -273,7 +274,7 @@ def stated_license(head: bytes) -> str | None:
     'MIT'
     """
     match = _SPDX.search(head[:4096])
-    return match[1].decode() if match else None
+    return match[1].decode().strip(" -") if match else None  # what ends a comment is no part of it
 
 
 # SPDX identifiers, lower case: the permissive licences that the Blue Oak Council rates bronze or better, less those that

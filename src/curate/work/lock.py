@@ -14,7 +14,8 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from curate.errors import SettingError
+from curate.errors import RunError, SettingError
+from curate.work.disk import tell_disk_error
 
 LOCK_FILE = ".curate-lock"
 _BUSY = {errno.EWOULDBLOCK, errno.EACCES}
@@ -25,13 +26,15 @@ def locked(folder: Path) -> Generator[None]:
     """Make `folder` if it is not there, and hold it as its only writer until the block ends, or the process.
 
     Raises:
-        SettingError: another process holds it, it cannot be made, or its file system cannot lock.
+        SettingError: another process holds it, or its file system cannot lock.
+        RunError: it cannot be made, or not be written to.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
-        raise SettingError(f"Cannot write to the folder {folder}: {error.strerror}.") from error
+        told = tell_disk_error(error, folder)
+        raise RunError(told or f"Cannot write to the folder {folder}: {error.strerror}.") from error
     lock_file = None
     try:
         try:
