@@ -37,7 +37,7 @@ from curate.extract import METADATA_FIELDS, decode_text, extract_pages
 from curate.language import ANY_LANGUAGE, check_languages, identify_languages
 from curate.protocols import Engine, Scorer
 from curate.rules import apply_rules, clean_lines, count_failing, line_rules_of, rule_warnings
-from curate.run.barrier import KEY_PREFIX, find_run_duplicates, read_duplicates
+from curate.run.barrier import KEY_PREFIX, comparable_texts, find_run_duplicates, read_duplicates
 from curate.run.cut import Scored, ScoredKinds, check_names, note_cuts, settle_cuts
 from curate.run.extras import extra_types, unite_types
 from curate.run.fates import Decisions, Layout, footer_metadata, survey, write_part
@@ -137,9 +137,10 @@ def run_filter(
     plan = build_plan(settings, files, job.contents())
     n_workers = settings.n_workers(sum(file.size_bytes for file in files))
     splits = plan_splits(files)
+    inputs = [file.path for file in files]
     with (
         disk_errors(settings.output, partial(estimate_needed, Path(settings.output), splits)),
-        opened_run(Path(settings.output), plan, overwrite=overwrite) as folder,
+        opened_run(Path(settings.output), plan, overwrite=overwrite, inputs=inputs) as folder,
         make_engine(settings.engine, n_workers) as engine,
     ):
         earlier = folder.manifest()
@@ -193,6 +194,7 @@ class Job:
             "id_column",
             "url_column",
             "date_column",
+            "license",
             "max_page_bytes",
             "chunk_bytes",
         )
@@ -302,7 +304,7 @@ def start_documents(pages: pa.RecordBatch) -> pa.Table:
     kinds = pc.if_else(is_page, "page", pc.if_else(pc.equal(table["kind"], "code"), "code", "text"))
     columns = {name: table[name] for name in ("id", "url", "date", "source", "position")}
     columns["kind"] = pc.fill_null(kinds, "text")
-    for name in ("program_language", "path"):  # a reader of program files states them
+    for name in ("program_language", "path", "license"):  # a reader of program files states them
         known = name in table.column_names
         columns[name] = table[name] if known else pa.nulls(len(table), pa.string())
     reasons = table["drop_reason"]
@@ -450,10 +452,21 @@ def hash_live_words(documents: pa.Table) -> Words:
 
 
 def add_keys(documents: pa.Table, plan: DedupPlan, words: Words) -> pa.Table:
-    """Add what finds duplicates: the hash of the normalised text and the MinHash bands."""
+    """Add what finds duplicates: the hash of the normalised text and the MinHash bands.
+
+    The words of prose are known; those of a program are hashed anew, with its marks among them.
+    """
     rows = live_rows(documents)
-    keys = compute_keys(documents["text"].take(rows), plan, words.take(rows))
-    return add_columns(documents, rows, {f"{KEY_PREFIX}{name}": keys[name] for name in keys.schema.names})
+    is_code = is_of_kind(documents["kind"].take(rows), ("code",))
+    for some, known in ((rows[~is_code], words), (rows[is_code], None)):
+        texts = documents["text"].take(some)
+        if known is None:
+            keys = compute_keys(comparable_texts(texts, documents["kind"].take(some)), plan)
+        else:
+            keys = compute_keys(texts, plan, known.take(some))
+        names = keys.schema.names
+        documents = add_columns(documents, some, {f"{KEY_PREFIX}{name}": keys[name] for name in names})
+    return documents
 
 
 # ---- pass 2: survivors get their score ---------------------------------------------------------------------
@@ -528,6 +541,7 @@ def finish_run(
     levels = [name for scorer in job.scorers() for name, _ in scorer.columns if name.endswith("_level")]
     score = ScoreFacts(scored, decisions.cuts, tuple(levels))
     note_cuts(funnel, decisions.cuts)
+    funnel.warnings += load_screens(job.settings).warnings()
     for place, lane in enumerate(job.lanes):
         judged = [fact["judged"][place] for fact in facts]
         n_failing: Counter[str] = Counter()
