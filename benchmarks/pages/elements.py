@@ -27,7 +27,7 @@ ELEMENTS = {
     "pre": ("pre",),
 }
 _NAMES = {tag: name for name, tags in ELEMENTS.items() for tag in tags}
-_SIGNS = str.maketrans("", "", "#\u00b6\u00a7^_{}")
+_SIGNS = str.maketrans("", "", "#\u00b6\u00a7^_{}[]")
 _MARK = re.compile(r"-|\d{1,4}\.")
 
 

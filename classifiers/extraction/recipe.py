@@ -80,7 +80,8 @@ N_FOLDS, N_TABLE_FOLDS = 5, 4
 MAX_HOST_PAGES = 4.0
 LESSON_WEIGHT, TEXTBOOK_WEIGHT, MAX_PAGE_WEIGHT = 0.5, 0.3, 400.0
 TEXTBOOKS = ("economics", "chemistry", "contemporary-mathematics")  # those of CC BY
-PREFIX = 400  # characters of an element that a lesson's blocks state
+# Characters of a block that are looked for among the 400 that a lesson states, some of which may be signs that are left out.
+PREFIX = 300
 NOT_TEXT = str.maketrans("", "", "#\u00b6\u00a7|^_{}")
 CORRECTIONS = Path(__file__).with_name("corrections.jsonl")
 NEAR = 6  # blocks on either side that tell which copy of a text is main text
@@ -326,7 +327,8 @@ def label_by_blocks(page: FitPage, want: list[list[str]], furniture: list[str]) 
             found[b] = bool(hits) and sum(hits) >= 0.5 * len(hits)
             kind = "cell" if found[b] else "text"
         stripped = bare(text)[:PREFIX]
-        for k in (kind, "cell") if kind == "text" else (kind,):
+        # code without `pre` is stated as a paragraph or definition
+        for k in {"text": ("text", "cell"), "pre": ("pre", "text")}.get(kind, (kind,)):
             found[b] |= stripped in exact.get(k, ())
             found[b] |= bool(stripped) and f"\0{stripped}" in running.get(k, "")
             found[b] |= len(stripped) >= 12 and stripped in running.get(k, "")

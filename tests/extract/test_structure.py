@@ -285,6 +285,15 @@ def test_a_kept_menu_draws_nothing_to_it():
     assert keep.sum() == 4
 
 
+@pytest.mark.parametrize(("holder", "n_kept"), [("nav", 0), ("div", 8)])
+def test_links_in_a_nav_need_more_than_others_to_pass(holder, n_kept):
+    page = Read(MENU.replace("nav>", f"{holder}>"))
+    keep = np.zeros(page.n, np.uint8)
+    page.w.scores[: page.n] = 0.5
+    choose_blocks(page.n, page.top, 0.2, page.w, keep)
+    assert keep.sum() == n_kept
+
+
 def test_a_list_of_links_to_places_on_the_page_is_its_contents():
     items = "".join(f"<li><a href='#s{n}'>Section {n}</a></li>" for n in range(3))
     page = Read(f"<ul>{items}</ul><p>a</p><ul><li><a href='#b'>b</a> says more than its name<li>c</ul>")

@@ -44,6 +44,9 @@ REFERENCE_SHARE, REFERENCE_SLACK = 0.1, 0.6
 # What lies in these gets no lower bar.
 AROUND = IN_NAV | IN_ASIDE | IN_FOOTER | IN_FORM
 
+# A link in a `nav` is a menu's. Its lines are all alike, and where they are nearly all of a page they would pass all together.
+MAX_LINK_TEXT, MENU_MARGIN = 0.8, 1.5
+
 # Where less than MIN_SHARE of the prose in the page's best container passes, its prose is kept all the same, if no more
 # than MAX_LINK_SHARE of the container is link text (a list of teasers has more) and the scores do not rule it out.
 MIN_SHARE, MAX_LINK_SHARE, RULED_OUT = 0.25, 0.15, -2.2
@@ -101,7 +104,10 @@ def choose_blocks(n_blocks: int, top: int, threshold: float, w: Workspace, keep:
     first, end = w.elements[top, E_FIRST], w.elements[top, E_END]
     n_chars = 0
     for b in range(n_blocks):
-        bar = threshold if w.elements[w.blocks[b, B_ELEMENT], E_FLAGS] & AROUND else lowered
+        flags = w.elements[w.blocks[b, B_ELEMENT], E_FLAGS]
+        bar = threshold if flags & AROUND else lowered
+        if flags & IN_NAV and link_density(w.blocks, w.counts, b) > MAX_LINK_TEXT:
+            bar += MENU_MARGIN
         keep[b] = w.scores[b] > bar and w.counts[b, C_WORDS] > 0
         if keep[b] and w.blocks[b, B_PRE] and w.counts[b, C_DIGITS] == w.counts[b, C_CHARS]:
             keep[b] = b + 1 == n_blocks or not w.blocks[b + 1, B_PRE] or not _counts_up(b, w)
