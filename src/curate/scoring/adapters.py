@@ -21,7 +21,7 @@ from curate.errors import SettingError
 from curate.protocols import Scorer
 from curate.scoring.ask import ask, states_levels
 from curate.scoring.load import load_scorer
-from curate.scoring.texts import as_arrow
+from curate.text.gate import as_texts
 
 
 def map_function(
@@ -44,7 +44,7 @@ def map_function(
     loaded = load_scorer(scorer)
 
     def add_scores(batch: Mapping[str, Any]) -> dict[str, list[float]]:
-        scored = ask(loaded, as_arrow(batch[text_column]))
+        scored = ask(loaded, as_texts(batch[text_column]))
         columns = {f"{prefix}score": scored.scores.tolist()}
         if scored.levels is not None:
             columns[f"{prefix}level"] = scored.levels.tolist()
@@ -71,8 +71,7 @@ class ScorerTransformer:
     def transform(self, X: Sequence[str] | pa.Array) -> NDArray[np.float32]:  # noqa: N803
         """Score documents, float32 (N, 1), or (N, 2) with levels."""
         scorer = self.scorer_ if hasattr(self, "scorer_") else load_scorer(self.scorer)
-        texts = X if isinstance(X, pa.Array) else as_arrow(list(X))
-        scored = ask(scorer, texts)
+        scored = ask(scorer, as_texts(X))
         return np.column_stack([column for column in scored[:2] if column is not None])
 
     def fit_transform(self, X: Sequence[str] | pa.Array, y: Any = None) -> NDArray[np.float32]:  # noqa: N803
@@ -156,7 +155,7 @@ def score_documents(
     documents: Sequence[Any], scorer: Scorer, threshold: float
 ) -> list[bool | tuple[bool, str]]:
     """Score objects with `text` and `metadata`, as datatrove's documents, and say which to keep."""
-    texts = as_arrow([document.text for document in documents])
+    texts = as_texts([document.text for document in documents])
     scores, levels, _ = ask(scorer, texts)
     if levels is not None:
         for document, level in zip(documents, levels.tolist(), strict=True):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from curate.errors import SettingError
 from curate.protocols import Scorer
 from curate.scoring.ask import Scored, ask, count_bytes_read, states_levels
-from curate.scoring.texts import as_arrow
+from curate.text.gate import as_texts
 
 Array = NDArray[np.float32]
 
@@ -78,12 +78,12 @@ class Cascade:
 
     def count_read(self, texts: Sequence[str] | pa.Array, /) -> NDArray[np.int64]:
         """Count the bytes of every document that either scorer may read, int64 (N,)."""
-        array = as_arrow(texts)
+        array = as_texts(texts)
         counts = [count_bytes_read(part, array) for part in (self.first, self.second)]
         return np.maximum(*counts)
 
     def _ask(self, texts: Sequence[str] | pa.Array) -> Scored:
-        array = as_arrow(texts)
+        array = as_texts(texts)
         first = ask(self.first, array)
         rows = np.flatnonzero((first.scores >= self.low) & (first.scores <= self.high))
         if not len(rows):

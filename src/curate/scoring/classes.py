@@ -25,7 +25,8 @@ from curate.scoring.features import (
 from curate.scoring.heads import add_products
 from curate.scoring.kernels import tfidf_times
 from curate.scoring.storage import Arrays, write_folder
-from curate.scoring.texts import as_arrow, count_read
+from curate.scoring.texts import count_read
+from curate.text.gate import as_texts
 
 Array = NDArray[np.float32]
 
@@ -71,7 +72,7 @@ class FittedClasses:
 
         Each row is of its text alone. A text without a word gets the classes' rates.
         """
-        array = as_arrow(texts)
+        array = as_texts(texts)
         shares = np.zeros((len(array), len(self.classes)), np.float32)
         for start in range(0, len(array), _BATCH):
             outputs = self.outputs(Pages(array.slice(start, _BATCH), self.window_bytes)).astype(np.float64)
@@ -87,7 +88,7 @@ class FittedClasses:
 
     def count_read(self, texts: Sequence[str] | pa.Array, /) -> NDArray[np.int64]:
         """Count the bytes of every document that lie in the window, int64 (N,)."""
-        return count_read(as_arrow(texts), self.window_bytes)
+        return count_read(as_texts(texts), self.window_bytes)
 
     def scorer(self, name: str) -> ClassScorer:
         """Give the scorer of one class: the probability that a document is of it."""

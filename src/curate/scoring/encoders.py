@@ -16,7 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.errors import MissingPackageError, SettingError
-from curate.scoring.texts import as_arrow
+from curate.text.gate import as_texts
 
 _WINDOW_CHARS_PER_TOKEN = 16
 
@@ -110,7 +110,7 @@ class SentenceEncoder:
 def cut_documents(texts: Sequence[str] | pa.Array, max_tokens: int) -> list[str]:
     """Give the documents as Python strings, cut where no tokenizer would have got to."""
     limit = max_tokens * _WINDOW_CHARS_PER_TOKEN
-    return [(text or "")[:limit] for text in as_arrow(texts).to_pylist()]
+    return [(text or "")[:limit] for text in as_texts(texts).to_pylist()]
 
 
 def resolve_model(name: str) -> str:

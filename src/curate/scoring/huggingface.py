@@ -22,7 +22,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.errors import MissingPackageError, SettingError
-from curate.scoring.texts import as_arrow
+from curate.text.gate import as_texts
 
 _BYTES_PER_TOKEN = 16
 _HIGHEST_LEVEL = 5.0
@@ -57,7 +57,7 @@ class CheckpointScorer:
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Give (levels, scores), both float32 (N,)."""
         limit = self.max_tokens * _BYTES_PER_TOKEN
-        documents = [(text or "")[:limit] for text in as_arrow(texts).to_pylist()]
+        documents = [(text or "")[:limit] for text in as_texts(texts).to_pylist()]
         levels, scores = np.zeros(len(documents), np.float32), np.zeros(len(documents), np.float32)
         n_batch = 1 if self.device == "cpu" else 64
         by_length = sorted(range(len(documents)), key=lambda i: -len(documents[i]))
