@@ -49,7 +49,7 @@ class LaneScorer:
     def of(cls, source: str | Scorer) -> LaneScorer:
         """Load a scorer, and so check it."""
         scorer = load_scorer(source)
-        fingerprint = getattr(scorer, "fingerprint", None)
+        fingerprint = getattr(scorer, "fingerprint", None) or None
         return cls(scorer.name, source, fingerprint, tuple(score_columns(scorer)))
 
     def load(self) -> Scorer:

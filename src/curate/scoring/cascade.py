@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from curate.errors import SettingError
 from curate.protocols import Scorer
 from curate.scoring.ask import Scored, ask, count_bytes_read, states_levels
+from curate.scoring.storage import fingerprint
 from curate.text.gate import as_texts
 
 Array = NDArray[np.float32]
@@ -31,7 +32,7 @@ class Cascade:
         second: asked for those in the band.
         low: lower end of the band.
         high: upper end of the band.
-        fingerprint: digest of the configuration where the cascade is bundled, else "".
+        fingerprint: digest of the configuration, or of the parts and the band; "" where a part states none.
     """
 
     name: str
@@ -55,6 +56,10 @@ class Cascade:
                 f"A cascade needs two scorers that state levels, or two that state none: '{with_levels.name}' "
                 f"states them and '{without.name}' does not, so their numbers would stand in one column."
             )
+
+        parts = [getattr(part, "fingerprint", None) for part in (self.first, self.second)]
+        if all(parts) and not self.fingerprint:
+            self.fingerprint = fingerprint({"parts": parts, "band": [self.low, self.high]})
 
     @property
     def has_levels(self) -> bool:

@@ -24,7 +24,7 @@ from curate.scoring.features import (
 )
 from curate.scoring.heads import add_products
 from curate.scoring.kernels import tfidf_times
-from curate.scoring.storage import Arrays, write_folder
+from curate.scoring.storage import Arrays, fingerprint, write_folder
 from curate.scoring.texts import count_read
 from curate.text.gate import as_texts
 
@@ -136,6 +136,14 @@ class ClassScorer:
     name: str
     classifier: FittedClasses
     column: int
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the classifier and the class; "" before the classifier is written."""
+        weights = self.classifier.sha256
+        window = self.classifier.window_bytes
+        own = {"kernels": KERNEL_VERSIONS, "window": window, "name": self.name, "weights": weights}
+        return fingerprint(own) if weights else ""
 
     def score(self, texts: Sequence[str] | pa.Array, /) -> Array:
         """Give the probability of the class, float32 (N,)."""

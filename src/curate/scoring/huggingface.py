@@ -13,7 +13,10 @@ What a checkpoint's outputs mean is read from their number:
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +50,16 @@ class CheckpointScorer:
         self.device = device
         self._model = model
         self._tokenizer = tokenizer
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Digest of weights, tokenizer, length and device: a GPU rounds otherwise."""
+        digest = hashlib.sha256(f"{self.max_tokens} {self.device}".encode())
+        digest.update(json.dumps(self._tokenizer.get_vocab(), sort_keys=True).encode())
+        for name, tensor in sorted(self._model.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(tensor.detach().cpu().float().numpy().tobytes())
+        return digest.hexdigest()[:32]
 
     def score(self, texts: Sequence[str] | pa.Array, /) -> NDArray[np.float32]:
         """Give the scores, float32 (N,); see the head of this module for what they are."""

@@ -171,10 +171,7 @@ def load_cascade(folder: Path) -> Cascade:
     """Load a cascade of bundled scorers from its `config.json`."""
     config = read_config(folder)
     first, second = load_scorer(config["first"]), load_scorer(config["second"])
-    parts = {name: getattr(part, "fingerprint", "") for name, part in (("first", first), ("second", second))}
-    return Cascade(
-        config["name"], first, second, config["low"], config["high"], fingerprint({**config, "parts": parts})
-    )
+    return Cascade(config["name"], first, second, config["low"], config["high"])
 
 
 def load_classes(folder: Path) -> FittedClasses:

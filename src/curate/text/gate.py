@@ -5,7 +5,8 @@ Score, duplicates and the adapters of other tools all take what `as_texts` takes
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import numpy as np
@@ -61,7 +62,7 @@ def _refuse_others(texts: Any) -> None:
             f"Texts must come as a list or a column of texts, not a {kind} of columns: pass one of them, as "
             "table['text']."
         )
-    if isinstance(texts, Set):
+    if isinstance(texts, AbstractSet):
         raise TextsError(f"Texts must come in an order, which a {kind} does not have: make it a list.")
     if not isinstance(texts, Iterable) and not hasattr(texts, "__getitem__"):
         raise TextsError(f"Texts must come as a list or a column of texts, not {kind}.")
