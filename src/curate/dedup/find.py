@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from curate.config import parse_bytes
 from curate.dedup.minhash import compute_keys
 from curate.dedup.plan import DedupPlan
 from curate.dedup.resolve import resolve_duplicates
@@ -24,7 +25,7 @@ def find_duplicates(
     recall: float = 0.999,
     by_url: bool = False,
     plan: DedupPlan | None = None,
-    memory_bytes: int = 4 << 30,
+    memory_bytes: int | str = 4 << 30,
 ) -> pa.Table:
     """Find the documents to remove so that no two near-duplicates stay, and for each the one that stays.
 
@@ -39,7 +40,7 @@ def find_duplicates(
         recall: chance that a pair exactly at the threshold is found.
         by_url: also remove all but one of the documents of each address.
         plan: to be used instead of `jaccard` and `recall`.
-        memory_bytes: what keys and shingles may take at a time.
+        memory_bytes: what keys and shingles may take at a time; also as '4GB'.
 
     Returns:
         A table `removed_id`, `kept_id` (of the ids' type), `jaccard` (float32, null where the address told),
@@ -55,7 +56,7 @@ def find_duplicates(
     )
     with tempfile.TemporaryDirectory(prefix="curate-dedup-") as scratch:
         ledger = resolve_duplicates(
-            [shard], plan, Path(scratch, "keys"), memory_bytes=memory_bytes, by_url=by_url
+            [shard], plan, Path(scratch, "keys"), memory_bytes=parse_bytes(memory_bytes), by_url=by_url
         )
     return pa.table(
         {

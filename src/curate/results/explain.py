@@ -12,6 +12,7 @@ import pyarrow as pa
 from curate.errors import SettingError
 from curate.run.cut import LaneCut, reaches
 from curate.run.manifest import ScoreFacts
+from curate.text.printable import printable
 from curate.work.folder import RunFolder, finish_swap
 
 
@@ -82,6 +83,9 @@ class Story:
     score_column: str | None
     scores: list[ScoreCheck]
     spared: Spared | None
+
+    def __repr__(self) -> str:
+        return f"<Story of '{printable(str(self.document.get('id')))}': {self.fate}>"
 
 
 def explain(output: str | Path, key: str) -> list[Story]:

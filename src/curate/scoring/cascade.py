@@ -61,6 +61,11 @@ class Cascade:
         if all(parts) and not self.fingerprint:
             self.fingerprint = fingerprint({"parts": parts, "band": [self.low, self.high]})
 
+    def __repr__(self) -> str:
+        return (
+            f"<Cascade '{self.name}': {self.first!r}, then {self.second!r} in [{self.low:g}, {self.high:g}]>"
+        )
+
     @property
     def has_levels(self) -> bool:
         """Whether the parts state levels."""

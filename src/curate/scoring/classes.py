@@ -67,6 +67,11 @@ class FittedClasses:
     about: dict[str, Any]
     sha256: str = ""
 
+    def __repr__(self) -> str:
+        return (
+            f"<FittedClasses '{self.name}': {len(self.classes)} classes; reads {self.window_bytes:,} bytes>"
+        )
+
     def predict(self, texts: Sequence[str] | pa.Array, /) -> Array:
         """Give the probability of every class, float32 (N, n_classes); rows sum to 1.
 
@@ -136,6 +141,9 @@ class ClassScorer:
     name: str
     classifier: FittedClasses
     column: int
+
+    def __repr__(self) -> str:
+        return f"<ClassScorer '{self.name}'>"
 
     @property
     def fingerprint(self) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 
@@ -42,6 +42,10 @@ from curate.scoring.vocabulary import Vocabulary
 ENTRY_POINT_GROUP = "curate.scorers"
 
 
+@overload
+def load_scorer(name_or_path: Literal["edu", "quality"]) -> FittedScorer: ...
+@overload
+def load_scorer(name_or_path: str | Path | Scorer) -> Scorer: ...
 def load_scorer(name_or_path: str | Path | Scorer) -> Scorer:
     """Load a scorer.
 

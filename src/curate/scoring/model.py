@@ -65,6 +65,9 @@ class Member:
     sparse: str | None = None
     sparse_weights: Array | None = None
 
+    def __repr__(self) -> str:
+        return f"<Member '{self.name}': {self.weight:g} of the level>"
+
     def predict(self, pages: Pages, dense: dict[str, Array], sparse: dict[str, SparseFeature]) -> Array:
         """Give the head's level for every page, float32 (N,)."""
         columns = [dense[block] for block in self.blocks]
@@ -105,6 +108,10 @@ class FittedScorer:
     calibration: Calibration
     about: dict[str, Any]
     fingerprint: str = ""
+
+    def __repr__(self) -> str:
+        members = " + ".join(f"{member.weight:g} {member.name}" for member in self.members)
+        return f"<FittedScorer '{self.name}': {members}; reads {self.window_bytes:,} bytes; {self.fingerprint[:12]}>"
 
     def score(self, texts: Sequence[str] | pa.Array, /) -> Array:
         """Give the probability of the positive level or more, float32 (N,), from each text alone.

@@ -84,15 +84,14 @@ def _from_arrow(texts: pa.Array | pa.ChunkedArray) -> pa.Array:
         return texts
     if isinstance(texts, pa.ExtensionArray):
         return _from_arrow(texts.storage)
+    # A column of floats is what is left of a block of texts that are all missing.
+    is_missing = pa.types.is_floating(kind) and pc.all(pc.is_null(texts, nan_is_null=True)).as_py()
+    if pa.types.is_null(kind) or len(texts) == 0 or is_missing:
+        return pa.nulls(len(texts), pa.large_string())
     if pa.types.is_dictionary(kind):
         words = _from_arrow(texts.dictionary).cast(pa.large_string())
-        return pa.DictionaryArray.from_arrays(texts.indices, words).cast(pa.large_string())
-    if pa.types.is_null(kind) or len(texts) == 0:
-        return pa.nulls(len(texts), pa.large_string())
-    if pa.types.is_floating(kind) and bool(pc.all(pc.is_null(texts, nan_is_null=True)).as_py()):
-        # What is left of a block of texts that are all missing.
-        return pa.nulls(len(texts), pa.large_string())
-    if kind == pa.string_view():
+        texts = pa.DictionaryArray.from_arrays(texts.indices, words)
+    if pa.types.is_dictionary(kind) or kind == pa.string_view():
         return texts.cast(pa.large_string())
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or kind == pa.binary_view():
         return _from_bytes(texts)

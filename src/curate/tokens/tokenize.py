@@ -64,7 +64,7 @@ def tokenize_mixture(
     workers: int | None = None,
     engine: str = "local",
     overwrite: bool = False,
-    progress: ProgressDisplay | None = None,
+    progress: bool | ProgressDisplay = True,
 ) -> TokenFolder:
     """Turn a mixture folder into a token folder; run it again to go on after a stop.
 
@@ -79,7 +79,7 @@ def tokenize_mixture(
         workers: processes; null for one for each core.
         engine: 'local' or 'ray'.
         overwrite: delete what is in `output` first.
-        progress: shows it; null for silence.
+        progress: show progress on stderr; or a display to show it on.
 
     Raises:
         SettingError: `input` holds neither a mixture nor Parquet with text, or the tokenizer cannot be used.
@@ -106,7 +106,7 @@ def tokenize_mixture(
         waiting = [part for part in chain(*parts.values()) if not part.is_done]
         encode = partial(_encode_part, tokenizer=folder / "tokenizer.json", eos_token=encoder.eos_token)
         counted = Counted(len(waiting), "parts")
-        display = progress or ProgressDisplay(quiet=True)
+        display = ProgressDisplay.of(progress)
         with display.step("Encoding", len(waiting), counted.look):
             for _ in make_engine(engine, workers or os.cpu_count() or 1).map(encode, waiting):
                 counted.n_done += 1
