@@ -249,6 +249,7 @@ class Job:
                 documents, facts = add_signals(documents, lane)
                 judged.append(facts)
             documents = screens.add_words(documents)
+            documents = screens.add_own(documents, signal_names(self.lanes))
         with clock.stage("words"):
             words = hash_live_words(documents)
         with clock.stage("rules"):
@@ -429,6 +430,11 @@ def add_signals(documents: pa.Table, lane: Lane) -> tuple[pa.Table, dict[str, An
         documents = add_columns(documents, at, {mark.name: each.filter(is_sparable) for mark, each in marks})
         reasons = pc.if_else(is_sparable, pa.scalar(None, pa.string()), reasons)
     return drop_rows(documents, rows, "rules", reasons, numbers), judged
+
+
+def signal_names(lanes: Sequence[Lane]) -> list[str]:
+    """Every signal of the run once."""
+    return list(dict.fromkeys(name for lane in lanes for name in lane.signals))
 
 
 def hash_live_words(documents: pa.Table) -> Words:

@@ -27,6 +27,7 @@ class FilterKeywords(TypedDict, total=False):
     code_rules: str | PathLike[str] | Sequence[str | PathLike[str]]
     url_blocklist: str | PathLike[str] | Sequence[str | PathLike[str]]
     bad_words: str | PathLike[str] | Sequence[str | PathLike[str]]
+    screen: str | PathLike[str] | Sequence[str | PathLike[str]]
     redact_pii: bool
     decontaminate: str | PathLike[str] | Sequence[str | PathLike[str]]
     flag_contaminated: bool

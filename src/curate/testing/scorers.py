@@ -15,7 +15,7 @@ from curate.scoring.ask import states_levels
 
 __all__ = ["check_scorer"]
 
-_PAGES = (
+PAGES = (
     "Photosynthesis is how green plants make sugar from light, water and carbon dioxide.",
     "SALE!!! Blue shoes, red shoes - 50% off today only. Add to cart. Free shipping on orders over $40.",
     "Home\nAbout us\nContact\nLog in\n\n\nPage 1 of 3",
@@ -64,7 +64,7 @@ def check_scorer(scorer: Any, texts: Sequence[str] | None = None, *, tolerance: 
     _require(isinstance(scorer, Scorer), f"{scorer!r} needs `name` and `score(texts)`")
     name = scorer.name
     _require(isinstance(name, str) and bool(name), f"{scorer!r}: the name is {name!r}, not a text")
-    pages = [*_PAGES, *(texts or ())]
+    pages = [*PAGES, *(texts or ())]
     before = list(pages)
     first = _scores(scorer, pages, name)
     scores = first.copy()
