@@ -175,7 +175,7 @@ def input_paths(paths: Paths) -> tuple[str, ...]:
     if isinstance(paths, str | PathLike):
         return (fspath(paths),)
     try:
-        return tuple(map(fspath, paths))
+        return tuple(fspath(path) for path in paths)
     except TypeError:
         raise SettingError(f"input must be a path or a list of paths, not {paths!r}.") from None
 

@@ -24,7 +24,10 @@ class Scorer(Protocol):
     used it is ever gone on with, since nobody can tell it from another scorer of its name.
     """
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What its columns are called by: `<name>_score`."""
+        ...
 
     def score(self, texts: Sequence[str] | pa.Array, /) -> NDArray[np.float32]:
         """Score `texts` (N documents, a list of str or an Arrow string array) as float32 of shape (N,)."""

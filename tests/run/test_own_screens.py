@@ -51,7 +51,9 @@ def run(output, **settings):
 
 
 def rows_of(output, kind):
-    return pa.concat_tables([pq.read_table(path) for path in sorted((output / kind).glob("*.parquet"))]).to_pylist()
+    return pa.concat_tables(
+        [pq.read_table(path) for path in sorted((output / kind).glob("*.parquet"))]
+    ).to_pylist()
 
 
 def test_what_a_screen_names_is_dropped_with_its_reason_and_nothing_else(screens, tmp_path, curated):

@@ -56,18 +56,19 @@ def score_table(
     scorers = tuple(LaneScorer.of(source) for source in sources)
     check_distinct(scorers)
     adder = _Adder(scorers, text_column)
-    if isinstance(table_or_path, str | PathLike):
-        return _stream_path(os.fspath(table_or_path), adder)
-    if isinstance(table_or_path, pa.Table | pa.RecordBatch):
-        return adder(table_or_path)
-    if isinstance(table_or_path, pa.RecordBatchReader):
-        return _stream(table_or_path.schema, iter(table_or_path), adder)
-    package = type(table_or_path).__module__.partition(".")[0].lstrip("_")
-    if package in _KINDS and not _is_column(table_or_path):
-        return _KINDS[package](table_or_path, adder)
+    table: Any = table_or_path
+    if isinstance(table, str | PathLike):
+        return _stream_path(os.fspath(table), adder)
+    if isinstance(table, pa.Table | pa.RecordBatch):
+        return adder(table)
+    if isinstance(table, pa.RecordBatchReader):
+        return _stream(table.schema, iter(table), adder)
+    package = type(table).__module__.partition(".")[0].lstrip("_")
+    if package in _KINDS and not _is_column(table):
+        return _KINDS[package](table, adder)
     raise TextsError(
         f"score_table takes a table of pyarrow, pandas, polars, DuckDB, datasets or Ray Data, or a path, not "
-        f"{type(table_or_path).__name__}. Score texts by load_scorer(...).score(texts)."
+        f"{type(table).__name__}. Score texts by load_scorer(...).score(texts)."
     )
 
 

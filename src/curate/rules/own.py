@@ -84,7 +84,9 @@ def ask_screen(name: str, function: Screen, documents: pa.RecordBatch) -> pa.Arr
     if pa.types.is_null(found.type):
         found = found.cast(pa.string())
     if len(found) != len(documents):
-        raise SettingError(f"The screen '{name}' gave {len(found)} answers for {len(documents)} documents; {_WANTED}")
+        raise SettingError(
+            f"The screen '{name}' gave {len(found)} answers for {len(documents)} documents; {_WANTED}"
+        )
     if pa.types.is_boolean(found.type):
         if found.null_count:
             raise SettingError(f"The screen '{name}' gave a mask with a null; {_WANTED}")

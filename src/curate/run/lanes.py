@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import PurePath
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -38,15 +39,17 @@ def name_scorers(scorer: ScorerSource | Sequence[ScorerSource]) -> tuple[list[st
     Raises:
         SettingError: something is given that is no scorer.
     """
-    several = isinstance(scorer, Sequence) and not isinstance(scorer, str)
+    given: Sequence[Any] = (
+        scorer if isinstance(scorer, Sequence) and not isinstance(scorer, str) else [scorer]
+    )
     found: list[str | Scorer] = []
-    for each in scorer if several else [scorer]:
+    for each in given:
         if isinstance(each, PurePath):
             text = str(each)  # with a separator in it, so that a folder 'edu' is not the bundled scorer
             found.append(text if os.sep in text else os.path.join(os.curdir, text))
         else:
             found.append(each if isinstance(each, str) else load_scorer(each))
-    names = tuple(each if isinstance(each, str) else each.name for each in found)
+    names: tuple[Any, ...] = tuple(each if isinstance(each, str) else each.name for each in found)
     for name in names:
         if not isinstance(name, str) or not name:
             raise SettingError(f"A scorer's name must be a text, not {name!r}.")

@@ -90,11 +90,7 @@ def make_app(scorers: Sequence[Scorer], settings: ServeSettings) -> Starlette:
         meters.waiting.set(n_waiting)
         try:
             asked = _parse(await _read_body(request, settings.max_body_bytes), settings.max_texts)
-            scorer = by_name.get(asked.get("scorer") or scorers[0].name)
-            if scorer is None:
-                raise RefusedError(
-                    404, f"No scorer {asked['scorer']!r} is served here, but: {', '.join(by_name)}."
-                )
+            scorer = _find_scorer(by_name, asked.get("scorer") or scorers[0].name)
             texts = _texts_of(asked["texts"])
             found = await to_thread.run_sync(_score, scorer, texts, meters, limiter=turns)
         except RefusedError as error:
@@ -162,6 +158,12 @@ def _parse(body: bytes, max_texts: int) -> dict[str, Any]:
     if len(asked["texts"]) > max_texts:
         raise RefusedError(413, f"A request may have {max_texts} texts, not {len(asked['texts'])}.")
     return asked
+
+
+def _find_scorer(by_name: dict[str, Scorer], name: str) -> Scorer:
+    if name not in by_name:
+        raise RefusedError(404, f"No scorer {name!r} is served here, but: {', '.join(by_name)}.")
+    return by_name[name]
 
 
 def _texts_of(texts: list[Any]) -> pa.Array:

@@ -49,7 +49,9 @@ def check_screen(screen: str | Callable[[pa.RecordBatch], Any], texts: Sequence[
     ):
         for row, (one, other) in enumerate(zip(first, answers, strict=True)):
             if one != other:
-                raise AssertionError(f"{name}: of document {row} it says {one!r} in a batch and {other!r} {how}")
+                raise AssertionError(
+                    f"{name}: of document {row} it says {one!r} in a batch and {other!r} {how}"
+                )
 
 
 def make_documents(texts: Sequence[str]) -> pa.RecordBatch:
@@ -83,4 +85,6 @@ def _ask(name: str, function: Callable[[pa.RecordBatch], Any], batch: pa.RecordB
     except SettingError as error:
         raise AssertionError(str(error)) from error
     except Exception as error:
-        raise AssertionError(f"{name}: it raised {type(error).__name__} on {len(batch)} documents: {error}") from error
+        raise AssertionError(
+            f"{name}: it raised {type(error).__name__} on {len(batch)} documents: {error}"
+        ) from error
