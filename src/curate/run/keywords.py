@@ -15,11 +15,12 @@ class FilterKeywords(TypedDict, total=False):
     id_column: str | None
     url_column: str | None
     date_column: str | None
+    license: str | None
     max_page_bytes: int
     chunk_bytes: int
     extractor: str
     extract_focus: str
-    markdown: bool
+    text_format: str
     keep_links: bool
     language: str | PathLike[str] | Sequence[str | PathLike[str]]
     min_language_confidence: float

@@ -12,7 +12,7 @@ import shutil
 import signal
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from os import PathLike, fspath
 from pathlib import Path
@@ -42,6 +42,7 @@ from curate.train.optimise import learning_rate, make_optimiser
 from curate.train.parallel import Team, begin_pass, joined, sharded_decoder
 from curate.train.settings import TrainSettings
 from curate.train.shape import ModelShape, padded_vocabulary
+from curate.work.lock import locked
 from curate.work.progress import ProgressDisplay
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
@@ -112,8 +113,10 @@ def train(
             raise SettingError(
                 "overwrite is for one process: others may have begun. Delete the output folder before."
             )
-        shutil.rmtree(Path(checked.output) / "checkpoints", ignore_errors=True)
-        (Path(checked.output) / "metrics.jsonl").unlink(missing_ok=True)
+        if Path(checked.output).is_dir():
+            with locked(Path(checked.output)):  # a run that is at work keeps what it has
+                shutil.rmtree(Path(checked.output) / "checkpoints", ignore_errors=True)
+                (Path(checked.output) / "metrics.jsonl").unlink(missing_ok=True)
     return run_training(checked, display=ProgressDisplay.of(progress))
 
 
@@ -128,9 +131,9 @@ def run_training(settings: TrainSettings, *, display: ProgressDisplay | None = N
         SettingError: a setting is wrong, or contradicts the checkpoint in the output folder.
         RunError: the loss is no longer a number.
     """
-    with joined() as team, _noted_signals() as stop:
-        run, done = _prepare(settings, team)
-        shown = display if display and team.rank == 0 else ProgressDisplay(quiet=True)
+    with joined() as team, _noted_signals() as stop, ExitStack() as held:
+        run, done = _prepare(settings, team, held)
+        shown = display if display and team.leads else ProgressDisplay(quiet=True)
         try:
             with shown.step(
                 "Training", run.n_steps, lambda: (run.n_done, f"step {run.n_done} of {run.n_steps}")
@@ -141,8 +144,8 @@ def run_training(settings: TrainSettings, *, display: ProgressDisplay | None = N
                 sink.close()
 
 
-def _prepare(settings: TrainSettings, team: Team) -> tuple[_Run, int]:
-    """Everything before the first step, and how many steps are done already."""
+def _prepare(settings: TrainSettings, team: Team, held: ExitStack) -> tuple[_Run, int]:
+    """Everything before the first step, and how many steps are done already; `held` keeps the folder's lock."""
     settings.n_passes(team.n_processes)
     folder = Path(settings.output)
     kind = chosen_kind(settings.attention, team.device, bf16=settings.dtype == "bf16")
@@ -154,6 +157,8 @@ def _prepare(settings: TrainSettings, team: Team) -> tuple[_Run, int]:
         )
     identity = tokenizer_identity(tokens.tokenizer_path)
     order, n_steps = order_of(settings, tokens, shape)
+    if team.leads:
+        held.enter_context(locked(folder))
     checkpoints = Checkpoints(folder / "checkpoints", settings.keep, team, tokens.tokenizer_path)
     facts = {
         "model": shape.fingerprint,
