@@ -14,6 +14,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -372,6 +373,42 @@ def test_an_object_of_the_users_own_scores(tmp_path: Path) -> None:
     assert len(rows) == funnel.kept.n_documents > 0
     assert all(row["length_score"] >= 0.55 for row in rows)
     assert not {"length_level", "length_n_bytes_read"} & set(rows[0])
+
+
+class Constant:
+    """One score for every document, with a fingerprint or without."""
+
+    name = "mine"
+
+    def __init__(self, score: float, fingerprint: str | None = None) -> None:
+        self.value, self.fingerprint = score, fingerprint
+
+    def score(self, texts: Any, /) -> Any:
+        import numpy as np
+
+        return np.full(len(texts), self.value, np.float32)
+
+
+def filter_with(scorer: Any, output: Path, **settings: Any) -> Any:
+    return curate.filter_crawl(
+        str(EXAMPLE_CRAWL), output, scorer=scorer, workers=1, progress=False, **settings
+    )
+
+
+def test_another_scorer_of_one_name_never_gets_the_earlier_ones_result(tmp_path: Path) -> None:
+    assert filter_with(Constant(0.9, "a"), tmp_path / "stated").kept.n_documents > 0
+    assert filter_with(Constant(0.9, "a"), tmp_path / "stated").kept.n_documents > 0
+    with pytest.raises(ChangedSettingsError, match="the scorer mine has changed"):
+        filter_with(Constant(0.1, "b"), tmp_path / "stated")
+
+    filter_with(Constant(0.9), tmp_path / "unstated")
+    for scorer in (Constant(0.1), Constant(0.9), Constant(0.9, "a")):
+        with pytest.raises(
+            ChangedSettingsError, match="the scorer mine (states no fingerprint|has changed)"
+        ) as caught:
+            filter_with(scorer, tmp_path / "unstated")
+        assert "\n" not in str(caught.value)
+    assert filter_with(Constant(0.1), tmp_path / "unstated", overwrite=True).kept.n_documents == 0
 
 
 def test_rows_say_how_many_bytes_were_scored(tmp_path: Path) -> None:

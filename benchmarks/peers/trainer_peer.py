@@ -117,7 +117,7 @@ def by_hand(name, shape, path, *, batch_windows, steps, bf16):
 
 
 def curate(shape_name, tokens, *, batch_windows, micro_windows, steps, bf16, **settings):
-    from curate.train import TrainSettings, loop, preset, train
+    from curate.train import TrainSettings, loop, preset, run_training
 
     speeds = loop._speeds  # noqa: SLF001  (called once after each step)
     marks = []
@@ -142,7 +142,7 @@ def curate(shape_name, tokens, *, batch_windows, micro_windows, steps, bf16, **s
             **settings,
         )
         with mock.patch.object(loop.Checkpoints, "save", return_value=None):
-            result = train(settings)
+            result = run_training(settings)
     return marks, result.loss, preset(shape_name).n_parameters
 
 

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from curate.errors import CurateError, RunError, SettingError
     from curate.extract import extract_text
     from curate.jobs.score import score_files
+    from curate.jobs.tables import score_table
     from curate.pipeline import filter_crawl
-    from curate.protocols import Scorer
+    from curate.protocols import LevelScorer, Scorer
     from curate.results.explain import Story, explain
     from curate.results.html import write_report
     from curate.results.rethreshold import rethreshold
@@ -29,6 +30,7 @@ from curate._version import __version__ as __version__
 _HOME = {
     "CurateError": "curate.errors",
     "Funnel": "curate.run.funnel",
+    "LevelScorer": "curate.protocols",
     "RunError": "curate.errors",
     "Scorer": "curate.protocols",
     "SettingError": "curate.errors",
@@ -40,6 +42,7 @@ _HOME = {
     "load_scorer": "curate.scoring",
     "rethreshold": "curate.results.rethreshold",
     "score_files": "curate.jobs.score",
+    "score_table": "curate.jobs.tables",
     "warm": "curate.warming",
     "write_report": "curate.results.html",
 }
@@ -47,6 +50,7 @@ _HOME = {
 __all__ = [
     "CurateError",
     "Funnel",
+    "LevelScorer",
     "RunError",
     "Scorer",
     "SettingError",
@@ -58,15 +62,19 @@ __all__ = [
     "load_scorer",
     "rethreshold",
     "score_files",
+    "score_table",
     "warm",
     "write_report",
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'curate' has no attribute '{name}'")
-    return getattr(import_module(_HOME[name]), name)
+# Hidden from type checkers, for which every mistyped name would be there.
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        if name not in _HOME:
+            raise AttributeError(f"module 'curate' has no attribute '{name}'")
+        return getattr(import_module(_HOME[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from os import PathLike, fspath
 from pathlib import Path, PurePath
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
@@ -168,8 +169,23 @@ def settings_from(cls: type[Settings], values: Mapping[str, Any]) -> Settings:
     for name, value in _with_todays_names(cls, values).items():
         if name not in hints:
             raise UnknownNameError("setting", name, hints)
-        checked[name] = _fit_type(name, value, hints[name])
+        # A number of bytes may be written with its unit or not.
+        plain = str(value) if name == "memory" and type(value) is int else value
+        checked[name] = _fit_type(name, plain, hints[name])
     return cls(**checked)
+
+
+Paths = str | PathLike[str] | Iterable[str | PathLike[str]]
+
+
+def input_paths(paths: Paths) -> tuple[str, ...]:
+    """What a caller names as input, one path or several, as the setting holds it."""
+    if isinstance(paths, str | PathLike):
+        return (fspath(paths),)
+    try:
+        return tuple(fspath(path) for path in paths)
+    except TypeError:
+        raise SettingError(f"input must be a path or a list of paths, not {paths!r}.") from None
 
 
 def _with_todays_names(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -266,12 +282,17 @@ def _plain(value: Any) -> Any:
 def _fit_type(name: str, value: Any, hint: Any) -> Any:
     """Check one value against its field's type: str, int, float, bool, tuple[str, ...], or a union."""
     options = get_args(hint) if isinstance(hint, UnionType) else (hint,)
-    if isinstance(value, PurePath):
-        value = str(value)
+    value = _plain_python(value)
+    lists = [option for option in options if get_origin(option) is tuple]
+    if isinstance(value, str) and lists and str not in options and get_args(lists[0])[0] is str:
+        return (value,)
+    if isinstance(value, float) and int in options and float not in options and value.is_integer():
+        value = int(value)
     for option in options:
         if get_origin(option) is tuple:
-            if isinstance(value, list | tuple):
-                return tuple(_fit_type(name, item, get_args(option)[0]) for item in value)
+            if isinstance(value, list | tuple | set | frozenset):
+                items = sorted(value) if isinstance(value, set | frozenset) else value
+                return tuple(_fit_type(name, item, get_args(option)[0]) for item in items)
         elif get_origin(option) is Mapping:
             if isinstance(value, Mapping):
                 return {
@@ -285,6 +306,17 @@ def _fit_type(name: str, value: Any, hint: Any) -> Any:
             return value
     wanted = " or ".join(map(_name_type, options))
     raise SettingError(f"The setting {name} must be {wanted}, not {value!r}.")
+
+
+def _plain_python(value: Any) -> Any:
+    """A path as text, and a number of NumPy as Python's own."""
+    if isinstance(value, PurePath):
+        return str(value)
+    # Not imported for it: the command line reads settings and needs no arrays.
+    if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
+        # The digits of a float32 are fewer than those of the float64 nearest to it: 0.1, not 0.10000000149.
+        return float(str(value)) if type(value).__name__.startswith("float") else value.tolist()
+    return value
 
 
 def _name_type(option: Any) -> str:

@@ -3,6 +3,7 @@
     CurateError
     ├── SettingError        a setting is wrong; the command exits with code 2
     │   ├── UnknownNameError    a name that is in no registry; carries the nearest known one
+    │   ├── TextsError          what was handed over as texts holds none; a TypeError too
     │   ├── MissingPackageError     a package that is not installed; says what to type
     │   └── ChangedSettingsError    a resumed run whose settings are not those it began with
     └── RunError            the run could not go on; exit code 1
@@ -44,6 +45,10 @@ class UnknownNameError(SettingError):
     def __reduce__(self) -> tuple[type[UnknownNameError], tuple[str, str, tuple[str, ...]]]:
         # Exceptions are pickled by their text alone otherwise, and a pool that cannot read one hangs.
         return type(self), self._arguments
+
+
+class TextsError(SettingError, TypeError):
+    """What was handed over as texts is one text, a table or a mapping, or holds something else than texts."""
 
 
 class MissingPackageError(SettingError):

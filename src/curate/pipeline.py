@@ -22,15 +22,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from os import PathLike, fspath
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.batch import DROP_COLUMNS, SPARED_COLUMNS, add_columns, drop_rows, live_rows
-from curate.config import settings_from
+from curate.config import Paths, input_paths, settings_from
 from curate.crawl import Chunk, InputFile, ReadOptions, check_columns, find_files, hash_file, plan_splits
 from curate.dedup import DedupPlan, compute_keys
 from curate.extract import METADATA_FIELDS, decode_text, extract_pages
@@ -42,7 +43,18 @@ from curate.run.cut import Scored, ScoredKinds, check_names, note_cuts, settle_c
 from curate.run.extras import extra_types, unite_types
 from curate.run.fates import Decisions, Layout, footer_metadata, survey, write_part
 from curate.run.funnel import Funnel
-from curate.run.lanes import LEFT_OUT, PROSE, Lane, LaneScorer, code_scorer_of, is_of_kind, make_lanes
+from curate.run.keywords import FilterKeywords
+from curate.run.lanes import (
+    LEFT_OUT,
+    PROSE,
+    Lane,
+    LaneScorer,
+    ScorerSource,
+    code_scorer_of,
+    is_of_kind,
+    make_lanes,
+    name_scorers,
+)
 from curate.run.languages import tell_languages
 from curate.run.manifest import ScoreFacts, build_manifest, build_plan
 from curate.run.marked import follow_lines
@@ -61,14 +73,14 @@ from curate.work.progress import Counted, ProgressDisplay
 
 
 def filter_crawl(
-    input: str | Sequence[str],  # noqa: A002  (the name of the setting, here as on the command line)
-    output: str | Path,
+    input: Paths,  # noqa: A002  (the name of the setting, here as on the command line)
+    output: str | PathLike[str],
     *,
-    scorer: str | Scorer | Sequence[str | Scorer] = "edu",
-    code_scorer: str | Scorer = DEFAULT_CODE_SCORER,
+    scorer: ScorerSource | Sequence[ScorerSource] = "edu",
+    code_scorer: ScorerSource = DEFAULT_CODE_SCORER,
     overwrite: bool = False,
-    progress: bool = True,
-    **settings: Any,
+    progress: bool | ProgressDisplay = True,
+    **settings: Unpack[FilterKeywords],
 ) -> Funnel:
     """Filter a crawl into `output`/kept and `output`/dropped, and return the funnel.
 
@@ -81,40 +93,34 @@ def filter_crawl(
         scorer: name or folder of a classifier, or an object that keeps `curate.Scorer`; or several of these.
         code_scorer: the same for program files.
         overwrite: delete the result of an earlier run in `output` first.
-        progress: show progress on stderr.
+        progress: show progress on stderr; or a display to show it on.
         **settings: the other fields of `curate.run.settings.FilterSettings`; `threshold` and `weights` also as
-            a dictionary of numbers by scorer.
+            a dictionary of numbers by scorer, and one text where a list is meant.
 
     Raises:
         SettingError: a setting, path or name is wrong; nothing has been written.
         RunError: the run could not go on; what is committed is kept.
     """
-    scorers: list[str | Scorer]
-    if isinstance(scorer, Sequence) and not isinstance(scorer, str):
-        scorers = list(scorer)
-    else:
-        scorers = [scorer]
-    values: dict[str, Any] = {
-        "input": (input,) if isinstance(input, str) else tuple(input),
-        "output": str(output),
-        "scorer": tuple(map(_name_of, scorers)),
-        "code_scorer": _name_of(code_scorer),
+    scorers, names = name_scorers(scorer)
+    (code,), (code_name,) = name_scorers(code_scorer)
+    values: dict[str, Any] = dict(settings)
+    values |= {
+        "input": input_paths(input),
+        "output": fspath(output),
+        "scorer": names,
+        "code_scorer": code_name,
     }
     for name in ("threshold", "weights"):
-        if isinstance(settings.get(name), Mapping):
-            settings[name] = tuple(f"{key}={number!r}" for key, number in settings[name].items())
-    checked = settings_from(FilterSettings, settings | values)
+        if isinstance(values.get(name), Mapping):
+            values[name] = tuple(f"{key}={float(number)!r}" for key, number in values[name].items())
+    checked = settings_from(FilterSettings, values)
     return run_filter(
         checked,
         scorers=scorers if checked.scorers else (),
-        code_scorer=None if code_scorer_of(checked) is None else code_scorer,
+        code_scorer=None if code_scorer_of(checked) is None else code,
         overwrite=overwrite,
-        display=ProgressDisplay(quiet=not progress),
+        display=ProgressDisplay.of(progress),
     )
-
-
-def _name_of(scorer: str | Scorer) -> str:
-    return scorer if isinstance(scorer, str) else scorer.name
 
 
 def run_filter(
@@ -246,6 +252,7 @@ class Job:
                 documents, facts = add_signals(documents, lane)
                 judged.append(facts)
             documents = screens.add_words(documents)
+            documents = screens.add_own(documents, signal_names(self.lanes))
         with clock.stage("words"):
             words = hash_live_words(documents)
         with clock.stage("rules"):
@@ -443,6 +450,11 @@ def add_signals(documents: pa.Table, lane: Lane) -> tuple[pa.Table, dict[str, An
         documents = add_columns(documents, at, {mark.name: each.filter(is_sparable) for mark, each in marks})
         reasons = pc.if_else(is_sparable, pa.scalar(None, pa.string()), reasons)
     return drop_rows(documents, rows, "rules", reasons, numbers), judged
+
+
+def signal_names(lanes: Sequence[Lane]) -> list[str]:
+    """Every signal of the run once."""
+    return list(dict.fromkeys(name for lane in lanes for name in lane.signals))
 
 
 def hash_live_words(documents: pa.Table) -> Words:

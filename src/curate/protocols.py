@@ -19,12 +19,31 @@ class Scorer(Protocol):
 
     The score of a document depends on that document alone: not on its neighbours, their order, or the
     size of the batch. `curate.testing.check_scorer` checks this.
+
+    A scorer should also state a `fingerprint`, as `FingerprintedScorer` has it: without one it runs, but no run that
+    used it is ever gone on with, since nobody can tell it from another scorer of its name.
     """
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What its columns are called by: `<name>_score`."""
+        ...
 
     def score(self, texts: Sequence[str] | pa.Array, /) -> NDArray[np.float32]:
         """Score `texts` (N documents, a list of str or an Arrow string array) as float32 of shape (N,)."""
+        ...
+
+
+@runtime_checkable
+class FingerprintedScorer(Scorer, Protocol):
+    """A scorer that can be told from another one of its name."""
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest of all that decides its scores (code, weights, settings): equal ones mean equal scores.
+
+        The same in every process and in a copy, and never empty.
+        """
         ...
 
 

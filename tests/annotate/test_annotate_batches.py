@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from annotate_pages_of_tests import N_PAGES, SECRET, page_text
 
-from curate.annotate import annotate_pages, read_labels
+from curate.annotate import read_labels, run_annotation
 from curate.annotate.batches import batch_states, collect_batches, submit_batches
 from curate.errors import RunError, SettingError
 from curate.testing.practice import PracticeServer, judge_by_words
@@ -48,7 +48,7 @@ def test_collecting_twice_or_submitting_again_pays_nothing_more(make_settings):
         collect_batches(settings.cache_path)
         collect_batches(settings.cache_path)
         assert submit_batches(settings).n_requests == 0
-        result = annotate_pages(settings)
+        result = run_annotation(settings)
     assert server.ledger.n_replies == N_PAGES
     assert result.outcomes == {"labelled": N_PAGES}
 
@@ -57,7 +57,7 @@ def test_requests_that_lie_in_a_batch_are_not_asked_directly_too(make_settings):
     with PracticeServer(batches_wait=99) as server:
         settings = make_settings(server)
         submit_batches(settings)
-        result = annotate_pages(settings)
+        result = run_annotation(settings)
     assert server.ledger.n_requests == 0
     assert result.n_open == N_PAGES
 
@@ -83,7 +83,7 @@ def test_a_batch_holds_its_worst_cost_until_it_is_collected(make_settings):
         submission = submit_batches(settings)
         assert 0 < submission.n_requests < N_PAGES
         assert submission.n_requests + submission.n_beyond_budget == N_PAGES
-        assert annotate_pages(settings).budget_is_spent
+        assert run_annotation(settings).budget_is_spent
         assert server.ledger.n_requests == 0
         collect_batches(settings.cache_path)
         assert submit_batches(settings).n_requests > 0

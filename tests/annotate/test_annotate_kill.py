@@ -11,7 +11,7 @@ from pathlib import Path
 
 from annotate_pages_of_tests import N_PAGES, SECRET, page_text
 
-from curate.annotate import annotate_pages, read_labels
+from curate.annotate import read_labels, run_annotation
 from curate.testing.practice import PracticeServer
 
 CONCURRENCY = 3
@@ -49,7 +49,7 @@ def test_killed_runs_lose_at_most_the_requests_in_flight_and_end_in_the_same_byt
     n_kills = 3
     with PracticeServer(plant=plant) as server:
         settings = make_settings(server, output=str(tmp_path / "calm.jsonl"))
-        annotate_pages(settings)
+        run_annotation(settings)
     n_needed = server.ledger.n_requests
     output, budget = tmp_path / "killed.jsonl", 0.3
     with PracticeServer(plant=plant, delay_s=0.15) as server:

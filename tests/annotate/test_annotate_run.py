@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from annotate_pages_of_tests import N_PAGES, SECRET, page_text
 
-from curate.annotate import annotate_pages, estimate, read_labels
+from curate.annotate import estimate, read_labels, run_annotation
 from curate.errors import RunError, SettingError
 from curate.fit import read_annotations
 from curate.testing.practice import PracticeServer, judge_by_words
@@ -25,7 +25,7 @@ EXPECTED = {f"page-{n}": judge_by_words(page_text(n))[0] for n in range(N_PAGES)
 def test_every_page_gets_the_level_that_the_model_gave(make_settings):
     with PracticeServer() as server:
         settings = make_settings(server)
-        result = annotate_pages(settings)
+        result = run_annotation(settings)
     assert levels(settings.output) == EXPECTED
     assert result.outcomes == {"labelled": N_PAGES}
     assert server.ledger.n_requests == N_PAGES
@@ -35,7 +35,7 @@ def test_every_page_gets_the_level_that_the_model_gave(make_settings):
 def test_the_label_file_is_what_fit_reads(make_settings):
     with PracticeServer() as server:
         settings = make_settings(server)
-        annotate_pages(settings)
+        run_annotation(settings)
     pages = read_annotations(settings.output)
     assert len(pages) == N_PAGES
     assert set(pages.annotators) == {"practice"}
@@ -53,7 +53,7 @@ def test_the_label_file_is_what_fit_reads(make_settings):
 def test_a_passing_failure_costs_no_label_and_doubles_none(make_settings, failure):
     with PracticeServer(plant=lambda text, n_before: failure if n_before == 0 else None) as server:
         settings = make_settings(server)
-        result = annotate_pages(settings)
+        result = run_annotation(settings)
     assert levels(settings.output) == EXPECTED
     assert len(read_labels(settings.output)) == N_PAGES
     assert result.outcomes == {"labelled": N_PAGES}
@@ -74,8 +74,8 @@ def test_a_lasting_problem_is_recorded_as_such_after_its_tries(make_settings, fa
     bad = page_text(5)
     with PracticeServer(plant=lambda text, n_before: failure if text == bad else None) as server:
         settings = make_settings(server)
-        result = annotate_pages(settings)
-        again = annotate_pages(settings)
+        result = run_annotation(settings)
+        again = run_annotation(settings)
     assert levels(settings.output) == EXPECTED | {"page-5": None}
     row = read_labels(settings.output)[5]
     assert row["problem"] == problem
@@ -87,8 +87,8 @@ def test_a_lasting_problem_is_recorded_as_such_after_its_tries(make_settings, fa
 def test_more_reply_tries_ask_again_where_there_was_a_problem(make_settings):
     bad = page_text(5)
     with PracticeServer(plant=lambda text, n: "refusal" if text == bad and n < 4 else None) as server:
-        annotate_pages(make_settings(server))
-        annotate_pages(make_settings(server, reply_tries=5))
+        run_annotation(make_settings(server))
+        run_annotation(make_settings(server, reply_tries=5))
     assert server.ledger.asked[bad] == 5
     assert levels(make_settings(server).output) == EXPECTED
 
@@ -96,7 +96,7 @@ def test_more_reply_tries_ask_again_where_there_was_a_problem(make_settings):
 def test_retry_after_is_waited_for_by_all_requests(make_settings):
     with PracticeServer(plant=lambda text, n: "busy" if text == page_text(0) and n == 0 else None) as server:
         settings = make_settings(server, concurrency=1)
-        annotate_pages(settings)
+        run_annotation(settings)
     times = server.ledger.times
     assert times[1] - times[0] >= 1.0
     assert levels(settings.output) == EXPECTED
@@ -107,7 +107,7 @@ def test_retry_after_may_be_a_date(make_settings):
         plant=lambda text, n: "busy_date" if text == page_text(0) and n == 0 else None
     ) as server:
         settings = make_settings(server, concurrency=1, n_pages=1)
-        annotate_pages(settings)
+        run_annotation(settings)
     assert levels(settings.output)
 
 
@@ -115,7 +115,7 @@ def test_a_server_that_stays_silent_is_timed_out_and_its_worst_cost_counted(make
     bad = page_text(2)
     with PracticeServer(plant=lambda text, n: "silent" if text == bad and n == 0 else None) as server:
         settings = make_settings(server, timeout_s=0.5)
-        result = annotate_pages(settings)
+        result = run_annotation(settings)
     assert levels(settings.output) == EXPECTED
     billed = (server.ledger.input_tokens * 1.0 + server.ledger.output_tokens * 4.0) / 1e6
     assert result.spent_usd > billed + 300 * 4.0 / 1e6
@@ -127,11 +127,11 @@ def test_a_page_whose_request_always_fails_is_a_failure_and_is_asked_again_by_th
         plant=lambda text, n: "error" if is_ill[0] and text == page_text(3) else None
     ) as server:
         settings = make_settings(server, http_tries=2)
-        result = annotate_pages(settings)
+        result = run_annotation(settings)
         assert result.outcomes == {"failed": 1, "labelled": N_PAGES - 1}
         assert server.ledger.asked[page_text(3)] == 2
         is_ill[0] = False
-        annotate_pages(settings)
+        run_annotation(settings)
     assert levels(settings.output) == EXPECTED
 
 
@@ -139,7 +139,7 @@ def test_a_server_that_fails_for_every_page_ends_the_run_and_keeps_what_was_answ
     with PracticeServer(plant=lambda text, n: None if text == page_text(0) else "error") as server:
         settings = make_settings(server, http_tries=2, concurrency=2)
         with pytest.raises(RunError, match="pages in a row"):
-            annotate_pages(settings)
+            run_annotation(settings)
     assert levels(settings.output)["page-0"] == EXPECTED["page-0"]
     assert server.ledger.n_requests < N_PAGES
 
@@ -150,7 +150,7 @@ def test_a_server_that_fails_for_every_page_ends_the_run_and_keeps_what_was_answ
 def test_errors_that_no_retry_mends_end_the_run_at_once(make_settings, failure, message):
     with PracticeServer(plant=lambda text, n: failure) as server:
         with pytest.raises((RunError, SettingError), match=message):
-            annotate_pages(make_settings(server, concurrency=2))
+            run_annotation(make_settings(server, concurrency=2))
     assert server.ledger.n_requests <= 2
 
 
@@ -159,18 +159,18 @@ def test_pages_rejected_in_a_row_end_the_run_and_are_asked_again_by_the_next(mak
     with PracticeServer(plant=lambda text, n: "too_long" if is_wrong[0] else None) as server:
         settings = make_settings(server, concurrency=1)
         with pytest.raises(RunError, match="rejected 10 pages in a row"):
-            annotate_pages(settings)
+            run_annotation(settings)
         is_wrong[0] = False
-        annotate_pages(settings)
+        run_annotation(settings)
     assert levels(settings.output) == EXPECTED
 
 
 def test_a_rerun_asks_nothing_and_writes_the_same_bytes(make_settings):
     with PracticeServer() as server:
         settings = make_settings(server)
-        annotate_pages(settings)
+        run_annotation(settings)
         first = Path(settings.output).read_bytes()
-        annotate_pages(settings)
+        run_annotation(settings)
     assert server.ledger.n_requests == N_PAGES
     assert Path(settings.output).read_bytes() == first
 
@@ -187,8 +187,8 @@ def test_a_rerun_asks_nothing_and_writes_the_same_bytes(make_settings):
 )
 def test_what_decides_a_reply_is_part_of_the_cache_key(make_settings, change):
     with PracticeServer() as server:
-        annotate_pages(make_settings(server, n_pages=2))
-        annotate_pages(make_settings(server, n_pages=2, **change))
+        run_annotation(make_settings(server, n_pages=2))
+        run_annotation(make_settings(server, n_pages=2, **change))
     assert server.ledger.n_requests == 4
 
 
@@ -198,7 +198,7 @@ def test_pages_with_the_same_window_share_one_request(make_settings, tmp_path):
     crawl.write_text("".join(json.dumps(row) + "\n" for row in rows))
     with PracticeServer() as server:
         settings = make_settings(server, input=(str(crawl),), window_chars=50)
-        annotate_pages(settings)
+        run_annotation(settings)
     assert server.ledger.n_requests == 1
     assert len(levels(settings.output)) == 3
 
@@ -208,7 +208,7 @@ def test_spending_never_passes_the_budget(make_settings, plant):
     """What the server would bill, at the prices given, for what it wrote."""
     with PracticeServer(plant=lambda text, n: plant if n == 0 else None) as server:
         settings = make_settings(server, budget_usd=0.012)
-        result = annotate_pages(settings)
+        result = run_annotation(settings)
     billed = (server.ledger.input_tokens * 1.0 + server.ledger.output_tokens * 4.0) / 1e6
     assert billed <= 0.012
     assert result.spent_usd <= 0.012
@@ -220,10 +220,10 @@ def test_spending_never_passes_the_budget(make_settings, plant):
 
 def test_a_raised_budget_goes_on_where_the_last_one_ended(make_settings):
     with PracticeServer() as server:
-        first = annotate_pages(make_settings(server, budget_usd=0.009))
+        first = run_annotation(make_settings(server, budget_usd=0.009))
         assert first.budget_is_spent
         settings = make_settings(server, budget_usd=1.0)
-        annotate_pages(settings)
+        run_annotation(settings)
     assert server.ledger.n_requests == N_PAGES
     assert list(levels(settings.output).items()) == list(EXPECTED.items())
 
@@ -231,25 +231,25 @@ def test_a_raised_budget_goes_on_where_the_last_one_ended(make_settings):
 def test_a_server_that_ignores_the_token_limit_ends_a_paid_run(make_settings):
     with PracticeServer(plant=lambda text, n: "wordy") as server:
         with pytest.raises(RunError, match="token-limit-field"):
-            annotate_pages(make_settings(server, concurrency=1))
+            run_annotation(make_settings(server, concurrency=1))
     assert server.ledger.n_requests == 1
 
 
 def test_a_budget_that_fits_nothing_sends_nothing(make_settings):
     with PracticeServer() as server:
-        result = annotate_pages(make_settings(server, budget_usd=0.000001))
+        result = run_annotation(make_settings(server, budget_usd=0.000001))
     assert server.ledger.n_requests == 0
     assert result.budget_is_spent
 
 
 def test_a_paid_model_without_budget_is_refused(make_settings):
     with pytest.raises(SettingError, match="--budget-usd"):
-        annotate_pages(make_settings(budget_usd=None))
+        run_annotation(make_settings(budget_usd=None))
 
 
 def test_a_model_without_a_price_is_refused(make_settings):
     with pytest.raises(SettingError, match="--price-input"):
-        annotate_pages(make_settings(price_input=None, price_output=None))
+        run_annotation(make_settings(price_input=None, price_output=None))
 
 
 def test_the_estimate_asks_nobody_and_its_worst_case_bounds_the_bill(make_settings):
@@ -257,7 +257,7 @@ def test_the_estimate_asks_nobody_and_its_worst_case_bounds_the_bill(make_settin
         settings = make_settings(server)
         before = estimate(settings)
         assert server.ledger.n_requests == 0
-        result = annotate_pages(settings)
+        result = run_annotation(settings)
         after = estimate(settings)
     assert (before.n_pages, before.n_requests, before.n_answered) == (N_PAGES, N_PAGES, 0)
     assert result.spent_usd <= before.worst_usd
@@ -267,7 +267,7 @@ def test_the_estimate_asks_nobody_and_its_worst_case_bounds_the_bill(make_settin
 
 def test_concurrency_is_used_and_not_passed(make_settings):
     with PracticeServer(delay_s=0.05) as server:
-        annotate_pages(make_settings(server, concurrency=5))
+        run_annotation(make_settings(server, concurrency=5))
     assert 3 <= server.ledger.most_at_once <= 5
 
 
@@ -277,7 +277,7 @@ def test_the_key_is_in_no_file_log_or_error(make_settings, tmp_path, caplog, fai
     message = ""
     with PracticeServer(plant=lambda text, n: failure if n == 0 else None) as server:
         try:
-            annotate_pages(make_settings(server, http_tries=1))
+            run_annotation(make_settings(server, http_tries=1))
         except RunError as error:
             message = repr(error) + str(error.__cause__) + str(error.__context__)
     assert server.ledger.keys == {SECRET}
@@ -298,17 +298,17 @@ def test_credentials_in_the_address_are_refused(make_settings):
 def test_a_server_elsewhere_needs_a_key_and_one_here_does_not(make_settings, monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY")
     with pytest.raises(SettingError, match="OPENAI_API_KEY"):
-        annotate_pages(make_settings(base_url="https://example.org/v1"))
+        run_annotation(make_settings(base_url="https://example.org/v1"))
     with PracticeServer() as server:
-        annotate_pages(make_settings(server, n_pages=1))
+        run_annotation(make_settings(server, n_pages=1))
     assert server.ledger.n_requests == 1
 
 
 def test_two_models_stand_beside_each_other_in_one_file(make_settings):
     with PracticeServer() as server:
-        annotate_pages(make_settings(server))
+        run_annotation(make_settings(server))
         settings = make_settings(server, model="other")
-        annotate_pages(settings)
+        run_annotation(settings)
     rows = read_labels(settings.output)
     assert len(rows) == 2 * N_PAGES
     assert {row["annotator"] for row in rows} == {"practice", "other"}
@@ -317,7 +317,7 @@ def test_two_models_stand_beside_each_other_in_one_file(make_settings):
 def test_several_draws_ask_about_each_page_as_often(make_settings):
     with PracticeServer() as server:
         settings = make_settings(server, draws=3, temperature=0.7, n_pages=4)
-        annotate_pages(settings)
+        run_annotation(settings)
     assert server.ledger.n_requests == 12
     assert sorted({row["draw"] for row in read_labels(settings.output)}) == [0, 1, 2]
 

@@ -11,7 +11,7 @@ from annotate_pages_of_tests import page_text
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.annotate import annotate_pages, read_labels, select_pages
+from curate.annotate import read_labels, run_annotation, select_pages
 from curate.annotate.pages import read_pool
 from curate.annotate.selection import _draw_systematically, _spread, group_by_words
 from curate.errors import SettingError, UnknownNameError
@@ -213,7 +213,7 @@ def test_chances_and_strata_are_written_beside_the_labels(make_settings):
 
     with PracticeServer() as server:
         settings = make_settings(server, select="diverse", n_pages=8)
-        annotate_pages(settings)
+        run_annotation(settings)
     for row in read_labels(settings.output):
         assert 0 < row["propensity"] <= 1
         assert row["stratum"].startswith("group ")

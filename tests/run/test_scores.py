@@ -31,7 +31,7 @@ class Marked:
     """Scores a document by the number that its text names behind '@' and the scorer's mark."""
 
     def __init__(self, name: str, mark: str) -> None:
-        self.name, self.mark = name, mark
+        self.name, self.mark, self.fingerprint = name, mark, mark
 
     def score(self, texts: pa.Array) -> np.ndarray:
         found = [text.rpartition(f"@{self.mark}")[2].partition(" ")[0] for text in texts.to_pylist()]

@@ -45,7 +45,7 @@ def test_every_setting_survives_toml(tmp_path: Path) -> None:
         ({"treshold": 0.5}, "Unknown setting 'treshold'. Did you mean 'threshold'?"),
         ({"threshold": "high"}, "threshold must be a number, or NAME=NUMBER, not 'high'"),
         ({"workers": True}, "workers must be a whole number or left out"),
-        ({"rules": "gopher"}, "rules must be a list of strings"),
+        ({"rules": 5}, "rules must be a list of strings"),
         ({"input": ()}, "No input"),
         ({"output": "s3://bucket/out"}, "must be a local folder"),
         ({"jaccard": 0.0}, "jaccard must be above 0 and at most 1, not 0"),

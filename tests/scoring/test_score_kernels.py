@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from curate.scoring.kernels import mean_vectors, project_zones, tfidf_rows, tfidf_times
 from curate.scoring.lines import LINE_KINDS, LINES_BYTES, LINES_NAMES, measure_lines
 from curate.scoring.shape import SHAPE_BYTES, SHAPE_NAMES, measure_shape
-from curate.scoring.texts import as_arrow, take_window
+from curate.scoring.texts import take_window
 from curate.scoring.vocabulary import Vocabulary, hash_ngrams
+from curate.text.gate import as_texts
 from curate.text.words import Words, hash_words
 
 N_WORDS = 12
@@ -170,12 +171,12 @@ def test_text_that_fits_is_passed_on_without_a_copy():
 
 
 def test_half_a_surrogate_pair_becomes_a_question_mark():
-    assert as_arrow(["a\ud800b", None]).to_pylist() == ["a?b", None]
+    assert as_texts(["a\ud800b", None]).to_pylist() == ["a?b", None]
 
 
 def test_one_string_is_refused_as_a_batch():
     with pytest.raises(TypeError, match="put it in a list"):
-        as_arrow("a document")
+        as_texts("a document")
 
 
 def plain_shape(text):
@@ -276,11 +277,11 @@ def test_a_line_of_each_kind_is_told(kind):
 @settings(deadline=None)
 def test_kinds_of_lines_are_of_each_page_alone_finite_and_sum_to_one(texts):
     texts = [*texts, "Heading\n\nint main(void);\n    x = 1;\nx = f(1, 2)\n"]
-    together = measure_lines(as_arrow(texts))
-    alone = np.vstack([measure_lines(as_arrow([text])) for text in texts])
+    together = measure_lines(as_texts(texts))
+    alone = np.vstack([measure_lines(as_texts([text])) for text in texts])
     np.testing.assert_array_equal(together, alone)
     assert np.isfinite(together).all()
-    for row, text in zip(together, as_arrow(texts).to_pylist(), strict=True):
+    for row, text in zip(together, as_texts(texts).to_pylist(), strict=True):
         has_line = any(byte > 32 for byte in text.encode()[:LINES_BYTES])
         n_kinds = len(LINE_KINDS)
         for at in (0, n_kinds):

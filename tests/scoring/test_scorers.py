@@ -31,7 +31,7 @@ class Fixed:
     name = "fixed"
 
     def __init__(self, value=0.25):
-        self.value = value
+        self.value, self.fingerprint = value, str(value)
 
     def score(self, texts):
         return np.full(len(texts), self.value, np.float32)

@@ -17,6 +17,7 @@ class Lawful:
     """Share of letters in a document."""
 
     name = "lawful"
+    fingerprint = "1"
 
     def one(self, text):
         text = text or ""
@@ -227,3 +228,33 @@ def test_a_scorer_that_breaks_one_law_is_caught(broken, law):
 def test_what_is_no_scorer_is_caught():
     with pytest.raises(AssertionError, match="needs `name` and `score"):
         check_scorer(object())
+
+
+class NoFingerprint(Lawful):
+    fingerprint = ""
+
+
+class AnotherEachTime(Lawful):
+    @property
+    def fingerprint(self):
+        self.n_asked = getattr(self, "n_asked", 0) + 1
+        return str(self.n_asked)
+
+
+class AnotherInACopy(Lawful):
+    @property
+    def fingerprint(self):
+        return hex(id(self))
+
+
+@pytest.mark.parametrize(
+    ("scorer", "message"),
+    [
+        (NoFingerprint(), "the fingerprint is '', not a text that changes"),
+        (AnotherEachTime(), "another one the second time"),
+        (AnotherInACopy(), "the fingerprint of a copy is"),
+    ],
+)
+def test_a_scorer_says_what_tells_it_from_another_of_its_name(scorer, message):
+    with pytest.raises(AssertionError, match=message):
+        check_scorer(scorer)

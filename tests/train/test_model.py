@@ -98,7 +98,7 @@ def test_the_summed_loss_and_its_gradients_are_those_of_each_tokens_loss(monkeyp
 
 
 def trained(tmp_path, name, **changes):
-    from curate.train import TrainSettings, train
+    from curate.train import TrainSettings, run_training
 
     settings = {
         "tokens": str(tmp_path / "tokens"),
@@ -110,7 +110,7 @@ def trained(tmp_path, name, **changes):
         "peak_flops": 1e9,
         "save_async": False,
     }
-    return train(TrainSettings(**(settings | changes)))
+    return run_training(TrainSettings(**(settings | changes)))
 
 
 def test_passes_that_are_added_up_equal_one_pass(tmp_path):

@@ -57,9 +57,9 @@ def job(base, name, *, tokens="tokens", **changes):
 
 def train_alone(job):
     from curate.config import read_toml, settings_from
-    from curate.train import TrainSettings, train
+    from curate.train import TrainSettings, run_training
 
-    return train(settings_from(TrainSettings, read_toml(job["arguments"][1])))
+    return run_training(settings_from(TrainSettings, read_toml(job["arguments"][1])))
 
 
 @pytest.fixture(scope="module")

@@ -19,9 +19,9 @@ def tokens(tmp_path_factory):
 
 
 def run(tokens, output, **changes):
-    from curate.train import TrainSettings, train
+    from curate.train import TrainSettings, run_training
 
-    return train(TrainSettings(**SHORT | {"tokens": str(tokens), "output": str(output)} | changes))
+    return run_training(TrainSettings(**SHORT | {"tokens": str(tokens), "output": str(output)} | changes))
 
 
 def refused(tokens, output, **changes):

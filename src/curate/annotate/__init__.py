@@ -1,8 +1,10 @@
 """Annotation of pages by an LLM: chosen, asked about within a budget, resumable, checked by people.
 
+annotate_pages("crawl/", "labels.jsonl", model="gpt-4o-mini", budget_usd=20.0)    # `curate fit` reads labels.jsonl
+
 settings = AnnotateSettings(input=("crawl/",), output="labels.jsonl", model="gpt-4o-mini", budget_usd=20.0)
 estimate(settings)          # pages, tokens, cost; asks nobody
-annotate_pages(settings)    # -> labels.jsonl, which `curate fit` reads
+run_annotation(settings)    # the same job
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from curate.annotate.settings import AnnotateSettings
 if TYPE_CHECKING:
     from curate.annotate.labels import read_labels
     from curate.annotate.prompt import Prompt, bundled_prompts, load_prompt
-    from curate.annotate.run import AnnotationResult, Estimate, annotate_pages, estimate
+    from curate.annotate.run import AnnotationResult, Estimate, annotate_pages, estimate, run_annotation
     from curate.annotate.selection import Selection, select_pages
 
 # The command line reads the settings of every command; what does the work is imported when it is asked for.
@@ -28,6 +30,7 @@ _HOME = {
     "bundled_prompts": "curate.annotate.prompt",
     "estimate": "curate.annotate.run",
     "load_prompt": "curate.annotate.prompt",
+    "run_annotation": "curate.annotate.run",
     "read_labels": "curate.annotate.labels",
     "select_pages": "curate.annotate.selection",
 }
@@ -43,11 +46,15 @@ __all__ = [
     "estimate",
     "load_prompt",
     "read_labels",
+    "run_annotation",
     "select_pages",
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'curate.annotate' has no attribute '{name}'")
-    return getattr(import_module(_HOME[name]), name)
+# Hidden from type checkers, for which every mistyped name would be there.
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        if name not in _HOME:
+            raise AttributeError(f"module 'curate.annotate' has no attribute '{name}'")
+        return getattr(import_module(_HOME[name]), name)

@@ -12,20 +12,24 @@ import random
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from os import PathLike, fspath
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from curate._version import __version__
 from curate.annotate.budget import Budget, RateLimiter
 from curate.annotate.client import ChatClient, PageRejectedError, TryAgainError, read_api_key, request_body
+from curate.annotate.keywords import AnnotateKeywords
 from curate.annotate.labels import write_labels
 from curate.annotate.prices import PICO, Price, find_price, to_usd
 from curate.annotate.reply import LABELLED, Reply, Verdict, read_reply
 from curate.annotate.settings import AnnotateSettings
 from curate.annotate.store import Store
 from curate.annotate.tasks import Plan, Task, make_plan
+from curate.config import Paths, input_paths, settings_from
 from curate.errors import CurateError, RunError, SettingError
 from curate.work.files import write_json
+from curate.work.progress import ProgressDisplay
 
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 60.0
@@ -80,10 +84,40 @@ class AnnotationResult:
     failures: dict[str, int] = field(default_factory=dict[str, int])
 
 
-def annotate_pages(settings: AnnotateSettings) -> AnnotationResult:
+def annotate_pages(
+    input: Paths,  # noqa: A002  (the name of the setting)
+    output: str | PathLike[str],
+    *,
+    overwrite: bool = False,
+    progress: bool | ProgressDisplay = True,
+    **settings: Unpack[AnnotateKeywords],
+) -> AnnotationResult:
     """Choose pages, ask the model about each, and write the label file and its manifest.
 
     Run it again with the same settings to go on after a stop: what the cache holds is not asked again.
+
+    Args:
+        input: files, folders or globs; or a result folder of curate.
+        output: JSONL file of labels to write.
+        overwrite: delete an earlier label file first; the cache stays, since its replies were paid for.
+        progress: show progress on stderr; or a display to show it on.
+        **settings: the other fields of `AnnotateSettings`.
+
+    Raises:
+        SettingError: A setting is wrong.
+        RunError: The server accepts no request, or fails over and over; what was answered is written.
+    """
+    checked = settings_from(
+        AnnotateSettings, settings | {"input": input_paths(input), "output": fspath(output)}
+    )
+    if overwrite:
+        for path in (Path(checked.output), Path(f"{checked.output}.manifest.json")):
+            path.unlink(missing_ok=True)
+    return run_annotation(checked, display=ProgressDisplay.of(progress))
+
+
+def run_annotation(settings: AnnotateSettings, *, display: ProgressDisplay | None = None) -> AnnotationResult:
+    """Run the job with checked settings; see `annotate_pages`.
 
     Raises:
         SettingError: A setting is wrong.
@@ -95,8 +129,13 @@ def annotate_pages(settings: AnnotateSettings) -> AnnotationResult:
     with Store(settings.cache_path) as store:
         n_lost = store.charge_lost_requests()
         annotator = Annotator(plan, store, price)
+        display = display or ProgressDisplay(quiet=True)
+        n_wanted = sum(map(len, plan.page_keys))
         try:
-            asyncio.run(annotator.run())
+            with display.step(
+                "Asking", n_wanted, lambda: (annotator.n_asked, f"{annotator.n_asked} replies")
+            ):
+                asyncio.run(annotator.run())
         finally:
             result = finish(
                 plan, store, annotator.failed, budget_is_spent=annotator.budget_is_spent, n_lost=n_lost
@@ -193,12 +232,14 @@ class Annotator:
 
     Attributes:
         failed: key -> why there is no reply after all tries.
+        n_asked: replies that came in this run.
         stopped_by: the error that ended the run, if one did.
         budget_is_spent: whether a request did not fit the budget.
     """
 
     def __init__(self, plan: Plan, store: Store, price: Price) -> None:
         self.failed: dict[str, str] = {}
+        self.n_asked = 0
         self.stopped_by: CurateError | None = None
         self.budget_is_spent = False
         self._plan = plan
@@ -246,6 +287,7 @@ class Annotator:
                 await self._wait(error, n_tries)
             else:
                 self._n_failed_in_a_row = 0
+                self.n_asked += 1
                 return True
         self._give_up(task, why)
         return False

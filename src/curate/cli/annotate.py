@@ -101,9 +101,9 @@ def _print_estimate(settings: Any) -> int:
 
 
 def _annotate(settings: Any) -> int:
-    from curate.annotate import annotate_pages
+    from curate.annotate import run_annotation
 
-    return _print_result(annotate_pages(settings))
+    return _print_result(run_annotation(settings))
 
 
 def _print_result(result: Any) -> int:

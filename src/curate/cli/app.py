@@ -22,6 +22,7 @@ from curate.cli.report import report_command
 from curate.cli.rethreshold import rethreshold_command
 from curate.cli.rules import rules_app
 from curate.cli.score import score_command
+from curate.cli.serve import serve_command
 from curate.cli.signals import signals_command
 from curate.cli.tokenize import tokenize_command
 from curate.cli.train import train_command
@@ -67,6 +68,7 @@ app.add_typer(index_app)
 app.command("fit")(fit_command)
 app.command("evaluate")(evaluate_command)
 app.command("score")(score_command)
+app.command("serve")(serve_command)
 app.command("rethreshold")(rethreshold_command)
 app.command("mix")(mix_command)
 app.command("tokenize")(tokenize_command)

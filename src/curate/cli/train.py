@@ -48,9 +48,9 @@ def train_command(
         print("\n".join(describe_estimate(settings, n_devices=estimate)))
         return 0
 
-    from curate.train import train
+    from curate.train import run_training
 
-    result = train(settings)
+    result = run_training(settings)
     if os.environ.get("RANK", "0") == "0":
         print("\n".join(_lines(result, settings.output)))
     return 0

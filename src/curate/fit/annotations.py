@@ -60,6 +60,9 @@ class Annotations:
     readers: tuple[str, ...] = ()
     domains: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"<Annotations: {len(self.levels):,} pages of {len(set(self.sites)):,} sites>"
+
     def __post_init__(self) -> None:
         """Take readers and domains that are not stated for unknown."""
         for name in ("readers", "domains"):

@@ -55,6 +55,9 @@ class Strictness:
     noise: float = 0.0
     reader_spread: float = 0.0
 
+    def __repr__(self) -> str:
+        return f"<Strictness of {len(self.annotators)} annotators and {len(self.readers)} readers>"
+
     def to_json(self) -> dict[str, Any]:
         """Give all but the shifts."""
         return {

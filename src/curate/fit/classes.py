@@ -43,6 +43,9 @@ class ClassesFit:
     folds: NDArray[np.int64]
     metrics: dict[str, Any]
 
+    def __repr__(self) -> str:
+        return f"<ClassesFit of {len(self.folds):,} pages: {self.classifier!r}>"
+
 
 def fit_classes(
     name: str,

@@ -30,3 +30,6 @@ class Evaluation:
     scores: Vector
     annotations: Annotations
     other_scores: Vector | None = None
+
+    def __repr__(self) -> str:
+        return f"<Evaluation of '{self.scorer}' on {len(self.levels):,} pages; its figures are in .metrics>"

@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,7 @@ from curate.fit.columns import Columns, compute_columns
 from curate.fit.fitted_on import write_fitted_on
 from curate.fit.folds import draw_folds, group_pages
 from curate.fit.heads import FittedHead, fit_head
+from curate.fit.keywords import RecipeKeywords
 from curate.fit.metrics import N_RESAMPLES, summarise, to_json
 from curate.fit.recipe import DEFAULT_RECIPE, MemberRecipe, Recipe
 from curate.scoring.load import load_fitted
@@ -74,9 +75,12 @@ class FitResult:
     strictness: Strictness
     reference: NDArray[np.bool_]
 
+    def __repr__(self) -> str:
+        return f"<FitResult of {len(self.levels):,} pages: {self.scorer!r}>"
+
 
 def fit_classifier(
-    annotations: AnnotationSource,
+    input: AnnotationSource,  # noqa: A002  (as in every job)
     output: str | Path,
     *,
     recipe: Recipe | None = None,
@@ -84,8 +88,8 @@ def fit_classifier(
     overwrite: bool = False,
     known_columns: Mapping[str, NDArray[np.float32]] | None = None,
     n_resamples: int = N_RESAMPLES,
-    progress: ProgressDisplay | None = None,
-    **settings: Any,
+    progress: bool | ProgressDisplay = True,
+    **settings: Unpack[RecipeKeywords],
 ) -> FitResult:
     """Fit a classifier and write its folder: config.json, weights.safetensors, metrics.json, card.md.
 
@@ -93,7 +97,7 @@ def fit_classifier(
     `kill -9`, leaves what was there before, or a folder that is refused if an overwrite was under way.
 
     Args:
-        annotations: files, a table, dictionaries, or `Annotations`; see `read_annotations`.
+        input: annotated pages: files, a table, dictionaries, or `Annotations`; see `read_annotations`.
         output: folder to write.
         recipe: features, heads and settings; by default `curate.fit.recipe.DEFAULT_RECIPE`.
         name: of the classifier; by default the folder's.
@@ -101,7 +105,7 @@ def fit_classifier(
         known_columns: dense features by name, float32 (N readings, n_features), that stand in for computed ones: those
             of features that were themselves fitted on some of the pages, and have to be out of fold here.
         n_resamples: of the intervals of the figures.
-        progress: shows how far the fit is; null for silence.
+        progress: show progress on stderr; or a display to show it on.
         **settings: fields of `Recipe` that differ from `recipe`.
 
     Returns:
@@ -115,12 +119,12 @@ def fit_classifier(
     if (output / "config.json").exists() and not overwrite:
         msg = f"'{output}' holds a classifier already. Choose another folder, or set overwrite (--overwrite)."
         raise SettingError(msg)
-    readings = read_annotations(annotations, annotator_weights=recipe.annotator_weights)
+    readings = read_annotations(input, annotator_weights=recipe.annotator_weights)
     scale = find_scale(readings, recipe)
     strictness, read_pages = compare_readings(readings, recipe, scale)
     pages = read_pages.pages
     known_columns = {name: columns[read_pages.first] for name, columns in (known_columns or {}).items()}
-    display = progress or ProgressDisplay(quiet=True)
+    display = ProgressDisplay.of(progress)
     name = name or output.resolve().name
     with staged_folder(output) as staged, tempfile.TemporaryDirectory(prefix="curate-fit-") as scratch:
         with threadpool_limits(1):  # sums of several threads differ in their last digits from run to run

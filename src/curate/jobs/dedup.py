@@ -15,8 +15,9 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
+from os import PathLike, fspath
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import pyarrow as pa
@@ -24,13 +25,14 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from curate._version import __version__
-from curate.config import hashed_settings, parse_bytes, settings_from, stable_hash
+from curate.config import Paths, hashed_settings, input_paths, parse_bytes, settings_from, stable_hash
 from curate.crawl import FileProblem, InputFile, ReadOptions, check_columns, find_files, plan_splits
 from curate.crawl.find import public_name
 from curate.dedup import DedupPlan, compute_keys, resolve_duplicates
 from curate.dedup.index import Index, open_index
 from curate.dedup.texts import RowTexts
 from curate.errors import SettingError
+from curate.jobs.keywords import DedupKeywords
 from curate.jobs.parts import PartWriter, add_reasons
 from curate.jobs.pieces import Piece, plan_pieces, split_by_format, stage_texts, staged_piece
 from curate.jobs.settings import DedupSettings
@@ -65,22 +67,29 @@ class DedupReport:
     n_in_indexes: int = 0
 
 
-def dedup_files(input: str | Sequence[str], output: str | Path, **settings: Any) -> DedupReport:  # noqa: A002
+def dedup_files(
+    input: Paths,  # noqa: A002  (the name of the setting)
+    output: str | PathLike[str],
+    *,
+    overwrite: bool = False,
+    progress: bool | ProgressDisplay = True,
+    **settings: Unpack[DedupKeywords],
+) -> DedupReport:
     """Deduplicate files into `output`/kept and `output`/dropped; the same job as `curate dedup`.
 
     Args:
         input: files, folders or globs; Parquet, JSONL, WET and the other formats of `curate filter`.
         output: a new or empty folder, or that of an earlier run with these settings, which is continued.
-        settings: fields of `curate.jobs.settings.DedupSettings`; `overwrite` and `progress` as well.
+        overwrite: delete the result of an earlier run in `output` first.
+        progress: show progress on stderr; or a display to show it on.
+        **settings: the other fields of `curate.jobs.settings.DedupSettings`.
 
     Returns:
         The report. A dropped row has `drop_reason`, `duplicate_of` (the id that stays) and `jaccard` beside
         the columns it came with; documents without an id are named by file and row.
     """
-    overwrite, progress = settings.pop("overwrite", False), settings.pop("progress", True)
-    inputs = (input,) if isinstance(input, str) else tuple(input)
-    checked = settings_from(DedupSettings, {**settings, "input": inputs, "output": str(output)})
-    return run_dedup(checked, overwrite=overwrite, display=ProgressDisplay(quiet=not progress))
+    checked = settings_from(DedupSettings, settings | {"input": input_paths(input), "output": fspath(output)})
+    return run_dedup(checked, overwrite=overwrite, display=ProgressDisplay.of(progress))
 
 
 def run_dedup(

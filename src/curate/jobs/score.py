@@ -13,8 +13,9 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from os import PathLike, fspath
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Unpack
 
 import numpy as np
 import orjson
@@ -23,16 +24,17 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curate._version import __version__
-from curate.config import hashed_settings, settings_from, stable_hash
+from curate.config import Paths, hashed_settings, input_paths, settings_from, stable_hash
 from curate.crawl import FileProblem, InputFile, ReadOptions, find_files
 from curate.crawl.columns import find_layout, get_path
 from curate.crawl.find import open_file
 from curate.crawl.opening import sniff_file
 from curate.errors import SettingError
+from curate.jobs.keywords import ScoreKeywords
 from curate.jobs.pieces import open_parquet, plan_pieces
 from curate.jobs.settings import ScoreSettings
 from curate.protocols import Scorer
-from curate.run.lanes import LaneScorer, check_distinct
+from curate.run.lanes import LaneScorer, ScorerSource, check_distinct, name_scorers
 from curate.run.settings import available_cores
 from curate.scoring import ask_all, scored_columns
 from curate.text.json_values import clean_surrogates, dump_json, parse_object
@@ -85,13 +87,13 @@ class _Job:
 
 
 def score_files(
-    input: str | Sequence[str],  # noqa: A002  (the name of the setting)
-    output: str | Path,
+    input: Paths,  # noqa: A002  (the name of the setting)
+    output: str | PathLike[str],
     *,
-    scorer: str | Scorer | Sequence[str | Scorer] = "edu",
+    scorer: ScorerSource | Sequence[ScorerSource] = "edu",
     overwrite: bool = False,
-    progress: bool = True,
-    **settings: Any,
+    progress: bool | ProgressDisplay = True,
+    **settings: Unpack[ScoreKeywords],
 ) -> ScoreReport:
     """Score Parquet and JSONL files; the same job as `curate score`.
 
@@ -102,21 +104,13 @@ def score_files(
         output: a new or empty folder, or that of an earlier run with these settings.
         scorer: name or folder of a classifier, or an object that keeps `curate.Scorer`; or several of these.
         overwrite: delete the result of an earlier run in `output` first.
-        progress: show progress on stderr.
+        progress: show progress on stderr; or a display to show it on.
         **settings: the other fields of `ScoreSettings`.
     """
-    scorers: list[str | Scorer]
-    if isinstance(scorer, Sequence) and not isinstance(scorer, str):
-        scorers = list(scorer)
-    else:
-        scorers = [scorer]
-    named = tuple(each if isinstance(each, str) else each.name for each in scorers)
-    inputs = (input,) if isinstance(input, str) else tuple(input)
-    values = settings | {"input": inputs, "output": str(output), "scorer": named}
+    scorers, named = name_scorers(scorer)
+    values = dict(settings) | {"input": input_paths(input), "output": fspath(output), "scorer": named}
     checked = settings_from(ScoreSettings, values)
-    return run_score(
-        checked, scorers=scorers, overwrite=overwrite, display=ProgressDisplay(quiet=not progress)
-    )
+    return run_score(checked, scorers=scorers, overwrite=overwrite, display=ProgressDisplay.of(progress))
 
 
 def run_score(
@@ -208,7 +202,7 @@ def _plan_parquet(file: InputFile, options: ReadOptions) -> list[_Piece]:
         raise SettingError(
             f"{file.source} is no readable Parquet file: {said}. Replace or remove it."
         ) from error
-    column = _find_text(schema.names, options)
+    column = find_text_column(schema.names, options)
     if column not in schema.names or not _is_text(schema.field(column).type):
         raise SettingError(
             f"{file.source} has no column of text{f' {column!r}' if column else ''}. Name it with --text-column; its "
@@ -220,7 +214,8 @@ def _plan_parquet(file: InputFile, options: ReadOptions) -> list[_Piece]:
     return [_Piece(file, each, column, name) for each, name in zip(groups, names, strict=True)]
 
 
-def _find_text(names: Sequence[str], options: ReadOptions) -> str:
+def find_text_column(names: Sequence[str], options: ReadOptions) -> str:
+    """The column of the text among these, "" where none has a usual name."""
     contents = find_layout(names, options).contents
     return next((name for name, role in contents if role != "html"), "")
 
@@ -244,7 +239,7 @@ def _score_piece(job: _Job, number: int) -> None:
     n_documents, n_scored, problem = 0, 0, None
     try:
         with committed(job.folder.path / "scored" / piece.name) as path:
-            n_documents, n_scored = write(job, piece, path, partial(_score, scorers))
+            n_documents, n_scored = write(job, piece, path, partial(score_texts, scorers))
     except (pa.ArrowException, OSError, EOFError) as error:
         problem = asdict(
             FileProblem(piece.file.source, None, "unreadable", " ".join(str(error).split())[:200])
@@ -256,7 +251,7 @@ def _score_piece(job: _Job, number: int) -> None:
 Score = Callable[[pa.Array], dict[str, pa.Array]]
 
 
-def _score(scorers: Sequence[Scorer], texts: pa.Array) -> dict[str, pa.Array]:
+def score_texts(scorers: Sequence[Scorer], texts: pa.Array) -> dict[str, pa.Array]:
     """The scorers' columns for N texts; null where there is no text."""
     has_text = texts.is_valid()
     rows = np.flatnonzero(has_text.to_numpy(zero_copy_only=False))
@@ -317,7 +312,7 @@ def _write_lines(job: _Job, piece: _Piece, path: Path, score: Score) -> tuple[in
 
 
 def _text_of(row: dict[str, Any] | None, options: ReadOptions) -> str | None:
-    text = None if row is None else get_path(row, _find_text(list(row), options))
+    text = None if row is None else get_path(row, find_text_column(list(row), options))
     return clean_surrogates(text) if isinstance(text, str) else None
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
+from os import PathLike, fspath
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import pyarrow as pa
@@ -20,10 +21,12 @@ from numpy.typing import NDArray
 from curate.config import stable_hash
 from curate.crawl import InputFile, find_files
 from curate.dedup import DedupPlan
+from curate.errors import UnknownNameError
+from curate.mixture.keywords import MixtureKeywords
 from curate.mixture.plan import build_plan, group_documents
 from curate.mixture.scan import Documents, ScanPlan, load_benchmarks, read_scans, scan_piece
 from curate.mixture.separate import choose_validation, remove_duplicates, remove_near_validation
-from curate.mixture.settings import MixtureSettings
+from curate.mixture.settings import MixtureSettings, mixture_settings_from, read_mixture_settings
 from curate.mixture.sources import Piece, describe_pieces, list_pieces
 from curate.mixture.write import REMOVED_SCHEMA, WriteTask, read_hashes, write_piece
 from curate.tokens.plan import read_plan
@@ -49,14 +52,15 @@ OnPlan = Callable[[dict[str, Any]], None]
 
 
 def mix(
-    settings: MixtureSettings,
+    input: str | PathLike[str] | MixtureSettings | Mapping[str, Any],  # noqa: A002  (as in every job)
     output: str | Path | None,
     *,
+    overwrite: bool = False,
+    progress: bool | ProgressDisplay = True,
     workers: int | None = None,
     engine: str = "local",
-    overwrite: bool = False,
     on_plan: OnPlan = lambda _plan: None,
-    progress: ProgressDisplay | None = None,
+    **settings: Unpack[MixtureKeywords],
 ) -> dict[str, Any]:
     """Plan a mixture and write it; run it again to go on after a stop.
 
@@ -64,13 +68,15 @@ def mix(
     between.
 
     Args:
-        settings: what to mix.
+        input: what to mix: the TOML file of a mixture, `MixtureSettings`, or sources by name, each a path or a table as
+            in that file.
         output: the mixture folder; null to plan only, in a temporary folder.
+        overwrite: delete an earlier mixture in `output` first.
+        progress: show progress on stderr; or a display to show it on.
         workers: processes; null for one for each core.
         engine: 'local' or 'ray'.
-        overwrite: delete an earlier mixture in `output` first.
         on_plan: told the plan before the mixture is written; may raise to stop.
-        progress: shows it; null for silence.
+        **settings: fields of `MixtureSettings`, in place of those of `input`.
 
     Returns:
         The plan, as `plan.json` holds it.
@@ -79,27 +85,45 @@ def mix(
         SettingError: A source has no text, or weights and caps cannot be met.
         ChangedSettingsError: `output` was begun with other settings or files.
     """
-    pieces = list_pieces(settings)
+    found = _settings_of(input, settings)
+    pieces = list_pieces(found)
     with ExitStack() as stack:
         folder = Path(output or stack.enter_context(tempfile.TemporaryDirectory(prefix="curate-mix-")))
         if output is not None:
-            stack.enter_context(_opened(folder, settings, pieces, overwrite=overwrite))
+            stack.enter_context(_opened(folder, found, pieces, overwrite=overwrite))
             if (folder / "plan.json").exists():
                 shutil.rmtree(folder / "work", ignore_errors=True)  # a stop may have come just before
                 plan = read_plan(folder)
                 on_plan(plan)
                 return plan
         job = _Job(
-            settings,
+            found,
             folder,
             pieces,
             engine,
             workers or available_cores(),
-            progress or ProgressDisplay(quiet=True),
+            ProgressDisplay.of(progress),
         )
         plan = job.plan()
         on_plan(plan)
         return plan if output is None else job.write(plan)
+
+
+def _settings_of(
+    given: str | PathLike[str] | MixtureSettings | Mapping[str, Any], changes: Mapping[str, Any]
+) -> MixtureSettings:
+    if isinstance(given, Mapping):
+        tables = {
+            name: {"path": fspath(path)} if isinstance(path, str | PathLike) else path
+            for name, path in given.items()
+        }
+        given = mixture_settings_from({"sources": tables})
+    elif not isinstance(given, MixtureSettings):
+        given = read_mixture_settings(fspath(given))
+    for name in changes:
+        if name not in MixtureSettings.__dataclass_fields__:
+            raise UnknownNameError("setting", name, MixtureSettings.__dataclass_fields__)
+    return replace(given, **changes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from curate.run.manifest import ScoreFacts
 from curate.scoring import load_scorer
 from curate.scoring.model import FittedScorer
 from curate.scoring.reasons import Reason, explain_program
+from curate.text.printable import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,9 @@ class Story:
     scores: list[ScoreCheck]
     spared: Spared | None
     reasons: list[Reason]
+
+    def __repr__(self) -> str:
+        return f"<Story of '{printable(str(self.document.get('id')))}': {self.fate}>"
 
 
 def explain(output: str | Path, key: str) -> list[Story]:

@@ -58,6 +58,14 @@ class Funnel:
     limits: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     warnings: list[str] = field(default_factory=list[str])
 
+    def __repr__(self) -> str:
+        where = ", ".join(f"{reason} {tally.n_documents:,}" for _, reason, tally in self.reasons()[:5])
+        more = f" and {len(self.dropped) - 5} reasons more" if len(self.dropped) > 5 else ""
+        return (
+            f"<Funnel: {self.kept.n_documents:,} of {self.read.n_documents:,} documents kept"
+            f"{f'; dropped: {where}{more}' if where else ''}>"
+        )
+
     @property
     def read(self) -> Tally:
         """Every document, kept or dropped."""

@@ -6,9 +6,12 @@ kind 'code' (program files)             code_rules, code_scorer
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import PurePath
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -27,6 +30,30 @@ PROSE = ("page", "text")
 CODE = ("code",)
 KINDS = (*PROSE, *CODE)
 LEFT_OUT = "code_left_out"
+ScorerSource = str | PurePath | Scorer
+
+
+def name_scorers(scorer: ScorerSource | Sequence[ScorerSource]) -> tuple[list[str | Scorer], tuple[str, ...]]:
+    """What a caller gives as scorers, one or several: each as a name or an object, and its name for the settings.
+
+    Raises:
+        SettingError: something is given that is no scorer.
+    """
+    given: Sequence[Any] = (
+        scorer if isinstance(scorer, Sequence) and not isinstance(scorer, str) else [scorer]
+    )
+    found: list[str | Scorer] = []
+    for each in given:
+        if isinstance(each, PurePath):
+            text = str(each)  # with a separator in it, so that a folder 'edu' is not the bundled scorer
+            found.append(text if os.sep in text else os.path.join(os.curdir, text))
+        else:
+            found.append(each if isinstance(each, str) else load_scorer(each))
+    names: tuple[Any, ...] = tuple(each if isinstance(each, str) else each.name for each in found)
+    for name in names:
+        if not isinstance(name, str) or not name:
+            raise SettingError(f"A scorer's name must be a text, not {name!r}.")
+    return found, names
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +76,7 @@ class LaneScorer:
     def of(cls, source: str | Scorer) -> LaneScorer:
         """Load a scorer, and so check it."""
         scorer = load_scorer(source)
-        fingerprint = getattr(scorer, "fingerprint", None)
+        fingerprint = getattr(scorer, "fingerprint", None) or None
         return cls(scorer.name, source, fingerprint, tuple(score_columns(scorer)))
 
     def load(self) -> Scorer:

@@ -5,6 +5,7 @@ All of it is off by default, since the lists are the user's choice.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,9 +18,23 @@ from numpy.typing import NDArray
 
 from curate.batch import add_columns, drop_rows, live_rows
 from curate.rules import BadWords, Decontaminator, UrlRules, redact_pii
+from curate.rules.own import ask_screen, load_screen, screen_fingerprint
 from curate.run.settings import FilterSettings
 from curate.text.words import Words
 
+OWN_COLUMNS = (
+    "id",
+    "url",
+    "date",
+    "source",
+    "position",
+    "kind",
+    "title",
+    "text",
+    "language",
+    "language_confidence",
+)
+"""What a screen of the user's own sees, beside the signals."""
 MARKED = "marked"  # the column of the text as Markdown, in runs that write it
 STAYS = pa.scalar(None, pa.string())
 
@@ -33,6 +48,7 @@ class Screens:
     benchmarks: Decontaminator | None
     drops_contaminated: bool
     redacts: bool
+    own: tuple[str, ...] = ()
 
     def add_address(self, documents: pa.Table) -> pa.Table:
         """Drop documents whose address is on a list."""
@@ -81,6 +97,20 @@ class Screens:
         detail = pc.binary_join_element_wise(found["benchmark"], found["ngram"], ": ")
         return _drop(documents, rows, reasons, detail)
 
+    def add_own(self, documents: pa.Table, signals: Sequence[str]) -> pa.Table:
+        """Drop what the user's own functions name; each sees what the ones before it left.
+
+        They see the columns of `curate.rules.own` and `signals`.
+        """
+        for name in self.own:
+            rows = live_rows(documents)
+            if not len(rows):
+                continue
+            seen = documents.select([*OWN_COLUMNS, *signals]).take(rows).combine_chunks().to_batches()[0]
+            reasons = ask_screen(name, load_screen(name), seen)
+            documents = _drop(documents, rows, reasons, pa.array([name] * len(rows)))
+        return documents
+
     def warnings(self) -> list[str]:
         """Say what the screens could not look for."""
         return [] if self.benchmarks is None else self.benchmarks.warnings()
@@ -107,20 +137,30 @@ def load_screens(settings: FilterSettings) -> Screens:
         benchmarks=_load_benchmarks(settings.decontaminate),
         drops_contaminated=not settings.flag_contaminated,
         redacts=settings.redact_pii,
+        own=_load_own(settings.screen),
     )
 
 
-def hash_lists(settings: FilterSettings) -> dict[str, str]:
-    """Hash every list and rule file, by its name, so that one with other contents counts as a changed setting."""
+def hash_lists(settings: FilterSettings) -> dict[str, str | None]:
+    """Hash every list, rule file and screen, by its name, so that one with other contents counts as a changed setting."""
     rule_files = tuple(name for name in (*settings.rules, *settings.code_rules) if name.endswith(".toml"))
     paths = (*settings.url_blocklist, *settings.bad_words, *settings.decontaminate, *rule_files)
-    return {path: xxhash.xxh3_64_hexdigest(Path(path).read_bytes()) for path in paths}
+    hashes: dict[str, str | None] = {
+        path: xxhash.xxh3_64_hexdigest(Path(path).read_bytes()) for path in paths
+    }
+    return hashes | {f"the screen {name}": screen_fingerprint(name) for name in settings.screen}
 
 
 # Read once in each process: a worker meets the same lists in every chunk.
 @cache
 def _load_urls(paths: tuple[str, ...]) -> UrlRules | None:
     return UrlRules.from_files(paths) if paths else None
+
+
+def _load_own(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        load_screen(name)
+    return names
 
 
 @cache

@@ -108,6 +108,12 @@ class FilterSettings:
     bad_words: tuple[str, ...] = setting(
         (), "Files of words; pages that hold one are dropped.", section="rules"
     )
+    screen: tuple[str, ...] = setting(
+        (),
+        "Function of your own that names documents to drop: file.py:FUNCTION, MODULE:FUNCTION, or an entry point of the "
+        "group curate.screens. It is run: name none that you have not read.",
+        section="rules",
+    )
     redact_pii: bool = setting(
         False, "Replace e-mail and public IP addresses by placeholders.", section="rules"
     )

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from curate.errors import SettingError
 from curate.protocols import LevelScorer, Scorer, WindowScorer
 from curate.scoring.model import FittedScorer, score_pages
-from curate.scoring.texts import as_arrow
+from curate.text.gate import as_texts
 from curate.text.words import view_utf8
 
 Array = NDArray[np.float32]
@@ -50,7 +50,7 @@ def ask_all(scorers: Sequence[Scorer], texts: Sequence[str] | pa.Array) -> list[
 
     Fitted scorers with windows of one size read the documents once: they share words and features.
     """
-    array = as_arrow(texts)
+    array = as_texts(texts)
     by_window: dict[int, list[FittedScorer]] = {}
     for scorer in scorers:
         if isinstance(scorer, FittedScorer):

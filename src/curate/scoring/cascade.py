@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from curate.errors import SettingError
 from curate.protocols import Scorer
 from curate.scoring.ask import Scored, ask, count_bytes_read, states_levels
-from curate.scoring.texts import as_arrow
+from curate.scoring.storage import fingerprint
+from curate.text.gate import as_texts
 
 Array = NDArray[np.float32]
 
@@ -31,7 +32,7 @@ class Cascade:
         second: asked for those in the band.
         low: lower end of the band.
         high: upper end of the band.
-        fingerprint: digest of the configuration where the cascade is bundled, else "".
+        fingerprint: digest of the configuration, or of the parts and the band; "" where a part states none.
     """
 
     name: str
@@ -56,6 +57,15 @@ class Cascade:
                 f"states them and '{without.name}' does not, so their numbers would stand in one column."
             )
 
+        parts = [getattr(part, "fingerprint", None) for part in (self.first, self.second)]
+        if all(parts) and not self.fingerprint:
+            self.fingerprint = fingerprint({"parts": parts, "band": [self.low, self.high]})
+
+    def __repr__(self) -> str:
+        return (
+            f"<Cascade '{self.name}': {self.first!r}, then {self.second!r} in [{self.low:g}, {self.high:g}]>"
+        )
+
     @property
     def has_levels(self) -> bool:
         """Whether the parts state levels."""
@@ -78,12 +88,12 @@ class Cascade:
 
     def count_read(self, texts: Sequence[str] | pa.Array, /) -> NDArray[np.int64]:
         """Count the bytes of every document that either scorer may read, int64 (N,)."""
-        array = as_arrow(texts)
+        array = as_texts(texts)
         counts = [count_bytes_read(part, array) for part in (self.first, self.second)]
         return np.maximum(*counts)
 
     def _ask(self, texts: Sequence[str] | pa.Array) -> Scored:
-        array = as_arrow(texts)
+        array = as_texts(texts)
         first = ask(self.first, array)
         rows = np.flatnonzero((first.scores >= self.low) & (first.scores <= self.high))
         if not len(rows):

@@ -24,8 +24,9 @@ from curate.scoring.features import (
 )
 from curate.scoring.heads import add_products
 from curate.scoring.kernels import tfidf_times
-from curate.scoring.storage import Arrays, write_folder
-from curate.scoring.texts import as_arrow, count_read
+from curate.scoring.storage import Arrays, fingerprint, write_folder
+from curate.scoring.texts import count_read
+from curate.text.gate import as_texts
 
 Array = NDArray[np.float32]
 
@@ -66,12 +67,17 @@ class FittedClasses:
     about: dict[str, Any]
     sha256: str = ""
 
+    def __repr__(self) -> str:
+        return (
+            f"<FittedClasses '{self.name}': {len(self.classes)} classes; reads {self.window_bytes:,} bytes>"
+        )
+
     def predict(self, texts: Sequence[str] | pa.Array, /) -> Array:
         """Give the probability of every class, float32 (N, n_classes); rows sum to 1.
 
         Each row is of its text alone. A text without a word gets the classes' rates.
         """
-        array = as_arrow(texts)
+        array = as_texts(texts)
         shares = np.zeros((len(array), len(self.classes)), np.float32)
         for start in range(0, len(array), _BATCH):
             outputs = self.outputs(Pages(array.slice(start, _BATCH), self.window_bytes)).astype(np.float64)
@@ -87,7 +93,7 @@ class FittedClasses:
 
     def count_read(self, texts: Sequence[str] | pa.Array, /) -> NDArray[np.int64]:
         """Count the bytes of every document that lie in the window, int64 (N,)."""
-        return count_read(as_arrow(texts), self.window_bytes)
+        return count_read(as_texts(texts), self.window_bytes)
 
     def scorer(self, name: str) -> ClassScorer:
         """Give the scorer of one class: the probability that a document is of it."""
@@ -135,6 +141,17 @@ class ClassScorer:
     name: str
     classifier: FittedClasses
     column: int
+
+    def __repr__(self) -> str:
+        return f"<ClassScorer '{self.name}'>"
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the classifier and the class; "" before the classifier is written."""
+        weights = self.classifier.sha256
+        window = self.classifier.window_bytes
+        own = {"kernels": KERNEL_VERSIONS, "window": window, "name": self.name, "weights": weights}
+        return fingerprint(own) if weights else ""
 
     def score(self, texts: Sequence[str] | pa.Array, /) -> Array:
         """Give the probability of the class, float32 (N,)."""

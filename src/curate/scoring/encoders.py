@@ -20,7 +20,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.errors import MissingPackageError, SettingError
-from curate.scoring.texts import as_arrow
+from curate.text.gate import as_texts
 from curate.work.json_files import check_shape
 
 _SAFE_VERSION = 6  # sentence-transformers from which no module of a model's folder is imported unasked
@@ -128,7 +128,7 @@ class SentenceEncoder:
 def cut_documents(texts: Sequence[str] | pa.Array, max_tokens: int) -> list[str]:
     """Give the documents as Python strings, cut where no tokenizer would have got to."""
     limit = max_tokens * _WINDOW_CHARS_PER_TOKEN
-    return [(text or "")[:limit] for text in as_arrow(texts).to_pylist()]
+    return [(text or "")[:limit] for text in as_texts(texts).to_pylist()]
 
 
 def refuse_code(source: str) -> None:

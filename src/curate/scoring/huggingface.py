@@ -13,7 +13,10 @@ What a checkpoint's outputs mean is read from their number:
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +25,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.errors import MissingPackageError, SettingError
-from curate.scoring.texts import as_arrow
+from curate.text.gate import as_texts
 
 _BYTES_PER_TOKEN = 16
 _HIGHEST_LEVEL = 5.0
@@ -48,6 +51,16 @@ class CheckpointScorer:
         self._model = model
         self._tokenizer = tokenizer
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """Digest of weights, tokenizer, length and device: a GPU rounds otherwise."""
+        digest = hashlib.sha256(f"{self.max_tokens} {self.device}".encode())
+        digest.update(json.dumps(self._tokenizer.get_vocab(), sort_keys=True).encode())
+        for name, tensor in sorted(self._model.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(tensor.detach().cpu().float().numpy().tobytes())
+        return digest.hexdigest()[:32]
+
     def score(self, texts: Sequence[str] | pa.Array, /) -> NDArray[np.float32]:
         """Give the scores, float32 (N,); see the head of this module for what they are."""
         return self.score_levels(texts)[1]
@@ -57,7 +70,7 @@ class CheckpointScorer:
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Give (levels, scores), both float32 (N,)."""
         limit = self.max_tokens * _BYTES_PER_TOKEN
-        documents = [(text or "")[:limit] for text in as_arrow(texts).to_pylist()]
+        documents = [(text or "")[:limit] for text in as_texts(texts).to_pylist()]
         levels, scores = np.zeros(len(documents), np.float32), np.zeros(len(documents), np.float32)
         n_batch = 1 if self.device == "cpu" else 64
         by_length = sorted(range(len(documents)), key=lambda i: -len(documents[i]))

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 
@@ -54,6 +54,10 @@ from curate.scoring.vocabulary import Vocabulary
 ENTRY_POINT_GROUP = "curate.scorers"
 
 
+@overload
+def load_scorer(name_or_path: Literal["edu", "quality"]) -> FittedScorer: ...
+@overload
+def load_scorer(name_or_path: str | Path | Scorer) -> Scorer: ...
 def load_scorer(name_or_path: str | Path | Scorer) -> Scorer:
     """Load a scorer.
 
@@ -190,10 +194,7 @@ def load_cascade(folder: Path) -> Cascade:
                 f"{folder}/config.json names {config[part][:80]!r}; a cascade is made of bundled scorers."
             )
     first, second = load_scorer(config["first"]), load_scorer(config["second"])
-    parts = {name: getattr(part, "fingerprint", "") for name, part in (("first", first), ("second", second))}
-    return Cascade(
-        config["name"], first, second, config["low"], config["high"], fingerprint({**config, "parts": parts})
-    )
+    return Cascade(config["name"], first, second, config["low"], config["high"])
 
 
 def load_classes(folder: Path) -> FittedClasses:

@@ -28,7 +28,8 @@ from curate.scoring.features import (
 )
 from curate.scoring.heads import Head
 from curate.scoring.storage import Arrays, fingerprint, write_folder
-from curate.scoring.texts import as_arrow, count_read
+from curate.scoring.texts import count_read
+from curate.text.gate import as_texts
 
 Array = NDArray[np.float32]
 
@@ -63,6 +64,9 @@ class Member:
     head: Head
     sparse: str | None = None
     sparse_weights: Array | None = None
+
+    def __repr__(self) -> str:
+        return f"<Member '{self.name}': {self.weight:g} of the level>"
 
     def predict(self, pages: Pages, dense: dict[str, Array], sparse: dict[str, SparseFeature]) -> Array:
         """Give the head's level for every page, float32 (N,)."""
@@ -110,6 +114,10 @@ class FittedScorer:
     about: dict[str, Any]
     fingerprint: str = ""
 
+    def __repr__(self) -> str:
+        members = " + ".join(f"{member.weight:g} {member.name}" for member in self.members)
+        return f"<FittedScorer '{self.name}': {members}; reads {self.window_bytes:,} bytes; {self.fingerprint[:12]}>"
+
     def score(self, texts: Sequence[str] | pa.Array, /) -> Array:
         """Give the probability of the positive level or more, float32 (N,), from each text alone.
 
@@ -119,11 +127,11 @@ class FittedScorer:
 
     def score_levels(self, texts: Sequence[str] | pa.Array, /) -> tuple[Array, Array]:
         """Give (levels, scores), both float32 (N,); levels lie on the annotators' scale."""
-        return score_pages([self], as_arrow(texts))[0]
+        return score_pages([self], as_texts(texts))[0]
 
     def count_read(self, texts: Sequence[str] | pa.Array, /) -> NDArray[np.int64]:
         """Count the bytes of every document that lie in the window, int64 (N,)."""
-        return count_read(as_arrow(texts), self.window_bytes)
+        return count_read(as_texts(texts), self.window_bytes)
 
     def with_window(self, window_bytes: int) -> FittedScorer:
         """Give the same scorer with another window: the first `window_bytes` bytes of a document are read.

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -13,26 +11,6 @@ from curate.text.kernel import kernel
 from curate.text.words import view_utf8
 
 _LONGEST_BACK_STEP = 64
-
-
-def as_arrow(texts: Sequence[str | None] | pa.Array | pa.ChunkedArray) -> pa.Array:
-    """Bring `texts` into one Arrow string array; an Arrow array is passed on without a copy.
-
-    None counts as empty. Half a surrogate pair, which a Python string can hold and UTF-8 cannot,
-    becomes a question mark.
-    """
-    if isinstance(texts, pa.ChunkedArray):
-        return texts.combine_chunks() if texts.num_chunks != 1 else texts.chunk(0)  # pyright: ignore[reportAttributeAccessIssue]
-    if isinstance(texts, pa.Array):
-        return texts
-    if isinstance(texts, str):
-        msg = "score takes a list of documents or an Arrow string array, not one str: put it in a list"
-        raise TypeError(msg)
-    try:
-        return pa.array(texts, pa.large_string())
-    except UnicodeEncodeError:
-        safe = [None if text is None else text.encode("utf-8", "replace").decode() for text in texts]
-        return pa.array(safe, pa.large_string())
 
 
 def take_window(texts: pa.Array, window_bytes: int) -> pa.Array:

@@ -1,8 +1,9 @@
-"""For tests, also users' own: the law of scorers as a check, and a practice server for annotation.
+"""For tests, also users' own: the laws of scorers and of screens as checks, and a practice server for annotation.
 
-`from curate.testing.scorers import check_scorer`.
+`from curate.testing import check_scorer, check_screen`.
 """
 
 from curate.testing.scorers import check_scorer
+from curate.testing.screens import check_screen
 
-__all__ = ["check_scorer"]
+__all__ = ["check_scorer", "check_screen"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from curate.scoring.ask import states_levels
 
 __all__ = ["check_scorer"]
 
-_PAGES = (
+PAGES = (
     "Photosynthesis is how green plants make sugar from light, water and carbon dioxide.",
     "SALE!!! Blue shoes, red shoes - 50% off today only. Add to cart. Free shipping on orders over $40.",
     "Home\nAbout us\nContact\nLog in\n\n\nPage 1 of 3",
@@ -38,8 +39,9 @@ def check_scorer(scorer: Any, texts: Sequence[str] | None = None, *, tolerance: 
     It is checked that the scorer has a name; takes lists and Arrow arrays (string, large_string, sliced, with
     nulls, of no document) and gives float32 of shape (N,) in [0, 1], with a number for empty text, for very long
     text, and for text that is no valid Unicode; gives every document the same score alone, in any order,
-    beside any neighbours, and a second time; leaves its input as it was, and what it gave before; and, if it has
-    `score_levels`, gives the same scores there, with finite levels.
+    beside any neighbours, and a second time; leaves its input as it was, and what it gave before; states a
+    `fingerprint` that a copy in another process states too; and, if it has `score_levels`, gives the same scores there,
+    with finite levels.
 
     Args:
         scorer: the object under test.
@@ -51,7 +53,7 @@ def check_scorer(scorer: Any, texts: Sequence[str] | None = None, *, tolerance: 
         AssertionError: Names the law that is broken.
 
     >>> class Rank:
-    ...     name = "rank"
+    ...     name, fingerprint = "rank", "1"
     ...     def score(self, texts):
     ...         return np.linspace(0, 1, len(texts), dtype=np.float32)
     >>> check_scorer(Rank())
@@ -62,7 +64,7 @@ def check_scorer(scorer: Any, texts: Sequence[str] | None = None, *, tolerance: 
     _require(isinstance(scorer, Scorer), f"{scorer!r} needs `name` and `score(texts)`")
     name = scorer.name
     _require(isinstance(name, str) and bool(name), f"{scorer!r}: the name is {name!r}, not a text")
-    pages = [*_PAGES, *(texts or ())]
+    pages = [*PAGES, *(texts or ())]
     before = list(pages)
     first = _scores(scorer, pages, name)
     scores = first.copy()
@@ -71,6 +73,7 @@ def check_scorer(scorer: Any, texts: Sequence[str] | None = None, *, tolerance: 
     _require(np.array_equal(first, scores), f"{name}: a later call of score changed the scores given before")
     _check_independence(scorer, pages, scores, name, tolerance)
     _check_forms(scorer, pages, scores, name, tolerance)
+    _check_fingerprint(scorer, name)
     if states_levels(scorer):
         levels, same = _call(scorer.score_levels, pages, name)
         _require(isinstance(levels, np.ndarray), f"{name}: levels are {type(levels).__name__}, not an array")
@@ -120,6 +123,21 @@ def _compare(
     if far.any():
         i = int(np.argmax(far))
         _require(False, f"{name}: the score of document {i} is {a[i]} {how_a} and {b[i]} {how_b}")  # noqa: FBT003
+
+
+def _check_fingerprint(scorer: Any, name: str) -> None:
+    """A digest, the same a second time and in the copy that a worker gets."""
+    import cloudpickle
+
+    stated = getattr(scorer, "fingerprint", None)
+    _require(
+        isinstance(stated, str) and bool(stated),
+        f"{name}: the fingerprint is {stated!r}, not a text that changes with whatever decides the scores; a run cannot "
+        "be gone on with",
+    )
+    _require(scorer.fingerprint == stated, f"{name}: the fingerprint is another one the second time")
+    copy = pickle.loads(cloudpickle.dumps(scorer)).fingerprint  # noqa: S301 - made in the line itself
+    _require(copy == stated, f"{name}: the fingerprint of a copy is {copy!r}, that of the scorer {stated!r}")
 
 
 def _check_forms(

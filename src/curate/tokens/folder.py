@@ -90,6 +90,12 @@ class TokenFolder:
     train: tuple[TokenGroup, ...]
     validation: tuple[TokenGroup, ...]
 
+    def __repr__(self) -> str:
+        n_tokens = sum(group.n_tokens for group in self.train)
+        return (
+            f"<TokenFolder {str(self.path)!r}: {n_tokens:,} tokens to train on, in {len(self.train)} groups>"
+        )
+
     @property
     def fingerprint(self) -> str:
         """16 hex digits over tokenizer, data and settings."""

@@ -81,7 +81,7 @@ def tokenize_mixture(
     workers: int | None = None,
     engine: str = "local",
     overwrite: bool = False,
-    progress: ProgressDisplay | None = None,
+    progress: bool | ProgressDisplay = True,
 ) -> TokenFolder:
     """Turn a mixture folder into a token folder; run it again to go on after a stop.
 
@@ -97,7 +97,7 @@ def tokenize_mixture(
         workers: processes; null for one for each core.
         engine: 'local' or 'ray'.
         overwrite: delete what is in `output` first.
-        progress: shows it; null for silence.
+        progress: show progress on stderr; or a display to show it on.
 
     Raises:
         SettingError: `input` holds neither a mixture nor Parquet with text, or the tokenizer cannot be used.
@@ -141,7 +141,7 @@ def tokenize_mixture(
                 _encode_part, tokenizer=folder / "tokenizer.json", eos_token=encoder.eos_token, infill=infill
             )
             counted = Counted(len(waiting), "parts")
-            display = progress or ProgressDisplay(quiet=True)
+            display = ProgressDisplay.of(progress)
             n_workers = workers or available_cores()
             with display.step("Encoding", len(waiting), counted.look), make_engine(engine, n_workers) as pool:
                 for _ in pool.map(encode, waiting):

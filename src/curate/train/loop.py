@@ -7,21 +7,24 @@ whole state. So a run resumes exactly, and on another number of processes it dif
 from __future__ import annotations
 
 import math
+import os
+import shutil
 import signal
 import time
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from os import PathLike, fspath
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 from torch import Tensor
 from torch.distributed.tensor import DTensor
 from torch.optim import AdamW
 
-from curate.config import hashed_settings, to_toml
+from curate.config import hashed_settings, settings_from, to_toml
 from curate.errors import RunError, SettingError
 from curate.mixture.order import WindowOrder, build_order
 from curate.tokens import TokenFolder, check_hashes, open_tokens
@@ -32,6 +35,7 @@ from curate.train.data import make_batch, slots_of
 from curate.train.evaluate import Window, bits_per_byte, plan_validation
 from curate.train.folders import CONFIG, TOKENIZER, find_checkpoint
 from curate.train.grow import weights_for
+from curate.train.keywords import TrainKeywords
 from curate.train.metrics import Sink, open_sinks, peak_flops
 from curate.train.model import Decoder
 from curate.train.optimise import learning_rate, make_optimiser
@@ -39,6 +43,7 @@ from curate.train.parallel import Team, begin_pass, joined, sharded_decoder
 from curate.train.settings import TrainSettings
 from curate.train.shape import ModelShape, padded_vocabulary
 from curate.work.lock import locked
+from curate.work.progress import ProgressDisplay
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 
@@ -78,10 +83,45 @@ class _Run:
     validation: list[Window]
     facts: dict[str, Any]
     notes: tuple[str, ...]
+    n_done: int = 0
 
 
-def train(settings: TrainSettings) -> TrainResult:
-    """Train, or go on with, the model that `settings` describe, in this process and its team.
+def train(
+    input: str | PathLike[str],  # noqa: A002  (as in every job)
+    output: str | PathLike[str],
+    *,
+    overwrite: bool = False,
+    progress: bool | ProgressDisplay = True,
+    **settings: Unpack[TrainKeywords],
+) -> TrainResult:
+    """Train a model on token files, or go on from the last checkpoint; the same job as `curate train`.
+
+    Args:
+        input: folder that `tokenize_mixture` wrote.
+        output: folder for checkpoints, metrics and settings.
+        overwrite: delete an earlier run's checkpoints first; for a process that trains alone.
+        progress: show progress on stderr; or a display to show it on. The first process of a team shows it.
+        **settings: the other fields of `TrainSettings`.
+
+    Raises:
+        SettingError: a setting is wrong, or contradicts the checkpoint in the output folder.
+        RunError: the loss is no longer a number.
+    """
+    checked = settings_from(TrainSettings, settings | {"tokens": fspath(input), "output": fspath(output)})
+    if overwrite:
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            raise SettingError(
+                "overwrite is for one process: others may have begun. Delete the output folder before."
+            )
+        if Path(checked.output).is_dir():
+            with locked(Path(checked.output)):  # a run that is at work keeps what it has
+                shutil.rmtree(Path(checked.output) / "checkpoints", ignore_errors=True)
+                (Path(checked.output) / "metrics.jsonl").unlink(missing_ok=True)
+    return run_training(checked, display=ProgressDisplay.of(progress))
+
+
+def run_training(settings: TrainSettings, *, display: ProgressDisplay | None = None) -> TrainResult:
+    """Run the job with checked settings, in this process and its team; see `train`.
 
     Every process of a torchrun or Slurm job calls this with the same settings. A repeated call goes on from
     the last checkpoint in the output folder. SIGTERM and SIGUSR1 end the run after the step at hand, with a
@@ -93,8 +133,12 @@ def train(settings: TrainSettings) -> TrainResult:
     """
     with joined() as team, _noted_signals() as stop, ExitStack() as held:
         run, done = _prepare(settings, team, held)
+        shown = display if display and team.leads else ProgressDisplay(quiet=True)
         try:
-            return _steps(run, done, stop)
+            with shown.step(
+                "Training", run.n_steps, lambda: (run.n_done, f"step {run.n_done} of {run.n_steps}")
+            ):
+                return _steps(run, done, stop)
         finally:
             for sink in run.sinks:
                 sink.close()
@@ -234,6 +278,7 @@ def _steps(run: _Run, done: int, stop: list[int]) -> TrainResult:
         begun = time.perf_counter()
         numbers, stopped = _step(run, step, stop)
         loss, done = numbers["loss"], step + 1
+        run.n_done = done
         elapsed_s = time.perf_counter() - begun
         last = done == run.n_steps
         numbers |= _speeds(run, elapsed_s, peak)

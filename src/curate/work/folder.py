@@ -206,7 +206,13 @@ def changed_settings(earlier: dict[str, Any], plan: dict[str, Any]) -> list[str]
     ]
     # Hashes by what they are of; one that is only in one of the plans is named by a setting already.
     old, new = before.get("contents", {}), now.get("contents", {})
-    changes += [f"{name} has changed" for name in sorted(old.keys() & new.keys()) if old[name] != new[name]]
+    both = sorted(old.keys() & new.keys())
+    changes += [f"{name} has changed" for name in both if old[name] != new[name]]
+    changes += [
+        f"{name} states no fingerprint, so that nobody can tell it from another of its name"
+        for name in both
+        if old[name] is None and new[name] is None
+    ]
     if earlier.get("input_hash") != plan["input_hash"]:
         changes.append(
             f"the input was {earlier.get('n_input_files')} files, now {plan['n_input_files']}, "

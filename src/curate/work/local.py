@@ -43,7 +43,8 @@ class LocalEngine:
     """
 
     def __init__(self, n_workers: int) -> None:
-        self.n_workers = n_workers
+        # A process of a `multiprocessing.Pool` may start none of its own; the result is the same with one.
+        self.n_workers = n_workers = 1 if multiprocessing.current_process().daemon else n_workers
         self._pool: ProcessPoolExecutor | None = None
         if n_workers > 1:
             start_server()

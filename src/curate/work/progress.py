@@ -24,6 +24,11 @@ class ProgressDisplay:
         self._quiet = quiet
         self._console = Console(file=sys.stderr)
 
+    @classmethod
+    def of(cls, progress: bool | ProgressDisplay) -> ProgressDisplay:  # noqa: FBT001
+        """What a job is given as `progress`: whether to show it, or a display of the caller's."""
+        return progress if isinstance(progress, ProgressDisplay) else cls(quiet=not progress)
+
     @contextmanager
     def step(self, title: str, total: float, look: Look) -> Generator[None]:
         """Show `title` while the block runs; `look` gives (how much of `total` is done, a few words)."""

@@ -1,0 +1,44 @@
+"""What a job takes by name, for type checkers and editors; written from its settings by tests/typed_keywords.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from typing import TypedDict
+
+
+class FilterKeywords(TypedDict, total=False):
+    """The fields of `FilterSettings`."""
+
+    text_column: str | None
+    html_column: str | None
+    id_column: str | None
+    url_column: str | None
+    date_column: str | None
+    license: str | None
+    max_page_bytes: int
+    chunk_bytes: int
+    extractor: str
+    extract_focus: str
+    text_format: str
+    keep_links: bool
+    language: str | PathLike[str] | Sequence[str | PathLike[str]]
+    min_language_confidence: float
+    rules: str | PathLike[str] | Sequence[str | PathLike[str]]
+    code_rules: str | PathLike[str] | Sequence[str | PathLike[str]]
+    url_blocklist: str | PathLike[str] | Sequence[str | PathLike[str]]
+    bad_words: str | PathLike[str] | Sequence[str | PathLike[str]]
+    screen: str | PathLike[str] | Sequence[str | PathLike[str]]
+    redact_pii: bool
+    decontaminate: str | PathLike[str] | Sequence[str | PathLike[str]]
+    flag_contaminated: bool
+    dedup: str
+    jaccard: float
+    recall: float
+    threshold: float | str | Sequence[str] | Mapping[str, float] | None
+    keep_fraction: float | None
+    weights: str | Sequence[str] | Mapping[str, float]
+    spare_above: str | float
+    workers: int | None
+    engine: str
+    memory: str | int
