@@ -42,7 +42,16 @@ from curate.run.cut import Scored, ScoredKinds, check_names, note_cuts, settle_c
 from curate.run.extras import extra_types, unite_types
 from curate.run.fates import Decisions, Layout, footer_metadata, survey, write_part
 from curate.run.funnel import Funnel
-from curate.run.lanes import LEFT_OUT, PROSE, Lane, LaneScorer, code_scorer_of, is_of_kind, make_lanes
+from curate.run.lanes import (
+    LEFT_OUT,
+    PROSE,
+    Lane,
+    LaneScorer,
+    code_scorer_of,
+    is_in_languages,
+    is_of_kind,
+    make_lanes,
+)
 from curate.run.languages import tell_languages
 from curate.run.manifest import ScoreFacts, build_manifest, build_plan
 from curate.run.reading import estimate_needed, read_pages
@@ -468,17 +477,19 @@ def score_chunk(task: ScoreTask) -> None:
     clock = StageClock()
     documents = read_arrow(task.folder.documents(task.name))
     rows = np.setdiff1d(live_rows(documents), read_duplicates(task.folder, task.name)["row"].to_numpy())
-    survivors = documents.select(["text", "kind", "spared_by"]).take(pa.array(rows, pa.int64()))
+    survivors = documents.select(["text", "kind", "language", "spared_by"]).take(pa.array(rows, pa.int64()))
     table = pa.table(
         {"row": rows, "kind": survivors["kind"], "is_sparable": survivors["spared_by"].is_valid()}
     )
     with clock.stage("score"):
         for lane in task.lanes:
-            at = np.flatnonzero(is_of_kind(survivors["kind"], lane.kinds))
-            texts = survivors["text"].take(pa.array(at)).combine_chunks()
-            scorers = [scorer.load() for scorer in lane.scorers]
-            for scorer, scored in zip(scorers, ask_all(scorers, texts), strict=True):
-                table = add_columns(table, at, scored_columns(scorer, scored))
+            is_lanes = is_of_kind(survivors["kind"], lane.kinds)
+            for languages, alike in lane.scorers_by_language().items():
+                at = np.flatnonzero(is_lanes & is_in_languages(survivors["language"], languages))
+                texts = survivors["text"].take(pa.array(at)).combine_chunks()
+                scorers = [scorer.load() for scorer in alike]
+                for scorer, scored in zip(scorers, ask_all(scorers, texts), strict=True):
+                    table = add_columns(table, at, scored_columns(scorer, scored))
     write_arrow(task.folder.scores(task.name), table, {"cpu_s": clock.rounded()})
 
 

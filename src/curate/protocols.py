@@ -19,6 +19,9 @@ class Scorer(Protocol):
 
     The score of a document depends on that document alone: not on its neighbours, their order, or the
     size of the batch. `curate.testing.check_scorer` checks this.
+
+    A scorer may have an attribute `languages`, the ISO 639 codes of the languages it was made for: the main job then
+    asks it for no page of another language. Without it, or where it is None, it is asked for every page.
     """
 
     name: str

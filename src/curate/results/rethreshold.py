@@ -179,7 +179,9 @@ def _quoted(name: str) -> str:
 def _empty_funnel(manifest: Mapping[str, Any]) -> Funnel:
     """The funnel without its counts of documents: what the reader met and was warned of stays."""
     old = Funnel.from_json(manifest["funnel"])
-    return Funnel(records=old.records, problems=old.problems, warnings=old.warnings)
+    return Funnel(
+        records=old.records, problems=old.problems, warnings=old.warnings, lines_removed=old.lines_removed
+    )
 
 
 class _Stream:

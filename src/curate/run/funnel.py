@@ -40,7 +40,8 @@ class Funnel:
         records: records that are not pages, by kind (a WARC request, an image, a 404): counted, not read.
         problems: stretches of files that could not be read: source, position, reason, detail.
         lines_removed: lines that line rules took out of pages, by reason.
-        n_scored: documents that reached a scorer.
+        n_scored: documents that have a score.
+        n_kept_scored: those of them that are kept.
         cut: what documents must reach, the first number; None where nothing was scored.
         limits: every number that documents must reach, as `curate.run.cut.LaneCut` writes them.
         warnings: what a user should look at.
@@ -54,6 +55,7 @@ class Funnel:
     problems: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     lines_removed: Counter[str] = field(default_factory=Counter[str])
     n_scored: int = 0
+    n_kept_scored: int = 0
     cut: float | None = None
     limits: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     warnings: list[str] = field(default_factory=list[str])
@@ -74,6 +76,7 @@ class Funnel:
             kind = self.kinds.setdefault(row["kind"], Funnel())
             for funnel in (self, kind):
                 funnel.n_scored += row["is_scored_sum"] or 0
+                funnel.n_kept_scored += (row["is_scored_sum"] or 0) if row["drop_reason"] is None else 0
                 for tally in funnel.tallies_of(row):
                     tally.add(row["n_text_bytes_count"], row["n_text_bytes_sum"])
 
@@ -121,6 +124,7 @@ class Funnel:
             "kept": _to_json(self.kept),
             "spared": [{"reason": reason, **_to_json(tally)} for reason, tally in self.spared_by()],
             "n_scored": self.n_scored,
+            "n_kept_scored": self.n_kept_scored,
         }
 
     @classmethod
@@ -140,6 +144,7 @@ class Funnel:
             records=Counter(data.get("records_not_read", {})),
             problems=list(data.get("problems", ())),
             n_scored=data["n_scored"],
+            n_kept_scored=data.get("n_kept_scored", data["kept"]["n_documents"] if data["n_scored"] else 0),
             cut=data.get("cut"),
             limits=list(data.get("limits", ())),
             warnings=list(data.get("warnings", ())),

@@ -24,7 +24,7 @@ from curate.scoring.features import (
 )
 from curate.scoring.heads import add_products
 from curate.scoring.kernels import tfidf_times
-from curate.scoring.storage import Arrays, write_folder
+from curate.scoring.storage import Arrays, languages_of, write_folder
 from curate.scoring.texts import as_arrow, count_read
 
 Array = NDArray[np.float32]
@@ -135,6 +135,11 @@ class ClassScorer:
     name: str
     classifier: FittedClasses
     column: int
+
+    @property
+    def languages(self) -> tuple[str, ...] | None:
+        """Codes of the languages that the classifier was fitted for; None where it names none."""
+        return languages_of(self.classifier.about)
 
     def score(self, texts: Sequence[str] | pa.Array, /) -> Array:
         """Give the probability of the class, float32 (N,)."""

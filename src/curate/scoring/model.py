@@ -27,7 +27,7 @@ from curate.scoring.features import (
     SparseFeature,
 )
 from curate.scoring.heads import Head
-from curate.scoring.storage import Arrays, fingerprint, write_folder
+from curate.scoring.storage import Arrays, fingerprint, languages_of, write_folder
 from curate.scoring.texts import as_arrow, count_read
 
 Array = NDArray[np.float32]
@@ -104,6 +104,11 @@ class FittedScorer:
     calibration: Calibration
     about: dict[str, Any]
     fingerprint: str = ""
+
+    @property
+    def languages(self) -> tuple[str, ...] | None:
+        """Codes of the languages it was fitted for, as its configuration names them; None where it names none."""
+        return languages_of(self.about)
 
     def score(self, texts: Sequence[str] | pa.Array, /) -> Array:
         """Give the probability of the positive level or more, float32 (N,), from each text alone.
