@@ -36,7 +36,15 @@ from curate.dedup import DedupPlan, compute_keys
 from curate.extract import METADATA_FIELDS, decode_text, extract_pages
 from curate.language import ANY_LANGUAGE, check_languages, identify_languages
 from curate.protocols import Engine, Scorer
-from curate.rules import apply_rules, clean_lines, count_failing, line_rules_of, rule_warnings
+from curate.rules import (
+    apply_rules,
+    clean_lines,
+    count_by_language,
+    count_failing,
+    line_rules_of,
+    rule_warnings,
+    warn_by_language,
+)
 from curate.run.barrier import KEY_PREFIX, find_run_duplicates, read_duplicates
 from curate.run.cut import Scored, ScoredKinds, check_names, note_cuts, settle_cuts
 from curate.run.extras import extra_types, unite_types
@@ -292,7 +300,7 @@ class Job:
     def number_columns(self) -> tuple[tuple[str, str], ...]:
         """Names and types of the columns that rules and signals add: lines removed by reason, and signals."""
         nothing = pa.array([], pa.string())
-        fields: list[tuple[str, str]] = load_screens(self.settings).columns()
+        fields: list[tuple[str, str]] = [*load_screens(self.settings).columns(), (CHARS_REMOVED, "int32")]
         for lane in self.lanes:
             _, lines_removed = clean_lines(nothing, line_rules_of(lane.rule_sets))
             measured = compute_signals(nothing, list(lane.signals))
@@ -413,17 +421,20 @@ def add_signals(documents: pa.Table, lane: Lane) -> tuple[pa.Table, dict[str, An
     The cleaned text is what the rules judge and later stages see, so filtering what was kept keeps it all.
     """
     rows = lane.rows(documents)
-    texts, lines_removed = clean_lines(
-        documents["text"].take(rows).combine_chunks(), line_rules_of(lane.rule_sets)
-    )
+    before, languages = (documents[name].take(rows).combine_chunks() for name in ("text", "language"))
+    texts, lines_removed = clean_lines(before, line_rules_of(lane.rule_sets), languages)
     measured = compute_signals(texts, list(lane.signals))
     documents = add_columns(documents, rows, {"text": texts.cast(pa.string())})
     documents = add_columns(add_columns(documents, rows, measured), rows, lines_removed)
+    n_chars = count_chars_removed(before, texts, lines_removed)
+    documents = add_columns(documents, rows, {CHARS_REMOVED: n_chars})
     may_spare = lane.spare_above is not None
-    verdict = apply_rules(measured, lane.rule_sets, hard_first=may_spare)
+    verdict = apply_rules(measured, lane.rule_sets, hard_first=may_spare, languages=languages)
     n_lines = {name: pc.sum(lines_removed[name]).as_py() or 0 for name in lines_removed.schema.names}
-    n_failing = count_failing(measured, lane.rule_sets)
+    n_failing = count_failing(measured, lane.rule_sets, languages)
     judged = {"n_judged": len(rows), "n_failing": n_failing, "lines_removed": n_lines}
+    judged["n_chars_removed"] = pc.sum(n_chars).as_py() or 0
+    judged["languages"] = count_by_language(measured, lane.rule_sets, languages)
     reasons, numbers = verdict["drop_reason"], (verdict["drop_value"], verdict["drop_limit"])
     if may_spare:
         is_sparable = verdict["is_sparable"]
@@ -432,6 +443,24 @@ def add_signals(documents: pa.Table, lane: Lane) -> tuple[pa.Table, dict[str, An
         documents = add_columns(documents, at, {mark.name: each.filter(is_sparable) for mark, each in marks})
         reasons = pc.if_else(is_sparable, pa.scalar(None, pa.string()), reasons)
     return drop_rows(documents, rows, "rules", reasons, numbers), judged
+
+
+CHARS_REMOVED = "n_chars_removed"
+"""Characters that line rules took out of a document."""
+
+
+def count_chars_removed(before: pa.Array, after: pa.Array, lines_removed: pa.RecordBatch) -> pa.Array:
+    """Count the characters that line rules took out of each of N texts, int32; citations count too."""
+    if not lines_removed.num_columns:
+        return pa.array(np.zeros(len(before), np.int32))
+    sizes = (pc.binary_length(texts).to_numpy(zero_copy_only=False) for texts in (before, after))
+    lost = np.flatnonzero(np.not_equal(*sizes))
+    n_chars = np.zeros(len(before), np.int32)
+    rows = pa.array(lost)
+    n_chars[lost] = pc.subtract(
+        pc.utf8_length(before.take(rows)).cast(pa.int64()), pc.utf8_length(after.take(rows)).cast(pa.int64())
+    ).to_numpy(zero_copy_only=False)
+    return pa.array(n_chars)
 
 
 def hash_live_words(documents: pa.Table) -> Words:
@@ -527,8 +556,10 @@ def finish_run(
         for counts in judged:
             n_failing.update(counts["n_failing"])
             funnel.lines_removed.update({name: n for name, n in counts["lines_removed"].items() if n})
+            funnel.n_chars_removed += counts["n_chars_removed"]
         n_judged = sum(counts["n_judged"] for counts in judged)
         funnel.warnings += rule_warnings(n_failing, n_judged, lane.rule_sets) if n_judged else []
+        funnel.warnings += warn_by_language([counts["languages"] for counts in judged], lane.rule_sets)
     manifest = build_manifest(
         plan,
         funnel,

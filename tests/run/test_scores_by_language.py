@@ -60,19 +60,22 @@ def test_pages_in_other_languages_get_no_score_and_a_reason_of_their_own(crawl: 
     french = [dropped[str(i)] for i in range(8, 16)]
     assert {row["drop_reason"] for row in french} == {"score_other_language"}
     assert {row["reader_score"] for row in french} == {None}
-    assert funnel.n_scored == 8 and set(kept) == {"4", "5", "6", "7"}
+    assert funnel.n_scored == 8
+    assert set(kept) == {"4", "5", "6", "7"}
 
 
 def test_pages_without_a_score_may_stay_and_the_summary_tells_them_apart(crawl: Path, tmp_path: Path) -> None:
     funnel, kept, _ = run(crawl, tmp_path / "out", unscored="keep")
     assert set(kept) == {"4", "5", "6", "7"} | {str(i) for i in range(8, 16)}
     assert (funnel.n_kept_scored, funnel.n_scored) == (4, 8)
-    assert "4 of 8 scored documents" in describe_cut(funnel) and "8 more are kept" in describe_cut(funnel)
+    assert "4 of 8 scored documents" in describe_cut(funnel)
+    assert "8 more are kept" in describe_cut(funnel)
 
 
 def test_who_asks_for_it_gets_a_score_for_every_page(crawl: Path, tmp_path: Path) -> None:
     funnel, kept, _ = run(crawl, tmp_path / "out", unscored="score")
-    assert funnel.n_scored == 16 and len(kept) == 8
+    assert funnel.n_scored == 16
+    assert len(kept) == 8
 
 
 @pytest.mark.parametrize("unscored", ["drop", "keep"])
@@ -80,7 +83,8 @@ def test_the_share_to_keep_is_one_of_scored_pages_also_where_a_finished_run_is_c
     crawl: Path, tmp_path: Path, unscored: str
 ) -> None:
     funnel, kept, _ = run(crawl, tmp_path / "a", threshold=None, keep_fraction=0.25, unscored=unscored)
-    assert funnel.n_kept_scored == 2 and {"6", "7"} <= set(kept)
+    assert funnel.n_kept_scored == 2
+    assert {"6", "7"} <= set(kept)
     run(crawl, tmp_path / "b", unscored=unscored)
     again = curate.rethreshold(tmp_path / "b", keep_fraction=0.25)
     assert again.counts() == funnel.counts()

@@ -31,6 +31,7 @@ _KINDS = ("kept", "dropped")
 _BATCH_ROWS = 16_384
 _DECIDING = (
     "kind",
+    "language",
     "drop_stage",
     "drop_reason",
     "drop_value",
@@ -180,7 +181,11 @@ def _empty_funnel(manifest: Mapping[str, Any]) -> Funnel:
     """The funnel without its counts of documents: what the reader met and was warned of stays."""
     old = Funnel.from_json(manifest["funnel"])
     return Funnel(
-        records=old.records, problems=old.problems, warnings=old.warnings, lines_removed=old.lines_removed
+        records=old.records,
+        problems=old.problems,
+        warnings=old.warnings,
+        lines_removed=old.lines_removed,
+        n_chars_removed=old.n_chars_removed,
     )
 
 

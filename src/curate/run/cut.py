@@ -1,8 +1,8 @@
 """The last decision: which scored documents stay. A run makes it, and `rethreshold` makes it again.
 
 A document that passes its rules stays if it reaches every limit. One that fails rules that are not hard (it is
-*sparable*) stays if it reaches every limit and its first score reaches `spare_above` too; else its rule drops it. One in a language that a
-scorer was not made for has no score: it goes, or stays if it passes its rules (`FilterSettings.unscored`).
+*sparable*) stays if it reaches every limit and its first score reaches `spare_above` too; else its rule drops it.
+One in a language that a scorer was not made for has no score: it goes, or stays if it passes its rules (`unscored`).
 """
 
 from __future__ import annotations

@@ -120,6 +120,7 @@ def survey(decisions: Decisions, names: Sequence[ChunkName], funnel: Funnel) -> 
 
 _DECIDING = (
     "kind",
+    "language",
     "text",
     "drop_stage",
     "drop_reason",
