@@ -59,6 +59,7 @@ from curate.run.lanes import (
     is_in_languages,
     is_of_kind,
     make_lanes,
+    tell_other_languages,
 )
 from curate.run.languages import tell_languages
 from curate.run.manifest import ScoreFacts, build_manifest, build_plan
@@ -149,6 +150,7 @@ def run_filter(
         files,
         settings.scorers if scorers is None else scorers,
         code_scorer or code_scorer_of(settings),
+        display,
     )
     plan = build_plan(settings, files, job.contents())
     n_workers = settings.n_workers(sum(file.size_bytes for file in files))
@@ -201,8 +203,9 @@ class Job:
         files: Sequence[InputFile],
         scorers: Sequence[str | Scorer],
         code_scorer: str | Scorer | None,
+        display: ProgressDisplay,
     ) -> Job:
-        """Check everything that can be checked beforehand."""
+        """Check everything that can be checked beforehand, and say what does not fit the wanted languages."""
         names = (
             "text_column",
             "html_column",
@@ -222,6 +225,8 @@ class Job:
         lanes = make_lanes(settings, scorers, code_scorer)
         for lane in lanes:
             compute_signals(nothing.cast(pa.string()), lane.signals)
+        for line in tell_other_languages(lanes[0], settings.language):
+            display.say(line)
         check_names([ScoredKinds.of(lane) for lane in lanes], settings.cut)
         return cls(settings, read_options, lanes, DedupPlan(jaccard=settings.jaccard, recall=settings.recall))
 

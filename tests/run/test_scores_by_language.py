@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import curate
+from common import run_curate
 from curate.cli.filter import describe_cut
 from curate.scoring import load_scorer
 
@@ -95,3 +97,29 @@ def test_the_share_to_keep_is_one_of_scored_pages_also_where_a_finished_run_is_c
 @pytest.mark.parametrize("name", ["edu", "quality", "topic:Health"])
 def test_bundled_classifiers_say_that_they_are_for_english(name: str) -> None:
     assert load_scorer(name).languages == ("en",)
+
+
+def run_command(crawl: Path, output: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    return run_curate("filter", "--input", str(crawl), "--output", str(output), "--workers", "1", *options)
+
+
+def test_a_run_that_could_keep_nothing_is_refused_before_anything_is_read(
+    crawl: Path, tmp_path: Path
+) -> None:
+    done = run_command(crawl, tmp_path / "out", "--language", "fr")
+    assert done.returncode == 2
+    assert "edu was made for en" in done.stderr
+    assert "--unscored keep" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_line_before_reading_says_what_does_not_fit_and_what_to_type(crawl: Path, tmp_path: Path) -> None:
+    done = run_command(crawl, tmp_path / "out", "--language", "en", "--language", "fr", "--threshold", "0.01")
+    assert "pages in fr get no score and are dropped. To keep them: --unscored keep" in done.stderr
+    assert "Rules that do not judge pages in fr: curate_stop_words." in done.stderr
+
+
+def test_an_english_run_says_nothing_of_languages(crawl: Path, tmp_path: Path) -> None:
+    done = run_command(crawl, tmp_path / "out", "--threshold", "0.01")
+    assert "The scorer" not in done.stderr
+    assert "Rules that" not in done.stderr

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from curate.batch import live_rows
 from curate.errors import SettingError
+from curate.language import ANY_LANGUAGE
 from curate.protocols import Scorer
 from curate.rules import RuleSet, load_rules, required_signals
 from curate.run.settings import NONE, UNSCORED, FilterSettings
@@ -123,6 +124,44 @@ def _make_lane(
                 f"Two scorers are called '{name}'. Their columns would be one; name one of them."
             )
     return Lane(kinds, rule_sets, signals, loaded, spare_above if loaded else None, settings.unscored)
+
+
+def tell_other_languages(lane: Lane, wanted: Sequence[str]) -> list[str]:
+    """Lines on what does not fit the wanted languages, and what to type; none where all fits.
+
+    Raises:
+        SettingError: no scorer of the lane was made for any of them, so that no page would be kept.
+    """
+    said: list[str] = []
+    for languages, scorers in lane.scorers_by_language().items():
+        others = [code for code in wanted if languages is not None and code not in languages]
+        if not others or languages is None:
+            continue
+        names, made_for = " and ".join(scorer.name for scorer in scorers), ", ".join(languages)
+        whose = "other languages" if others == [ANY_LANGUAGE] else ", ".join(others)
+        fit = f"The scorer {names} was made for {made_for}: pages in {whose} get no score"
+        other_ways = "--unscored keep (without a score), --unscored score, --scorer none, or a scorer of your own (curate fit)"
+        if lane.unscored == "drop" and len(others) == len(wanted) and ANY_LANGUAGE not in wanted:
+            raise SettingError(f"{fit}, and none would be kept. Add {other_ways}.")
+        fate = (
+            "stay if they pass the rules."
+            if lane.unscored == "keep"
+            else f"are dropped. To keep them: {other_ways}."
+        )
+        said.append(f"{fit} and {fate}")
+    for code in wanted:
+        idle = [
+            rule.reason
+            for rule_set in lane.rule_sets
+            for rule in rule_set.rules
+            if code in rule.except_languages or (rule.languages == ("en",) and code not in rule.languages)
+        ]
+        if idle and code != ANY_LANGUAGE:
+            said.append(
+                f"Rules that do not judge pages in {code}: {', '.join(idle)}. Own rules for it: curate rules show "
+                f'{lane.rule_sets[0].name} --toml, with languages = ["{code}"].'
+            )
+    return said
 
 
 def check_distinct(scorers: Sequence[LaneScorer]) -> None:

@@ -24,6 +24,11 @@ class ProgressDisplay:
         self._quiet = quiet
         self._console = Console(file=sys.stderr)
 
+    def say(self, line: str) -> None:
+        """Print a line, unless quiet."""
+        if not self._quiet:
+            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
     @contextmanager
     def step(self, title: str, total: float, look: Look) -> Generator[None]:
         """Show `title` while the block runs; `look` gives (how much of `total` is done, a few words)."""
