@@ -68,6 +68,7 @@ from curate.run.screens import hash_lists, load_screens
 from curate.run.settings import DEFAULT_CODE_SCORER, FilterSettings
 from curate.scoring import ask_all, scored_columns
 from curate.signals import compute_signals
+from curate.text.normalise import comparable, compose
 from curate.text.words import Words, hash_words
 from curate.work.clock import StageClock, peak_memory_bytes
 from curate.work.disk import disk_errors
@@ -368,12 +369,13 @@ def add_text(
         markdown=markdown,
         metadata=True,
     )
-    decoded = decode_texts(pages["content"].take(plain), pages["charset"].take(plain))
+    decoded = compose(decode_texts(pages["content"].take(plain), pages["charset"].take(plain)))
     stated = {name: pa.nulls(len(documents), pa.string()) for name in ("title", *METADATA_FIELDS)}
     for name, nothing in stated.items():
         documents = documents.append_column(name, nothing)
     problems = extracted["extract_problem"]
     columns = {name: extracted[name] for name in extracted.schema.names if name != "extract_problem"}
+    columns["text"] = compose(columns["text"])
     documents = add_columns(documents, html, columns)
     documents = add_columns(documents, plain, {"text": decoded, "title": pages["title"].take(plain)})
     documents = drop_rows(documents, html, "extract", problems)
@@ -471,7 +473,7 @@ def count_chars_removed(before: pa.Array, after: pa.Array, lines_removed: pa.Rec
 def hash_live_words(documents: pa.Table) -> Words:
     """Hash the words of every row once, for the stages that follow; a dropped one has none."""
     is_live = pc.is_null(documents["drop_reason"])
-    return hash_words(pc.if_else(is_live, documents["text"], pa.scalar(None, pa.string())))
+    return hash_words(comparable(pc.if_else(is_live, documents["text"], pa.scalar(None, pa.string()))))
 
 
 def add_keys(documents: pa.Table, plan: DedupPlan, words: Words) -> pa.Table:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from curate.errors import SettingError
 from curate.text.kernel import kernel
 from curate.text.lines import read_json_file, read_json_lines, read_text_lines
+from curate.text.normalise import comparable, fold_text
 from curate.text.unicode_tables import SEPARATOR, SINGLE, SINGLE_BLOCKS, load_tables
 from curate.text.utf8 import MULTIPLIER, SEED, capacity_for, find_or_add
 from curate.text.words import Words, hash_words
@@ -54,7 +55,7 @@ class Decontaminator:
         keys: dict[int, list[NDArray[np.uint64]]] = {}
         numbers: dict[int, list[NDArray[np.int64]]] = {}
         for name, items in benchmarks.items():
-            for item in items:
+            for item in map(fold_text, items):
                 hashes = hash_words(pa.array([item], pa.string())).hashes
                 lengths = _ngram_lengths(item, len(hashes), n)
                 if not len(lengths):
@@ -98,7 +99,7 @@ class Decontaminator:
 
         Args:
             texts: Arrow strings; null is empty.
-            words: what `curate.text.words.hash_words` gives for them, where it is at hand.
+            words: what `curate.text.words.hash_words` gives for them once they are `comparable`, where it is at hand.
 
         Returns:
             `benchmark` and `ngram` (strings, null where none is found): the first one in the text, in the
@@ -109,7 +110,7 @@ class Decontaminator:
         >>> found.to_pylist()[0]
         {'benchmark': 'quiz', 'ngram': 'how many legs has', 'n_matches': 2}
         """
-        words = hash_words(texts) if words is None else words
+        words = hash_words(comparable(texts)) if words is None else words
         n_documents = len(words.offsets) - 1
         first, n_matches = np.full(n_documents, -1, np.int64), np.zeros(n_documents, np.int32)
         where = np.full(n_documents, np.iinfo(np.int64).max)
