@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from curate.dedup import DedupPlan, compute_keys
 from curate.dedup.minhash import shingle_sets
 from curate.extract import extract_pages
-from curate.text.normalise import comparable, compose, fold_text
+from curate.text.normalise import _load_mapping, comparable, compose, fold_text
 
 TEXTS = st.lists(
     st.none() | st.text(max_size=20) | st.text("aé\u0301\u0323ᄒ\u1161\u11ab가ｶﾞ\u00ad ", max_size=20),
@@ -83,3 +83,8 @@ def test_zero_width_spaces_that_divide_words_stay_and_others_go() -> None:
     assert text.count("\u200b") >= 8 + 1
     assert khmer in text
     assert "water flows" in text
+
+
+def test_no_folded_character_maps_to_another() -> None:
+    mapping = _load_mapping()
+    assert not {character for folded in mapping.values() for character in folded} & mapping.keys()
