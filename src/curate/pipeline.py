@@ -37,7 +37,15 @@ from curate.dedup import DedupPlan, compute_keys
 from curate.extract import METADATA_FIELDS, decode_text, extract_pages
 from curate.language import ANY_LANGUAGE, check_languages, identify_languages
 from curate.protocols import Engine, Scorer
-from curate.rules import apply_rules, clean_lines, count_failing, line_rules_of, rule_warnings
+from curate.rules import (
+    apply_rules,
+    clean_lines,
+    count_by_language,
+    count_failing,
+    line_rules_of,
+    rule_warnings,
+    warn_by_language,
+)
 from curate.run.barrier import KEY_PREFIX, comparable_texts, find_run_duplicates, read_duplicates
 from curate.run.cut import Scored, ScoredKinds, check_names, note_cuts, settle_cuts
 from curate.run.extras import extra_types, unite_types
@@ -51,9 +59,11 @@ from curate.run.lanes import (
     LaneScorer,
     ScorerSource,
     code_scorer_of,
+    is_in_languages,
     is_of_kind,
     make_lanes,
     name_scorers,
+    tell_other_languages,
 )
 from curate.run.languages import tell_languages
 from curate.run.manifest import ScoreFacts, build_manifest, build_plan
@@ -63,6 +73,7 @@ from curate.run.screens import MARKED, hash_lists, load_screens
 from curate.run.settings import DEFAULT_CODE_SCORER, FilterSettings
 from curate.scoring import ask_all, scored_columns
 from curate.signals import compute_signals
+from curate.text.normalise import comparable, compose
 from curate.text.words import Words, hash_words
 from curate.work.clock import StageClock, peak_memory_bytes
 from curate.work.disk import disk_errors
@@ -139,6 +150,7 @@ def run_filter(
         files,
         settings.scorers if scorers is None else scorers,
         code_scorer or code_scorer_of(settings),
+        display,
     )
     plan = build_plan(settings, files, job.contents())
     n_workers = settings.n_workers(sum(file.size_bytes for file in files))
@@ -192,8 +204,9 @@ class Job:
         files: Sequence[InputFile],
         scorers: Sequence[str | Scorer],
         code_scorer: str | Scorer | None,
+        display: ProgressDisplay,
     ) -> Job:
-        """Check everything that can be checked beforehand."""
+        """Check everything that can be checked beforehand, and say what does not fit the wanted languages."""
         names = (
             "text_column",
             "html_column",
@@ -214,6 +227,8 @@ class Job:
         lanes = make_lanes(settings, scorers, code_scorer)
         for lane in lanes:
             compute_signals(nothing.cast(pa.string()), lane.signals)
+        for line in tell_other_languages(lanes[0], settings.language):
+            display.say(line)
         check_names([ScoredKinds.of(lane) for lane in lanes], settings.cut)
         return cls(settings, read_options, lanes, DedupPlan(jaccard=settings.jaccard, recall=settings.recall))
 
@@ -293,7 +308,7 @@ class Job:
     def number_columns(self) -> tuple[tuple[str, str], ...]:
         """Names and types of the columns that rules and signals add: lines removed by reason, and signals."""
         nothing = pa.array([], pa.string())
-        fields: list[tuple[str, str]] = load_screens(self.settings).columns()
+        fields: list[tuple[str, str]] = [*load_screens(self.settings).columns(), (CHARS_REMOVED, "int32")]
         for lane in self.lanes:
             _, lines_removed = clean_lines(nothing, line_rules_of(lane.rule_sets))
             measured = compute_signals(nothing, list(lane.signals))
@@ -359,12 +374,13 @@ def add_text(
         keep_links=keep_links and not marks,
         metadata=True,
     )
-    decoded = decode_texts(pages["content"].take(plain), pages["charset"].take(plain))
+    decoded = compose(decode_texts(pages["content"].take(plain), pages["charset"].take(plain)))
     stated = {name: pa.nulls(len(documents), pa.string()) for name in ("title", *METADATA_FIELDS)}
     for name, nothing in stated.items():
         documents = documents.append_column(name, nothing)
     problems = extracted["extract_problem"]
     columns = {name: extracted[name] for name in extracted.schema.names if name != "extract_problem"}
+    columns["text"] = compose(columns["text"])
     documents = add_columns(documents, html, columns)
     if marks:
         marked = extract_pages(
@@ -427,21 +443,24 @@ def add_signals(documents: pa.Table, lane: Lane) -> tuple[pa.Table, dict[str, An
     The cleaned text is what the rules judge and later stages see, so filtering what was kept keeps it all.
     """
     rows = lane.rows(documents)
-    texts, lines_removed = clean_lines(
-        documents["text"].take(rows).combine_chunks(), line_rules_of(lane.rule_sets)
-    )
+    before, languages = (documents[name].take(rows).combine_chunks() for name in ("text", "language"))
+    texts, lines_removed = clean_lines(before, line_rules_of(lane.rule_sets), languages)
     measured = compute_signals(texts, list(lane.signals))
     cleaned = {"text": texts.cast(pa.string())}
     if MARKED in documents.column_names:
-        before, marked = (documents[name].take(rows) for name in ("text", MARKED))
-        cleaned[MARKED] = follow_lines(before, cleaned["text"], marked)
+        whole, marked = (documents[name].take(rows) for name in ("text", MARKED))
+        cleaned[MARKED] = follow_lines(whole, cleaned["text"], marked)
     documents = add_columns(documents, rows, cleaned)
     documents = add_columns(add_columns(documents, rows, measured), rows, lines_removed)
+    n_chars = count_chars_removed(before, texts, lines_removed)
+    documents = add_columns(documents, rows, {CHARS_REMOVED: n_chars})
     may_spare = lane.spare_above is not None
-    verdict = apply_rules(measured, lane.rule_sets, hard_first=may_spare)
+    verdict = apply_rules(measured, lane.rule_sets, hard_first=may_spare, languages=languages)
     n_lines = {name: pc.sum(lines_removed[name]).as_py() or 0 for name in lines_removed.schema.names}
-    n_failing = count_failing(measured, lane.rule_sets)
+    n_failing = count_failing(measured, lane.rule_sets, languages)
     judged = {"n_judged": len(rows), "n_failing": n_failing, "lines_removed": n_lines}
+    judged["n_chars_removed"] = pc.sum(n_chars).as_py() or 0
+    judged["languages"] = count_by_language(measured, lane.rule_sets, languages)
     reasons, numbers = verdict["drop_reason"], (verdict["drop_value"], verdict["drop_limit"])
     if may_spare:
         is_sparable = verdict["is_sparable"]
@@ -457,10 +476,28 @@ def signal_names(lanes: Sequence[Lane]) -> list[str]:
     return list(dict.fromkeys(name for lane in lanes for name in lane.signals))
 
 
+CHARS_REMOVED = "n_chars_removed"
+"""Characters that line rules took out of a document."""
+
+
+def count_chars_removed(before: pa.Array, after: pa.Array, lines_removed: pa.RecordBatch) -> pa.Array:
+    """Count the characters that line rules took out of each of N texts, int32; citations count too."""
+    if not lines_removed.num_columns:
+        return pa.array(np.zeros(len(before), np.int32))
+    sizes = (pc.binary_length(texts).to_numpy(zero_copy_only=False) for texts in (before, after))
+    lost = np.flatnonzero(np.not_equal(*sizes))
+    n_chars = np.zeros(len(before), np.int32)
+    rows = pa.array(lost)
+    n_chars[lost] = pc.subtract(
+        pc.utf8_length(before.take(rows)).cast(pa.int64()), pc.utf8_length(after.take(rows)).cast(pa.int64())
+    ).to_numpy(zero_copy_only=False)
+    return pa.array(n_chars)
+
+
 def hash_live_words(documents: pa.Table) -> Words:
     """Hash the words of every row once, for the stages that follow; a dropped one has none."""
     is_live = pc.is_null(documents["drop_reason"])
-    return hash_words(pc.if_else(is_live, documents["text"], pa.scalar(None, pa.string())))
+    return hash_words(comparable(pc.if_else(is_live, documents["text"], pa.scalar(None, pa.string()))))
 
 
 def add_keys(documents: pa.Table, plan: DedupPlan, words: Words) -> pa.Table:
@@ -511,17 +548,19 @@ def score_chunk(task: ScoreTask) -> None:
     clock = StageClock()
     documents = read_arrow(task.folder.documents(task.name))
     rows = np.setdiff1d(live_rows(documents), read_duplicates(task.folder, task.name)["row"].to_numpy())
-    survivors = documents.select(["text", "kind", "spared_by"]).take(pa.array(rows, pa.int64()))
+    survivors = documents.select(["text", "kind", "language", "spared_by"]).take(pa.array(rows, pa.int64()))
     table = pa.table(
         {"row": rows, "kind": survivors["kind"], "is_sparable": survivors["spared_by"].is_valid()}
     )
     with clock.stage("score"):
         for lane in task.lanes:
-            at = np.flatnonzero(is_of_kind(survivors["kind"], lane.kinds))
-            texts = survivors["text"].take(pa.array(at)).combine_chunks()
-            scorers = [scorer.load() for scorer in lane.scorers]
-            for scorer, scored in zip(scorers, ask_all(scorers, texts), strict=True):
-                table = add_columns(table, at, scored_columns(scorer, scored))
+            is_lanes = is_of_kind(survivors["kind"], lane.kinds)
+            for languages, alike in lane.scorers_by_language().items():
+                at = np.flatnonzero(is_lanes & is_in_languages(survivors["language"], languages))
+                texts = survivors["text"].take(pa.array(at)).combine_chunks()
+                scorers = [scorer.load() for scorer in alike]
+                for scorer, scored in zip(scorers, ask_all(scorers, texts), strict=True):
+                    table = add_columns(table, at, scored_columns(scorer, scored))
     write_arrow(task.folder.scores(task.name), table, {"cpu_s": clock.rounded()})
 
 
@@ -560,8 +599,10 @@ def finish_run(
         for counts in judged:
             n_failing.update(counts["n_failing"])
             funnel.lines_removed.update({name: n for name, n in counts["lines_removed"].items() if n})
+            funnel.n_chars_removed += counts["n_chars_removed"]
         n_judged = sum(counts["n_judged"] for counts in judged)
         funnel.warnings += rule_warnings(n_failing, n_judged, lane.rule_sets) if n_judged else []
+        funnel.warnings += warn_by_language([counts["languages"] for counts in judged], lane.rule_sets)
     manifest = build_manifest(
         plan,
         funnel,

@@ -22,6 +22,9 @@ class Scorer(Protocol):
 
     A scorer should also state a `fingerprint`, as `FingerprintedScorer` has it: without one it runs, but no run that
     used it is ever gone on with, since nobody can tell it from another scorer of its name.
+
+    A scorer may have an attribute `languages`, the ISO 639 codes of the languages it was made for: the main job then
+    asks it for no page of another language. Without it, or where it is None, it is asked for every page.
     """
 
     @property

@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate.bundled import classifiers_folder
-from curate.errors import UnknownNameError
-from curate.language import check_languages, identify_languages
+from curate.errors import SettingError, UnknownNameError
+from curate.language import check_languages, codes, identify, identify_languages
 
 TEXTS = {
     "en": "The water of the river flows down to the sea, where it meets the salt water of the tide.",
@@ -122,3 +122,18 @@ def test_real_pages_get_the_labels_of_fasttext(peer: object, real_data: Path) ->
     for name in ("weborganizer-00.jsonl.gz", "c4.jsonl.gz"):
         with gzip.open(real_data / "web" / name, "rt", encoding="utf-8") as file:
             assert_equal_to_peer(peer, [json.loads(line)["text"] for line in file][:1000])
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [("cmn", "zh"), ("nb", "no"), ("fr-FR", "fr"), ("zh-CN", "zh"), ("zh_TW", "zh"), ("FR", "fr"), ("english", "en"),
+     ("French", "fr"), ("iw", "he"), ("fil", "tl"), ("hbs", "sh"), ("pt-br", "pt"), ("Haitian Creole", "ht")],
+)  # fmt: skip
+def test_other_ways_to_write_a_language_are_answered_with_its_code(text: str, code: str) -> None:
+    with pytest.raises(SettingError, match=f"--language {code} "):
+        check_languages([text])
+
+
+def test_every_alias_means_a_code_that_the_model_knows() -> None:
+    known = set(identify._load()[1].to_pylist())
+    assert set(codes._CODE_OF.values()) <= known

@@ -246,8 +246,14 @@ def test_a_page_with_a_benchmarks_ngram_is_named_with_benchmark_and_ngram():
 )
 def test_matching_equals_sets_of_ngrams(items, pages, n):
     def ngrams(text):
+        """From each word the shortest run that counts 2 n - 1, where a word counts 2 and a Han character 1."""
         words = fold_words(text)
-        return [tuple(words[i : i + n]) for i in range(len(words) - n + 1)]
+        found = []
+        for i in range(len(words)):
+            runs = (words[i:j] for j in range(i + 1, len(words) + 1))
+            long_enough = (run for run in runs if sum(2 - (word == "日") for word in run) >= 2 * n - 1)
+            found += [tuple(run) for run in [next(long_enough, None)] if run is not None]
+        return found
 
     looked_for = {gram for item in items for gram in ngrams(item)}
     found = Decontaminator({"b": items}, n).match(pa.array(pages)).to_pylist()
@@ -306,6 +312,73 @@ def test_an_empty_word_list_is_an_error(tmp_path):
     (tmp_path / "words.txt").write_text("# nothing\n\n", encoding="utf-8")
     with pytest.raises(SettingError, match="empty"):
         BadWords.from_files([str(tmp_path / "words.txt")])
+
+
+def test_letters_of_every_alphabet_are_part_of_a_word_and_scripts_without_spaces_need_no_edge():
+    words = BadWords(["манда", "con", "cul", "زب", "笨蛋", "cafe\u0301"])
+    texts = [
+        "Наша команда",
+        "ох, Манда!",
+        "un outil conçu",
+        "un con.",
+        "éculé",
+        "حزب",
+        "他是笨蛋吗",
+        "Un CAFÉ noir",
+        "naïcon",
+    ]
+    assert words.match(pa.array(texts)).to_pylist() == [
+        None,
+        "манда",
+        None,
+        "con",
+        None,
+        None,
+        "笨蛋",
+        "café",
+        None,
+    ]
+
+
+def test_a_long_name_in_chinese_is_no_benchmark():
+    name = "中华人民共和国全国人民代表大会常务委员会"
+    item = f"{name}每两个月举行一次会议，由委员长召集并主持。"
+    found = Decontaminator({"quiz": [item]}).match(
+        pa.array([f"昨天{name}在北京开会。", f"根据规定，{item}", "The committee met in Beijing."])
+    )
+    assert found["benchmark"].to_pylist() == [None, "quiz", None]
+    assert found["n_matches"].to_pylist() == [0, len(fold_words(item)) - 24, 0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Abschnitt 3.1.2.5", "Fassung 4.17.2.0", "paragraphe 3.1.2.5", "versión 4.17.2.0", "Раздел 3.1.2.5", "версии 4.1.2.5",
+        "seção 3.1.2.5", "versione: 4.17.2.0", "rozdział 3.1.2.5", "hoofdstuk 3.1.2.5", "sürüm 4.17.2.0", "版本4.17.2.0",
+        "第3.1.2.5节", "バージョン 4.17.2.0", "버전 4.17.2.0", "الإصدار 4.17.2.0", "संस्करण 4.17.2.0", "phiên bản 4.17.2.0",
+    ],
+)  # fmt: skip
+def test_numbers_of_sections_and_versions_stay_in_other_languages(text):
+    assert redact_pii(pa.array([text]))[0].to_pylist() == [text]
+
+
+@pytest.mark.parametrize(
+    ("text", "redacted"),
+    [
+        ("地址8.8.8.8的服务器", "地址192.0.2.1的服务器"),
+        ("サーバーは8.8.4.4です", "サーバーは192.0.2.1です"),
+        ("主机2a00:1450:4001:81b::200e的", "主机192.0.2.1的"),
+        ("Server 8.8.8.8 im Abschnitt Netz", "Server 192.0.2.1 im Abschnitt Netz"),
+        ("v8.8.8.8 é8.8.8.8", "v8.8.8.8 é8.8.8.8"),
+        ("echo 8.8.8.8; по 8.8.4.4, статус 1.1.1.1", "echo 192.0.2.1; по 192.0.2.1, статус 192.0.2.1"),
+        ("请写信给zhang@公司.中国谢谢", "请写信给email@example.com谢谢"),
+        ("اكتب إلى ahmed@شركة.مصر الآن", "اكتب إلى email@example.com الآن"),
+        ("लिखें ram@डाटा.भारत पर", "लिखें email@example.com पर"),
+        ("메일: 김@회사.한국 입니다", "메일: email@example.com 입니다"),
+    ],
+)
+def test_addresses_are_found_beside_and_in_other_scripts(text, redacted):
+    assert redact_pii(pa.array([text]))[0].to_pylist() == [redacted]
 
 
 LONG_QUESTION = "how many litres of water does the big tank of a steam locomotive of that time hold"

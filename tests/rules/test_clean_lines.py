@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import unicodedata
 
 import pyarrow as pa
 import pytest
@@ -13,6 +14,8 @@ from hypothesis import strategies as st
 
 from curate.rules import LineRules, apply_rules, clean_lines, line_rules_of, load_rules, required_signals
 from curate.signals import compute_signals
+from curate.signals.classes import SENTENCE_TERMINAL
+from curate.text.unicode_tables import is_single
 
 CITATION = re.compile(r"\[[0-9]*\]|\[edit\]|\[citation needed\]")
 
@@ -28,15 +31,30 @@ def lower_ascii(text):
     return "".join(c.lower() if c.isascii() else c for c in text)
 
 
+def is_unspaced(character):
+    return is_single(ord(character)) and unicodedata.category(character)[0] in "LMN"
+
+
+def words_of(line):
+    """Runs without white space; of scripts without spaces, code points."""
+    return "".join(f" {c} " if is_unspaced(c) else c for c in line).split()
+
+
+def ends_in_mark(line, marks):
+    last = ord(line[-1])
+    foreign = last > 0x7F and any(low <= last <= high for low, high in SENTENCE_TERMINAL)
+    return line.endswith(tuple(marks)) or foreign or 0x0E00 <= last <= 0x0EFF
+
+
 def failing_check(line, exposed, rules):
     """The check that a stripped line fails: None for none, the empty text for one that is not counted."""
-    words = line.split()
+    words = words_of(line)
     if not words:
         return "" if rules.min_words is not None else None
     if rules.max_word_chars is not None and any(len(word) > rules.max_word_chars for word in words):
         return "long_word"
     if rules.end_marks is not None and (
-        exposed or not line.endswith(tuple(rules.end_marks)) or line.endswith("...")
+        exposed or not ends_in_mark(line, rules.end_marks) or line.endswith("...")
     ):
         return "no_end_mark"
     if rules.min_words is not None and len(words) < rules.min_words:
@@ -83,7 +101,7 @@ PIECES = [
     "[[1]2]", "[", "]", "javascript", "JavaScript", "lorem ipsum", "Lorem Ipsum", "{", "privacy policy",
     "Terms of Use",
     "use cookies", "uses cookies", "cookie", "use of cookie",
-    "ſ", "K", "longwordlongword", "日本語です。", "é",
+    "ſ", "K", "longwordlongword", "日本語です。", "é", "首页", "ไทย", "है।", "end؟",
     "\xa0", "\u3000",
     "\n", "\r\n", "\r", "\n\n", "\x0b", "\x1c", "\x85", "\u2028", " ", "  ", "\t", "\x00",
 ]  # fmt: skip
@@ -99,6 +117,7 @@ SETS = {name: load_rules([name])[0].line_rules for name in C4_SETS} | {
     "layout, short": LineRules("own", keep_layout=True, max_word_chars=8, min_words=1),
     "short": LineRules("own", remove_citations=True, max_word_chars=8, end_marks="?!", min_words=1),
     "blank lines stay": LineRules("own", substrings=(("é", ("é",)), ("many", ("日本", "cookie", "]")))),
+    "marks of another script": LineRules("own", end_marks=".。é", min_words=2),
     "one byte": LineRules("own", min_words=2, substrings=(("w", ("w",)), ("", ("end",)))),
 }
 

@@ -46,7 +46,8 @@ def test_every_rule_keeps_at_its_limits_and_drops_just_past_them(name, reason):
         if limit is None:
             continue
         values = np.array([limit, np.nextafter(float(limit), past)])
-        verdict = apply_rules(batch_of(rule_set, **{rule.signal: values}), [rule_set])
+        languages = pa.array([*rule.languages, "en"][:1] * len(values))
+        verdict = apply_rules(batch_of(rule_set, **{rule.signal: values}), [rule_set], languages=languages)
         assert verdict.column("drop_reason").to_pylist() == [None, reason]
         assert verdict.column("drop_value").to_pylist() == [None, values[1]]
         assert verdict.column("drop_limit").to_pylist() == [None, float(limit)]
@@ -56,7 +57,10 @@ def test_every_rule_keeps_at_its_limits_and_drops_just_past_them(name, reason):
 def test_nan_never_passes(name, reason):
     (rule_set,) = load_rules([name])
     rule = next(rule for rule in rule_set.rules if rule.reason == reason)
-    verdict = apply_rules(batch_of(rule_set, **{rule.signal: np.array([np.nan])}), [rule_set])
+    languages = pa.array([*rule.languages, "en"][:1])
+    verdict = apply_rules(
+        batch_of(rule_set, **{rule.signal: np.array([np.nan])}), [rule_set], languages=languages
+    )
     assert verdict.column("drop_reason").to_pylist() == [reason]
     assert np.isnan(verdict.column("drop_value")[0].as_py())
 
@@ -303,7 +307,7 @@ def test_line_rules_of_sets_and_their_reasons():
         {"substrings": (("x", ("y" * 65,)),)},
         {"substrings": (("x", tuple(f"s{i}" for i in range(63))),)},
         {"end_marks": ""},
-        {"end_marks": "。"},
+        {"languages": ("FR",)},
     ],
 )
 def test_line_rules_refuse_what_the_kernel_cannot_do(settings):

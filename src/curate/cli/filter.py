@@ -97,7 +97,7 @@ def describe_cut(funnel: Funnel) -> str:
 
     if funnel.cut is None:
         return "Nothing was scored: every document that passed the rules is kept."
-    n_kept, n_scored = funnel.kept.n_documents, funnel.n_scored
+    n_kept, n_scored = funnel.n_kept_scored, funnel.n_scored
     share = (
         f"{n_kept:,} of {n_scored:,} scored documents ({n_kept / n_scored:.1%})"
         if n_scored
@@ -106,13 +106,21 @@ def describe_cut(funnel: Funnel) -> str:
     limits = describe_limits(funnel)
     meaning = ""
     if limits.startswith("edu_score >= ") and " and " not in limits:
+        languages, unscored = funnel.limits[0].get("languages"), funnel.limits[0].get("unscored")
+        whose = f" for pages in {', '.join(languages)}" if languages and unscored == "score" else ""
         meaning = (
-            f": at least {funnel.cut:.0%} likely that an LLM annotator would call the page educational "
+            f":{whose} at least {funnel.cut:.0%} likely that an LLM annotator would call the page educational "
             "(level 3 or more of 5)"
         )
     n_spared = sum(tally.n_documents for tally in funnel.spared.values())
     spared = f" {n_spared:,} of these fail a rule that their score overrules (spared_by)." if n_spared else ""
-    return f"Kept {share} with {limits}{meaning}.{spared}"
+    n_unscored = funnel.kept.n_documents - funnel.n_kept_scored
+    others = (
+        f" {n_unscored:,} more are kept without a score: the scorer was not made for their language."
+        if n_unscored
+        else ""
+    )
+    return f"Kept {share} with {limits}{meaning}.{spared}{others}"
 
 
 def init_config_command(

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from curate.dedup.plan import DedupPlan
 from curate.text.kernel import kernel
+from curate.text.normalise import comparable
 from curate.text.words import Words, hash_words, view_utf8
 
 KEYS_VERSION = 1
@@ -44,7 +45,7 @@ def compute_keys(
     Args:
         texts: string or large_string, N documents; null counts as empty.
         plan: its shingles, seed, bands and rows shape the keys; its threshold does not.
-        words: `hash_words(texts)` where it is known already.
+        words: `hash_words(comparable(texts))` where it is known already.
         signatures: add the column `signature`.
 
     Returns:
@@ -63,7 +64,7 @@ def compute_keys(
     step = n_documents if words is not None else _SLICE_DOCUMENTS
     for begin in range(0, n_documents, max(step, 1)):
         end = min(begin + step, n_documents)
-        some = words if words is not None else hash_words(texts[begin:end])
+        some = words if words is not None else hash_words(comparable(texts[begin:end]))
         _compute_keys(
             data, bounds[begin : end + 1], some.hashes, some.offsets, plan.shingle_words, factors, terms,
             plan.n_rows, exact[begin:end], bands[begin:end], minima[begin:end],
@@ -115,7 +116,7 @@ def shingle_sets(
     Hashes are made odd, so that kernels can mark free slots with 0. Their order within a document is fixed
     but means nothing.
     """
-    words = hash_words(texts)
+    words = hash_words(comparable(texts))
     sizes = np.diff(words.offsets)
     n_shingles = np.where(sizes >= shingle_words, sizes - shingle_words + 1, np.minimum(sizes, 1))
     sets = np.empty(int(n_shingles.sum()), np.uint64)

@@ -323,6 +323,18 @@ def _is_dropped_code(code: int) -> bool:
 
 
 @kernel(allocates=False)
+def _divides_words(text: NDArray[np.uint8], s: NDArray[np.int64]) -> bool:
+    """Whether what is written ends in Thai, Lao, Khmer or Myanmar: there zero-width spaces alone divide words."""
+    out = s[OUT]
+    if out < 3 or s[PENDING]:
+        return False
+    first, second = text[out - 3], text[out - 2]
+    if first == 0xE0:
+        return 0xB8 <= second <= 0xBB
+    return first == 0xE1 and (0x80 <= second <= 0x82 or 0x9E <= second <= 0x9F)
+
+
+@kernel(allocates=False)
 def _peek_special(html: NDArray[np.uint8], i: int, stop: int) -> tuple[int, int]:
     """(code point, bytes) of a space or dropped character in UTF-8 at `i`; (-1, 0) for all others."""
     byte = html[i]
@@ -411,7 +423,7 @@ def write_run(
             if collapse and code > 32 and s[PENDING] & BREAK:  # blanks that indent a line
                 s[INDENT] = min(s[INDENT] + 1, MAX_INDENT)
             write_space(text, s, blocks, min(code, 32))
-        elif code < 0 or not _is_dropped_code(code):
+        elif code < 0 or not _is_dropped_code(code) or (code == 0x200B and _divides_words(text, s)):
             out = write_pending(text, s, blocks) if s[PENDING] else s[OUT]
             if code < 0:
                 text[out] = byte

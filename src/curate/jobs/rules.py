@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from curate.crawl import ReadOptions, check_columns, find_files, plan_splits, read_chunks
 from curate.errors import SettingError
+from curate.language import identify_languages
 from curate.pipeline import add_text, live_rows, start_documents
 from curate.rules import RuleSet, apply_rules, clean_lines, line_rules_of, load_rules, required_signals
 from curate.signals import DEFAULT_SIGNALS, compute_signals
@@ -158,8 +159,10 @@ _ID_TYPES = (pa.string(), pa.string(), pa.string(), pa.int64())
 
 
 def _judge(texts: pa.ChunkedArray, rule_sets: Sequence[RuleSet]) -> pa.RecordBatch:
-    cleaned, _ = clean_lines(texts, line_rules_of(rule_sets))
-    return apply_rules(compute_signals(cleaned, required_signals(rule_sets)), rule_sets)
+    languages = identify_languages(texts)["language"]
+    cleaned, _ = clean_lines(texts, line_rules_of(rule_sets), languages)
+    signals = compute_signals(cleaned, required_signals(rule_sets))
+    return apply_rules(signals, rule_sets, languages=languages)
 
 
 def _add_rows(

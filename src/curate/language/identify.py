@@ -18,7 +18,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.bundled import classifiers_folder
-from curate.errors import UnknownNameError
+from curate.errors import SettingError, UnknownNameError
+from curate.language.codes import suggest_code
 from curate.language.kernel import Tables, build_tables, predict
 from curate.language.model_file import read_model
 from curate.text.cache import remembered
@@ -46,8 +47,12 @@ def check_languages(codes: Sequence[str]) -> None:
     """Refuse a code that the model does not know; 'any' keeps every language."""
     known = {*_load()[1].to_pylist(), ANY_LANGUAGE}
     for code in codes:
-        if code not in known:
+        if code in known:
+            continue
+        meant = suggest_code(code, known)
+        if meant is None:
             raise UnknownNameError("language", code, known)
+        raise SettingError(f"Unknown language '{code}'. Type --language {meant} for it.")
 
 
 @cache

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from curate.dedup import DedupPlan, compute_keys
 from curate.mixture.sources import Piece
 from curate.rules import Decontaminator
+from curate.text.normalise import comparable
 from curate.text.words import hash_words
 from curate.work.files import read_arrow, write_arrow
 
@@ -43,7 +44,7 @@ def scan_piece(piece: Piece, *, plan: ScanPlan) -> None:
     tables: list[pa.Table] = []
     for documents in piece.read():
         texts = documents["text"].combine_chunks()
-        words = hash_words(texts)
+        words = hash_words(comparable(texts))
         keys = compute_keys(texts, plan.dedup, words)
         reasons = np.full(len(documents), None, object)
         details = pa.nulls(len(documents), pa.string())

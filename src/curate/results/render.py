@@ -10,6 +10,9 @@ from curate.run.cut import LaneCut
 from curate.run.funnel import STAGES, Funnel, Tally
 from curate.text.printable import printable
 
+MOST_LANGUAGES = 12
+"""Languages that the funnel shows on a terminal; the manifest has all."""
+
 
 def render_funnel(funnel: Funnel) -> Table:
     """Lay out the funnel: read, each reason under its stage, kept, and what of it was spared; then each kind's sums."""
@@ -30,7 +33,7 @@ def render_funnel(funnel: Funnel) -> Table:
         table.add_row("  of these spared by their score", style="dim")
         for reason, tally in funnel.spared_by():
             table.add_row(Text(printable(f"    {reason}")), *_numbers(tally, n_read))
-    for kind, own in funnel.by_kind():
+    for kind, own in [*funnel.by_kind(), *funnel.by_language()[:MOST_LANGUAGES]]:
         table.add_row(Text(printable(f"  {kind}")), style="dim")
         n_own = own.read.n_documents
         table.add_row("    read", *_numbers(own.read, n_read))
@@ -61,9 +64,12 @@ def describe_rest(funnel: Funnel) -> list[str]:
     if funnel.records:
         kinds = ", ".join(f"{printable(kind)} {n:,}" for kind, n in funnel.records.most_common())
         lines.append(f"Records that are not pages, counted only: {kinds}.")
+    more = len(funnel.by_language()) - MOST_LANGUAGES
+    if more > 0:
+        lines.append(f"{more} more languages with fewer documents; manifest.json lists them all.")
     if funnel.lines_removed:
         reasons = ", ".join(f"{reason} {n:,}" for reason, n in funnel.lines_removed.most_common())
-        lines.append(f"Lines taken out of pages: {reasons}.")
+        lines.append(f"Lines taken out of pages: {reasons} ({funnel.n_chars_removed:,} characters).")
     lines += [f"Could not read {printable(str(FileProblem(**problem)))}." for problem in funnel.problems[:10]]
     if len(funnel.problems) > 10:
         lines.append(f"... and {len(funnel.problems) - 10:,} more; manifest.json lists them all.")

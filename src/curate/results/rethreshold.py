@@ -30,6 +30,7 @@ from curate.work.folder import RunFolder, changing_run, finish_swap
 _BATCH_ROWS = 16_384
 _DECIDING = (
     "kind",
+    "language",
     "drop_stage",
     "drop_reason",
     "drop_value",
@@ -171,7 +172,13 @@ class _Rows:
 def _empty_funnel(manifest: Mapping[str, Any]) -> Funnel:
     """The funnel without its counts of documents: what the reader met and was warned of stays."""
     old = Funnel.from_json(manifest["funnel"])
-    return Funnel(records=old.records, problems=old.problems, warnings=old.warnings)
+    return Funnel(
+        records=old.records,
+        problems=old.problems,
+        warnings=old.warnings,
+        lines_removed=old.lines_removed,
+        n_chars_removed=old.n_chars_removed,
+    )
 
 
 class _Stream:

@@ -1,6 +1,6 @@
 """Named rule sets with their sources, and what applies them to lines, signals and addresses."""
 
-from curate.rules.apply import apply_rules, count_failing, rule_warnings
+from curate.rules.apply import apply_rules, count_by_language, count_failing, rule_warnings, warn_by_language
 from curate.rules.decontaminate import Decontaminator
 from curate.rules.lines import clean_lines
 from curate.rules.load import line_rules_of, load_rules, reasons_of, required_signals
@@ -21,6 +21,7 @@ __all__ = [
     "UrlRules",
     "apply_rules",
     "clean_lines",
+    "count_by_language",
     "count_failing",
     "line_rules_of",
     "load_rules",
@@ -28,4 +29,5 @@ __all__ = [
     "redact_pii",
     "required_signals",
     "rule_warnings",
+    "warn_by_language",
 ]

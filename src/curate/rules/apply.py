@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from curate.errors import UnknownNameError
@@ -14,17 +17,23 @@ from curate.rules.model import Rule, RuleSet
 
 OFTEN = 0.5
 """A rule that drops a larger share of the documents than this is warned about."""
+LANGUAGE_FLOOR = 20  # fewer documents in a language say nothing of a rule
 NEVER_FLOOR = 1000  # fewer documents say nothing of a rule that fires on one in a thousand
 
 
 def apply_rules(
-    signals: pa.RecordBatch, rule_sets: Sequence[RuleSet], *, hard_first: bool = False
+    signals: pa.RecordBatch,
+    rule_sets: Sequence[RuleSet],
+    *,
+    hard_first: bool = False,
+    languages: pa.Array | pa.ChunkedArray | None = None,
 ) -> pa.RecordBatch:
     """Judge N documents by their signals: the first rule that fails, in the order of the sets, is the reason.
 
     Args:
         signals: one column per signal that the rules read.
         rule_sets: the rules.
+        languages: code of each document's language; left out, all are taken for English.
         hard_first: hard rules go before all others, so that the reason of a document that fails one is a hard rule.
 
     Returns:
@@ -50,7 +59,7 @@ def apply_rules(
         rule = rules[j]
         column = signals.column(rule.signal).to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
         low, high = _limits(rule.low, rule.high)
-        fails = _fails(signals, rule)
+        fails = _fails(signals, rule, languages)
         failed[fails] = j
         fails_hard |= fails & rule.hard
         values[fails] = column[fails]
@@ -73,42 +82,114 @@ def apply_rules(
     )
 
 
-def rule_warnings(counts: Mapping[str, int], n_documents: int, rule_sets: Sequence[RuleSet]) -> list[str]:
+def rule_warnings(
+    counts: Mapping[str, int], n_documents: int, rule_sets: Sequence[RuleSet], language: str | None = None
+) -> list[str]:
     """One line for each rule that no document failed, from 1,000 judged on, and each that over half failed.
+
+    With a language the documents are those in it, and only the second is said.
 
     Args:
         counts: documents that fail a rule, by its reason.
         n_documents: documents that were judged.
         rule_sets: the rules of the run.
+        language: of the documents, where they are those of one language.
     """
     warnings: list[str] = []
+    where = "" if language is None else f" in {language}"
     for rule_set in rule_sets:
         for rule in rule_set.rules:
             n, name = counts.get(rule.reason, 0), f"Rule {rule.reason} of {rule_set.full_name}"
-            if n == 0 and n_documents >= NEVER_FLOOR:
+            if n == 0 and n_documents >= NEVER_FLOOR and language is None:
                 warnings.append(f"{name} was failed by none of {n_documents:,} documents.")
             elif n > OFTEN * n_documents:
                 warnings.append(
-                    f"{name} was failed by {n:,} of {n_documents:,} documents ({n / n_documents:.0%})."
+                    f"{name} was failed by {n:,} of {n_documents:,} documents{where} ({n / n_documents:.0%})."
                 )
     return warnings
 
 
-def count_failing(signals: pa.RecordBatch, rule_sets: Sequence[RuleSet]) -> dict[str, int]:
+def warn_by_language(counts: Sequence[Mapping[str, Any]], rule_sets: Sequence[RuleSet]) -> list[str]:
+    """The warnings of `rule_warnings` for each language of a run; none where all documents are in one language.
+
+    Args:
+        counts: what `count_by_language` gave for each part of the run.
+        rule_sets: the rules of the run.
+    """
+    n_judged: Counter[str] = Counter()
+    n_failing: dict[str, Counter[str]] = {}
+    for part in counts:
+        for language, found in part.items():
+            n_judged[language] += found["n_judged"]
+            n_failing.setdefault(language, Counter()).update(found["n_failing"])
+    if len(n_judged) < 2:
+        return []
+    enough = sorted(language for language, n in n_judged.items() if n >= LANGUAGE_FLOOR)
+    return [
+        warning
+        for language in enough
+        for warning in rule_warnings(n_failing[language], n_judged[language], rule_sets, language)
+    ]
+
+
+def count_failing(
+    signals: pa.RecordBatch,
+    rule_sets: Sequence[RuleSet],
+    languages: pa.Array | pa.ChunkedArray | None = None,
+) -> dict[str, int]:
     """Count the documents that fail each rule, by reason, whichever rule came first for a document."""
     counts: dict[str, int] = {}
     for rule in (rule for rule_set in rule_sets for rule in rule_set.rules):
-        counts[rule.reason] = int(np.count_nonzero(_fails(signals, rule)))
+        counts[rule.reason] = int(np.count_nonzero(_fails(signals, rule, languages)))
     return counts
 
 
-def _fails(signals: pa.RecordBatch, rule: Rule) -> NDArray[np.bool_]:
+def count_by_language(
+    signals: pa.RecordBatch, rule_sets: Sequence[RuleSet], languages: pa.Array | pa.ChunkedArray
+) -> dict[str, dict[str, Any]]:
+    """Count what was judged and what fails each rule for each language; documents in none are left out."""
+    whole = languages.combine_chunks() if isinstance(languages, pa.ChunkedArray) else languages
+    coded = whole.cast(pa.string()).dictionary_encode()
+    names = coded.dictionary.to_pylist()
+    numbers = coded.indices.fill_null(len(names)).to_numpy(zero_copy_only=False)
+    n_judged = np.bincount(numbers, minlength=len(names))
+    found: dict[str, dict[str, Any]] = {
+        name: {"n_judged": int(n), "n_failing": {}} for name, n in zip(names, n_judged, strict=False)
+    }
+    for rule in (rule for rule_set in rule_sets for rule in rule_set.rules):
+        n_failing = np.bincount(numbers[_fails(signals, rule, whole)], minlength=len(names))
+        for name, n in zip(names, n_failing, strict=False):
+            if n:
+                found[name]["n_failing"][rule.reason] = int(n)
+    return found
+
+
+def _fails(
+    signals: pa.RecordBatch, rule: Rule, languages: pa.Array | pa.ChunkedArray | None = None
+) -> NDArray[np.bool_]:
     """Which documents fail a rule; none of those that it does not judge."""
     fails = ~_lie_within(signals, rule.signal, rule.low, rule.high)
     if rule.where is not None:
         asked = signals.column(rule.where).to_numpy(zero_copy_only=False)
         fails &= _lie_within(signals, rule.where, rule.where_low, rule.where_high) | np.isnan(asked)
+    if languages is None:
+        return fails if not rule.languages or "en" in rule.languages else np.zeros_like(fails)
+    if rule.languages:
+        fails &= _are_in(languages, rule.languages, of_null=True)
+    if rule.except_languages:
+        fails &= ~_are_in(languages, rule.except_languages, of_null=False)
     return fails
+
+
+def _are_in(
+    languages: pa.Array | pa.ChunkedArray, codes: Sequence[str], *, of_null: bool
+) -> NDArray[np.bool_]:
+    found = pc.is_in(languages, pa.array(list(codes), pa.string()))
+    if of_null:
+        found = pc.or_(found, pc.is_null(languages))
+    return np.asarray(
+        found.to_numpy() if isinstance(found, pa.ChunkedArray) else found.to_numpy(zero_copy_only=False)
+    )
 
 
 def _lie_within(

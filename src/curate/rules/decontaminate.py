@@ -1,7 +1,9 @@
 """Decontamination: pages that share long n-grams with benchmarks, named with benchmark and n-gram.
 
 An n-gram of 13 words, lower case and without punctuation, is what Brown et al. 2020 (arXiv 2005.14165,
-appendix C) used; words are those of `curate.text.words`.
+appendix C) used; words are those of `curate.text.words`. Where these are single code points, as in Chinese and Japanese,
+13 of them are a name or a phrase: there two count for one word, so that an n-gram has 25, and of mixed text as many as
+make up 12 words and a half.
 """
 
 # pyright: reportMissingParameterType=false, reportUnknownParameterType=false
@@ -11,7 +13,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -21,11 +23,13 @@ from numpy.typing import NDArray
 from curate.errors import SettingError
 from curate.text.kernel import kernel
 from curate.text.lines import read_json_file, read_json_lines, read_text_lines
-from curate.text.unicode_tables import SEPARATOR, SINGLE, load_tables
+from curate.text.normalise import comparable, fold_text
+from curate.text.unicode_tables import SEPARATOR, SINGLE, SINGLE_BLOCKS, load_tables
 from curate.text.utf8 import MULTIPLIER, SEED, capacity_for, find_or_add
 from curate.text.words import Words, hash_words
 
 DEFAULT_N = 13
+_FIRST_SINGLE = chr(min(first for first, _ in SINGLE_BLOCKS))
 _63 = np.uint64(63)
 
 
@@ -34,7 +38,8 @@ class Decontaminator:
 
     Args:
         benchmarks: for each benchmark's name, its items: questions, passages, answers.
-        n: words of an n-gram. Items with fewer words are not looked for; `n_short_items` counts them.
+        n: words of an n-gram, of single code points 2 n - 1. Items with fewer are not looked for; `n_short_items` counts
+            them.
 
     Attributes:
         n_ngrams: distinct n-grams looked for.
@@ -47,25 +52,30 @@ class Decontaminator:
             raise SettingError(f"decontaminate: n is {n}; an n-gram has at least 1 word.")
         self.n = n
         self.n_short_items = self.n_records = self.n_unseen = 0
-        self._places: list[tuple[str, str, int]] = []  # benchmark, item, first word: of each n-gram by number
-        keys: list[NDArray[np.uint64]] = []
+        self._places: list[
+            tuple[str, str, int, int]
+        ] = []  # benchmark, item, first word, words: of each n-gram
+        keys: dict[int, list[NDArray[np.uint64]]] = {}
+        numbers: dict[int, list[NDArray[np.int64]]] = {}
         for name, items in benchmarks.items():
-            for item in items:
+            for item in map(fold_text, items):
                 hashes = hash_words(pa.array([item], pa.string())).hashes
-                if len(hashes) < n:
+                lengths = _ngram_lengths(item, len(hashes), n)
+                if not len(lengths):
                     self.n_short_items += 1
                     continue
-                found = np.zeros(len(hashes) - n + 1, np.uint64)
-                _hash_ngrams(hashes, n, found)
-                keys.append(found)
-                self._places += [(name, item, first) for first in range(len(found))]
-        joined = np.concatenate(keys) if keys else np.zeros(0, np.uint64)
-        capacity = capacity_for.py_func(len(joined) + 1)
-        self._table = np.zeros(capacity, np.uint64), np.full(capacity, -1, np.int32)
-        # A bit or more for each n-gram, sixteen times as many in all: what is not there is seldom looked up,
-        # and the bits stay in the processor's cache where the table does not.
-        self._bits = np.zeros(max(capacity // 8, 64), np.uint64)
-        self.n_ngrams = int(_fill(joined, *self._table, self._bits))
+                for length in np.unique(lengths).tolist():
+                    found = np.zeros(len(hashes) - length + 1, np.uint64)
+                    _hash_ngrams(hashes, length, found)
+                    firsts = np.flatnonzero(lengths == length)
+                    keys.setdefault(length, []).append(found[firsts])
+                    numbers.setdefault(length, []).append(len(self._places) + np.arange(len(firsts)))
+                    self._places += [(name, item, first, length) for first in firsts.tolist()]
+        self._tables = [
+            _Table.of(length, np.concatenate(keys[length]), np.concatenate(numbers[length]))
+            for length in sorted(keys)
+        ]
+        self.n_ngrams = sum(table.n_ngrams for table in self._tables)
 
     @classmethod
     def from_files(cls, paths: Sequence[str], n: int = DEFAULT_N) -> Decontaminator:
@@ -108,7 +118,7 @@ class Decontaminator:
 
         Args:
             texts: Arrow strings; null is empty.
-            words: what `curate.text.words.hash_words` gives for them, where it is at hand.
+            words: what `curate.text.words.hash_words` gives for them once they are `comparable`, where it is at hand.
 
         Returns:
             `benchmark` and `ngram` (strings, null where none is found): the first one in the text, in the
@@ -119,10 +129,18 @@ class Decontaminator:
         >>> found.to_pylist()[0]
         {'benchmark': 'quiz', 'ngram': 'how many legs has', 'n_matches': 2}
         """
-        words = hash_words(texts) if words is None else words
+        words = hash_words(comparable(texts)) if words is None else words
         n_documents = len(words.offsets) - 1
         first, n_matches = np.full(n_documents, -1, np.int64), np.zeros(n_documents, np.int32)
-        _match(words.hashes, words.offsets, self.n, *self._table, self._bits, first, n_matches)
+        where = np.full(n_documents, np.iinfo(np.int64).max)
+        for table in self._tables:
+            found = np.full(n_documents, -1, np.int64)
+            places = np.zeros(n_documents, np.int64)
+            _match(
+                words.hashes, words.offsets, table.length, table.keys, table.values, table.bits, found, places, n_matches
+            )  # fmt: skip
+            earlier = (found >= 0) & (places < where)
+            first[earlier], where[earlier] = table.numbers[found[earlier]], places[earlier]
         found = np.unique(first[first >= 0]).tolist()
         names = {-1: (None, None)} | {number: self._name(number) for number in found}
         named = [names[number] for number in first.tolist()]
@@ -136,8 +154,50 @@ class Decontaminator:
         )
 
     def _name(self, number: int) -> tuple[str, str]:
-        benchmark, item, first = self._places[number]
-        return benchmark, " ".join(fold_words(item, first + self.n)[first:])
+        benchmark, item, first, length = self._places[number]
+        return benchmark, " ".join(fold_words(item, first + length)[first:])
+
+
+class _Table(NamedTuple):
+    """The n-grams of one number of words.
+
+    Attributes:
+        length: words of each.
+        numbers: int64, the number of each n-gram among all, by its number here.
+        keys, values: an open-addressing table from hashes to numbers here, -1 where empty.
+        bits: a bit or more for each n-gram, sixteen times as many in all: what is not there is seldom looked up, and the
+            bits stay in the processor's cache where the table does not.
+        n_ngrams: distinct ones.
+    """
+
+    length: int
+    numbers: NDArray[np.int64]
+    keys: NDArray[np.uint64]
+    values: NDArray[np.int32]
+    bits: NDArray[np.uint64]
+    n_ngrams: int
+
+    @classmethod
+    def of(cls, length: int, hashes: NDArray[np.uint64], numbers: NDArray[np.int64]) -> _Table:
+        capacity = capacity_for.py_func(len(hashes) + 1)
+        keys, values = np.zeros(capacity, np.uint64), np.full(capacity, -1, np.int32)
+        bits = np.zeros(max(capacity // 8, 64), np.uint64)
+        return cls(length, numbers, keys, values, bits, int(_fill(hashes, keys, values, bits)))
+
+
+def _ngram_lengths(item: str, n_words: int, n: int) -> NDArray[np.int64]:
+    """How many words the n-gram has that begins at each word; none where what is left is too short.
+
+    A word counts 2 and a single code point 1; an n-gram is the shortest run that counts 2 n - 1.
+    """
+    if not item or max(item) < _FIRST_SINGLE:
+        return np.full(max(n_words - n + 1, 0), n, np.int64)
+    kinds = load_tables().kinds
+    weights = [1 if kinds[ord(word[0])] == SINGLE else 2 for word in fold_words(item)]
+    totals = np.concatenate([[0], np.cumsum(weights)])
+    ends = np.searchsorted(totals, totals[:-1] + 2 * n - 1)
+    lengths = ends - np.arange(len(weights))
+    return lengths[ends <= len(weights)]
 
 
 def fold_words(text: str, n: int | None = None) -> list[str]:
@@ -165,10 +225,16 @@ def fold_words(text: str, n: int | None = None) -> list[str]:
 
 def _worth_looking_for(strings: list[str], n: int) -> list[str]:
     """A record's strings, if one is long enough; else all of them in a row, if that is; else nothing."""
-    lengths = np.diff(hash_words(pa.array(strings, pa.string())).offsets)
-    if (lengths >= n).any():
+    if any(_is_long(text, n) for text in strings):
         return strings
-    return [" ".join(strings)] if lengths.sum() >= n else []
+    joined = " ".join(strings)
+    return [joined] if _is_long(joined, n) else []
+
+
+def _is_long(text: str, n: int) -> bool:
+    folded = fold_text(text)
+    n_words = len(hash_words(pa.array([folded], pa.string())).hashes)
+    return len(_ngram_lengths(folded, n_words, n)) > 0
 
 
 def _read_records(path: str) -> Iterator[list[str]]:
@@ -251,7 +317,7 @@ def _bit_of(ngram, bits):  # noqa: ANN001, ANN202
 
 
 @kernel
-def _match(hashes, offsets, n, keys, values, bits, first, n_matches):  # noqa: ANN001, ANN202
+def _match(hashes, offsets, n, keys, values, bits, first, places, n_matches):  # noqa: ANN001, ANN202
     mask = len(keys) - 1
     longest = 0
     for d in range(len(offsets) - 1):
@@ -269,8 +335,8 @@ def _match(hashes, offsets, n, keys, values, bits, first, n_matches):  # noqa: A
             slot = np.int64((found[k] * MULTIPLIER) >> np.uint64(32)) & mask
             while values[slot] >= 0:
                 if keys[slot] == found[k]:
-                    if n_matches[d] == 0:
-                        first[d] = values[slot]
+                    if first[d] < 0:
+                        first[d], places[d] = values[slot], k
                     n_matches[d] += 1
                     break
                 slot = (slot + 1) & mask

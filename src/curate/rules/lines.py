@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from curate.rules.model import LineRules
 from curate.signals import KINDS
-from curate.signals.classes import LINE_BREAK, SPACE, load_classes
+from curate.signals.classes import LINE_BREAK, SPACE, TERMINAL, UNSPACED, load_classes
 from curate.signals.kinds import kind_at, load_network, make_scratch
 from curate.signals.line_features import load_tables
 from curate.signals.measure import text_buffers
@@ -35,6 +35,7 @@ LONG_WORD, NO_END_MARK, FEW_WORDS, FIRST_SUBSTRING = 0, 1, 2, 3
 
 MAX_SUBSTRING_BYTES = 64
 N_WINDOW_BITS = 64
+_THAI, _LAO_END = 0x0E00, 0x0EFF
 _ONES = np.uint64(0x0101010101010101)
 _SPACES = np.uint64(0x2020202020202020)
 _BRACKETS = np.uint64(0x5D5D5D5D5D5D5D5D)
@@ -56,11 +57,18 @@ class Patterns(NamedTuple):
 
 
 def clean_lines(
-    texts: pa.Array | pa.ChunkedArray, line_rules: LineRules | Sequence[LineRules]
+    texts: pa.Array | pa.ChunkedArray,
+    line_rules: LineRules | Sequence[LineRules],
+    languages: pa.Array | pa.ChunkedArray | None = None,
 ) -> tuple[pa.Array, pa.RecordBatch]:
     r"""Remove the lines of N texts that fail the line rules.
 
     Null counts as the empty text. Blank lines go uncounted, unless the rules keep the layout.
+
+    Args:
+        texts: N documents.
+        line_rules: the rules, in order.
+        languages: code of each document's language, where it is known: rules that name languages leave the others alone.
 
     Returns:
         The texts (large_string), and the lines removed from each as one int32 column per reason.
@@ -74,11 +82,38 @@ def clean_lines(
     several = [line_rules] if isinstance(line_rules, LineRules) else list(line_rules)
     columns: dict[str, pa.Array] = {}
     for rules in several:
-        texts, counts = _remove_kinds(texts, rules) if rules.kinds else _clean(texts, rules)
+        remove = _remove_kinds if rules.kinds else _clean
+        if rules.languages and languages is not None:
+            texts, counts = _clean_some(texts, rules, languages, remove)
+        else:
+            texts, counts = remove(texts, rules)
         columns |= zip(rules.reasons, (pa.array(column) for column in counts), strict=True)
     if not several:
         texts = texts.cast(pa.large_string()).fill_null("")
     return texts, pa.RecordBatch.from_pydict(columns)
+
+
+def _clean_some(
+    texts: pa.Array | pa.ChunkedArray,
+    rules: LineRules,
+    languages: pa.Array | pa.ChunkedArray,
+    remove: _Remove,
+) -> tuple[pa.Array, list[NDArray[np.int32]]]:
+    """Remove lines from the documents that the rules' languages name."""
+    if isinstance(texts, pa.ChunkedArray):
+        texts = texts.combine_chunks()
+    texts = texts.cast(pa.large_string()).fill_null("")
+    wanted = pc.is_in(languages, pa.array(list(rules.languages), pa.string()))
+    wanted = wanted.combine_chunks() if isinstance(wanted, pa.ChunkedArray) else wanted
+    cleaned, found = remove(texts.filter(wanted), rules)
+    rows = np.flatnonzero(wanted.to_numpy(zero_copy_only=False))
+    counts = [np.zeros(len(texts), np.int32) for _ in found]
+    for column, some in zip(counts, found, strict=True):
+        column[rows] = some
+    return pc.replace_with_mask(texts, wanted, cleaned), counts
+
+
+_Remove = Callable[[pa.Array | pa.ChunkedArray, LineRules], tuple[pa.Array, list[NDArray[np.int32]]]]
 
 
 def _clean(texts: pa.Array | pa.ChunkedArray, rules: LineRules) -> tuple[pa.Array, list[NDArray[np.int32]]]:
@@ -95,8 +130,10 @@ def _clean(texts: pa.Array | pa.ChunkedArray, rules: LineRules) -> tuple[pa.Arra
         rules.keep_layout,
     )
     end_marks = np.zeros(256, np.uint8)
-    end_marks[list((rules.end_marks or "").encode())] = 1
-    marks, patterns = (rules.end_marks is not None, end_marks), compile_patterns(rules.substrings)
+    codes = [ord(mark) for mark in rules.end_marks or ""]
+    end_marks[[code for code in codes if code < 0x80]] = 1
+    others = np.array([code for code in codes if code >= 0x80], np.int64)
+    marks, patterns = (rules.end_marks is not None, end_marks, others), compile_patterns(rules.substrings)
     n_cleaned = _clean_documents(
         data,
         offsets,
@@ -462,19 +499,37 @@ def _failing_check(cleaned, start, end, exposed, classes, limits, end_marks):
         return STAYS if min_words < 0 else BLANK
     if 0 <= max_word_chars < end - start and _longest_word(cleaned, start, end, classes) > max_word_chars:
         return LONG_WORD
-    asks_mark, marks = end_marks
+    asks_mark, marks, other_marks = end_marks
     if asks_mark:
         dots = (
             end - start >= 3 and cleaned[end - 1] == 46 and cleaned[end - 2] == 46 and cleaned[end - 3] == 46
         )
-        if exposed or dots or not marks[cleaned[end - 1]]:
+        if exposed or dots or not _ends_in_mark(cleaned, start, end, classes, marks, other_marks):
             return NO_END_MARK
     return FEW_WORDS if n_words < min_words else STAYS
 
 
 @kernel
+def _ends_in_mark(cleaned, start, end, classes, marks, other_marks):
+    """Whether a line ends in a mark that is asked for, or in the mark of another script that ends a sentence.
+
+    Thai and Lao have no such mark: their lines are not judged by it.
+    """
+    if cleaned[end - 1] < 0x80:
+        return marks[cleaned[end - 1]] != 0
+    last = decode(cleaned, last_start(cleaned, start, end), end)
+    for k in range(len(other_marks)):
+        if other_marks[k] == last:
+            return True
+    return (classes[last] & TERMINAL) != 0 or _THAI <= last <= _LAO_END
+
+
+@kernel
 def _count_words(cleaned, start, end, classes, enough):
-    """The number of words of a line, or `enough` when there are as many or more."""
+    """The number of words of a line, or `enough` when there are as many or more.
+
+    In scripts written without spaces every code point is one, as for deduplication.
+    """
     n_words = 0
     after_space = True
     i = start
@@ -484,8 +539,13 @@ def _count_words(cleaned, start, end, classes, enough):
             is_space = byte <= 0x20 and (classes[byte] & SPACE) != 0
             i += 1
         else:
-            is_space = (classes[decode(cleaned, i, end)] & SPACE) != 0
+            bits = classes[decode(cleaned, i, end)]
+            is_space = (bits & SPACE) != 0
             i += min(width_of(byte), end - i)
+            if (bits & UNSPACED) != 0:
+                n_words += 1
+                after_space = True
+                continue
         n_words += after_space and not is_space
         after_space = is_space
     return n_words
@@ -523,7 +583,8 @@ def _longest_word(cleaned, start, end, classes):
     """The longest word of a line, in characters."""
     longest = chars = 0
     while start < end:
-        chars = 0 if class_at(cleaned, start, end, classes) & SPACE else chars + 1
+        bits = class_at(cleaned, start, end, classes)
+        chars = 0 if bits & (SPACE | UNSPACED) else chars + 1
         longest = max(longest, chars)
         start += min(width_of(cleaned[start]), end - start)
     return longest

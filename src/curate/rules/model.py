@@ -27,6 +27,8 @@ class Rule:
             where it is NaN. Every other passes.
         where_low: the smallest value of `where` that is judged.
         where_high: the largest.
+        languages: codes of the languages that the rule judges; empty for all. Text in no language is judged.
+        except_languages: codes of languages that it does not judge.
         hard: True where the text is unusable whatever it says; the score may spare a document that fails only rules
             that are not.
     """
@@ -39,6 +41,8 @@ class Rule:
     where: str | None = None
     where_low: float | None = None
     where_high: float | None = None
+    languages: tuple[str, ...] = ()
+    except_languages: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         parse_signal(self.signal)
@@ -46,6 +50,7 @@ class Rule:
             raise SettingError(f"Rule '{self.reason}': hard is true or false, not {self.hard!r}.")
         if self.where is not None:
             parse_signal(self.where)
+        _check_codes(f"Rule '{self.reason}'", (*self.languages, *self.except_languages))
         if (self.where is None) != (self.where_low is None and self.where_high is None):
             raise SettingError(
                 f"Rule '{self.reason}': where names a signal, and where_low, where_high or both its limits."
@@ -88,6 +93,11 @@ class LineRules:
             page-level rule to see.
         kinds: only lines of these kinds (`curate.signals.KINDS`) may go, and only for their substrings; everything else of the
             text stays as it is, byte for byte. Empty for lines of any kind.
+        languages: codes of the languages whose texts lose lines; empty for all.
+
+    A word is a run without white space; in scripts written without spaces it is a code point, and `max_word_chars` does not
+    count these. Marks that end a sentence in other scripts count as `end_marks`, and Thai and Lao lines, which have none,
+    need none.
     """
 
     prefix: str
@@ -98,6 +108,7 @@ class LineRules:
     min_words: int | None = None
     substrings: tuple[tuple[str, tuple[str, ...]], ...] = ()
     kinds: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for check, substrings in self.substrings:
@@ -110,9 +121,9 @@ class LineRules:
             raise SettingError(
                 f"Line rules: at most {MAX_SUBSTRINGS} substrings. Split them over two rule sets."
             )
-        if self.end_marks is not None and not (self.end_marks and self.end_marks.isascii()):
-            raise SettingError("Line rules: end_marks takes one or more ASCII characters.")
-
+        if self.end_marks is not None and not self.end_marks:
+            raise SettingError("Line rules: end_marks takes one or more characters. Leave it out for none.")
+        _check_codes("Line rules", self.languages)
         for kind in self.kinds:
             if kind not in KINDS:
                 raise UnknownNameError("kind of line", kind, KINDS)
@@ -162,7 +173,8 @@ class RuleSet:
             lines += _items({"notes": self.notes})
         if self.line_rules is not None:
             own = self.line_rules
-            settings = {key: getattr(own, key) for key in _LINE_KEYS} | {"kinds": list(own.kinds) or None}
+            settings = {key: getattr(own, key) for key in _LINE_KEYS}
+            settings |= {key: list(getattr(own, key)) or None for key in ("kinds", "languages")}
             lines += ["", "[line_rules]", *_items(settings)]
             for check, substrings in own.substrings:
                 lines += [
@@ -175,12 +187,13 @@ class RuleSet:
                 "",
                 "[[rules]]",
                 *_items({key: getattr(rule, key) for key in _RULE_KEYS}),
+                *_items({key: list(getattr(rule, key)) or None for key in _RULE_LISTS}),
             ]
         return "\n".join(lines) + "\n"
 
     @classmethod
     def from_toml(cls, text: str, where: str = "rule set") -> RuleSet:
-        """Read a set from TOML.
+        """Read a set from TOML. `languages` at the top stand for every rule that names none.
 
         Raises:
             SettingError: the text is not TOML, or holds a key or a value that is not one of a rule set's.
@@ -189,10 +202,13 @@ class RuleSet:
             table = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             raise SettingError(f"{where}: not valid TOML: {error}.") from None
-        _check_keys(table, ("name", "version", "source", "notes", "rules", "line_rules"), where)
+        _check_keys(table, ("name", "version", "source", "notes", "languages", "rules", "line_rules"), where)
         try:
-            rules = tuple(Rule(**_check_keys(rule, _RULE_KEYS, where)) for rule in table.get("rules", ()))
-            line_rules = _read_line_rules(table["line_rules"], where) if "line_rules" in table else None
+            languages = _codes_of(table, "languages", where)
+            rules = tuple(_read_rule(rule, languages, where) for rule in table.get("rules", ()))
+            line_rules = (
+                _read_line_rules(table["line_rules"], languages, where) if "line_rules" in table else None
+            )
             read = cls(
                 name=table["name"],
                 version=table.get("version", ""),
@@ -214,6 +230,7 @@ class RuleSet:
 
 
 _RULE_KEYS = ("reason", "signal", "low", "high", "hard", "where", "where_low", "where_high")
+_RULE_LISTS = ("languages", "except_languages")
 _LINE_KEYS = ("prefix", "remove_citations", "keep_layout", "max_word_chars", "end_marks", "min_words")
 
 
@@ -225,11 +242,33 @@ def _is_limit(value: Any) -> bool:
     return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
 
 
-def _read_line_rules(table: Mapping[str, Any], where: str) -> LineRules:
-    _check_keys(table, (*_LINE_KEYS, "kinds", "substrings"), where)
+def _check_codes(where: str, codes: Iterable[str]) -> None:
+    for code in codes:
+        if not (code.isascii() and code.isalpha() and code.islower()):
+            raise SettingError(f"{where}: '{code}' is no code of a language. Write it as 'fr'.")
+
+
+def _codes_of(table: Mapping[str, Any], key: str, where: str) -> tuple[str, ...]:
+    codes = table.get(key, [])
+    if not isinstance(codes, list) or not all(isinstance(code, str) for code in codes):
+        raise SettingError(f'{where}: {key} is a list of codes of languages, such as ["fr", "es"].')
+    return tuple(codes)
+
+
+def _read_rule(table: Mapping[str, Any], languages: tuple[str, ...], where: str) -> Rule:
+    _check_keys(table, (*_RULE_KEYS, *_RULE_LISTS), where)
+    own = {key: _codes_of(table, key, where) for key in _RULE_LISTS}
+    if "languages" not in table:
+        own["languages"] = languages
+    return Rule(**{key: value for key, value in table.items() if key not in _RULE_LISTS}, **own)
+
+
+def _read_line_rules(table: Mapping[str, Any], languages: tuple[str, ...], where: str) -> LineRules:
+    _check_keys(table, (*_LINE_KEYS, "kinds", "languages", "substrings"), where)
+    own = _codes_of(table, "languages", where) or languages
     substrings = tuple((pair["check"], tuple(pair["any_of"])) for pair in table.get("substrings", ()))
     settings = {key: table[key] for key in _LINE_KEYS if key in table}
-    return LineRules(**settings, substrings=substrings, kinds=tuple(table.get("kinds", ())))
+    return LineRules(**settings, substrings=substrings, kinds=tuple(table.get("kinds", ())), languages=own)
 
 
 def _check_keys(table: Mapping[str, Any], known: Iterable[str], where: str) -> Mapping[str, Any]:

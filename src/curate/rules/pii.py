@@ -11,21 +11,37 @@ import pyarrow.compute as pc
 
 from curate.signals.measure import text_buffers
 from curate.text.kernel import kernel
+from curate.text.unicode_tables import SINGLE_BLOCKS
 
 EMAIL_PLACEHOLDER = "email@example.com"  # RFC 2606: nobody's
 IP_PLACEHOLDER = "192.0.2.1"  # RFC 5737: nobody's
 
 # Letters of addresses: of the alphabets that are written with spaces, so that an address ends where Chinese begins.
 _L = "A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u0370-\u03ff\u0400-\u052f"
+# Top-level domains in scripts of their own (IANA's root zone): they end a domain of any letters, where Chinese goes on.
+_OWN_SCRIPT = (
+    "中国|中國|中文网|公司|网络|网址|在线|香港|台灣|台湾|新加坡|한국|みんな|ไทย|ລາວ|"
+    "مصر|السعودية|امارات|المغرب|الجزائر|تونس|الاردن|قطر|عمان|فلسطين|سورية|العراق|شبكة|موقع|ایران|پاکستان|"
+    "भारत|संगठन|ভারত|বাংলা|ਭਾਰਤ|ભારત|இந்தியா|இலங்கை|భారత్|ಭಾರತ|ഭാരതം|ලංකා|ישראל|հայ|გე"
+)
+_LABEL = r"[^\s\x00-\x2c\x2e\x2f\x3a-\x40\x5b-\x60\x7b-\x7f、。，．；：！？「」『』（）]{1,63}"
+_HANGUL = "\uac00-\ud7a3"
 _DOMAIN = re.compile(
     rf"(?:[{_L}0-9](?:[{_L}0-9-]{{0,61}}[{_L}0-9])?\.){{1,8}}(?:xn--[A-Za-z0-9-]{{1,58}}[A-Za-z0-9]|[{_L}]{{2,63}})(?![{_L}0-9])"
+    rf"|(?:{_LABEL}\.){{1,8}}(?:{_OWN_SCRIPT})(?![{_L}0-9-])"
 )
-_LOCAL = re.compile(rf"[{_L}0-9._%+'-]")
-_LOCAL_START = re.compile(rf"[{_L}0-9_]")
+_LOCAL = re.compile(rf"[{_L}{_HANGUL}0-9._%+'-]")
+_LOCAL_START = re.compile(rf"[{_L}{_HANGUL}0-9_]")
 HAS_AT, HAS_NUMBERS = 1, 2  # what a text may hold: an e-mail address, an IP address
 _MOST_BEFORE_AT = 64  # characters of an address
-_IPV4 = re.compile(r"(?<![\w.])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?!\w|\.\w)")
-_IPV6 = re.compile(r"(?<![\w:.])[23][0-9A-Fa-f]{3}(?::[0-9A-Fa-f]{0,4}){2,7}(?![\w:])")
+# Scripts without spaces: an address may stand right beside their letters.
+_S = "".join(f"{chr(first)}-{chr(last)}" for first, last in SINGLE_BLOCKS)
+_IPV4 = re.compile(
+    rf"(?:(?<![\w.])|(?<=[{_S}]))(?:[0-9]{{1,3}}\.){{3}}[0-9]{{1,3}}(?:(?=[{_S}])|(?!\w|\.\w))"
+)
+_IPV6 = re.compile(
+    rf"(?:(?<![\w:.])|(?<=[{_S}]))[23][0-9A-Fa-f]{{3}}(?::[0-9A-Fa-f]{{0,4}}){{2,7}}(?:(?=[{_S}])|(?![\w:]))"
+)
 # Names that are set aside (RFC 2606, RFC 6762), and ends of file names such as icon@2x.png.
 _NOBODYS_DOMAIN = re.compile(
     r"(?:^|\.)(?:example\.(?:com|net|org)|example|test|invalid|localhost|local"
@@ -34,11 +50,32 @@ _NOBODYS_DOMAIN = re.compile(
 )
 _NUMBERED = re.compile(r"(?:[0-9]+\.){2,8}[^.]+")  # pkg@1.2.3.tgz, mAP@0.5.The: no host is called so
 # Before four numbers with dots that are no address.
+# Stems in other languages: up to two letters of an ending may follow.
+_NUMBERING_STEMS = (
+    "fassung|ausgabe|abschnitt|kapitel|artikel|abbildung|tabelle|ziffer|absatz|nummer|"  # German
+    "paragraphe|chapitre|alinéa|tableau|annexe|"  # French
+    "versión|sección|apartado|capítulo|artículo|figura|tabla|párrafo|edición|"  # Spanish
+    "versão|seção|secção|artigo|tabela|parágrafo|"  # Portuguese
+    "versione|sezione|capitolo|articolo|paragrafo|tabella|"  # Italian
+    "versie|paragraaf|hoofdstuk|sectie|figuur|tabel|"  # Dutch
+    "верси|раздел|глав|пункт|стать|рисун|таблиц|выпуск|розділ|версі|статт|"  # Russian, Ukrainian
+    "wersj|rozdział|sekcj|rysun|tabel|"  # Polish
+    "verze|verzi|oddíl|kapitol|sekce|článek|"  # Czech
+    "avsnitt|afsnit|udgave|versjon|kapittel|tabell|"  # Swedish, Danish, Norwegian
+    "versio|luku|kohta|kappale|verzió|fejezet|szakasz|"  # Finnish, Hungarian
+    "sürüm|bölüm|madde|versiun|secțiun|capitol|articol|"  # Turkish, Romanian
+    "έκδοση|ενότητα|κεφάλαιο|"  # Greek
+    "الإصدار|إصدار|النسخة|القسم|الفصل|المادة|البند|نسخه|بخش|فصل|"  # Arabic, Persian
+    "גרסה|גרסת|סעיף|פרק|"  # Hebrew
+    "versi|bagian|bab|phiên\\sbản|mục|chương|"  # Indonesian, Vietnamese
+    "संस्करण|अनुभाग|खंड|अध्याय|धारा"  # Hindi
+)
 _NUMBERING = re.compile(
     r"(?:\b(?:version|ver|release|build|firmware|driver|kernel|section|sec|chapter|clause|article|figure|fig|table|appendix"
     r"|theorem|lemma|definition|corollary|proposition|example|exercise|problem|equation|eq|rule|item|step|level|enzyme|ec"
     r"|oid|isbn|revision|rev|number|no|nr)s?(?:[. ][A-Z])?"
-    r"|§|[A-Za-z]/)[\s.:#=(]{0,3}v?$",
+    rf"|\b(?:{_NUMBERING_STEMS})\w{{0,2}}|版本|版|第|节|節|章|条|條|图|図|表|バージョン|버전|판|제|절|장"
+    r"|เวอร์ชัน|รุ่น|§|[A-Za-z]/)[\s.:#=(：]{0,3}v?$",
     re.IGNORECASE,
 )
 _NUMBERING_CHARS = 24

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 from curate.rules.code_sets import CODE_SETS, CODE_VERSIONS
 from curate.rules.model import LineRules, Rule, RuleSet
 
@@ -62,6 +65,14 @@ CURATE_SETS = (
         CURATE,
         (
             Rule("curate_n_words", "n_words", low=60, hard=True),
+            Rule("curate_n_chars_han", "n_chars", low=100, hard=True, languages=("zh", "yue", "wuu", "ja")),
+            Rule(
+                "curate_n_chars_unspaced",
+                "n_chars",
+                low=240,
+                hard=True,
+                languages=("th", "lo", "km", "my", "bo"),
+            ),
             Rule("curate_lorem_ipsum", "frac_lorem_ipsum_words", high=0.01, hard=True),
             Rule("curate_repetition", "dup_5gram_chars_beyond_length", high=0.65, hard=True),
             Rule("curate_title_words", "frac_title_words", high=0.5, hard=True),
@@ -302,6 +313,34 @@ FINEWEB_SETS = (
     ),
 )
 
+UNSPACED_LANGUAGES = ("zh", "yue", "wuu", "ja", "th", "lo", "km", "my", "bo")
+"""Languages whose words no white space divides: what counts words between spaces says nothing of them."""
+WITHOUT_STOPS = ("th", "lo")
+"""Languages that have no mark at the end of a sentence (no Sentence_Terminal of Unicode in their scripts)."""
+_WORDS_OF_ENGLISH = ("n_stop_words", "n_distinct_stop_words", "frac_stop_words")
+_SENTENCES = ("frac_terminal_lines", "n_sentences")
+_LETTERS_OF_WORDS = ("mean_word_chars", "median_word_chars")
+_ON_WORDS = re.compile(r"word|gram|hashes_per|ellipses_per|symbols_per")
+
+
+def by_language(rule_set: RuleSet) -> RuleSet:
+    """Say of each rule of a set made for English which languages it does not judge."""
+    return replace(rule_set, rules=tuple(map(_by_language, rule_set.rules)))
+
+
+def _by_language(rule: Rule) -> Rule:
+    if rule.languages:
+        return rule
+    signal = rule.signal.partition("[")[0]
+    if signal in _WORDS_OF_ENGLISH:
+        return replace(rule, languages=("en",))
+    if signal in _SENTENCES:
+        return replace(rule, except_languages=WITHOUT_STOPS)
+    if signal in _LETTERS_OF_WORDS:  # a Korean word is an English phrase in two or three letters
+        return replace(rule, except_languages=(*UNSPACED_LANGUAGES, "ko"))
+    return replace(rule, except_languages=UNSPACED_LANGUAGES) if _ON_WORDS.search(signal) else rule
+
+
 _ALL = (
     *CURATE_SETS,
     *_gopher("paper", GOPHER_PAPER, GOPHER_QUALITY_PAPER, GOPHER_REPETITION_PAPER),
@@ -325,5 +364,5 @@ _ALL = (
     *CODE_SETS,
 )  # fmt: skip
 
-RULE_SETS: dict[str, RuleSet] = {rule_set.full_name: rule_set for rule_set in _ALL}
+RULE_SETS: dict[str, RuleSet] = {rule_set.full_name: by_language(rule_set) for rule_set in _ALL}
 """Every rule set by its full name."""

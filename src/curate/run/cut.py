@@ -2,6 +2,7 @@
 
 A document that passes its rules stays if it reaches every limit. One that fails rules that are not hard (it is
 *sparable*) stays if it reaches every limit and its first score reaches `spare_above` too; else its rule drops it.
+One in a language that a scorer was not made for has no score: it goes, or stays if it passes its rules (`unscored`).
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ from curate.batch import SPARED_COLUMNS, add_columns, drop_rows, live_rows
 from curate.errors import UnknownNameError
 from curate.run.funnel import Funnel
 from curate.run.lanes import Lane, is_of_kind
-from curate.run.settings import DEFAULT_THRESHOLD, Cut
+from curate.run.settings import DEFAULT_THRESHOLD, UNSCORED, Cut
 
 BELOW = "below_threshold"
+OTHER_LANGUAGE = "score_other_language"
 Scores = NDArray[np.float32]
 
 
@@ -55,12 +57,21 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class LaneCut:
-    """What decides over the scored documents of some kinds; the first limit's first column is the first score."""
+    """What decides over the scored documents of some kinds; the first limit's first column is the first score.
+
+    A document without one of the scores that are asked for is in a language that a scorer was not made for.
+
+    Attributes:
+        unscored: what becomes of such documents (`FilterSettings.unscored`).
+        languages: that the first scorer was made for; None where it states none.
+    """
 
     kinds: tuple[str, ...]
     scores: tuple[str, ...]
     limits: tuple[Limit, ...]
     spare_above: float | None
+    unscored: str = UNSCORED[0]
+    languages: tuple[str, ...] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The cut as it stands in the manifest."""
@@ -69,13 +80,23 @@ class LaneCut:
             "scores": list(self.scores),
             "limits": [asdict(limit) for limit in self.limits],
             "spare_above": self.spare_above,
+            "unscored": self.unscored,
+            "languages": None if self.languages is None else list(self.languages),
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> LaneCut:
         """Read a cut back from a manifest."""
         limits = tuple(Limit(**limit) for limit in data["limits"])
-        return cls(tuple(data["kinds"]), tuple(data["scores"]), limits, data["spare_above"])
+        languages = data.get("languages")
+        return cls(
+            tuple(data["kinds"]),
+            tuple(data["scores"]),
+            limits,
+            data["spare_above"],
+            data.get("unscored", UNSCORED[0]),
+            None if languages is None else tuple(languages),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +109,23 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class ScoredKinds:
-    """The kinds of documents that are scored alike, the names of their scorers, and what may spare them."""
+    """The kinds of documents that are scored alike, the names of their scorers, and what may spare them.
+
+    `unscored` and `languages` are those of `LaneCut`.
+    """
 
     kinds: tuple[str, ...]
     scorers: tuple[str, ...]
     spare_above: float | None
+    unscored: str = UNSCORED[0]
+    languages: tuple[str, ...] | None = None
 
     @classmethod
     def of(cls, lane: Lane) -> ScoredKinds:
         """What a lane's documents are scored by."""
-        return cls(lane.kinds, tuple(scorer.name for scorer in lane.scorers), lane.spare_above)
+        names = tuple(scorer.name for scorer in lane.scorers)
+        languages = lane.scorers[0].languages if lane.scorers else None
+        return cls(lane.kinds, names, lane.spare_above, lane.unscored, languages)
 
 
 def settle_cuts(
@@ -133,16 +161,32 @@ def _settle(kinds: ScoredKinds, cut: Cut, read: Callable[[ScoredKinds], Scored])
             for name in kinds.scorers
             if name in named
         )
-        return LaneCut(kinds.kinds, columns, limits, kinds.spare_above)
+        return LaneCut(kinds.kinds, columns, limits, kinds.spare_above, kinds.unscored, kinds.languages)
     weights = {f"{name}_score": cut.weights[name] for name in kinds.scorers if name in cut.weights}
     weights = weights or {columns[0]: 1.0}
-    found = read(kinds)
+    found = _only_scored(read(kinds), (columns[0], *weights))
     least = find_least(
         weigh(found.table, weights),
         cut.keep_fraction,
         found.is_sparable & ~reaches(weigh(found.table, {columns[0]: 1.0}), kinds.spare_above),
     )
-    return LaneCut(kinds.kinds, columns, (Limit(BELOW, weights, least),), kinds.spare_above)
+    limits = (Limit(BELOW, weights, least),)
+    return LaneCut(kinds.kinds, columns, limits, kinds.spare_above, kinds.unscored, kinds.languages)
+
+
+def _only_scored(found: Scored, columns: Sequence[str]) -> Scored:
+    """The documents that have all of these scores: the share to keep is a share of them."""
+    has_all = ~_lacks_any(found.table, columns)
+    return (
+        found if has_all.all() else Scored(found.table.filter(pa.array(has_all)), found.is_sparable[has_all])
+    )
+
+
+def _lacks_any(table: pa.Table, columns: Sequence[str]) -> NDArray[np.bool_]:
+    lacks = np.zeros(len(table), np.bool_)
+    for name in columns:
+        lacks |= table[name].is_null().to_numpy()
+    return lacks
 
 
 def find_least(values: Scores, keep_fraction: float, is_lost: NDArray[np.bool_] | None = None) -> float:
@@ -189,6 +233,8 @@ def decide_scored(documents: pa.Table, cuts: Sequence[LaneCut]) -> pa.Table:
         found = documents.select(list(names)).take(pa.array(rows))
         values = [limit.values(found) for limit in cut.limits]
         falls = [~reaches(value, limit.least) for value, limit in zip(values, cut.limits, strict=True)]
+        asked = (cut.scores[0], *(name for limit in cut.limits for name in limit.weights))
+        is_unscored = _lacks_any(found, asked)
         is_sparable = found["spared_by"].is_valid().to_numpy()
         lost = ~reaches(weigh(found, {cut.scores[0]: 1.0}), cut.spare_above)
         for fall in falls:
@@ -196,7 +242,11 @@ def decide_scored(documents: pa.Table, cuts: Sequence[LaneCut]) -> pa.Table:
         documents = _drop_unspared(
             documents, rows[is_sparable & lost], found.filter(pa.array(is_sparable & lost))
         )
-        taken = is_sparable.copy()
+        taken = is_sparable | is_unscored
+        if cut.unscored != "keep" and is_unscored.any():
+            goes = pa.array(is_unscored & ~is_sparable)
+            reasons = pc.if_else(goes, OTHER_LANGUAGE, pa.scalar(None, pa.string()))
+            documents = drop_rows(documents, rows, "score", reasons)
         for limit, value, fall in zip(cut.limits, values, falls, strict=True):
             goes = fall & ~taken
             taken |= goes

@@ -129,6 +129,7 @@ def survey(decisions: Decisions, names: Sequence[ChunkName], funnel: Funnel) -> 
 
 _DECIDING = (
     "kind",
+    "language",
     "text",
     "drop_stage",
     "drop_reason",

@@ -40,7 +40,10 @@ class Funnel:
         records: records that are not pages, by kind (a WARC request, an image, a 404): counted, not read.
         problems: stretches of files that could not be read: source, position, reason, detail.
         lines_removed: lines that line rules took out of pages, by reason.
-        n_scored: documents that reached a scorer.
+        n_chars_removed: characters of these lines.
+        languages: counts by language, as for `kinds`; documents of unknown language are left out.
+        n_scored: documents that have a score.
+        n_kept_scored: those of them that are kept.
         cut: what documents must reach, the first number; None where nothing was scored.
         limits: every number that documents must reach, as `curate.run.cut.LaneCut` writes them.
         warnings: what a user should look at.
@@ -53,7 +56,10 @@ class Funnel:
     records: Counter[str] = field(default_factory=Counter[str])
     problems: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     lines_removed: Counter[str] = field(default_factory=Counter[str])
+    n_chars_removed: int = 0
+    languages: dict[str, Funnel] = field(default_factory=dict[str, "Funnel"])
     n_scored: int = 0
+    n_kept_scored: int = 0
     cut: float | None = None
     limits: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     warnings: list[str] = field(default_factory=list[str])
@@ -74,14 +80,17 @@ class Funnel:
 
     def add_documents(self, fates: pa.Table) -> None:
         """Count what `fates_of` made."""
-        keys = ["kind", "drop_stage", "drop_reason", "spared_by"]
+        keys = ["kind", "language", "drop_stage", "drop_reason", "spared_by"]
         grouped = fates.group_by(keys).aggregate(
             [("n_text_bytes", "count"), ("n_text_bytes", "sum"), ("is_scored", "sum")]
         )
         for row in grouped.to_pylist():
-            kind = self.kinds.setdefault(row["kind"], Funnel())
-            for funnel in (self, kind):
+            parts = [self.kinds.setdefault(row["kind"], Funnel())]
+            if row["language"] is not None:
+                parts.append(self.languages.setdefault(row["language"], Funnel()))
+            for funnel in (self, *parts):
                 funnel.n_scored += row["is_scored_sum"] or 0
+                funnel.n_kept_scored += (row["is_scored_sum"] or 0) if row["drop_reason"] is None else 0
                 for tally in funnel.tallies_of(row):
                     tally.add(row["n_text_bytes_count"], row["n_text_bytes_sum"])
 
@@ -106,12 +115,27 @@ class Funnel:
         """(kind, funnel) by name; empty where all documents are of one kind."""
         return sorted(self.kinds.items()) if len(self.kinds) > 1 else []
 
+    def by_language(self) -> list[tuple[str, Funnel]]:
+        """(language, funnel), the largest first, of languages of which documents got past the stage `language`.
+
+        Empty where it is one language alone.
+        """
+        past = [
+            (code, funnel)
+            for code, funnel in self.languages.items()
+            if funnel.read.n_documents
+            > sum(t.n_documents for (at, _), t in funnel.dropped.items() if at == "language")
+        ]
+        return sorted(past, key=lambda pair: (-pair[1].read.n_documents, pair[0])) if len(past) > 1 else []
+
     def to_json(self) -> dict[str, Any]:
         """The funnel as it stands in the manifest."""
         return self.counts() | {
             "kinds": {kind: funnel.counts() for kind, funnel in sorted(self.kinds.items())},
+            "languages": {code: funnel.counts() for code, funnel in sorted(self.languages.items())},
             "cut": self.cut,
             "limits": self.limits,
+            "n_chars_removed": self.n_chars_removed,
             "lines_removed": dict(sorted(self.lines_removed.items())),
             "records_not_read": dict(sorted(self.records.items())),
             "problems": self.problems,
@@ -129,6 +153,7 @@ class Funnel:
             "kept": _to_json(self.kept),
             "spared": [{"reason": reason, **_to_json(tally)} for reason, tally in self.spared_by()],
             "n_scored": self.n_scored,
+            "n_kept_scored": self.n_kept_scored,
         }
 
     @classmethod
@@ -144,10 +169,13 @@ class Funnel:
             dropped=dropped,
             spared=spared,
             kinds={kind: cls.from_json(counts) for kind, counts in data.get("kinds", {}).items()},
+            languages={code: cls.from_json(counts) for code, counts in data.get("languages", {}).items()},
+            n_chars_removed=data.get("n_chars_removed", 0),
             lines_removed=Counter(data.get("lines_removed", {})),
             records=Counter(data.get("records_not_read", {})),
             problems=list(data.get("problems", ())),
             n_scored=data["n_scored"],
+            n_kept_scored=data.get("n_kept_scored", data["kept"]["n_documents"] if data["n_scored"] else 0),
             cut=data.get("cut"),
             limits=list(data.get("limits", ())),
             warnings=list(data.get("warnings", ())),
@@ -155,11 +183,11 @@ class Funnel:
 
 
 def fates_of(documents: pa.Table, n_text_bytes: NDArray[np.int64], scores: Sequence[str]) -> pa.Table:
-    """What the funnel counts of N documents: kind, fate, bytes of text, and whether one of `scores` is there."""
+    """What the funnel counts of N documents: kind, language, fate, bytes of text, and whether one of `scores` is there."""
     is_scored = np.zeros(len(documents), np.bool_)
     for name in scores:
         is_scored |= documents[name].is_valid().to_numpy()
-    fates = documents.select(["kind", "drop_stage", "drop_reason", "spared_by"])
+    fates = documents.select(["kind", "language", "drop_stage", "drop_reason", "spared_by"])
     fates = fates.append_column("n_text_bytes", pa.array(n_text_bytes))
     return fates.append_column("is_scored", pa.array(is_scored.astype(np.int64)))
 

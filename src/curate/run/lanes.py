@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 
 from curate.batch import live_rows
 from curate.errors import SettingError
+from curate.language import ANY_LANGUAGE
 from curate.protocols import Scorer
 from curate.rules import RuleSet, load_rules, required_signals
-from curate.run.settings import NONE, FilterSettings
+from curate.run.settings import NONE, UNSCORED, FilterSettings
 from curate.scoring import load_scorer, score_columns
 from curate.signals import DEFAULT_SIGNALS, KIND_SIGNALS
 
@@ -65,19 +66,23 @@ class LaneScorer:
         source: what it is loaded by, or the object itself.
         fingerprint: of its configuration and weights, None where it states none.
         columns: names and Arrow types of what it gives.
+        languages: codes of those it was made for; None where it states none, and may be asked for any.
     """
 
     name: str
     source: str | Scorer
     fingerprint: str | None
     columns: tuple[tuple[str, str], ...]
+    languages: tuple[str, ...] | None = None
 
     @classmethod
     def of(cls, source: str | Scorer) -> LaneScorer:
         """Load a scorer, and so check it."""
         scorer = load_scorer(source)
         fingerprint = getattr(scorer, "fingerprint", None) or None
-        return cls(scorer.name, source, fingerprint, tuple(score_columns(scorer)))
+        named = getattr(scorer, "languages", None)
+        languages = None if named is None else tuple(named)
+        return cls(scorer.name, source, fingerprint, tuple(score_columns(scorer)), languages)
 
     def load(self) -> Scorer:
         """The scorer, loaded once in each process where it has a name."""
@@ -94,6 +99,7 @@ class Lane:
         signals: what is measured of them.
         scorers: asked for each survivor; the first ranks and spares.
         spare_above: the least score with which a document may fail rules that are not hard; None where none may.
+        unscored: what becomes of documents in a language that a scorer was not made for (`FilterSettings.unscored`).
     """
 
     kinds: tuple[str, ...]
@@ -101,6 +107,14 @@ class Lane:
     signals: tuple[str, ...]
     scorers: tuple[LaneScorer, ...]
     spare_above: float | None
+    unscored: str = UNSCORED[0]
+
+    def scorers_by_language(self) -> dict[tuple[str, ...] | None, list[LaneScorer]]:
+        """The scorers by the languages that they are asked for; None stands for every language."""
+        found: dict[tuple[str, ...] | None, list[LaneScorer]] = {}
+        for scorer in self.scorers:
+            found.setdefault(None if self.unscored == "score" else scorer.languages, []).append(scorer)
+        return found
 
     def rows(self, documents: pa.Table) -> NDArray[np.int64]:
         """Row numbers of the lane's documents that no stage has dropped."""
@@ -112,16 +126,20 @@ def make_lanes(
     settings: FilterSettings, scorers: Sequence[str | Scorer], code_scorer: str | Scorer | None
 ) -> tuple[Lane, ...]:
     """The lanes of a run. `scorers` are empty where nothing is scored; `code_scorer` None leaves program files out."""
-    prose = _make_lane(PROSE, settings.rules, scorers, settings.spares_from)
+    prose = _make_lane(settings, PROSE, settings.rules, scorers, settings.spares_from)
     if not scorers:
-        return prose, _make_lane(CODE, settings.code_rules, (), None)
+        return prose, _make_lane(settings, CODE, settings.code_rules, (), None)
     if code_scorer is None:
         return (prose,)
-    return prose, _make_lane(CODE, settings.code_rules, (code_scorer,), settings.spares_from)
+    return prose, _make_lane(settings, CODE, settings.code_rules, (code_scorer,), settings.spares_from)
 
 
 def _make_lane(
-    kinds: tuple[str, ...], rules: Sequence[str], scorers: Sequence[str | Scorer], spare_above: float | None
+    settings: FilterSettings,
+    kinds: tuple[str, ...],
+    rules: Sequence[str],
+    scorers: Sequence[str | Scorer],
+    spare_above: float | None,
 ) -> Lane:
     rule_sets = tuple(load_rules(rules))
     signals = tuple(dict.fromkeys([*DEFAULT_SIGNALS, *KIND_SIGNALS, *required_signals(rule_sets)]))
@@ -132,7 +150,45 @@ def _make_lane(
             raise SettingError(
                 f"Two scorers are called '{name}'. Their columns would be one; name one of them."
             )
-    return Lane(kinds, rule_sets, signals, loaded, spare_above if loaded else None)
+    return Lane(kinds, rule_sets, signals, loaded, spare_above if loaded else None, settings.unscored)
+
+
+def tell_other_languages(lane: Lane, wanted: Sequence[str]) -> list[str]:
+    """Lines on what does not fit the wanted languages, and what to type; none where all fits.
+
+    Raises:
+        SettingError: no scorer of the lane was made for any of them, so that no page would be kept.
+    """
+    said: list[str] = []
+    for languages, scorers in lane.scorers_by_language().items():
+        others = [code for code in wanted if languages is not None and code not in languages]
+        if not others or languages is None:
+            continue
+        names, made_for = " and ".join(scorer.name for scorer in scorers), ", ".join(languages)
+        whose = "other languages" if others == [ANY_LANGUAGE] else ", ".join(others)
+        fit = f"The scorer {names} was made for {made_for}: pages in {whose} get no score"
+        other_ways = "--unscored keep (without a score), --unscored score, --scorer none, or a scorer of your own (curate fit)"
+        if lane.unscored == "drop" and len(others) == len(wanted) and ANY_LANGUAGE not in wanted:
+            raise SettingError(f"{fit}, and none would be kept. Add {other_ways}.")
+        fate = (
+            "stay if they pass the rules."
+            if lane.unscored == "keep"
+            else f"are dropped. To keep them: {other_ways}."
+        )
+        said.append(f"{fit} and {fate}")
+    for code in wanted:
+        idle = [
+            rule.reason
+            for rule_set in lane.rule_sets
+            for rule in rule_set.rules
+            if code in rule.except_languages or (rule.languages == ("en",) and code not in rule.languages)
+        ]
+        if idle and code != ANY_LANGUAGE:
+            said.append(
+                f"Rules that do not judge pages in {code}: {', '.join(idle)}. Own rules for it: curate rules show "
+                f'{lane.rule_sets[0].name} --toml, with languages = ["{code}"].'
+            )
+    return said
 
 
 def check_distinct(scorers: Sequence[LaneScorer]) -> None:
@@ -148,6 +204,16 @@ def check_distinct(scorers: Sequence[LaneScorer]) -> None:
 def code_scorer_of(settings: FilterSettings) -> str | None:
     """The scorer of program files that the settings name, if there is one."""
     return None if settings.code_scorer == NONE else settings.code_scorer
+
+
+def is_in_languages(languages: pa.Array | pa.ChunkedArray, wanted: Sequence[str] | None) -> NDArray[np.bool_]:
+    """Which of N documents are in one of the languages, or in none (null); `wanted` None is every language."""
+    if wanted is None:
+        return np.ones(len(languages), np.bool_)
+    found = pc.or_(pc.is_null(languages), pc.is_in(languages, pa.array(list(wanted), pa.string())))
+    return np.asarray(
+        found.to_numpy(zero_copy_only=False) if isinstance(found, pa.Array) else found.to_numpy()
+    )
 
 
 def is_of_kind(kinds: pa.Array | pa.ChunkedArray, wanted: Sequence[str]) -> NDArray[np.bool_]:

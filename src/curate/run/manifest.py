@@ -15,7 +15,7 @@ from curate.crawl import InputFile
 from curate.crawl.find import public_name
 from curate.run.cut import LaneCut, ScoredKinds
 from curate.run.funnel import Funnel
-from curate.run.settings import FilterSettings
+from curate.run.settings import UNSCORED, FilterSettings
 
 # Packages whose version can change what comes out.
 _PACKAGES = ("fastwarc", "fasttext-community", "numba", "numpy", "pyarrow", "resiliparse", "trafilatura")
@@ -54,6 +54,8 @@ class ScoreFacts:
                     "kinds": list(each.kinds),
                     "scorers": list(each.scorers),
                     "spare_above": each.spare_above,
+                    "unscored": each.unscored,
+                    "languages": None if each.languages is None else list(each.languages),
                 }
                 for each in self.scored
             ],
@@ -65,13 +67,21 @@ class ScoreFacts:
         """Read the facts of a finished run's manifest."""
         data = manifest["score"]
         return cls(
-            tuple(
-                ScoredKinds(tuple(kinds["kinds"]), tuple(kinds["scorers"]), kinds["spare_above"])
-                for kinds in data["scored"]
-            ),
+            tuple(_read_scored(kinds) for kinds in data["scored"]),
             tuple(LaneCut.from_json(cut) for cut in data["cuts"]),
             tuple(data["level_columns"]),
         )
+
+
+def _read_scored(data: Mapping[str, Any]) -> ScoredKinds:
+    languages = data.get("languages")
+    return ScoredKinds(
+        tuple(data["kinds"]),
+        tuple(data["scorers"]),
+        data["spare_above"],
+        data.get("unscored", UNSCORED[0]),
+        None if languages is None else tuple(languages),
+    )
 
 
 def build_plan(

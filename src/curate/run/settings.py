@@ -23,6 +23,7 @@ DEFAULT_THRESHOLD = 0.5
 DEFAULT_SPARE_ABOVE = 0.05
 DEFAULT_CODE_SCORER = "code" if "code" in bundled_names() else "none"
 NONE = "none"
+UNSCORED = ("drop", "keep", "score")
 _BYTES_WORTH_A_WORKER = 4 * MIB  # starting one costs as much as reading about this much
 
 
@@ -174,6 +175,13 @@ class FilterSettings:
         section="score",
         low=0,
         high=1,
+    )
+    unscored: str = setting(
+        UNSCORED[0],
+        "Pages in a language that the scorer was not made for: drop them (with the reason 'score_other_language'), keep "
+        "them without a score, or score them all the same.",
+        section="score",
+        known=UNSCORED,
     )
     code_scorer: str = setting(
         DEFAULT_CODE_SCORER,

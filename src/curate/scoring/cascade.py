@@ -71,6 +71,12 @@ class Cascade:
         """Whether the parts state levels."""
         return states_levels(self.first)
 
+    @property
+    def languages(self) -> tuple[str, ...] | None:
+        """Codes of the languages that both parts are for; None where neither names one."""
+        both = [named for part in (self.first, self.second) if (named := getattr(part, "languages", None))]
+        return tuple(code for code in both[0] if all(code in named for named in both)) if both else None
+
     def score(self, texts: Sequence[str] | pa.Array, /) -> Array:
         """Give the scores, float32 (N,)."""
         return self._ask(texts).scores

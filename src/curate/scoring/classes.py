@@ -24,7 +24,7 @@ from curate.scoring.features import (
 )
 from curate.scoring.heads import add_products
 from curate.scoring.kernels import tfidf_times
-from curate.scoring.storage import Arrays, fingerprint, write_folder
+from curate.scoring.storage import Arrays, fingerprint, languages_of, write_folder
 from curate.scoring.texts import count_read
 from curate.text.gate import as_texts
 
@@ -152,6 +152,11 @@ class ClassScorer:
         window = self.classifier.window_bytes
         own = {"kernels": KERNEL_VERSIONS, "window": window, "name": self.name, "weights": weights}
         return fingerprint(own) if weights else ""
+
+    @property
+    def languages(self) -> tuple[str, ...] | None:
+        """Codes of the languages that the classifier was fitted for; None where it names none."""
+        return languages_of(self.classifier.about)
 
     def score(self, texts: Sequence[str] | pa.Array, /) -> Array:
         """Give the probability of the class, float32 (N,)."""

@@ -27,7 +27,7 @@ from curate.scoring.features import (
     SparseFeature,
 )
 from curate.scoring.heads import Head
-from curate.scoring.storage import Arrays, fingerprint, write_folder
+from curate.scoring.storage import Arrays, fingerprint, languages_of, write_folder
 from curate.scoring.texts import count_read
 from curate.text.gate import as_texts
 
@@ -117,6 +117,11 @@ class FittedScorer:
     def __repr__(self) -> str:
         members = " + ".join(f"{member.weight:g} {member.name}" for member in self.members)
         return f"<FittedScorer '{self.name}': {members}; reads {self.window_bytes:,} bytes; {self.fingerprint[:12]}>"
+
+    @property
+    def languages(self) -> tuple[str, ...] | None:
+        """Codes of the languages it was fitted for, as its configuration names them; None where it names none."""
+        return languages_of(self.about)
 
     def score(self, texts: Sequence[str] | pa.Array, /) -> Array:
         """Give the probability of the positive level or more, float32 (N,), from each text alone.

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -126,3 +126,9 @@ def _replace(path: Path, content: bytes) -> None:
     partial = path.with_suffix(path.suffix + ".partial")
     partial.write_bytes(content)
     os.replace(partial, path)
+
+
+def languages_of(config: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """Read `languages` of a classifier's configuration; None where it names none."""
+    named = config.get("languages")
+    return tuple(named) if named else None

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from curate.text.cache import remembered
 from curate.text.kernel import source_stamp
+from curate.text.unicode_tables import SINGLE_BLOCKS, is_single
 
 SPACE = 1  # what `str.split` splits at
 ALPHA = 2  # letters, L*
@@ -31,6 +32,7 @@ FULL_STOP = 1024  # ends a sentence with no space after it, as in Chinese and Ja
 LINE_BREAK = 2048  # what `str.splitlines` splits at
 CODE = 4096  # more common in program text than in prose
 MARK = 8192  # M*
+UNSPACED = 16384  # a letter, mark or number of a script that is written without spaces
 
 # Unicode 16, PropList.txt, Sentence_Terminal: pairs (first, last).
 SENTENCE_TERMINAL = (
@@ -80,6 +82,7 @@ def bits_of(character: str) -> int:
         (FULL_STOP, character in FULL_STOPS),
         (LINE_BREAK, character in LINE_BREAKS),
         (CODE, character in CODE_MARKS),
+        (UNSPACED, category[0] in "LMN" and is_single(code_point)),
     )
     for bit, holds in listed:
         if holds:
@@ -109,6 +112,10 @@ def _build_classes() -> NDArray[np.uint16]:
                 category, 0
             )
         table[code_points.start : code_points.stop] = [bits_of_category[category] for category in categories]
+    for first, last in SINGLE_BLOCKS:
+        table[first : last + 1] |= np.where(
+            table[first : last + 1] & (ALPHA | NUMBER | MARK), UNSPACED, 0
+        ).astype(np.uint16)
     special = [code_point for first, last in SENTENCE_TERMINAL for code_point in range(first, last + 1)]
     special += map(ord, CLOSERS + BULLETS + FULL_STOPS + CODE_MARKS + LINE_BREAKS)
     special += [code_point for code_point in range(0x3001) if chr(code_point).isspace()]

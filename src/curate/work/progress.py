@@ -29,6 +29,11 @@ class ProgressDisplay:
         """What a job is given as `progress`: whether to show it, or a display of the caller's."""
         return progress if isinstance(progress, ProgressDisplay) else cls(quiet=not progress)
 
+    def say(self, line: str) -> None:
+        """Print a line, unless quiet."""
+        if not self._quiet:
+            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
     @contextmanager
     def step(self, title: str, total: float, look: Look) -> Generator[None]:
         """Show `title` while the block runs; `look` gives (how much of `total` is done, a few words)."""
