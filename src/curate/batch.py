@@ -128,3 +128,19 @@ def drop_rows(
     for name, column in zip(("drop_value", "drop_limit"), numbers or (), strict=False):
         found[name] = column.filter(dropped).cast(pa.float64())
     return add_columns(documents, at, found)
+
+
+def valid_text(array: pa.Array) -> pa.Array:
+    """Give Arrow strings that are UTF-8: bytes that are none become U+FFFD. Other types come back as they are.
+
+    Parquet files hold such strings, a text cut within a letter, and no reader checks them.
+    """
+    kind = array.type
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+        return array
+    try:
+        array.validate(full=True)
+    except pa.ArrowInvalid:
+        data = array.cast(pa.large_binary()).to_pylist()
+        return pa.array([None if text is None else text.decode("utf-8", "replace") for text in data], kind)
+    return array

@@ -136,9 +136,10 @@ def run_filter(
     plan = build_plan(settings, files, job.contents())
     n_workers = settings.n_workers(sum(file.size_bytes for file in files))
     splits = plan_splits(files)
+    inputs = [file.path for file in files]
     with (
         disk_errors(settings.output, partial(estimate_needed, Path(settings.output), splits)),
-        opened_run(Path(settings.output), plan, overwrite=overwrite) as folder,
+        opened_run(Path(settings.output), plan, overwrite=overwrite, inputs=inputs) as folder,
         make_engine(settings.engine, n_workers) as engine,
     ):
         earlier = folder.manifest()
@@ -510,6 +511,7 @@ def finish_run(
     levels = [name for scorer in job.scorers() for name, _ in scorer.columns if name.endswith("_level")]
     score = ScoreFacts(scored, decisions.cuts, tuple(levels))
     note_cuts(funnel, decisions.cuts)
+    funnel.warnings += load_screens(job.settings).warnings()
     for place, lane in enumerate(job.lanes):
         judged = [fact["judged"][place] for fact in facts]
         n_failing: Counter[str] = Counter()

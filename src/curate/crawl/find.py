@@ -55,6 +55,42 @@ def is_url(path: str) -> bool:
     return "://" in path and not path.startswith(("file://", "local://"))
 
 
+def public_name(path: str) -> str:
+    r"""What may be written of an input: no password and no signature, and only what UTF-8 can hold.
+
+    Of an address the part before `?` stays, with a digest of what else decides the file.
+
+    >>> public_name("https://ann:pw@host/a.jsonl?X-Amz-Signature=5")
+    'https://host/a.jsonl'
+    >>> public_name(b"caf\xe9.jsonl".decode("utf-8", "surrogateescape"))
+    'caf\\xe9.jsonl'
+    """
+    path = _readable(path)
+    if not is_url(path):
+        return path
+    scheme, _, rest = path.partition("://")
+    authority, slash, place = rest.partition("/")
+    if scheme in _WEB:
+        place, _, query = place.partition("?")
+        kept = sorted(part for part in query.partition("#")[0].split("&") if part and not _is_secret(part))
+        place += f"~{xxhash.xxh3_64_hexdigest('&'.join(kept).encode())[:8]}" if kept else ""
+    return f"{scheme}://{authority.rpartition('@')[2]}{slash}{place}"
+
+
+def _is_secret(parameter: str) -> bool:
+    """Whether a part of a query says who may read the file, not which file it is."""
+    name = parameter.partition("=")[0].lower()
+    return name in _SECRET_PARAMETERS or name.startswith(("x-amz-", "x-goog-", "x-ms-", "x-oss-"))
+
+
+_WEB = ("http", "https")
+_SECRET_PARAMETERS = {
+    "sig", "signature", "se", "sp", "sv", "sr", "st", "spr", "skoid", "sktid", "skt", "ske", "sks", "skv", "si", "sas",
+    "token", "access_token", "key", "api_key", "apikey", "auth", "authorization", "password", "passwd", "pwd", "secret",
+    "expires", "policy", "key-pair-id", "awsaccesskeyid", "googleaccessid",
+}  # fmt: skip
+
+
 def find_files(inputs: Sequence[str]) -> list[InputFile]:
     """Find every file under `inputs` (files, folders, globs; local or fsspec URLs), sorted by source.
 
@@ -71,7 +107,9 @@ def find_files(inputs: Sequence[str]) -> list[InputFile]:
     for text in inputs:
         files = _find_remote(text) if is_url(text) else _find_local(_strip_scheme(text))
         if not files:
-            raise SettingError(f"No crawl files in '{text}': give a folder, file or glob that has some.")
+            raise SettingError(
+                f"No crawl files in '{public_name(text)}': give a folder, file or glob that has some."
+            )
         if (
             len(files) == 1
             and not glob.has_magic(text)
@@ -106,7 +144,7 @@ def _find_local(text: str) -> list[tuple[str, str, int]]:
     path = os.path.abspath(os.path.expanduser(text))
     if os.path.isdir(path):
         _refuse_output(text, os.listdir(path))
-        return [(found, os.path.relpath(found, path), size) for found, size in _walk(path)]
+        return [(found, os.path.relpath(found, path), size) for found, size in _walk(path, path)]
     if os.path.exists(path):
         size = _size(path)
         if size is None:
@@ -118,8 +156,9 @@ def _find_local(text: str) -> list[tuple[str, str, int]]:
     files: list[tuple[str, str, int]] = []
     for match in sorted(glob.glob(path, recursive=True)):
         if os.path.isdir(match):
-            inner = [] if "**" in text else _walk(match)
+            inner = [] if "**" in text else _walk(match, root)
         else:
+            _refuse_way_out(match, root)
             inner = [(match, size)] if (size := _size(match)) is not None else []
         files += [(found, os.path.relpath(found, root), size) for found, size in inner]
     return [(path, source.replace(os.sep, "/"), size) for path, source, size in files]
@@ -131,8 +170,25 @@ def _glob_root(path: str) -> str:
     return "/".join(parts[:n_fixed]) or "/"
 
 
-def _walk(folder: str) -> list[tuple[str, int]]:
-    """List the files under `folder` with their sizes, less those to be passed over."""
+def _refuse_way_out(path: str, root: str) -> None:
+    """Refuse a link that leads out of what the user named: it may be a stranger's, to a file of the user's."""
+    if os.environ.get("CURATE_FOLLOW_LINKS") == "1":
+        return
+    places = [os.path.realpath(root)]
+    head, mark, _ = places[0].partition("/snapshots/")  # how the cache of huggingface_hub lies
+    places += [f"{head}/blobs"] if mark else []
+    target = os.path.realpath(path)
+    if os.path.exists(target) and not any(
+        target == place or target.startswith(place.rstrip("/") + "/") for place in places
+    ):
+        raise SettingError(
+            f"{public_name(path)} is a link that leads out of {public_name(root)}. Remove it, name what it points to "
+            "as an input of its own, or set CURATE_FOLLOW_LINKS=1 if you made the links."
+        )
+
+
+def _walk(folder: str, root: str) -> list[tuple[str, int]]:
+    """List the files under `folder` with their sizes, less those to be passed over; no link leads out of `root`."""
 
     def refuse(error: OSError) -> None:
         raise SettingError(f"Folder '{error.filename}' cannot be listed: {error.strerror}.") from error
@@ -144,12 +200,15 @@ def _walk(folder: str) -> list[tuple[str, int]]:
             folders.clear()
             continue
         seen.add(os.path.realpath(parent))
+        _refuse_way_out(parent, root)
         folders[:] = [name for name in folders if not _is_ignored(name)]
         if parent != folder and _is_output([*folders, *names]):
             folders.clear()
             continue
         for name in names:
             path = os.path.join(parent, name)
+            if not _is_ignored(name) and os.path.islink(path):
+                _refuse_way_out(path, root)
             if not _is_ignored(name) and (size := _size(path)) is not None:
                 files.append((path, size))
     return files
@@ -188,13 +247,15 @@ def open_filesystem(url: str) -> tuple[Any, str]:
     except ImportError as error:
         scheme = url.split("://", 1)[0]
         if scheme in ("s3", "s3a"):
-            raise MissingPackageError(f"Reading '{url}'", "s3fs", "s3") from error
+            raise MissingPackageError(f"Reading '{public_name(url)}'", "s3fs", "s3") from error
         extra = _FS_PACKAGES.get(scheme, f"the package for {scheme}")
         raise SettingError(
-            f"Reading '{url}' needs another package: pip install {extra} ({error})."
+            f"Reading '{public_name(url)}' needs another package: pip install {extra} ({error})."
         ) from error
     except ValueError as error:
-        raise SettingError(f"Input '{url}' cannot be opened: {error}.") from error
+        raise SettingError(
+            f"Input '{public_name(url)}' cannot be opened: {str(error).replace(url, public_name(url))}."
+        ) from error
 
 
 _FS_PACKAGES = {
@@ -215,13 +276,21 @@ def _find_remote(url: str) -> list[tuple[str, str, int]]:
     except FileNotFoundError:
         files, root = {}, ""
     except Exception as error:  # every store has errors of its own
-        detail = " ".join(str(error).split())
-        raise SettingError(f"Input '{url}' cannot be listed: {detail}.") from error
+        detail = " ".join(str(error).split()).replace(url, public_name(url)).replace(path, public_name(path))
+        raise SettingError(f"Input '{public_name(url)}' cannot be listed: {detail}.") from error
     if not files and not glob.has_magic(path) and not _exists(system, path):
-        raise SettingError(f"Input '{url}' does not exist: give a file, a folder, a glob or a URL.")
+        raise SettingError(
+            f"Input '{public_name(url)}' does not exist: give a file, a folder, a glob or a URL."
+        )
     found: list[tuple[str, str, int]] = []
     for name, info in files.items():
-        source = name[len(root) :].lstrip("/") if root and name.startswith(root) else name.rsplit("/", 1)[-1]
+        public = public_name(name)
+        source = (
+            name[len(root) :].lstrip("/") if root and name.startswith(root) else public.rsplit("/", 1)[-1]
+        )
+        source = (
+            public_name(f"https://h/{source}").removeprefix("https://h/") if url.startswith(_WEB) else source
+        )
         parts = source.split("/")
         if info.get("type") == "file" and (len(files) == 1 or not any(_is_ignored(part) for part in parts)):
             found.append((system.unstrip_protocol(name), source, int(info.get("size") or 0)))
@@ -266,6 +335,7 @@ def _without_outputs(files: list[tuple[str, str, int]]) -> list[tuple[str, str, 
 def _distinct_sources(sources: dict[str, str]) -> dict[str, str]:
     """Lengthen names that several files share by the folders they lie in until each is its own."""
     sources = {path: _readable(source.replace(os.sep, "/")) for path, source in sources.items()}
+    names = {path: public_name(path).replace(os.sep, "/") for path in sources}
     while True:
         by_source: dict[str, list[str]] = {}
         for path, source in sources.items():
@@ -275,7 +345,10 @@ def _distinct_sources(sources: dict[str, str]) -> dict[str, str]:
             return sources
         for path in shared:
             n_parts = sources[path].count("/") + 2
-            sources[path] = _readable("/".join(path.replace(os.sep, "/").split("/")[-n_parts:]))
+            longer = "/".join(names[path].split("/")[-n_parts:])
+            # Two addresses that differ in their signatures alone.
+            tail = f"~{xxhash.xxh3_64_hexdigest(path.encode('utf-8', 'surrogateescape'))[:8]}"
+            sources[path] = longer if longer != sources[path] else longer + tail
 
 
 def _readable(name: str) -> str:

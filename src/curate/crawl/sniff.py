@@ -28,15 +28,13 @@ _FOREIGN = (
     (b"\xd0\xcf\x11\xe0", "Office document"),
     (b"\x1f\x8b\x08", "gzip data"),
 )
-_HTML_START = re.compile(
-    rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]{0,200}\?>\s*)?(?:<!--.{0,4000}?-->\s*){0,9}"
+_XML_DECLARATION = re.compile(rb"<\?xml[^>]{0,200}\?>", re.IGNORECASE)
+_HTML_TAG = re.compile(
     rb"<(?:!doctype\s+html|html|head|body|title|meta|script|link|style|table|div|center|font|h[1-6]|p|a|br)[\s>/]",
-    re.IGNORECASE | re.DOTALL,
+    re.IGNORECASE,
 )
-_DOCUMENT_START = re.compile(
-    rb"\s*(?:<\?xml[^>]{0,200}\?>\s*)?(?:<!--.{0,4000}?-->\s*){0,9}<(?:!doctype\s+html|html|head)[\s>]",
-    re.IGNORECASE | re.DOTALL,
-)
+_DOCUMENT_TAG = re.compile(rb"<(?:!doctype\s+html|html|head)[\s>]", re.IGNORECASE)
+_SPACE = b" \t\n\r\x0b\x0c"
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 _CONTROLS = bytes(code for code in range(32) if code not in b"\t\n\x0b\x0c\r\x1b")
 
@@ -51,12 +49,34 @@ def looks_html(head: bytes) -> bool:
         head = head[2:1026].replace(b"\x00", b"")
     elif guess_utf16(head[:1024]):
         head = head[:1024].replace(b"\x00", b"")
-    return _HTML_START.match(head[: 1 << 14]) is not None
+    return _HTML_TAG.match(*_skip_prolog(head.removeprefix(b"\xef\xbb\xbf")[: 1 << 14])) is not None
 
 
 def looks_html_document(content: bytes) -> bool:
     """Whether `content` is a whole HTML document, and not text that merely starts with a tag."""
-    return _DOCUMENT_START.match(content[: 1 << 14]) is not None
+    return _DOCUMENT_TAG.match(*_skip_prolog(content[: 1 << 14])) is not None
+
+
+def _skip_prolog(head: bytes) -> tuple[bytes, int]:
+    """Give `head` and where white space, an XML declaration and comments end in it.
+
+    A loop and no pattern: one that may stop at any of several comments tries every way to split them.
+    """
+    at = _skip_space(head, 0)
+    if declaration := _XML_DECLARATION.match(head, at):
+        at = _skip_space(head, declaration.end())
+    while head.startswith(b"<!--", at):
+        end = head.find(b"-->", at + 2)  # "<!-->" is a whole comment
+        if end < 0:
+            break
+        at = _skip_space(head, end + 3)
+    return head, at
+
+
+def _skip_space(head: bytes, at: int) -> int:
+    while head[at : at + 1] and head[at] in _SPACE:
+        at += 1
+    return at
 
 
 def find_named(head: bytes) -> str | None:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 from curate.bundled import bundled_names
 from curate.config import check, check_value, parse_memory, parse_named_numbers, setting
 from curate.errors import SettingError
+from curate.work.cores import available_cores
 from curate.work.engine import ENGINE_NAMES
 
 MIB = 1 << 20
@@ -236,11 +236,6 @@ class FilterSettings:
             raise SettingError(f"The output must be a local folder, not {self.output}.")
         if Path(self.output).exists() and not Path(self.output).is_dir():
             raise SettingError(f"The output {self.output} is a file. Give --output with a folder.")
-
-
-def available_cores() -> int:
-    """Cores that this process may use, which in a container can be fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True, slots=True)

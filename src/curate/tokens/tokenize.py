@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,16 +23,29 @@ import pyarrow.compute as pc
 import xxhash
 
 from curate.config import parse_bytes, stable_hash
-from curate.errors import ChangedSettingsError, SettingError
+from curate.errors import SettingError
 from curate.tokens.encoder import TextEncoder, load_encoder, train_encoder
 from curate.tokens.folder import FORMAT, SPLITS, VERSION, TokenFolder, open_tokens
 from curate.tokens.peers import PEERS, write_peer
 from curate.tokens.sample import sample_texts
 from curate.tokens.texts import TextFiles, find_texts, read_split
+from curate.work.cores import available_cores
 from curate.work.engine import make_engine
-from curate.work.files import committed, remove_leftovers, write_json
+from curate.work.files import committed, write_json
+from curate.work.json_files import check_file_name
+from curate.work.output import Layout, opened_output
 from curate.work.progress import Counted, ProgressDisplay
 
+BEGUN = "settings.json"
+_LAYOUT = Layout(
+    "curate tokenize",
+    re.compile(
+        r"(settings|plan|tokenizer|manifest)\.json|(train|validation)/[^/]+\.(bin|idx|bytes)|work/.+|peers/\w+/\w+/[^/]+",
+        re.DOTALL,
+    ),
+    (BEGUN, "manifest.json"),
+    lambda record: record.get("format") == FORMAT or {"vocab_size", "train_bytes", "mixture"} <= set(record),
+)
 ENDINGS = (".bin", ".idx", ".bytes")
 _BATCH_ROWS = 1024
 _PLAN_FACTS = ("groups", "stages", "budget_tokens", "data_hash")
@@ -85,7 +99,7 @@ def tokenize_mixture(
         SettingError: `input` holds neither a mixture nor Parquet with text, or the tokenizer cannot be used.
         ChangedSettingsError: `output` was begun with other settings or another mixture.
     """
-    mixture, folder = Path(input), Path(output)
+    mixture, folder = Path(os.path.abspath(input)), Path(output)
     texts = find_texts(mixture)
     plan = texts.plan
     for peer in peers:
@@ -99,22 +113,29 @@ def tokenize_mixture(
         "mixture": stable_hash({name: value for name, value in plan.items() if name in _PLAN_FACTS}),
         "format": VERSION,
     }
-    _begin(folder, settings, overwrite=overwrite)
-    if not (folder / "manifest.json").exists():
-        encoder = _settle_tokenizer(texts, folder, settings, tokenizer)
-        parts = _list_parts(texts, folder)
-        waiting = [part for part in chain(*parts.values()) if not part.is_done]
-        encode = partial(_encode_part, tokenizer=folder / "tokenizer.json", eos_token=encoder.eos_token)
-        counted = Counted(len(waiting), "parts")
-        display = progress or ProgressDisplay(quiet=True)
-        with display.step("Encoding", len(waiting), counted.look):
-            for _ in make_engine(engine, workers or os.cpu_count() or 1).map(encode, waiting):
-                counted.n_done += 1
-        _finish(folder, plan, encoder, parts, settings)
-    shutil.rmtree(folder / "work", ignore_errors=True)
-    tokens = open_tokens(folder)
-    for peer in peers:
-        write_peer(tokens, peer)
+    inputs = [mixture, *([] if tokenizer is None else [tokenizer])]
+
+    def compare(before: dict[str, Any]) -> list[str]:
+        return [f"another {name}" for name in sorted(settings) if settings[name] != before.get(name)]
+
+    with opened_output(folder, _LAYOUT, compare=compare, inputs=inputs, overwrite=overwrite):
+        if not (folder / BEGUN).exists():
+            write_json(folder / BEGUN, settings)
+        if not (folder / "manifest.json").exists():
+            encoder = _settle_tokenizer(texts, folder, settings, tokenizer)
+            parts = _list_parts(texts, folder)
+            waiting = [part for part in chain(*parts.values()) if not part.is_done]
+            encode = partial(_encode_part, tokenizer=folder / "tokenizer.json", eos_token=encoder.eos_token)
+            counted = Counted(len(waiting), "parts")
+            display = progress or ProgressDisplay(quiet=True)
+            with display.step("Encoding", len(waiting), counted.look):
+                for _ in make_engine(engine, workers or available_cores()).map(encode, waiting):
+                    counted.n_done += 1
+            _finish(folder, plan, encoder, parts, settings)
+        shutil.rmtree(folder / "work", ignore_errors=True)
+        tokens = open_tokens(folder)
+        for peer in peers:
+            write_peer(tokens, peer)
     return tokens
 
 
@@ -133,6 +154,8 @@ def write_tokens(
     folder = Path(output)
     folder.mkdir(parents=True, exist_ok=True)
     names = sorted({name for split in SPLITS for name in texts.get(split, {})})
+    for name in names:
+        check_file_name(name, "texts")
     properties = [{"name": name, "source": name, "domain": "all", "bucket": "all"} for name in names]
     plan = {
         "format": "curate-mixture",
@@ -154,27 +177,6 @@ def write_tokens(
     _finish(folder, plan, encoder, parts, {"format": VERSION, "texts": names})
     shutil.rmtree(folder / "work", ignore_errors=True)
     return open_tokens(folder)
-
-
-def _begin(folder: Path, settings: dict[str, Any], *, overwrite: bool) -> None:
-    begun = folder / "settings.json"
-    if overwrite and (begun.exists() or (folder / "manifest.json").exists()):
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    if begun.exists():
-        before = json.loads(begun.read_text(encoding="utf-8"))
-        changed = sorted(name for name in settings if settings[name] != before.get(name))
-        if changed:
-            raise ChangedSettingsError(
-                f"{folder} was begun with another {', '.join(changed)}. Give another --output, or "
-                "--overwrite to "
-                "begin again."
-            )
-    elif any(folder.iterdir()):
-        raise SettingError(f"{folder} holds something else. Give an empty or new folder as --output.")
-    else:
-        write_json(begun, settings)
-    remove_leftovers(folder)
 
 
 def _settle_tokenizer(
