@@ -25,5 +25,8 @@ def report_command(
     Example: curate report curated
     """
     from curate.results.html import write_report
+    from curate.work.progress import ProgressDisplay, nothing_counted
 
-    say(f"Wrote {write_report(output, to)}")
+    with ProgressDisplay().step("Reading the run", 0, nothing_counted):
+        path = write_report(output, to)
+    say(f"Wrote {path}. It holds texts and addresses of the crawl: mind whom you send it to.")

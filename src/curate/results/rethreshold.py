@@ -171,7 +171,13 @@ class _Rows:
 def _empty_funnel(manifest: Mapping[str, Any]) -> Funnel:
     """The funnel without its counts of documents: what the reader met and was warned of stays."""
     old = Funnel.from_json(manifest["funnel"])
-    return Funnel(records=old.records, problems=old.problems, warnings=old.warnings)
+    return Funnel(
+        records=old.records,
+        problems=old.problems,
+        lines_removed=old.lines_removed,
+        languages=old.languages,
+        warnings=old.warnings,
+    )
 
 
 class _Stream:

@@ -112,6 +112,7 @@ def survey(decisions: Decisions, names: Sequence[ChunkName], funnel: Funnel) -> 
         documents = decisions.settle(name, _DECIDING)
         n_bytes = text_bytes(documents)
         funnel.add_documents(fates_of(documents, n_bytes, [cut.scores[0] for cut in decisions.cuts]))
+        funnel.add_languages(documents)
         is_kept = pc.is_null(documents["drop_reason"]).to_numpy()
         plans["kept"].add(name, n_bytes[is_kept])
         plans["dropped"].add(name, n_bytes[~is_kept])
@@ -121,6 +122,7 @@ def survey(decisions: Decisions, names: Sequence[ChunkName], funnel: Funnel) -> 
 _DECIDING = (
     "kind",
     "text",
+    "language",
     "drop_stage",
     "drop_reason",
     "drop_value",

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 STAGES = ("read", "extract", "language", "rules", "dedup", "score")
@@ -40,6 +41,7 @@ class Funnel:
         records: records that are not pages, by kind (a WARC request, an image, a 404): counted, not read.
         problems: stretches of files that could not be read: source, position, reason, detail.
         lines_removed: lines that line rules took out of pages, by reason.
+        languages: of the documents that were dropped for their language.
         n_scored: documents that reached a scorer.
         cut: what documents must reach, the first number; None where nothing was scored.
         limits: every number that documents must reach, as `curate.run.cut.LaneCut` writes them.
@@ -53,6 +55,7 @@ class Funnel:
     records: Counter[str] = field(default_factory=Counter[str])
     problems: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     lines_removed: Counter[str] = field(default_factory=Counter[str])
+    languages: Counter[str] = field(default_factory=Counter[str])
     n_scored: int = 0
     cut: float | None = None
     limits: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
@@ -84,6 +87,11 @@ class Funnel:
         spared = row["spared_by"]
         return [self.kept] if spared is None else [self.kept, self.spared.setdefault(spared, Tally())]
 
+    def add_languages(self, documents: pa.Table) -> None:
+        """Count the languages of what was dropped for its language."""
+        found = documents["language"].filter(pc.equal(documents["drop_reason"], "language"))
+        self.languages.update(each for each in found.to_pylist() if each is not None)
+
     def reasons(self) -> list[tuple[str, str, Tally]]:
         """(stage, reason, tally), by stage, the largest first."""
         order = {stage: number for number, stage in enumerate(STAGES)}
@@ -105,6 +113,7 @@ class Funnel:
             "cut": self.cut,
             "limits": self.limits,
             "lines_removed": dict(sorted(self.lines_removed.items())),
+            "languages_dropped": dict(sorted(self.languages.items())),
             "records_not_read": dict(sorted(self.records.items())),
             "problems": self.problems,
             "warnings": self.warnings,
@@ -137,6 +146,7 @@ class Funnel:
             spared=spared,
             kinds={kind: cls.from_json(counts) for kind, counts in data.get("kinds", {}).items()},
             lines_removed=Counter(data.get("lines_removed", {})),
+            languages=Counter(data.get("languages_dropped", {})),
             records=Counter(data.get("records_not_read", {})),
             problems=list(data.get("problems", ())),
             n_scored=data["n_scored"],
