@@ -69,9 +69,9 @@ def _lines(story: Story, *, whole_text: bool, around: str | None = None) -> list
     if story.fate == "dropped":
         lines.append(f"  dropped   {document['drop_stage']}: {describe_drop(document, story.languages)}")
     if story.kept_twin:
-        lines.append(
-            f"  copy of   {' '.join(filter(None, story.kept_twin))} (Jaccard {document['jaccard']:.3f}){_fate_of_twin(story)}"
-        )
+        twin = " ".join(filter(None, story.kept_twin))
+        jaccard = f"(Jaccard {document['jaccard']:.3f})"
+        lines.append(f"  copy of   {twin} {jaccard}{_fate_of_twin(story)}")
     if keeps := story.what_keeps():
         lines.append(f"  stays by  {keeps}")
     if story.lines_removed:
