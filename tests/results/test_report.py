@@ -15,9 +15,11 @@ import curate
 from common import EXAMPLE_CRAWL, run_curate
 from curate.bundled import classifiers_folder
 from curate.errors import SettingError
+from curate.results.compare import compare_runs
 from curate.results.html import compare_words, render_page
 from curate.results.overview import read_overview
 from curate.results.page import bar, fill_page
+from curate.run.funnel import Funnel, Tally
 
 HOSTILE = '\u202e{{title}}<script>alert("x")</script><img src=x onerror=alert(1)> & </blockquote>'
 
@@ -311,3 +313,38 @@ def test_the_report_works_in_a_browser_at_every_width_and_in_print(
     ask("dispatchEvent(new Event('afterprint'))")
     assert ask("return document.querySelectorAll('details[open]').length") == 0
     assert browser.get_log("browser") == []
+
+
+# ---- two runs --------------------------------------------------------------------------------------------
+
+
+def test_two_runs_are_compared_by_what_each_keeps(curated: Path, tmp_path: Path) -> None:
+    curate.filter_crawl(
+        str(EXAMPLE_CRAWL), tmp_path / "other", rules=[], threshold=0.3, workers=1, progress=False
+    )
+    found = compare_runs(curated, tmp_path / "other")
+    ours, theirs = (
+        set(pq.read_table(run / "kept")["id"].to_pylist()) for run in (curated, tmp_path / "other")
+    )
+    assert found.both.n_documents == len(ours & theirs)
+    assert [part.n_documents for part in found.only] == [len(ours - theirs), len(theirs - ours)]
+    assert sum(n for _, n in found.only[1].why) == len(theirs - ours) > 0
+    assert {key for key, *_ in found.settings} >= {"rules", "threshold"}
+    assert {each["id"] for each in found.only[1].examples} <= theirs - ours
+    done = run_curate("report", curated, tmp_path / "other", "--to", tmp_path / "two.html")
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "two.html").read_text()
+    assert f"only {tmp_path / 'other'} keeps {len(theirs - ours)} " in page
+    assert "script" not in tags_of(page).opened
+    same = compare_runs(curated, curated)
+    assert [part.n_documents for part in same.only] == [0, 0]
+    assert same.settings == same.sites == []
+
+
+def test_results_have_tables_of_their_own_in_a_notebook(curated: Path) -> None:
+    overview = read_overview(curated)
+    for shown in (overview.funnel, overview, curate.explain(curated, reason="kept", sample=1)[0]):
+        page = shown._repr_html_()
+        assert page.startswith(("<table>", "<pre"))
+    assert "below_threshold" in overview.funnel._repr_html_()
+    assert "<b>" not in Funnel(dropped={("read", "<b>"): Tally(1, 1)})._repr_html_()

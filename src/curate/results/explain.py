@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -109,9 +110,8 @@ class Story:
 
     def _repr_html_(self) -> str:
         """The story as a notebook shows it."""
-        from curate.results.html import story_html
-
-        return story_html(self)
+        told = "\n".join(story_lines(self, whole_text=False))
+        return f'<pre style="white-space:pre-wrap">{escape(told)}</pre>'
 
 
 def explain(
@@ -299,3 +299,92 @@ def _check_rules(rule_sets: list[dict[str, Any]], row: dict[str, Any]) -> list[R
                 ) or not _is_judged(rule, row)
             checks.append(RuleCheck(name, rule["reason"], rule["signal"], value, low, high, passed))
     return checks
+
+
+# ---- a story in words ------------------------------------------------------------------------------------
+
+
+def story_lines(story: Story, *, whole_text: bool, around: str | None = None) -> list[str]:
+    """Tell a story line by line; of the text its beginning, what stands `around` some words, or the whole."""
+    document = story.document
+    lines = [
+        f"{story.fate.upper()}  {document['id']}",
+        f"  url       {document['url'] or '-'}",
+        f"  source    {document['source']}, record {document['position']}",
+        f"  kind      {document['kind']}{_program(document)}",
+        f"  date      {document['date'] or '-'}",
+        f"  title     {document['title'] or '-'}",
+    ]
+    if document["language"]:
+        lines.append(f"  language  {document['language']} ({document['language_confidence']:.3f})")
+    if story.fate == "dropped":
+        lines.append(f"  dropped   {document['drop_stage']}: {describe_drop(document, story.languages)}")
+    if story.kept_twin:
+        twin = " ".join(filter(None, story.kept_twin))
+        jaccard = f"(Jaccard {document['jaccard']:.3f})"
+        lines.append(f"  copy of   {twin} {jaccard}{_fate_of_twin(story)}")
+    if keeps := story.what_keeps():
+        lines.append(f"  stays by  {keeps}")
+    if story.lines_removed:
+        removed = ", ".join(f"{name} {n:,}" for name, n in story.lines_removed.items())
+        lines.append(
+            f"  lines     {sum(story.lines_removed.values()):,} taken out before the text below: {removed}"
+        )
+    lines += [f"  score     {check.name} = {check.value:.4f}{_needed(check)}" for check in story.scores]
+    if story.spared:
+        spared = story.spared
+        lines.append(
+            f"  spared    fails {spared.reason} (value {spared.value:.6g}, limit {spared.limit:.6g}), but its score "
+            f"{spared.score:.4f} reaches {spared.needs:.4g}"
+        )
+    lines += [
+        f"  copy of this one, removed: {i} {url or ''} (Jaccard {j:.3f})" for i, url, j in story.duplicates
+    ]
+    if any(check.value is not None for check in story.checks):
+        lines.append("  rules")
+        lines += [
+            f"    {_mark(check)} {check.reason:<36} {_limits(check)}"
+            for check in sorted(story.checks, key=_order)
+        ]
+    body = document["text"] or ""
+    shown = body if whole_text else _part(body, around)
+    return [*lines, "  text", *(f"    {line.expandtabs(4)}" for line in shown.splitlines())]
+
+
+def _program(document: dict[str, Any]) -> str:
+    known = [document[name] for name in ("program_language", "path") if document.get(name)]
+    return f" ({', '.join(known)})" if known else ""
+
+
+def _fate_of_twin(story: Story) -> str:
+    if story.twin_is_kept is None:
+        return ", which is not of this run"
+    return ", which is kept" if story.twin_is_kept else f", itself dropped: {story.twin_dropped}"
+
+
+def _part(body: str, around: str | None) -> str:
+    """The beginning of a text, or what stands around some words of it."""
+    place = body.lower().find(around.lower()) if around else 0
+    start = max(place - 200, 0)
+    return ("..." if start else "") + body[start : start + 500] + ("..." if len(body) > start + 500 else "")
+
+
+def _order(check: RuleCheck) -> int:
+    """What fails first, what was not measured last."""
+    return {False: 0, True: 1, None: 2}[check.passed]
+
+
+def _needed(check: ScoreCheck) -> str:
+    return "" if check.least is None else f", kept from {check.least:.4g}"
+
+
+def _mark(check: RuleCheck) -> str:
+    return {None: "    ", True: "pass", False: "FAIL"}[check.passed]
+
+
+def _limits(check: RuleCheck) -> str:
+    if check.value is None:
+        return "not measured"
+    low = "" if check.low is None else f"{check.low:g} <= "
+    high = "" if check.high is None else f" <= {check.high:g}"
+    return f"{low}{check.signal} = {check.value:.6g}{high}"

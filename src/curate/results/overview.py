@@ -207,13 +207,16 @@ class Overview:
     shifts: list[Shift] = field(default_factory=list[Shift])
 
     def _repr_html_(self) -> str:
-        """The report, in a frame of its own, as a notebook shows it."""
-        from html import escape
-
-        from curate.results.html import render_page
-
-        page = escape(render_page(self, "run"))
-        return f'<iframe srcdoc="{page}" style="width:100%;height:40rem;border:1px solid #8888" title="report"></iframe>'
+        """The funnel and the cuts as a notebook shows them; `curate.write_report` has all of it."""
+        rates = keep_rates(self.histogram)
+        cells = [
+            f"<tr><td>{tenth / 10:g}</td><td>{sum(self.histogram[place:]):,}</td><td>{rates[place]:.1%}</td></tr>"
+            for tenth, place in ((tenth, tenth * N_BINS // 10) for tenth in range(1, 10))
+            if rates
+        ]
+        head = "<tr><th>threshold</th><th>documents</th><th>of the scored</th></tr>"
+        cuts = f"<table>{head}{''.join(cells)}</table>" if cells else ""
+        return f"{self.funnel._repr_html_()}{cuts}"
 
 
 def read_overview(output: str | Path) -> Overview:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -105,6 +106,23 @@ class Funnel:
     def by_kind(self) -> list[tuple[str, Funnel]]:
         """(kind, funnel) by name; empty where all documents are of one kind."""
         return sorted(self.kinds.items()) if len(self.kinds) > 1 else []
+
+    def _repr_html_(self) -> str:
+        """The funnel as a notebook shows it."""
+        whole = self.read.n_documents or 1
+
+        def line(name: str, tally: Tally, sign: str = "") -> str:
+            share = f"{tally.n_documents / whole:.1%}"
+            cells = (f"{sign}{tally.n_documents:,}", share, f"{tally.n_text_bytes:,}")
+            return f"<tr><th>{escape(name)}</th>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+
+        rows = [line("read", self.read)]
+        rows += [line(f"{stage}: {reason}", tally, "−") for stage, reason, tally in self.reasons()]
+        rows.append(line("kept", self.kept))
+        if n_lines := sum(self.lines_removed.values()):
+            rows.append(f"<tr><th>lines taken out of pages</th><td>{n_lines:,}</td><td></td><td></td></tr>")
+        head = "<tr><th></th><th>documents</th><th>share</th><th>bytes of text</th></tr>"
+        return f"<table>{head}{''.join(rows)}</table>"
 
     def to_json(self) -> dict[str, Any]:
         """The funnel as it stands in the manifest."""
