@@ -13,7 +13,7 @@ import pyarrow as pa
 from curate.results.open import FinishedRun, read_run
 from curate.results.page import bar, fill_page, flow, name, row, table, text
 from curate.results.render import describe_drop, format_bytes
-from curate.run.funnel import Funnel
+from curate.run.funnel import STAGES, Funnel
 from curate.work.files import committed
 
 _N_EXAMPLES, _N_SITES, _SNIPPET = 8, 15, 320
@@ -182,6 +182,7 @@ def _render(found: Comparison, names: tuple[str, str]) -> str:
 def _funnels(found: Comparison, names: tuple[str, str]) -> str:
     one, other = found.funnels
     reasons = list(dict.fromkeys((s, r) for funnel in found.funnels for s, r, _ in funnel.reasons()))
+    reasons.sort(key=lambda key: STAGES.index(key[0]) if key[0] in STAGES else len(STAGES))
     rows = [row("read", [f"{f.read.n_documents:,}" for f in found.funnels], "total")]
     for key in reasons:
         counts = [f.dropped[key].n_documents if key in f.dropped else 0 for f in (one, other)]

@@ -57,7 +57,7 @@ def row(head: str, cells: Sequence[str], kind: str = "", tail: str = "") -> str:
 
 def bar(share: float, *, kept: bool) -> str:
     """A bar in the cell of a table, hatched for what is dropped; it prints, as no background would."""
-    width = max(min(share, 1.0) * 300, 1.0)
+    width = max(min(share, 1.0) * 300, 1.0) if share else 0.0
     return (
         f'<td class="wide"><svg viewBox="0 0 300 16" preserveAspectRatio="none" role="img" aria-label="{share:.1%}">'
         f"{_block(0, 2, width, 12, kept=kept)}</svg></td>"
