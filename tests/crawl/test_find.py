@@ -253,9 +253,10 @@ def test_links_are_followed_and_pipes_are_not_opened(crawl, tmp_path):
         "a/x.html",
         "a/z.txt",
         "b.html",
+        "circle",
         "gone.html",
         "linked/r.html",
     ]
-    assert [problem.reason for problem in problems(read_all(crawl))] == ["unreadable"]
+    assert [problem.reason for problem in problems(read_all(crawl))] == ["link_cycle", "unreadable"]
     with pytest.raises(SettingError, match="no regular file"):
         find_files([str(crawl / "pipe")])

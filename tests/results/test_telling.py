@@ -66,7 +66,7 @@ def test_documents_are_found_by_reason_and_by_words(copies: Path) -> None:
     assert len(curate.explain(copies, grep="the", sample=1)) == 1
     with pytest.raises(SettingError, match="Did you mean 'language'"):
         curate.explain(copies, reason="langage")
-    with pytest.raises(SettingError, match="either the id or URL"):
+    with pytest.raises(SettingError, match="either the id, URL or path"):
         curate.explain(copies)
     with pytest.raises(SettingError, match="is like that"):
         curate.explain(copies, grep="giraffe")

@@ -23,6 +23,8 @@ MOST_STEPS = 100_000  # of a text of 300 or 600 characters: more is growth, what
 MOST_GROWTH = 2.6
 # Only ever tried at one place (match, fullmatch) on a text that is bounded beforehand.
 ANCHORED = {
+    "curate.crawl.arrow_values:_TIME": "fullmatch on one value of a column",
+    "curate.text.charset:_ATTRIBUTE": "match where the attribute before ends",
     "curate.crawl.archive:_ROBOTS_URL": "match on a URL, once",
     "curate.rules.pii:_DOMAIN": "match behind each @, of at most 8 names of 63 characters",
     "curate.rules.pii:_NUMBERED": "fullmatch on such a name",

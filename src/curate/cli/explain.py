@@ -12,7 +12,9 @@ from curate.cli.say import say
 
 def explain_command(
     output: Annotated[Path, typer.Argument(help="The output folder of 'curate filter'.")],
-    key: Annotated[str | None, typer.Argument(help="Id or URL of a document.", show_default=False)] = None,
+    key: Annotated[
+        str | None, typer.Argument(help="Id, URL or path of a document.", show_default=False)
+    ] = None,
     *,
     reason: Annotated[
         str | None,
@@ -41,9 +43,11 @@ def explain_command(
 
     with ProgressDisplay().step("Searching", 0, nothing_counted):
         stories = explain(output, key, reason=reason, grep=grep, sample=sample)
-    if key is not None and not any(key in (s.document["id"], s.document["url"]) for s in stories):
-        say(f"No document has the id or URL {key}; this is the nearest address.")
+    if key is not None and not any(
+        key in (s.document["id"], s.document["url"], s.document.get("path")) for s in stories
+    ):
+        say(f"No document has the id, URL or path {key}; this is the nearest address.")
     elif key is not None and len(stories) > 1:
-        say(f"{len(stories)} documents have the id or URL {key}; each is told.")
+        say(f"{len(stories)} documents have the id, URL or path {key}; each is told.")
     for story in stories:
         say(*([""] if len(stories) > 1 else []), *story_lines(story, whole_text=text, around=grep))

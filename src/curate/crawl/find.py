@@ -7,11 +7,12 @@ import os
 import re
 import stat
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, cast
 
 import xxhash
 
+from curate.crawl.git import GitIndexError, find_git_folder, read_tracked
 from curate.errors import MissingPackageError, SettingError
 
 REMOTE_BLOCK_BYTES = 8 << 20
@@ -41,13 +42,19 @@ _DATA_ENDS = tuple(kind + packed for kind in _DATA_KINDS for packed in _PACKED)
 
 @dataclass(frozen=True, slots=True)
 class InputFile:
-    """One file to read; `source` is its name in every output row, relative to the input it is under."""
+    """One file to read; `source` is its name in every output row, relative to the input it is under.
+
+    `problem` is the reason, with its detail, for which it is not read but reported. `tree_path` is the path of a
+    tracked file in its git checkout, which is read as a source file or left out.
+    """
 
     path: str
     source: str
     size_bytes: int
     is_card: bool = False
     """Whether it only tells of the data it lies beside, as a README; it is counted and not read."""
+    problem: tuple[str, str] | None = None
+    tree_path: str | None = None
 
 
 def is_url(path: str) -> bool:
@@ -95,14 +102,15 @@ def find_files(inputs: Sequence[str]) -> list[InputFile]:
     """Find every file under `inputs` (files, folders, globs; local or fsspec URLs), sorted by source.
 
     Hidden files, markers of other tools, crawl indexes and earlier outputs of this program are passed over
-    within folders. The result does not depend on the order of `inputs` or on where a folder lies.
+    within folders; of a git checkout only the files that it tracks are found. The result does not depend on the
+    order of `inputs` or on where a folder lies.
 
     Raises:
         SettingError: An input does not exist, holds no files or cannot be listed.
     """
     if not inputs:
         raise SettingError("No input given: name a file, a folder, a glob or a URL, as in --input crawl/.")
-    found: dict[str, tuple[str, int]] = {}
+    found: dict[str, InputFile] = {}
     named: set[str] = set()
     for text in inputs:
         files = _find_remote(text) if is_url(text) else _find_local(_strip_scheme(text))
@@ -113,20 +121,22 @@ def find_files(inputs: Sequence[str]) -> list[InputFile]:
         if (
             len(files) == 1
             and not glob.has_magic(text)
-            and os.path.basename(files[0][0]) == os.path.basename(text)
+            and os.path.basename(files[0].path) == os.path.basename(text)
         ):
-            named.add(files[0][0])  # a file given outright is always read
-        for path, source, size in files:
-            known = found.get(path)
-            if known is None or len(source) < len(known[0]):
-                found[path] = (source, size)
-    sources = _distinct_sources({path: source for path, (source, _) in found.items()})
+            named.add(files[0].path)  # a file given outright is always read
+        for file in files:
+            known = found.get(file.path)
+            if known is None or len(file.source) < len(known.source):
+                found[file.path] = file
+    sources = _distinct_sources({path: file.source for path, file in found.items()})
     has_data = any(source.lower().endswith(_DATA_ENDS) for source in sources.values())
     files = [
-        InputFile(
-            path, sources[path], size, is_card=has_data and path not in named and _is_card(sources[path])
+        replace(
+            file,
+            source=sources[path],
+            is_card=has_data and path not in named and file.tree_path is None and _is_card(sources[path]),
         )
-        for path, (_, size) in found.items()
+        for path, file in found.items()
     ]
     return sorted(files, key=lambda file: (file.source, file.path))
 
@@ -140,28 +150,32 @@ def _strip_scheme(path: str) -> str:
     return path.split("://", 1)[1] if "://" in path else path
 
 
-def _find_local(text: str) -> list[tuple[str, str, int]]:
+def _find_local(text: str) -> list[InputFile]:
     path = os.path.abspath(os.path.expanduser(text))
     if os.path.isdir(path):
         _refuse_output(text, os.listdir(path))
-        return [(found, os.path.relpath(found, path), size) for found, size in _walk(path, path)]
+        return [_named(found, path) for found in _walk(path, path)]
     if os.path.exists(path):
         size = _size(path)
         if size is None:
             raise SettingError(f"Input '{text}' is no regular file: write it to a file first.")
-        return [(path, os.path.basename(path), size)]
+        return [InputFile(path, os.path.basename(path), size)]
     if not glob.has_magic(text):
         raise SettingError(f"Input '{text}' does not exist: give a file, a folder, a glob or a URL.")
     root = _glob_root(path)
-    files: list[tuple[str, str, int]] = []
+    files: list[InputFile] = []
     for match in sorted(glob.glob(path, recursive=True)):
         if os.path.isdir(match):
             inner = [] if "**" in text else _walk(match, root)
         else:
             _refuse_way_out(match, root)
-            inner = [(match, size)] if (size := _size(match)) is not None else []
-        files += [(found, os.path.relpath(found, root), size) for found, size in inner]
-    return [(path, source.replace(os.sep, "/"), size) for path, source, size in files]
+            inner = [InputFile(match, "", size)] if (size := _size(match)) is not None else []
+        files += [_named(found, root) for found in inner]
+    return files
+
+
+def _named(file: InputFile, root: str) -> InputFile:
+    return replace(file, source=os.path.relpath(file.path, root).replace(os.sep, "/"))
 
 
 def _glob_root(path: str) -> str:
@@ -187,31 +201,75 @@ def _refuse_way_out(path: str, root: str) -> None:
         )
 
 
-def _walk(folder: str, root: str) -> list[tuple[str, int]]:
-    """List the files under `folder` with their sizes, less those to be passed over; no link leads out of `root`."""
+def _walk(folder: str, root: str) -> list[InputFile]:
+    """List the files under `folder`, not yet named, less those to be passed over; no link leads out of `root`."""
 
     def refuse(error: OSError) -> None:
         raise SettingError(f"Folder '{error.filename}' cannot be listed: {error.strerror}.") from error
 
-    files: list[tuple[str, int]] = []
+    files: list[InputFile] = []
     seen: set[str] = set()
+    checkouts: dict[str, _Checkout | None] = {}
     for parent, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
-        if os.path.realpath(parent) in seen:  # links that go in a circle
+        real = os.path.realpath(parent)
+        if real in seen:
+            if os.path.realpath(os.path.dirname(parent)).startswith(real):
+                files.append(
+                    InputFile(parent, "", 0, problem=("link_cycle", "a link to a folder that it lies in"))
+                )
             folders.clear()
             continue
-        seen.add(os.path.realpath(parent))
+        seen.add(real)
         _refuse_way_out(parent, root)
-        folders[:] = [name for name in folders if not _is_ignored(name)]
+        checkout = checkouts[parent] = _checkout_of(parent, checkouts.get(os.path.dirname(parent)), files)
+        folders[:] = sorted(name for name in folders if not _is_ignored(name))
         if parent != folder and _is_output([*folders, *names]):
             folders.clear()
             continue
         for name in names:
             path = os.path.join(parent, name)
-            if not _is_ignored(name) and os.path.islink(path):
+            if _is_ignored(name):
+                continue
+            if os.path.islink(path):
                 _refuse_way_out(path, root)
-            if not _is_ignored(name) and (size := _size(path)) is not None:
-                files.append((path, size))
+            if (size := _size(path)) is None:
+                continue
+            if checkout is None:
+                files.append(InputFile(path, "", size))
+            elif (inner := os.path.relpath(path, checkout.folder).replace(os.sep, "/")) in checkout.tracked:
+                files.append(InputFile(path, "", size, tree_path=None if _is_data(name) else inner))
     return files
+
+
+@dataclass(frozen=True, slots=True)
+class _Checkout:
+    folder: str
+    tracked: frozenset[str]
+
+
+def _checkout_of(folder: str, outer: _Checkout | None, files: list[InputFile]) -> _Checkout | None:
+    """The git checkout that a folder belongs to. One whose index cannot be read is reported, and walked like any folder."""
+    git_folder = find_git_folder(folder)
+    if git_folder is None:
+        return outer
+    try:
+        return _Checkout(folder, frozenset(read_tracked(git_folder)))
+    except GitIndexError as error:
+        problem = ("git_index_damaged", f"{error}; every file of the folder is read")
+        files.append(InputFile(os.path.join(folder, ".git"), "", 0, problem=problem))
+        return None
+
+
+def _is_data(name: str) -> bool:
+    """Whether a tracked file is read as crawl data and not as a source file: repositories hold data sets too."""
+    return (
+        re.search(
+            r"\.(?:warc|wet|wat|arc|jsonl|ndjson|parquet|zip|tar|tgz)(?:\.(?:gz|zst|bz2|xz|lz4))?$",
+            name,
+            re.IGNORECASE,
+        )
+        is not None
+    )
 
 
 def _size(path: str) -> int | None:
@@ -269,7 +327,7 @@ _FS_PACKAGES = {
 }
 
 
-def _find_remote(url: str) -> list[tuple[str, str, int]]:
+def _find_remote(url: str) -> list[InputFile]:
     system, path = open_filesystem(url)
     try:
         files, root = _list_remote(system, path)
@@ -282,7 +340,7 @@ def _find_remote(url: str) -> list[tuple[str, str, int]]:
         raise SettingError(
             f"Input '{public_name(url)}' does not exist: give a file, a folder, a glob or a URL."
         )
-    found: list[tuple[str, str, int]] = []
+    found: list[InputFile] = []
     for name, info in files.items():
         public = public_name(name)
         source = (
@@ -293,7 +351,7 @@ def _find_remote(url: str) -> list[tuple[str, str, int]]:
         )
         parts = source.split("/")
         if info.get("type") == "file" and (len(files) == 1 or not any(_is_ignored(part) for part in parts)):
-            found.append((system.unstrip_protocol(name), source, int(info.get("size") or 0)))
+            found.append(InputFile(system.unstrip_protocol(name), source, int(info.get("size") or 0)))
     return _without_outputs(found)
 
 
@@ -320,16 +378,16 @@ def _list_remote(system: Any, path: str) -> tuple[dict[str, dict[str, Any]], str
     return cast("dict[str, dict[str, Any]]", system.find(path, detail=True)), path.rstrip("/")
 
 
-def _without_outputs(files: list[tuple[str, str, int]]) -> list[tuple[str, str, int]]:
+def _without_outputs(files: list[InputFile]) -> list[InputFile]:
     """Leave out what lies in the output folder of an earlier run, known by its manifest."""
-    sources = [source for _, source, _ in files]
+    sources = [file.source for file in files]
     outputs = {
         source[: -len("manifest.json")]
         for source in sources
         if source.endswith("/manifest.json")
         and any(other.startswith(source[: -len("manifest.json")] + "kept/") for other in sources)
     }
-    return [file for file in files if not any(file[1].startswith(output) for output in outputs)]
+    return [file for file in files if not any(file.source.startswith(output) for output in outputs)]
 
 
 def _distinct_sources(sources: dict[str, str]) -> dict[str, str]:

@@ -6,6 +6,7 @@ import re
 
 import orjson
 
+from curate.crawl.programs import name_language
 from curate.text.charset import guess_utf16
 
 HEAD_BYTES = 1 << 16
@@ -13,6 +14,8 @@ HEAD_BYTES = 1 << 16
 # First bytes of things that are neither crawl files nor pages.
 _FOREIGN = (
     (b"PK\x03\x04", "zip archive"),
+    (b"7z\xbc\xaf\x27\x1c", "7z archive"),
+    (b"Rar!", "RAR archive"),
     (b"%PDF-", "PDF"),
     (b"\x89PNG", "PNG image"),
     (b"\xff\xd8\xff", "JPEG image"),
@@ -102,8 +105,8 @@ def find_foreign(head: bytes) -> str | None:
     return None
 
 
-def sniff_format(head: bytes, name: str) -> str | None:  # noqa: PLR0911 - a row of guards
-    """Return warc, arc, jsonl, json, csv, parquet, html or text; null where a file is none of these.
+def sniff_format(head: bytes, name: str) -> str | None:  # noqa: PLR0911, PLR0912 - a row of guards
+    """Return warc, arc, jsonl, json, csv, parquet, zip, tar, code, html or text; null where a file is none of these.
 
     jsonl is one object a line, json objects over several lines or in an array.
     """
@@ -114,8 +117,14 @@ def sniff_format(head: bytes, name: str) -> str | None:  # noqa: PLR0911 - a row
         return "warc"
     if start.startswith(b"filedesc:"):
         return "arc"
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return "zip"
+    if head[257:262] == b"ustar":
+        return "tar"
     hint = _hint(name)
     is_foreign = find_foreign(head) is not None
+    if not is_foreign and name_language(plain_name(name), head):
+        return "code"
     if start.startswith((b"{", b"[")) and hint not in ("html", "text") and not is_foreign:
         if _is_many_lines(start):
             return "json"
@@ -131,6 +140,12 @@ def sniff_format(head: bytes, name: str) -> str | None:  # noqa: PLR0911 - a row
     if hint == "html" or (hint != "text" and looks_html(head)):
         return "html"
     return "text"
+
+
+def plain_name(name: str) -> str:
+    """The name of a file without the ending of its compression."""
+    stem, _, ending = name.rpartition(".")
+    return stem if stem and ending.lower() in ("gz", "zst", "bz2", "xz", "lz4") else name
 
 
 def _is_many_lines(start: bytes) -> bool:

@@ -95,10 +95,12 @@ def run_dedup(
     options = read_options(settings)
     check_columns(files, options)
     direct, staged = split_by_format(files, options, settings.score_column)
-    engine = make_engine("local", settings.n_workers)
     plan = _build_plan(settings, files, indexes)
     inputs = [*(file.path for file in files), *settings.against]
-    with opened_run(Path(settings.output), plan, overwrite=overwrite, inputs=inputs) as folder:
+    with (
+        opened_run(Path(settings.output), plan, overwrite=overwrite, inputs=inputs) as folder,
+        make_engine("local", settings.n_workers) as engine,
+    ):
         earlier = folder.manifest()
         if earlier:
             return _report_from(earlier["report"])

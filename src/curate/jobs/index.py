@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -94,10 +95,11 @@ def _add_files(
     check_columns(files, options)
     direct, staged = split_by_format(files, options, None)
     display = ProgressDisplay(quiet=not progress)
-    engine = make_engine("local", workers or available_cores())
     work = index.path / ".tmp-work"
     shutil.rmtree(work, ignore_errors=True)
-    try:
+    with ExitStack() as cleanup:
+        cleanup.callback(shutil.rmtree, work, ignore_errors=True)
+        engine = cleanup.enter_context(make_engine("local", workers or available_cores()))
         pieces = plan_pieces(direct)
         texts = [
             TextFile.stamp(file.path, columns["text"] or "")
@@ -118,8 +120,6 @@ def _add_files(
                 tally.n_done += 1
         _refuse_partial(index, job, RunFolder(work))
         return append_segment(index, _read_piece_keys(job), texts)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def _write_piece_keys(job: _IndexJob, number: int) -> None:

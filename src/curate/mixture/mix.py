@@ -159,8 +159,11 @@ class _Job:
 
     def _map(self, title: str, function: Callable[[Any], None], tasks: Sequence[Any]) -> None:
         counted = Counted(len(tasks), "pieces")
-        with self.progress.step(title, len(tasks), counted.look):
-            for _ in make_engine(self.engine, self.n_workers).map(function, tasks):
+        with (
+            self.progress.step(title, len(tasks), counted.look),
+            make_engine(self.engine, self.n_workers) as engine,
+        ):
+            for _ in engine.map(function, tasks):
                 counted.n_done += 1
 
     def _assignment(self, piece: Piece) -> Path:

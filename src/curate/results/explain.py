@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -15,6 +16,9 @@ from curate.results.open import KINDS, FinishedRun, read_run
 from curate.results.render import describe_drop
 from curate.run.cut import LaneCut, reaches
 from curate.run.manifest import ScoreFacts
+from curate.scoring import load_scorer
+from curate.scoring.model import FittedScorer
+from curate.scoring.reasons import Reason, explain_program
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,8 @@ class Story:
         scores: every number that the document must reach, then the scores that decide nothing; empty where it was
             not scored.
         spared: what its score overruled, None where it passes its rules or was dropped.
+        reasons: what raised and lowered the score of a program file, in words, the largest effect first; empty where
+            its scorer cannot say, or is no longer there.
     """
 
     fate: str
@@ -92,6 +98,7 @@ class Story:
     twin_is_kept: bool | None = None
     lines_removed: dict[str, int] = field(default_factory=dict[str, int])
     languages: tuple[str, ...] = ()
+    reasons: list[Reason] = field(default_factory=list[Reason])
 
     def what_keeps(self) -> str | None:
         """What would have kept a dropped document, as far as the run knows; None for a kept one."""
@@ -126,7 +133,7 @@ def explain(
 
     Args:
         output: the folder of the run.
-        key: id or address of the document; where no address is that one, those are told that differ from it by
+        key: id, address or path of the document; where no address is that one, those are told that differ from it by
             scheme, `www.`, case or a slash at the end.
         reason: or documents dropped for this reason ('kept' for those that stayed), drawn by the hash of their ids.
         grep: words in text, title or address, whatever their case; alone, or with `reason`.
@@ -136,19 +143,22 @@ def explain(
         SettingError: `output` holds no finished run, or no document is like that; the nearest addresses are named.
     """
     if (key is None) == (reason is None and grep is None):
-        raise SettingError("Give either the id or URL of a document, or --reason or --grep.")
+        raise SettingError("Give either the id, URL or path of a document, or --reason or --grep.")
     if key is None:
         return read_run(output, lambda run, database: _draw(database, run, reason, grep, sample))
     stories = read_run(output, lambda run, database: _tell_all(database, run, key))
     if not stories:
         near = read_run(output, lambda _run, database: _find_near(database, key))
         meant = f" Did you mean {' or '.join(near)}?" if near else ""
-        raise SettingError(f"No document of {output} has the id or URL '{key}'.{meant}")
+        raise SettingError(f"No document of {output} has the id, URL or path '{key}'.{meant}")
     return stories
 
 
 def _tell_all(database: duckdb.DuckDBPyConnection, run: FinishedRun, key: str) -> list[Story]:
-    for condition in ("id = $key OR url = $key", f"{_PLAIN_URL.format('url')} = {_PLAIN_URL.format('$key')}"):
+    for condition in (
+        "id = $key OR url = $key OR path = $key",
+        f"{_PLAIN_URL.format('url')} = {_PLAIN_URL.format('$key')}",
+    ):
         found = [
             _tell(database, run, kind, row)
             for kind in KINDS
@@ -243,7 +253,20 @@ def _tell(database: duckdb.DuckDBPyConnection, run: FinishedRun, kind: str, row:
             name: row[name] for name in run.manifest["funnel"].get("lines_removed", {}) if row.get(name)
         },
         languages=wanted,
+        reasons=_find_reasons(run.manifest["settings"], row) if cut else [],
     )
+
+
+def _find_reasons(settings: Mapping[str, Any], row: dict[str, Any]) -> list[Reason]:
+    """Ask the scorer of program files once more, if it is a fitted one that can be loaded by its name."""
+    name = settings.get("code_scorer")
+    if row["kind"] != "code" or not isinstance(name, str) or row.get(f"{name}_score") is None:
+        return []
+    try:
+        scorer = load_scorer(name)
+    except SettingError:
+        return []
+    return explain_program(scorer, row["text"]) if isinstance(scorer, FittedScorer) else []
 
 
 def _check_scores(cut: LaneCut, row: dict[str, Any]) -> list[ScoreCheck]:
@@ -304,6 +327,9 @@ def _check_rules(rule_sets: list[dict[str, Any]], row: dict[str, Any]) -> list[R
 # ---- a story in words ------------------------------------------------------------------------------------
 
 
+_MOST_REASONS = 8
+
+
 def story_lines(story: Story, *, whole_text: bool, around: str | None = None) -> list[str]:
     """Tell a story line by line; of the text its beginning, what stands `around` some words, or the whole."""
     document = story.document
@@ -331,6 +357,10 @@ def story_lines(story: Story, *, whole_text: bool, around: str | None = None) ->
             f"  lines     {sum(story.lines_removed.values()):,} taken out before the text below: {removed}"
         )
     lines += [f"  score     {check.name} = {check.value:.4f}{_needed(check)}" for check in story.scores]
+    lines += [
+        f"            {reason.effect:+.2f} levels: {reason.phrase}"
+        for reason in story.reasons[:_MOST_REASONS]
+    ]
     if story.spared:
         spared = story.spared
         lines.append(

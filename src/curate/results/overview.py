@@ -502,7 +502,8 @@ class Rows:
             "FROM removed LEFT JOIN twins ON twins.id = removed.id ORDER BY n DESC, removed.id"
         )
         sites = self._query(
-            f"{twins} SELECT coalesce(nullif(d._site, ''), 'no address'), coalesce(nullif(t._site, ''), 'no address'), count(*) AS n "
+            f"{twins} SELECT coalesce(nullif(d._site, ''), 'no address'), "
+            "coalesce(nullif(t._site, ''), 'no address'), count(*) AS n "
             "FROM documents d JOIN twins t ON d.duplicate_of = t.id GROUP BY ALL ORDER BY n DESC, 1, 2 "
             f"LIMIT {_N_GROUPS}"
         )

@@ -81,7 +81,7 @@ def extra_types(
                 continue
             counts[key] += 1
             if types.get(key) != kind:
-                types[key] = _unite(types.get(key, kind), kind)
+                types[key] = _unite(types[key], kind) if key in types else kind
     told = _most(counts, _MOST_NAMES)
     found: dict[str, list[Any]] = {key: [types[key], counts[key]] for key in told}
     return found | ({REST: [_JSON, 0]} if len(told) < len(counts) else {})
@@ -93,7 +93,7 @@ def unite_types(chunks: Iterable[Mapping[str, Sequence[Any]]]) -> dict[str, str]
     counts: Counter[str] = Counter()
     for chunk in chunks:
         for key, (kind, n_rows) in chunk.items():
-            types[key] = _unite(types.get(key, kind), kind)
+            types[key] = _unite(types[key], kind) if key in types else kind
             counts[key] += n_rows
     has_rest = counts.pop(REST, None) is not None
     kept = sorted(_most(counts, MOST_COLUMNS))

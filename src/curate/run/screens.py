@@ -20,6 +20,7 @@ from curate.rules import BadWords, Decontaminator, UrlRules, redact_pii
 from curate.run.settings import FilterSettings
 from curate.text.words import Words
 
+MARKED = "marked"  # the column of the text as Markdown, in runs that write it
 STAYS = pa.scalar(None, pa.string())
 
 
@@ -48,6 +49,8 @@ class Screens:
         rows = live_rows(documents)
         texts, n_emails, n_ips = redact_pii(documents["text"].take(rows))
         found = {"text": texts.cast(pa.string()), "n_emails": n_emails, "n_ips": n_ips}
+        if MARKED in documents.column_names:
+            found[MARKED] = redact_pii(documents[MARKED].take(rows))[0].cast(pa.string())
         documents = add_columns(documents, rows, found)
         titles = documents["title"].combine_chunks()
         redacted = pc.if_else(pc.is_null(titles), None, redact_pii(titles)[0].cast(titles.type))

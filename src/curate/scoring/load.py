@@ -38,6 +38,8 @@ from curate.scoring.features import (
     DenseBlock,
     EncoderBlock,
     LinesBlock,
+    ProgramBlock,
+    ProgramWordsBlock,
     ShapeBlock,
     SparseFeature,
     StaticBlock,
@@ -325,7 +327,7 @@ def _load_member(
     )
 
 
-def block_from_config(config: dict[str, Any], folder: Path) -> DenseBlock:
+def block_from_config(config: dict[str, Any], folder: Path) -> DenseBlock:  # noqa: PLR0911 - one a kind
     """Make the dense block that a classifier's `config.json` states."""
     kind = config["block"]
     check_block(config, folder)
@@ -343,6 +345,10 @@ def block_from_config(config: dict[str, Any], folder: Path) -> DenseBlock:
         if axes.sha256 != config["axes_sha256"]:
             raise SettingError(f"'{folder}' was fitted on other word axes. Fit it again with `curate fit`.")
         return LsaBlock(axes, tuple(config["zones"]))
+    if kind == "program":
+        return ProgramBlock()
+    if kind == "program_words":
+        return ProgramWordsBlock(table_of(config["table_sha256"], folder))
     if kind == "classes":
         return load_classes_block(config["classifiers"], folder)
     msg = f"'{folder}' asks for features '{kind}', which this version of curate does not know."
