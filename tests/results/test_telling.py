@@ -10,6 +10,7 @@ import pytest
 
 import curate
 from common import EXAMPLE_CRAWL, run_curate
+from curate.cli import EXIT_INTERRUPTED, run
 from curate.errors import ChangedSettingsError, SettingError
 from curate.results.render import describe_drop, describe_hint
 from curate.run.funnel import Funnel, Tally
@@ -184,3 +185,19 @@ def test_a_query_that_a_signal_stops_is_told_in_one_line(command: str, stays: st
     done = subprocess.run([sys.executable, "-c", stopping], capture_output=True, text=True, check=False)
     assert done.stderr == f"curate: Stopped.{stays}\n"
     assert done.returncode == 130
+
+
+def test_a_stopped_command_says_that_work_is_kept_only_where_there_is_some(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("curate.pipeline.run_filter", stop)
+    output = tmp_path / "out"
+    arguments = ["filter", "--input", str(EXAMPLE_CRAWL), "--output", str(output)]
+    assert run(arguments) == EXIT_INTERRUPTED
+    assert capsys.readouterr().err == "curate: Stopped. Nothing was begun.\n"
+    output.mkdir()
+    assert run(arguments) == EXIT_INTERRUPTED
+    assert "What is committed is kept" in capsys.readouterr().err

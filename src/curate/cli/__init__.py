@@ -106,11 +106,22 @@ def run(arguments: list[str]) -> int:
 def _what_stays(arguments: Sequence[str]) -> str:
     """What a stopped command leaves behind."""
     name = next((each for each in arguments if not each.startswith("-")), "")
+    if name in _GO_ON and not _has_begun(arguments):
+        return " Nothing was begun."
     if name in _GO_ON:
         return " What is committed is kept: run the same command again to go on."
     if name == "rethreshold":
         return " The run holds the old cut or the new one, whole: run the same command again."
     return " Nothing was written."
+
+
+def _has_begun(arguments: Sequence[str]) -> bool:
+    """Whether the output that the arguments name is there; True where they name none."""
+    for place, argument in enumerate(arguments):
+        flag, equals, value = argument.partition("=")
+        if flag in {"--output", "-o"}:
+            return os.path.exists(value if equals else "".join(arguments[place + 1 : place + 2]))
+    return True
 
 
 def _complain(message: str, code: int) -> int:

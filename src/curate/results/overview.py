@@ -3,7 +3,7 @@
 
 A score that sorts sites rather than pages, a rule that drops what it should not, a cut in the wrong place: each
 shows in these tables before a model is trained on them. All numbers come from one pass over the Parquet into a table
-without the texts, in memory (some 300 bytes a document); a second pass fetches the texts that are shown.
+without the texts, in memory; a second pass fetches the texts that are shown.
 """
 
 from __future__ import annotations
@@ -107,7 +107,6 @@ class RuleFacts:
         n_scored, n_high: of the failing that have a score, and of these those that reach the cut.
         low, high: what stays, a closed range.
         bins: (from, to, documents) of its signal, without the outermost half percent on both sides.
-        examples: of what it dropped first, those least beyond the limit.
     """
 
     rule_set: str
@@ -317,11 +316,18 @@ def wilson(n: int, n_all: int) -> tuple[float, float, float]:
     return share, max(0.0, middle - half), min(1.0, middle + half)
 
 
+_LIGHT = (
+    *("source", "position", "id", "url", "kind", "language", "n_words"),
+    *("drop_stage", "drop_reason", "duplicate_of", "jaccard", "spared_by"),
+)
+
+
 class Rows:
     """All rows of a run, kept and dropped, in a table without their texts.
 
-    Columns beside those of the run: `score`, the first score of each kind; `site`; `n_text_bytes`; `n_lines_gone`;
-    `draw`, by which examples are drawn, so that they are the same every time and not the first of a file.
+    Columns beside those of the run that are needed: `_score`, the first score of each kind; `_site`; `_bytes` of the
+    text; `_gone`, lines taken out; `_draw`, by which examples are drawn, so that they are the same every time and not
+    the first of a file.
     """
 
     def __init__(
@@ -337,11 +343,10 @@ class Rows:
         gone = " + ".join(f"coalesce({quoted(name)}, 0)" for name in lines) or "0"
         site = r"regexp_replace(lower(regexp_extract(url, '^[A-Za-z]+://([^/:?#]+)', 1)), '^www\.', '')"
         self._spares = "spared_by" in run.schemas["kept"].names
-        light = [
-            name
-            for name in run.schemas["dropped"].names
-            if name not in {"text", "author", "canonical_url", "published", "date"}
-        ]
+        rules = [rule for rule_set in run.manifest["rule_sets"] for rule in rule_set["rules"]]
+        needed = {*_LIGHT, *(name for cut in cuts for name in cut.scores)}
+        needed |= {str(rule.get(key)) for rule in rules for key in ("signal", "where")}
+        light = [each for each in run.schemas["dropped"].names if each in needed]
         extra = ["spared_by"] if self._spares and "spared_by" not in light else []
         columns = ", ".join(quoted(name) for name in [*light, *extra])
         database.execute(
