@@ -524,13 +524,13 @@ def test_a_second_process_may_not_write_to_the_same_folder(tmp_path: Path, flags
 def test_explain_tells_the_story_by_id_and_by_url(curated: Path) -> None:
     done = run_curate("explain", curated, "https://notes.example/bullets")
     assert done.returncode == 0, done.stderr
-    assert "rules: curate_word_entropy (value 4.5" in done.stdout
+    assert "rules: curate_word_entropy: 4.5" in done.stdout
     assert "FAIL curate_word_entropy" in done.stdout
     kept = next(row for row in rows_of(curated, "kept") if row["url"] == "https://lessons.example/vaccines")
     story = run_curate("explain", curated, kept["id"]).stdout
-    assert "removed in favour of this one: forum-0 https://mirror.example/vaccines (Jaccard 1.000)" in story
+    assert "copy of this one, removed: forum-0 https://mirror.example/vaccines (Jaccard 1.000)" in story
     removed = run_curate("explain", curated, "forum-0").stdout
-    assert f"stays     {kept['id']} https://lessons.example/vaccines" in removed
+    assert f"copy of   {kept['id']} https://lessons.example/vaccines" in removed
 
 
 def test_explain_of_an_unknown_document_is_exit_code_2(curated: Path) -> None:

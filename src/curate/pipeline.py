@@ -80,7 +80,7 @@ from curate.work.disk import disk_errors
 from curate.work.engine import make_engine
 from curate.work.files import read_arrow, read_facts, write_arrow
 from curate.work.folder import ChunkName, RunFolder, opened_run
-from curate.work.progress import Counted, ProgressDisplay
+from curate.work.progress import Counted, ProgressDisplay, nothing_counted
 
 
 def filter_crawl(
@@ -165,12 +165,13 @@ def run_filter(
         if earlier:
             return Funnel.from_json(earlier["funnel"])
         clock = StageClock()
+        display.expect(4 if job.scorers() else 3)
 
         read_pages(job.make_documents, job.read_options, folder, splits, engine, display)
         names = folder.chunk_names()
         with (
             clock.stage("duplicates"),
-            display.step("Finding duplicates", 0, lambda: (0, f"{len(names)} chunks")),
+            display.step("Finding duplicates", 0, nothing_counted),
         ):
             find_run_duplicates(folder, names, job.dedup_plan, level=settings.dedup, memory=settings.memory)
         score_survivors(job, folder, names, engine, display)

@@ -13,7 +13,7 @@ import pytest
 
 import curate
 from common import run_curate
-from curate.cli.filter import describe_cut
+from curate.results.render import describe_cut
 from curate.scoring import load_scorer
 
 ENGLISH = (

@@ -24,23 +24,42 @@ def exit_code(n_documents: int, problems: Sequence[object]) -> int:
     return EXIT_PARTIAL if problems else 0
 
 
+_GO_ON = ("annotate", "dedup", "filter", "generate", "index", "mix", "score", "tokenize", "train")
+"""Commands whose work is committed piece by piece and which go on where they were."""
+_stopped_by: list[int] = []
+
+
 def main() -> None:
     """Run the command line and end the process."""
     # Before numpy is loaded: its threads would spin through a job that makes no large matrix product here (180 ms).
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("CURATE_TELL_COMPILING", "1")
     gc.set_threshold(50_000)  # imports make a million objects that stay; looking through them costs 200 ms
-    stopped: list[int] = []
-
-    def stop(number: int, _frame: object) -> None:
-        """SIGTERM, as of a scheduler or `timeout`, ends a run as Ctrl-C does, workers and all."""
-        signal.signal(number, signal.SIG_IGN)  # once is enough
-        stopped.append(number)
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, stop)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave)
     code = run(sys.argv[1:])
-    sys.exit(EXIT_TERMINATED if stopped and code == EXIT_INTERRUPTED else code)
+    sys.exit(EXIT_TERMINATED if code == EXIT_INTERRUPTED and signal.SIGTERM in _stopped_by else code)
+
+
+def _leave(number: int, _frame: object) -> None:
+    """End the process while nothing but imports has happened: raised in one, an exception comes out as any other."""
+    os.write(2, b"curate: Stopped. Nothing was begun.\n")
+    os._exit(EXIT_TERMINATED if number == signal.SIGTERM else EXIT_INTERRUPTED)
+
+
+def _stop(number: int, _frame: object) -> None:
+    """SIGTERM, as of a scheduler or `timeout`, ends a run as Ctrl-C does, workers and all."""
+    if number == signal.SIGTERM:
+        signal.signal(number, signal.SIG_IGN)  # once is enough
+    _stopped_by.append(number)
+    raise KeyboardInterrupt
+
+
+def _heed_signals() -> None:
+    """Let what `main` set up for signals end a command from now on, where it was set up."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is _leave:
+            signal.signal(number, _stop)
 
 
 def run(arguments: list[str]) -> int:
@@ -56,11 +75,13 @@ def run(arguments: list[str]) -> int:
     usage_error: Any = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "UsageError")
     try:
         command: Any = typer.main.get_command(app)
-        code = command.main(spread_inputs(command, arguments), prog_name="curate", standalone_mode=False)
+        spread = spread_inputs(command, arguments)
+        _heed_signals()
+        code = command.main(spread, prog_name="curate", standalone_mode=False)
     except SettingError as error:
         code = _complain(str(error), EXIT_SETTING)
     except CurateError as error:
-        code = _complain(str(error), EXIT_FAILED)
+        code = EXIT_INTERRUPTED if _stopped_by else _complain(str(error), EXIT_FAILED)
     except OSError as error:
         told = tell_disk_error(error)
         if told is None:
@@ -73,9 +94,34 @@ def run(arguments: list[str]) -> int:
         hint = f" See '{context.command_path} --help'." if context else ""
         message = error.format_message()
         code = _complain(message + hint if message else "", EXIT_SETTING)
+    except RuntimeError:
+        if not _stopped_by:  # DuckDB passes a signal on as an error of its own
+            raise
+        code = EXIT_INTERRUPTED
     if code == EXIT_INTERRUPTED:
-        _complain("Stopped. What is committed is kept: run the same command again to go on.", code)
+        _complain(f"Stopped.{_what_stays(arguments)}", code)
     return code if isinstance(code, int) else 0
+
+
+def _what_stays(arguments: Sequence[str]) -> str:
+    """What a stopped command leaves behind."""
+    name = next((each for each in arguments if not each.startswith("-")), "")
+    if name in _GO_ON and not _has_begun(arguments):
+        return " Nothing was begun."
+    if name in _GO_ON:
+        return " What is committed is kept: run the same command again to go on."
+    if name == "rethreshold":
+        return " The run holds the old cut or the new one, whole: run the same command again."
+    return " Nothing was written."
+
+
+def _has_begun(arguments: Sequence[str]) -> bool:
+    """Whether the output that the arguments name is there; True where they name none."""
+    for place, argument in enumerate(arguments):
+        flag, equals, value = argument.partition("=")
+        if flag in {"--output", "-o"}:
+            return os.path.exists(value if equals else "".join(arguments[place + 1 : place + 2]))
+    return True
 
 
 def _complain(message: str, code: int) -> int:

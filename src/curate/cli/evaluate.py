@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from curate.cli.say import say
+from curate.cli.say import say, say_markdown
 
 
 def evaluate_command(
@@ -61,20 +61,22 @@ def evaluate_command(
     from curate.errors import MissingPackageError
     from curate.fit import evaluate, read_annotations
     from curate.fit.evaluation_report import render_evaluation, write_evaluation
+    from curate.work.progress import ProgressDisplay, nothing_counted
 
     pages = read_annotations(annotations, text_field=text_field, level_field=level_field)
-    evaluation = evaluate(
-        scorer,
-        pages,
-        other=compare,
-        positive=positive,
-        threshold=threshold,
-        n_resamples=resamples,
-        seed=seed,
-    )
+    with ProgressDisplay().step("Scoring and resampling", 0, nothing_counted):
+        evaluation = evaluate(
+            scorer,
+            pages,
+            other=compare,
+            positive=positive,
+            threshold=threshold,
+            n_resamples=resamples,
+            seed=seed,
+        )
     for reason, n in pages.skipped.items():
         say(f"{n:,} rows were skipped: {reason}.", "")
-    print(render_evaluation(evaluation))
+    say_markdown(render_evaluation(evaluation))
     if output:
         paths = write_evaluation(evaluation, output)
         for path in paths:

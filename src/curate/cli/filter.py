@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -13,9 +14,6 @@ from curate.cli.say import make_console
 from curate.config import read_toml, settings_from, to_toml
 from curate.errors import SettingError
 from curate.run.settings import FilterSettings
-
-if TYPE_CHECKING:
-    from curate.run.funnel import Funnel
 
 _LISTS = ("language", "rules", "code_rules")
 
@@ -68,59 +66,35 @@ def _split(items: list[str]) -> list[str]:
 
 def _run(settings: FilterSettings, *, overwrite: bool) -> int:
     from curate.pipeline import run_filter
-    from curate.results.render import describe_rest, render_funnel
+    from curate.results.render import (
+        describe_cut,
+        describe_folder,
+        describe_hint,
+        describe_rest,
+        render_funnel,
+    )
 
+    began_s = time.monotonic()
     funnel = run_filter(settings, overwrite=overwrite)
+    elapsed_s = time.monotonic() - began_s
     console = make_console()
     console.print(render_funnel(funnel))
     for line in describe_rest(funnel):
         console.print(line, markup=False)
+    if hint := describe_hint(funnel, str(settings.output), settings.language):
+        console.print(hint, markup=False)
     console.print(describe_cut(funnel), markup=False)
+    n_read = funnel.read.n_documents
     console.print(
-        f"Result: {settings.output}/kept, {settings.output}/dropped, {settings.output}/manifest.json",
-        markup=False,
+        f"Took {elapsed_s:.0f} s, {n_read / max(elapsed_s, 0.001):,.0f} documents a second.", markup=False
     )
-    console.print(
-        f"Look closer: curate report {settings.output}; curate explain {settings.output} ID-OR-URL",
-        markup=False,
-    )
+    for line in describe_folder(str(settings.output)):
+        console.print(line, markup=False)
     if not funnel.kept.n_documents:
         console.print(
             "Nothing was kept. The funnel shows where the documents went; see 'curate explain'.", markup=False
         )
     return exit_code(funnel.kept.n_documents, funnel.problems)
-
-
-def describe_cut(funnel: Funnel) -> str:
-    """Say what the cut means and what it keeps."""
-    from curate.results.render import describe_limits
-
-    if funnel.cut is None:
-        return "Nothing was scored: every document that passed the rules is kept."
-    n_kept, n_scored = funnel.n_kept_scored, funnel.n_scored
-    share = (
-        f"{n_kept:,} of {n_scored:,} scored documents ({n_kept / n_scored:.1%})"
-        if n_scored
-        else "no document"
-    )
-    limits = describe_limits(funnel)
-    meaning = ""
-    if limits.startswith("edu_score >= ") and " and " not in limits:
-        languages, unscored = funnel.limits[0].get("languages"), funnel.limits[0].get("unscored")
-        whose = f" for pages in {', '.join(languages)}" if languages and unscored == "score" else ""
-        meaning = (
-            f":{whose} at least {funnel.cut:.0%} likely that an LLM annotator would call the page educational "
-            "(level 3 or more of 5)"
-        )
-    n_spared = sum(tally.n_documents for tally in funnel.spared.values())
-    spared = f" {n_spared:,} of these fail a rule that their score overrules (spared_by)." if n_spared else ""
-    n_unscored = funnel.kept.n_documents - funnel.n_kept_scored
-    others = (
-        f" {n_unscored:,} more are kept without a score: the scorer was not made for their language."
-        if n_unscored
-        else ""
-    )
-    return f"Kept {share} with {limits}{meaning}.{spared}{others}"
 
 
 def init_config_command(

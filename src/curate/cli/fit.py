@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from curate.cli import EXIT_INTERRUPTED
-from curate.cli.say import say
+from curate.cli.say import say, say_markdown
 
 
 def fit_command(
@@ -146,5 +146,8 @@ def fit_command(
         say(f"Fitted on {n_pages:,} pages; figures are out of fold, on {result.metrics['n_pages']:,}.", "")
         for reason, n in pages.skipped.items():
             say(f"{n:,} rows were skipped: {reason}.", "")
-        print(figures_table(result.metrics))
-        say("", f"{folder} holds the classifier and its card. Use it: curate filter --scorer {folder}")
+        say_markdown(figures_table(result.metrics))
+        say(
+            "",
+            f"{folder} holds the classifier and its card. Use it: curate filter --input CRAWL --output OUT --scorer {folder}",
+        )

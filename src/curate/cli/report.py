@@ -12,18 +12,33 @@ from curate.cli.say import say
 
 def report_command(
     output: Annotated[Path, typer.Argument(help="The output folder of 'curate filter'.")],
+    other: Annotated[
+        Path | None, typer.Argument(help="A second one, to be compared with.", show_default=False)
+    ] = None,
     *,
     to: Annotated[
         Path | None,
         typer.Option(
-            "--to", help="File to write.  [default: report.html in that folder]", show_default=False
+            "--to",
+            help="File to write.  [default: report.html in that folder; comparison.html here for two]",
+            show_default=False,
         ),
     ] = None,
 ) -> None:
-    """Write a finished run as one HTML file: funnel, scores, keep rates by site and length, examples of each reason.
+    """Write a finished run as one HTML file, or the comparison of two.
+
+    Of one: what became of the documents, what a threshold means, which rules are suspicious, duplicates side by side,
+    sites, topics, examples. Of two: what both keep, and what only one does and why the other does not.
 
     Example: curate report curated
     """
+    from curate.results.compare import write_comparison
     from curate.results.html import write_report
+    from curate.work.progress import ProgressDisplay, nothing_counted
 
-    say(f"Wrote {write_report(output, to)}")
+    with ProgressDisplay().step("Reading the run", 0, nothing_counted):
+        if other is None:
+            path = write_report(output, to)
+        else:
+            path = write_comparison(output, other, to or "comparison.html")
+    say(f"Wrote {path}. It holds texts and addresses of the crawl: mind whom you send it to.")

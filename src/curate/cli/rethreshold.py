@@ -34,10 +34,25 @@ def rethreshold_command(
     ] = None,
 ) -> int:
     """Move rows between kept and dropped by another cut; nothing is read or scored again."""
-    from curate.results.render import render_funnel
+    from curate.results.open import open_run
+    from curate.results.render import describe_cut, describe_folder, render_funnel
     from curate.results.rethreshold import rethreshold
+    from curate.run.funnel import Funnel
+    from curate.work.folder import REPORT
+    from curate.work.progress import ProgressDisplay, nothing_counted
 
-    funnel = rethreshold(output, threshold=threshold, keep_fraction=keep_fraction, weights=weights or ())
+    before = Funnel.from_json(open_run(output).manifest["funnel"])
+    had_report = (output / REPORT).is_file()
+    with ProgressDisplay().step("Moving the cut", 0, nothing_counted):
+        funnel = rethreshold(output, threshold=threshold, keep_fraction=keep_fraction, weights=weights or ())
     console = make_console()
     console.print(render_funnel(funnel))
+    console.print(describe_cut(funnel))
+    console.print(f"Kept {funnel.kept.n_documents:,} documents, before {before.kept.n_documents:,}.")
+    if had_report:
+        console.print(
+            f"{output / REPORT} told of the old cut and was deleted; 'curate report' writes it anew."
+        )
+    for line in describe_folder(str(output)):
+        console.print(line)
     return 0 if funnel.kept.n_documents else EXIT_NOTHING_KEPT

@@ -64,14 +64,16 @@ def compare_command(
     """
     from curate.crawl import ReadOptions
     from curate.jobs.rules import compare_rules
+    from curate.work.progress import ProgressDisplay, nothing_counted
 
-    found = compare_rules(
-        input or [],
-        names,
-        n_examples=examples,
-        extractor=extractor,
-        options=ReadOptions(text_column=text_column),
-    )
+    with ProgressDisplay().step("Comparing", 0, nothing_counted):
+        found = compare_rules(
+            input or [],
+            names,
+            n_examples=examples,
+            extractor=extractor,
+            options=ReadOptions(text_column=text_column),
+        )
     say(f"{found.n_documents:,} documents")
     for name, n in found.n_kept.items():
         say(f"  {name:<40} keeps {n:,}{_share(n, found.n_documents)}")

@@ -17,6 +17,18 @@ def say(*lines: object, to_stderr: bool = False) -> None:
         print(printable(line), file=sys.stderr if to_stderr else sys.stdout)
 
 
+def say_markdown(text: str) -> None:
+    """Print Markdown: laid out on a terminal, as it is elsewhere."""
+    from rich.console import Console as RichConsole
+    from rich.markdown import Markdown
+
+    console = RichConsole()
+    if console.is_terminal:
+        console.print(Markdown("\n".join(printable(line) for line in text.split("\n"))))
+    else:
+        say(*text.rstrip("\n").split("\n"))
+
+
 def make_console() -> Console:
     """A console for tables and lines: strings are printed as they are, one line each, with no markup."""
     from rich.console import Console as RichConsole

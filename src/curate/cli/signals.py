@@ -52,15 +52,17 @@ def signals_command(
     """
     from curate.crawl import ReadOptions
     from curate.jobs.rules import write_signals
+    from curate.work.progress import ProgressDisplay, nothing_counted
 
-    report = write_signals(
-        input or [],
-        output,
-        rules=rules or (),
-        names=signal,
-        extractor=extractor,
-        options=ReadOptions(text_column=text_column),
-    )
+    with ProgressDisplay().step("Measuring", 0, nothing_counted):
+        report = write_signals(
+            input or [],
+            output,
+            rules=rules or (),
+            names=signal,
+            extractor=extractor,
+            options=ReadOptions(text_column=text_column),
+        )
     say(f"Measured {report.n_documents:,} documents. Result: {output}")
     if report.n_unread:
         say(f"Records without text: {report.n_unread:,}")

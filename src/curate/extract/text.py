@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -323,7 +325,7 @@ def _is_dropped_code(code: int) -> bool:
 
 
 @kernel(allocates=False)
-def _divides_words(text: NDArray[np.uint8], s: NDArray[np.int64]) -> bool:
+def _divides_words(text: NDArray[np.uint8], s: NDArray[np.int64]) -> Any:
     """Whether what is written ends in Thai, Lao, Khmer or Myanmar: there zero-width spaces alone divide words."""
     out = s[OUT]
     if out < 3 or s[PENDING]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +56,19 @@ def figures_table(metrics: dict[str, Any]) -> str:
     """Render the measures that have intervals as a Markdown table."""
     lines = ["| measure | value | 95% interval |", "|---|---|---|"]
     for label, figure in flat_figures(metrics).items():
+        if is_one_sided(metrics, label):
+            lines.append(f"| {label} | - | all pages are on one side |")
+            continue
         lines.append(f"| {label} | {figure['value']:.3f} | {figure['low']:.3f} to {figure['high']:.3f} |")
     return "\n".join(lines)
+
+
+def is_one_sided(metrics: dict[str, Any], label: str) -> bool:
+    """Whether a measure says nothing, as every page lies on one side of its level."""
+    ranks = ("average precision at >= ", "ROC area at >= ")
+    cut = next((label.removeprefix(start) for start in ranks if label.startswith(start)), None)
+    area = metrics["roc_area"].get(cut) if cut else None
+    return area is not None and math.isnan(area["value"] if area["value"] is not None else math.nan)
 
 
 def flat_figures(metrics: dict[str, Any]) -> dict[str, dict[str, float]]:

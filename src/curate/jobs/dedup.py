@@ -41,7 +41,7 @@ from curate.run.reading import read_pages
 from curate.work.engine import make_engine
 from curate.work.files import committed, read_arrow, read_facts, write_arrow
 from curate.work.folder import RunFolder, opened_run
-from curate.work.progress import Counted, ProgressDisplay
+from curate.work.progress import Counted, ProgressDisplay, nothing_counted
 
 NO_TEXT = "json_no_text"
 
@@ -113,6 +113,7 @@ def run_dedup(
         earlier = folder.manifest()
         if earlier:
             return _report_from(earlier["report"])
+        display.expect(4 if staged else 3)
         pieces = plan_pieces(direct)
         if staged:
             read_pages(stage_texts, options, folder, plan_splits(staged), engine, display)
@@ -122,7 +123,7 @@ def run_dedup(
         with display.step("Computing keys", len(pieces), tally.look):
             for _ in engine.map(partial(write_keys, job), range(len(pieces))):
                 tally.n_done += 1
-        with display.step("Finding duplicates", 0, lambda: (0, f"{len(pieces)} pieces")):
+        with display.step("Finding duplicates", 0, nothing_counted):
             find_file_duplicates(job, settings, indexes)
         written = Counted(len(pieces), "files")
         with display.step("Writing", len(pieces), written.look):

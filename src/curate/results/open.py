@@ -34,6 +34,7 @@ _FUNNEL: dict[str, Any] = {
     "dropped": [{"stage": str, "reason": str, **_TALLY}],
     "spared": [{"reason": str, **_TALLY}],
     "records_not_read?": {"*": int},
+    "lines_removed?": {"*": int},
     "problems?": [
         {"source": str, "reason": str, "position?": (int, str, type(None)), "detail?": _OPTIONAL_TEXT}
     ],

@@ -7,9 +7,9 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from curate.results.page import fill_page
 from curate.work.files import committed
 
-_TEMPLATE = Path(__file__).with_name("page.html")
 _LEGEND = (
     "<p>Shares are those of the pages of a level that fail a rule, with 95% intervals. Beyond the score: mean level of the "
     "pages that fail, less that of all pages with such a score; below 0 the rule knows what the score does not.</p>"
@@ -30,8 +30,7 @@ def write_study(study: Mapping[str, Any], path: str | Path) -> Path:
         "<h2>The best pages that each rule removes</h2>",
         *(_examples(finding) for finding in study["findings"][1:] if finding["examples"]),
     ]
-    page = _TEMPLATE.read_text(encoding="utf-8")
-    page = page.replace("{{title}}", escape(title)).replace("{{body}}", "\n".join(parts))
+    page = fill_page(title, "\n".join(parts))
     with committed(target) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return target

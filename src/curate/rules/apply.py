@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from curate.errors import UnknownNameError
 from curate.rules.load import required_signals
 from curate.rules.model import Rule, RuleSet
+from curate.rules.sets import RULE_SETS
 
 OFTEN = 0.5
 """A rule that drops a larger share of the documents than this is warned about."""
@@ -85,7 +86,9 @@ def apply_rules(
 def rule_warnings(
     counts: Mapping[str, int], n_documents: int, rule_sets: Sequence[RuleSet], language: str | None = None
 ) -> list[str]:
-    """One line for each rule that no document failed, from 1,000 judged on, and each that over half failed.
+    """One line for each own rule that no document failed, from 1,000 judged on, and each rule that over half failed.
+
+    A rule of a set that comes with curate has been seen to fire elsewhere: that nothing fails it here is no news.
 
     With a language the documents are those in it, and only the second is said.
 
@@ -100,7 +103,12 @@ def rule_warnings(
     for rule_set in rule_sets:
         for rule in rule_set.rules:
             n, name = counts.get(rule.reason, 0), f"Rule {rule.reason} of {rule_set.full_name}"
-            if n == 0 and n_documents >= NEVER_FLOOR and language is None:
+            if (
+                n == 0
+                and n_documents >= NEVER_FLOOR
+                and language is None
+                and rule_set.full_name not in RULE_SETS
+            ):
                 warnings.append(f"{name} was failed by none of {n_documents:,} documents.")
             elif n > OFTEN * n_documents:
                 warnings.append(

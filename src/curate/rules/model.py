@@ -260,7 +260,8 @@ def _read_rule(table: Mapping[str, Any], languages: tuple[str, ...], where: str)
     own = {key: _codes_of(table, key, where) for key in _RULE_LISTS}
     if "languages" not in table:
         own["languages"] = languages
-    return Rule(**{key: value for key, value in table.items() if key not in _RULE_LISTS}, **own)
+    values: dict[str, Any] = {key: value for key, value in table.items() if key not in _RULE_LISTS}
+    return Rule(**values | own)
 
 
 def _read_line_rules(table: Mapping[str, Any], languages: tuple[str, ...], where: str) -> LineRules:

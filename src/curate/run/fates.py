@@ -131,6 +131,7 @@ _DECIDING = (
     "kind",
     "language",
     "text",
+    "language",
     "drop_stage",
     "drop_reason",
     "drop_value",

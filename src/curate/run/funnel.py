@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -127,6 +128,28 @@ class Funnel:
             > sum(t.n_documents for (at, _), t in funnel.dropped.items() if at == "language")
         ]
         return sorted(past, key=lambda pair: (-pair[1].read.n_documents, pair[0])) if len(past) > 1 else []
+
+    def languages_dropped(self) -> Counter[str]:
+        """Documents that were dropped for their language, by language."""
+        counts = {code: own.dropped.get(("language", "language")) for code, own in self.languages.items()}
+        return Counter({code: tally.n_documents for code, tally in counts.items() if tally})
+
+    def _repr_html_(self) -> str:
+        """The funnel as a notebook shows it."""
+        whole = self.read.n_documents or 1
+
+        def line(name: str, tally: Tally, sign: str = "") -> str:
+            share = f"{tally.n_documents / whole:.1%}"
+            cells = (f"{sign}{tally.n_documents:,}", share, f"{tally.n_text_bytes:,}")
+            return f"<tr><th>{escape(name)}</th>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+
+        rows = [line("read", self.read)]
+        rows += [line(f"{stage}: {reason}", tally, "−") for stage, reason, tally in self.reasons()]
+        rows.append(line("kept", self.kept))
+        if n_lines := sum(self.lines_removed.values()):
+            rows.append(f"<tr><th>lines taken out of pages</th><td>{n_lines:,}</td><td></td><td></td></tr>")
+        head = "<tr><th></th><th>documents</th><th>share</th><th>bytes of text</th></tr>"
+        return f"<table>{head}{''.join(rows)}</table>"
 
     def to_json(self) -> dict[str, Any]:
         """The funnel as it stands in the manifest."""

@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
@@ -136,7 +137,10 @@ def opened_run(
     """
     folder = RunFolder(path)
     compare = partial(changed_settings, plan=plan)
-    with opened_output(path, _layout_of(plan), compare=compare, inputs=inputs, overwrite=overwrite):
+    advise = partial(_advise_cut, path, plan)
+    with opened_output(
+        path, _layout_of(plan), compare=compare, inputs=inputs, overwrite=overwrite, advise=advise
+    ):
         finish_swap(folder)
         folder.work.mkdir(exist_ok=True)
         if not (folder.work / "plan.json").exists():
@@ -194,6 +198,24 @@ def finish_swap(folder: RunFolder) -> None:
     (folder.path / REPORT).unlink(missing_ok=True)  # it told of the old cut
     (folder.swap / MANIFEST).replace(folder.path / MANIFEST)
     shutil.rmtree(folder.swap)
+
+
+_OF_THE_CUT = ("threshold", "keep_fraction", "weights")
+
+
+def _advise_cut(path: Path, plan: dict[str, Any], record: dict[str, Any]) -> str | None:
+    """Where a finished run differs by its cut alone, that can be moved without reading or scoring again."""
+    cut = {name: record.get("settings", {}).get(name) for name in _OF_THE_CUT}
+    as_before = plan | {"settings": plan["settings"] | cut}
+    if not (path / MANIFEST).is_file() or changed_settings(record, as_before):
+        return None
+    wanted: list[str] = []
+    for name in _OF_THE_CUT:
+        value = plan["settings"].get(name)
+        values = value if isinstance(value, list | tuple) else [value]
+        wanted += [f"--{name.replace('_', '-')} {each}" for each in values if each is not None]
+    command = shlex.join(["curate", "rethreshold", str(path), *" ".join(wanted).split()])
+    return f"'{command}' makes that cut without reading or scoring again."
 
 
 def changed_settings(earlier: dict[str, Any], plan: dict[str, Any]) -> list[str]:

@@ -61,6 +61,7 @@ def opened_output(
     compare: Callable[[Record], list[str]],
     inputs: Iterable[str | Path],
     overwrite: bool,
+    advise: Callable[[dict[str, Any]], str | None] = lambda _record: None,
 ) -> Generator[None]:
     """Hold `folder` for a command: new or empty, one to go on with, or, to overwrite, with its own files deleted.
 
@@ -70,6 +71,7 @@ def opened_output(
         compare: what differs between the folder's record and this run, for people; empty to go on with it.
         inputs: files that the command reads; those of other machines are passed over.
         overwrite: delete what an earlier run of the same command left.
+        advise: what to do where the record differs, if there is better than another folder.
 
     Raises:
         ChangedSettingsError: the folder holds a run of this command with other settings.
@@ -86,9 +88,9 @@ def opened_output(
         elif record is None:
             _refuse_others(folder, layout)
         elif changes := compare(record):
+            advice = advise(record) or "Name another --output, or give --overwrite to start anew."
             raise ChangedSettingsError(
-                f"{folder} holds a run with other settings ({'; '.join(changes)}). "
-                "Name another --output, or give --overwrite to start anew."
+                f"{folder} holds a run with other settings ({'; '.join(changes)}). {advice}"
             )
         remove_leftovers(folder)
         yield

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 PLAIN_EVERY_S = 10.0
 _LOOK_EVERY_S = 0.5
+_SHORT_S = 1.0  # a step that counts nothing and is over by then is not told of
 
 Look = Callable[[], tuple[float, str]]
 
@@ -20,9 +21,15 @@ Look = Callable[[], tuple[float, str]]
 class ProgressDisplay:
     """Shows how far a step is; silent when `quiet`."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    def __init__(self, *, quiet: bool = False, n_stages: int | None = None) -> None:
+        """Silent when `quiet`; with `n_stages`, each step says the how manieth of them it is."""
         self._quiet = quiet
         self._console = Console(file=sys.stderr)
+        self._n_stages, self._stage = n_stages, 0
+
+    def expect(self, n_stages: int) -> None:
+        """Say that so many steps come from now on."""
+        self._n_stages, self._stage = n_stages, 0
 
     @classmethod
     def of(cls, progress: bool | ProgressDisplay) -> ProgressDisplay:  # noqa: FBT001
@@ -36,7 +43,13 @@ class ProgressDisplay:
 
     @contextmanager
     def step(self, title: str, total: float, look: Look) -> Generator[None]:
-        """Show `title` while the block runs; `look` gives (how much of `total` is done, a few words)."""
+        """Show `title` while the block runs; `look` gives (how much of `total` is done, a few words).
+
+        With `total` 0 how much there is to do is not known, and none is claimed.
+        """
+        if self._n_stages is not None:
+            self._stage += 1
+            title = f"{self._stage}/{self._n_stages} {title}"
         if self._quiet:
             yield
             return
@@ -53,12 +66,14 @@ class ProgressDisplay:
     def _show_bar(self, title: str, total: float, look: Look, done: threading.Event) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[words]}"))
         with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=self._console) as bar:
-            task = bar.add_task(title, total=total or 1, words="")
+            task = bar.add_task(title, total=total or None, words="")
             while True:
                 finished = done.wait(_LOOK_EVERY_S)
                 n_done, words = look()
                 bar.update(task, completed=n_done, words=words)
                 if finished:
+                    if not total:
+                        bar.update(task, total=1, completed=1)
                     return
 
     def _show_lines(self, title: str, total: float, look: Look, done: threading.Event) -> None:
@@ -66,20 +81,29 @@ class ProgressDisplay:
         while True:
             finished = done.wait(PLAIN_EVERY_S)
             n_done, words = look()
-            share = f"{n_done / total:.0%}" if total else "100%"
+            share = f"{n_done / total:.0%}, " if total else ("done, " if finished else "")
             elapsed_s = time.monotonic() - began_s
-            print(f"{title}: {share}, {words}, {elapsed_s:.0f} s", file=sys.stderr, flush=True)
+            if finished and not total and elapsed_s < _SHORT_S:
+                return
+            told = f"{words}, " if words else ""
+            print(f"{title}: {share}{told}{elapsed_s:.0f} s", file=sys.stderr, flush=True)
             if finished:
                 return
+
+
+def nothing_counted() -> tuple[float, str]:
+    """What a step looks at that cannot tell how far it is."""
+    return 0, ""
 
 
 class Counted:
     """Counts finished tasks for `ProgressDisplay.step`."""
 
     def __init__(self, total: int, unit: str) -> None:
+        """`unit` in the plural, as 'chunks'."""
         self.total = total
         self.n_done = 0
-        self._words = f"of {total} {unit}"
+        self._words = f"of {total} {unit.removesuffix('s') if total == 1 else unit}"
 
     def add(self, n: int) -> None:
         """Count `n` more as done."""
