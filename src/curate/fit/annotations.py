@@ -14,7 +14,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +21,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from curate.errors import SettingError
+from curate.fit.sites import site_of
 from curate.text.charset import decode_text
 from curate.text.lines import read_bytes, read_json_lines
 
@@ -299,16 +299,6 @@ def _weight(row: Mapping[str, Any], annotator_weights: Mapping[str, float]) -> f
     weight = _level(row.get("weight"))
     annotator = str(row.get("annotator") or "")
     return (1.0 if weight is None or weight < 0 else weight) * annotator_weights.get(annotator, 1.0)
-
-
-def site_of(url: Any) -> str:
-    """Give the host of an address without www, "" where there is none."""
-    if not isinstance(url, str):
-        return ""
-    try:
-        return (urlsplit(url).hostname or "").removeprefix("www.")
-    except ValueError:
-        return ""
 
 
 def _utf8(text: str) -> str:

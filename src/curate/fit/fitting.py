@@ -220,16 +220,19 @@ def _are_whole(levels: Vector) -> bool:
 def find_folds(pages: Annotations, recipe: Recipe, positive: float) -> NDArray[np.int64]:
     """Draw the folds, and check that each leaves pages of both kinds to fit on."""
     sites = pages.sites if recipe.group_sites else [""] * len(pages)
-    groups = group_pages(pages.texts, sites)
+    groups = group_pages(pages.texts, sites, recipe.overlap)
     folds = draw_folds(groups, np.round(pages.levels), recipe.n_folds, recipe.seed, pages.domains)
     truth = pages.levels >= positive
     for fold in range(recipe.n_folds):
         rest = truth[(folds != fold) & (pages.weights > 0)]
         if not (folds == fold).any() or not 0 < rest.sum() < len(rest):
+            largest = int(np.bincount(groups).max())
+            of_site = max((n for site, n in Counter(sites).items() if site), default=0)
+            way_out = "let sites be parted (--part-sites)" if of_site > largest / 2 else "raise --overlap"
             msg = (
                 f"The {len(pages)} pages fall into too few groups of one site or of near-duplicates "
-                f"({groups.max() + 1}) to part {recipe.n_folds} times with pages of both kinds left. Annotate pages "
-                "of more sites, set fewer folds (--folds), or let sites be parted (--part-sites)."
+                f"({groups.max() + 1}, the largest of {largest}) to part {recipe.n_folds} times with pages of both kinds "
+                f"left. Annotate pages of more sites, set fewer folds (--folds), or {way_out}."
             )
             raise SettingError(msg)
     return folds

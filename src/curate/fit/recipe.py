@@ -128,6 +128,7 @@ class Recipe:
         calibration: "platt", "isotonic", or "auto".
         n_folds: of the cross-fitting.
         group_sites: whether pages of one site stay in one fold.
+        overlap: pages that share this much of their text (Jaccard) stay in one fold; above 1, only equal ones.
         seed: of everything drawn.
         reference_annotator: name of the annotator whose scale is predicted; None for the most frequent one.
         same_scale: names of annotators whose levels are taken for the reference's as they are.
@@ -155,6 +156,7 @@ class Recipe:
     calibration: str = "auto"
     n_folds: int = 5
     group_sites: bool = True
+    overlap: float = 0.25
     seed: int = 0
     reference_annotator: str | None = None
     same_scale: tuple[str, ...] = ()
@@ -185,6 +187,10 @@ class Recipe:
             if getattr(self, name) < least:
                 msg = f"{name} is {getattr(self, name)}; set it to {least} or more."
                 raise SettingError(msg)
+        if not self.overlap > 0:
+            raise SettingError(
+                f"overlap is {self.overlap}; set it above 0, such as 0.25 (above 1 for equal pages only)."
+            )
         if self.n_buckets < 2 or self.n_buckets & (self.n_buckets - 1):
             msg = f"n_buckets is {self.n_buckets}; set it to a power of two, such as 262144."
             raise SettingError(msg)
