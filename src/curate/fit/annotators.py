@@ -312,6 +312,8 @@ def merge_readings(
         readings.skipped,
         merged.readers,
         merged.domains,
+        merged.words,
+        merged.sources,
     )
     return ReadPages(pages, targets, has_reference, first)
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from functools import cache, lru_cache
 from typing import Any
 
+# Endings of networks of one's own and of examples (RFC 2606, RFC 6761, RFC 6762): without a scheme, others may be file names.
+_LOCAL = {"example", "test", "invalid", "localhost", "local", "internal"}
+
 
 def site_of(url: Any) -> str:
     """Give the registered domain of an address, with or without a scheme; "" where there is none.
@@ -27,9 +30,15 @@ def _site_of_host(host: str, *, has_scheme: bool) -> str:
     found = _suffixes()(host)
     if found.top_domain_under_public_suffix:
         return found.top_domain_under_public_suffix
-    if found.ipv4 or (found.suffix and not found.domain):
-        return found.ipv4 or found.suffix
-    return found.domain if has_scheme else ""
+    if found.ipv4:
+        return found.ipv4
+    if found.suffix:
+        return found.suffix if not found.domain else ""
+    labels = [*found.subdomain.split("."), found.domain]
+    if not has_scheme and (len(labels) < 2 or labels[-1] not in _LOCAL):
+        return ""
+    # The list's own rule for an ending that it does not know: the last part is the suffix.
+    return ".".join(label for label in labels[-2:] if label)
 
 
 @cache
