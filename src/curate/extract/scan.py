@@ -699,7 +699,7 @@ def _start_void(
 
 
 @kernel(allocates=False)
-def _start_tag(  # noqa: PLR0915 - one way through a tag, step by step
+def _start_tag(
     html: NDArray[np.uint8],
     tag: int,
     attributes: NDArray[np.int64],
