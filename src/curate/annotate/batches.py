@@ -289,7 +289,8 @@ def _settings_of(row: dict[str, Any]) -> AnnotateSettings:
 
 def _failure_of(batch: Any, key: str) -> str:
     problems = batch.errors.data if batch.errors and batch.errors.data else []
-    return redact("; ".join(str(problem.message) for problem in problems[:3]), key)
+    said = "; ".join(str(problem.message) for problem in problems[:3])
+    return redact(" ".join(said.split()), key)[:300]
 
 
 def _take_results(

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from curate.annotate.prompt import Prompt
 from curate.annotate.reply import Reply
+from curate.annotate.secrets import redact, redact_key
 from curate.annotate.settings import AnnotateSettings
 from curate.errors import CurateError, MissingPackageError, RunError, SettingError
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     import openai
 
 _MAX_MESSAGE_CHARS = 300
-_MIN_SECRET_CHARS = 4
 # A thousand times the longest context there is: beyond it a server's count is none.
 _MOST_TOKENS = 10**9
 # 408 request timeout, 409 conflict, 425 too early, 429 too many requests
@@ -159,8 +159,8 @@ def completion_reply(data: Any, key: str) -> Reply:
     usage = data.get("usage") or {}
     n_output = _count(usage.get("completion_tokens"))
     return Reply(
-        content=None if content is None else redact(content, key),
-        refusal=None if refusal is None else redact(refusal, key),
+        content=None if content is None else redact_key(content, key),
+        refusal=None if refusal is None else redact_key(refusal, key),
         finish_reason=choice.get("finish_reason"),
         # No request is of no token, and no answer: a proxy that says 0 has not counted.
         input_tokens=_count(usage.get("prompt_tokens")) or None,
@@ -211,11 +211,6 @@ def import_openai() -> Any:
     except ImportError as error:
         raise MissingPackageError("Annotation", "openai", "annotate") from error
     return openai
-
-
-def redact(text: str, key: str) -> str:
-    """Take the API key out of a text."""
-    return text.replace(key, "[API key]") if len(key) > _MIN_SECRET_CHARS else text
 
 
 def _error_text(error: openai.APIStatusError, key: str) -> str:

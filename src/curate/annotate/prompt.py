@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,12 @@ _FIELDS = {
     "system": str,
     "user": str,
 }
+
+# "</page" however it is written: what is not shown, or looks like a blank, may stand within.
+_UNSEEN = r"[\s\x00\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]"
+_CLOSING_TAG = re.compile(
+    rf"[<\uff1c\ufe64]{_UNSEEN}{{0,16}}[/\uff0f]{_UNSEEN}{{0,16}}(?=page)", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +64,7 @@ class Prompt:
 
         A closing tag within the page is broken up, so that the page cannot end its own quotation.
         """
-        text = window.replace("</page", "< /page")
+        text = _CLOSING_TAG.sub("< /", window)
         return [
             {"role": "system", "content": self.system},
             {"role": "user", "content": self.user.replace(TEXT_MARK, text)},
