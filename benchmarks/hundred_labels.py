@@ -27,8 +27,8 @@ from sklearn.linear_model import LogisticRegression
 from benchmarks.harness import DATA, measured, read_jsonl
 from curate.bundled import classifiers_folder
 from curate.fit import fit_classifier
-from curate.fit.annotations import site_of
 from curate.fit.metrics import average_precision, calibration_error, roc_area
+from curate.fit.sites import site_of
 
 PURPOSES = {"health": "Health", "software development": "Software Development", "tutorials": "Tutorial"}
 SIZES = (50, 100, 200, 400)

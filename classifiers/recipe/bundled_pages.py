@@ -27,7 +27,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.extract import extract_text
-from curate.fit.annotations import Annotations, read_annotations, site_of
+from curate.fit.annotations import Annotations, read_annotations
+from curate.fit.sites import site_of
 
 EDU_FILES = ("edu_train", "edu_val", "edu_extra", "edu_second_annotator", "edu_student_scored")
 REFERENCE = "Llama-3-70B-Instruct (HuggingFaceFW/fineweb-edu-llama3-annotations)"

@@ -17,6 +17,8 @@ import zstandard
 from curate.cli import main
 from curate.errors import SettingError
 from curate.fit import fit_classifier, metrics, read_annotations
+from curate.fit.annotations import render_sources
+from curate.fit.label_files import read_pages
 from curate.scoring import load_scorer
 from labelled_pages import make_pages
 
@@ -124,6 +126,96 @@ def test_levels_without_a_text_take_the_page_of_their_id(tmp_path):
     assert read.sites[:2] == ("a.example", "a.example")
     assert read.skipped == {"no text": 1, "no edu_level": 1}
     assert read_annotations(files, level_field="quality_level").levels.tolist() == [4, 5]
+
+
+def test_every_file_may_name_its_level_as_it_likes(tmp_path):
+    (tmp_path / "a.jsonl").write_bytes(lines([{"text": f"a{i}", "edu_level": i} for i in range(3)]))
+    (tmp_path / "b.jsonl").write_bytes(lines([{"text": f"b{i}", "level": i} for i in range(2)]))
+    (tmp_path / "c.csv").write_text("text,note,stars\nc,hm,5\n")
+    read = read_annotations([tmp_path / name for name in ("a.jsonl", "b.jsonl", "c.csv")])
+    assert read.texts.to_pylist() == ["a0", "a1", "a2", "b0", "b1"]
+    assert [(row.n_rows, row.n_readings, row.level_fields) for row in read.sources] == [
+        (3, 3, ("edu_level",)), (2, 2, ("level",)), (1, 0, ()),
+    ]  # fmt: skip
+    table = render_sources(read)
+    assert "c.csv | 1 | 0 |  |  |  |  | 1 no edu_level |" in table
+
+
+def test_a_score_that_pages_were_chosen_by_is_no_level():
+    chosen = {"prompt": "science v1", "select": "stratified", "score": 0.7}
+    rows = [{"text": "a", "science_level": 4, "level_field": "science_level", **chosen}]
+    assert read_annotations(rows).levels.tolist() == [4]
+    with pytest.raises(SettingError, match="no edu_level"):
+        read_annotations([{"text": "a", "science_level": 4, **chosen}])
+    failed = [{"text": "b", "edu_level": None, "problem": "refused", **chosen}, {"text": "c", "edu_level": 2}]
+    assert read_annotations(failed).levels.tolist() == [2]
+    assert read_annotations([{"text": "a", "score": 3}]).levels.tolist() == [3]
+
+
+def test_levels_may_be_words_with_an_order(tmp_path):
+    (tmp_path / "a.csv").write_text(
+        "text,label,annotator\na,Good,ann\nb,bad,ann\nc,fair,ben\nd,,ben\ne,awful,ben\n"
+    )
+    with pytest.raises(SettingError, match=r"label is 'Good' somewhere.*--levels Good,awful,bad,fair"):
+        read_annotations(tmp_path / "a.csv")
+    read = read_annotations(tmp_path / "a.csv", words=["bad", "fair", "good"])
+    assert read.levels.tolist() == [2, 0, 1]
+    assert read.skipped == {"no label": 1, "label is none of --levels": 1}
+    assert "bad = 0, fair = 1, good = 2" in render_sources(read)
+    with pytest.raises(SettingError, match="two words or more, each once"):
+        read_annotations(tmp_path / "a.csv", words=["bad", "Bad"])
+
+
+def test_columns_have_the_names_that_their_owner_gave_them(tmp_path):
+    (tmp_path / "labels.csv").write_text("doc,who,stars\n7,ann,3\n8,ben,1\n9,ben,1\n")
+    pq.write_table(pa.table({"doc": [7, 8], "text": ["seven", "eight"]}), tmp_path / "pages.parquet")
+    files = [tmp_path / "labels.csv", tmp_path / "pages.parquet"]
+    named = {"level_field": "stars", "id_field": "doc", "annotator_field": "who"}
+    read = read_annotations(files, **named)
+    assert read.texts.to_pylist() == ["seven", "eight"]
+    assert (read.levels.tolist(), read.annotators) == ([3, 1], ("ann", "ben"))
+    assert read.skipped == {"no text": 1}
+    assert read.sources[1].n_pages == 2
+    with pytest.raises(SettingError, match=r"No row has a field 'whom' \(--annotator-column\)"):
+        read_annotations(files, **named | {"annotator_field": "whom"})
+
+
+def test_labels_by_id_or_address_find_their_pages_in_what_filter_reads(tmp_path):
+    (tmp_path / "site").mkdir()
+    for i in range(3):
+        (tmp_path / "site" / f"p{i}.txt").write_text(f"The text of page {i}.")
+    (tmp_path / "more.jsonl").write_bytes(
+        lines([{"id": "x", "url": "https://a.example/1", "text": "By address."}])
+    )
+    pages = list(read_pages([tmp_path / "site"]))
+    rows = [
+        {"id": pages[1]["id"], "label": 1},
+        {"url": "https://a.example/1", "label": 0},
+        {"id": "none", "label": 0},
+    ]
+    read = read_annotations(rows, pages=[tmp_path / "site", tmp_path / "more.jsonl"])
+    assert read.texts.to_pylist() == [pages[1]["text"], "By address."]
+    assert read.sites[1] == "a.example"
+    assert read.skipped == {"no text": 1}
+
+
+def test_columns_of_a_dictionary_are_rows():
+    assert read_annotations({"text": ["a", "b"], "label": [1, 0]}).levels.tolist() == [1, 0]
+    with pytest.raises(SettingError, match="all of one length"):
+        read_annotations({"text": ["a", "b"], "label": [1]})
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "why"),
+    [
+        *(("propensity", value, "no share from 0 to 1") for value in (5, 50, "50%", 0, -0.1)),
+        *(("weight", value, "no number from 0 up") for value in (-1, "x")),
+    ],
+)
+def test_odd_chances_and_weights_are_passed_over_with_a_reason_not_taken_for_1(field, value, why):
+    read = read_annotations([{"text": "a", "label": 1, field: value}, {"text": "b", "label": 0, field: None}])
+    assert read.texts.to_pylist() == ["b"]
+    assert any(why in reason for reason in read.skipped)
 
 
 def test_a_file_that_is_named_twice_is_read_once(tmp_path):

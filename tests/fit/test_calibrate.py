@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from curate.fit.calibrate import compare_rates, perfect_calibration_error
+from curate.fit.calibrate import compare_rates, fit_platt, perfect_calibration_error
 
 
 def test_a_perfect_scorer_has_a_calibration_error_that_shrinks_with_the_pages():
@@ -34,3 +34,35 @@ def test_calibrated_scores_pass_and_scores_that_are_off_in_one_group_do_not():
     assert compare_rates(scores, positive, groups)["p_value"] > 0.01
     off = positive | (np.arange(4000) % 8 == 3)
     assert compare_rates(scores, off, groups)["p_value"] < 1e-6
+
+
+def test_platts_curve_promises_what_the_source_holds_however_rare_it_is():
+    """Fifty labels of a kind and fifty others, with their propensity, at rates down to one in five hundred."""
+    for rate in (0.05, 0.01, 0.002):
+        ratios: list[float] = []
+        for seed in range(20):
+            rng = np.random.default_rng(seed)
+            n = 100_000
+            positive = rng.random(n) < rate
+            levels = rng.normal(np.where(positive, 2.5, 0.0), 1)
+            chosen = np.concatenate([
+                rng.choice(np.flatnonzero(positive), 50, replace=False),
+                rng.choice(np.flatnonzero(~positive), 50, replace=False),
+            ])  # fmt: skip
+            weights = np.where(positive, positive.sum() / 50, (~positive).sum() / 50)
+            platt = fit_platt(levels[chosen], positive[chosen], weights[chosen])
+            scores = platt.apply(levels.astype(np.float32))
+            ratios.append(float(scores.sum()) / int(positive.sum()))
+        assert 0.8 < np.median(ratios) < 1.4, (rate, np.median(ratios))
+
+
+def test_platts_targets_do_not_depend_on_the_unit_of_weights_and_count_labels_where_all_weigh_alike():
+    rng = np.random.default_rng(3)
+    positive = np.arange(200) % 5 == 0
+    levels = rng.normal(np.where(positive, 1.5, 0.0), 1)
+    one = fit_platt(levels, positive, np.ones(200))
+    many = fit_platt(levels, positive, np.full(200, 250.0))
+    assert (one.slope, one.intercept) == pytest.approx((many.slope, many.intercept), rel=1e-6)
+    scores = one.apply(levels.astype(np.float32))
+    promised = 40 * 41 / 42 + 160 * 1 / 162  # Platt's own targets, whose sum the curve keeps
+    assert float(scores.sum()) == pytest.approx(promised, rel=1e-3)

@@ -9,6 +9,7 @@ import pytest
 from curate.errors import SettingError
 from curate.fit import fit_classifier
 from curate.fit.folds import draw_folds, group_pages
+from curate.fit.sites import site_of
 from labelled_pages import make_pages
 
 WORDS = [f"word{i}" for i in range(3000)]
@@ -46,7 +47,7 @@ def test_planted_near_duplicates_are_never_parted():
 def test_pages_that_share_shingles_with_others_first_are_joined_too():
     """Two pages meet in shingles that a third and a fourth page hold before them."""
     draw = random.Random(1)
-    a, b = write(draw, 5), write(draw, 5)
+    a, b = write(draw, 15), write(draw, 15)
     pages = [" ".join(a), " ".join(b), " ".join([*a, "one", *b]), " ".join([*a, "two", *b])]
     groups = group_pages(pa.array(pages), [""] * 4)
     assert groups[2] == groups[3]
@@ -57,6 +58,71 @@ def test_short_pages_are_joined_where_their_words_are_equal():
         pa.array(["Buy now!", "buy NOW", "Sell now", "a b c d e", "A b c d e.", ""]), [""] * 6
     )
     assert groups.tolist() == [0, 0, 1, 2, 2, 3]
+
+
+def largest_group(texts):
+    return int(np.bincount(group_pages(pa.array(texts), [""] * len(texts))).max())
+
+
+@pytest.mark.parametrize(("n_pages", "n_words"), [(1000, 100), (400, 300), (12, 150)])
+@pytest.mark.parametrize("every", [1, 3])
+def test_a_banner_that_many_pages_share_does_not_make_them_one(n_pages, n_words, every):
+    draw = random.Random(4)
+    banner = " ".join(f"banner{i}" for i in range(36))
+    texts = [
+        (banner + " " if i % every == 0 else "") + " ".join(write(draw, n_words)) for i in range(n_pages)
+    ]
+    assert largest_group(texts) == 1
+
+
+def test_copies_are_joined_under_a_banner_and_in_great_number():
+    draw = random.Random(5)
+    banner = " ".join(f"banner{i}" for i in range(36))
+    words = write(draw, 150)
+    many = [" ".join(change(draw, words, 3)) for _ in range(200)]
+    others = [banner + " " + " ".join(write(draw, 150)) for _ in range(200)]
+    words = write(draw, 150)
+    pair = [banner + " " + " ".join(change(draw, words, k)) for k in (0, 4)]
+    groups = group_pages(pa.array(many + others + pair), [""] * 402)
+    assert len(set(groups[:200])) == 1
+    assert groups[400] == groups[401]
+    assert len(set(groups)) == 202
+
+
+def test_chapters_of_a_book_in_characters_are_pages_of_their_own():
+    """Sentences of a small stock of words, as any field has: five characters in a row are often the same."""
+    draw = random.Random(6)
+    syllables = [chr(c) for c in range(0x3042, 0x3093)]
+    stock = ["".join(draw.choices(syllables, k=draw.randint(2, 3))) for _ in range(800)]
+    chapters = ["".join("".join(draw.choices(stock, k=8)) + "。" for _ in range(90)) for _ in range(89)]
+    assert largest_group(chapters) <= 4
+    copy = chapters[3][:900] + "".join(draw.choices(stock, k=8)) + chapters[3][900:]
+    groups = group_pages(pa.array([*chapters, copy]), [""] * 90)
+    assert groups[89] == groups[3]
+
+
+def test_one_site_has_many_addresses():
+    same = ["http://www.site1.example.com/1", "www.site1.example.com/2", "https://s2.EXAMPLE.com:8443/", "example.com.",
+            "//cdn.example.com/x", "http://me@www2.example.com?x"]  # fmt: skip
+    assert {site_of(url) for url in same} == {"example.com"}
+    assert site_of("http://ann.github.io/") != site_of("http://ben.github.io/")
+    assert site_of("a.b.co.uk") == "b.co.uk"
+    assert [site_of(url) for url in ("http://10.0.0.1:80/x", "http://intranet/x")] == ["10.0.0.1", "intranet"]
+    assert {site_of(url) for url in ("n/a", "page 12", "", None, 7, "/path", "file:///a")} == {""}
+
+
+@pytest.mark.parametrize("form", ["www.site{}-words.com/{}", "http://s{}.site{}-words.com/"])
+def test_labels_that_only_the_site_could_tell_are_not_told(form, tmp_path):
+    """Each site has a level and words of its own; no other page can tell them."""
+    draw = random.Random(7)
+    rows = []
+    for site in range(30):
+        words = [f"s{site}w{k}" for k in range(40)]
+        for page in range(6):
+            url = form.format(site, page) if form.startswith("www") else form.format(page, site)
+            rows.append({"text": " ".join(draw.choices(words, k=60)), "label": site % 2, "url": url})
+    held = fit_classifier(rows, tmp_path / "held", members=["own_tfidf:ridge"], n_resamples=5)
+    assert held.metrics["roc_area"]["1"]["value"] < 0.75
 
 
 def test_sites_are_never_parted_unless_asked():

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from curate.errors import SettingError
-from curate.scoring import load_scorer
+from curate.scoring import ask, load_scorer
 from curate.scoring.huggingface import read_outputs
 from curate.testing import check_scorer
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
+tokenizers = pytest.importorskip("tokenizers")
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "the", "cell", "energy", "buy", "##s", "."]
 
@@ -91,12 +92,86 @@ def test_code_is_refused_where_the_architecture_is_known_too(tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
-def test_several_labels_at_once_are_refused(tmp_path):
-    folder = make_checkpoint(tmp_path, 3)
+def set_config(folder, **more):
     config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(config | {"problem_type": "multi_label_classification"}))
-    with pytest.raises(SettingError, match="several labels at once"):
+    (folder / "config.json").write_text(json.dumps(config | more))
+
+
+def test_several_labels_at_once_need_the_wanted_one_named(tmp_path):
+    folder = make_checkpoint(tmp_path, 3)
+    names = {"0": "clear", "1": "useful", "2": "rude"}
+    set_config(folder, problem_type="multi_label_classification", id2label=names)
+    with pytest.raises(SettingError, match=r"several labels at once: .*#clear"):
         load_scorer(f"hf:{folder}")
+    scorer = load_scorer(f"hf:{folder}#useful")
+    check_scorer(scorer)
+    both = load_scorer(f"hf:{folder}#useful,clear").score(["the cell energy ."])
+    assert both >= scorer.score(["the cell energy ."])
+
+
+def test_the_wanted_label_is_named_where_labels_have_names(tmp_path):
+    folder = make_checkpoint(tmp_path, 2)
+    set_config(folder, id2label={"0": "good", "1": "spam"})
+    with pytest.raises(SettingError, match=r"tells good, spam apart: .*hf:.*#good"):
+        load_scorer(f"hf:{folder}")
+    with pytest.raises(SettingError, match=r"Unknown label .*'god'.*Did you mean 'good'"):
+        load_scorer(f"hf:{folder}#god")
+    good, spam = load_scorer(f"hf:{folder}#good"), load_scorer(f"hf:{folder}#Spam")
+    check_scorer(good)
+    texts = ["the cell energy .", "buy buy"]
+    assert good.score(texts) + spam.score(texts) == pytest.approx([1, 1])
+    assert good.name == f"{folder.name}:good"
+    assert not good.has_levels
+    assert ask(good, texts).levels is None
+
+
+def test_an_encoder_without_a_head_is_refused(tmp_path):
+    folder = make_checkpoint(tmp_path, 2)
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(folder)
+    model.base_model.save_pretrained(folder)
+    with pytest.raises(SettingError, match="no weights for classifier"):
+        load_scorer(f"hf:{folder}")
+
+
+@pytest.mark.parametrize("kind", ["bert", "roberta"])
+def test_no_more_is_read_than_the_model_has_positions_for(tmp_path, kind):
+    folder = make_checkpoint(tmp_path, 2)
+    tokenizer = transformers.BertTokenizerFast(str(folder / "vocab.txt"))  # states no longest input
+    tokenizer.save_pretrained(folder)
+    if kind == "roberta":
+        config = transformers.RobertaConfig(
+            vocab_size=len(WORDS), hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
+            intermediate_size=32, max_position_embeddings=64, num_labels=2, pad_token_id=1, type_vocab_size=2,
+        )  # fmt: skip
+        transformers.RobertaForSequenceClassification(config).save_pretrained(folder)
+    scorer = load_scorer(f"hf:{folder}")
+    assert scorer.max_tokens == (64 if kind == "bert" else 62)
+    assert len(scorer.score(["cell energy " * 2000])) == 1
+
+
+def test_an_empty_page_has_a_score_where_a_tokenizer_gives_it_no_token(tmp_path):
+    vocabulary = {"<|endoftext|>": 0, **{chr(c): i + 1 for i, c in enumerate(range(97, 123))}, "\u0120": 27}
+    backend = tokenizers.Tokenizer(tokenizers.models.BPE(vocabulary, []))
+    backend.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    transformers.PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<|endoftext|>").save_pretrained(
+        tmp_path
+    )
+    torch.manual_seed(0)
+    config = transformers.GPT2Config(
+        vocab_size=28,
+        n_embd=16,
+        n_layer=1,
+        n_head=2,
+        n_positions=32,
+        num_labels=2,
+        bos_token_id=0,
+        eos_token_id=0,
+    )
+    transformers.GPT2ForSequenceClassification(config).save_pretrained(tmp_path)
+    scorer = load_scorer(f"hf:{tmp_path}")
+    assert scorer.max_tokens == 32
+    check_scorer(scorer)
+    assert np.isfinite(scorer.score(["", "some words " * 50])).all()
 
 
 @pytest.mark.parametrize("n_labels", [2, 3, 6])

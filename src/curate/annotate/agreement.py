@@ -14,7 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.annotate.labels import LEVEL_FIELDS, Row, annotator_of, is_human, level_of
+from curate.annotate.labels import (
+    LEVEL_FIELDS,
+    Row,
+    annotator_of,
+    is_human,
+    level_field_of,
+    level_of,
+    of_prompt,
+)
 from curate.errors import SettingError, UnknownNameError
 
 METRICS = ("interval", "ordinal", "nominal")
@@ -78,15 +86,15 @@ class Agreement:
     disagreements: list[Disagreement]
 
 
-def measure_agreement(rows: Sequence[Row]) -> Agreement:
-    """Measure how the annotators of `rows` agree; rows without a level are left out.
+def measure_agreement(rows: Sequence[Row], prompt: str | None = None) -> Agreement:
+    """Measure how the annotators of `rows` agree, on the labels of one prompt; rows without a level are left out.
 
     Where an annotator levelled a page twice under one name, the later row counts.
 
     Raises:
-        SettingError: No page has a level.
+        SettingError: No page has a level, or pages have levels by several prompts and none is named.
     """
-    levels, reasons = _by_page(rows)
+    levels, reasons = _by_page(of_prompt(rows, prompt))
     names = sorted({name for page in levels.values() for name in page})
     if not names:
         raise SettingError("No row has a level: give label files that 'curate annotate' wrote.")
@@ -147,28 +155,31 @@ def krippendorff_alpha(levels: Matrix, metric: str = "interval") -> float:
     return 1.0 - observed / expected if expected > 0 else float("nan")
 
 
-def merge_labels(rows: Sequence[Row]) -> list[Row]:
-    """One row a page, in the order in which pages come first.
+def merge_labels(rows: Sequence[Row], prompt: str | None = None) -> list[Row]:
+    """One row a page, of the labels of one prompt, in the order in which pages come first.
 
     The rule: a person's level goes before any model's, the latest one if there are several. Else each
     model's draws are taken to their median, and the level is the median of the models; the median of an even
     number is the mean of the two in the middle, so that it can be a half. `n_levels` says how many levels
     went in, `spread` how far apart they were. A page without any level keeps its problem.
+
+    Raises:
+        SettingError: Pages have levels by several prompts and none is named.
     """
     pages: dict[str, list[Row]] = {}
-    for row in rows:
+    for row in of_prompt(rows, prompt):
         pages.setdefault(str(row.get("id")), []).append(row)
     return [_merge(found) for found in pages.values()]
 
 
 def _merge(rows: list[Row]) -> Row:
-    field = next((name for name in LEVEL_FIELDS if any(name in row for row in rows)), LEVEL_FIELDS[0])
+    field = level_field_of(rows)
     merged = {
         name: value for row in reversed(rows) for name, value in row.items() if name not in _NOT_CARRIED
     }
     levelled = [(row, level) for row in rows if (level := level_of(row)) is not None]
     human = [(row, level) for row, level in levelled if is_human(row)]
-    for name in LEVEL_FIELDS:
+    for name in (field, *LEVEL_FIELDS):
         merged.pop(name, None)
     if human:
         row, level = human[-1]

@@ -115,15 +115,11 @@ def batch_states(cache: str | Path) -> list[BatchState]:
             if row["state"] not in {"collected", "lost"} and row["server_id"]:
                 server = _Server(_settings_of(row))
                 found = server.find(row["server_id"])
+                failure = _failure_of(found, server.key)
                 n_done = found.request_counts.completed if found.request_counts else 0
-                store.update_batch(row["id"], state=found.status, message=_failure_of(found, server.key))
+                store.update_batch(row["id"], state=found.status, message=failure)
                 state = BatchState(
-                    row["name"],
-                    row["server_id"],
-                    found.status,
-                    row["n_requests"],
-                    n_done,
-                    _failure_of(found, server.key),
+                    row["name"], row["server_id"], found.status, row["n_requests"], n_done, failure
                 )
             states.append(state)
     return states
@@ -134,10 +130,12 @@ def collect_batches(cache: str | Path) -> tuple[list[BatchState], list[Annotatio
 
     Requests without a result are free to be submitted again. Collecting twice changes nothing.
     """
-    outputs: list[AnnotateSettings] = []
+    outputs: dict[str, AnnotateSettings] = {}
     with _open_existing(cache) as store:
         for row in store.batches():
             settings = _settings_of(row)
+            if row["state"] == "collected":  # earlier: what is missing is said each time
+                outputs[settings.output] = settings
             if row["state"] in {"collected", "lost"}:
                 continue
             server = _Server(settings)
@@ -148,8 +146,8 @@ def collect_batches(cache: str | Path) -> tuple[list[BatchState], list[Annotatio
             store.update_batch(row["id"], state=found.status, message=_failure_of(found, server.key))
             if found.status in _OVER:
                 _take_results(store, server, settings, row, found)
-                outputs.append(settings)
-        results = [finish(make_plan(settings), store, {}) for settings in _distinct(outputs)]
+                outputs[settings.output] = settings
+        results = [finish(make_plan(settings), store, {}) for settings in outputs.values()]
         states = [
             BatchState(r["name"], r["server_id"], r["state"], r["n_requests"], 0, r["message"])
             for r in store.batches()
@@ -287,14 +285,6 @@ def _portable(settings: AnnotateSettings) -> dict[str, Any]:
 
 def _settings_of(row: dict[str, Any]) -> AnnotateSettings:
     return settings_from(AnnotateSettings, json.loads(row["tasks"])["settings"])
-
-
-def _distinct(all_settings: list[AnnotateSettings]) -> list[AnnotateSettings]:
-    kept: list[AnnotateSettings] = []
-    for settings in all_settings:
-        if settings not in kept:
-            kept.append(settings)
-    return kept
 
 
 def _failure_of(batch: Any, key: str) -> str:

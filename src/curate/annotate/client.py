@@ -6,9 +6,11 @@ anything that is stored, holds the API key: texts from outside pass `redact`.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import email.utils
 import json
+import math
 import os
 import time
 from collections.abc import Mapping
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     import openai
 
 _MAX_MESSAGE_CHARS = 300
+# A thousand times the longest context there is: beyond it a server's count is none.
+_MOST_TOKENS = 10**9
 # 408 request timeout, 409 conflict, 425 too early, 429 too many requests
 _TRY_AGAIN_STATUS = {408, 409, 425, 429}
 _PAGE_STATUS = {400, 413, 422}
@@ -93,6 +97,7 @@ class ChatClient:
     def __init__(self, settings: AnnotateSettings) -> None:
         openai = import_openai()
         self._key = read_api_key(settings)
+        self._timeout_s = settings.timeout_s
         self._client = openai.AsyncOpenAI(
             api_key=self._key, base_url=settings.base_url, max_retries=0, timeout=settings.timeout_s
         )
@@ -115,11 +120,13 @@ class ChatClient:
         others = {name: value for name, value in body.items() if name not in known}
         problem: CurateError
         try:
-            response = await self._client.chat.completions.with_raw_response.create(
-                **known, extra_body=others
-            )
+            # The client's own limit is one of silence: a proxy that sends blanks while it waits is never silent.
+            async with asyncio.timeout(self._timeout_s):
+                response = await self._client.chat.completions.with_raw_response.create(
+                    **known, extra_body=others
+                )
             return parse_completion(response.http_response.content, self._key)
-        except openai.APITimeoutError:
+        except (openai.APITimeoutError, TimeoutError):
             problem = TryAgainError("no reply in time", may_be_charged=True)
         except openai.APIConnectionError as error:
             text = redact(f"connection failed ({error.__cause__ or error})", self._key)
@@ -150,12 +157,14 @@ def completion_reply(data: Any, key: str) -> Reply:
     if not isinstance(content, str | None) or not isinstance(refusal, str | None):
         raise TypeError("content is no text")
     usage = data.get("usage") or {}
+    n_output = _count(usage.get("completion_tokens"))
     return Reply(
         content=None if content is None else redact_key(content, key),
         refusal=None if refusal is None else redact_key(refusal, key),
         finish_reason=choice.get("finish_reason"),
-        input_tokens=_count(usage.get("prompt_tokens")),
-        output_tokens=_count(usage.get("completion_tokens")),
+        # No request is of no token, and no answer: a proxy that says 0 has not counted.
+        input_tokens=_count(usage.get("prompt_tokens")) or None,
+        output_tokens=None if n_output == 0 and content else n_output,
     )
 
 
@@ -215,9 +224,11 @@ def _wait_s(headers: Mapping[str, str]) -> float | None:
     """Seconds in `retry-after-ms` or `Retry-After`, which may be a date; null where there is none."""
     for name, factor in (("retry-after-ms", 1e-3), ("retry-after", 1.0)):
         try:
-            return max(0.0, float(headers[name]) * factor)
+            seconds = float(headers[name]) * factor
         except (KeyError, ValueError):
-            pass
+            continue
+        if math.isfinite(seconds):
+            return max(0.0, seconds)
     date = email.utils.parsedate_tz(headers.get("retry-after", ""))
     return max(0.0, email.utils.mktime_tz(date) - time.time()) if date else None
 
@@ -233,4 +244,6 @@ def _was_refused(error: BaseException) -> bool:
 
 
 def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    """Tokens as a server counts them; null where that can be no count."""
+    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_TOKENS
+    return value if is_count else None

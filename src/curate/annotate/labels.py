@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from curate.errors import SettingError
+from curate.errors import SettingError, UnknownNameError
 from curate.text.lines import read_bytes, read_json_lines
 from curate.work.files import committed
 
@@ -25,13 +25,65 @@ HUMAN = "human"
 Row = dict[str, Any]
 
 
+def level_fields(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Fields that may hold the row's level: the one that it names itself, as its prompt called it, then the usual ones."""
+    named = row.get("level_field")
+    return (named, *LEVEL_FIELDS) if isinstance(named, str) else LEVEL_FIELDS
+
+
+def level_field_of(rows: Iterable[Mapping[str, Any]]) -> str:
+    """The field of the level in `rows` of one page; the first of the usual ones where none has any."""
+    return next((name for row in rows for name in level_fields(row) if name in row), LEVEL_FIELDS[0])
+
+
 def level_of(row: Mapping[str, Any]) -> float | None:
     """The row's level, null where it has none."""
-    for name in LEVEL_FIELDS:
+    for name in level_fields(row):
         value = row.get(name)
         if isinstance(value, int | float) and not isinstance(value, bool):
             return float(value)
     return None
+
+
+def prompt_of(row: Mapping[str, Any]) -> str:
+    """Name of the prompt that the row answers, without its version; "" where none is known, as of a person's."""
+    return str(row.get("prompt") or "").partition("/")[0]
+
+
+def of_prompt(rows: Iterable[Row], name: str | None) -> list[Row]:
+    """Keep the labels of one prompt, and people's corrections of them; all where no prompt is named.
+
+    Raises:
+        SettingError: No label is of that prompt; or none is named, and a page has levels by two prompts: these ask
+            different things, so that their levels are no readings of one.
+    """
+    rows = list(rows)
+    if name is not None:
+        known = {prompt_of(row) for row in rows} - {""}
+        if name not in known:
+            raise UnknownNameError("prompt of these labels", name, known)
+        kept = [row for row in rows if prompt_of(row) == name]
+        fields = {level_field_of([row]) for row in kept}
+        return [
+            row for row in rows if prompt_of(row) == name or (is_human(row) and _corrects(row, name, fields))
+        ]
+    prompts: dict[str, set[str]] = {}
+    for row in rows:
+        if prompt_of(row) and level_of(row) is not None:
+            prompts.setdefault(str(row.get("id")), set()).add(prompt_of(row))
+    several = next((sorted(found) for found in prompts.values() if len(found) > 1), None)
+    if several:
+        raise SettingError(
+            f"Pages have levels by the prompts {' and '.join(several)}, which ask different things. Name one: --prompt "
+            f"{several[0]}."
+        )
+    return rows
+
+
+def _corrects(row: Mapping[str, Any], name: str, fields: set[str]) -> bool:
+    """Whether a person's level stands for labels of the prompt `name`, whose levels lie in `fields`."""
+    of = prompt_of({"prompt": row.get("of_prompt")})
+    return level_field_of([row]) in fields and of in {"", name}
 
 
 def annotator_of(row: Mapping[str, Any]) -> str:

@@ -21,11 +21,11 @@ from urllib.parse import parse_qs, urlsplit
 
 from curate.annotate.labels import (
     HUMAN,
-    LEVEL_FIELDS,
     Row,
     annotator_of,
     append_label,
     is_human,
+    level_field_of,
     level_of,
     read_labels,
 )
@@ -35,7 +35,7 @@ from curate.errors import SettingError
 PAGE = Path(__file__).parent / "review.html"
 _NAME = re.compile(r"[\w .-]{1,40}")
 _MAX_BODY_BYTES = 10_000
-_CARRIED = ("id", "url", "topic", "text", "select", "propensity", "stratum", "score", "window_chars")
+_CARRIED = ("id", "url", "topic", "text", "select", "propensity", "stratum", "select_score", "window_chars")
 
 
 class ReviewServer:
@@ -144,16 +144,18 @@ class ReviewServer:
         with self._lock:
             rows = self._pages[self._ids[number]]
             first = rows[0]
-            field = next((name for name in LEVEL_FIELDS if any(name in row for row in rows)), LEVEL_FIELDS[0])
+            field = level_field_of(rows)
             row = {name: first[name] for name in _CARRIED if name in first}
             corrects = [{"annotator": annotator_of(r), "level": level_of(r)} for r in rows if not is_human(r)]
-            row |= {field: level, "reason": " ".join(reason.split())[:MAX_REASON_CHARS]}
+            of_prompt = next((r["prompt"] for r in rows if r.get("prompt")), None)
+            row |= {field: level, "level_field": field, "reason": " ".join(reason.split())[:MAX_REASON_CHARS]}
             row |= {
                 "annotator": self.annotator,
                 "prompt": None,
                 "draw": 0,
                 "problem": None,
                 "corrects": corrects,
+                "of_prompt": of_prompt,
             }
             row["made_at"] = datetime.now(UTC).isoformat(timespec="microseconds")
             append_label(self.path, row)

@@ -35,6 +35,10 @@ FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 60.0
 # So many refused in a row, with no reply among them, and it is not the pages.
 _REJECTED_IN_A_ROW = 10
+# So many replies and no level in any: it is not the pages either.
+_USELESS_REPLIES = 30
+# Who is asked to wait longer is told so instead.
+LONGEST_ASKED_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +255,7 @@ class Annotator:
         self._n_failed_in_a_row = 0
         self._factor = 1.0
         self._rejected: list[str] = []
+        self._n_useless: int | None = 0
 
     async def run(self) -> None:
         """Ask until all is settled, the budget is spent, or no request can succeed."""
@@ -329,12 +334,25 @@ class Annotator:
         self._store.note_reply(number, task.request, verdict, content=content, tokens=tokens, pico_usd=cost)
         self._budget.settle(worst, cost)
         self._rejected.clear()
+        self._note_use(verdict)
         if cost > worst:
             self._factor = max(self._factor, cost / worst * self._factor)
         if cost > worst and (tokens[1] or 0) > self._settings.max_output_tokens:
             self.stopped_by = RunError(
                 f"The server wrote {tokens[1]} tokens though {self._settings.token_limit_field} was "
                 f"{self._settings.max_output_tokens}: spending cannot be bounded. Try the other --token-limit-field."
+            )
+
+    def _note_use(self, verdict: Verdict) -> None:
+        """End a run whose every reply was of no use, before all of them are paid."""
+        if verdict.outcome == LABELLED or self._n_useless is None:
+            self._n_useless = None
+            return
+        self._n_useless += 1
+        if self._n_useless >= _USELESS_REPLIES:
+            self.stopped_by = self.stopped_by or RunError(
+                f"None of {self._n_useless} replies holds a level; the last is {verdict.outcome}: {verdict.reason[:80]!r}. Try "
+                "another --reply-format (schema, json or text), --max-output-tokens, --prompt or --model."
             )
 
     def _note_rejected(self, task: Task, number: int, worst: int, message: str) -> None:
@@ -361,12 +379,18 @@ class Annotator:
 
     async def _wait(self, error: TryAgainError, n_tries: int) -> None:
         """Wait as long as the server asks, and let the others wait too; else longer from try to try."""
-        if error.wait_s is not None:
-            self._limiter.pause(error.wait_s)
-            await asyncio.sleep(error.wait_s)
-            return
         longest = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2**n_tries)
-        await asyncio.sleep(longest * random.uniform(0.5, 1.0))  # noqa: S311
+        own_s = longest * random.uniform(0.5, 1.0)  # noqa: S311
+        if error.wait_s is not None and error.wait_s > LONGEST_ASKED_S:
+            self.stopped_by = self.stopped_by or RunError(
+                f"The server asks to wait {error.wait_s / 60:,.0f} minutes ({error}). What was answered is kept; run the same "
+                "command again then."
+            )
+            return
+        if error.wait_s is not None:
+            # A server that says 0 has not thought about it: without a wait of ours all tries would be over at once.
+            self._limiter.pause(error.wait_s)
+        await asyncio.sleep(max(own_s, error.wait_s or 0.0))
 
     def _expected_tokens(self, task: Task) -> int:
         return task.request.n_prompt_bytes // 4 + self._settings.max_output_tokens

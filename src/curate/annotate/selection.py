@@ -77,7 +77,9 @@ class _Choice:
     walk: NDArray[Any] | None = None
 
     def score(self) -> NDArray[np.float32]:
-        self.scores = np.asarray(self.load_scorer().score(self.pages["text"].combine_chunks()), np.float32)
+        from curate.scoring import ask
+
+        self.scores = ask(self.load_scorer(), self.pages["text"].combine_chunks()).scores
         return self.scores
 
 

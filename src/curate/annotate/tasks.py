@@ -104,6 +104,7 @@ class Plan:
         row |= {
             "text": page["text"],
             self.prompt.level_field: None,
+            "level_field": self.prompt.level_field,
             "reason": "",
             "annotator": self.settings.model,
         }
@@ -117,7 +118,7 @@ class Plan:
         if self.selection.strata[at]:
             row["stratum"] = self.selection.strata[at]
         if self.selection.scores is not None:
-            row["score"] = round(float(self.selection.scores[at]), 4)
+            row["select_score"] = round(float(self.selection.scores[at]), 4)
         return row
 
 

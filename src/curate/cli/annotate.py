@@ -126,7 +126,8 @@ def _print_result(result: Any) -> int:
         print("The budget is spent. Raise --budget-usd and run the same command again to go on.")
     if result.n_open:
         say(f"{result.n_open:,} labels are still to come.")
-    return EXIT_PARTIAL if result.n_open or result.outcomes.get("failed") else 0
+    is_partial = result.n_open or result.outcomes.get("failed") or (result.outcomes and not n_labelled)
+    return EXIT_PARTIAL if is_partial else 0
 
 
 def _submit(settings: Any) -> int:
@@ -192,17 +193,24 @@ def _print_states(states: list[Any]) -> None:
         say(f"{state.server_id or state.name}  {state.state}, {state.n_requests:,} requests{done}{message}")
 
 
+PromptOption = Annotated[
+    str | None,
+    _option("Prompt whose labels count, by name, where the files hold those of several.", "--prompt"),
+]
+
+
 @annotate_app.command("agreement")
 def agreement_command(
     labels: Annotated[list[str], typer.Argument(help="Label files.")],
     *,
     show: Annotated[int, typer.Option(help="Disagreements to list, widest first.")] = 10,
+    prompt: PromptOption = None,
 ) -> None:
     """Say how far annotators agree: weighted kappa by pair, Krippendorff's alpha, and where they differ."""
     from curate.annotate.agreement import measure_agreement
     from curate.annotate.labels import read_all
 
-    found = measure_agreement(read_all(labels))
+    found = measure_agreement(read_all(labels), prompt)
     for name, count in found.annotators.items():
         say(f"{name}: {count:,} pages")
     say(f"{found.n_shared:,} of {found.n_pages:,} pages have levels by two annotators or more.")
@@ -225,6 +233,7 @@ def merge_command(
     labels: Annotated[list[str], typer.Argument(help="Label files.")],
     *,
     output: Annotated[str, typer.Option("--output", "-o", help="Label file to write, one row a page.")],
+    prompt: PromptOption = None,
 ) -> None:
     """Merge label sources into one level a page: a person's last word, else the median of the models' medians."""
     from curate.annotate.agreement import merge_labels
@@ -232,7 +241,7 @@ def merge_command(
 
     if Path(output).resolve() in {Path(path).resolve() for path in labels}:
         raise SettingError("The merged labels must go to a file of their own. Give another --output.")
-    rows = merge_labels(read_all(labels))
+    rows = merge_labels(read_all(labels), prompt)
     replace_labels(output, rows)
     say(f"{len(rows):,} pages in {output}.")
 

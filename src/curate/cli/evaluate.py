@@ -16,7 +16,7 @@ def evaluate_command(
         typer.Option(
             "--annotations",
             "-a",
-            help="JSONL (.gz, .zst) or Parquet with text and level, of pages that the scorer was not fitted on. "
+            help="JSONL, CSV or TSV (.gz, .zst) or Parquet with text and level, of pages that the scorer was not fitted on. "
             "Can be repeated.",
             show_default=False,
         ),
@@ -44,11 +44,34 @@ def evaluate_command(
         ),
     ] = None,
     threshold: Annotated[float, typer.Option(help="Score of the cut in the figures by slice.")] = 0.5,
-    text_field: Annotated[str, typer.Option(help="Field of the text.")] = "text",
+    text_field: Annotated[
+        str, typer.Option("--text-field", "--text-column", help="Field of the text.")
+    ] = "text",
+    id_field: Annotated[
+        str,
+        typer.Option(
+            "--id-field", "--id-column", help="Field of the page's id, where levels lie apart from texts."
+        ),
+    ] = "id",
+    levels: Annotated[
+        str | None,
+        typer.Option(help="Levels as words, from the lowest up: bad,fair,good.", show_default=False),
+    ] = None,
+    pages_of: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--pages",
+            help="Input as of `curate filter` with the texts of labels that have only an id or url. Can be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     level_field: Annotated[
         str | None,
         typer.Option(
-            help="Field of the level.  [default: edu_level, level, label or score]", show_default=False
+            "--level-field",
+            "--label-column",
+            help="Field of the level.  [default: edu_level, level, label or score]",
+            show_default=False,
         ),
     ] = None,
     resamples: Annotated[int, typer.Option(help="Bootstrap resamples of the intervals.")] = 1000,
@@ -63,7 +86,14 @@ def evaluate_command(
     from curate.fit.evaluation_report import render_evaluation, write_evaluation
     from curate.work.progress import ProgressDisplay, nothing_counted
 
-    pages = read_annotations(annotations, text_field=text_field, level_field=level_field)
+    pages = read_annotations(
+        annotations,
+        text_field=text_field,
+        level_field=level_field,
+        id_field=id_field,
+        words=levels.split(",") if levels else (),
+        pages=pages_of or (),
+    )
     with ProgressDisplay().step("Scoring and resampling", 0, nothing_counted):
         evaluation = evaluate(
             scorer,

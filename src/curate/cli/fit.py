@@ -38,9 +38,17 @@ def fit_command(
         ),
     ] = None,
     positive: Annotated[
+        str | None,
+        typer.Option(
+            help="The score is the probability of this level, or word of --levels, or more.  [default: 3, or 1 of 0-1 labels]",
+            show_default=False,
+        ),
+    ] = None,
+    positive_rate: Annotated[
         float | None,
         typer.Option(
-            help="The score is the probability of this level or more.  [default: 3, or 1 of 0-1 labels]",
+            help="Share of such pages where the scorer will run, if labelled pages were chosen by kind.  "
+            "[default: as among the labels, by their propensity]",
             show_default=False,
         ),
     ] = None,
@@ -78,10 +86,43 @@ def fit_command(
             show_default=False,
         ),
     ] = None,
-    text_field: Annotated[str, typer.Option(help="Field of the text.")] = "text",
+    overlap: Annotated[
+        float,
+        typer.Option(
+            help="Pages that share this much of their text are never parted; above 1, only equal ones are held."
+        ),
+    ] = 0.25,
+    text_field: Annotated[
+        str, typer.Option("--text-field", "--text-column", help="Field of the text.")
+    ] = "text",
+    id_field: Annotated[
+        str,
+        typer.Option(
+            "--id-field", "--id-column", help="Field of the page's id, where levels lie apart from texts."
+        ),
+    ] = "id",
+    annotator_field: Annotated[
+        str, typer.Option("--annotator-field", "--annotator-column", help="Field of who gave the level.")
+    ] = "annotator",
+    levels: Annotated[
+        str | None,
+        typer.Option(
+            help="Levels as words, from the lowest up: bad,fair,good counts as 0, 1, 2.", show_default=False
+        ),
+    ] = None,
+    pages_of: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--pages",
+            help="Input as of `curate filter` with the texts of labels that have only an id or url. Can be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     level_field: Annotated[
         list[str] | None,
         typer.Option(
+            "--level-field",
+            "--label-column",
             help="Field of the level. Repeat it for a classifier each, in folders of that name under the output.  "
             "[default: edu_level, level, label or score]",
             show_default=False,
@@ -98,12 +139,16 @@ def fit_command(
     """
     from curate.errors import SettingError
     from curate.fit import Recipe, correlate_levels, describe_annotators, fit_classifier, read_annotations
+    from curate.fit.annotations import render_sources
     from curate.fit.card import figures_table
     from curate.fit.recipe import DEFAULT_RECIPE
     from curate.work.progress import ProgressDisplay
 
+    words = levels.split(",") if levels else []
     settings: dict[str, Any] = {
-        "positive": positive,
+        "positive": _positive_level(positive, words),
+        "positive_rate": positive_rate,
+        "overlap": overlap,
         "low": low,
         "high": high,
         "encoder": encoder,
@@ -127,13 +172,25 @@ def fit_command(
             raise SettingError(
                 f"'{name}' cannot name a folder under {output}: fit it alone, into a folder of your choice."
             )
-    read = {name: read_annotations(annotations, text_field=text_field, level_field=name) for name in fields}
+    read = {
+        name: read_annotations(
+            annotations,
+            text_field=text_field,
+            level_field=name,
+            id_field=id_field,
+            annotator_field=annotator_field,
+            words=words,
+            pages=pages_of or (),
+        )
+        for name in fields
+    }
     if len(fields) > 1:
         say(correlate_levels({str(name): pages for name, pages in read.items()}), "")
     for name, pages in read.items():
         folder = output if len(fields) == 1 else str(Path(output) / str(name))
         if len(fields) > 1:
             say(f"# {name}", "")
+        say(*render_sources(pages).split("\n"), "")
         if about := describe_annotators(pages, recipe):
             say(*about.split("\n"), "")
         display = ProgressDisplay(quiet=quiet)
@@ -144,10 +201,29 @@ def fit_command(
             sys.exit(EXIT_INTERRUPTED)
         n_pages = len(result.annotations)
         say(f"Fitted on {n_pages:,} pages; figures are out of fold, on {result.metrics['n_pages']:,}.", "")
-        for reason, n in pages.skipped.items():
-            say(f"{n:,} rows were skipped: {reason}.", "")
+        for line in result.advice:
+            say(f"Note: {line}", "")
         say_markdown(figures_table(result.metrics))
         say(
             "",
             f"{folder} holds the classifier and its card. Use it: curate filter --input CRAWL --output OUT --scorer {folder}",
         )
+
+
+def _positive_level(stated: str | None, words: list[str]) -> float | None:
+    """The level behind --positive: a number, or a word of --levels."""
+    from curate.errors import SettingError, UnknownNameError
+
+    if stated is None:
+        return None
+    known = [word.strip().lower() for word in words]
+    if stated.strip().lower() in known:
+        return float(known.index(stated.strip().lower()))
+    try:
+        return float(stated)
+    except ValueError:
+        if known:
+            raise UnknownNameError("level", stated, known) from None
+        raise SettingError(
+            f"--positive is '{stated}'; type a number, or name its word in --levels."
+        ) from None

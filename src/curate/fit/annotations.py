@@ -6,30 +6,53 @@ reader again. Which rows are readings of one page is told by their text.
 
 from __future__ import annotations
 
-import csv
-import glob
-import io
-import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from curate.errors import SettingError
-from curate.text.charset import decode_text
-from curate.text.lines import read_bytes, read_json_lines
+from curate.fit.label_files import read_pages, read_sources
+from curate.fit.sites import site_of
 
 LEVEL_FIELDS = ("edu_level", "level", "label", "score")
 _OF_A_READING = ("annotator", "reader", "reason", "weight", "propensity")
-_TABLES = {".csv": ",", ".tsv": "\t"}
 _YES_AND_NO = {"true": 1, "false": 0, "yes": 1, "no": 0}
+
+
+_MOST_WORDS = 12
+
+Named = tuple[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What was read of a file of labels.
+
+    Attributes:
+        name: of the file.
+        n_rows: in it.
+        n_readings: rows that are used.
+        level_fields: the fields that their levels are from.
+        levels: lowest and highest; null where no row is used.
+        n_annotators: whose levels are used.
+        n_pages: rows that gave their text to other rows.
+        skipped: reason -> rows that could not be used.
+    """
+
+    name: str
+    n_rows: int
+    n_readings: int
+    level_fields: tuple[str, ...]
+    levels: tuple[float, float] | None
+    n_annotators: int
+    n_pages: int
+    skipped: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,6 +70,8 @@ class Annotations:
         topics: (N,), "" where unknown.
         domains: (N,), what kind of collection the page is from; "" where unknown.
         skipped: reason -> rows that could not be used.
+        words: what the levels 0, 1, 2 are called, where they were words.
+        sources: what was read of each file.
     """
 
     texts: pa.Array
@@ -59,6 +84,8 @@ class Annotations:
     skipped: dict[str, int] = field(default_factory=dict[str, int])
     readers: tuple[str, ...] = ()
     domains: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    sources: tuple[Source, ...] = ()
 
     def __repr__(self) -> str:
         return f"<Annotations: {len(self.levels):,} pages of {len(set(self.sites)):,} sites>"
@@ -85,10 +112,47 @@ class Annotations:
             self.skipped,
             tuple(self.readers[row] for row in rows),
             tuple(self.domains[row] for row in rows),
+            self.words,
+            self.sources,
         )
 
 
-AnnotationSource = str | Path | Iterable[str | Path] | Iterable[Mapping[str, Any]] | pa.Table | Annotations
+AnnotationSource = (
+    str
+    | Path
+    | Iterable[str | Path]
+    | Iterable[Mapping[str, Any]]
+    | Mapping[str, Sequence[Any]]
+    | pa.Table
+    | Annotations
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Fields:
+    text: str
+    level: str | None
+    id: str
+    annotator: str
+    words: tuple[str, ...]
+
+    def level_of(self, row: Mapping[str, Any]) -> str | None:
+        """The field of the row's level: the one named, the one that the row itself names, or the first that is known."""
+        if self.level is not None:
+            return self.level if self.level in row else None
+        named = row.get("level_field")
+        if isinstance(named, str) and named in row:
+            return named
+        # In a row of `curate annotate` a score is what the page was chosen by, not what it was given.
+        known = LEVEL_FIELDS[:-1] if "prompt" in row else LEVEL_FIELDS
+        return next((name for name in known if name in row), None)
+
+    def read_level(self, value: Any) -> float | None:
+        """The number that a value stands for; null where it stands for none."""
+        if not self.words:
+            return _level(value)
+        word = str(value).strip().lower()
+        return float(self.words.index(word)) if word in self.words else None
 
 
 def read_annotations(
@@ -96,18 +160,27 @@ def read_annotations(
     *,
     text_field: str = "text",
     level_field: str | None = None,
+    id_field: str = "id",
+    annotator_field: str = "annotator",
+    words: Sequence[str] = (),
+    pages: Sequence[str | Path] = (),
     annotator_weights: Mapping[str, float] | None = None,
 ) -> Annotations:
     """Read annotated pages.
 
     Args:
         source: files (JSONL, CSV with a head line, TSV, each also .gz or .zst, or Parquet; patterns allowed), a
-            table, or dictionaries. Beside text and level a row may hold `annotator`, `reader`, `url` or `site`,
+            table, a data frame, or dictionaries. Beside text and level a row may hold `annotator`, `reader`, `url` or `site`,
             `weight`, `propensity`, `topic` and `domain`. A row with a level and no text takes the text, and whatever else it
-            does not say itself, of the row with its `id` that has one: levels and pages may lie in files of their own.
+            does not say itself, of the row with its id that has one: levels and pages may lie in files of their own.
         text_field: field of the text.
-        level_field: field of the level; by default the first of edu_level, level, label, score that is there.
+        level_field: field of the level; by default the one that the row names in `level_field` (as `curate annotate` writes),
+            else the first of edu_level, level, label, score that the row has. Each file may have another.
             True and False, also as words, and yes and no count as 1 and 0.
+        id_field: field of the page's id.
+        annotator_field: field of who gave the level.
+        words: levels as words, from the lowest up: the first counts as 0, the next as 1.
+        pages: inputs as of `curate filter`, for levels without a text: a page is found by its id, else by its url.
         annotator_weights: how much an annotator's pages count, by the annotator's name.
 
     Returns:
@@ -119,169 +192,233 @@ def read_annotations(
     """
     if isinstance(source, Annotations):
         return source
-    rows = _rows_of(source)
-    if level_field is None:
-        level_field = next(
-            (name for name in LEVEL_FIELDS if any(name in row for row in rows)), LEVEL_FIELDS[0]
-        )
-    rows = _join_texts(rows, text_field, level_field)
-    kept, levels, skipped, unread = _select(rows, text_field, level_field)
+    words = tuple(word.strip().lower() for word in words)
+    if len(set(words)) < len(words) or len(words) == 1 or "" in words:
+        raise SettingError("Levels as words need two words or more, each once, as in --levels bad,fair,good.")
+    fields = _Fields(text_field, level_field, id_field, annotator_field, words)
+    rows = [(name, row) for name, found in read_sources(source) for row in found]
+    _check_fields(rows, fields)
+    # A page of an input says only what it is, never what was read of it: its place in the list is last.
+    more = [("pages", page) for page in _find_pages(pages, rows, fields)] if pages else []
+    joined = _join_texts(rows, more, fields)
+    selected = _select(joined, fields)
+    kept = selected.kept
+    sources = _count_sources(rows, selected)
     if not kept:
-        fields = sorted({name for row in rows[:100] for name in row})
-        counts = ", ".join(f"{reason}: {n}" for reason, n in skipped.items()) or "no rows"
-        odd = f" {level_field} is {unread!r} somewhere, which is no number." if unread is not None else ""
-        msg = (
-            f"No annotated page was found among {len(rows)} rows ({counts}).{odd} Their fields are "
-            f"{', '.join(fields) or 'none'}: name those of text and level with --text-field and --level-field."
-        )
-        raise SettingError(msg)
-    weights = [_weight(row, annotator_weights or {}) for row in kept]
+        raise SettingError(_nothing_found(rows, selected, fields))
+    weights = [_weight(row, annotator_field, annotator_weights or {}) for row in kept]
     return Annotations(
         texts=pa.array([_utf8(row[text_field]) for row in kept], pa.large_string()),
-        levels=np.array(levels, np.float64),
-        annotators=tuple(str(row.get("annotator") or "") for row in kept),
+        levels=np.array(selected.levels, np.float64),
+        annotators=tuple(str(_or_empty(row.get(annotator_field))) for row in kept),
         sites=tuple(str(row.get("site") or "") or site_of(row.get("url")) for row in kept),
         weights=np.array(weights, np.float64),
-        propensity=np.array([_propensity(row.get("propensity")) for row in kept], np.float64),
+        propensity=np.array([_share(row.get("propensity"), 1.0) for row in kept], np.float64),
         topics=tuple(str(row.get("topic") or "") for row in kept),
-        skipped=skipped,
+        skipped=dict(selected.skipped),
         readers=tuple(str(_or_empty(row.get("reader"))) for row in kept),
         domains=tuple(str(row.get("domain") or "") for row in kept),
+        words=words,
+        sources=sources,
     )
 
 
-def _select(
-    rows: Sequence[Mapping[str, Any]], text_field: str, level_field: str
-) -> tuple[list[Mapping[str, Any]], list[float], dict[str, int], Any]:
-    """Give the rows that can be used, their levels, the others by reason, and a level that is no number."""
-    kept: list[Mapping[str, Any]] = []
-    levels: list[float] = []
-    skipped: Counter[str] = Counter()
-    unread: Any = None
-    for row in rows:
-        text, stated = row.get(text_field), row.get(level_field)
-        level = _level(stated)
-        is_odd = level is None and stated is not None and stated != "" and not isinstance(stated, float)
-        unread = stated if is_odd and unread is None else unread
+def _check_fields(rows: Sequence[Named], fields: _Fields) -> None:
+    """Refuse a field that was named and that no row has."""
+    known = {name for _, row in rows for name in row}
+    for name, default, flag in (
+        (fields.id, "id", "--id-column"),
+        (fields.annotator, "annotator", "--annotator-column"),
+    ):
+        if rows and name != default and name not in known:
+            raise SettingError(
+                f"No row has a field '{name}' ({flag}). Their fields are {', '.join(sorted(known))}."
+            )
+
+
+@dataclass(slots=True)
+class _Selected:
+    """Rows that can be used with their levels, and the others by reason, in all and by source."""
+
+    kept: list[Mapping[str, Any]]
+    levels: list[float]
+    skipped: Counter[str]
+    of_source: dict[str, tuple[list[float], Counter[str], set[str], set[str]]]
+    unread: Counter[str]
+
+
+def _select(rows: Sequence[Named], fields: _Fields) -> _Selected:
+    found = _Selected([], [], Counter(), {}, Counter())
+    text_field = fields.text
+    for name, row in rows:
+        own = found.of_source.setdefault(name, ([], Counter(), set(), set()))
+        level_field = fields.level_of(row)
+        text, stated = row.get(text_field), None if level_field is None else row.get(level_field)
+        level = fields.read_level(stated)
+        is_odd = level is None and not _is_missing(stated)
+        why = None
         if not isinstance(text, str):
-            skipped[f"no {text_field}"] += 1
+            why = f"no {text_field}"
         elif not text.strip():
-            skipped[f"empty {text_field}"] += 1
+            why = f"empty {text_field}"
+        elif is_odd:
+            why = f"{level_field} is none of --levels" if fields.words else f"{level_field} is no number"
         elif level is None:
-            skipped[f"{level_field} is no number" if is_odd else f"no {level_field}"] += 1
-        else:
-            kept.append(row)
-            levels.append(level)
-    return kept, levels, dict(skipped), unread
+            why = f"no {level_field or fields.level or LEVEL_FIELDS[0]}"
+        elif _share(row.get("propensity"), 1.0) is None:
+            why = "propensity is no share from 0 to 1 (5% is 0.05)"
+        elif _positive(row.get("weight"), 1.0) is None:
+            why = "weight is no number from 0 up"
+        if is_odd:
+            found.unread[repr(stated)[:40]] += 1
+        if why is not None or level is None:
+            found.skipped[str(why)] += 1
+            own[1][str(why)] += 1
+            continue
+        found.kept.append(row)
+        found.levels.append(level)
+        own[0].append(level)
+        own[2].add(str(level_field))
+        own[3].add(str(_or_empty(row.get(fields.annotator))))
+    return found
 
 
-def _join_texts(
-    rows: Sequence[Mapping[str, Any]], text_field: str, level_field: str
-) -> Sequence[Mapping[str, Any]]:
-    """Give levels without a text the row of their page, and leave out the rows of pages that served for that."""
-    wanted = {_key(row) for row in rows if not row.get(text_field) and row.get(level_field) is not None} - {
-        ""
+def _nothing_found(rows: Sequence[Named], selected: _Selected, fields: _Fields) -> str:
+    names = sorted({name for _, row in rows[:100] for name in row})
+    counts = ", ".join(f"{reason}: {n}" for reason, n in selected.skipped.items()) or "no rows"
+    hint = ""
+    if selected.unread:
+        first = next(iter(selected.unread))
+        field = fields.level or next(
+            (found for _, row in rows if (found := fields.level_of(row))), LEVEL_FIELDS[0]
+        )
+        some = list(selected.unread)[:6]
+        hint = f" {field} is {first} somewhere, which is no number."
+        if 2 <= len(selected.unread) <= _MOST_WORDS and not fields.words:
+            listed = ",".join(sorted(word.strip("'") for word in some))
+            hint += f" Name its words from the lowest up, as in --levels {listed}."
+    if selected.skipped.get(f"no {fields.text}") and any(fields.level_of(row) for _, row in rows):
+        hint += " If the texts lie elsewhere, give their files too (-a), or any input of filter (--pages), with the same ids."
+    return (
+        f"No annotated page was found among {len(rows)} rows ({counts}).{hint} Their fields are "
+        f"{', '.join(names) or 'none'}: name those of text and level with --text-field and --level-field."
+    )
+
+
+def _count_sources(rows: Sequence[Named], selected: _Selected) -> tuple[Source, ...]:
+    n_rows = Counter(name for name, _ in rows)
+    found: list[Source] = []
+    for name, n in n_rows.items():
+        levels, skipped, level_fields, annotators = selected.of_source.get(
+            name, ([], Counter(), set(), set())
+        )
+        n_pages = n - len(levels) - sum(skipped.values())
+        found.append(
+            Source(
+                name,
+                n,
+                len(levels),
+                tuple(sorted(level_fields)),
+                (min(levels), max(levels)) if levels else None,
+                len(annotators),
+                n_pages,
+                dict(skipped),
+            )
+        )
+    return tuple(found)
+
+
+def render_sources(pages: Annotations) -> str:
+    """Render what was read of each file, and what was passed over, as a Markdown table."""
+    lines = [
+        "| labels of | rows | readings | level | from-to | annotators | texts for other rows | passed over |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in pages.sources:
+        reach = "" if row.levels is None else f"{row.levels[0]:g}-{row.levels[1]:g}"
+        passed = "; ".join(f"{n:,} {reason}" for reason, n in row.skipped.items())
+        lines.append(
+            f"| {row.name} | {row.n_rows:,} | {row.n_readings:,} | {', '.join(row.level_fields)} | {reach} "
+            f"| {row.n_annotators or ''} | {f'{row.n_pages:,}' if row.n_pages else ''} | {passed} |"
+        )
+    if pages.words:
+        lines += [
+            "",
+            "Levels: " + ", ".join(f"{word} = {number}" for number, word in enumerate(pages.words)) + ".",
+        ]
+    return "\n".join(lines)
+
+
+def _find_pages(
+    pages: Sequence[str | Path], rows: Sequence[Named], fields: _Fields
+) -> list[Mapping[str, Any]]:
+    """Read the pages of the inputs that rows without a text name by id or url."""
+    wanted = {
+        key
+        for _, row in rows
+        if not row.get(fields.text)
+        for key in (_key(row, fields), str(row.get("url") or ""))
     }
+    wanted.discard("")
+    found: list[Mapping[str, Any]] = []
+    for page in read_pages(pages, fields.text):
+        key = next((key for key in (page["id"], page["url"]) if key and str(key) in wanted), None)
+        if key is not None:
+            found.append({fields.id: str(key), "url": page["url"], fields.text: page["text"]})
+    return found
+
+
+def _join_texts(rows: Sequence[Named], more: Sequence[Named], fields: _Fields) -> list[Named]:
+    """Give levels without a text the row of their page, and leave out the rows of pages that served for that."""
+    text_field = fields.text
+
+    def has_level(row: Mapping[str, Any]) -> bool:
+        name = fields.level_of(row)
+        return name is not None and not _is_missing(row.get(name))
+
+    wanted = {
+        key for _, row in rows if not row.get(text_field) and has_level(row) for key in _keys(row, fields)
+    } - {""}
     if not wanted:
-        return rows
+        return list(rows)
     pages: dict[str, Mapping[str, Any]] = {}
-    for row in rows:
-        if row.get(text_field) and _key(row) in wanted:
-            pages.setdefault(_key(row), row)
-    joined: list[Mapping[str, Any]] = []
-    for row in rows:
-        page = pages.get(_key(row))
-        if page is None or row is page:
-            if page is None or row.get(level_field) is not None:
-                joined.append(row)
-        elif row.get(text_field):
-            joined.append(row)
+    for _, row in [*rows, *more]:
+        for key in _keys(row, fields) if row.get(text_field) else ():
+            if key in wanted:
+                pages.setdefault(key, row)
+    serving = {id(row) for row in pages.values()}
+    joined: list[Named] = []
+    for name, row in rows:
+        page = next((pages[key] for key in _keys(row, fields) if key in pages), None)
+        if row.get(text_field):
+            if id(row) not in serving or has_level(row):
+                joined.append((name, row))
+        elif page is None:
+            joined.append((name, row))
         else:
             # What only a reading can say is not taken from a page that was itself read.
-            about = {k: v for k, v in page.items() if k not in {level_field, *LEVEL_FIELDS, *_OF_A_READING}}
-            joined.append(about | {k: v for k, v in row.items() if v is not None and v != ""})
+            own = {fields.level_of(page), *LEVEL_FIELDS, *_OF_A_READING, fields.annotator}
+            about = {k: v for k, v in page.items() if k not in own}
+            joined.append((name, about | {k: v for k, v in row.items() if not _is_missing(v)}))
     return joined
 
 
-def _key(row: Mapping[str, Any]) -> str:
-    return str(_or_empty(row.get("id")))
+def _key(row: Mapping[str, Any], fields: _Fields) -> str:
+    value = row.get(fields.id)
+    # Parquet and data frames make floats of whole numbers where one is missing.
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(_or_empty(value))
+
+
+def _keys(row: Mapping[str, Any], fields: _Fields) -> tuple[str, str]:
+    return _key(row, fields), str(row.get("url") or "")
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or value == "" or (isinstance(value, float) and not np.isfinite(value))
 
 
 def _or_empty(value: Any) -> Any:
-    return "" if value is None else value
-
-
-def _rows_of(source: Any) -> Sequence[Mapping[str, Any]]:
-    if isinstance(source, pa.Table):
-        return source.to_pylist()
-    if isinstance(source, (str, Path)):
-        source = [source]
-    items = list(source)
-    if all(isinstance(item, (str, Path)) for item in items):
-        return [row for path in _expand(items) for row in _read_file(path)]
-    return items
-
-
-def _expand(patterns: Sequence[str | Path]) -> list[Path]:
-    paths: list[Path] = []
-    for pattern in patterns:
-        found = sorted(glob.glob(str(pattern)))
-        if not found:
-            msg = f"There is no annotation file '{pattern}'."
-            raise SettingError(msg)
-        paths.extend(Path(path) for path in found)
-    return list(dict.fromkeys(paths))
-
-
-def _read_file(path: Path) -> list[dict[str, Any]]:
-    if path.suffix == ".parquet":
-        try:
-            return pq.ParquetFile(os.path.abspath(path)).read().to_pylist()
-        except (OSError, pa.ArrowInvalid) as error:
-            msg = f"'{path}' cannot be read as Parquet ({_first_line(error)}). Write or copy it again."
-            raise SettingError(msg) from error
-    kind = Path(path.stem).suffix if path.suffix in {".gz", ".zst"} else path.suffix
-    if path.is_dir() or kind not in {".jsonl", ".ndjson", *_TABLES}:
-        msg = (
-            f"'{path}' is no kind of annotation file that is known: use .jsonl, .csv or .tsv (also .gz or .zst), or "
-            ".parquet."
-        )
-        raise SettingError(msg)
-    if kind in _TABLES:
-        return _read_table(path, _TABLES[kind])
-    rows: list[dict[str, Any]] = []
-    for number, row in read_json_lines(path):
-        if row is None:
-            raise SettingError(f"'{path}' line {number} is no JSON object. Mend or remove the line.")
-        rows.append(row)
-    return rows
-
-
-def _read_table(path: Path, delimiter: str) -> list[dict[str, Any]]:
-    """Read a table with a head line; a field in double quotes may hold delimiters and line breaks."""
-    rows: list[dict[str, Any]] = []
-    csv.field_size_limit(2**31 - 1)
-    text = decode_text(read_bytes(path), markup=False)
-    table = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    try:
-        head = next(table, [])
-        for fields in table:
-            if not fields:
-                continue
-            if len(fields) != len(head):
-                raise SettingError(
-                    f"'{path}' line {table.line_num} holds {len(fields)} fields and the first line names {len(head)}: "
-                    "put fields with tabs, commas, quotes or line breaks in double quotes."
-                )
-            rows.append({name: value or None for name, value in zip(head, fields, strict=True)})
-    except csv.Error as error:
-        msg = f"'{path}' is broken after row {len(rows)} ({_first_line(error)}). Write or copy it again."
-        raise SettingError(msg) from error
-    return rows
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+    return "" if _is_missing(value) else value
 
 
 def _level(value: Any) -> float | None:
@@ -294,25 +431,20 @@ def _level(value: Any) -> float | None:
     return level if np.isfinite(level) else None
 
 
-def _propensity(value: Any) -> float:
-    propensity = _level(value)
-    return propensity if propensity is not None and 0 < propensity <= 1 else 1.0
+def _share(value: Any, default: float) -> float | None:
+    """The chance in a field: `default` where it says nothing, null where it is none."""
+    share = default if _is_missing(value) else _level(value)
+    return share if share is not None and 0 < share <= 1 else None
 
 
-def _weight(row: Mapping[str, Any], annotator_weights: Mapping[str, float]) -> float:
-    weight = _level(row.get("weight"))
-    annotator = str(row.get("annotator") or "")
-    return (1.0 if weight is None or weight < 0 else weight) * annotator_weights.get(annotator, 1.0)
+def _positive(value: Any, default: float) -> float | None:
+    number = default if _is_missing(value) else _level(value)
+    return number if number is not None and number >= 0 else None
 
 
-def site_of(url: Any) -> str:
-    """Give the host of an address without www, "" where there is none."""
-    if not isinstance(url, str):
-        return ""
-    try:
-        return (urlsplit(url).hostname or "").removeprefix("www.")
-    except ValueError:
-        return ""
+def _weight(row: Mapping[str, Any], annotator_field: str, annotator_weights: Mapping[str, float]) -> float:
+    weight = _positive(row.get("weight"), 1.0) or 0.0
+    return weight * annotator_weights.get(str(_or_empty(row.get(annotator_field))), 1.0)
 
 
 def _utf8(text: str) -> str:

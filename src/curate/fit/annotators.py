@@ -315,6 +315,8 @@ def merge_readings(
         readings.skipped,
         merged.readers,
         merged.domains,
+        merged.words,
+        merged.sources,
     )
     return ReadPages(pages, targets, has_reference, first)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
+from scipy.optimize import brentq, minimize
 from scipy.stats import chi2
 
 from curate.fit.metrics import calibration_error
@@ -34,12 +34,22 @@ def fit_calibration(kind: str, levels: Vector, positive: NDArray[np.bool_], weig
 
 
 def fit_platt(levels: Vector, positive: NDArray[np.bool_], weights: Vector) -> Platt:
-    """Fit Platt's curve by weighted maximum likelihood, with his shrunk targets.
+    """Fit Platt's curve by maximum likelihood, with his shrunk targets; weights are pages of the source.
 
-    The targets (n+ + 1) / (n+ + 2) and 1 / (n- + 2) keep the curve finite when a level parts the two.
+    The targets (n+ + 1) / (n+ + 2) and 1 / (n- + 2) keep the curve finite when a level parts the two. They count
+    labels. With weights in the same sum, one label's worth of doubt is spread over the thousands of pages that 50
+    negatives of propensity .005 stand for, and promises more positives than there are. So the slope is fitted as of a
+    case-control study, where weights only tell pages of one kind apart; and the intercept is set so that the labelled
+    pages promise as many positives as they stand for. With equal weights it is Platt's own fit.
+
+    Source: J. Platt, Probabilistic outputs for support vector machines (1999); R. L. Prentice and R. Pyke, Logistic
+    disease incidence models and case-control studies (1979).
     """
     n_positive, n_negative = float(positive.sum()), float((~positive).sum())
     targets = np.where(positive, (n_positive + 1) / (n_positive + 2), 1 / (n_negative + 2))
+    of_source = weights
+    if n_positive and n_negative:
+        weights = weights / np.where(positive, weights[positive].mean(), weights[~positive].mean())
     weights = weights / weights.sum()
     centre = float(weights @ levels)
     spread = max(float(np.sqrt(weights @ (levels - centre) ** 2)), 1e-6)
@@ -54,7 +64,27 @@ def fit_platt(levels: Vector, positive: NDArray[np.bool_], weights: Vector) -> P
 
     found = minimize(loss, np.array([1.0, 0.0]), jac=True, method="BFGS", options={"gtol": 1e-9}).x
     slope = max(float(found[0]), 0.0) / spread  # a scorer that is worse than none is made flat, not reversed
-    return Platt(slope, float(found[1]) - slope * centre)
+    intercept = float(found[1]) - slope * centre
+    if n_positive and n_negative:
+        intercept += _shift_to_source(slope * levels + intercept, positive, of_source)
+    return Platt(slope, intercept)
+
+
+def _shift_to_source(logits: Vector, positive: NDArray[np.bool_], weights: Vector) -> float:
+    """Find what to add to logits (N,) so that the pages promise what they stand for.
+
+    Platt's page that is added to each kind weighs as one label of the kind whose labels stand for less.
+    """
+    n_positive, n_negative = float(weights[positive].sum()), float(weights[~positive].sum())
+    added = min(float(weights[positive].mean()), float(weights[~positive].mean()))
+    promised = n_positive * (n_positive + added) / (n_positive + 2 * added)
+    promised += n_negative * added / (n_negative + 2 * added)
+
+    def excess(shift: float) -> float:
+        return float(weights @ (1 / (1 + np.exp(-np.clip(logits + shift, -700, 700))))) - promised
+
+    reach = float(np.abs(logits).max()) + 60.0
+    return float(brentq(excess, -reach, reach, xtol=1e-12))
 
 
 def fit_isotonic(levels: Vector, positive: NDArray[np.bool_], weights: Vector) -> Isotonic:

@@ -82,7 +82,7 @@ def flat_figures(metrics: dict[str, Any]) -> dict[str, dict[str, float]]:
         "brier": "Brier score",
         "calibration_error": "calibration error (ECE)",
     }
-    figures = {names["spearman"]: metrics["spearman"], names["mae"]: metrics["mae"]}
+    figures = {names[key]: metrics[key] for key in ("spearman", "mae") if key in metrics}
     for cut, figure in metrics["average_precision"].items():
         figures[f"average precision at >= {cut}"] = figure
     for cut, figure in metrics["roc_area"].items():

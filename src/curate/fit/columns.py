@@ -30,6 +30,7 @@ from curate.scoring.features import (
 from curate.scoring.load import load_classes_block
 from curate.scoring.lsa import LsaBlock, load_axes
 from curate.scoring.quantised import export_encoder
+from curate.scoring.storage import fingerprint_files
 from curate.scoring.vocabulary import Vocabulary, hash_ngrams
 
 Array = NDArray[np.float32]
@@ -145,6 +146,13 @@ def _encoder_block(recipe: Recipe, scratch: Path | None) -> EncoderBlock:
         "dtype": recipe.encoder_dtype,
     }
     if recipe.encoder_dtype != "int8":
+        local = Path(settings["model"])
+        if local.is_dir():
+            # By its whole path and content: elsewhere the name might stand for a stranger's model.
+            settings["model"] = str(local.resolve())
+            return EncoderBlock(
+                load_encoder(**settings), settings | {"files_sha256": fingerprint_files(local)}
+            )
         return EncoderBlock(load_encoder(**settings), settings)
     if scratch is None:
         msg = "an int8 encoder is written to a folder: give compute_columns one"

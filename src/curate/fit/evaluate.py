@@ -77,6 +77,8 @@ def evaluate(
     levels, scores = predict(first, pages)
     metrics = summarise(pages, levels, scores, scale, seed=seed, n_resamples=n_resamples)
     metrics["has_levels"] = states_levels(first)
+    if not on_one_scale(first, pages, levels):
+        del metrics["mae"]
     metrics["n_fitted_on"] = count_fitted_on(scorer, pages)
     metrics["slices"] = slice_pages(pages, levels, scores, positive, threshold, by_topic=by_topic)
     comparison, their_scores = None, None
@@ -84,6 +86,8 @@ def evaluate(
         second = load_scorer(other)
         their_levels, their_scores = predict(second, pages)
         theirs = summarise(pages, their_levels, their_scores, scale, seed=seed, n_resamples=n_resamples)
+        if not on_one_scale(second, pages, their_levels):
+            del theirs["mae"]
         theirs["n_fitted_on"] = count_fitted_on(other, pages)
         comparison = {
             "scorer": second.name,
@@ -107,6 +111,15 @@ def find_positive(scorer: Scorer, pages: Annotations) -> float:
     if set(pages.levels.tolist()) <= {0.0, 1.0}:
         return 1.0
     return float(scorer.scale[2]) if isinstance(scorer, FittedScorer) else 3.0
+
+
+def on_one_scale(scorer: Scorer, pages: Annotations, levels: Vector) -> bool:
+    """Whether levels of the scorer and of the pages can be subtracted: both of 0 and 1, or both of more."""
+    if not states_levels(scorer):
+        return False
+    lowest, highest = float(pages.levels.min()), float(pages.levels.max())
+    low, high = scorer.scale[:2] if isinstance(scorer, FittedScorer) else (0.0, max(1.0, float(levels.max())))
+    return low <= lowest and highest <= max(high, 5.0 if high > 1 else 1.0) and (highest <= 1) == (high <= 1)
 
 
 def predict(scorer: Scorer, pages: Annotations) -> tuple[Vector, Vector]:

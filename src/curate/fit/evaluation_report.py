@@ -54,7 +54,11 @@ def render_evaluation(evaluation: Evaluation) -> str:
     parts = [head, figures_table(metrics)]
     if not metrics["has_levels"]:
         parts.append(
-            "The scorer states no levels: its scores stand for them, so the mean error means nothing."
+            "The scorer states no levels: pages are ranked by its scores, and there is no mean error."
+        )
+    elif "mae" not in metrics:
+        parts.append(
+            "The scorer's levels and those of the pages are on different scales: there is no mean error."
         )
     if evaluation.comparison:
         parts.append(_render_comparison(evaluation))

@@ -10,6 +10,7 @@ that saw it, a near-duplicate of it, or another page of its site.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import tempfile
 from collections import Counter
@@ -43,12 +44,15 @@ from curate.fit.heads import FittedHead, fit_head
 from curate.fit.keywords import RecipeKeywords
 from curate.fit.metrics import N_RESAMPLES, summarise, to_json
 from curate.fit.recipe import DEFAULT_RECIPE, MemberRecipe, Recipe
+from curate.scoring.calibration import Calibration
 from curate.scoring.load import load_fitted
 from curate.scoring.model import FittedScorer, Member, prepare
 from curate.scoring.storage import staged_folder
 from curate.work.progress import Counted, ProgressDisplay
 
 Vector = NDArray[np.float64]
+# Labels with so near to half of either kind were hardly drawn as they come.
+_BALANCED = 0.15
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,11 +63,12 @@ class FitResult:
         scorer: as loaded back from its folder.
         metrics: from out-of-fold levels and scores, with bootstrap intervals; also in `metrics.json`.
         levels: float64 (N,), out of fold.
-        scores: float64 (N,), out of fold; the calibration is the final one.
+        scores: float64 (N,), out of fold, and so is their calibration: it is fitted on the other folds.
         annotations: the pages, in the order of `levels`, each once, on the reference annotator's scale.
         folds: int64 (N,).
         strictness: of annotators and readers, from pages that were read more than once.
         reference: bool (N,), pages that the reference annotator read.
+        advice: what in the labels makes the scores mean less than they say, and what to type.
     """
 
     scorer: FittedScorer
@@ -74,6 +79,7 @@ class FitResult:
     folds: NDArray[np.int64]
     strictness: Strictness
     reference: NDArray[np.bool_]
+    advice: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"<FitResult of {len(self.levels):,} pages: {self.scorer!r}>"
@@ -154,6 +160,8 @@ def fit_classifier(
                 rows=reference, seed=recipe.seed, n_resamples=n_resamples,
             )  # fmt: skip
             measured.add(measured.total)
+        advice = advise(readings, recipe, scale)
+        metrics["advice"] = list(advice)
         metrics["agreement"] = measure_agreement(readings)
         metrics["strictness"] = strictness.to_json()
         metrics["member_weights"] = {member.name: member.weight for member in fit.members}
@@ -163,7 +171,7 @@ def fit_classifier(
 
             write_card(staged, scorer, metrics)
     return FitResult(
-        load_fitted(output), metrics, fit.levels, fit.scores, pages, fit.folds, strictness, reference
+        load_fitted(output), metrics, fit.levels, fit.scores, pages, fit.folds, strictness, reference, advice
     )
 
 
@@ -176,6 +184,8 @@ def compare_readings(
         SettingError: The recipe names an annotator that gave no level.
     """
     check_names((*recipe.same_scale, *recipe.annotator_weights), readings)
+    if recipe.positive_rate is not None:
+        readings = _at_rate(readings, scale[2], recipe.positive_rate)
     reference = reference_rows(readings, recipe)
     strictness = fit_strictness(readings, reference, recipe.same_scale)
     return strictness, merge_readings(readings, strictness.shifts, reference, scale)
@@ -187,12 +197,36 @@ def describe_annotators(readings: Annotations, recipe: Recipe) -> str:
     return render_annotators(measure_agreement(readings), strictness)
 
 
+def _at_rate(readings: Annotations, positive: float, rate: float) -> Annotations:
+    """State chances with which positives are `rate` of the source; within either kind they keep their proportions."""
+    is_positive = readings.levels >= positive
+    weights = 1 / readings.propensity
+    weights[is_positive] *= rate / weights[is_positive].sum()
+    weights[~is_positive] *= (1 - rate) / weights[~is_positive].sum()
+    return dataclasses.replace(readings, propensity=weights.min() / weights)
+
+
+def advise(readings: Annotations, recipe: Recipe, scale: tuple[float, float, float]) -> tuple[str, ...]:
+    """Say what in the labels makes scores mean less than they say, and what to type; empty where nothing does."""
+    rate = float((readings.levels >= scale[2]).mean())
+    if recipe.positive_rate is None and (readings.propensity == 1).all() and abs(rate - 0.5) <= _BALANCED:
+        note = (
+            f"{rate:.0%} of the labels are at level {scale[2]:g} or above and no row states its propensity: scores will be "
+            "right only where as many pages are. Were pages chosen by kind, say how common the kind is where the scorer "
+            "will run, as in --positive-rate 0.05, or give rows a field propensity (labelled pages of a kind / all of it)."
+        )
+        return (note,)
+    return ()
+
+
 def find_scale(pages: Annotations, recipe: Recipe) -> tuple[float, float, float]:
     """Settle (lowest, highest, positive) level: as the recipe says, else from the levels that occur.
 
     Labels of 0 and 1 are binary; whole ones that reach 2 to 5 are taken for the 0-5 scale with 3 as the
     positive level; of any other scale the positive level has to be stated.
     """
+    if pages.words:
+        recipe = _scale_of_words(pages, recipe)
     lowest, highest = float(pages.levels.min()), float(pages.levels.max())
     low = recipe.low if recipe.low is not None else min(lowest, 0.0)
     high = recipe.high if recipe.high is not None else (1.0 if highest <= 1 else max(highest, 5.0))
@@ -217,6 +251,17 @@ def find_scale(pages: Annotations, recipe: Recipe) -> tuple[float, float, float]
     return low, high, positive
 
 
+def _scale_of_words(pages: Annotations, recipe: Recipe) -> Recipe:
+    last = len(pages.words) - 1
+    if recipe.positive is None and last > 1:
+        raise SettingError(
+            f"Levels are the words {', '.join(pages.words)}: say from which a page counts as positive, as in "
+            f"--positive {pages.words[-1]}."
+        )
+    positive = 1.0 if recipe.positive is None else recipe.positive
+    return dataclasses.replace(recipe, positive=positive, low=0.0, high=float(last))
+
+
 def _are_whole(levels: Vector) -> bool:
     return bool((levels == np.round(levels)).all())
 
@@ -224,16 +269,19 @@ def _are_whole(levels: Vector) -> bool:
 def find_folds(pages: Annotations, recipe: Recipe, positive: float) -> NDArray[np.int64]:
     """Draw the folds, and check that each leaves pages of both kinds to fit on."""
     sites = pages.sites if recipe.group_sites else [""] * len(pages)
-    groups = group_pages(pages.texts, sites)
+    groups = group_pages(pages.texts, sites, recipe.overlap)
     folds = draw_folds(groups, np.round(pages.levels), recipe.n_folds, recipe.seed, pages.domains)
     truth = pages.levels >= positive
     for fold in range(recipe.n_folds):
         rest = truth[(folds != fold) & (pages.weights > 0)]
         if not (folds == fold).any() or not 0 < rest.sum() < len(rest):
+            largest = int(np.bincount(groups).max())
+            of_site = max((n for site, n in Counter(sites).items() if site), default=0)
+            way_out = "let sites be parted (--part-sites)" if of_site > largest / 2 else "raise --overlap"
             msg = (
                 f"The {len(pages)} pages fall into too few groups of one site or of near-duplicates "
-                f"({groups.max() + 1}) to part {recipe.n_folds} times with pages of both kinds left. Annotate pages "
-                "of more sites, set fewer folds (--folds), or let sites be parted (--part-sites)."
+                f"({groups.max() + 1}, the largest of {largest}) to part {recipe.n_folds} times with pages of both kinds "
+                f"left. Annotate pages of more sites, set fewer folds (--folds), or {way_out}."
             )
             raise SettingError(msg)
     return folds
@@ -299,9 +347,30 @@ def _fit(
         for member, fitted, share in zip(recipe.members, whole, shares, strict=True)
         if share > 0
     )
-    scores = calibration.apply(levels.astype(np.float32)).astype(np.float64)
+    scores = _calibrate_out_of_fold(levels, read_pages, folds, recipe, scale[2], calibration)
     levels = np.clip(levels, scale[0], scale[1])
     return _Fit(columns, members, calibration, levels, scores, folds)
+
+
+def _calibrate_out_of_fold(
+    levels: Vector,
+    read_pages: ReadPages,
+    folds: NDArray[np.int64],
+    recipe: Recipe,
+    positive: float,
+    whole: Calibration,
+) -> Vector:
+    """Give every page the score of a calibration that saw no page of its fold, of the kind that `whole` is."""
+    pages, reference = read_pages.pages, read_pages.reference
+    truth, kind = pages.levels >= positive, str(whole.to_config()["kind"])
+    scores = np.zeros(len(levels))
+    for fold in range(recipe.n_folds):
+        held, rest = folds == fold, (folds != fold) & reference
+        calibration = whole
+        if 0 < truth[rest].sum() < rest.sum():
+            calibration = fit_calibration(kind, levels[rest], truth[rest], 1 / pages.propensity[rest])
+        scores[held] = calibration.apply(levels[held].astype(np.float32))
+    return scores
 
 
 def cross_fit(

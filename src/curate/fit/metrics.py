@@ -163,13 +163,28 @@ def cut_without_test(
 Measure = Callable[[NDArray[np.int64]], float]
 
 
-def bootstrap(measure: Measure, n: int, seed: int, n_resamples: int = N_RESAMPLES) -> dict[str, float]:
-    """Give a measure on all rows and its 95% percentile interval over resampled rows."""
+def bootstrap(
+    measure: Measure, n: int, seed: int, n_resamples: int = N_RESAMPLES, *, unbias: bool = False
+) -> dict[str, float]:
+    """Give a measure on all rows and its 95% percentile interval over resampled rows.
+
+    Args:
+        measure: takes rows.
+        n: number of rows.
+        seed: of the resampling.
+        n_resamples: how often.
+        unbias: whether the interval is moved by how far the resamples' mean is off the measure. An average of absolute
+            differences is larger on rows drawn twice, so that its plain interval may lie wholly above its own value.
+    """
     rng = np.random.default_rng(seed)
     values = [measure(rng.integers(0, n, n)) for _ in range(n_resamples)]
     finite = np.array([value for value in values if np.isfinite(value)])
     low, high = np.quantile(finite, (0.025, 0.975)) if len(finite) else (float("nan"), float("nan"))
-    return {"value": measure(np.arange(n)), "low": float(low), "high": float(high)}
+    value = measure(np.arange(n))
+    if unbias and len(finite):
+        bias = float(finite.mean()) - value
+        low, high = min(max(low - bias, 0.0), value), max(high - bias, value)
+    return {"value": value, "low": float(low), "high": float(high)}
 
 
 def summarise(
@@ -192,11 +207,11 @@ def summarise(
     weights = 1 / pages.propensity[rows]
     n, positive = len(truth), truth >= scale[2]
 
-    def measured(function: Callable[..., float], *vectors: Any) -> dict[str, float]:
-        return bootstrap(lambda r: function(*(v[r] for v in vectors)), n, seed, n_resamples)
+    def measured(function: Callable[..., float], *vectors: Any, unbias: bool = False) -> dict[str, float]:
+        return bootstrap(lambda r: function(*(v[r] for v in vectors)), n, seed, n_resamples, unbias=unbias)
 
     kept = cut_without_test(scores, positive, weights, seed)
-    cuts = [level for level in distinct_levels(truth) if level > scale[0]]
+    cuts = sorted({*(level for level in distinct_levels(truth).tolist() if level > scale[0]), scale[2]})
     return {
         "n_pages": n,
         "n_positive": int(positive.sum()),
@@ -210,7 +225,7 @@ def summarise(
         "f1": measured(lambda *v: cut_metrics(*v)["f1"], kept, positive, weights),
         "macro_f1": measured(lambda *v: cut_metrics(*v)["macro_f1"], kept, positive, weights),
         "brier": measured(lambda s, p, w: float(w @ (s - p) ** 2 / w.sum()), scores, positive, weights),
-        "calibration_error": measured(calibration_error, scores, positive, weights),
+        "calibration_error": measured(calibration_error, scores, positive, weights, unbias=True),
         "thresholds": [
             {"threshold": t / 20, **cut_metrics(scores >= t / 20, positive, weights)} for t in range(1, 20)
         ],

@@ -126,8 +126,10 @@ class Recipe:
         encoder_max_tokens: how much of a document it reads.
         encoder_dtype: "fp32", "bf16", or "int8" (onnxruntime; the encoder then lies in the classifier's folder).
         calibration: "platt", "isotonic", or "auto".
+        positive_rate: share of positives where the scorer will run; None for that among the pages, by their propensity.
         n_folds: of the cross-fitting.
         group_sites: whether pages of one site stay in one fold.
+        overlap: pages that share this much of their text (Jaccard) stay in one fold; above 1, only equal ones.
         seed: of everything drawn.
         reference_annotator: name of the annotator whose scale is predicted; None for the most frequent one.
         same_scale: names of annotators whose levels are taken for the reference's as they are.
@@ -153,8 +155,10 @@ class Recipe:
     encoder_max_tokens: int = 256
     encoder_dtype: str = "fp32"
     calibration: str = "auto"
+    positive_rate: float | None = None
     n_folds: int = 5
     group_sites: bool = True
+    overlap: float = 0.25
     seed: int = 0
     reference_annotator: str | None = None
     same_scale: tuple[str, ...] = ()
@@ -185,6 +189,14 @@ class Recipe:
             if getattr(self, name) < least:
                 msg = f"{name} is {getattr(self, name)}; set it to {least} or more."
                 raise SettingError(msg)
+        if self.positive_rate is not None and not 0 < self.positive_rate < 1:
+            raise SettingError(
+                f"positive_rate is {self.positive_rate}; set it (--positive-rate) to a share between 0 and 1 (5% is 0.05)."
+            )
+        if not self.overlap > 0:
+            raise SettingError(
+                f"overlap is {self.overlap}; set it above 0, such as 0.25 (above 1 for equal pages only)."
+            )
         if self.n_buckets < 2 or self.n_buckets & (self.n_buckets - 1):
             msg = f"n_buckets is {self.n_buckets}; set it to a power of two, such as 262144."
             raise SettingError(msg)

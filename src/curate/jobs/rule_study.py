@@ -20,7 +20,7 @@ from curate.errors import SettingError
 from curate.fit.annotations import read_annotations
 from curate.rules import Rule, apply_rules, clean_lines, line_rules_of, load_rules, required_signals
 from curate.rules.model import RuleSet
-from curate.scoring import load_scorer
+from curate.scoring import ask, load_scorer
 from curate.signals import compute_signals
 
 N_RESAMPLES = 400
@@ -103,7 +103,7 @@ def study_rules(
     members = {name: np.round(levels) == float(name) for name in names}
     cleaned, _ = clean_lines(texts, line_rules_of(rule_sets))
     signals = compute_signals(cleaned, required_signals(rule_sets))
-    scores = None if scorer is None else np.asarray(load_scorer(scorer).score(cleaned), np.float64)
+    scores = None if scorer is None else ask(load_scorer(scorer), cleaned).scores.astype(np.float64)
     beyond = None if scores is None else _beyond(levels, scores, weights)
     fails = {rule.reason: _failing(signals, rule) for rule_set in rule_sets for rule in rule_set.rules}
     of_any = np.any(list(fails.values()), axis=0) if fails else np.zeros(len(levels), bool)

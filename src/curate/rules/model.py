@@ -261,7 +261,8 @@ def _read_rule(table: Mapping[str, Any], languages: tuple[str, ...], where: str)
     if "languages" not in table:
         own["languages"] = languages
     values: dict[str, Any] = {key: value for key, value in table.items() if key not in _RULE_LISTS}
-    return Rule(**values | own)
+    values |= own
+    return Rule(**values)
 
 
 def _read_line_rules(table: Mapping[str, Any], languages: tuple[str, ...], where: str) -> LineRules:

@@ -3,6 +3,9 @@
 load_scorer("edu")                          a classifier that comes with curate
 load_scorer("classifiers/mine")             a folder that `curate fit` wrote
 load_scorer("hf:organisation/checkpoint")   a sequence-classification checkpoint, or hf:<local folder>
+load_scorer("hf:folder#good")               the probability of the label "good"
+load_scorer("model.bin#hq")                 a label of a supervised fastText model
+load_scorer("pipeline.skops#good")          a class of a scikit-learn pipeline that skops stored
 load_scorer("theirs")                       an entry point of the group `curate.scorers`
 load_scorer(scorer)                         an object with `name` and `score` stands for itself
 """
@@ -48,10 +51,20 @@ from curate.scoring.features import (
 from curate.scoring.heads import head_from_arrays
 from curate.scoring.lsa import LsaBlock, load_axes
 from curate.scoring.model import FittedScorer, Member
-from curate.scoring.storage import CONFIG, Arrays, check_kernels, fingerprint, read_config, read_weights
+from curate.scoring.storage import (
+    CONFIG,
+    Arrays,
+    check_kernels,
+    fingerprint,
+    fingerprint_files,
+    read_config,
+    read_weights,
+)
 from curate.scoring.vocabulary import Vocabulary
 
 ENTRY_POINT_GROUP = "curate.scorers"
+_FASTTEXT_SUFFIXES = {".bin", ".ftz"}
+_PICKLES = {".pkl", ".pickle", ".joblib"}
 
 
 @overload
@@ -80,10 +93,8 @@ def load_scorer(name_or_path: str | Path | Scorer) -> Scorer:
     if not isinstance(name_or_path, (str, Path)):
         return _checked(name_or_path, f"The object {name_or_path!r}")
     name = str(name_or_path)
-    if name.startswith("hf:"):
-        from curate.scoring.huggingface import load_checkpoint
-
-        return load_checkpoint(name.removeprefix("hf:"))
+    if model := _load_others_model(name):
+        return model
     bundled = bundled_scorers()
     classifier, _, label = name.partition(":")
     if label and classifier in bundled_classifiers():
@@ -102,6 +113,32 @@ def load_scorer(name_or_path: str | Path | Scorer) -> Scorer:
         msg = f"There is no classifier folder '{name}'. Fit one with `curate fit --output {name}`."
         raise SettingError(msg)
     raise UnknownNameError("scorer", name, [*bundled, *others])
+
+
+def _load_others_model(name: str) -> Scorer | None:
+    """Load the model of another tool that a name stands for: after hf:, or by its suffix; perhaps with a #label."""
+    if name.startswith("hf:"):
+        from curate.scoring.huggingface import load_checkpoint
+
+        return load_checkpoint(name.removeprefix("hf:"))
+    path, _, label = (name, "", "") if Path(name).exists() else name.partition("#")
+    suffix = Path(path).suffix.lower()
+    if Path(path).is_dir():
+        return None
+    if suffix in _FASTTEXT_SUFFIXES:
+        from curate.scoring.fasttext_model import load_fasttext
+
+        return load_fasttext(Path(path), label)
+    if suffix == ".skops":
+        from curate.scoring.sklearn_model import load_pipeline
+
+        return load_pipeline(Path(path), label)
+    if suffix in _PICKLES:
+        raise SettingError(
+            f"'{path}' is a pickle, which can run code when it is loaded. Store the pipeline with skops.io.dump(pipeline, "
+            f"'{Path(path).stem}.skops') and name that file."
+        )
+    return None
 
 
 def load_classifier(name_or_path: str | Path) -> FittedClasses:
@@ -173,7 +210,12 @@ def _load_entry_point(point: EntryPoint) -> Scorer:
         msg = f"The scorer '{point.name}' of the package {package} cannot be loaded: {error}"
         raise SettingError(msg) from error
     makes_one = isinstance(found, type) or (callable(found) and not hasattr(found, "score"))
-    scorer = found() if makes_one else found
+    try:
+        scorer = found() if makes_one else found
+    except (OSError, ValueError, TypeError, ImportError, AttributeError, LookupError, RuntimeError) as error:
+        reason = (str(error).splitlines() or [""])[0]
+        msg = f"The scorer '{point.name}' ({point.value}) cannot be made: {type(error).__name__}: {reason}"
+        raise SettingError(msg) from error
     return _checked(scorer, f"Entry point '{point.value}' of the group {ENTRY_POINT_GROUP}")
 
 
@@ -365,10 +407,31 @@ def _encoder_block(settings: dict[str, Any], folder: Path) -> EncoderBlock:
         names = ("model", "max_tokens", "files")
         encoder = load_quantised(folder, **{name: settings[name] for name in names})
         return EncoderBlock(encoder, settings, folder)
+    if "files_sha256" in settings:
+        settings = settings | {"model": str(_find_encoder(settings, folder))}
     known = {name: settings[name] for name in ("model", "max_tokens", "dtype", "device") if name in settings}
     # What a folder from elsewhere names is used where it lies on this machine, and not fetched unasked.
     is_ours = folder.resolve().is_relative_to(classifiers_folder().resolve())
     return EncoderBlock(load_encoder(**known, fetch=is_ours), settings)
+
+
+def _find_encoder(settings: dict[str, Any], folder: Path) -> Path:
+    """Find the folder of a local encoder where it lay in fitting, or beside the classifier or in it.
+
+    Raises:
+        SettingError: There is none, or one of other content. Nothing is fetched in its stead.
+    """
+    stated = Path(settings["model"])
+    places = [stated, folder.absolute().parent / stated.name, folder / stated.name]
+    there = [place for place in places if place.is_dir()]
+    for place in there:
+        if fingerprint_files(place) == settings["files_sha256"]:
+            return place
+    what = "is not the one" if there else "is not there"
+    raise SettingError(
+        f"The encoder '{there[0] if there else stated}' {what} that '{folder}' was fitted with. Put that folder there or beside "
+        "the classifier, or fit again."
+    )
 
 
 def load_classes_block(expected: dict[str, str], folder: Path) -> ClassesBlock:

@@ -27,7 +27,7 @@ Plant = Callable[[str, int], str | None]
 FAILURES = (
     "busy", "busy_date", "busy_silent", "error", "silent", "malformed", "cut", "hang_up", "length", "off_scale",
     "refusal", "filter", "prose", "two_levels", "late", "no_usage", "too_long", "wrong_key", "no_quota", "no_schema",
-    "fenced", "text_level", "echo_key", "no_choices", "wordy",
+    "fenced", "text_level", "echo_key", "no_choices", "wordy", "busy_zero", "busy_day", "blanks", "zero_usage", "huge_usage",
 )  # fmt: skip
 _TEACHING = re.compile(
     r"\b(?:because|therefore|for example|means that|is called|defined|theorem|experiment|cells?|energy|equation|step"
@@ -153,6 +153,9 @@ class PracticeServer:
         }
         if failure == "no_usage":
             del completion["usage"]
+        if failure in {"zero_usage", "huge_usage"}:
+            counts = 0 if failure == "zero_usage" else 10**20
+            completion["usage"] = dict.fromkeys(usage, counts)
         if failure == "no_choices":
             completion["choices"] = []
         return completion
@@ -291,6 +294,8 @@ class _Handler(BaseHTTPRequestHandler):
         if status:
             headers = _HEADERS[failure or ""]() if failure in _HEADERS else {}
             self._send(status, {"error": {"message": message.replace("KEY", key), "code": code}}, headers)
+        elif failure == "blanks":
+            self._send_blanks()
         elif failure == "silent":
             self._practice.stopping.wait(_SILENT_S)
             self.close_connection = True
@@ -300,6 +305,21 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             return False
         return True
+
+    def _send_blanks(self) -> None:
+        """Send a blank ten times a second, as a proxy does that keeps a connection open while it waits."""
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.close_connection = True
+        for _ in range(int(10 * _SILENT_S)):
+            try:
+                self.wfile.write(b" ")
+                self.wfile.flush()
+            except OSError:  # the client has gone
+                return
+            if self._practice.stopping.wait(0.1):
+                return
 
     def _send_completion(self, completion: dict[str, Any], failure: str | None) -> None:
         data = json.dumps(completion).encode()
@@ -361,6 +381,8 @@ _ERRORS = {
     "busy": (429, "Rate limit reached", "rate_limit_exceeded"),
     "busy_date": (429, "Rate limit reached", "rate_limit_exceeded"),
     "busy_silent": (429, "Rate limit reached", "rate_limit_exceeded"),
+    "busy_zero": (429, "Rate limit reached", "rate_limit_exceeded"),
+    "busy_day": (429, "Rate limit reached", "rate_limit_exceeded"),
     "error": (500, "The server had an error", "server_error"),
     "too_long": (400, "This model's context length is exceeded", "context_length_exceeded"),
     "wrong_key": (401, "Incorrect API key provided: KEY", "invalid_api_key"),
@@ -369,6 +391,8 @@ _ERRORS = {
 }
 _HEADERS: dict[str, Callable[[], dict[str, str]]] = {
     "busy": lambda: {"Retry-After": "1"},
+    "busy_zero": lambda: {"Retry-After": "0"},
+    "busy_day": lambda: {"Retry-After": "86400"},
     "busy_date": lambda: {
         "Retry-After": time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 1))
     },

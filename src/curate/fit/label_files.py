@@ -1,0 +1,143 @@
+"""Files of labels, and pages that labels name by id: rows as dictionaries, whatever they are stored as."""
+
+from __future__ import annotations
+
+import csv
+import glob
+import io
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from curate.crawl import ReadOptions, find_files, plan_splits, read_chunks
+from curate.errors import SettingError
+from curate.extract import extract_pages
+from curate.text.charset import decode_text
+from curate.text.lines import read_bytes, read_json_lines
+
+Row = Mapping[str, Any]
+_TABLES = {".csv": ",", ".tsv": "\t"}
+
+
+def read_sources(source: Any) -> list[tuple[str, Sequence[Row]]]:
+    """Read (name, rows) of every file, or of the one table, dictionary of columns or list of dictionaries.
+
+    Raises:
+        SettingError: A file does not exist, is of no known kind, or is broken.
+    """
+    if isinstance(source, pa.Table):
+        return [("table", source.to_pylist())]
+    if isinstance(source, (str, Path)):
+        source = [source]
+    if hasattr(source, "to_dict"):  # a data frame
+        source = source.to_dict("list")
+    if isinstance(source, Mapping):
+        try:
+            return [
+                (
+                    "columns",
+                    [dict(zip(source, row, strict=True)) for row in zip(*source.values(), strict=True)],
+                )
+            ]
+        except (TypeError, ValueError) as error:
+            msg = "Labels in a dictionary need a list for each column, all of one length."
+            raise SettingError(msg) from error
+    items = list(source)
+    if all(isinstance(item, (str, Path)) for item in items):
+        return [(str(path), _read_file(path)) for path in _expand(items)]
+    return [("rows", items)]
+
+
+def read_pages(inputs: Sequence[str | Path], text_column: str = "text") -> Iterator[dict[str, Any]]:
+    """Read id, url and text of every page with text in whatever `curate filter` reads; HTML is extracted.
+
+    Raises:
+        SettingError: An input does not exist.
+    """
+    options = ReadOptions(text_column=text_column)
+    for split in plan_splits(find_files([_kept_of(str(path)) for path in inputs])):
+        for chunk in read_chunks(split, options):
+            pages = chunk.pages.to_pydict()
+            html = [row for row, kind in enumerate(pages["kind"]) if kind == "html"]
+            rows = pa.array(html, pa.int64())
+            found = extract_pages(chunk.pages["content"].take(rows), chunk.pages["charset"].take(rows))
+            extracted = dict(zip(html, found.to_pydict()["text"], strict=True))
+            for row, content in enumerate(pages["content"]):
+                text = extracted.get(row)
+                if row not in extracted and content is not None:
+                    text = content.decode("utf-8", "replace")
+                if text and text.strip() and not pages["drop_reason"][row]:
+                    yield {"id": pages["id"][row], "url": pages["url"][row], "text": text}
+
+
+def _kept_of(path: str) -> str:
+    """A result folder stands for the documents that it kept."""
+    if os.path.isfile(os.path.join(path, "manifest.json")) and os.path.isdir(os.path.join(path, "kept")):
+        return os.path.join(path, "kept")
+    return path
+
+
+def _expand(patterns: Sequence[str | Path]) -> list[Path]:
+    paths: list[Path] = []
+    for pattern in patterns:
+        found = sorted(glob.glob(str(pattern)))
+        if not found:
+            msg = f"There is no annotation file '{pattern}'."
+            raise SettingError(msg)
+        paths.extend(Path(path) for path in found)
+    return list(dict.fromkeys(paths))
+
+
+def _read_file(path: Path) -> list[dict[str, Any]]:
+    if path.suffix == ".parquet":
+        try:
+            return pq.ParquetFile(os.path.abspath(path)).read().to_pylist()
+        except (OSError, pa.ArrowInvalid) as error:
+            msg = f"'{path}' cannot be read as Parquet ({_first_line(error)}). Write or copy it again."
+            raise SettingError(msg) from error
+    kind = Path(path.stem).suffix if path.suffix in {".gz", ".zst"} else path.suffix
+    if path.is_dir() or kind not in {".jsonl", ".ndjson", *_TABLES}:
+        msg = (
+            f"'{path}' is no kind of annotation file that is known: use .jsonl, .csv or .tsv (also .gz or .zst), or "
+            ".parquet. Pages whose labels lie elsewhere go behind --pages."
+        )
+        raise SettingError(msg)
+    if kind in _TABLES:
+        return _read_table(path, _TABLES[kind])
+    rows: list[dict[str, Any]] = []
+    for number, row in read_json_lines(path):
+        if row is None:
+            raise SettingError(f"'{path}' line {number} is no JSON object. Mend or remove the line.")
+        rows.append(row)
+    return rows
+
+
+def _read_table(path: Path, delimiter: str) -> list[dict[str, Any]]:
+    """Read a table with a head line; a field in double quotes may hold delimiters and line breaks."""
+    rows: list[dict[str, Any]] = []
+    csv.field_size_limit(2**31 - 1)
+    text = decode_text(read_bytes(path), markup=False)
+    table = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        head = next(table, [])
+        for fields in table:
+            if not fields:
+                continue
+            if len(fields) != len(head):
+                raise SettingError(
+                    f"'{path}' line {table.line_num} holds {len(fields)} fields and the first line names {len(head)}: "
+                    "put fields with tabs, commas, quotes or line breaks in double quotes."
+                )
+            rows.append({name: value or None for name, value in zip(head, fields, strict=True)})
+    except csv.Error as error:
+        msg = f"'{path}' is broken after row {len(rows)} ({_first_line(error)}). Write or copy it again."
+        raise SettingError(msg) from error
+    return rows
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
