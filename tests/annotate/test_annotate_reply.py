@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curate.annotate import load_prompt
-from curate.annotate.reply import PROBLEMS, Reply, read_reply
+from curate.annotate.reply import PROBLEMS, read_reply
+from curate.llm.reply import Reply
 
 EDU = load_prompt("edu")
 

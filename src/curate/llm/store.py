@@ -15,8 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from curate.annotate.reply import LABELLED, Verdict
 from curate.errors import RunError, SettingError
+from curate.llm.reply import LABELLED, Verdict
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL);
