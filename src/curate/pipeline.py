@@ -19,7 +19,7 @@ depends on time, on the worker or on other chunks: the bytes are the same for an
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -57,6 +57,9 @@ from curate.work.engine import make_engine
 from curate.work.files import read_arrow, read_facts, write_arrow
 from curate.work.folder import ChunkName, RunFolder, opened_run
 from curate.work.progress import Counted, ProgressDisplay
+
+Stage = Callable[[pa.Table], pa.Table]
+"""Documents in, the same documents out, with more columns or reasons; a function that workers can import."""
 
 
 def filter_crawl(
@@ -123,8 +126,12 @@ def run_filter(
     code_scorer: str | Scorer | None = None,
     overwrite: bool = False,
     display: ProgressDisplay | None = None,
+    first_stage: Stage | None = None,
 ) -> Funnel:
-    """Run the main job with checked settings; see `filter_crawl`. Scorers that are objects stand beside their names."""
+    """Run the main job with checked settings; see `filter_crawl`. Scorers that are objects stand beside their names.
+
+    `first_stage` is a stage of the caller's own, which sees the documents as soon as they have their text.
+    """
     display = display or ProgressDisplay()
     files = find_files(settings.input)
     job = Job.prepare(
@@ -132,6 +139,7 @@ def run_filter(
         files,
         settings.scorers if scorers is None else scorers,
         code_scorer or code_scorer_of(settings),
+        first_stage,
     )
     plan = build_plan(settings, files, job.contents())
     n_workers = settings.n_workers(sum(file.size_bytes for file in files))
@@ -176,6 +184,7 @@ class Job:
     read_options: ReadOptions
     lanes: tuple[Lane, ...]
     dedup_plan: DedupPlan
+    first_stage: Stage | None = None
 
     @classmethod
     def prepare(
@@ -184,6 +193,7 @@ class Job:
         files: Sequence[InputFile],
         scorers: Sequence[str | Scorer],
         code_scorer: str | Scorer | None,
+        first_stage: Stage | None = None,
     ) -> Job:
         """Check everything that can be checked beforehand."""
         names = (
@@ -206,7 +216,13 @@ class Job:
         for lane in lanes:
             compute_signals(nothing.cast(pa.string()), lane.signals)
         check_names([ScoredKinds.of(lane) for lane in lanes], settings.cut)
-        return cls(settings, read_options, lanes, DedupPlan(jaccard=settings.jaccard, recall=settings.recall))
+        return cls(
+            settings,
+            read_options,
+            lanes,
+            DedupPlan(jaccard=settings.jaccard, recall=settings.recall),
+            first_stage,
+        )
 
     def scorers(self) -> list[LaneScorer]:
         """Every scorer of the run once, by name."""
@@ -234,6 +250,8 @@ class Job:
                 keep_links=self.settings.keep_links,
                 markdown=self.settings.markdown,
             )
+        if self.first_stage is not None:
+            documents = self.first_stage(documents)
         with clock.stage("language"):
             documents = add_language(documents, self.settings.language, self.settings.min_language_confidence)
         judged: list[dict[str, Any]] = []

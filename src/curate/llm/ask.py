@@ -79,6 +79,8 @@ class Asker(Generic[AnyCall]):
         failed: key -> why there is no reply after all tries.
         stopped_by: the error that ended the run, if one did.
         budget_is_spent: whether a request did not fit the budget.
+        n_calls: requests that were open at the start.
+        n_replies: replies that came so far.
     """
 
     def __init__(
@@ -90,16 +92,16 @@ class Asker(Generic[AnyCall]):
         *,
         body_of: Callable[[AnyCall], dict[str, Any]],
         read: Callable[[Reply], Noted],
-        on_reply: Callable[[Asker[AnyCall]], None] = lambda _: None,
     ) -> None:
         self.failed: dict[str, str] = {}
         self.stopped_by: CurateError | None = None
         self.budget_is_spent = False
+        self.n_calls = len(calls)
+        self.n_replies = 0
         self._settings = settings
         self._calls = calls
         self._body_of = body_of
         self._read = read
-        self._on_reply = on_reply
         self._store = store
         self._price = price
         self._budget = make_budget(settings, store)
@@ -188,7 +190,7 @@ class Asker(Generic[AnyCall]):
         self._store.note_reply(number, call.request, verdict, content=content, tokens=tokens, pico_usd=cost)
         self._budget.settle(worst, cost)
         self._rejected.clear()
-        self._on_reply(self)
+        self.n_replies += 1
         if cost > worst:
             self._factor = max(self._factor, cost / worst * self._factor)
         if cost > worst and (tokens[1] or 0) > self._settings.max_output_tokens:
