@@ -130,7 +130,7 @@ def run_filter(
 ) -> Funnel:
     """Run the main job with checked settings; see `filter_crawl`. Scorers that are objects stand beside their names.
 
-    `first_stage` is a stage of the caller's own, which sees the documents as soon as they have their text.
+    `first_stage` is a stage of the caller's own, which sees the documents when they have text and language.
     """
     display = display or ProgressDisplay()
     files = find_files(settings.input)
@@ -250,10 +250,10 @@ class Job:
                 keep_links=self.settings.keep_links,
                 markdown=self.settings.markdown,
             )
-        if self.first_stage is not None:
-            documents = self.first_stage(documents)
         with clock.stage("language"):
             documents = add_language(documents, self.settings.language, self.settings.min_language_confidence)
+        if self.first_stage is not None:
+            documents = self.first_stage(documents)
         judged: list[dict[str, Any]] = []
         with clock.stage("rules"):
             documents = screens.add_redaction(documents)

@@ -83,7 +83,8 @@ def _print_estimate(settings: CraftSettings) -> int:
     from curate.craft import estimate_craft
 
     found = estimate_craft(settings)
-    say(found.example)
+    for line in found.example.splitlines():
+        say(line)
     say("")
     say(f"Read                {found.n_read:>12,}")
     for reason, count in found.passed_over.items():
@@ -106,7 +107,7 @@ def _craft(settings: CraftSettings) -> int:
     from curate.results.render import describe_rest, render_funnel
 
     result = craft_text(settings)
-    if result.funnel.n_read:
+    if result.funnel.read.n_documents:
         make_console().print(render_funnel(result.funnel))
         for line in describe_rest(result.funnel):
             say(line)
@@ -123,7 +124,7 @@ def _craft(settings: CraftSettings) -> int:
     if result.n_open:
         say(f"{result.n_open:,} prompts have no reply yet.")
         return EXIT_PARTIAL
-    return exit_code(result.funnel.n_kept, ())
+    return exit_code(result.funnel.kept.n_documents, ())
 
 
 @recipes_app.command("list")
@@ -147,4 +148,5 @@ def show_command(
     recipe = load_recipe(name)
     path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
     say(f"# {recipe.label}")
-    say(path.read_text(encoding="utf-8").rstrip())
+    for line in path.read_text(encoding="utf-8").splitlines():
+        say(line)

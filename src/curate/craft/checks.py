@@ -96,14 +96,13 @@ class Judged:
     detail: str | None = None
 
 
-def judge(content: str, outcome: str, recipe: Recipe, drawn: Drawn) -> Judged:  # noqa: PLR0911 - a row of guards
+def judge(content: str, outcome: str, recipe: Recipe) -> Judged:  # noqa: PLR0911 - a row of guards
     """Read a reply by its recipe, and name the first reason for which it cannot stay.
 
     Args:
         content: what the server sent.
         outcome: of `curate.craft.run.read`: labelled, refused, cut_off, empty or rejected.
         recipe: what was asked for.
-        drawn: what was drawn for the prompt.
     """
     if outcome not in {LABELLED, "cut_off"}:
         return Judged(content, reason=f"craft_{outcome}")
@@ -118,10 +117,10 @@ def judge(content: str, outcome: str, recipe: Recipe, drawn: Drawn) -> Judged:  
         return Judged(raw, reason="craft_preamble", detail=_excerpt(found[0]))
     if found := _SELF_TALK.search(raw):
         return Judged(raw, reason="craft_self_talk", detail=_excerpt(found[0]))
-    return _judge_form(raw, recipe, drawn)
+    return _judge_form(raw, recipe)
 
 
-def _judge_form(raw: str, recipe: Recipe, drawn: Drawn) -> Judged:  # noqa: PLR0911 - a row of guards
+def _judge_form(raw: str, recipe: Recipe) -> Judged:  # noqa: PLR0911 - a row of guards
     form, checks = recipe.reply, recipe.checks
     whole = _WHOLE_FENCE.match(raw)
     raw = whole[1].strip() if whole and form.kind == "text" and "\n```" not in whole[1] else raw
@@ -150,10 +149,12 @@ def _judge_form(raw: str, recipe: Recipe, drawn: Drawn) -> Judged:  # noqa: PLR0
         return Judged(text, parts, reason=differs[0], detail=differs[1])
     if checks.code != "none" and (why := _check_code(text, recipe)):
         return Judged(text, parts, reason="craft_code_unparsable", detail=why)
-    if "words" in recipe.fields and (missing := [word for word in drawn.words if not _holds(text, word)]):
-        n_found = len(drawn.words) - len(missing)
-        return Judged(text, parts, "craft_words_missing", n_found, len(drawn.words), ", ".join(missing))
     return Judged(text, parts)
+
+
+def find_missing(text: str, recipe: Recipe, drawn: Drawn) -> list[str]:
+    """The words that the prompt required and the passage does not hold."""
+    return [word for word in drawn.words if not _holds(text, word)] if "words" in recipe.fields else []
 
 
 def _is_ended(text: str) -> bool:

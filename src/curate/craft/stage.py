@@ -20,7 +20,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.batch import drop_rows
-from curate.craft.checks import Judged, judge
+from curate.craft.checks import Judged, find_missing, judge
 from curate.craft.copied import measure_copied
 from curate.craft.plan import CraftPlan, Prompt
 from curate.craft.recipe import Recipe
@@ -35,6 +35,7 @@ from curate.work.files import write_parquet
 
 _BATCH_ROWS = 1024
 _STATED = ("craft_reason", "craft_value", "craft_limit", "craft_detail")
+_WORDS_MISSING = "craft_words_missing"
 _MEMORY_BYTES = 2 << 30
 
 SCHEMA = pa.schema(
@@ -96,11 +97,14 @@ def state_reasons(documents: pa.Table) -> pa.Table:
     rows: list[int] = []
     found: list[tuple[Any, ...]] = []
     extras: list[str | None] = []
+    reasons_before = documents["drop_reason"].to_pylist()
     for row, text in enumerate(documents["extra"].to_pylist()):
         extra = orjson.loads(text) if text else {}
         stated = tuple(extra.pop(name, None) for name in _STATED)
         extras.append(orjson.dumps(extra).decode() if text else None)
-        if stated[0] is not None:
+        # A text in another language lacks the words that were required, but that is not what is wrong with it.
+        is_told = stated[0] == _WORDS_MISSING and reasons_before[row] is not None
+        if stated[0] is not None and not is_told:
             rows.append(row)
             found.append(stated)
     documents = documents.set_column(
@@ -125,7 +129,7 @@ def _judged(plan: CraftPlan, store: Store) -> Iterator[Staged]:
     for prompt in plan.prompts:
         reply = store.last_reply(prompt.request.key)
         if reply is not None:
-            yield Staged(prompt, reply, judge(reply.content or "", reply.outcome, plan.recipe, prompt.drawn))
+            yield Staged(prompt, reply, judge(reply.content or "", reply.outcome, plan.recipe))
 
 
 def _batches(rows: Iterable[Staged]) -> Iterator[list[Staged]]:
@@ -152,7 +156,7 @@ def _table(plan: CraftPlan, rows: Sequence[Staged]) -> pa.Table:
         made.append(
             {
                 "id": f"craft-{row.prompt.request.key}",
-                "text": texts[place].as_py(),
+                "text": texts[place].as_py() if row.judged.text.strip() else None,
                 "recipe": plan.recipe.label,
                 "model": plan.settings.model,
                 "parameters": parameters,
@@ -188,13 +192,16 @@ def _judge_words(row: Staged, n_words: int, frac_copied: float, plan: CraftPlan)
     judged, checks = row.judged, plan.recipe.checks
     low = round(checks.min_share_of_length * row.prompt.drawn.length)
     high = round(checks.max_share_of_length * row.prompt.drawn.length)
-    why: tuple[str, float, float] | None = None
+    why: tuple[str, float, float, str | None] | None = None
     if n_words < low:
-        why = ("craft_too_short", n_words, low)
+        why = ("craft_too_short", n_words, low, None)
     elif n_words > high:
-        why = ("craft_too_long", n_words, high)
+        why = ("craft_too_long", n_words, high, None)
     elif frac_copied > checks.max_copied:
-        why = ("craft_copied", round(frac_copied, 6), checks.max_copied)
+        why = ("craft_copied", round(frac_copied, 6), checks.max_copied, None)
+    elif missing := find_missing(judged.text, plan.recipe, row.prompt.drawn):
+        n_required = len(row.prompt.drawn.words)
+        why = (_WORDS_MISSING, n_required - len(missing), n_required, ", ".join(missing))
     if judged.reason is not None or why is None:
         return judged
     return Judged(judged.text, judged.parts, *why)

@@ -170,6 +170,7 @@ def _page_in(prompt: str) -> str:
     return prompt.partition("<page>\n")[2].rpartition("\n</page>")[0]
 
 
+# ruff: noqa: ARG005  (each takes the good text and the prompt)
 _FAULTS: dict[str, Callable[[str, str], str]] = {
     "wr_refusal": lambda text, prompt: "I'm sorry, but I can't help with writing about this subject.",
     "wr_preamble": lambda text, prompt: f"Sure! Here is the section you asked for:\n\n{text}",
