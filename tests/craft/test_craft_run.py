@@ -224,7 +224,8 @@ import sys
 from curate.craft import CraftSettings, craft_text
 if __name__ == "__main__":
     craft_text(CraftSettings(topics=sys.argv[1], output=sys.argv[2], base_url=sys.argv[3], model="practice", recipe="story",
-        price_input=1.0, price_output=4.0, budget_usd=100.0, scorer="none", workers=1, concurrency=1), progress=False)
+        price_input=1.0, price_output=4.0, budget_usd=100.0, scorer="none", workers=1, concurrency=1,
+        max_output_tokens=6000), progress=False)
 """
 
 
