@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 import json
-import random
 from pathlib import Path
 
 import pytest
+from craft_pages_of_tests import N_TOPICS, SECRET, page_text
 
 from curate.craft import CraftSettings
 from curate.llm import ask
 from curate.testing.practice import PracticeServer
 from curate.testing.writer import write_passage
-
-SECRET = "sk-craft-secret-key"
-N_TOPICS = 24
-
-
-def page_text(n: int, n_words: int = 150) -> str:
-    """A page of its own words: no two share runs."""
-    chance = random.Random(n)
-    words = "lens prism colour beam shadow glass angle light eye wave focus mirror bends meets leaves enters".split()
-    made = " ".join(chance.choice(words) for _ in range(n_words))
-    return f"Light of kind {n}. {made}."
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import json
 
 import pyarrow.parquet as pq
 import pytest
+from craft_pages_of_tests import N_TOPICS, SECRET
 from typer.testing import CliRunner
 
-from conftest import N_TOPICS, SECRET
 from curate.cli import run
 from curate.cli.craft import craft_app
 from curate.errors import SettingError, UnknownNameError
@@ -93,7 +93,9 @@ def test_what_was_crafted_is_explained_reported_and_mixed(topics, tmp_path, writ
         f'max_passes = 4.0\n[sources.web]\npath = ["{web}"]\nweight = 0.7\n'
         f'[sources.crafted]\npath = ["{output / "kept"}"]\nweight = 0.3\n'
     )
-    assert run(["mix", "--config", str(config), "--output", str(tmp_path / "mixed")]) == 0, capsys.readouterr()
+    assert run(["mix", "--config", str(config), "--output", str(tmp_path / "mixed")]) == 0, (
+        capsys.readouterr()
+    )
     found = [
         row
         for path in (tmp_path / "mixed").rglob("*.parquet")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,8 +13,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from craft_pages_of_tests import N_TOPICS, SECRET, page_text
 
-from conftest import N_TOPICS, SECRET, page_text
 from curate.craft import craft_text, estimate_craft
 from curate.errors import SettingError
 from curate.results.explain import explain
@@ -202,6 +203,43 @@ def test_an_estimate_sends_nothing_and_leaves_nothing(make_settings, tmp_path, m
     assert 0 < found.expected_usd < found.worst_usd
     assert "Subject: How lamp" in found.example
     assert sorted(path.name for path in tmp_path.iterdir()) == ["topics.txt"]
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "kept/part-00000.parquet"])
+def test_a_folder_with_other_files_is_left_alone(make_settings, tmp_path, name):
+    path = tmp_path / "crafted" / name
+    path.parent.mkdir(parents=True)
+    path.write_text("mine")
+    with pytest.raises(SettingError, match="not empty"):
+        craft_text(make_settings(), progress=False)
+    assert path.read_text() == "mine"
+
+
+def test_an_unfinished_run_of_another_command_is_not_overwritten(make_settings, tmp_path):
+    path = tmp_path / "crafted" / ".curate" / "plan.json"
+    path.parent.mkdir(parents=True)
+    path.write_text('{"input": ["crawl"]}')
+    with pytest.raises(SettingError, match="another command"):
+        craft_text(make_settings(), progress=False)
+    assert path.exists()
+
+
+def test_the_same_replies_make_the_same_bytes_wherever_the_output_lies(make_settings, writer, tmp_path):
+    with writer() as server:
+        craft_text(make_settings(server), progress=False)
+        before = bytes_of(tmp_path / "crafted")
+        (tmp_path / "elsewhere").mkdir()
+        shutil.move(tmp_path / "crafted.craft", tmp_path / "elsewhere" / "crafted.craft")
+        settings = make_settings(server, output=str(tmp_path / "elsewhere" / "crafted"), concurrency=64)
+        craft_text(settings, progress=False)
+        assert server.ledger.n_requests == N_TOPICS
+    assert bytes_of(settings.output) == before
+
+
+def test_64_calls_are_in_flight_at_a_time(make_settings, writer):
+    with writer(delay_s=0.5) as server:
+        craft_text(make_settings(server, draws=4, n=96, concurrency=64), progress=False)
+        assert server.ledger.most_at_once == 64
 
 
 def test_the_folder_of_another_command_is_not_overwritten(make_settings, tmp_path):

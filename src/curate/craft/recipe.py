@@ -190,12 +190,15 @@ def check_tables(tables: Any, where: str) -> dict[str, tuple[Any, ...]]:
     for name, values in tables.items():
         if name not in TABLES:
             raise UnknownNameError("table to draw from", name, TABLES)
-        kind = int if name == "length" else str
-        is_list = isinstance(values, list) and bool(values)
-        if not is_list or not all(type(value) is kind and (kind is str or value > 0) for value in values):
-            of = "numbers of words" if kind is int else "texts"
+        entries: list[Any] = list(values) if isinstance(values, list) else []
+        if name == "length":
+            is_fit = all(type(entry) is int and entry > 0 for entry in entries)
+        else:
+            is_fit = all(isinstance(entry, str) for entry in entries)
+        if not entries or not is_fit:
+            of = "numbers of words" if name == "length" else "texts"
             raise SettingError(f"{where}: the table {name} must be a list of {of}, with at least one.")
-        checked[name] = tuple(dict.fromkeys(values))
+        checked[name] = tuple(dict.fromkeys(entries))
     return checked
 
 

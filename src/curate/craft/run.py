@@ -32,8 +32,10 @@ from curate.llm.store import Store
 from curate.pipeline import run_filter
 from curate.run.funnel import Funnel
 from curate.run.settings import FilterSettings
-from curate.work.folder import MANIFEST
+from curate.work.folder import MANIFEST, RunFolder
 from curate.work.progress import ProgressDisplay
+
+STAGED = "replies.parquet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +190,7 @@ def _example(plan: CraftPlan) -> str:
 
 
 def _staged(settings: CraftSettings) -> Path:
-    return settings.work_path / "replies.parquet"
+    return settings.work_path / STAGED
 
 
 def _gate_settings(settings: CraftSettings) -> FilterSettings:
@@ -211,12 +213,15 @@ def _gate_settings(settings: CraftSettings) -> FilterSettings:
 
 
 def _check_output(settings: CraftSettings) -> None:
-    """Refuse to overwrite a run that is not ours: its manifest names another input."""
+    """Refuse to overwrite what is not a craft run, finished or not: such a run was made from staged replies."""
     output = Path(settings.output)
     if output.exists() and not output.is_dir():
         raise SettingError(f"The output {output} is a file. Give --output with a folder.")
-    path = output / MANIFEST
-    if path.is_file():
-        found = json.loads(path.read_text(encoding="utf-8")).get("input")
-        if found != [str(_staged(settings))]:
-            raise SettingError(f"{output} holds a run of another command. Name another --output.")
+    for path in (output / MANIFEST, RunFolder(output).work / "plan.json"):
+        if path.is_file():
+            found = "\0".join(json.loads(path.read_text(encoding="utf-8")).get("input", []))
+            if Path(found).name != STAGED or Path(found).parent.name != settings.work_path.name:
+                raise SettingError(f"{output} holds a run of another command. Name another --output.")
+            return
+    if output.exists() and any(output.iterdir()):
+        raise SettingError(f"The output folder {output} is not empty. Name another --output.")

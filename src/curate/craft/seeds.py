@@ -138,14 +138,13 @@ def _read_pages(settings: CraftSettings, passed_over: Counter[str]) -> Iterator[
 def _seed(settings: CraftSettings, page: dict[str, Any], text: str, extra: dict[str, Any]) -> Seed:
     column = settings.score_column or next((name for name in extra if name.endswith("_score")), "")
     score, topic = extra.get(column), extra.get(settings.topic_column)
-    is_number = isinstance(score, int | float) and not isinstance(score, bool)
     named = next((extra[name] for name in _LICENSES if isinstance(extra.get(name), str)), None)
     return Seed(
         page["id"],
         text,
         page["url"],
         topic if isinstance(topic, str) else None,
-        float(score) if is_number else None,
+        float(score) if isinstance(score, int | float) and not isinstance(score, bool) else None,
         named,
     )
 

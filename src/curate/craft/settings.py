@@ -10,8 +10,6 @@ from curate.config import check, setting
 from curate.errors import SettingError
 from curate.llm.settings import TOKEN_LIMIT_FIELDS, check_base_url, check_prices, parse_extra_body
 
-GATE_RULES = str(Path(__file__).parent / "gate.toml")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CraftSettings:
@@ -114,8 +112,8 @@ class CraftSettings:
         ("en",), "ISO code of a language to keep; 'any' keeps all.", section="gate"
     )
     rules: tuple[str, ...] = setting(
-        (GATE_RULES,),
-        "Rule sets for what was written, by name or as TOML files; the craft rules on loops if left out.",
+        ("craft",),
+        "Rule sets for what was written, by name or as TOML files; those on loops if left out.",
         section="gate",
     )
     decontaminate: tuple[str, ...] = setting(
