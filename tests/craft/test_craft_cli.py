@@ -90,8 +90,8 @@ def test_what_was_crafted_is_explained_reported_and_mixed(topics, tmp_path, writ
     )
     config = tmp_path / "mix.toml"
     config.write_text(
-        f'max_passes = 4.0\n[sources.web]\npath = ["{web}"]\nweight = 0.7\n'
-        f'[sources.crafted]\npath = ["{output / "kept"}"]\nweight = 0.3\n'
+        f'max_passes = 4.0\n[sources.web]\npath = ["{web}"]\n'
+        f'[sources.crafted]\npath = ["{output / "kept"}"]\nmax_share = 0.3\n'
     )
     assert run(["mix", "--config", str(config), "--output", str(tmp_path / "mixed")]) == 0, (
         capsys.readouterr()
@@ -103,3 +103,7 @@ def test_what_was_crafted_is_explained_reported_and_mixed(topics, tmp_path, writ
         if "story/1@" in json.dumps(row, default=str)
     ]
     assert found
+    plan = json.loads((tmp_path / "mixed" / "plan.json").read_text())
+    assert sum(group["share"] for group in plan["groups"] if group["source"] == "crafted") == pytest.approx(
+        0.3, abs=0.01
+    )

@@ -142,6 +142,7 @@ def _stages(settings: MixtureSettings, edges: Sequence[float]) -> list[dict[str,
         middles = (np.arange(len(names)) + 0.5) / len(names)
         curve = tuple(((settings.upsample_power + 1) * middles**settings.upsample_power).tolist())
     sources = {source.name: source.weight for source in settings.sources if source.weight is not None}
+    caps = {source.name: source.max_share for source in settings.sources if source.max_share is not None}
     stages: list[dict[str, Any]] = []
     for stage in settings.stages:
         factors = stage.upsample or curve
@@ -154,6 +155,7 @@ def _stages(settings: MixtureSettings, edges: Sequence[float]) -> list[dict[str,
                 "buckets": dict(stage.buckets or settings.bucket_weights),
                 "upsample": dict(zip(names, map(float, factors), strict=True)) if factors else {},
             }
+            | ({"max_shares": caps} if caps else {})
         )
     return stages
 
