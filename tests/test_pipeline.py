@@ -25,6 +25,7 @@ from common import EXAMPLE_CRAWL, ROOT, run_curate
 from curate.errors import ChangedSettingsError, SettingError
 from curate.scoring import load_scorer
 from curate.work.folder import RunFolder
+from curate.work.lock import locked
 
 
 def rows_of(output: Path, kind: str) -> list[dict]:
@@ -253,7 +254,12 @@ def test_a_killed_swap_is_completed_by_the_next_call(reference: Path, tmp_path: 
     shutil.rmtree(tmp_path / "a" / "kept")
     shutil.copytree(tmp_path / "b" / "kept", tmp_path / "a" / "kept")
     key = rows_of(tmp_path / "b", "kept")[0]["id"]
-    assert curate.explain(tmp_path / "a", key)[0].fate == "kept"
+    before = {path: path.read_bytes() for path in (tmp_path / "a").rglob("*") if path.is_file()}
+    assert (
+        curate.explain(tmp_path / "a", key)[0].fate == "kept"
+    )  # a reader sees through it, and moves nothing
+    assert before == {path: path.read_bytes() for path in (tmp_path / "a").rglob("*") if path.is_file()}
+    curate.rethreshold(tmp_path / "a", threshold=0.3)
     assert bytes_of(tmp_path / "a") == bytes_of(tmp_path / "b")
     assert not swap.exists()
 
@@ -466,15 +472,16 @@ def test_input_that_could_not_be_read_is_named_and_not_exit_code_0(tmp_path: Pat
     assert len(rows_of(tmp_path / "out", "kept")) == 4
 
 
-def test_a_second_process_may_not_write_to_the_same_folder(tmp_path: Path) -> None:
-    import fcntl
-
-    (tmp_path / "out" / ".curate").mkdir(parents=True)
-    with (tmp_path / "out" / ".curate" / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        done = run_curate("filter", "--input", EXAMPLE_CRAWL, "--output", tmp_path / "out")
+@pytest.mark.parametrize("flags", [(), ("--overwrite",)])
+def test_a_second_process_may_not_write_to_the_same_folder(tmp_path: Path, flags: tuple[str, ...]) -> None:
+    work = tmp_path / "out" / ".curate" / "documents"
+    with locked(tmp_path / "out"):
+        work.mkdir(parents=True)
+        (work / "00000-000000.arrow").write_text("a chunk of the other process")
+        done = run_curate("filter", "--input", EXAMPLE_CRAWL, "--output", tmp_path / "out", *flags)
     assert done.returncode == 2
     assert "Another process is writing" in done.stderr
+    assert (work / "00000-000000.arrow").read_text() == "a chunk of the other process"
 
 
 def test_explain_tells_the_story_by_id_and_by_url(curated: Path) -> None:

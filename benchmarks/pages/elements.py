@@ -2,13 +2,14 @@
 
 Pages and, for each, the elements of its main part and the lines of its menus and footers, as found by the page's own
 containers (`lessons/` in the folder named by CURATE_TEST_DATA). An element counts as kept if its whole text, its
-first 400 characters where it is longer, stands in the extracted text, white space and permalink signs aside; a line
-of furniture counts as let in if it is a line of the extracted text. Nothing says where on the page a text stood: an
+first 400 characters where it is longer, stands in the extracted text, white space, permalink signs and those of raised
+and lowered text aside; a line of furniture counts as let in if it is a line of the extracted text, its bullet or number aside. Nothing says where on the page a text stood: an
 element that the menu repeats counts as kept with the menu.
 """
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -26,7 +27,8 @@ ELEMENTS = {
     "pre": ("pre",),
 }
 _NAMES = {tag: name for name, tags in ELEMENTS.items() for tag in tags}
-_SIGNS = str.maketrans("", "", "#\u00b6\u00a7")
+_SIGNS = str.maketrans("", "", "#\u00b6\u00a7^_{}")
+_MARK = re.compile(r"-|\d{1,4}\.")
 
 
 class Lesson(NamedTuple):
@@ -39,7 +41,7 @@ class Lesson(NamedTuple):
 
 
 def squeeze(text: str) -> str:
-    """Without white space and the signs of permalinks."""
+    """Without white space, the signs of permalinks and those of raised and lowered text."""
     return "".join(text.translate(_SIGNS).split())
 
 
@@ -61,7 +63,9 @@ def read_lessons(folder: Path) -> list[Lesson]:
 def count_elements(lesson: Lesson, text: str) -> dict[str, tuple[int, int]]:
     """Element's name, or 'furniture', to (how many of them stand in the text, how many there are)."""
     running = squeeze(text)
-    lines = {squeeze(line).removeprefix("-") for line in text.split("\n")}
+    lines = {
+        _MARK.sub("", line, count=1) if _MARK.match(line) else line for line in map(squeeze, text.split("\n"))
+    }
     counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
     for name, wanted in lesson.want:
         counts[name][0] += wanted in running

@@ -81,7 +81,7 @@ MAX_HOST_PAGES = 4.0
 LESSON_WEIGHT, TEXTBOOK_WEIGHT, MAX_PAGE_WEIGHT = 0.5, 0.3, 400.0
 TEXTBOOKS = ("economics", "chemistry", "contemporary-mathematics")  # those of CC BY
 PREFIX = 400  # characters of an element that a lesson's blocks state
-NOT_TEXT = str.maketrans("", "", "#\u00b6\u00a7|")
+NOT_TEXT = str.maketrans("", "", "#\u00b6\u00a7|^_{}")
 CORRECTIONS = Path(__file__).with_name("corrections.jsonl")
 NEAR = 6  # blocks on either side that tell which copy of a text is main text
 WORD = re.compile(r"\w+")
@@ -282,7 +282,7 @@ def host_of(name: str, case: dict[str, Any], html: bytes) -> str:
 
 
 def bare(text: str) -> str:
-    """A text without white space and the signs of permalinks."""
+    """A text without white space, the signs of permalinks and those of raised and lowered text."""
     return "".join(text.translate(NOT_TEXT).split())
 
 

@@ -33,7 +33,7 @@ PAGE_COLUMNS = (
     Column("id", pa.string(), "read", "the user's id, or a hash of url and content (32 hex digits)"),
     Column("url", pa.string(), "read", "address of the page, null where unknown"),
     Column("date", pa.string(), "read", "as the source states it (ISO 8601 in WARC), null where unknown"),
-    Column("kind", pa.string(), "read", "'html' or 'text'"),
+    Column("kind", pa.string(), "read", "'html', 'text' or 'code'"),
     Column(
         "content",
         pa.binary(),
@@ -43,6 +43,15 @@ PAGE_COLUMNS = (
     Column("charset", pa.string(), "read", "charset named by the HTTP header, lower case, null where none"),
     Column("title", pa.string(), "read", "title column of a text page, null where there is none"),
     Column("extra", pa.string(), "read", "every other input column as one JSON object, null where none"),
+    Column(
+        "program_language", pa.string(), "read", "language of a program file, lower case; null for others"
+    ),
+    Column(
+        "path", pa.string(), "read", "path of a program file in its repository or folder; null for others"
+    ),
+    Column(
+        "license", pa.string(), "read", "licence as the data or the file states it, null where they do not"
+    ),
     Column(
         "drop_reason", pa.string(), "read", "why the document is dropped; null while it is still in the run"
     ),
@@ -55,6 +64,9 @@ DOCUMENT_COLUMNS = (
     Column("kind", pa.string(), "read", "'page' (it was HTML), 'text' or 'code'"),
     Column("program_language", pa.string(), "read", "language of a program file, null for all else"),
     Column("path", pa.string(), "read", "path of a program file in its repository or folder, else null"),
+    Column(
+        "license", pa.string(), "read", "licence as the data or the file states it, null where they do not"
+    ),
     Column("title", pa.string(), "extract", "title of the page, null where it states none"),
     Column("page_language", pa.string(), "extract", "language that the page states, null where it does not"),
     Column("canonical_url", pa.string(), "extract", "address that the page states as its own"),
@@ -128,3 +140,19 @@ def drop_rows(
     for name, column in zip(("drop_value", "drop_limit"), numbers or (), strict=False):
         found[name] = column.filter(dropped).cast(pa.float64())
     return add_columns(documents, at, found)
+
+
+def valid_text(array: pa.Array) -> pa.Array:
+    """Give Arrow strings that are UTF-8: bytes that are none become U+FFFD. Other types come back as they are.
+
+    Parquet files hold such strings, a text cut within a letter, and no reader checks them.
+    """
+    kind = array.type
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+        return array
+    try:
+        array.validate(full=True)
+    except pa.ArrowInvalid:
+        data = array.cast(pa.large_binary()).to_pylist()
+        return pa.array([None if text is None else text.decode("utf-8", "replace") for text in data], kind)
+    return array

@@ -35,6 +35,7 @@ def setting(
     above: float | None = None,
     high: float | None = None,
     known: Sequence[str] | None = None,
+    formerly: Mapping[str, Mapping[Any, Any]] | None = None,
     named: str | None = None,
 ) -> Any:
     """Declare a field: its default, the sentence that explains it, its section in the TOML file, and its limits.
@@ -48,11 +49,18 @@ def setting(
         above: what the value must be greater than; instead of `low`.
         high: greatest value.
         known: the names that the setting may take.
+        formerly: an older name of the setting, which `settings_from` still takes, and what its values are today.
         named: what users write for it where that is not the field's name: 'quality.edges'.
 
     Limits of a list or a table are those of each of its values.
     """
-    metadata = {"doc": doc, "section": section, "in_hash": in_hash, "named": named}
+    metadata = {
+        "doc": doc,
+        "section": section,
+        "in_hash": in_hash,
+        "named": named,
+        "formerly": formerly or {},
+    }
     metadata |= {"low": low, "above": above, "high": high, "known": None if known is None else tuple(known)}
     if isinstance(default, dict):
         return dataclasses.field(default_factory=dict[str, Any], metadata=metadata)
@@ -157,11 +165,25 @@ def settings_from(cls: type[Settings], values: Mapping[str, Any]) -> Settings:
     """Build `cls` from named values; lists become tuples, unknown names are an error with the nearest one."""
     hints = get_type_hints(cls)
     checked: dict[str, Any] = {}
-    for name, value in values.items():
+    for name, value in _with_todays_names(cls, values).items():
         if name not in hints:
             raise UnknownNameError("setting", name, hints)
         checked[name] = _fit_type(name, value, hints[name])
     return cls(**checked)
+
+
+def _with_todays_names(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values under the names that settings have today; where both an old and a new name are given, the new counts."""
+    renamed: dict[str, Any] = {}
+    for field in dataclasses.fields(cls):
+        for old, meaning in field.metadata.get("formerly", {}).items():
+            if old in values:
+                if values[old] not in meaning:
+                    known = " or ".join(f"{value!r}".lower() for value in meaning)
+                    raise SettingError(f"{old} is {field.name} now, and was {known}, not {values[old]!r}.")
+                renamed[field.name] = meaning[values[old]]
+    formers = {old for field in dataclasses.fields(cls) for old in field.metadata.get("formerly", {})}
+    return renamed | {name: value for name, value in values.items() if name not in formers}
 
 
 def read_toml(path: str | Path) -> dict[str, Any]:

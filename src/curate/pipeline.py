@@ -37,7 +37,7 @@ from curate.extract import METADATA_FIELDS, decode_text, extract_pages
 from curate.language import ANY_LANGUAGE, check_languages, identify_languages
 from curate.protocols import Engine, Scorer
 from curate.rules import apply_rules, clean_lines, count_failing, line_rules_of, rule_warnings
-from curate.run.barrier import KEY_PREFIX, find_run_duplicates, read_duplicates
+from curate.run.barrier import KEY_PREFIX, comparable_texts, find_run_duplicates, read_duplicates
 from curate.run.cut import Scored, ScoredKinds, check_names, note_cuts, settle_cuts
 from curate.run.extras import extra_types, unite_types
 from curate.run.fates import Decisions, Layout, footer_metadata, survey, write_part
@@ -45,8 +45,9 @@ from curate.run.funnel import Funnel
 from curate.run.lanes import LEFT_OUT, PROSE, Lane, LaneScorer, code_scorer_of, is_of_kind, make_lanes
 from curate.run.languages import tell_languages
 from curate.run.manifest import ScoreFacts, build_manifest, build_plan
+from curate.run.marked import follow_lines
 from curate.run.reading import estimate_needed, read_pages
-from curate.run.screens import hash_lists, load_screens
+from curate.run.screens import MARKED, hash_lists, load_screens
 from curate.run.settings import DEFAULT_CODE_SCORER, FilterSettings
 from curate.scoring import ask_all, scored_columns
 from curate.signals import compute_signals
@@ -144,9 +145,10 @@ def run_filter(
     plan = build_plan(settings, files, job.contents())
     n_workers = settings.n_workers(sum(file.size_bytes for file in files))
     splits = plan_splits(files)
+    inputs = [file.path for file in files]
     with (
         disk_errors(settings.output, partial(estimate_needed, Path(settings.output), splits)),
-        opened_run(Path(settings.output), plan, overwrite=overwrite) as folder,
+        opened_run(Path(settings.output), plan, overwrite=overwrite, inputs=inputs) as folder,
         make_engine(settings.engine, n_workers) as engine,
     ):
         earlier = folder.manifest()
@@ -202,6 +204,7 @@ class Job:
             "id_column",
             "url_column",
             "date_column",
+            "license",
             "max_page_bytes",
             "chunk_bytes",
         )
@@ -248,7 +251,7 @@ class Job:
                 extractor=self.settings.extractor,
                 focus=self.settings.extract_focus,
                 keep_links=self.settings.keep_links,
-                markdown=self.settings.markdown,
+                text_format=self.settings.text_format,
             )
         with clock.stage("language"):
             documents = add_language(documents, self.settings.language, self.settings.min_language_confidence)
@@ -319,7 +322,7 @@ def start_documents(pages: pa.RecordBatch) -> pa.Table:
     kinds = pc.if_else(is_page, "page", pc.if_else(pc.equal(table["kind"], "code"), "code", "text"))
     columns = {name: table[name] for name in ("id", "url", "date", "source", "position")}
     columns["kind"] = pc.fill_null(kinds, "text")
-    for name in ("program_language", "path"):  # a reader of program files states them
+    for name in ("program_language", "path", "license"):  # a reader of program files states them
         known = name in table.column_names
         columns[name] = table[name] if known else pa.nulls(len(table), pa.string())
     reasons = table["drop_reason"]
@@ -349,9 +352,13 @@ def add_text(
     extractor: str,
     focus: str = "balanced",
     keep_links: bool = False,
-    markdown: bool = False,
+    text_format: str = "plain",
 ) -> pa.Table:
-    """Add `title`, `text` and what pages state of themselves: HTML is extracted, text pages are as they are."""
+    """Add `title`, `text` and what pages state of themselves: HTML is extracted, text pages are as they are.
+
+    Where the text is to be written as Markdown, that is the column `marked`, null for text pages; all stages look at `text`.
+    """
+    marks = text_format == "markdown" and extractor == "curate"
     rows = live_rows(documents)
     is_html = pc.equal(pages["kind"], "html").to_numpy(zero_copy_only=False)[rows]
     html, plain = rows[is_html], rows[~is_html]
@@ -360,8 +367,7 @@ def add_text(
         pages["charset"].take(html),
         extractor=extractor,
         focus=focus,
-        keep_links=keep_links,
-        markdown=markdown,
+        keep_links=keep_links and not marks,
         metadata=True,
     )
     decoded = decode_texts(pages["content"].take(plain), pages["charset"].take(plain))
@@ -371,6 +377,16 @@ def add_text(
     problems = extracted["extract_problem"]
     columns = {name: extracted[name] for name in extracted.schema.names if name != "extract_problem"}
     documents = add_columns(documents, html, columns)
+    if marks:
+        marked = extract_pages(
+            pages["content"].take(html),
+            pages["charset"].take(html),
+            focus=focus,
+            keep_links=keep_links,
+            text_format=text_format,
+        )
+        documents = documents.append_column(MARKED, pa.nulls(len(documents), pa.string()))
+        documents = add_columns(documents, html, {MARKED: marked["text"]})
     documents = add_columns(documents, plain, {"text": decoded, "title": pages["title"].take(plain)})
     documents = drop_rows(documents, html, "extract", problems)
     no_text = pc.if_else(pc.equal(pc.binary_length(decoded), 0), "no_text", pa.scalar(None, pa.string()))
@@ -426,7 +442,11 @@ def add_signals(documents: pa.Table, lane: Lane) -> tuple[pa.Table, dict[str, An
         documents["text"].take(rows).combine_chunks(), line_rules_of(lane.rule_sets)
     )
     measured = compute_signals(texts, list(lane.signals))
-    documents = add_columns(documents, rows, {"text": texts.cast(pa.string())})
+    cleaned = {"text": texts.cast(pa.string())}
+    if MARKED in documents.column_names:
+        before, marked = (documents[name].take(rows) for name in ("text", MARKED))
+        cleaned[MARKED] = follow_lines(before, cleaned["text"], marked)
+    documents = add_columns(documents, rows, cleaned)
     documents = add_columns(add_columns(documents, rows, measured), rows, lines_removed)
     may_spare = lane.spare_above is not None
     verdict = apply_rules(measured, lane.rule_sets, hard_first=may_spare)
@@ -450,10 +470,21 @@ def hash_live_words(documents: pa.Table) -> Words:
 
 
 def add_keys(documents: pa.Table, plan: DedupPlan, words: Words) -> pa.Table:
-    """Add what finds duplicates: the hash of the normalised text and the MinHash bands."""
+    """Add what finds duplicates: the hash of the normalised text and the MinHash bands.
+
+    The words of prose are known; those of a program are hashed anew, with its marks among them.
+    """
     rows = live_rows(documents)
-    keys = compute_keys(documents["text"].take(rows), plan, words.take(rows))
-    return add_columns(documents, rows, {f"{KEY_PREFIX}{name}": keys[name] for name in keys.schema.names})
+    is_code = is_of_kind(documents["kind"].take(rows), ("code",))
+    for some, known in ((rows[~is_code], words), (rows[is_code], None)):
+        texts = documents["text"].take(some)
+        if known is None:
+            keys = compute_keys(comparable_texts(texts, documents["kind"].take(some)), plan)
+        else:
+            keys = compute_keys(texts, plan, known.take(some))
+        names = keys.schema.names
+        documents = add_columns(documents, some, {f"{KEY_PREFIX}{name}": keys[name] for name in names})
+    return documents
 
 
 # ---- pass 2: survivors get their score ---------------------------------------------------------------------
@@ -528,6 +559,7 @@ def finish_run(
     levels = [name for scorer in job.scorers() for name, _ in scorer.columns if name.endswith("_level")]
     score = ScoreFacts(scored, decisions.cuts, tuple(levels))
     note_cuts(funnel, decisions.cuts)
+    funnel.warnings += load_screens(job.settings).warnings()
     for place, lane in enumerate(job.lanes):
         judged = [fact["judged"][place] for fact in facts]
         n_failing: Counter[str] = Counter()

@@ -303,6 +303,76 @@ def test_a_zstd_dictionary_at_the_start_serves_every_frame_and_every_cursor(tmp_
 
 @pytest.mark.parametrize(
     "interim",
+    [
+        b"HTTP/1.1 100 Continue\r\n\r\n",
+        b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n",
+        b"HTTP/1.1 200 Connection established\r\n\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\n" * 3,
+    ],
+)
+def test_heads_before_the_response_proper_are_passed_over(interim):
+    from curate.crawl.http import read_response
+
+    proper = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<html><p>A page.</p></html>"
+    assert read_response(interim + proper, 1 << 20) == read_response(proper, 1 << 20)
+    assert read_response(interim + proper.replace(b"200 OK", b"404 No"), 1 << 20).skipped == "http_404"
+    assert read_response(b"HTTP/1.1 100 Continue\r\n\r\n" * 100, 1 << 20).skipped == "http_100"
+
+
+@pytest.mark.parametrize("pump", [b"<!---->", b"<!-- a -->\n", b"<!--", b"  ", b"<?xml"])
+def test_what_a_page_is_is_found_in_steps_that_grow_as_it_does(monkeypatch, pump):
+    import curate.crawl.sniff as room
+
+    counts = []
+    for n in (100, 200):
+        steps = 0
+        real = room._skip_space
+
+        def counted(head, at, real=real):
+            nonlocal steps
+            end = real(head, at)
+            steps += 1 + end - at
+            return end
+
+        with monkeypatch.context() as patch:
+            patch.setattr(room, "_skip_space", counted)
+            assert not room.looks_html(pump * n + b"hello")
+        counts.append(steps)
+    assert counts[1] <= 2.1 * counts[0] + 2
+
+
+def test_an_html_page_is_known_behind_any_number_of_comments():
+    from curate.crawl.sniff import looks_html, looks_html_document
+
+    for start in (b"<!-- a --> " * 20, b"<!-->", b"<!---->", b'<?xml version="1.0"?>\n<!-- x -->'):
+        assert looks_html(start + b"<!DOCTYPE html><p>")
+        assert looks_html_document(start + b"<html>")
+    assert not looks_html(b"<!-- never closed <html>")
+
+
+def test_damage_in_an_arc_costs_steps_that_grow_as_it_does(monkeypatch):
+    import curate.crawl.archive_headers as room
+
+    for pump in (b"http:", b"http://a/ 1.1.1.1 0 ", b"a:\n", b"http://a/ 1.1.1.1 0 text/html x\n"):
+        counts = []
+        for n in (1000, 2000):
+            seen = 0
+            real = room._split_arc_line
+
+            def counted(line, real=real):
+                nonlocal seen
+                seen += len(line)
+                return real(line)
+
+            with monkeypatch.context() as patch:
+                patch.setattr(room, "_split_arc_line", counted)
+                assert room.ARC.find_start(pump * n, 0) == -1
+            counts.append(seen)
+        assert counts[1] <= 2.1 * counts[0] + 1
+
+
+@pytest.mark.parametrize(
+    "interim",
     [b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n",
      b"HTTP/1.1 200 Connection established\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n"],
 )  # fmt: skip

@@ -8,6 +8,7 @@ import pytest
 from crawl_builders import html_page, page_record, problems, read_all, rows
 
 from curate.crawl import InputFile, find_files, hash_file, plan_splits
+from curate.crawl.find import public_name
 from curate.errors import SettingError
 
 
@@ -182,10 +183,68 @@ def test_the_source_is_sorted_by_name_not_by_the_disk(tmp_path):
     assert os.sep not in sources([tmp_path])[0]
 
 
+def test_links_that_lead_out_of_the_input_are_refused_and_named(crawl, tmp_path, monkeypatch):
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "credentials").write_text("aws_secret_access_key = x")
+    for name, target in (("notes.txt", "home/credentials"), ("folder", "home")):
+        (crawl / name).symlink_to(tmp_path / target)
+        for given in (str(crawl), f"{crawl}/*", f"{crawl}/**"):
+            with pytest.raises(SettingError, match=f"{name}.* is a link that leads out"):
+                find_files([given])
+        (crawl / name).unlink()
+    (crawl / "mine").symlink_to(tmp_path / "home")
+    assert sources([crawl / "mine"]) == ["credentials"]  # named by the user
+    monkeypatch.setenv("CURATE_FOLLOW_LINKS", "1")
+    assert "mine/credentials" in sources([crawl])
+
+
+def test_the_cache_of_a_hub_may_link_to_its_blobs(tmp_path):
+    cache = tmp_path / "hub" / "datasets--x"
+    (cache / "blobs").mkdir(parents=True)
+    (cache / "blobs" / "0a1b").write_bytes(html_page(1))
+    (cache / "snapshots" / "ff").mkdir(parents=True)
+    (cache / "snapshots" / "ff" / "a.html").symlink_to(cache / "blobs" / "0a1b")
+    assert sources([cache / "snapshots" / "ff"]) == ["a.html"]
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        (
+            "http://user:SECRETPW@host/forum.jsonl?X-Amz-Credential=A&X-Amz-Signature=S",
+            "http://host/forum.jsonl",
+        ),
+        ("https://a.blob.core/x/y.warc.gz?sv=1&sig=SECRET", "https://a.blob.core/x/y.warc.gz"),
+        ("s3://bucket/a?b/c", "s3://bucket/a?b/c"),
+        ("plain/a?b.jsonl", "plain/a?b.jsonl"),
+    ],
+)
+def test_no_password_and_no_signature_is_written(address, shown):
+    assert public_name(address) == shown
+
+
+def test_addresses_that_differ_in_what_decides_the_file_have_names_of_their_own():
+    one, other = (public_name(f"https://h/get?id={n}&token=SECRET{n}") for n in (1, 2))
+    assert one != other
+    assert public_name("https://h/get?token=NEW&id=1") == one
+    assert "SECRET" not in one + other
+
+
+def test_a_name_that_is_not_utf8_is_read_and_written_escaped(tmp_path):
+    folder = os.fsencode(tmp_path / "crawl")
+    os.mkdir(folder)
+    for name in (b"caf\xe9.html", b"caf\xe8.html"):
+        with open(os.path.join(folder, name), "wb") as file:
+            file.write(html_page(1))
+    files = find_files([str(tmp_path / "crawl")])
+    assert [file.source for file in files] == ["caf\\xe8.html", "caf\\xe9.html"]
+    assert len(read_all(tmp_path / "crawl")) > 0
+
+
 def test_links_are_followed_and_pipes_are_not_opened(crawl, tmp_path):
-    (tmp_path / "real").mkdir()
-    (tmp_path / "real" / "r.html").write_bytes(html_page(1))
-    (crawl / "linked").symlink_to(tmp_path / "real")
+    (crawl / ".real").mkdir()
+    (crawl / ".real" / "r.html").write_bytes(html_page(1))
+    (crawl / "linked").symlink_to(crawl / ".real")
     (crawl / "circle").symlink_to(crawl)
     (crawl / "gone.html").symlink_to(tmp_path / "nowhere")
     os.mkfifo(crawl / "pipe")
@@ -194,9 +253,10 @@ def test_links_are_followed_and_pipes_are_not_opened(crawl, tmp_path):
         "a/x.html",
         "a/z.txt",
         "b.html",
+        "circle",
         "gone.html",
         "linked/r.html",
     ]
-    assert [problem.reason for problem in problems(read_all(crawl))] == ["unreadable"]
+    assert [problem.reason for problem in problems(read_all(crawl))] == ["link_cycle", "unreadable"]
     with pytest.raises(SettingError, match="no regular file"):
         find_files([str(crawl / "pipe")])

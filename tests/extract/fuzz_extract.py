@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 import sys
+from typing import Any
 
 import pyarrow as pa
 from kinds import make_pages
@@ -16,10 +17,13 @@ from curate.extract import extract_pages
 
 TAGS = (
     "p div span a b li ul ol dl dt dd table tr td th tbody caption pre code h1 h2 h6 br hr img script style title "
-    "math annotation svg select option textarea noscript form nav main article section blockquote button body html"
+    "math annotation mfrac msup msub munderover mover mroot mtable mtr mtd mi mo mfenced mmultiscripts mprescripts sup sub "
+    "listing xmp object canvas dialog template my-part my-other x-tip nobr samp tt figure foreignObject svg select option textarea noscript form nav main article section blockquote button body html"
 ).split()
 ATTRIBUTES = (
     "class='comment mathjax' class=x id=a-B9c style='display: none' hidden href=/x alt='{\\displaystyle x}' "
+    "class=sr-only class=gutter class=code class='language-c' style='white-space:pre-wrap' rowspan=3 colspan=4 colspan=900 start=9999999 "
+    "type=i reversed value=-7 / open=( close=] separators=; linethickness=0 columnalign=right,left data-lang=go "
     "type=math/tex aria-hidden=true role=main alttext='\\alpha' encoding=application/x-tex class='tex' alt=$ alt=\\"
 ).split(" ")
 PIECES = [
@@ -81,6 +85,20 @@ HOSTILE = [
     b"&#x10FFFF;&notanentity;" * 20_000,
     b"<pre>" + b"<br> " * 200_000,
     b"<table>" + b"<tr><td>x<td>y" * 100_000,
+    b"<math>" + b"<msup><mover>" * 100_000 + b"</math>",
+    b"<math>" + b"<mfrac>" * 100_000 + b"</math>",
+    b"<math>" + b"<mi>x</mi>" * 100_000 + b"</math>",
+    b"<math>" + b"<mtable><mtr><mtd>" * 40 + b"x</math>",
+    b"<table>" + b"<tr><td colspan=60 rowspan=60>x<td>y" * 20_000,
+    b"<table><tr>" * 20_000 + b"<td rowspan=9>x" * 20_000,
+    b"<ol type=I start=3888><li>x" * 20_000,
+    b"<ol reversed>" * 300 + b"<li>x" * 5_000,
+    b"<x-a hidden>" * 50_000 + b"</x-a>" * 60_000,
+    b"<my-a>A sentence.</my-a>" * 50_000,
+    b"<p class=sr-only>" * 50_000 + b"x" * 900,
+    b"<code>x\n y" * 50_000,
+    b"<a href=#x>#" * 50_000,
+    b"x<sup>2" * 50_000,
     b"<math>" * 20_000 + b"<annotation encoding=application/x-tex>" * 20_000,
 ]
 
@@ -118,11 +136,16 @@ def main(n_pages: int) -> None:
         b"<math alttext=\\>x</math>",
     ]
     for focus, links, markdown in (
-        ("balanced", False, False),
-        ("recall", True, True),
-        ("precision", True, False),
+        ("balanced", False, "plain"),
+        ("recall", True, "markdown"),
+        ("precision", True, "plain"),
     ):
-        settings = {"focus": focus, "keep_links": links, "markdown": markdown, "metadata": True}
+        settings: dict[str, Any] = {
+            "focus": focus,
+            "keep_links": links,
+            "text_format": markdown,
+            "metadata": True,
+        }
         batch = extract_pages(pa.array(pages, pa.binary()), **settings)
         batch.validate(full=True)
         for i in range(0, len(pages), 97):

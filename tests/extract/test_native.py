@@ -69,12 +69,12 @@ def test_markdown_and_links_are_written_on_demand():
         "<h2>What dams do</h2><p>They hold back <a href='https://e.org/silt'>the silt</a>, which fills the lake.</p>"
         "<ol><li>The lake fills up over the years.</li></ol><pre>silt = load * time\nprint(silt)</pre>"
     )
-    text = extract_text(page(body), markdown=True, keep_links=True)
+    text = extract_text(page(body), text_format="markdown", keep_links=True)
     assert "# On silt\n\n" in text
     assert "## What dams do\n\nThey hold back [the silt](https://e.org/silt), which" in text
-    assert "- The lake fills up over the years." in text
+    assert "\n\n1. The lake fills up over the years.\n\n" in text
     assert "```\nsilt = load * time\nprint(silt)\n```" in text
-    assert "](" not in extract_text(page(body), markdown=True)
+    assert "](" not in extract_text(page(body), text_format="markdown")
 
 
 def test_recall_keeps_at_least_what_precision_keeps():
@@ -288,3 +288,65 @@ def test_kernels_stay_within_their_arrays(tmp_path):
         [sys.executable, str(fuzz), n_pages], env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr[-3000:]
+
+
+def test_markdown_has_levels_numbers_tables_and_fences_and_plain_text_the_same_words():
+    body = (
+        "<h2>What dams do</h2><p>They hold back the silt, which fills the lake behind them in the course of the years.</p>"
+        "<ol start='3'><li>The lake fills up over the years.<ul><li>First with water from the hills.</li></ul></li>"
+        "<li>Then it fills up with silt.</li></ol>"
+        "<table><tr><th>Place</th><th></th><th>Tonnes|year</th></tr><tr><td>Upper bridge</td><td>old</td><td>120,000</td></tr>"
+        "<tr><td>Lower bridge</td><td></td><td>90,000</td></tr></table>"
+        "<p>The program below adds up the silt of a year, month by month, and prints it at the end:</p>"
+        "<pre><code class='language-Python'>total = 0\nfor month in year:\n    total += silt(month)\n</code></pre>"
+    )
+    marked = extract_text(page(body), text_format="markdown")
+    assert "\n\n## What dams do\n\nThey hold back" in marked
+    assert (
+        "\n\n3. The lake fills up over the years.\n  - First with water from the hills.\n4. Then it fills up with silt.\n\n"
+        in marked
+    )
+    assert (
+        "\n\n| Place |  | Tonnes\\|year |\n| --- | --- | --- |\n| Upper bridge | old | 120,000 |\n| Lower bridge |  | 90,000 |\n\n"
+        in marked
+    )
+    assert "\n\n```python\ntotal = 0\nfor month in year:\n    total += silt(month)\n```\n\n" in marked
+    plain = extract_text(page(body))
+    assert (
+        "\n\n3. The lake fills up over the years.\n- First with water from the hills.\n4. Then it fills up with silt.\n"
+        in plain
+    )
+    assert "\nPlace | | Tonnes|year\nUpper bridge | old | 120,000\nLower bridge | | 90,000\n\n" in plain
+    assert "#" not in plain
+    assert "`" not in plain
+
+
+@pytest.mark.parametrize(
+    ("attributes", "numbers"),
+    [
+        ("type='a'", ["a", "b", "c"]), ("type='A' start='26'", ["Z", "AA", "AB"]), ("type='i' start='8'", ["viii", "ix", "x"]),
+        ("type='I' start='1944'", ["MCMXLIV", "MCMXLV", "MCMXLVI"]), ("reversed", ["3", "2", "1"]), ("type='i' start='0'", ["0", "i", "ii"]),
+    ],
+)  # fmt: skip
+def test_items_are_numbered_as_their_list_says(attributes, numbers):
+    items = [f"{sentence[:-1]} here" for sentence in PROSE[:3]]
+    text = extract_text(page(f"<ol {attributes}>{''.join(f'<li>{item}' for item in items)}</ol>"))
+    assert "\n".join(f"{number}. {item}" for number, item in zip(numbers, items, strict=True)) in text
+
+
+def test_an_unknown_text_format_is_an_error():
+    with pytest.raises(UnknownNameError, match="Did you mean 'markdown'"):
+        extract_text("", text_format="markdwn")
+
+
+def test_what_code_printed_is_kept_and_line_numbers_are_not():
+    intro = (
+        "<p>Typed at the prompt, the sum of the two loads is printed on the line below, as it should be:</p>"
+    )
+    text = extract_text(
+        page(f"{intro}<pre>&gt;&gt;&gt; load(1) + load(2)</pre><pre>42</pre><pre>&gt;&gt;&gt; load(3)</pre>")
+    )
+    assert ">>> load(1) + load(2)\n\n42\n\n>>> load(3)" in text
+    text = extract_text(page(f"{intro}<table><tr><td><pre>1\n2</pre><td><pre>load(1)\nload(2)</pre></table>"))
+    assert "\n\nload(1)\nload(2)\n\n" in text
+    assert "1\n2" not in text

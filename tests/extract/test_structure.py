@@ -108,6 +108,13 @@ def test_boxes_and_units_are_those_that_hold_more_than_the_block():
         ("<p>a</p><pre>b</pre><p>c</p>", [1, -3, -3], "ab"),  # a listing beside what is kept
         ("<p>a:</p><ul><li>b</ul>", [-0.9, 1], "a:b"),  # a lead-in
         ("<p>a</p><ul><li>b</ul>", [-0.9, 1], "b"),
+        ("<p>a</p><div>$x=1$</div><p>c</p>", [1, -5, 1], "a$x=1$c"),  # displayed formulas between kept blocks
+        ("<p>a</p><div>$x=1$</div><div>\\[y=2\\]</div><p>c</p>", [1, -5, -5, 1], "a$x=1$\\[y=2\\]c"),
+        ("<p>a</p><div>$x=1$, and (3.2)</div>", [1, -5], "a$x=1$, and (3.2)"),  # or behind the last
+        ("<p>a</p><div>$x=1$</div><p>c</p>", [-1, -5, 1], "c"),
+        ("<p>a</p><div>$5 to $6</div><p>c</p>", [1, -5, 1], "ac"),  # prices
+        ("<p>a</p><div>$x=1$ is what the whole of the text says</div><p>c</p>", [1, -5, 1], "ac"),
+        ("<p>a</p><nav><p>$x=1$</p></nav><p>c</p>", [1, -5, 1], "ac"),
     ],
 )  # fmt: skip
 def test_what_belongs_to_kept_blocks_is_kept(body, scores, kept):
@@ -178,6 +185,11 @@ def test_a_sign_without_a_place_stays():
 )  # fmt: skip
 def test_cells_stay_in_their_columns(rows, lines):
     assert "\n".join(Read(f"<table>{rows}</table>").texts) == lines
+
+
+def test_an_underscore_within_a_name_is_no_sign_of_a_menu():
+    page = Read("<p>D_0 a_{n+1} read_page __init__</p><p>Home _ News _ Archive_ _</p>")
+    assert page.w.features[:2, FEATURES.index("n_symbols")].tolist() == [5, 4]
 
 
 def test_an_empty_cell_beside_an_article_leaves_no_mark():

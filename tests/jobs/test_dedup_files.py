@@ -215,3 +215,42 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(crawl, tmp_path, n_ki
     assert start(tmp_path / "killed").wait() == 0
     assert n_killed
     assert hash_out(tmp_path / "killed") == hash_out(tmp_path / "clean")
+
+
+def test_strings_that_are_not_utf8_end_neither_dedup_nor_mix(tmp_path):
+    from curate.mixture import MixtureSettings, Source, mix
+
+    cut = [
+        b"a page that is cut within a letter \xf0\x9f\x98",
+        b"\xff",
+        b"   ",
+        b"a whole page " * 20,
+        b"another one " * 20,
+    ]
+    values = pa.array(cut, pa.binary())
+    strings = pa.Array.from_buffers(pa.string(), len(values), values.buffers())
+    table = pa.table({"id": strings, "text": strings})
+    pq.write_table(table, tmp_path / "bad.parquet")
+    report = dedup_files(str(tmp_path / "bad.parquet"), tmp_path / "out", workers=1, progress=False)
+    assert (report.n_documents, report.problems) == (5, ())
+    made = MixtureSettings(
+        sources=(Source("bad", (str(tmp_path / "bad.parquet"),)),), validation_fraction=0.0
+    )
+    assert mix(made, tmp_path / "mixture", workers=1)["groups"]
+
+
+def test_two_columns_of_one_name_are_a_problem_that_is_named(tmp_path):
+    texts = pa.array(["a page of some words " * 9])
+    pq.write_table(pa.Table.from_arrays([texts, texts], ["text", "text"]), tmp_path / "twice.parquet")
+    pq.write_table(pa.table({"text": texts}), tmp_path / "once.parquet")
+    report = dedup_files(str(tmp_path), tmp_path.parent / "out", workers=1, progress=False)
+    assert (report.n_documents, len(report.problems)) == (1, 1)
+    assert "parquet_column_twice" in report.problems[0]
+
+
+def test_files_with_other_columns_are_warned_of(tmp_path):
+    (tmp_path / "in").mkdir()
+    pq.write_table(pa.table({"text": ["one page"], "score": [1]}), tmp_path / "in" / "a.parquet")
+    pq.write_table(pa.table({"content": ["another page"]}), tmp_path / "in" / "b.parquet")
+    report = dedup_files(str(tmp_path / "in"), tmp_path / "out", workers=1, progress=False)
+    assert "b.parquet has other columns than a.parquet" in report.warnings[0]

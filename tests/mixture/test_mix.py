@@ -282,7 +282,7 @@ def test_other_settings_or_files_for_a_folder_are_refused(tmp_path, web):
 def test_a_folder_with_something_else_is_not_written_to(tmp_path, web):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.txt").write_text("precious")
-    with pytest.raises(SettingError, match="holds something else"):
+    with pytest.raises(SettingError, match="is not empty"):
         mix(MixtureSettings(sources=(Source("web", (web,)),)), tmp_path / "out", workers=1, overwrite=True)
 
 

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from curate.errors import SettingError
 from curate.rules import BadWords, Decontaminator, UrlRules, redact_pii
 from curate.rules.decontaminate import fold_words
-from curate.rules.pii import _EMAIL
 from curate.text.words import hash_words
 
 LIST = """
@@ -98,12 +97,98 @@ def test_blocklist_files_are_joined_and_wrong_lines_named(tmp_path):
         ("icon@2x.png git@hub.com:a pi@rasp.local", "icon@2x.png git@hub.com:a pi@rasp.local", 0, 0),
         ("'o'neil@pub.ie' _a_@b.org", "'email@example.com' email@example.com", 2, 0),
         ("", "", 0, 0),
+        # An address that stays hides none beside it.
+        (
+            "you@example.com or write to support@shop.com.",
+            "you@example.com or write to email@example.com.",
+            1,
+            0,
+        ),
+        (
+            "git@github.com:acme/tool; bugs to jane.doe@acme.io",
+            "git@github.com:acme/tool; bugs to email@example.com",
+            1,
+            0,
+        ),
+        ("src=logo@2x.png Contact: jane@acme.io", "src=logo@2x.png Contact: email@example.com", 1, 0),
+        (
+            "alice@example.com, jane@acme.io, john@acme.io",
+            "alice@example.com, email@example.com, email@example.com",
+            2,
+            0,
+        ),
+        ("a@b.de@c.fr@d.it", "email@example.com", 1, 0),
+        # What joins words may stand before and behind.
+        ("Email:-info@shop.com -sales@shop.com", "Email:-email@example.com -email@example.com", 2, 0),
+        (
+            ".....ann@shop.com mailto:%20ann@shop.com",
+            ".....email@example.com mailto:%email@example.com",
+            2,
+            0,
+        ),
+        ("ann@shop.com- call ann@site.xn--p1ai", "email@example.com- call email@example.com", 2, 0),
+        ("wang@163.com", "email@example.com", 1, 0),
+        ("at 2a00::1", "at 192.0.2.1", 0, 1),
+        # Numbers and formulas of lessons are no addresses.
+        ("y = W@x.reshape(-1) + A@B.transpose()", "y = W@x.reshape(-1) + A@B.transpose()", 0, 0),
+        ("mAP@0.5.The results, pkg@1.2.3.tgz", "mAP@0.5.The results, pkg@1.2.3.tgz", 0, 0),
+        ("EC number 3.4.21.4, enzyme 3.4.21.4", "EC number 3.4.21.4, enzyme 3.4.21.4", 0, 0),
+        ("3.1.2.4 Definitions\n3.1.2.5 Terms", "3.1.2.4 Definitions\n3.1.2.5 Terms", 0, 0),
+        (
+            "Sec. 4.3.2.1, Table A 1.2.3.4, Theorem 3.1.2.4",
+            "Sec. 4.3.2.1, Table A 1.2.3.4, Theorem 3.1.2.4",
+            0,
+            0,
+        ),
+        ("Chrome/119.0.6.45 to 239.255.255.250", "Chrome/119.0.6.45 to 239.255.255.250", 0, 0),
+        ("2024:11:05:12:30:15:00:00", "2024:11:05:12:30:15:00:00", 0, 0),
+        ("http://8.8.4.4/ and 8.8.4.4 answers", "http://192.0.2.1/ and 192.0.2.1 answers", 0, 2),
     ],
 )
 def test_addresses_are_replaced_and_counted(text, redacted, n_emails, n_ips):
     texts, emails, ips = redact_pii(pa.array(["plain", text, None]))
     assert texts.to_pylist() == ["plain", redacted, ""]
     assert (emails.to_pylist(), ips.to_pylist()) == ([0, n_emails, 0], [0, n_ips, 0])
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            ["ann@shop.com", "you@example.com", "git@github.com:a", "@", ".", "-", "%", "+", "'", " ", "a", "1", "8.8.8.8",
+             "logo@2x.png", "(", "x@y.mean(", "2a00::1", "a@b.de", "EC ", "\n", "é"]
+        ),
+        max_size=14,
+    )
+)  # fmt: skip
+def test_redacting_twice_changes_nothing_and_no_address_stays_whole(parts):
+    text = "".join(parts)
+    once = redact_pii(pa.array([text]))[0]
+    assert redact_pii(once)[0].equals(once)
+    if " ann@shop.com " in text:
+        assert " ann@shop.com " not in once[0].as_py()
+
+
+def test_the_steps_of_redaction_grow_as_the_text_does(monkeypatch):
+    import curate.rules.pii as room
+
+    class Counted:
+        def __init__(self, pattern):
+            self.pattern, self.n = pattern, 0
+
+        def match(self, *arguments):
+            self.n += 1
+            return self.pattern.match(*arguments)
+
+    for text in ("a@", "@", "a@a.", "." * 70 + "@a.de "):
+        counts = []
+        for size in (200, 400):
+            patterns = {name: Counted(getattr(room, name)) for name in ("_DOMAIN", "_LOCAL", "_LOCAL_START")}
+            with monkeypatch.context() as patch:
+                for name, counted in patterns.items():
+                    patch.setattr(room, name, counted)
+                redact_pii(pa.array([text * size]))
+            counts.append(sum(counted.n for counted in patterns.values()))
+        assert counts[1] <= 2.1 * counts[0]
 
 
 def test_the_labelled_sentences_are_redacted_no_worse_than_documented():
@@ -118,14 +203,6 @@ def test_the_labelled_sentences_are_redacted_no_worse_than_documented():
     assert left["emails"] == ['"very unusual"@strange.org']
     assert left["ips"] == []
     assert sum(len(row["others"]) for row in rows) - len(left["others"]) <= 4
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.text("ab1.@-_ ", max_size=60).map(lambda text: text.replace("_", "x.de ")))
-def test_looking_around_each_at_finds_what_the_pattern_finds(text):
-    redacted, n_emails, _ = redact_pii(pa.array([text]))
-    expected, n_expected = _EMAIL.subn("email@example.com", text)
-    assert (redacted[0].as_py(), n_emails[0].as_py()) == (expected, n_expected)
 
 
 @settings(max_examples=200, deadline=None)
@@ -229,3 +306,41 @@ def test_an_empty_word_list_is_an_error(tmp_path):
     (tmp_path / "words.txt").write_text("# nothing\n\n", encoding="utf-8")
     with pytest.raises(SettingError, match="empty"):
         BadWords.from_files([str(tmp_path / "words.txt")])
+
+
+LONG_QUESTION = "how many litres of water does the big tank of a steam locomotive of that time hold"
+
+
+def write_benchmarks(folder):
+    import pyarrow.parquet as pq
+
+    halves = LONG_QUESTION[:38], LONG_QUESTION[38:]
+    rows = [{"ctx": halves[0], "endings": [halves[1]]}, {"q": "Too short?"}]
+    (folder / "split.JSONL").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    pq.write_table(pa.table({"question": [LONG_QUESTION, "Too short?"]}), folder / "table.parquet")
+    (folder / "quoted.csv").write_text(
+        'id,question\n1,"' + LONG_QUESTION.replace(" tank", "\ntank") + '"\n2,Short?\n'
+    )
+    return ["split.JSONL", "table.parquet", "quoted.csv"]
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_items_are_found_however_their_file_holds_them_and_short_ones_are_told(tmp_path, place):
+    path = str(tmp_path / write_benchmarks(tmp_path)[place])
+    made = Decontaminator.from_files([path])
+    page = pa.array([f"They asked: {LONG_QUESTION}? Nobody knew."])
+    assert made.match(page).to_pylist()[0]["benchmark"] == path.rsplit("/", 1)[1].split(".", maxsplit=1)[0]
+    assert made.warnings() == [
+        "Decontamination: 1 of 2 benchmark items have fewer than 13 words and are not looked for."
+    ]
+
+
+def test_benchmarks_of_one_file_name_are_named_with_their_folders(tmp_path):
+    paths = []
+    for name in ("gsm8k", "mmlu"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "test.txt").write_text(f"{name} {LONG_QUESTION}\n")
+        paths.append(str(tmp_path / name / "test.txt"))
+    made = Decontaminator.from_files(paths)
+    found = made.match(pa.array([f"mmlu {LONG_QUESTION}", f"gsm8k {LONG_QUESTION}"])).to_pylist()
+    assert {row["benchmark"] for row in found} <= {"gsm8k/test", "mmlu/test"}

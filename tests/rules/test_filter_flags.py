@@ -95,7 +95,8 @@ def test_markdown_and_links_reach_the_text_and_line_rules_leave_the_layout(folde
     html = f"<html><body><article><h1>How rivers build land</h1>{paragraph}{code}{paragraph[:-4]} Again.</p></article></body></html>"
     (folder / "page.html").write_text(html)
     texts = {}
-    for flags in ((), ("--markdown", "--keep-links")):
+    rows = {}
+    for flags in ((), ("--text-format", "markdown", "--keep-links"), ("--markdown",)):
         out = folder / f"html{len(flags)}"
         done = run_curate(
             "filter", "--input", folder / "page.html", "--output", out, "--scorer", "none", "--rules", "c4",
@@ -103,13 +104,19 @@ def test_markdown_and_links_reach_the_text_and_line_rules_leave_the_layout(folde
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         (row,) = pq.read_table(out / "kept").to_pylist()
-        texts[flags] = row["text"]
-    plain, marked = texts.values()
+        texts[flags], rows[flags] = row["text"], row
+    plain, marked, old_name = texts.values()
+    assert "# How rivers build land" in old_name
+    judged = [
+        {name: value for name, value in row.items() if name not in ("text", "url")} for row in rows.values()
+    ]
+    # rules, signals and scores are those of the plain text
+    assert len({json.dumps(each, default=str) for each in judged}) == 1
     assert "https://maps.example.net/rhine" not in plain
     assert "https://maps.example.net/rhine" in marked
     assert "# How rivers build land" in marked
     assert "# How" not in plain
-    assert "\n    return water.slow_down(stones, sand)" in marked
+    assert "```\n    return water.slow_down(stones, sand)\n```" in marked  # a line rule took the first line
     assert "\n\n" in marked
 
 

@@ -172,3 +172,12 @@ def test_a_plain_number_of_bytes_is_itself(n_bytes: int) -> None:
 
 def test_unknown_names_are_not_listed_by_the_hundred() -> None:
     assert str(UnknownNameError("x", "a1", [f"b{n}" for n in range(100)])) == "Unknown x 'a1'."
+
+
+def test_the_older_name_of_the_text_format_still_works_and_todays_goes_before_it():
+    for old, new in ((True, "markdown"), (False, "plain")):
+        assert settings_from(FilterSettings, {"input": ["x"], "markdown": old}).text_format == new
+    both = {"input": ["x"], "markdown": True, "text_format": "plain"}
+    assert settings_from(FilterSettings, both).text_format == "plain"
+    with pytest.raises(SettingError, match="markdown is text_format now, and was true or false, not 'yes'"):
+        settings_from(FilterSettings, {"input": ["x"], "markdown": "yes"})

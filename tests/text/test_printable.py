@@ -96,7 +96,7 @@ def test_no_summary_story_or_error_holds_a_raw_control_character(hostile_run, ca
     text = "".join(each.out + each.err for each in shown)
     assert not ACTING.difference("\n") & set(text)
     assert not [line for line in text.splitlines() if line.startswith("KEPT  forged")]
-    assert "2 documents have the id or URL" in text
+    assert "2 documents have the id, URL or path" in text
 
 
 def test_the_report_holds_no_script_and_no_raw_markup(tmp_path):

@@ -95,7 +95,7 @@ def test_the_windows_of_one_pass_show_every_token_once(tokens):
 def test_a_folder_that_is_not_finished_says_so(tmp_path):
     with pytest.raises(SettingError, match="not a finished token folder"):
         open_tokens(tmp_path)
-    (tmp_path / "manifest.json").write_text("{}")
+    (tmp_path / "manifest.json").write_text('{"format": "x"}')
     with pytest.raises(SettingError, match="not a token folder"):
         open_tokens(tmp_path)
     (tmp_path / "manifest.json").write_text("{")

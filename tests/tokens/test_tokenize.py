@@ -92,7 +92,7 @@ def test_a_folder_begun_with_other_settings_is_refused(mixture, tmp_path):
 
 def test_a_folder_with_something_else_is_not_written_to(mixture, tmp_path):
     (tmp_path / "thesis.txt").write_text("precious")
-    with pytest.raises(SettingError, match="holds something else"):
+    with pytest.raises(SettingError, match="is not empty"):
         tokenize_mixture(mixture, tmp_path, overwrite=True, **SETTINGS)
     assert (tmp_path / "thesis.txt").exists()
 

@@ -227,3 +227,14 @@ def test_without_torch_the_trainer_says_what_to_install(monkeypatch, capsys):
     ):
         assert run_command(command) == 2
         assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_second_run_on_the_same_folder_is_refused_and_touches_nothing(tokens, tmp_path):
+    from curate.work.lock import locked
+
+    run(tokens, tmp_path / "run", steps=2)
+    beside = tmp_path / "run" / "checkpoints" / ".saving-00000004"
+    beside.mkdir()  # what the first is about to save
+    with locked(tmp_path / "run"):
+        assert "Another process is writing" in refused(tokens, tmp_path / "run", steps=4)
+    assert beside.exists()

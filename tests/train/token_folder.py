@@ -44,7 +44,9 @@ def write_token_folder(
                     "hash": _hash(path / name),
                 }
             )
-        groups.append(about | {"max_passes": max_passes, "train": {}, "validation": {}})
+        groups.append(
+            about | {"max_passes": max_passes, "train": {"n_bytes": 0}, "validation": {"n_bytes": 0}}
+        )
     shares = dict(weights or {})
     plan = {
         "format": "curate-mixture",

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -51,6 +52,67 @@ def test_an_error_in_a_task_comes_out(n_workers: int) -> None:
 def test_a_worker_that_is_killed_is_named_and_not_waited_for() -> None:
     with pytest.raises(RunError, match="A worker process was killed"):
         list(LocalEngine(2).map(die_on_three, range(6)))
+
+
+ENDLESS = """
+import os, sys, time
+from pathlib import Path
+from curate.work.local import LocalEngine
+
+def wait(number):
+    Path(sys.argv[1], str(os.getpid())).touch()
+    time.sleep(600)
+
+if __name__ == "__main__":
+    list(LocalEngine(2).map(wait, range(2)))
+"""
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def lives(process: int) -> bool:
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_workers_end_with_their_parent_however_it_ended(tmp_path: Path, number: signal.Signals) -> None:
+    (tmp_path / "script.py").write_text(ENDLESS)
+    (tmp_path / "pids").mkdir()
+    process = subprocess.Popen([sys.executable, tmp_path / "script.py", tmp_path / "pids"])
+    wait_until(lambda: len(list((tmp_path / "pids").iterdir())) == 2)
+    workers = [int(path.name) for path in (tmp_path / "pids").iterdir()]
+    process.send_signal(number)
+    process.wait()
+    wait_until(lambda: not any(map(lives, workers)))
+
+
+def test_a_command_that_is_terminated_says_how_to_go_on(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.toml")  # opening it waits for ever
+    command = [
+        sys.executable,
+        "-m",
+        "curate",
+        "filter",
+        "--config",
+        str(tmp_path / "pipe.toml"),
+        "--output",
+        "o",
+    ]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+    with open(tmp_path / "pipe.toml", "w"):  # the command has come so far
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert "run the same command again" in said
 
 
 def test_an_unknown_engine_is_refused() -> None:

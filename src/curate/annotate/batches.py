@@ -114,11 +114,17 @@ def batch_states(cache: str | Path) -> list[BatchState]:
                 row["name"], row["server_id"], row["state"], row["n_requests"], 0, row["message"]
             )
             if row["state"] not in {"collected", "lost"} and row["server_id"]:
-                found = _Server(_settings_of(row)).find(row["server_id"])
+                server = _Server(_settings_of(row))
+                found = server.find(row["server_id"])
                 n_done = found.request_counts.completed if found.request_counts else 0
-                store.update_batch(row["id"], state=found.status, message=_failure_of(found))
+                store.update_batch(row["id"], state=found.status, message=_failure_of(found, server.key))
                 state = BatchState(
-                    row["name"], row["server_id"], found.status, row["n_requests"], n_done, _failure_of(found)
+                    row["name"],
+                    row["server_id"],
+                    found.status,
+                    row["n_requests"],
+                    n_done,
+                    _failure_of(found, server.key),
                 )
             states.append(state)
     return states
@@ -140,7 +146,7 @@ def collect_batches(cache: str | Path) -> tuple[list[BatchState], list[Annotatio
                 _find_unsubmitted(store, server)
                 continue
             found = server.find(row["server_id"])
-            store.update_batch(row["id"], state=found.status, message=_failure_of(found))
+            store.update_batch(row["id"], state=found.status, message=_failure_of(found, server.key))
             if found.status in _OVER:
                 _take_results(store, server, settings, row, found)
                 outputs.append(settings)
@@ -292,9 +298,10 @@ def _distinct(all_settings: list[AnnotateSettings]) -> list[AnnotateSettings]:
     return kept
 
 
-def _failure_of(batch: Any) -> str:
+def _failure_of(batch: Any, key: str) -> str:
     problems = batch.errors.data if batch.errors and batch.errors.data else []
-    return "; ".join(str(problem.message) for problem in problems[:3])
+    said = "; ".join(str(problem.message) for problem in problems[:3])
+    return redact(" ".join(said.split()), key)[:300]
 
 
 def _take_results(
@@ -316,7 +323,7 @@ def _take_results(
                 replies.append(reply)
     n_without = row["n_requests"] - len(replies)
     message = f"{n_without} requests without a reply" if n_without else ""
-    store.end_batch(row["id"], "collected", replies, message=_failure_of(batch) or message)
+    store.end_batch(row["id"], "collected", replies, message=_failure_of(batch, server.key) or message)
 
 
 def _read_results(data: bytes) -> dict[str, dict[str, Any]]:

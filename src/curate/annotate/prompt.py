@@ -9,6 +9,7 @@ from typing import Any
 
 from curate.config import stable_hash
 from curate.errors import SettingError, UnknownNameError
+from curate.llm.quoting import break_closing_tag
 
 FOLDER = Path(__file__).parent / "prompts"
 TEXT_MARK = "{text}"
@@ -57,7 +58,7 @@ class Prompt:
 
         A closing tag within the page is broken up, so that the page cannot end its own quotation.
         """
-        text = window.replace("</page", "< /page")
+        text = break_closing_tag(window)
         return [
             {"role": "system", "content": self.system},
             {"role": "user", "content": self.user.replace(TEXT_MARK, text)},

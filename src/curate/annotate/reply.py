@@ -17,18 +17,21 @@ PROBLEMS = {
     "rejected": "the server does not take this page",
     "failed": "no reply after all tries",
 }
+_MARKS = " \t\r>*_#-"
 _LEVEL_LINE = re.compile(
-    r"^[\s>*_#-]*(?:(?:final|overall|educational|edu)[ _])*(?:level|score|rating)[*_]*\s*[:=]\s*[*_]*\s*"
-    r"(?P<level>-?\d+(?:\.\d+)?(?:\s*(?:/|out of)\s*\d+)?)[*_]*\s*\.?\s*$",
-    re.IGNORECASE | re.MULTILINE,
+    r"(?:(?:final|overall|educational|edu)[ _]){0,4}(?:level|score|rating)[*_]{0,3}\s*[:=][\s*_]*"
+    r"(?P<level>-?\d{1,9}(?:\.\d{1,9})?(?:\s*(?:/|out of)\s*\d{1,9})?)",
+    re.IGNORECASE,
 )
-_NUMBER = re.compile(r"(-?\d+(?:\.\d+)?)(?:\s*(?:/|out of)\s*(\d+))?")
+_NUMBER = re.compile(r"(-?\d{1,9}(?:\.\d{1,9})?)(?:\s*(?:/|out of)\s*(\d{1,9}))?")
 _REASON_LINE = re.compile(
-    r"^[\s>*_#-]*(?:reason|reasoning|justification)[*_]*\s*:\s*(.+)$", re.IGNORECASE | re.MULTILINE
+    r"(?:reason|reasoning|justification)[*_]{0,3}\s*:\s*(?P<reason>\S.*)", re.IGNORECASE
 )
+_MOST_AFTER_OBJECT = 16
+"""Characters without a number that may follow the one object of a reply, as 'Done.'"""
 _REFUSAL = re.compile(
-    r"^\W*(?:i['’]?m sorry|sorry|i apologi[sz]e|i (?:can(?:no|['’])t|am unable|am not able|won['’]t)|i['’]m (?:unable|not able)"
-    r"|as an ai\b|unfortunately,? i)",
+    r"^\W{0,200}(?:i['’]?m sorry|i am (?:very )?sorry|sorry|i apologi[sz]e|i (?:can(?:no|['’])t|am unable|am not able|won['’]t)"
+    r"|i['’]m (?:unable|not able)|as an ai\b|unfortunately,? i)",
     re.IGNORECASE,
 )
 _FENCE = re.compile(r"^```[a-zA-Z]*\s*\n(.*?)\n?```$", re.DOTALL)
@@ -49,11 +52,11 @@ def read_reply(reply: Reply, prompt: Prompt) -> Verdict:
     if reply.finish_reason == "length":
         return Verdict("truncated")
     text = _without_thoughts(reply.content or "").strip()
-    stated, reason = _find_levels(text, prompt)
-    if not stated:
-        return Verdict("refused" if _REFUSAL.match(text) else "unparsable", reason=_one_line(text))
+    if _REFUSAL.match(text):
+        return Verdict("refused", reason=_one_line(text))
+    stated, reason, is_last = _find_levels(text, prompt)
     levels = {_to_level(value, prompt) for value in stated}
-    if len(levels) > 1:
+    if len(levels) != 1 or not is_last:  # a level in the midst of a reply may be one that the page speaks of
         return Verdict("unparsable", reason=_one_line(text))
     level = levels.pop()
     if level is None or not prompt.low <= level <= prompt.high:
@@ -68,26 +71,41 @@ def _without_thoughts(text: str) -> str:
     return text.partition("</think>")[2]
 
 
-def _find_levels(text: str, prompt: Prompt) -> tuple[list[Any], str]:
-    """Every level that the reply states, and the reason: from JSON if there is any, else from lines of text."""
-    fenced = _FENCE.match(text)
-    objects = _find_objects(fenced[1] if fenced else text)
-    names = {"level", prompt.level_field}
-    pairs = [pair for found in objects for pair in found]
-    stated = [value for key, value in pairs if key in names]
-    if stated:
-        reasons = [value for key, value in pairs if key == "reason" and isinstance(value, str)]
-        return stated, reasons[0] if reasons else ""
+def _find_levels(text: str, prompt: Prompt) -> tuple[list[Any], str, bool]:
+    """Every level that the reply states, as JSON or on a line of its own, the reason, and whether the last ends it."""
     if _NUMBER.fullmatch(text):
-        return [text], ""
-    reason = _REASON_LINE.search(text)
-    return [match["level"] for match in _LEVEL_LINE.finditer(text)], reason[1] if reason else ""
+        return [text], "", True
+    fenced = _FENCE.match(text)
+    text = fenced[1] if fenced else text
+    objects = _find_objects(text)
+    names = {"level", prompt.level_field}
+    pairs = [pair for found, _, _ in objects for pair in found]
+    stated = [value for key, value in pairs if key in names]
+    reason = next((value for key, value in pairs if key == "reason" and isinstance(value, str)), "")
+    rest = _without(text, [(begin, end) for _, begin, end in objects])
+    lines = [line.strip(_MARKS).rstrip("._ *") for line in rest.splitlines()]
+    lines = [line for line in lines if line]
+    levels = [match["level"] for line in lines if (match := _LEVEL_LINE.fullmatch(line))]
+    if stated:
+        after = text[objects[-1][2] :].strip("`\n ")
+        is_last = len(after) <= _MOST_AFTER_OBJECT and not any(c.isdigit() for c in after)
+        return stated + levels, reason, is_last and any(key in names for key, _ in objects[-1][0])
+    reasons = [match["reason"] for line in lines if (match := _REASON_LINE.fullmatch(line))]
+    while lines and _REASON_LINE.fullmatch(lines[-1]):
+        lines.pop()
+    return levels, reasons[0] if reasons else "", bool(lines) and _LEVEL_LINE.fullmatch(lines[-1]) is not None
 
 
-def _find_objects(text: str) -> list[list[tuple[str, Any]]]:
-    """Every outermost JSON object in the text, as its pairs: keys that stand twice are both there."""
+def _without(text: str, stretches: list[tuple[int, int]]) -> str:
+    """Leave stretches of a text out, each for an empty line."""
+    begins, ends = [0, *(end for _, end in stretches)], [*(begin for begin, _ in stretches), len(text)]
+    return "\n".join(text[begin:end] for begin, end in zip(begins, ends, strict=True))
+
+
+def _find_objects(text: str) -> list[tuple[list[tuple[str, Any]], int, int]]:
+    """Every outermost JSON object in the text, as its pairs (keys that stand twice are both there), and its place."""
     decoder = json.JSONDecoder(object_pairs_hook=list)
-    objects: list[list[tuple[str, Any]]] = []
+    objects: list[tuple[list[tuple[str, Any]], int, int]] = []
     at = text.find("{")
     for _ in range(_MAX_OBJECTS):
         if at < 0:
@@ -97,7 +115,7 @@ def _find_objects(text: str) -> list[list[tuple[str, Any]]]:
         except (ValueError, RecursionError):
             end = at + 1
         else:
-            objects.append(found)
+            objects.append((found, at, end))
         at = text.find("{", end)
     return objects
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -13,6 +14,7 @@ EXIT_SETTING = 2
 EXIT_PARTIAL = 3
 EXIT_NOTHING_KEPT = 4
 EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
 
 
 def exit_code(n_documents: int, problems: Sequence[object]) -> int:
@@ -28,7 +30,17 @@ def main() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("CURATE_TELL_COMPILING", "1")
     gc.set_threshold(50_000)  # imports make a million objects that stay; looking through them costs 200 ms
-    sys.exit(run(sys.argv[1:]))
+    stopped: list[int] = []
+
+    def stop(number: int, _frame: object) -> None:
+        """SIGTERM, as of a scheduler or `timeout`, ends a run as Ctrl-C does, workers and all."""
+        signal.signal(number, signal.SIG_IGN)  # once is enough
+        stopped.append(number)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
+    code = run(sys.argv[1:])
+    sys.exit(EXIT_TERMINATED if stopped and code == EXIT_INTERRUPTED else code)
 
 
 def run(arguments: list[str]) -> int:

@@ -57,6 +57,8 @@ def _run(settings: DedupSettings, *, only_plan: bool, overwrite: bool) -> int:
     console.print(f"Kept {report.n_kept:,} of {report.n_documents:,} documents{share}.", markup=False)
     for reason, count in report.n_dropped.items():
         console.print(f"  {reason}: {count:,}", markup=False)
+    if report.n_in_indexes:
+        console.print(f"  of these, the twin lies in an index: {report.n_in_indexes:,}", markup=False)
     for warning in report.warnings:
         console.print(f"Warning: {warning}", markup=False)
     for problem in report.problems:

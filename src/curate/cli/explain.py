@@ -13,9 +13,12 @@ if TYPE_CHECKING:
     from curate.results.explain import RuleCheck, ScoreCheck, Story
 
 
+_MOST_REASONS = 8
+
+
 def explain_command(
     output: Annotated[Path, typer.Argument(help="The output folder of 'curate filter'.")],
-    key: Annotated[str, typer.Argument(help="Id or URL of a document.")],
+    key: Annotated[str, typer.Argument(help="Id, URL or path of a document.")],
     *,
     text: Annotated[
         bool, typer.Option("--text", help="Show the whole text, not only its beginning.")
@@ -26,7 +29,7 @@ def explain_command(
 
     stories = explain(output, key)
     if len(stories) > 1:
-        say(f"{len(stories)} documents have the id or URL {key}; each is told.")
+        say(f"{len(stories)} documents have the id, URL or path {key}; each is told.")
     for story in stories:
         say(*([""] if len(stories) > 1 else []), *_lines(story, whole_text=text))
 
@@ -49,6 +52,10 @@ def _lines(story: Story, *, whole_text: bool) -> list[str]:
         kept_id, url = story.kept_twin
         lines.append(f"  stays     {kept_id} {url or ''} (Jaccard {document['jaccard']:.3f})")
     lines += [f"  score     {check.name} = {check.value:.4f}{_needed(check)}" for check in story.scores]
+    lines += [
+        f"            {reason.effect:+.2f} levels: {reason.phrase}"
+        for reason in story.reasons[:_MOST_REASONS]
+    ]
     if story.spared:
         spared = story.spared
         lines.append(

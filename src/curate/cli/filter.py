@@ -33,6 +33,10 @@ def filter_command(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Delete the earlier result in the output folder first.")
     ] = False,
+    markdown: Annotated[
+        bool | None,
+        typer.Option("--markdown/--no-markdown", hidden=True, help="Older name of --text-format."),
+    ] = None,
 ) -> int:
     """Filter a crawl: extract text, identify language, apply quality rules, remove duplicates, score, cut.
 
@@ -45,6 +49,8 @@ def filter_command(
 
     Example: curate filter --input crawl/ --output curated --threshold 0.8
     """
+    if markdown is not None:  # the older name of --text-format
+        given = {"markdown": markdown} | given
     given |= {name: _split(given[name]) for name in _LISTS if name in given}
     values = read_toml(config) if config else {}
     if "threshold" in given:

@@ -110,6 +110,26 @@ def info_command(index: _Index) -> None:
     say(f"Texts within reach for exact comparison: {n_readable:,} of {opened.n_documents:,} documents")
 
 
+@index_app.command("relocate")
+def relocate_command(
+    index: _Index,
+    *,
+    old: Annotated[
+        str, typer.Option("--from", help="Folder in which the indexed files lay.", show_default=False)
+    ],
+    new: Annotated[str, typer.Option("--to", help="Folder in which they lie now.", show_default=False)],
+) -> None:
+    """Say where the indexed files lie now, so that texts are compared and not their signatures.
+
+    Example: curate index relocate seen --from /old/crawl-1 --to /new/crawl-1
+    """
+    from curate.dedup.index import relocate_texts
+
+    opened, n_found = relocate_texts(index, old, new)
+    print(f"Found {n_found:,} files below {new} that are what they were.")
+    print(f"Texts within reach: {opened.count_readable():,} of {opened.n_documents:,} documents")
+
+
 def _require(inputs: list[str] | None) -> list[str]:
     if not inputs:
         raise SettingError("No input. Give --input with a file, a folder or a glob.")

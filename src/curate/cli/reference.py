@@ -44,7 +44,11 @@ def _sections(name: str, command: Any) -> Iterator[str]:
             continue
         text = inspect.cleandoc((each.callback.__doc__ if each.callback else None) or each.help or "")
         yield f"## {title}\n\n{text}"
-        rows = [_row(parameter) for parameter in each.params if parameter.name != "help"]
+        rows = [
+            _row(parameter)
+            for parameter in each.params
+            if parameter.name != "help" and not getattr(parameter, "hidden", False)
+        ]
         if rows:
             yield "\n".join(["| option | section | meaning |", "|---|---|---|", *rows])
 

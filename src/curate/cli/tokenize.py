@@ -36,6 +36,26 @@ def tokenize_command(
         ),
     ] = None,
     train_bytes: Annotated[str, typer.Option(help="Text to fit the tokenizer on.")] = "256MB",
+    fim_rate: Annotated[
+        float,
+        typer.Option(
+            help="Share of training documents cut into prefix, suffix and middle, 0 to 1 (arXiv 2207.14255: 0.5)."
+        ),
+    ] = 0.0,
+    fim_spm_rate: Annotated[
+        float,
+        typer.Option(
+            help="Share of these in the order suffix, prefix, middle; the others keep prefix first."
+        ),
+    ] = 0.5,
+    fim_source: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A source of the mixture that --fim-rate is for; all if left out. Can be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of what --fim-rate draws.")] = 0,
     peer: Annotated[
         list[str] | None,
         typer.Option(
@@ -59,7 +79,7 @@ def tokenize_command(
 
     Example: curate tokenize --input mixture --output tokens --vocab-size 32000
     """
-    from curate.tokens import tokenize_mixture
+    from curate.tokens import Infill, tokenize_mixture
     from curate.work.progress import ProgressDisplay
 
     tokens = tokenize_mixture(
@@ -69,6 +89,7 @@ def tokenize_command(
         tokenizer=tokenizer,
         eos_token=eos_token,
         train_bytes=train_bytes,
+        infill=Infill(rate=fim_rate, spm_rate=fim_spm_rate, seed=seed, sources=tuple(fim_source or ())),
         peers=peer or (),
         workers=workers,
         overwrite=overwrite,

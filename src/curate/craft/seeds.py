@@ -17,6 +17,7 @@ import xxhash
 from curate.craft.settings import CraftSettings
 from curate.crawl import ReadOptions, find_files, plan_splits, read_chunks
 from curate.errors import SettingError
+from curate.llm.quoting import break_closing_tag
 
 _LICENSES = ("license", "licence")
 _TOPIC_LEAD = "Subject: "
@@ -38,7 +39,7 @@ class Seed:
         """The seed as a prompt shows it; a closing tag within the page cannot end its quotation."""
         if not self.text:
             return _TOPIC_LEAD + (self.topic or "")
-        shown = self.text[:n_chars].replace("</page", "< /page")
+        shown = break_closing_tag(self.text[:n_chars])
         return f"{_PAGE_LEAD}\n<page>\n{shown}\n</page>"
 
 

@@ -145,7 +145,7 @@ class ArchiveReader:
     def _is_damaged_after(self) -> bool:
         """Whether the member breaks off behind the record, at once or after bytes that start no record."""
         stream = self._stream
-        if not stream.at_end() and not self._framing.start.match(stream.data, stream.at):
+        if not stream.at_end() and not self._framing.is_start(stream.data, stream.at):
             stream.peek(HEAD_BYTES)
         return (stream.gap or "").endswith("_damaged")
 
@@ -192,10 +192,10 @@ class ArchiveReader:
         n_passed = 0 if stream.at_end() else n_min
         stream.at += n_passed
         while not stream.at_end():
-            match = framing.start.search(stream.data, stream.at)
-            if match:
-                n_passed += match.start() - stream.at
-                stream.at = match.start()
+            start = framing.find_start(stream.data, stream.at)
+            if start >= 0:
+                n_passed += start - stream.at
+                stream.at = start
                 break
             # The start of a record may be cut by the end of the block.
             at = max(stream.at, len(stream.data) - framing.max_start_bytes)

@@ -251,6 +251,9 @@ class _ChunkBuilder:
                     page.charset,
                     page.title,
                     page.extra,
+                    page.program_language,
+                    page.path,
+                    page.license,
                     page.drop_reason,
                 )
             )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from curate.crawl.options import ReadOptions
+from curate.crawl.programs import known_language, name_language
 from curate.crawl.records import Page, content_id, place_id
 from curate.crawl.sniff import looks_html_document
+from curate.crawl.sources import finish_source
 from curate.text.charset import decode_text
 from curate.text.json_values import clean_surrogates, dump_json
 
@@ -38,6 +41,31 @@ DATE_NAMES = (
     "fetch_time",
     "published",
 )
+# Data sets of program files: The Stack v1 and v2, StarCoderData, and others by the same names.
+PATH_NAMES = (
+    "path",
+    "max_stars_repo_path",
+    "file_path",
+    "filepath",
+    "filename",
+    "file_name",
+    "repo_path",
+)
+LANGUAGE_NAMES = ("lang", "programming_language", "program_language", "language", "language_name")
+ENDING_NAMES = ("ext", "extension", "file_extension")
+LICENSE_NAMES = (
+    "license",
+    "licenses",
+    "max_stars_repo_licenses",
+    "detected_licenses",
+    "gha_license_id",
+    "license_type",
+)
+_STATED_REASONS = (("is_vendor", "code_vendored"), ("is_generated", "code_generated"))  # The Stack v2
+# StarCoderData writes repository, path and stars before a file's text.
+_STAR_HEAD = re.compile(
+    rb"(?:<reponame>(?P<repo>[^<\n]{0,300}))?(?:<filename>(?P<path>[^<\n]{0,1000}))?(?:<gh_stars>[^<\n]{0,20}\n?)?"
+)
 TITLE_NAME = "title"
 _NESTS = ("metadata", "meta")  # where url and date are looked for when the row itself has none
 
@@ -51,6 +79,11 @@ class Layout:
     url: str | None
     date: str | None
     title: str | None
+    path: str | None = None
+    language: str | None = None
+    ending: str | None = None
+    license: str | None = None
+    reasons: tuple[tuple[str, str], ...] = ()  # (column of true and false, drop reason)
 
     @property
     def columns(self) -> list[str]:
@@ -83,7 +116,8 @@ class RowReader:
         layout = self.layout(row)
         url = _string(get_path(row, layout.url)) or _nested(row, URL_NAMES, layout.url)
         date = _string(get_path(row, layout.date)) or _nested(row, DATE_NAMES, layout.date)
-        column, kind, content = _find_content(row, layout.contents)
+        program = self._program(row, layout)
+        column, kind, content = _find_content(row, layout.contents, is_code=program is not None)
         drop_reason = None
         if content is None:
             drop_reason = self._no_text_reason
@@ -98,11 +132,50 @@ class RowReader:
         extra = None
         if self._options.extra_columns:
             used = {column, layout.id, layout.url, layout.date, layout.title if title else None}
+            if program is not None:
+                used |= {layout.path, layout.language, layout.ending, layout.license}
             used |= {name for name, _ in layout.contents if row.get(name) is None}
             extra = dump_extra({name: value for name, value in row.items() if name not in used})
             if extra is not None and len(extra) > self._options.max_page_bytes:
                 content, extra, drop_reason = None, None, "page_too_large"
-        return Page(page_id, url, date, kind, content, charset, title, extra, drop_reason)
+        page = Page(page_id, url, date, kind, content, charset, title, extra, drop_reason)
+        return page if program is None else self._as_code(page, program, row, layout)
+
+    def _program(self, row: dict[str, Any], layout: Layout) -> tuple[str, str | None] | None:
+        """(language, path) of a row of program text; null where nothing in the row says that it is one.
+
+        Either a column names a programming language and another the file or its ending, or the file's name says it.
+        """
+        path, ending = (_string(get_path(row, name)) for name in (layout.path, layout.ending))
+        label = _string(get_path(row, layout.language))
+        language = known_language(label) if label else None
+        if path is None and ending is None:
+            return None
+        if language is None and (label is None or layout.language == "language"):
+            language = name_language(path or f"x.{ending}".replace("..", "."))
+        return None if language is None else (language, path)
+
+    def _as_code(
+        self, page: Page, program: tuple[str, str | None], row: dict[str, Any], layout: Layout
+    ) -> Page:
+        page.kind, page.charset = "code", None
+        page.program_language, page.path = program
+        page.license = _joined(get_path(row, layout.license))
+        stated = (reason for name, reason in layout.reasons if get_path(row, name) is True)
+        page.drop_reason = page.drop_reason or next(stated, None)
+        if page.content is None or page.drop_reason:
+            page.content = None
+            return page
+        page_id, content = page.id, page.content
+        if content.startswith((b"<reponame>", b"<filename>", b"<gh_stars>")) and (
+            head := _STAR_HEAD.match(content)
+        ):
+            content = content[head.end() :]
+            page.path = page.path or (head["path"] or b"").decode("utf-8", "replace") or None
+        page = finish_source(page, content, self._options)
+        if layout.id is not None and _string(get_path(row, layout.id)):
+            page.id = page_id
+        return page
 
 
 def find_layout(names: Iterable[str], options: ReadOptions) -> Layout:
@@ -129,6 +202,11 @@ def find_layout(names: Iterable[str], options: ReadOptions) -> Layout:
         options.url_column or next(iter(usual(URL_NAMES)), None),
         options.date_column or next(iter(usual(DATE_NAMES)), None),
         by_name.get(TITLE_NAME),
+        next(iter(usual(PATH_NAMES)), None),
+        next(iter(usual(LANGUAGE_NAMES)), None),
+        next(iter(usual(ENDING_NAMES)), None),
+        next(iter(usual(LICENSE_NAMES)), None),
+        tuple((by_name[name], reason) for name, reason in _STATED_REASONS if name in by_name),
     )
 
 
@@ -162,9 +240,12 @@ def _nested(row: dict[str, Any], names: tuple[str, ...], found: str | None) -> s
 
 
 def _find_content(
-    row: dict[str, Any], contents: tuple[tuple[str, str], ...]
+    row: dict[str, Any], contents: tuple[tuple[str, str], ...], *, is_code: bool = False
 ) -> tuple[str | None, str, bytes | None]:
-    """Return (column, 'html' or 'text', content) of the first column that holds more than white space."""
+    """Return (column, 'html' or 'text', content) of the first column that holds more than white space.
+
+    Program text is never taken for a page, even where it begins with a tag.
+    """
     for name, role in contents:
         value = get_path(row, name)
         if isinstance(value, str):
@@ -176,7 +257,10 @@ def _find_content(
         if not content or content.isspace():
             continue
         if role == "html" or (
-            role == "either" and content[:64].lstrip()[:1] == b"<" and looks_html_document(content)
+            role == "either"
+            and not is_code
+            and content[:64].lstrip()[:1] == b"<"
+            and looks_html_document(content)
         ):
             return name, "html", content
         return (
@@ -187,6 +271,13 @@ def _find_content(
             else content.replace(b"\x00", "\ufffd".encode()),
         )
     return None, "text", None
+
+
+def _joined(value: Any) -> str | None:
+    """A licence, or a list of them with commas between."""
+    if isinstance(value, (list, tuple)):
+        return ", ".join(str(item) for item in value if item) or None
+    return _string(value)
 
 
 def to_utf8(text: str) -> bytes:

@@ -7,11 +7,12 @@ import os
 import re
 import stat
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, cast
 
 import xxhash
 
+from curate.crawl.git import GitIndexError, find_git_folder, read_tracked
 from curate.errors import MissingPackageError, SettingError
 
 REMOTE_BLOCK_BYTES = 8 << 20
@@ -41,13 +42,19 @@ _DATA_ENDS = tuple(kind + packed for kind in _DATA_KINDS for packed in _PACKED)
 
 @dataclass(frozen=True, slots=True)
 class InputFile:
-    """One file to read; `source` is its name in every output row, relative to the input it is under."""
+    """One file to read; `source` is its name in every output row, relative to the input it is under.
+
+    `problem` is the reason, with its detail, for which it is not read but reported. `tree_path` is the path of a
+    tracked file in its git checkout, which is read as a source file or left out.
+    """
 
     path: str
     source: str
     size_bytes: int
     is_card: bool = False
     """Whether it only tells of the data it lies beside, as a README; it is counted and not read."""
+    problem: tuple[str, str] | None = None
+    tree_path: str | None = None
 
 
 def is_url(path: str) -> bool:
@@ -55,40 +62,81 @@ def is_url(path: str) -> bool:
     return "://" in path and not path.startswith(("file://", "local://"))
 
 
+def public_name(path: str) -> str:
+    r"""What may be written of an input: no password and no signature, and only what UTF-8 can hold.
+
+    Of an address the part before `?` stays, with a digest of what else decides the file.
+
+    >>> public_name("https://ann:pw@host/a.jsonl?X-Amz-Signature=5")
+    'https://host/a.jsonl'
+    >>> public_name(b"caf\xe9.jsonl".decode("utf-8", "surrogateescape"))
+    'caf\\xe9.jsonl'
+    """
+    path = _readable(path)
+    if not is_url(path):
+        return path
+    scheme, _, rest = path.partition("://")
+    authority, slash, place = rest.partition("/")
+    if scheme in _WEB:
+        place, _, query = place.partition("?")
+        kept = sorted(part for part in query.partition("#")[0].split("&") if part and not _is_secret(part))
+        place += f"~{xxhash.xxh3_64_hexdigest('&'.join(kept).encode())[:8]}" if kept else ""
+    return f"{scheme}://{authority.rpartition('@')[2]}{slash}{place}"
+
+
+def _is_secret(parameter: str) -> bool:
+    """Whether a part of a query says who may read the file, not which file it is."""
+    name = parameter.partition("=")[0].lower()
+    return name in _SECRET_PARAMETERS or name.startswith(("x-amz-", "x-goog-", "x-ms-", "x-oss-"))
+
+
+_WEB = ("http", "https")
+_SECRET_PARAMETERS = {
+    "sig", "signature", "se", "sp", "sv", "sr", "st", "spr", "skoid", "sktid", "skt", "ske", "sks", "skv", "si", "sas",
+    "token", "access_token", "key", "api_key", "apikey", "auth", "authorization", "password", "passwd", "pwd", "secret",
+    "expires", "policy", "key-pair-id", "awsaccesskeyid", "googleaccessid",
+}  # fmt: skip
+
+
 def find_files(inputs: Sequence[str]) -> list[InputFile]:
     """Find every file under `inputs` (files, folders, globs; local or fsspec URLs), sorted by source.
 
     Hidden files, markers of other tools, crawl indexes and earlier outputs of this program are passed over
-    within folders. The result does not depend on the order of `inputs` or on where a folder lies.
+    within folders; of a git checkout only the files that it tracks are found. The result does not depend on the
+    order of `inputs` or on where a folder lies.
 
     Raises:
         SettingError: An input does not exist, holds no files or cannot be listed.
     """
     if not inputs:
         raise SettingError("No input given: name a file, a folder, a glob or a URL, as in --input crawl/.")
-    found: dict[str, tuple[str, int]] = {}
+    found: dict[str, InputFile] = {}
     named: set[str] = set()
     for text in inputs:
         files = _find_remote(text) if is_url(text) else _find_local(_strip_scheme(text))
         if not files:
-            raise SettingError(f"No crawl files in '{text}': give a folder, file or glob that has some.")
+            raise SettingError(
+                f"No crawl files in '{public_name(text)}': give a folder, file or glob that has some."
+            )
         if (
             len(files) == 1
             and not glob.has_magic(text)
-            and os.path.basename(files[0][0]) == os.path.basename(text)
+            and os.path.basename(files[0].path) == os.path.basename(text)
         ):
-            named.add(files[0][0])  # a file given outright is always read
-        for path, source, size in files:
-            known = found.get(path)
-            if known is None or len(source) < len(known[0]):
-                found[path] = (source, size)
-    sources = _distinct_sources({path: source for path, (source, _) in found.items()})
+            named.add(files[0].path)  # a file given outright is always read
+        for file in files:
+            known = found.get(file.path)
+            if known is None or len(file.source) < len(known.source):
+                found[file.path] = file
+    sources = _distinct_sources({path: file.source for path, file in found.items()})
     has_data = any(source.lower().endswith(_DATA_ENDS) for source in sources.values())
     files = [
-        InputFile(
-            path, sources[path], size, is_card=has_data and path not in named and _is_card(sources[path])
+        replace(
+            file,
+            source=sources[path],
+            is_card=has_data and path not in named and file.tree_path is None and _is_card(sources[path]),
         )
-        for path, (_, size) in found.items()
+        for path, file in found.items()
     ]
     return sorted(files, key=lambda file: (file.source, file.path))
 
@@ -102,27 +150,32 @@ def _strip_scheme(path: str) -> str:
     return path.split("://", 1)[1] if "://" in path else path
 
 
-def _find_local(text: str) -> list[tuple[str, str, int]]:
+def _find_local(text: str) -> list[InputFile]:
     path = os.path.abspath(os.path.expanduser(text))
     if os.path.isdir(path):
         _refuse_output(text, os.listdir(path))
-        return [(found, os.path.relpath(found, path), size) for found, size in _walk(path)]
+        return [_named(found, path) for found in _walk(path, path)]
     if os.path.exists(path):
         size = _size(path)
         if size is None:
             raise SettingError(f"Input '{text}' is no regular file: write it to a file first.")
-        return [(path, os.path.basename(path), size)]
+        return [InputFile(path, os.path.basename(path), size)]
     if not glob.has_magic(text):
         raise SettingError(f"Input '{text}' does not exist: give a file, a folder, a glob or a URL.")
     root = _glob_root(path)
-    files: list[tuple[str, str, int]] = []
+    files: list[InputFile] = []
     for match in sorted(glob.glob(path, recursive=True)):
         if os.path.isdir(match):
-            inner = [] if "**" in text else _walk(match)
+            inner = [] if "**" in text else _walk(match, root)
         else:
-            inner = [(match, size)] if (size := _size(match)) is not None else []
-        files += [(found, os.path.relpath(found, root), size) for found, size in inner]
-    return [(path, source.replace(os.sep, "/"), size) for path, source, size in files]
+            _refuse_way_out(match, root)
+            inner = [InputFile(match, "", size)] if (size := _size(match)) is not None else []
+        files += [_named(found, root) for found in inner]
+    return files
+
+
+def _named(file: InputFile, root: str) -> InputFile:
+    return replace(file, source=os.path.relpath(file.path, root).replace(os.sep, "/"))
 
 
 def _glob_root(path: str) -> str:
@@ -131,28 +184,92 @@ def _glob_root(path: str) -> str:
     return "/".join(parts[:n_fixed]) or "/"
 
 
-def _walk(folder: str) -> list[tuple[str, int]]:
-    """List the files under `folder` with their sizes, less those to be passed over."""
+def _refuse_way_out(path: str, root: str) -> None:
+    """Refuse a link that leads out of what the user named: it may be a stranger's, to a file of the user's."""
+    if os.environ.get("CURATE_FOLLOW_LINKS") == "1":
+        return
+    places = [os.path.realpath(root)]
+    head, mark, _ = places[0].partition("/snapshots/")  # how the cache of huggingface_hub lies
+    places += [f"{head}/blobs"] if mark else []
+    target = os.path.realpath(path)
+    if os.path.exists(target) and not any(
+        target == place or target.startswith(place.rstrip("/") + "/") for place in places
+    ):
+        raise SettingError(
+            f"{public_name(path)} is a link that leads out of {public_name(root)}. Remove it, name what it points to "
+            "as an input of its own, or set CURATE_FOLLOW_LINKS=1 if you made the links."
+        )
+
+
+def _walk(folder: str, root: str) -> list[InputFile]:
+    """List the files under `folder`, not yet named, less those to be passed over; no link leads out of `root`."""
 
     def refuse(error: OSError) -> None:
         raise SettingError(f"Folder '{error.filename}' cannot be listed: {error.strerror}.") from error
 
-    files: list[tuple[str, int]] = []
+    files: list[InputFile] = []
     seen: set[str] = set()
+    checkouts: dict[str, _Checkout | None] = {}
     for parent, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
-        if os.path.realpath(parent) in seen:  # links that go in a circle
+        real = os.path.realpath(parent)
+        if real in seen:
+            if os.path.realpath(os.path.dirname(parent)).startswith(real):
+                files.append(
+                    InputFile(parent, "", 0, problem=("link_cycle", "a link to a folder that it lies in"))
+                )
             folders.clear()
             continue
-        seen.add(os.path.realpath(parent))
-        folders[:] = [name for name in folders if not _is_ignored(name)]
+        seen.add(real)
+        _refuse_way_out(parent, root)
+        checkout = checkouts[parent] = _checkout_of(parent, checkouts.get(os.path.dirname(parent)), files)
+        folders[:] = sorted(name for name in folders if not _is_ignored(name))
         if parent != folder and _is_output([*folders, *names]):
             folders.clear()
             continue
         for name in names:
             path = os.path.join(parent, name)
-            if not _is_ignored(name) and (size := _size(path)) is not None:
-                files.append((path, size))
+            if _is_ignored(name):
+                continue
+            if os.path.islink(path):
+                _refuse_way_out(path, root)
+            if (size := _size(path)) is None:
+                continue
+            if checkout is None:
+                files.append(InputFile(path, "", size))
+            elif (inner := os.path.relpath(path, checkout.folder).replace(os.sep, "/")) in checkout.tracked:
+                files.append(InputFile(path, "", size, tree_path=None if _is_data(name) else inner))
     return files
+
+
+@dataclass(frozen=True, slots=True)
+class _Checkout:
+    folder: str
+    tracked: frozenset[str]
+
+
+def _checkout_of(folder: str, outer: _Checkout | None, files: list[InputFile]) -> _Checkout | None:
+    """The git checkout that a folder belongs to. One whose index cannot be read is reported, and walked like any folder."""
+    git_folder = find_git_folder(folder)
+    if git_folder is None:
+        return outer
+    try:
+        return _Checkout(folder, frozenset(read_tracked(git_folder)))
+    except GitIndexError as error:
+        problem = ("git_index_damaged", f"{error}; every file of the folder is read")
+        files.append(InputFile(os.path.join(folder, ".git"), "", 0, problem=problem))
+        return None
+
+
+def _is_data(name: str) -> bool:
+    """Whether a tracked file is read as crawl data and not as a source file: repositories hold data sets too."""
+    return (
+        re.search(
+            r"\.(?:warc|wet|wat|arc|jsonl|ndjson|parquet|zip|tar|tgz)(?:\.(?:gz|zst|bz2|xz|lz4))?$",
+            name,
+            re.IGNORECASE,
+        )
+        is not None
+    )
 
 
 def _size(path: str) -> int | None:
@@ -188,13 +305,15 @@ def open_filesystem(url: str) -> tuple[Any, str]:
     except ImportError as error:
         scheme = url.split("://", 1)[0]
         if scheme in ("s3", "s3a"):
-            raise MissingPackageError(f"Reading '{url}'", "s3fs", "s3") from error
+            raise MissingPackageError(f"Reading '{public_name(url)}'", "s3fs", "s3") from error
         extra = _FS_PACKAGES.get(scheme, f"the package for {scheme}")
         raise SettingError(
-            f"Reading '{url}' needs another package: pip install {extra} ({error})."
+            f"Reading '{public_name(url)}' needs another package: pip install {extra} ({error})."
         ) from error
     except ValueError as error:
-        raise SettingError(f"Input '{url}' cannot be opened: {error}.") from error
+        raise SettingError(
+            f"Input '{public_name(url)}' cannot be opened: {str(error).replace(url, public_name(url))}."
+        ) from error
 
 
 _FS_PACKAGES = {
@@ -208,23 +327,31 @@ _FS_PACKAGES = {
 }
 
 
-def _find_remote(url: str) -> list[tuple[str, str, int]]:
+def _find_remote(url: str) -> list[InputFile]:
     system, path = open_filesystem(url)
     try:
         files, root = _list_remote(system, path)
     except FileNotFoundError:
         files, root = {}, ""
     except Exception as error:  # every store has errors of its own
-        detail = " ".join(str(error).split())
-        raise SettingError(f"Input '{url}' cannot be listed: {detail}.") from error
+        detail = " ".join(str(error).split()).replace(url, public_name(url)).replace(path, public_name(path))
+        raise SettingError(f"Input '{public_name(url)}' cannot be listed: {detail}.") from error
     if not files and not glob.has_magic(path) and not _exists(system, path):
-        raise SettingError(f"Input '{url}' does not exist: give a file, a folder, a glob or a URL.")
-    found: list[tuple[str, str, int]] = []
+        raise SettingError(
+            f"Input '{public_name(url)}' does not exist: give a file, a folder, a glob or a URL."
+        )
+    found: list[InputFile] = []
     for name, info in files.items():
-        source = name[len(root) :].lstrip("/") if root and name.startswith(root) else name.rsplit("/", 1)[-1]
+        public = public_name(name)
+        source = (
+            name[len(root) :].lstrip("/") if root and name.startswith(root) else public.rsplit("/", 1)[-1]
+        )
+        source = (
+            public_name(f"https://h/{source}").removeprefix("https://h/") if url.startswith(_WEB) else source
+        )
         parts = source.split("/")
         if info.get("type") == "file" and (len(files) == 1 or not any(_is_ignored(part) for part in parts)):
-            found.append((system.unstrip_protocol(name), source, int(info.get("size") or 0)))
+            found.append(InputFile(system.unstrip_protocol(name), source, int(info.get("size") or 0)))
     return _without_outputs(found)
 
 
@@ -251,21 +378,22 @@ def _list_remote(system: Any, path: str) -> tuple[dict[str, dict[str, Any]], str
     return cast("dict[str, dict[str, Any]]", system.find(path, detail=True)), path.rstrip("/")
 
 
-def _without_outputs(files: list[tuple[str, str, int]]) -> list[tuple[str, str, int]]:
+def _without_outputs(files: list[InputFile]) -> list[InputFile]:
     """Leave out what lies in the output folder of an earlier run, known by its manifest."""
-    sources = [source for _, source, _ in files]
+    sources = [file.source for file in files]
     outputs = {
         source[: -len("manifest.json")]
         for source in sources
         if source.endswith("/manifest.json")
         and any(other.startswith(source[: -len("manifest.json")] + "kept/") for other in sources)
     }
-    return [file for file in files if not any(file[1].startswith(output) for output in outputs)]
+    return [file for file in files if not any(file.source.startswith(output) for output in outputs)]
 
 
 def _distinct_sources(sources: dict[str, str]) -> dict[str, str]:
     """Lengthen names that several files share by the folders they lie in until each is its own."""
     sources = {path: _readable(source.replace(os.sep, "/")) for path, source in sources.items()}
+    names = {path: public_name(path).replace(os.sep, "/") for path in sources}
     while True:
         by_source: dict[str, list[str]] = {}
         for path, source in sources.items():
@@ -275,7 +403,10 @@ def _distinct_sources(sources: dict[str, str]) -> dict[str, str]:
             return sources
         for path in shared:
             n_parts = sources[path].count("/") + 2
-            sources[path] = _readable("/".join(path.replace(os.sep, "/").split("/")[-n_parts:]))
+            longer = "/".join(names[path].split("/")[-n_parts:])
+            # Two addresses that differ in their signatures alone.
+            tail = f"~{xxhash.xxh3_64_hexdigest(path.encode('utf-8', 'surrogateescape'))[:8]}"
+            sources[path] = longer if longer != sources[path] else longer + tail
 
 
 def _readable(name: str) -> str:

@@ -18,7 +18,8 @@ from curate.text.encodings import find_encoding
 MAX_RATIO = 200  # a body that decodes to more than this many times its size (and 1 MiB) is a bomb
 MAX_HEAD_BYTES = 1 << 16
 _STATUS_LINE = re.compile(rb"(?:HTTP/\d(?:\.\d)?|ICY)\s+(\d{3})\b", re.IGNORECASE)
-_CHARSET = re.compile(r"charset\s*=\s*[\"']?\s*([\w.:+-]+)", re.IGNORECASE)
+_CHARSET = re.compile(r"charset\s*=\s*(?:[\"']\s*)?([\w.:+-]+)", re.IGNORECASE)
+_MAX_INTERIM_HEADS = 8
 _HTML_TYPES = ("text/html", "application/xhtml+xml", "application/vnd.wap.xhtml+xml")
 
 
@@ -81,19 +82,19 @@ def find_blank_line(block: bytes, start: int, max_bytes: int) -> tuple[int, int]
 
 def parse_fields(head: bytes) -> dict[str, str]:
     """Parse the header lines after the first; names in lower case, of repeated fields the first counts."""
-    fields: dict[str, str] = {}
+    fields: dict[str, list[str]] = {}
     name = ""
     for line in head.decode("utf-8", "replace").split("\n")[1:]:
         if line[:1] in (" ", "\t") and name:
-            fields[name] += " " + line.strip()
+            fields[name].append(line.strip())
             continue
         name, colon, value = line.partition(":")
         name = name.strip().lower()
         if colon and name not in fields:
-            fields[name] = value.strip()
+            fields[name] = [value.strip()]
         else:
             name = ""
-    return fields
+    return {name: " ".join(values) for name, values in fields.items()}
 
 
 def parse_content_type(value: str) -> tuple[str, str | None]:
@@ -116,7 +117,9 @@ def read_response(block: bytes, max_bytes: int, damage: str | None = None) -> Pa
         damage: The drop reason of a page, where `block` is not all of the response or cannot be trusted.
     """
     head = parse_head(block)
-    while head is not None and _is_interim(head, block):
+    for _ in range(_MAX_INTERIM_HEADS):
+        if head is None or not _is_interim(head, block):
+            break
         block = block[head.n_bytes :].lstrip(b"\r\n")
         head = parse_head(block)
     if head is None:

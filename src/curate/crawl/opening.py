@@ -25,7 +25,8 @@ from curate.crawl.parquet import ParquetReader
 from curate.crawl.plain import PageReader, PassedOver
 from curate.crawl.records import FileProblem, Mark, RecordReader
 from curate.crawl.rows import Csv, Framing, JsonLines, JsonValues, RowsReader, raw_rows, split_record
-from curate.crawl.sniff import HEAD_BYTES, find_foreign, sniff_format
+from curate.crawl.sniff import HEAD_BYTES, find_foreign, plain_name, sniff_format
+from curate.crawl.sources import SourceReader, TarReader, ZipReader
 from curate.crawl.stream import ByteStream
 from curate.text.charset import BOMS, decode_text, guess_utf16
 
@@ -89,6 +90,8 @@ def _find_utf16(head: bytes) -> str | None:
 
 def open_reader(file: InputFile, options: ReadOptions, mark: Mark) -> OpenFile | FileProblem:
     """Open `file` so that its reader starts at `mark`; a file that holds nothing readable is a problem."""
+    if file.problem:
+        return FileProblem(file.source, None, *file.problem)
     opened = open_file(file)
     if file.is_card:
         return OpenFile(opened, PassedOver(file, mark))
@@ -106,15 +109,19 @@ def open_reader(file: InputFile, options: ReadOptions, mark: Mark) -> OpenFile |
 def _reader(  # noqa: PLR0911 - a row of guards
     opened: BinaryIO, file: InputFile, options: ReadOptions, mark: Mark
 ) -> RecordReader | FileProblem:
-    kind = sniff_file(opened, file.path)
     source = file.source
+    if file.tree_path is not None:
+        return SourceReader(_stream(opened, None, 0, b""), file.tree_path, source, options, mark)
+    kind = sniff_file(opened, file.path)
     if kind.format == "parquet" and kind.codec is None:
         opened.seek(0)
         return ParquetReader(opened, source, options, mark)
+    if kind.format == "zip" and kind.codec is None:
+        return ZipReader(opened, source, options, mark)
     if not kind.head and not kind.is_damaged:
         return FileProblem(source, None, "empty_file")
-    if kind.format is None or kind.format == "parquet":
-        what = "compressed Parquet" if kind.format else find_foreign(kind.head) or "unknown format"
+    if kind.format in (None, "parquet", "zip"):
+        what = f"compressed {kind.format}" if kind.format else find_foreign(kind.head) or "unknown format"
         return FileProblem(source, None, "format_unknown", what)
     if kind.format in _ROWS:
         framing = _framing(kind, file.path, options, skip_header=mark.offset == 0)
@@ -126,6 +133,10 @@ def _reader(  # noqa: PLR0911 - a row of guards
     stream = _stream(opened, kind.codec, mark.offset, barrier)
     if kind.format in ("warc", "arc"):
         return ArchiveReader(stream, WARC if kind.format == "warc" else ARC, source, options, mark)
+    if kind.format == "tar":
+        return TarReader(stream, source, options, mark)
+    if kind.format == "code":
+        return SourceReader(stream, plain_name(source), source, options, mark)
     return PageReader(stream, kind.format, source, options, mark)
 
 

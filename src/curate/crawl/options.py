@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from curate.errors import SettingError
+from curate.errors import SettingError, UnknownNameError
 
 MIB = 1 << 20
 
@@ -26,11 +26,14 @@ class ReadOptions:
     url_column: str | None = None
     date_column: str | None = None
     extra_columns: bool = True
+    license: str | None = None  # 'permissive' drops program files that do not state such a licence
 
     def __post_init__(self) -> None:
         for name in ("chunk_records", "chunk_bytes", "max_page_bytes"):
             if getattr(self, name) < 1:
                 raise SettingError(f"{name} must be at least 1, not {getattr(self, name)}.")
+        if self.license not in (None, "permissive"):
+            raise UnknownNameError("license", self.license, ["permissive"])
         if self.text_column and self.html_column:
             raise SettingError("Name either text_column or html_column, not both.")
 

@@ -58,6 +58,10 @@ class ParquetReader:
         except (pa.ArrowException, OSError, ValueError) as error:
             self._give_up("parquet_damaged", str(error))
             return
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            self._give_up("parquet_column_twice", f"columns of one name: {', '.join(twice)}")
+            return
         layout = self._rows.layout(names)
         self._raw = frozenset(layout.columns)
         if not any(name.split(".")[0] in names or name in names for name, _ in layout.contents):

@@ -40,6 +40,9 @@ class Page:
     title: str | None = None
     extra: str | None = None
     drop_reason: str | None = None
+    program_language: str | None = None
+    path: str | None = None
+    license: str | None = None
 
 
 @dataclass(slots=True)

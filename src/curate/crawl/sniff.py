@@ -6,6 +6,7 @@ import re
 
 import orjson
 
+from curate.crawl.programs import name_language
 from curate.text.charset import guess_utf16
 
 HEAD_BYTES = 1 << 16
@@ -13,6 +14,8 @@ HEAD_BYTES = 1 << 16
 # First bytes of things that are neither crawl files nor pages.
 _FOREIGN = (
     (b"PK\x03\x04", "zip archive"),
+    (b"7z\xbc\xaf\x27\x1c", "7z archive"),
+    (b"Rar!", "RAR archive"),
     (b"%PDF-", "PDF"),
     (b"\x89PNG", "PNG image"),
     (b"\xff\xd8\xff", "JPEG image"),
@@ -28,15 +31,13 @@ _FOREIGN = (
     (b"\xd0\xcf\x11\xe0", "Office document"),
     (b"\x1f\x8b\x08", "gzip data"),
 )
-_HTML_START = re.compile(
-    rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]{0,200}\?>\s*)?(?:<!--.{0,4000}?-->\s*){0,9}"
+_XML_DECLARATION = re.compile(rb"<\?xml[^>]{0,200}\?>", re.IGNORECASE)
+_HTML_TAG = re.compile(
     rb"<(?:!doctype\s+html|html|head|body|title|meta|script|link|style|table|div|center|font|h[1-6]|p|a|br)[\s>/]",
-    re.IGNORECASE | re.DOTALL,
+    re.IGNORECASE,
 )
-_DOCUMENT_START = re.compile(
-    rb"\s*(?:<\?xml[^>]{0,200}\?>\s*)?(?:<!--.{0,4000}?-->\s*){0,9}<(?:!doctype\s+html|html|head)[\s>]",
-    re.IGNORECASE | re.DOTALL,
-)
+_DOCUMENT_TAG = re.compile(rb"<(?:!doctype\s+html|html|head)[\s>]", re.IGNORECASE)
+_SPACE = b" \t\n\r\x0b\x0c"
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 _CONTROLS = bytes(code for code in range(32) if code not in b"\t\n\x0b\x0c\r\x1b")
 
@@ -51,12 +52,34 @@ def looks_html(head: bytes) -> bool:
         head = head[2:1026].replace(b"\x00", b"")
     elif guess_utf16(head[:1024]):
         head = head[:1024].replace(b"\x00", b"")
-    return _HTML_START.match(head[: 1 << 14]) is not None
+    return _HTML_TAG.match(*_skip_prolog(head.removeprefix(b"\xef\xbb\xbf")[: 1 << 14])) is not None
 
 
 def looks_html_document(content: bytes) -> bool:
     """Whether `content` is a whole HTML document, and not text that merely starts with a tag."""
-    return _DOCUMENT_START.match(content[: 1 << 14]) is not None
+    return _DOCUMENT_TAG.match(*_skip_prolog(content[: 1 << 14])) is not None
+
+
+def _skip_prolog(head: bytes) -> tuple[bytes, int]:
+    """Give `head` and where white space, an XML declaration and comments end in it.
+
+    A loop and no pattern: one that may stop at any of several comments tries every way to split them.
+    """
+    at = _skip_space(head, 0)
+    if declaration := _XML_DECLARATION.match(head, at):
+        at = _skip_space(head, declaration.end())
+    while head.startswith(b"<!--", at):
+        end = head.find(b"-->", at + 2)  # "<!-->" is a whole comment
+        if end < 0:
+            break
+        at = _skip_space(head, end + 3)
+    return head, at
+
+
+def _skip_space(head: bytes, at: int) -> int:
+    while head[at : at + 1] and head[at] in _SPACE:
+        at += 1
+    return at
 
 
 def find_named(head: bytes) -> str | None:
@@ -82,8 +105,8 @@ def find_foreign(head: bytes) -> str | None:
     return None
 
 
-def sniff_format(head: bytes, name: str) -> str | None:  # noqa: PLR0911 - a row of guards
-    """Return warc, arc, jsonl, json, csv, parquet, html or text; null where a file is none of these.
+def sniff_format(head: bytes, name: str) -> str | None:  # noqa: PLR0911, PLR0912 - a row of guards
+    """Return warc, arc, jsonl, json, csv, parquet, zip, tar, code, html or text; null where a file is none of these.
 
     jsonl is one object a line, json objects over several lines or in an array.
     """
@@ -94,8 +117,14 @@ def sniff_format(head: bytes, name: str) -> str | None:  # noqa: PLR0911 - a row
         return "warc"
     if start.startswith(b"filedesc:"):
         return "arc"
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return "zip"
+    if head[257:262] == b"ustar":
+        return "tar"
     hint = _hint(name)
     is_foreign = find_foreign(head) is not None
+    if not is_foreign and name_language(plain_name(name), head):
+        return "code"
     if start.startswith((b"{", b"[")) and hint not in ("html", "text") and not is_foreign:
         if _is_many_lines(start):
             return "json"
@@ -111,6 +140,12 @@ def sniff_format(head: bytes, name: str) -> str | None:  # noqa: PLR0911 - a row
     if hint == "html" or (hint != "text" and looks_html(head)):
         return "html"
     return "text"
+
+
+def plain_name(name: str) -> str:
+    """The name of a file without the ending of its compression."""
+    stem, _, ending = name.rpartition(".")
+    return stem if stem and ending.lower() in ("gz", "zst", "bz2", "xz", "lz4") else name
 
 
 def _is_many_lines(start: bytes) -> bool:

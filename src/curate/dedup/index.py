@@ -4,14 +4,15 @@
     INDEX/segment-00000/keys.arrow    one row per document: keys, signature, id, and where its text lies
 
 A segment is written beside its place, then named in the manifest, which is replaced by renaming: an index is
-as it was before an addition or as it is after, whatever happens in between. One process adds at a time.
+as it was before an addition or as it is after, whatever happens in between. One process adds at a time. What comes
+from elsewhere is checked when the index is opened: the manifest by its own checksum and its shape, the tables by theirs.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
+import re
 import shutil
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -33,40 +34,82 @@ from curate.errors import RunError, SettingError
 from curate.text.unicode_tables import UNICODE_VERSION
 from curate.text.words import WORDS_VERSION
 from curate.work.files import read_arrow, write_json
+from curate.work.json_files import check_shape, read_json
+from curate.work.lock import locked
+from curate.work.output import refuse_links
 
-FORMAT = 1
+FORMAT = 2
+_FORMATS = (1, 2)  # 1 had no checksum of the manifest
 MANIFEST = "manifest.json"
 _KEYS = "keys.arrow"
 _SHAPE = ("shingle_words", "seed", "n_bands", "n_rows")  # what keys depend on; the threshold may differ
 
 
+_FOOTER_BYTES = 1 << 16
+_SEGMENT = re.compile(r"segment-[0-9]{5}")
+_SHAPE_OF_MANIFEST: dict[str, Any] = {
+    "format": int,
+    "keys_version": int,
+    "words_version": int,
+    "unicode_version": str,
+    "plan": {
+        "jaccard": (int, float), "recall": (int, float), "shingle_words": int, "seed": int, "n_bands": int, "n_rows": int,
+    },
+    "segments": [
+        {
+            "name": str,
+            "n_documents": int,
+            "files": {_KEYS: str},
+            "texts": [{"path": str, "column": str, "size_bytes": int, "modified_ns": int, "footer?": str}],
+        }
+    ],
+    "checksum?": str,
+}  # fmt: skip
+_COLUMNS = ("words_hash", "bands", "signature", "n_words", "n_bytes", "id", "url", "text_file", "text_row")
+
+
 @dataclass(frozen=True, slots=True)
 class TextFile:
-    """A Parquet file whose rows were indexed, as it was then."""
+    """A Parquet file whose rows were indexed, as it was then.
+
+    Attributes:
+        footer: checksum of its last 64 KiB, where Parquet states every column's place and bounds; "" in old indexes.
+    """
 
     path: str
     column: str
     size_bytes: int
     modified_ns: int
+    footer: str = ""
 
     @classmethod
     def stamp(cls, path: str, column: str) -> TextFile:
         """Describe the file as it is now."""
         state = os.stat(path)
-        return cls(os.path.abspath(path), column, state.st_size, state.st_mtime_ns)
+        return cls(os.path.abspath(path), column, state.st_size, state.st_mtime_ns, _hash_footer(path))
 
     def is_unchanged(self) -> bool:
-        """Whether the file is still what it was."""
+        """Whether the file is still what it was: of its size, and either untouched or with the same end."""
         try:
             state = os.stat(self.path)
+            if state.st_size != self.size_bytes:
+                return False
+            return state.st_mtime_ns == self.modified_ns or (
+                bool(self.footer) and _hash_footer(self.path) == self.footer
+            )
         except OSError:
             return False
-        return (state.st_size, state.st_mtime_ns) == (self.size_bytes, self.modified_ns)
 
     def read_batches(self) -> Iterator[pa.RecordBatch]:
         """Read the texts from the beginning."""
         with pq.ParquetFile(self.path, pre_buffer=False) as file:
             yield from file.iter_batches(8192, columns=[self.column], use_threads=False)
+
+
+def _hash_footer(path: str) -> str:
+    with open(path, "rb") as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - _FOOTER_BYTES))
+        return xxhash.xxh3_64_hexdigest(file.read())
 
 
 class Index:
@@ -137,12 +180,20 @@ class IndexShard:
         for begin, end in _runs(files):
             reader = self._reader(int(files[begin]))
             some = file_rows[begin:end]
-            texts.append(pa.nulls(end - begin, pa.large_string()) if reader is None else reader.read(some))
+            texts.append(self._read(reader, int(files[begin]), some))
         arrays = [array.cast(pa.large_string()) for array in texts]
         chunks = [
             c for array in arrays for c in (array.chunks if isinstance(array, pa.ChunkedArray) else [array])
         ]
         return pa.chunked_array(chunks, pa.large_string())
+
+    def _read(self, reader: RowTexts | None, number: int, rows: NDArray[np.int64]) -> Any:
+        if reader is not None:
+            try:
+                return reader.read(rows)
+            except (pa.ArrowException, OSError, KeyError, ValueError):  # rotten, or no such column
+                self._readers[number] = None
+        return pa.nulls(len(rows), pa.large_string())
 
     def read_signatures(self, rows: NDArray[np.int64], /) -> NDArray[np.uint32]:
         """Read the signatures of the rows."""
@@ -166,30 +217,20 @@ def _runs(values: NDArray[np.int32]) -> Iterator[tuple[int, int]]:
     yield from ((begin, end) for begin, end in pairwise(cuts) if begin < end)
 
 
-def open_index(path: str | Path, plan: DedupPlan | None = None) -> Index:
+def open_index(path: str | Path, plan: DedupPlan | None = None, *, used: bool = False) -> Index:
     """Open an index and check it.
 
     Args:
         path: folder of the index.
         plan: the plan of the run that needs it; its keys must be of the same shape.
+        used: to deduplicate against it, for which it must hold something.
 
     Raises:
-        SettingError: there is no index, or it was made with other settings or another version.
+        SettingError: there is no index, it is empty, or it was made with other settings or another version.
         RunError: a file is damaged.
     """
     path = Path(path)
-    try:
-        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-        versions = manifest["format"], manifest["keys_version"], manifest["words_version"]
-    except FileNotFoundError:
-        raise SettingError(
-            f"No index in {path}. Make one with: curate index build {path} --input ..."
-        ) from None
-    except (ValueError, KeyError, TypeError):
-        raise RunError(f"The manifest of {path} is damaged; build the index anew.") from None
-    if versions != (FORMAT, KEYS_VERSION, WORDS_VERSION):
-        raise SettingError(f"The index {path} was made by another version of the keys; build it anew.")
-    index = Index(path, manifest)
+    index = Index(path, _read_manifest(path))
     if plan is not None:
         theirs, ours = asdict(index.plan), asdict(plan)
         for name in _SHAPE:
@@ -198,22 +239,102 @@ def open_index(path: str | Path, plan: DedupPlan | None = None) -> Index:
                     f"The index {path} has {name} {theirs[name]}, this run {ours[name]}; "
                     f"give --jaccard {index.plan.jaccard} --recall {index.plan.recall}, or build it anew."
                 )
-    for segment in manifest["segments"]:
-        for name, expected in segment["files"].items():
-            if _checksum(path / segment["name"] / name) != expected:
-                raise RunError(
-                    f"{path / segment['name'] / name} is damaged: its checksum differs. "
-                    "Restore the file or build it anew."
-                )
+    for segment in index.manifest["segments"]:
+        _check_segment(path, segment, index.plan)
+    if used and not index.n_documents:
+        raise SettingError(f"The index {path} is empty. Fill it with: curate index add {path} --input ...")
     return index
 
 
-def create_index(path: str | Path, plan: DedupPlan) -> Index:
-    """Make an empty index in a new or empty folder."""
+def _read_manifest(path: Path) -> dict[str, Any]:
+    source = path / MANIFEST
+    if not source.is_file():
+        raise SettingError(f"No index in {path}. Make one with: curate index build {path} --input ...")
+    damaged = f"The manifest of {path} is damaged; build the index anew."
+    try:
+        manifest = read_json(source)
+    except SettingError as error:
+        raise RunError(f"{damaged} ({error})") from None
+    if isinstance(manifest.get("format"), int) and manifest["format"] not in _FORMATS:
+        raise SettingError(f"The index {path} was made by another version of curate; build it anew.")
+    try:
+        check_shape(manifest, _SHAPE_OF_MANIFEST, source)
+    except SettingError as error:
+        raise RunError(f"{damaged} ({error})") from None
+    if (manifest["keys_version"], manifest["words_version"]) != (KEYS_VERSION, WORDS_VERSION):
+        raise SettingError(f"The index {path} was made by another version of the keys; build it anew.")
+    names = [segment["name"] for segment in manifest["segments"]]
+    is_whole = manifest["format"] == 1 or manifest.get("checksum") == _hash_manifest(manifest)
+    known = {key.removesuffix("?") for key in _SHAPE_OF_MANIFEST}
+    if not is_whole or set(manifest) - known or not all(map(_SEGMENT.fullmatch, names)):
+        raise RunError(f"The manifest of {path} is damaged: its checksum differs. Build the index anew.")
+    try:
+        DedupPlan(**manifest["plan"])
+    except (TypeError, SettingError) as error:
+        raise RunError(f"The manifest of {path} is damaged; build the index anew. ({error})") from None
+    return manifest
+
+
+def _hash_manifest(manifest: dict[str, Any]) -> str:
+    content = {name: value for name, value in manifest.items() if name != "checksum"}
+    return xxhash.xxh3_64_hexdigest(json.dumps(content, sort_keys=True).encode())
+
+
+def _write_manifest(path: Path, manifest: dict[str, Any]) -> dict[str, Any]:
+    manifest = manifest | {"format": FORMAT}
+    manifest["checksum"] = _hash_manifest(manifest)
+    write_json(path / MANIFEST, manifest)
+    return manifest
+
+
+def _check_segment(path: Path, segment: dict[str, Any], plan: DedupPlan) -> None:
+    """Check a segment's table against its checksum, and itself: kernels and readers index by what it says."""
+    file = path / segment["name"] / _KEYS
+    if _checksum(file) != segment["files"][_KEYS]:
+        raise RunError(f"{file} is damaged: its checksum differs. Restore the file or build it anew.")
+    try:
+        table = read_arrow(file)
+        table.validate(full=True)
+        bands, signature = (table.schema.field(name).type for name in ("bands", "signature"))
+        places = [table[name].to_numpy() for name in ("text_file", "text_row")]
+        fits = (
+            len(table) == segment["n_documents"]
+            and all(name in table.schema.names for name in _COLUMNS[3:])
+            and all(table[name].null_count == 0 for name in table.schema.names if name != "url")
+            and pa.types.is_fixed_size_list(bands)
+            and bands.list_size == plan.n_bands
+            and pa.types.is_fixed_size_list(signature)
+            and signature.value_type == pa.uint32()
+            and [place.dtype for place in places] == [np.dtype(np.int32), np.dtype(np.int64)]
+            and bool((places[0] >= -1).all() and (places[0] < len(segment["texts"])).all())
+            and bool((places[1] >= 0).all())
+            and pa.types.is_large_string(table.schema.field("id").type)
+        )
+    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+        raise RunError(
+            f"{file} is damaged ({' '.join(str(error).split())[:200]}). Build the index anew."
+        ) from None
+    if not fits:
+        raise RunError(f"{file} is damaged: its columns are not those of an index. Build it anew.")
+
+
+@contextmanager
+def changing_index(path: str | Path) -> Generator[None]:
+    """Hold an index, or the folder of a new one, as its only writer.
+
+    Raises:
+        SettingError: another process is writing to it, or a link lies in it.
+    """
+    with locked(Path(path)):
+        refuse_links(Path(path))
+        yield
+
+
+def new_index(path: str | Path, plan: DedupPlan) -> Index:
+    """Give an index without documents, of which nothing is written yet, for a new or empty folder."""
     path = Path(path)
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+    if path.exists() and (not path.is_dir() or any(not each.name.startswith(".") for each in path.iterdir())):
         raise SettingError(f"{path} is not empty; name a new folder, or use 'curate index add'.")
-    path.mkdir(parents=True, exist_ok=True)
     manifest = {
         "format": FORMAT,
         "keys_version": KEYS_VERSION,
@@ -222,12 +343,33 @@ def create_index(path: str | Path, plan: DedupPlan) -> Index:
         "plan": asdict(plan),
         "segments": [],
     }
-    write_json(path / MANIFEST, manifest)
     return Index(path, manifest)
+
+
+def relocate_texts(path: str | Path, old: str | Path, new: str | Path) -> tuple[Index, int]:
+    """Say that the files of the texts that lay below the folder `old` lie below `new` now.
+
+    Returns:
+        The index, and the number of files whose place changed and that are what they were.
+    """
+    before, after = os.path.abspath(old), os.path.abspath(new)
+    with changing_index(path):
+        index = open_index(path)
+        segments, n_found = json.loads(json.dumps(index.manifest["segments"])), 0
+        for segment in segments:
+            for text_file in segment["texts"]:
+                if text_file["path"] == before or text_file["path"].startswith(before.rstrip("/") + "/"):
+                    text_file["path"] = after + text_file["path"][len(before) :]
+                    n_found += TextFile(**text_file).is_unchanged()
+        return Index(
+            index.path, _write_manifest(index.path, index.manifest | {"segments": segments})
+        ), n_found
 
 
 def append_segment(index: Index, tables: Iterable[pa.Table], texts: Sequence[TextFile]) -> Index:
     """Add documents as one segment; all of them are in the index when this returns, else none.
+
+    Who calls it holds the index (`changing_index`) from before it was opened, so that no other addition is lost.
 
     Args:
         index: the index as it was opened.
@@ -235,27 +377,25 @@ def append_segment(index: Index, tables: Iterable[pa.Table], texts: Sequence[Tex
             place in `texts`, -1 for none) and `text_row` (int64); perhaps `url`.
         texts: the files where texts can be found again.
     """
-    with _locked(index.path):
-        manifest = json.loads((index.path / MANIFEST).read_text(encoding="utf-8"))
-        name = f"segment-{len(manifest['segments']):05d}"
-        temporary = index.path / f".tmp-{name}"
-        for leftover in (temporary, index.path / name):  # of an addition that was killed
-            shutil.rmtree(leftover, ignore_errors=True)
-        temporary.mkdir()
-        n_documents = _write_keys(temporary / _KEYS, tables)
-        temporary.rename(index.path / name)
-        if not n_documents:
-            shutil.rmtree(index.path / name)
-            return Index(index.path, manifest)
-        segment = {
-            "name": name,
-            "n_documents": n_documents,
-            "files": {_KEYS: _checksum(index.path / name / _KEYS)},
-            "texts": [asdict(text_file) for text_file in texts],
-        }
-        manifest["segments"].append(segment)
-        write_json(index.path / MANIFEST, manifest)
-        return Index(index.path, manifest)
+    manifest = index.manifest
+    name = f"segment-{len(manifest['segments']):05d}"
+    temporary = index.path / f".tmp-{name}"
+    for leftover in (temporary, index.path / name):  # of an addition that was killed
+        shutil.rmtree(leftover, ignore_errors=True)
+    temporary.mkdir()
+    n_documents = _write_keys(temporary / _KEYS, tables)
+    if not n_documents:
+        shutil.rmtree(temporary)
+        return index
+    temporary.rename(index.path / name)
+    segment = {
+        "name": name,
+        "n_documents": n_documents,
+        "files": {_KEYS: _checksum(index.path / name / _KEYS)},
+        "texts": [asdict(text_file) for text_file in texts],
+    }
+    changed = _write_manifest(index.path, manifest | {"segments": [*manifest["segments"], segment]})
+    return Index(index.path, changed)
 
 
 def _write_keys(path: Path, tables: Iterable[pa.Table]) -> int:
@@ -273,16 +413,6 @@ def _write_keys(path: Path, tables: Iterable[pa.Table]) -> int:
     with open(path, "rb+") as file:
         os.fsync(file.fileno())
     return n_documents
-
-
-@contextmanager
-def _locked(path: Path) -> Generator[None]:
-    with open(path / ".lock", "w", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise SettingError(f"Another process is adding to the index {path}. Wait for it.") from None
-        yield
 
 
 def _checksum(path: Path) -> str:

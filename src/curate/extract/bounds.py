@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from curate.extract.tags import NAME_PRIME, pack
 from curate.text.kernel import kernel
 
 MAX_HTML_BYTES = 32 * 2**20
@@ -28,7 +29,7 @@ _FLAT_ELEMENTS = (
 
 @kernel
 def _name_key(html: NDArray[np.uint8], start: int) -> tuple[np.uint64, int]:
-    """The first eight letters of a tag's name, lower case, packed into 64 bits; and where the name ends."""
+    """A tag's name in lower case as a number (`tags.pack`), and where the name ends."""
     key = np.uint64(0)
     i = start
     while i < html.size:
@@ -39,6 +40,8 @@ def _name_key(html: NDArray[np.uint8], start: int) -> tuple[np.uint64, int]:
             byte += 32
         if i - start < 8:
             key = (key << np.uint64(8)) | np.uint64(byte)
+        else:
+            key = key * np.uint64(NAME_PRIME) + np.uint64(byte)
         i += 1
     return key, i
 
@@ -52,7 +55,7 @@ _NEVER_SELF_CLOSED = (
 
 
 def _keys(names: tuple[bytes, ...] | list[bytes]) -> NDArray[np.uint64]:
-    return np.array([int.from_bytes(name[:8], "big") for name in names], dtype=np.uint64)
+    return np.array([pack(name.decode()) for name in names], dtype=np.uint64)
 
 
 RAW_KEYS = _keys(_RAW_ELEMENTS)
@@ -63,11 +66,14 @@ OPTION_KEY = _keys([b"option"])[0]
 
 @kernel
 def _skip_comment(html: NDArray[np.uint8], i: int) -> int:
-    """The place after `-->`, or the end of the page; `i` is at `<!--`."""
+    """The place after `-->` or `--!>`, or the end of the page; `i` is at `<!--`."""
     i += 4
     while i + 2 < html.size:
-        if html[i] == 45 and html[i + 1] == 45 and html[i + 2] == 62:
-            return i + 3
+        if html[i] == 45 and html[i + 1] == 45:
+            if html[i + 2] == 62:
+                return i + 3
+            if html[i + 2] == 33 and i + 3 < html.size and html[i + 3] == 62:
+                return i + 4
         i += 1
     return html.size
 

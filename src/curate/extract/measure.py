@@ -103,6 +103,12 @@ LASTS = np.array([0, 0, 0, 3, 1, 2, 4, 0], dtype=np.int64)  # C_LAST by kind
 
 
 @kernel(allocates=False)
+def _is_part(byte: int) -> bool:
+    """Whether a byte beside an underscore is part of a name or formula: a letter or digit, a bracket, a byte beyond ASCII."""
+    return byte >= 128 or ASCII_KINDS[byte] == 1 or byte in (41, 93, 123, 125, 95)
+
+
+@kernel(allocates=False)
 def count_block(text: NDArray[np.uint8], start: int, end: int, row: NDArray[np.int32]) -> None:
     """Count one block's text[start:end] into `row`."""
     n_chars = n_words = n_digits = n_upper = n_commas = n_stops = n_symbols = n_cjk = n_thai = last = (
@@ -120,6 +126,7 @@ def count_block(text: NDArray[np.uint8], start: int, end: int, row: NDArray[np.i
             code, n_bytes = _decode(text, i)
             kind = _classify(code)
             i += n_bytes
+        joins = code == 95 and i - 1 > start and i < end and _is_part(text[i - 2]) and _is_part(text[i])
         if code <= 32:
             in_word = False
             continue
@@ -145,7 +152,8 @@ def count_block(text: NDArray[np.uint8], start: int, end: int, row: NDArray[np.i
         elif kind > 2:
             n_commas += kind == 3
             n_stops += kind in (4, 6)
-            n_symbols += kind == 7
+            # D_0 is a name, not two parts of a menu
+            n_symbols += kind == 7 and not (code == 95 and joins)
             last = LASTS[kind]
     row[C_CHARS] = n_chars
     row[C_WORDS] = n_words + (n_cjk + 1) // 2 + (n_thai + 3) // 4

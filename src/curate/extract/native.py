@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from curate.extract.bounds import MAX_HTML_BYTES
 from curate.extract.model import Selector, load_selector, score_blocks
-from curate.extract.render import LINKS, MARKDOWN, OUTPUT_SLACK, render_page
+from curate.extract.render import LINKS, MARKDOWN, MARKED_FACTOR, OUTPUT_SLACK, PLAIN_FACTOR, render_page
 from curate.extract.scan import M_OG_TITLE, M_TITLE, META_ROWS, max_text_bytes
 from curate.extract.select import choose_blocks
 from curate.extract.text import BLOCK_START, NEW, OUT, PENDING, write_run
 from curate.extract.workspace import Workspace, describe_page, make_workspace, read_page
-from curate.text.charset import MAX_FRAC_REPLACED, decode_text
+from curate.text.charset import decode_text, is_broken
 from curate.text.kernel import kernel
 
 VERSION = "3"
@@ -181,8 +181,8 @@ def extract_native(
     w = _own_workspace(int(sizes.max(initial=0)))
     options = MARKDOWN * markdown | LINKS * keep_links
     size = int(sizes.sum())
-    factor = 3 if options else 1
-    out = np.empty(factor * max_text_bytes(size) + OUTPUT_SLACK * (n + 1), np.uint8)
+    factor = MARKED_FACTOR if options else PLAIN_FACTOR
+    out = np.empty(factor * size + OUTPUT_SLACK * (n + 1), np.uint8)
     titles = np.empty(n * (MAX_TITLE_BYTES + 64), np.uint8)
     out_offsets, title_offsets = np.zeros(n + 1, np.int32), np.zeros(n + 1, np.int32)
     meta = np.full((n, len(META_ROWS), 2), -1, np.int64)
@@ -267,7 +267,7 @@ def _prepare(contents: pa.Array, charsets: pa.Array | None) -> Prepared:
 
 def _decode_page(content: bytes, charset: str | None) -> tuple[bytes, str | None]:
     html = decode_text(content, charset)
-    if html.count("\ufffd") > MAX_FRAC_REPLACED * len(html):
+    if is_broken(html):
         return b"", "undecodable"
     page = html.encode()
     return (b"", "html_too_large") if len(page) > MAX_HTML_BYTES else (page, None)

@@ -12,13 +12,14 @@ from curate.extract.bounds import find_problem
 from curate.extract.metadata import METADATA_FIELDS, read_metadata
 from curate.extract.native import THRESHOLDS, extract_native
 from curate.extract.peers import extract_resiliparse, extract_trafilatura, load_trafilatura
-from curate.text.charset import MAX_FRAC_REPLACED, clean_text, decode_text
+from curate.text.charset import clean_text, decode_text, is_broken
 
 PEERS: dict[str, Callable[[str], str]] = {
     "resiliparse": extract_resiliparse,
     "trafilatura": extract_trafilatura,
 }
 EXTRACTORS = ("curate", *PEERS)
+TEXT_FORMATS = ("plain", "markdown")
 MAX_TITLE_CHARS = 1000
 
 PAGE_TEXT_SCHEMA = pa.schema(
@@ -37,7 +38,7 @@ def extract_text(
     charset: str | None = None,
     focus: str = "balanced",
     keep_links: bool = False,
-    markdown: bool = False,
+    text_format: str = "plain",
 ) -> str:
     """Give the main text of one page, "" where there is none; `extract_pages` names the reason.
 
@@ -52,7 +53,7 @@ def extract_text(
         extractor=extractor,
         focus=focus,
         keep_links=keep_links,
-        markdown=markdown,
+        text_format=text_format,
     )
     return batch["text"][0].as_py() or ""
 
@@ -64,7 +65,7 @@ def extract_pages(
     extractor: str = "curate",
     focus: str = "balanced",
     keep_links: bool = False,
-    markdown: bool = False,
+    text_format: str = "plain",
     metadata: bool = False,
 ) -> pa.RecordBatch:
     """Extract every page of a batch: `contents` are HTML bytes, `charsets` what HTTP headers said, or nulls.
@@ -73,17 +74,22 @@ def extract_pages(
     given: 'no_content' (a null page), 'no_text' (nothing found), 'undecodable' (no charset fits),
     'html_too_large', and, for the peers, 'html_too_deep' and 'html_too_complex' (see `bounds`).
 
-    `focus` ('balanced', 'precision' or 'recall'), `keep_links` (as `[text](address)`), `markdown` (marks of
-    headings, lists, quotes and code) and `metadata` (columns `METADATA_FIELDS`) are the extractor 'curate''s;
+    `focus` ('balanced', 'precision' or 'recall'), `keep_links` (as `[text](address)`), `text_format`
+    ('plain' or 'markdown': headings, lists, quotes, tables and code as Markdown marks them) and `metadata` (columns
+    `METADATA_FIELDS`) are the extractor 'curate''s;
     the peers leave them aside.
     """
     if extractor not in EXTRACTORS:
         raise UnknownNameError("extractor", extractor, EXTRACTORS)
     if focus not in THRESHOLDS:
         raise UnknownNameError("focus", focus, THRESHOLDS)
+    if text_format not in TEXT_FORMATS:
+        raise UnknownNameError("text format", text_format, TEXT_FORMATS)
     if extractor != "curate":
         return _extract_with_peer(contents, charsets, extractor)
-    found = extract_native(contents, charsets, focus=focus, keep_links=keep_links, markdown=markdown)
+    found = extract_native(
+        contents, charsets, focus=focus, keep_links=keep_links, markdown=text_format == "markdown"
+    )
     columns = [found.texts, found.titles, pa.array(found.pages.problems, pa.string())]
     if not metadata:
         return pa.record_batch(columns, schema=PAGE_TEXT_SCHEMA)
@@ -111,7 +117,7 @@ def _extract_page(
     if content is None:
         return None, None, "no_content"
     html = decode_text(content, charset)
-    if html.count("\ufffd") > MAX_FRAC_REPLACED * len(html):
+    if is_broken(html):
         return None, None, "undecodable"
     problem = find_problem(html.encode())
     if problem:

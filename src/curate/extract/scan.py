@@ -1,4 +1,5 @@
-# ruff: noqa: PLR0912, PLR0915, FBT003  (kernels take their arrays by position and decide byte by byte)
+# ruff: noqa: PLR0911, PLR0912, PLR0915, FBT003  (kernels take their arrays by position and decide byte by byte)
+# pyright: reportReturnType=false
 """One pass over a page's bytes: its text in blocks, the block-level elements that hold them, and their links.
 
 No tree is built. A stack of open elements with HTML's implied end tags is enough to know what holds what; what
@@ -12,32 +13,64 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.extract import tags
+from curate.extract.ahead import (
+    BY_BREAKS,
+    BY_WHITE_SPACE,
+    MAX_CELL_BYTES,
+    code_layout,
+    find_language,
+    holds_much,
+    is_data_row,
+    is_notice,
+)
+from curate.extract.mathml import convert_math
+from curate.extract.scripts import write_script
 from curate.extract.tags import (
     A_ALT,
     A_ALTTEXT,
     A_ARIA_HIDDEN,
     A_COLSPAN,
     A_CONTENT,
+    A_DATA_LANG,
+    A_DATA_LANGUAGE,
+    A_DATA_MATHML,
     A_DATETIME,
+    A_DISPLAY,
     A_ENCODING,
     A_HREF,
+    A_ID,
     A_ITEMPROP,
     A_LANG,
     A_NAME,
+    A_OPEN,
     A_PROPERTY,
     A_REL,
+    A_REVERSED,
+    A_ROLE,
     A_ROWSPAN,
+    A_SELF_CLOSED,
+    A_SHADOWROOT,
+    A_SHADOWROOTMODE,
+    A_START,
+    A_STYLE,
     A_TYPE,
+    A_VALUE,
     BLOCK,
     CELL,
     FNV_OFFSET,
     FNV_PRIME,
     HEADING,
+    LEX_BOX,
     LEX_CODE,
     LEX_COMMENT,
+    LEX_CONSENT,
+    LEX_GUTTER,
     LEX_HIDE,
+    LEX_LANGUAGE,
+    LEX_LINE,
     LEX_MATH,
     LEX_REFERENCE,
+    LEX_RENDERED,
     LIST,
     MASK32,
     NO_TEXT,
@@ -53,56 +86,80 @@ from curate.extract.tags import (
 )
 from curate.extract.text import (
     BLOCK_START,
+    BOX_AT,
     BREAK,
-    CELL_ELEMENT,
     CELL_MARK,
     CELL_START,
     COLUMN,
+    CUSTOM_END,
+    CUSTOM_NAME,
     DEPTH,
     ELEMENT,
     ELSEWHERE,
     FORMULA_END,
+    FORMULA_START,
     HIDDEN_AT,
     HREF_END,
     HREF_START,
+    INDENT,
     INNER,
-    JOINS,
+    LANG_AT,
+    LANG_END,
+    LANG_START,
     LINK_AT,
+    LINK_FIRST,
     LINK_KIND,
+    LINK_LONG,
     LINK_START,
     MATH_END,
-    MAX_CELL_BYTES,
     MAX_COLUMNS,
+    MAX_TABLES,
     N_BLOCKS,
     N_ELEMENTS,
     N_LINKS,
     N_TOKENS,
     NAMED,
     NEW,
-    NEXT_COLUMN,
     OUT,
     OVERFLOW,
     PARAGRAPH,
     PENDING,
     PRE_AT,
+    PRE_CODE,
+    PRE_ELEMENT,
+    PRE_KIND,
+    PRE_STYLE,
+    RENDERED,
     ROW,
+    ROW_DATA,
+    ROW_FIRST,
+    ROW_KIND,
+    ROW_LAYOUT,
+    SEPARATORS,
     SPACE,
-    SPANS,
+    SPAN_AFTER,
+    SPANS_AT,
     SPARE,
-    WRITTEN_COLUMN,
+    TABLES,
+    XML,
     count_link,
     flush_block,
-    in_data_row,
     write_pending,
     write_run,
     write_space,
 )
 from curate.extract.tokens import (
+    STYLE_BLOCK,
+    STYLE_INVISIBLE,
+    STYLE_PRE,
+    STYLE_WRAP,
     TRUE,
+    clear_attributes,
     find_byte,
     is_hidden,
     read_attributes,
     read_name,
+    read_style,
     read_tokens,
     skip_to_tag_end,
     value_has,
@@ -114,13 +171,38 @@ MAX_BLOCKS = 200_000
 MAX_ELEMENTS = 300_000
 MAX_LINKS = 100_000
 MAX_TOKENS = 1_000_000
-# Text is never longer than its page but for marks of empty cells, which may add one byte in so many of the page.
-TEXT_SLACK, MARKS_PART = 128, 8
+# Text is no longer than its page but for the empty cells that stand for those spanned, of two bytes each; what is made of
+# MathML is no longer than that, and written a second time beside it.
+TEXT_FACTOR, TEXT_SLACK = 3, 512
 MAX_ADDRESS_BYTES = 2000  # of a link that are looked at
+MAX_NUMBER = 9_999_999  # of an item of a list
 
 # Columns of the element table (int32).
-(E_PARENT, E_TAG, E_FIRST, E_END, E_DEPTH, E_FLAGS, E_TOKEN, E_N_TOKENS, E_ITEM, E_LEVEL) = range(10)
-N_ELEMENT_FIELDS = 10
+(
+    E_PARENT,
+    E_TAG,
+    E_FIRST,
+    E_END,
+    E_DEPTH,
+    E_FLAGS,
+    E_TOKEN,
+    E_N_TOKENS,
+    E_ITEM,
+    E_LEVEL,
+    E_NUMBER,
+    E_STYLE,
+) = range(12)
+N_ELEMENT_FIELDS = 12
+# E_NUMBER is an item's number, of a list that of its next item; E_STYLE how it is written.
+BULLET, DECIMAL, SMALL_LETTER, LETTER, SMALL_ROMAN, ROMAN = range(6)
+DESCENDING, COUNTED = (
+    8,
+    16,
+)  # bits beside it: numbers fall; they fall from the number of items, known at the end
+
+# Columns of the stack of open elements (int32).
+(O_TAG, O_ELEMENT, O_START, O_NAME) = range(4)  # O_NAME: of an unknown name, or PENDING when it began
+N_STACK_FIELDS = 4
 
 # Columns of the link table (int32): the text's span and the address's span in the page.
 (L_START, L_END, L_HREF_START, L_HREF_END) = range(4)
@@ -222,12 +304,17 @@ META_KEYS, META_VALUES = tags.make_table(
 
 T_A, T_B, T_P, T_LI, T_DT, T_DD = (TAG_NUMBERS[t] for t in ("a", "b", "p", "li", "dt", "dd"))
 T_TR, T_TABLE, T_PRE, T_BR = (TAG_NUMBERS[t] for t in ("tr", "table", "pre", "br"))
-T_UL, T_OL = TAG_NUMBERS["ul"], TAG_NUMBERS["ol"]
 T_HR = TAG_NUMBERS["hr"]
 T_IMG, T_META, T_LINK, T_SUP = (TAG_NUMBERS[t] for t in ("img", "meta", "link", "sup"))
 T_SCRIPT, T_TITLE, T_HTML, T_BODY = (TAG_NUMBERS[t] for t in ("script", "title", "html", "body"))
 T_TIME, T_SPAN, T_MATH, T_BUTTON = (TAG_NUMBERS[t] for t in ("time", "span", "math", "button"))
 T_DIV, T_H1 = (TAG_NUMBERS[t] for t in ("div", "h1"))
+T_SUB, T_CODE, T_TT, T_SAMP, T_KBD = (TAG_NUMBERS[t] for t in ("sub", "code", "tt", "samp", "kbd"))
+T_SVG, T_FOREIGN, T_TEMPLATE, T_DIALOG = (
+    TAG_NUMBERS[t] for t in ("svg", "foreignobject", "template", "dialog")
+)
+T_NOSCRIPT, T_OL, T_UL, T_FIGURE, T_XMP = (TAG_NUMBERS[t] for t in ("noscript", "ol", "ul", "figure", "xmp"))
+T_MENU, T_NOBR = TAG_NUMBERS["menu"], TAG_NUMBERS["nobr"]
 T_H6, T_CAPTION = TAG_NUMBERS["h6"], TAG_NUMBERS["caption"]
 
 MATH_TYPE = np.frombuffer(b"math/tex", dtype=np.uint8)
@@ -238,12 +325,17 @@ TEX = np.frombuffer(b"tex", dtype=np.uint8)
 ANNOTATION = np.frombuffer(b"<annotation", dtype=np.uint8)
 END_ANNOTATION = np.frombuffer(b"</annotation", dtype=np.uint8)
 END_MATH = np.frombuffer(b"</math", dtype=np.uint8)
+END_MML_MATH = np.frombuffer(b"</mml:math", dtype=np.uint8)
+END_M_MATH = np.frombuffer(b"</m:math", dtype=np.uint8)
+DISPLAY_BLOCK = np.frombuffer(b"block", dtype=np.uint8)
+PRESENTATION = np.frombuffer(b"presentation", dtype=np.uint8)
+MATHJAX = np.frombuffer(b"mathjax", dtype=np.uint8)
 DISPLAYSTYLE = np.frombuffer(b"{\\displaystyle", dtype=np.uint8)
 
 
 def max_text_bytes(max_html_bytes: int) -> int:
     """The bytes that the text of a page can take."""
-    return max_html_bytes + max_html_bytes // MARKS_PART + TEXT_SLACK
+    return TEXT_FACTOR * max_html_bytes + TEXT_SLACK
 
 
 @kernel(allocates=False)
@@ -268,8 +360,11 @@ def _skip_declaration(html: NDArray[np.uint8], i: int) -> int:
     if i + 3 < html.size and html[i + 1] == 33 and html[i + 2] == 45 and html[i + 3] == 45:
         if i + 4 < html.size and html[i + 4] == 62:  # <!--> is a whole comment
             return i + 5
-        i = find_byte(html, i + 4, 62)
+        begin = i + 4
+        i = find_byte(html, begin, 62)
         while i < html.size and not (html[i - 1] == 45 and html[i - 2] == 45):
+            if i >= begin + 3 and html[i - 1] == 33 and html[i - 2] == 45 and html[i - 3] == 45:
+                break  # --!>
             i = find_byte(html, i + 1, 62)
         return min(i + 1, html.size)
     return skip_to_tag_end(html, i)
@@ -351,25 +446,49 @@ def _pop_to(
     links: NDArray[np.int32],
 ) -> None:
     """End every element of the stack from index `size` up."""
+    hides = -1
     while s[DEPTH] > size:
         s[DEPTH] -= 1
         top = s[DEPTH]
-        tag, element = stack[top, 0], stack[top, 1]
+        tag, element = stack[top, O_TAG], stack[top, O_ELEMENT]
         n_open[tag] -= 1
         if element >= 0:
             elements[element, E_END] = s[N_BLOCKS]
             s[ELEMENT] = elements[element, E_PARENT]
+            if tag == T_OL and elements[element, E_STYLE] & COUNTED:
+                _count_down(element, s, elements)
+        if tag == T_TR and s[ROW] >= 0:
+            _end_row(s)
+        if tag == T_TABLE:
+            s[TABLES] -= 1
         if tag in (T_TR, T_TABLE):
             s[ROW] = -1
-            if tag == T_TABLE:
-                s[JOINS] = 0
-                s[SPANS : SPANS + MAX_COLUMNS] = 0
+        if tag == T_FOREIGN and stack[top, O_NAME] > 0:
+            hides = stack[top, O_NAME] - 1  # the drawing goes on
     if s[LINK_AT] > size:
         _close_link(s, text, links)
     if s[HIDDEN_AT] >= size:
         s[HIDDEN_AT] = -1
+        s[RENDERED] = 0
+    if 0 <= hides < size:
+        s[HIDDEN_AT] = hides
     if s[PRE_AT] >= size:
         s[PRE_AT] = -1
+    if s[BOX_AT] >= size:
+        s[BOX_AT] = -1
+    if s[LANG_AT] >= size and s[PRE_AT] < 0:
+        s[LANG_AT] = -1
+
+
+@kernel(allocates=False)
+def _count_down(e: int, s: NDArray[np.int64], elements: NDArray[np.int32]) -> None:
+    """Number the items of a list that counts down to 1, whose number of items is known now."""
+    if s[N_ELEMENTS] - e > 5000:
+        return
+    n = elements[e, E_NUMBER]
+    for item in range(e + 1, s[N_ELEMENTS]):
+        if elements[item, E_TAG] == T_LI and elements[item, E_PARENT] == e:
+            elements[item, E_NUMBER] = n - elements[item, E_NUMBER]
 
 
 @kernel(allocates=False)
@@ -440,10 +559,12 @@ def _find_implied(tag: int, s: NDArray[np.int64], stack: NDArray[np.int32], n_op
 def _boundary(tag: int, s: NDArray[np.int64], text: NDArray[np.uint8], blocks: NDArray[np.int32]) -> None:
     """A block-level tag starts or ends: end the open block, or, in pre, the open line.
 
-    A paragraph within a table cell ends the block only if text follows it in the same cell, so that a row whose
-    cells hold paragraphs stays one row.
+    In a table's row of data nothing but the row's end ends the block. In other cells a paragraph does only if text
+    follows it in the same cell, so that a row whose cells hold paragraphs stays one row.
     """
-    if s[PRE_AT] >= 0:
+    if s[PRE_AT] >= 0 and (s[PRE_KIND] == PRE_CODE or tag == T_DIV):
+        if TAG_BITS[tag] & CELL:
+            return
         out = s[OUT]
         while out > s[BLOCK_START] and text[out - 1] in (32, 9):
             out -= 1
@@ -453,7 +574,10 @@ def _boundary(tag: int, s: NDArray[np.int64], text: NDArray[np.uint8], blocks: N
         return
     if s[PENDING] & NEW:
         return
-    if s[ROW] >= 0 and (tag in (T_P, T_DIV) or (tag in (T_UL, T_OL, T_LI) and in_data_row(s))):
+    if s[ROW] >= 0 and s[ROW_KIND] == ROW_DATA and not TAG_BITS[tag] & (CELL | ROWS):
+        if not s[PENDING] & CELL_MARK:
+            s[PENDING] |= SPACE
+    elif s[ROW] >= 0 and tag in (T_P, T_DIV):
         if s[PENDING] & CELL_MARK:
             return
         s[PENDING] |= PARAGRAPH
@@ -462,40 +586,115 @@ def _boundary(tag: int, s: NDArray[np.int64], text: NDArray[np.uint8], blocks: N
 
 
 @kernel(allocates=False)
-def _begin_cell(s: NDArray[np.int64], text: NDArray[np.uint8], blocks: NDArray[np.int32]) -> None:
-    """A table cell starts: it joins its row's block if what came before in the row was short."""
+def _read_int(html: NDArray[np.uint8], span: NDArray[np.int64], default: int) -> int:
+    """A whole number in an attribute, within MAX_NUMBER; `default` where there is none."""
+    i, end = span[0], span[1]
+    while 0 <= i < end and html[i] <= 32:
+        i += 1
+    negative = 0 <= i < end and html[i] == 45
+    i += negative
+    value, n = 0, 0
+    while 0 <= i < end and 48 <= html[i] <= 57:
+        value = min(10 * value + html[i] - 48, MAX_NUMBER)
+        i += 1
+        n += 1
+    if n == 0:
+        return default
+    return -value if negative else value
+
+
+@kernel(allocates=False)
+def _begin_cell(
+    html: NDArray[np.uint8],
+    attributes: NDArray[np.int64],
+    s: NDArray[np.int64],
+    text: NDArray[np.uint8],
+    blocks: NDArray[np.int32],
+) -> None:
+    """A table cell starts: it joins its row's block in a row of data, or if what came before in the row was short."""
+    if s[PRE_AT] >= 0:
+        if not s[PENDING] & NEW and s[OUT] > s[BLOCK_START] and text[s[OUT] - 1] > 32:
+            write_space(text, s, blocks, 32)
+        return
+    if s[ROW] >= 0:
+        before = _enter_column(html, attributes, s)
+        if s[ROW_KIND] == ROW_DATA:
+            s[SEPARATORS] += before
+            if not s[PENDING] & NEW and s[SEPARATORS] > 0:
+                s[PENDING] = CELL_MARK
+            return
     if s[PENDING] & NEW:
         return
-    if s[ROW] >= 0 and s[OUT] - s[CELL_START] <= MAX_CELL_BYTES and s[PRE_AT] < 0:
+    if s[ROW] >= 0 and s[OUT] - s[CELL_START] <= MAX_CELL_BYTES:
         s[PENDING] = CELL_MARK
+        s[SEPARATORS] = 1
     else:
         flush_block(text, s, blocks)
 
 
 @kernel(allocates=False)
-def _read_span(html: NDArray[np.uint8], span: NDArray[np.int64]) -> int:
-    """A colspan or rowspan, 1 where it is none, MAX_COLUMNS at most."""
-    value = 0
-    for i in range(span[0], min(span[1], span[0] + 3)):
-        if not 48 <= html[i] <= 57:
-            break
-        value = value * 10 + html[i] - 48
-    return min(max(value, 1), MAX_COLUMNS)
+def _enter_column(html: NDArray[np.uint8], attributes: NDArray[np.int64], s: NDArray[np.int64]) -> int:
+    """Find the column of a cell among those that cells of earlier rows span; how many columns' ends lie before it."""
+    n_before = s[SPAN_AFTER] + (0 if s[ROW_FIRST] else 1)
+    s[ROW_FIRST] = s[SPAN_AFTER] = 0
+    if not 1 <= s[TABLES] <= MAX_TABLES:
+        return n_before
+    base = SPANS_AT + (s[TABLES] - 1) * MAX_COLUMNS
+    column = s[COLUMN]
+    while column < MAX_COLUMNS - 1 and s[base + column] > 0:
+        s[base + column] -= 1
+        column += 1
+        if s[SPARE] > 0:
+            s[SPARE] -= 1
+            n_before += 1
+    n_columns = min(max(_read_int(html, attributes[A_COLSPAN], 1), 1), MAX_COLUMNS)
+    n_rows = _read_int(html, attributes[A_ROWSPAN], 1)
+    for c in range(column, min(column + n_columns, MAX_COLUMNS - 1)):
+        s[base + c] = max(n_rows - 1, 0)
+    s[SPAN_AFTER] = min(n_columns - 1, s[SPARE])
+    s[SPARE] -= s[SPAN_AFTER]
+    s[COLUMN] = min(column + n_columns, MAX_COLUMNS)
+    return n_before
 
 
 @kernel(allocates=False)
-def _place_cell(html: NDArray[np.uint8], attributes: NDArray[np.int64], s: NDArray[np.int64]) -> None:
-    """Find the column of a cell that starts, past those that cells of rows above reach into."""
-    column = s[NEXT_COLUMN]
-    while column < MAX_COLUMNS and s[SPANS + column] > 0:
-        s[SPANS + column] -= 1
-        column += 1
-    s[SPARE] += 1
-    n_columns, n_rows = _read_span(html, attributes[A_COLSPAN]), _read_span(html, attributes[A_ROWSPAN])
-    for k in range(column, min(column + n_columns, MAX_COLUMNS)):
-        s[SPANS + k] = n_rows - 1
-    s[COLUMN] = min(column, MAX_COLUMNS)
-    s[NEXT_COLUMN] = min(column + n_columns, MAX_COLUMNS)
+def _end_row(s: NDArray[np.int64]) -> None:
+    """Cells of earlier rows that span columns behind the row's last cell span one row less."""
+    if 1 <= s[TABLES] <= MAX_TABLES:
+        base = SPANS_AT + (s[TABLES] - 1) * MAX_COLUMNS
+        for c in range(s[COLUMN], MAX_COLUMNS - 1):
+            if s[base + c] > 0:
+                s[base + c] -= 1
+
+
+@kernel(allocates=False)
+def _number_item(
+    html: NDArray[np.uint8], tag: int, attributes: NDArray[np.int64], e: int, elements: NDArray[np.int32]
+) -> None:
+    """Note how a list's items are numbered, or the number of an item."""
+    if tag == T_OL:
+        style = DECIMAL
+        start, end = attributes[A_TYPE]
+        if end == start + 1:
+            kind = html[start]
+            style = SMALL_LETTER if kind == 97 else LETTER if kind == 65 else style
+            style = SMALL_ROMAN if kind == 105 else ROMAN if kind == 73 else style
+        if attributes[A_REVERSED, 0] >= 0:
+            style |= DESCENDING if attributes[A_START, 0] >= 0 else COUNTED
+        elements[e, E_STYLE] = style
+        elements[e, E_NUMBER] = _read_int(html, attributes[A_START], 1)
+        return
+    at = elements[e, E_PARENT]
+    for _ in range(4):
+        if at < 0 or elements[at, E_TAG] in (T_OL, T_UL, T_MENU):
+            break
+        at = elements[at, E_PARENT]
+    if at >= 0 and elements[at, E_TAG] == T_OL:
+        style = elements[at, E_STYLE]
+        number = _read_int(html, attributes[A_VALUE], elements[at, E_NUMBER])
+        elements[e, E_STYLE] = style & 7
+        elements[e, E_NUMBER] = number
+        elements[at, E_NUMBER] = number + (-1 if style & DESCENDING else 1)
 
 
 @kernel(allocates=False)
@@ -525,6 +724,7 @@ def _push_element(
     elements[n, E_TOKEN] = s[N_TOKENS]
     elements[n, E_N_TOKENS] = n_tokens - s[N_TOKENS]
     elements[n, E_ITEM] = n if tag in (T_LI, T_DD, T_DT) else elements[parent, E_ITEM]
+    elements[n, E_NUMBER] = elements[n, E_STYLE] = 0
     elements[n, E_LEVEL] = tag - T_H1 + 1 if T_H1 <= tag <= T_H6 else elements[parent, E_LEVEL]
     if TAG_BITS[tag] & (CELL | ROWS):
         elements[n, E_ITEM] = -1
@@ -561,6 +761,13 @@ def _write_formula(
     if stop <= start:
         return
     quoted = html[start] == 36 or (html[start] == 92 and start + 1 < stop and html[start + 1] in (40, 91))
+    space = 0
+    if s[FORMULA_START] >= s[BLOCK_START] and s[FORMULA_END] == s[OUT] and not s[PENDING] & NEW:
+        # the source of the formula that was just made from MathML
+        space = s[PENDING] & SPACE
+        s[OUT] = s[FORMULA_START]
+        s[PENDING] = 0
+    s[FORMULA_START] = -1
     out = write_pending(text, s, blocks) if s[PENDING] else s[OUT]
     for _ in range(0 if quoted else 1 + display):
         text[out] = 36
@@ -577,22 +784,31 @@ def _write_formula(
         out += 1
     s[OUT] = out
     s[FORMULA_END] = out
+    s[PENDING] |= space
 
 
 @kernel(allocates=False)
 def _start_math(
     html: NDArray[np.uint8],
+    begin: int,
     i: int,
     attributes: NDArray[np.int64],
+    frames: NDArray[np.int64],
     text: NDArray[np.uint8],
     s: NDArray[np.int64],
     blocks: NDArray[np.int32],
 ) -> int:
-    """A math element: write its LaTeX where it states it, and return the place to go on from."""
+    """A math element at html[begin]: write its LaTeX, stated or made, and return the place to go on from."""
     if i < s[MATH_END]:
         return i
     alt_start, alt_end = attributes[A_ALTTEXT]
-    end = find_bytes(html, i, html.size, END_MATH)
+    display = attributes[A_DISPLAY, 0] >= 0 and value_has(html, attributes[A_DISPLAY], DISPLAY_BLOCK)
+    if html[begin + 2] == 58:
+        end = find_bytes(html, i, html.size, END_M_MATH)
+    elif html[begin + 4] == 58:
+        end = find_bytes(html, i, html.size, END_MML_MATH)
+    else:
+        end = find_bytes(html, i, html.size, END_MATH)
     if end < 0:
         s[MATH_END] = html.size
         return i
@@ -603,13 +819,49 @@ def _start_math(
         after = read_attributes(html, after, attributes)
         if attributes[A_ENCODING, 0] >= 0 and value_has(html, attributes[A_ENCODING], TEX):
             stop = find_bytes(html, after, end, END_ANNOTATION)
-            _write_formula(html, after, end if stop < 0 else stop, False, text, s, blocks)
+            _write_formula(html, after, end if stop < 0 else stop, display, text, s, blocks)
             return end
         at = find_bytes(html, max(after, at + 1), end, ANNOTATION)
     if alt_end > alt_start:
-        _write_formula(html, alt_start, alt_end, False, text, s, blocks)
+        _write_formula(html, alt_start, alt_end, display, text, s, blocks)
         return end
-    return i
+    return _convert(html, i, end, display, attributes, frames, text, s, blocks)
+
+
+@kernel(allocates=False)
+def _convert(
+    html: NDArray[np.uint8],
+    i: int,
+    end: int,
+    display: bool,  # noqa: FBT001 - a kernel
+    attributes: NDArray[np.int64],
+    frames: NDArray[np.int64],
+    text: NDArray[np.uint8],
+    s: NDArray[np.int64],
+    blocks: NDArray[np.int32],
+) -> int:
+    """Write the LaTeX of MathML that states none; where that fails, let its symbols be read as text."""
+    # far enough from the end of the text for what is pending, and moved to its place after that
+    begin = s[OUT] + 32 + s[INDENT] + 2 * (s[SEPARATORS] + s[SPAN_AFTER])
+    made = convert_math(html, i, end, attributes, frames, text, begin)
+    if made < 0:
+        return i
+    if made == begin:
+        return end
+    out = write_pending(text, s, blocks) if s[PENDING] else s[OUT]
+    start = out
+    for _ in range(1 + display):
+        text[out] = 36
+        out += 1
+    for k in range(begin, made):
+        text[out] = text[k]
+        out += 1
+    for _ in range(1 + display):
+        text[out] = 36
+        out += 1
+    s[OUT] = s[FORMULA_END] = out
+    s[FORMULA_START] = start if s[RENDERED] else -1
+    return end
 
 
 @kernel(allocates=False)
@@ -648,9 +900,23 @@ def _read_raw(
     s: NDArray[np.int64],
     blocks: NDArray[np.int32],
     meta: NDArray[np.int64],
+    n_open: NDArray[np.int32],
 ) -> int:
-    """Skip a script, style, title or the like; note title and JSON-LD, write formulas of MathJax scripts."""
+    """Skip a script, style, title or the like; note title and JSON-LD, write formulas of MathJax scripts.
+
+    One that a slash ends is empty in XML and in drawings, and everywhere else if no end tag follows at all.
+    """
+    closed = attributes[A_SELF_CLOSED, 0] >= 0
+    if closed and (s[XML] or n_open[T_SVG] > 0 or n_open[tag] > 0):
+        return i
     end = _find_raw_end(html, i, tag)
+    if end >= html.size:
+        n_open[tag] = 1  # raw elements are not on the stack: this says that no end tag comes
+        if closed:
+            return i
+    if tag == T_XMP and s[HIDDEN_AT] < 0:
+        _write_plain(html, i, end, text, s, blocks)
+        return end
     if tag == T_TITLE and meta[M_TITLE, 0] < 0 and s[HIDDEN_AT] < 0:
         meta[M_TITLE, 0] = i
         meta[M_TITLE, 1] = end
@@ -664,6 +930,35 @@ def _read_raw(
             display = value_has(html, attributes[A_TYPE], DISPLAY_MODE)
             _write_formula(html, i, end, display, text, s, blocks)
     return end
+
+
+@kernel(allocates=False)
+def _write_plain(
+    html: NDArray[np.uint8],
+    i: int,
+    end: int,
+    text: NDArray[np.uint8],
+    s: NDArray[np.int64],
+    blocks: NDArray[np.int32],
+) -> None:
+    """Write an old `xmp` as the code that it is, tags and all."""
+    outside = s[PRE_AT] < 0
+    if outside:
+        _boundary(T_PRE, s, text, blocks)
+        s[PRE_AT], s[PRE_KIND], s[PRE_ELEMENT] = s[DEPTH], PRE_CODE, s[ELEMENT]
+    while i < end:
+        byte = html[i]
+        if byte <= 32:
+            if not (byte == 13 and i + 1 < end and html[i + 1] == 10):
+                write_space(text, s, blocks, byte)
+        else:
+            out = write_pending(text, s, blocks) if s[PENDING] else s[OUT]
+            text[out] = byte
+            s[OUT] = out + 1
+        i += 1
+    if outside:
+        flush_block(text, s, blocks)
+        s[PRE_AT] = -1
 
 
 @kernel(allocates=False)
@@ -685,8 +980,12 @@ def _start_void(
     elif tag == T_BR:
         if s[PRE_AT] >= 0:
             write_space(text, s, blocks, 10)
+        elif s[ROW] >= 0 and s[ROW_KIND] == ROW_DATA:
+            if not s[PENDING] & (CELL_MARK | NEW):
+                s[PENDING] |= SPACE
         elif not s[PENDING] & NEW:
             s[PENDING] |= PARAGRAPH if s[PENDING] & BREAK else BREAK
+            s[INDENT] = 0
     elif tag == T_HR:
         _boundary(tag, s, text, blocks)
     elif tag == T_IMG and attributes[A_ALT, 1] > attributes[A_ALT, 0] and s[FORMULA_END] != s[OUT]:
@@ -701,6 +1000,7 @@ def _start_void(
 @kernel(allocates=False)
 def _start_tag(
     html: NDArray[np.uint8],
+    i: int,
     tag: int,
     attributes: NDArray[np.int64],
     text: NDArray[np.uint8],
@@ -713,7 +1013,7 @@ def _start_tag(
     stack: NDArray[np.int32],
     n_open: NDArray[np.int32],
 ) -> None:
-    """A start tag with content: end what it implies, set block and link boundaries, put it on the stack."""
+    """A start tag with content, which begins at html[i]: end what it implies, set boundaries, put it on the stack."""
     bits = TAG_BITS[tag]
     if tag in (T_HTML, T_TIME):
         _read_meta(html, tag, attributes, meta)
@@ -723,10 +1023,12 @@ def _start_tag(
         _close_link(s, text, links)
     if bits & BLOCK:
         implied = _find_implied(tag, s, stack, n_open)
+        if 0 <= implied <= s[HIDDEN_AT]:  # what was hidden ends here
+            _pop_to(implied, text, s, stack, n_open, elements, links)
+            implied = -1
         if s[HIDDEN_AT] < 0:
             if bits & CELL and tag != T_CAPTION:
-                _place_cell(html, attributes, s)
-                _begin_cell(s, text, blocks)
+                _begin_cell(html, attributes, s, text, blocks)
             else:
                 _boundary(tag, s, text, blocks)
         if implied >= 0:
@@ -742,39 +1044,127 @@ def _start_tag(
         n_tokens, lexical = read_tokens(html, attributes, tokens, s[N_TOKENS])
         if bits & BLOCK and _push_element(tag, lexical, n_tokens, s, elements):
             element = s[ELEMENT]
+            if tag in (T_OL, T_LI):
+                _number_item(html, tag, attributes, element, elements)
     at = s[DEPTH]
-    stack[at, 0] = tag
-    stack[at, 1] = element
+    stack[at, O_TAG] = tag
+    stack[at, O_ELEMENT] = element
+    stack[at, O_START] = s[OUT]
+    stack[at, O_NAME] = s[PENDING]
     n_open[tag] += 1
     s[DEPTH] = at + 1
+    if tag == T_TABLE:
+        s[TABLES] += 1
+        if s[TABLES] <= MAX_TABLES:
+            base = SPANS_AT + (s[TABLES] - 1) * MAX_COLUMNS
+            s[base : base + MAX_COLUMNS] = 0
+    elif tag == T_FOREIGN:
+        _start_foreign(html, i, at, s, stack)
     if s[HIDDEN_AT] >= 0:
         return
-    if _hides(html, tag, lexical, attributes, s, elements):
+    style = read_style(html, attributes[A_STYLE]) if attributes[A_STYLE, 0] >= 0 else 0
+    if _hides(html, i, tag, lexical, style, attributes, s, elements):
         s[HIDDEN_AT] = at
+        if bits & CELL and s[SEPARATORS] > 0:
+            s[SEPARATORS] -= 1
+            if s[SEPARATORS] == 0 and s[PENDING] & CELL_MARK:
+                s[PENDING] = SPACE
+        elif bits & CELL:
+            s[ROW_FIRST] = 1
     elif tag == T_A and attributes[A_HREF, 0] >= 0:
         s[LINK_AT] = at + 1
         s[LINK_START] = s[OUT]
+        s[LINK_FIRST], s[LINK_LONG] = s[N_BLOCKS], 0
         s[HREF_START], s[HREF_END] = attributes[A_HREF]
         s[LINK_KIND] = _link_kind(html, s[HREF_START], s[HREF_END])
-    elif (tag == T_PRE or lexical & LEX_CODE) and s[PRE_AT] < 0:
-        s[PRE_AT] = at
-    elif bits & CELL:
-        s[CELL_ELEMENT] = element
     elif tag == T_TR:
         s[ROW] = element
-        s[NEXT_COLUMN] = 0
-        s[COLUMN] = s[WRITTEN_COLUMN] = -1
+        s[COLUMN] = s[SEPARATORS] = s[SPAN_AFTER] = 0
+        s[ROW_FIRST] = 1
+        s[ROW_KIND] = ROW_LAYOUT
+        if s[PRE_AT] >= 0 or s[BOX_AT] >= 0:
+            s[ROW] = -1
+        elif is_data_row(html, i, s):
+            s[ROW_KIND] = ROW_DATA
     elif tag == T_TABLE:
         s[ROW] = -1
-        s[JOINS] = 0
-        s[SPANS : SPANS + MAX_COLUMNS] = 0
+    if s[HIDDEN_AT] < 0:
+        _start_code(html, i, at, tag, lexical, style, attributes, text, s, blocks, stack)
+
+
+@kernel(allocates=False)
+def _start_code(
+    html: NDArray[np.uint8],
+    i: int,
+    at: int,
+    tag: int,
+    lexical: int,
+    style: int,
+    attributes: NDArray[np.int64],
+    text: NDArray[np.uint8],
+    s: NDArray[np.int64],
+    blocks: NDArray[np.int32],
+    stack: NDArray[np.int32],
+) -> None:
+    """Whether white space or line breaks count in an element, and the programming language that it names."""
+    inline = tag in (T_CODE, T_TT, T_SAMP, T_KBD)
+    named = lexical & LEX_LANGUAGE or attributes[A_DATA_LANG, 0] >= 0 or attributes[A_DATA_LANGUAGE, 0] >= 0
+    if named and tag in (T_PRE, T_CODE, T_DIV, T_FIGURE):
+        start, end = find_language(html, tag, attributes)
+        if start >= 0 and s[LANG_AT] < 0:
+            s[LANG_START], s[LANG_END], s[LANG_AT] = start, end, at
+    if s[PRE_AT] >= 0:
+        return
+    kind, pre_at = 0, at
+    bits = TAG_BITS[tag]
+    if tag == T_PRE or lexical & LEX_CODE:
+        kind = PRE_CODE
+    elif lexical & LEX_LINE and bits & CELL:
+        while pre_at > 0 and stack[pre_at, O_TAG] != T_TABLE:
+            pre_at -= 1
+        if stack[pre_at, O_TAG] == T_TABLE:
+            kind = PRE_CODE
+            flush_block(text, s, blocks)
+            s[ROW] = -1
+    elif style & (STYLE_PRE | STYLE_WRAP) and bits & BLOCK and not bits & (CELL | ROWS | HEADING | LIST):
+        kind = PRE_CODE if style & STYLE_PRE and tag == T_DIV else PRE_STYLE
+    elif inline and style & STYLE_BLOCK and style & (STYLE_PRE | STYLE_WRAP):
+        flush_block(text, s, blocks)
+        kind = PRE_CODE
+    elif inline and s[PENDING] & NEW and s[BOX_AT] < 0:
+        layout = code_layout(html, i, tag, True, s)
+        kind = PRE_CODE if layout == BY_WHITE_SPACE else 0
+        if layout == BY_BREAKS:
+            s[BOX_AT] = at
+    elif lexical & LEX_BOX and bits & BLOCK and not bits & (CELL | ROWS | HEADING | LIST) and s[BOX_AT] < 0:
+        layout = code_layout(html, i, tag, False, s)
+        kind = PRE_CODE if layout == BY_WHITE_SPACE else 0
+        if layout == BY_BREAKS:
+            s[BOX_AT] = at
+    if kind:
+        s[PRE_AT], s[PRE_KIND] = pre_at, kind
+        s[PRE_ELEMENT] = stack[pre_at, O_ELEMENT] if stack[pre_at, O_ELEMENT] >= 0 else s[ELEMENT]
+
+
+@kernel(allocates=False)
+def _start_foreign(
+    html: NDArray[np.uint8], i: int, at: int, s: NDArray[np.int64], stack: NDArray[np.int32]
+) -> None:
+    """Text in a drawing: labels are no text of the page, a whole article is."""
+    stack[at, O_NAME] = 0
+    hidden = s[HIDDEN_AT]
+    if hidden >= 0 and stack[hidden, O_TAG] == T_SVG and holds_much(html, i, T_FOREIGN, LEX_HIDE, s):
+        stack[at, O_NAME] = hidden + 1
+        s[HIDDEN_AT] = -1
 
 
 @kernel(allocates=False)
 def _hides(
     html: NDArray[np.uint8],
+    i: int,
     tag: int,
     lexical: int,
+    style: int,
     attributes: NDArray[np.int64],
     s: NDArray[np.int64],
     elements: NDArray[np.int32],
@@ -783,17 +1173,165 @@ def _hides(
     if tag in (T_HTML, T_BODY):  # hidden until a script shows it
         return False
     if TAG_BITS[tag] & NO_TEXT:
-        # Questions of an FAQ are often buttons within headings.
-        return not (tag == T_BUTTON and elements[s[ELEMENT], E_LEVEL] > 0)
-    if is_hidden(html, attributes) or lexical & LEX_HIDE:
+        if tag == T_TEMPLATE:  # browsers show one of a shadow tree at once
+            return attributes[A_SHADOWROOTMODE, 0] < 0 and attributes[A_SHADOWROOT, 0] < 0
+        # Questions of an FAQ are often buttons within headings; one named in a sentence is a word of it.
+        return not (tag == T_BUTTON and (elements[s[ELEMENT], E_LEVEL] > 0 or _is_in_sentence(s, elements)))
+    if is_hidden(html, attributes, style):
         return True
-    if tag in (T_SPAN, T_A) and attributes[A_ARIA_HIDDEN, 0] >= 0:
+    if style & STYLE_INVISIBLE or (tag == T_DIALOG and attributes[A_OPEN, 0] < 0):
+        return not holds_much(html, i, tag, LEX_HIDE, s)
+    if lexical & LEX_RENDERED and _is_typeset(html, i, tag, attributes):
+        s[RENDERED] = 1
+        return True
+    if lexical & LEX_GUTTER:
+        return not holds_much(html, i, tag, LEX_GUTTER, s)
+    if lexical & LEX_HIDE:
+        return not holds_much(html, i, tag, LEX_HIDE, s)
+    if lexical & LEX_CONSENT:
+        return not holds_much(html, i, tag, LEX_CONSENT, s)
+    if tag == T_A and attributes[A_ARIA_HIDDEN, 0] >= 0:
         return value_has(html, attributes[A_ARIA_HIDDEN], TRUE)
+    if tag == T_NOSCRIPT:
+        return is_notice(html, i, tag, s)
     return tag == T_SUP and lexical & LEX_REFERENCE != 0
 
 
 @kernel(allocates=False)
+def _is_in_sentence(s: NDArray[np.int64], elements: NDArray[np.int32]) -> bool:
+    inside = s[OUT] > s[BLOCK_START] and not s[PENDING] & (NEW | PARAGRAPH | BREAK)
+    return inside and elements[s[ELEMENT], E_TAG] == T_P
+
+
+@kernel(allocates=False)
+def _is_typeset(html: NDArray[np.uint8], i: int, tag: int, attributes: NDArray[np.int64]) -> bool:
+    """Whether a class word of MathJax or KaTeX stands on what they wrote, not on what MathJax is told to read."""
+    if tag not in (T_SPAN, T_DIV):
+        return False
+    if attributes[A_DATA_MATHML, 0] >= 0 or attributes[A_ARIA_HIDDEN, 0] >= 0:
+        return True
+    if attributes[A_ROLE, 0] >= 0 and value_has(html, attributes[A_ROLE], PRESENTATION):
+        return True
+    if attributes[A_ID, 0] >= 0 and value_has(html, attributes[A_ID], MATHJAX):
+        return True
+    while i < html.size and html[i] <= 32:
+        i += 1
+    if i + 1 >= html.size or html[i] != 60:
+        return False
+    key, end = read_name(html, i + 1)
+    found = look_up(key, TAG_KEYS, TAG_VALUES)
+    if found in (T_NOBR, T_SVG):
+        return True
+    # <span class="math">, <span class="mjx-math">, <span class="MathJax">
+    stop = min(end + 200, html.size - 3)
+    while found == T_SPAN and end < stop and html[end] != 62:
+        first, second, third = html[end] | 32, html[end + 1] | 32, html[end + 2] | 32
+        if first == 109 and ((second == 97 and third == 116) or (second == 106 and third == 120)):
+            return True
+        end += 1
+    return False
+
+
+@kernel(allocates=False)
+def _ends_sentence(text: NDArray[np.uint8], begin: int, out: int) -> bool:
+    """Whether text[begin:out] ends in a full stop or the like, perhaps in quotes or brackets."""
+    while out > begin and text[out - 1] in (34, 39, 41, 93):
+        out -= 1
+    while (
+        out - 3 >= begin and text[out - 3] == 0xE2 and text[out - 2] == 0x80 and text[out - 1] in (0x99, 0x9D)
+    ):
+        out -= 3
+    if out <= begin:
+        return False
+    if text[out - 1] in (33, 46, 58, 63):
+        return True
+    if out - 3 < begin:
+        return False
+    first, second, third = text[out - 3], text[out - 2], text[out - 1]
+    if first == 0xE2:
+        return second == 0x80 and third == 0xA6
+    return (first == 0xE3 and second == 0x80 and third == 0x82) or (
+        first == 0xEF and second == 0xBC and third in (0x81, 0x9F)
+    )
+
+
+@kernel(allocates=False)
+def _start_unknown(
+    html: NDArray[np.uint8],
+    key: int,
+    dashed: bool,  # noqa: FBT001 - a kernel
+    attributes: NDArray[np.int64],
+    text: NDArray[np.uint8],
+    s: NDArray[np.int64],
+    blocks: NDArray[np.int32],
+    elements: NDArray[np.int32],
+    stack: NDArray[np.int32],
+    n_open: NDArray[np.int32],
+) -> None:
+    """A tag of an unknown name: hidden or not; apart from its like before it, as a block where it ended a sentence.
+
+    Only those that hide are put on the stack: many are never closed.
+    """
+    name = np.int32((key ^ (key >> 32)) & 0x7FFFFFFF)
+    hidden = s[HIDDEN_AT]
+    if hidden >= 0:
+        again = stack[hidden, O_TAG] == 0 and stack[hidden, O_NAME] == name
+        if not again or s[DEPTH] >= MAX_DEPTH:
+            return
+    elif attributes[A_SELF_CLOSED, 0] < 0 and s[DEPTH] < MAX_DEPTH:
+        style = read_style(html, attributes[A_STYLE]) if attributes[A_STYLE, 0] >= 0 else 0
+        if is_hidden(html, attributes, style):
+            s[HIDDEN_AT] = s[DEPTH]
+    if s[HIDDEN_AT] >= 0:
+        at = s[DEPTH]
+        stack[at, O_TAG] = 0
+        stack[at, O_ELEMENT] = -1
+        stack[at, O_START] = s[OUT]
+        stack[at, O_NAME] = name
+        n_open[0] += 1
+        s[DEPTH] = at + 1
+        return
+    if s[PRE_AT] >= 0 or s[PENDING] & (NEW | PARAGRAPH | BREAK | CELL_MARK):
+        return
+    ended = _ends_sentence(text, s[BLOCK_START], s[OUT])
+    if s[CUSTOM_END] == s[OUT]:
+        holder = elements[s[ELEMENT], E_TAG]
+        inline = holder in (T_P, T_DT) or elements[s[ELEMENT], E_LEVEL] > 0 or s[ROW] >= 0
+        if not inline and (ended or (dashed and s[CUSTOM_NAME] != name)):
+            flush_block(text, s, blocks)
+        else:
+            s[PENDING] |= SPACE
+    elif dashed and ended:
+        s[PENDING] |= SPACE
+
+
+@kernel(allocates=False)
+def _end_unknown(
+    key: int,
+    text: NDArray[np.uint8],
+    s: NDArray[np.int64],
+    elements: NDArray[np.int32],
+    links: NDArray[np.int32],
+    stack: NDArray[np.int32],
+    n_open: NDArray[np.int32],
+) -> None:
+    """An end tag of an unknown name: it ends what it hid, or is remembered for its like that follows."""
+    name = np.int32((key ^ (key >> 32)) & 0x7FFFFFFF)
+    top = s[DEPTH] - 1 if n_open[0] > 0 else -1
+    while top >= 0:
+        if stack[top, O_TAG] == 0 and stack[top, O_NAME] == name:
+            _pop_to(top, text, s, stack, n_open, elements, links)
+            return
+        top -= 1
+    if s[HIDDEN_AT] < 0 and not s[PENDING] & NEW:
+        s[CUSTOM_END] = s[OUT]
+        s[CUSTOM_NAME] = name
+
+
+@kernel(allocates=False)
 def _end_tag(
+    html: NDArray[np.uint8],
+    i: int,
     tag: int,
     text: NDArray[np.uint8],
     s: NDArray[np.int64],
@@ -803,17 +1341,31 @@ def _end_tag(
     stack: NDArray[np.int32],
     n_open: NDArray[np.int32],
 ) -> None:
-    """An end tag: end its element and all within it; one that ends nothing is at most a boundary."""
+    """An end tag before html[i]: end its element and all within it; one that ends nothing is at most a boundary."""
     bits = TAG_BITS[tag]
     if bits & (VOID | RAW) or tag in (T_HTML, T_BODY):
         if tag == T_BR and s[HIDDEN_AT] < 0 and not s[PENDING] & NEW:
             s[PENDING] |= BREAK
         return
+    linked = s[LINK_AT] >= 0
     if tag == T_A:
         _close_link(s, text, links)
     hidden = s[HIDDEN_AT] >= 0
-    if bits & CELL:
-        if not s[PENDING] & NEW:
+    index = _find_open(tag, s, stack, n_open) if s[OVERFLOW] == 0 else -1
+    if index >= 0 and not hidden:
+        if s[PRE_AT] >= 0 and tag in (T_DIV, T_TR, T_LI) and index > s[PRE_AT]:
+            empty = stack[index, O_START] == s[OUT] and s[OUT] > s[BLOCK_START] and not s[PENDING] & NEW
+            if empty and text[s[OUT] - 1] == 10:  # a blank line
+                text[s[OUT]] = 10
+                s[OUT] += 1
+        elif (
+            tag in (T_SUP, T_SUB) and s[PRE_AT] < 0 and stack[index, O_NAME] == 0 and s[PENDING] & ~SPACE == 0
+        ):
+            last = s[N_LINKS] - 1
+            linked |= 0 <= last < links.shape[0] and links[last, L_START] >= stack[index, O_START]
+            write_script(html, i, tag == T_SUP, linked, stack[index, O_START], text, s, links)
+    if bits & CELL and tag != T_CAPTION:
+        if not s[PENDING] & NEW and s[PRE_AT] < 0 and not hidden:
             s[PENDING] |= SPACE
     elif bits & BLOCK and not hidden:
         _boundary(tag, s, text, blocks)
@@ -824,9 +1376,9 @@ def _end_tag(
         for other in range(T_H1, T_H6 + 1):
             if n_open[other] > 0:
                 tag = other
-    index = _find_open(tag, s, stack, n_open)
+        index = _find_open(tag, s, stack, n_open)
     if index >= 0:
-        if s[PRE_AT] >= index:
+        if s[PRE_AT] >= index or s[BOX_AT] >= index:
             flush_block(text, s, blocks)
         _pop_to(index, text, s, stack, n_open, elements, links)
 
@@ -844,6 +1396,22 @@ def _skip_hidden(html: NDArray[np.uint8], i: int) -> int:
 
 
 @kernel(allocates=False)
+def _is_xml(html: NDArray[np.uint8]) -> bool:
+    """Whether the page begins with an XML declaration, so that a slash ends any element."""
+    i = 0
+    while i < html.size and html[i] <= 32:
+        i += 1
+    return (
+        i + 5 < html.size
+        and html[i] == 60
+        and html[i + 1] == 63
+        and html[i + 2] == 120
+        and html[i + 3] == 109
+        and html[i + 4] == 108
+    )
+
+
+@kernel(allocates=False)
 def scan_page(
     html: NDArray[np.uint8],
     text: NDArray[np.uint8],
@@ -856,17 +1424,21 @@ def scan_page(
     stack: NDArray[np.int32],
     n_open: NDArray[np.int32],
     attributes: NDArray[np.int64],
+    frames: NDArray[np.int64],
 ) -> None:
     """Read a page of valid UTF-8 into the tables; s[N_BLOCKS], s[N_ELEMENTS] and so on say how much they hold.
 
     `text` needs max_text_bytes(html.size) bytes. Full tables of blocks, elements, tokens or links take no more.
     """
     s[:] = 0
-    s[HIDDEN_AT] = s[PRE_AT] = s[LINK_AT] = s[ROW] = s[FORMULA_END] = -1
+    s[HIDDEN_AT] = s[PRE_AT] = s[LINK_AT] = s[ROW] = s[FORMULA_END] = s[FORMULA_START] = -1
+    s[BOX_AT] = s[LANG_AT] = s[CUSTOM_END] = -1
     s[PENDING] = NEW
-    s[SPARE] = html.size // MARKS_PART
+    s[SPARE] = html.size // 2
+    s[XML] = _is_xml(html)
     meta[:] = -1
     n_open[:] = 0
+    clear_attributes(attributes)
     elements[0] = 0
     elements[0, E_ITEM] = elements[0, E_PARENT] = -1
     s[N_ELEMENTS] = 1
@@ -883,23 +1455,50 @@ def scan_page(
             i = skip_to_tag_end(html, i)
             tag = look_up(key, TAG_KEYS, TAG_VALUES)
             if tag:
-                _end_tag(tag, text, s, blocks, elements, links, stack, n_open)
+                _end_tag(html, i, tag, text, s, blocks, elements, links, stack, n_open)
+            else:
+                _end_unknown(key, text, s, elements, links, stack, n_open)
         else:
+            begin = i
             key, i = read_name(html, i + 1)
+            name_end = i
             i = read_attributes(html, i, attributes)
             tag = look_up(key, TAG_KEYS, TAG_VALUES)
-            if i > n or tag == 0:
+            if i > n:
+                continue
+            if tag == 0:
+                dashed = False
+                for k in range(begin + 1, min(name_end, begin + 64)):
+                    dashed |= html[k] == 45
+                _start_unknown(html, key, dashed, attributes, text, s, blocks, elements, stack, n_open)
                 continue
             bits = TAG_BITS[tag]
             if bits & RAW:
-                i = _read_raw(html, i, tag, attributes, text, s, blocks, meta)
+                i = _read_raw(html, i, tag, attributes, text, s, blocks, meta, n_open)
             elif bits & VOID:
                 _start_void(html, tag, attributes, text, s, blocks, tokens, meta)
-            elif tag == T_MATH and s[HIDDEN_AT] < 0:
-                i = _start_math(html, i, attributes, text, s, blocks)
+            elif attributes[A_SELF_CLOSED, 0] >= 0 and (
+                s[XML] or bits & NO_TEXT or tag in (T_A, T_MATH) or n_open[T_SVG] > 0
+            ):
+                if bits & BLOCK and s[HIDDEN_AT] < 0 and not bits & CELL:
+                    _boundary(tag, s, text, blocks)
+            elif tag == T_MATH and (s[HIDDEN_AT] < 0 or s[RENDERED]):
+                i = _start_math(html, begin, i, attributes, frames, text, s, blocks)
             else:
                 _start_tag(
-                    html, tag, attributes, text, s, blocks, elements, tokens, links, meta, stack, n_open
+                    html,
+                    i,
+                    tag,
+                    attributes,
+                    text,
+                    s,
+                    blocks,
+                    elements,
+                    tokens,
+                    links,
+                    meta,
+                    stack,
+                    n_open,
                 )
     flush_block(text, s, blocks)
     _pop_to(0, text, s, stack, n_open, elements, links)

@@ -29,7 +29,7 @@ from curate.extract.scan import (
     IN_NAV,
 )
 from curate.extract.structure import keep_structure
-from curate.extract.text import B_CELLS, B_ELEMENT, B_PRE
+from curate.extract.text import B_CELLS, B_ELEMENT, B_END, B_PRE, B_START
 from curate.extract.workspace import Workspace
 from curate.text.kernel import kernel
 
@@ -91,7 +91,8 @@ def is_reference(n_blocks: int, bar: float, w: Workspace) -> bool:
 def choose_blocks(n_blocks: int, top: int, threshold: float, w: Workspace, keep: NDArray[np.uint8]) -> None:
     """Mark in keep[:n_blocks] the blocks that pass and that hold a letter or digit.
 
-    `top` is the element that `describe_page` found. A `pre` of digits alone beside another is a gutter of line numbers.
+    `top` is the element that `describe_page` found. A `pre` of numbers that count up beside another is a gutter of line
+    numbers; a number alone is what a line of code gave.
     """
     lowered = page_threshold(n_blocks, threshold, w)
     reference = is_reference(n_blocks, lowered, w)
@@ -103,7 +104,7 @@ def choose_blocks(n_blocks: int, top: int, threshold: float, w: Workspace, keep:
         bar = threshold if w.elements[w.blocks[b, B_ELEMENT], E_FLAGS] & AROUND else lowered
         keep[b] = w.scores[b] > bar and w.counts[b, C_WORDS] > 0
         if keep[b] and w.blocks[b, B_PRE] and w.counts[b, C_DIGITS] == w.counts[b, C_CHARS]:
-            keep[b] = b + 1 == n_blocks or not w.blocks[b + 1, B_PRE]
+            keep[b] = b + 1 == n_blocks or not w.blocks[b + 1, B_PRE] or not _counts_up(b, w)
         if keep[b] and first <= b < end:
             n_chars += w.counts[b, C_CHARS]
     if n_chars < MIN_SHARE * w.sums[top, X_PROSE_CHARS] and _is_text_container(top, w):
@@ -135,6 +136,22 @@ def _judge_threads(n_blocks: int, w: Workspace, keep: NDArray[np.uint8]) -> None
             keep[b] &= flags & IN_ARTICLE != 0
         elif not flags & AROUND and w.counts[b, C_WORDS] >= MIN_POST_WORDS and w.counts[b, C_STOPS] > 0:
             keep[b] |= link_density(w.blocks, w.counts, b) < MAX_POST_LINKS
+
+
+@kernel(allocates=False)
+def _counts_up(b: int, w: Workspace) -> bool:
+    """Whether a block of digits is several lines, each one more than the one before."""
+    before, number, n_lines = -1, 0, 1
+    for i in range(w.blocks[b, B_START], w.blocks[b, B_END]):
+        byte = w.text[i]
+        if byte == 10:
+            if before >= 0 and number != before + 1:
+                return False
+            before, number = number, 0
+            n_lines += 1
+        elif byte > 32:
+            number = min(10 * number + byte - 48, 1_000_000)
+    return n_lines > 1 and number == before + 1
 
 
 @kernel(allocates=False)

@@ -38,7 +38,7 @@ from curate.extract.scan import (
     IN_NAV,
 )
 from curate.extract.tags import LIST, TAG_BITS, TAG_NUMBERS
-from curate.extract.text import B_CELLS, B_ELEMENT, B_PRE, N_ELEMENTS
+from curate.extract.text import B_CELLS, B_ELEMENT, B_END, B_PRE, B_START, N_ELEMENTS
 from curate.extract.workspace import Workspace
 from curate.text.kernel import kernel
 
@@ -57,6 +57,9 @@ MAX_LINK_SHARE = 0.5
 # A list of so many lines, of whose text so much links to places on the page, is the page's contents.
 MIN_CONTENTS, CONTENTS_SHARE = 3, 0.7
 COLON = 2  # of C_LAST
+MAX_BESIDE = (
+    16  # bytes beside the formulas of a block of formulas: a full stop, `and`, the number of an equation
+)
 MAX_UNIT_CHARS = 200  # that one block counts for in its list or table
 T_FIGCAPTION, T_CAPTION = TAG_NUMBERS["figcaption"], TAG_NUMBERS["caption"]
 
@@ -78,6 +81,7 @@ def keep_structure(
     _join_units(n_blocks, bar - UNIT_REACH - further, w, keep)
     _drop_contents(n_blocks, w, keep)
     _join_introductions(n_blocks, bar - further, w, keep)
+    _join_formulas(n_blocks, w, keep)
 
 
 @kernel(allocates=False)
@@ -204,3 +208,50 @@ def _are_close(b: int, c: int, w: Workspace) -> bool:
     box = w.places[c, P_BOX]
     parent = w.elements[box, E_PARENT]
     return w.places[b, P_BOX] == box or w.places[b, P_BOX] == parent
+
+
+@kernel(allocates=False)
+def _join_formulas(n_blocks: int, w: Workspace, keep: NDArray[np.uint8]) -> None:
+    """Keep displayed formulas between two kept blocks, or behind the last that is kept of the box that they stand in.
+
+    They are short and full of signs, and read like furniture to a selector, but no menu is made of them.
+    """
+    b = 0
+    while b < n_blocks:
+        if keep[b] or not _is_formula(b, w):
+            b += 1
+            continue
+        end = b + 1
+        while end < n_blocks and not keep[end] and _is_formula(end, w):
+            end += 1
+        if b > 0 and keep[b - 1]:
+            between = end < n_blocks and keep[end] != 0
+            for c in range(b, end):
+                if between or _are_close(b - 1, c, w):
+                    keep[c] = w.elements[w.blocks[c, B_ELEMENT], E_FLAGS] & AROUND == 0
+        b = end
+
+
+@kernel(allocates=False)
+def _is_formula(b: int, w: Workspace) -> bool:
+    """Whether a block is formulas between dollar signs, or one between the brackets of LaTeX, and next to nothing else."""
+    start, end = w.blocks[b, B_START], w.blocks[b, B_END]
+    if w.blocks[b, B_PRE] or w.counts[b, C_WORDS] == 0:
+        return False
+    if w.text[start] == 92 and end - start > 4:
+        return w.text[start + 1] in (91, 40, 98) and w.text[end - 1] in (93, 41, 125)
+    n_beside = n_signs = 0
+    within = relates = False
+    for i in range(start, end):
+        byte = w.text[i]
+        if byte == 36:
+            n_signs += 1
+            within = not within
+        elif not within:
+            n_beside += byte > 32
+            if n_beside > MAX_BESIDE:
+                return False
+        elif byte in (92, 94, 95, 61, 60, 62):
+            # a command, script or relation: what prices do not have
+            relates = True
+    return n_signs > 1 and relates

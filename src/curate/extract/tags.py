@@ -1,7 +1,6 @@
 """What the scanner knows of HTML: tag names, which tags end which, entities, class names with a fixed meaning.
 
-Names are looked up by their first eight letters packed into 64 bits, in small open-addressing tables, so that
-the scanner handles no strings.
+Names are looked up as 64-bit numbers, in small open-addressing tables, so that the scanner handles no strings.
 """
 
 from __future__ import annotations
@@ -21,21 +20,27 @@ _NATURES: dict[int, str] = {
     "footer form h1 h2 h3 h4 h5 h6 header hgroup html legend li main menu nav noscript ol p pre search section summary "
     "table tbody td tfoot th thead tr ul caption",
     VOID: "area base br col embed hr img input link meta param source track wbr",
-    RAW: "script style textarea title iframe noembed noframes",
+    RAW: "script style textarea title iframe noembed noframes xmp",
     # Elements whose text is no text of the page; they are kept on the stack so that their end is found.
-    NO_TEXT: "svg select button template canvas audio video object datalist map rt rp",
+    NO_TEXT: "svg select button template audio video datalist map rt rp mjx-math",
     CELL: "td th caption",
     LIST: "ul ol menu dl",
     HEADING: "h1 h2 h3 h4 h5 h6",
     ROWS: "table tbody thead tfoot tr",
     INLINE: "a abbr b bdi bdo big cite code del dfn em font i ins kbd label mark math q ruby s samp small span "
-    "strike strong sub sup time tt u var annotati math",
+    "strike strong sub sup time tt u var annotation math canvas object foreignobject "
+    "nobr acronym data output meter progress picture slot rb rtc blink marquee o:p",
 }
+
+NAME_PRIME = 0x100000001B3
 
 
 def pack(name: str) -> int:
-    """The first eight letters as a big-endian number; what `read_name` makes of a tag or attribute."""
-    return int.from_bytes(name.encode()[:8], "big")
+    """What `read_name` makes of a tag or attribute: eight letters as a big-endian number, all further ones mixed in."""
+    key = 0
+    for n, byte in enumerate(name.encode()):
+        key = (key << 8 | byte if n < 8 else key * NAME_PRIME + byte) & 0xFFFFFFFFFFFFFFFF
+    return key
 
 
 def _tag_numbers() -> dict[str, int]:
@@ -78,7 +83,13 @@ def look_up(key: int, keys: NDArray[np.int64], values: NDArray[np.int64]) -> int
     return 0
 
 
-TAG_KEYS, TAG_VALUES = make_table({pack(name): number for name, number in TAG_NUMBERS.items()}, 512)
+# Names that mean what another does: `listing` is an old `pre`, and XML writes MathML with a prefix.
+_ALIASES = {"listing": "pre", "mml:math": "math", "m:math": "math"}
+TAG_KEYS, TAG_VALUES = make_table(
+    {pack(name): number for name, number in TAG_NUMBERS.items()}
+    | {pack(name): TAG_NUMBERS[other] for name, other in _ALIASES.items()},
+    512,
+)
 
 # Attributes whose values the scanner looks at; the number is the row of its attribute array.
 ATTRIBUTES = [
@@ -100,8 +111,24 @@ ATTRIBUTES = [
     "datetime",
     "alttext",
     "encoding",
+    "open",
+    "close",
+    "separators",
+    "columnalign",
+    "linethickness",
+    "mathvariant",
+    "display",
+    "start",
+    "reversed",
+    "value",
     "colspan",
     "rowspan",
+    "shadowrootmode",
+    "shadowroot",
+    "data-mathml",
+    "data-lang",
+    "data-language",
+    "/",  # not a name: where the slash stands that ends the tag
 ]
 (
     A_CLASS,
@@ -122,8 +149,24 @@ ATTRIBUTES = [
     A_DATETIME,
     A_ALTTEXT,
     A_ENCODING,
+    A_OPEN,
+    A_CLOSE,
+    A_SEPARATORS,
+    A_COLUMNALIGN,
+    A_LINETHICKNESS,
+    A_MATHVARIANT,
+    A_DISPLAY,
+    A_START,
+    A_REVERSED,
+    A_VALUE,
     A_COLSPAN,
     A_ROWSPAN,
+    A_SHADOWROOTMODE,
+    A_SHADOWROOT,
+    A_DATA_MATHML,
+    A_DATA_LANG,
+    A_DATA_LANGUAGE,
+    A_SELF_CLOSED,
 ) = range(len(ATTRIBUTES))
 ATTRIBUTE_KEYS, ATTRIBUTE_VALUES = make_table(
     {pack(name): row + 1 for row, name in enumerate(ATTRIBUTES)}, 128
@@ -140,29 +183,53 @@ def fnv(name: str) -> int:
     return value
 
 
-# Class tokens with a fixed meaning: text that no reader sees or that is no prose (LEX_HIDE), a thread of
-# comments (LEX_COMMENT), an image of a formula (LEX_MATH), a footnote mark (LEX_REFERENCE), code that a
-# highlighter lays out without `pre` (LEX_CODE: SyntaxHighlighter, Crayon).
-LEX_HIDE, LEX_COMMENT, LEX_MATH, LEX_REFERENCE, LEX_CODE = 1, 2, 4, 8, 16
+# Class tokens with a fixed meaning. Of those that hide, none hides more than scraps (`scan._hides`).
+LEX_HIDE = 1  # text that no reader sees or that is no prose
+LEX_COMMENT = 2  # a thread of comments
+LEX_MATH = 4  # an image of a formula
+LEX_REFERENCE = 8  # a footnote mark
+LEX_CODE = 16  # code that a highlighter lays out without `pre`: blanks and lines count within
+LEX_GUTTER = 32  # line numbers, if it is digits that stand there
+LEX_RENDERED = 64  # a formula as typeset, beside its source
+LEX_LANGUAGE = 128  # the programming language may be named here
+LEX_LINE = 256  # a table cell that is one line of code
+LEX_BOX = 512  # code, laid out by line breaks or by white space
+LEX_CONSENT = 1024  # a question about cookies
 _LEXICON = {
-    LEX_HIDE: "mathjax mathjax_preview mathjax_display mathjax_svg mathjax_chtml mjx-chtml mjx_assistive_mathml "
-    "katex-html sr-only visually-hidden visuallyhidden screen-reader-text screen-reader-only mw-editsection "
-    "headerlink mw-jump-link lineno linenos linenumber linenodiv linenumbers gutter rouge-gutter hljs-ln-numbers "
-    "crayon-nums crayon-num noprint u-hiddenvisually",
+    LEX_HIDE: "mathjax_preview sr-only visually-hidden visuallyhidden screen-reader-text screen-reader-only "
+    "mw-editsection headerlink mw-jump-link noprint u-hiddenvisually hash-link anchor-link anchorjs-link "
+    "material-icons material-icons-outlined material-icons-round material-symbols-outlined material-symbols-rounded "
+    "material-symbols-sharp",
     LEX_COMMENT: "comment comments commentlist commentaire commentaires kommentar kommentare comentarios "
     "comentario commenti komentarze disqus_thread disqus respond reacties livefyre commentary fb-comments",
     LEX_MATH: "tex latex math mwe-math-fallback-image-inline mwe-math-fallback-image-display ql-img-inline-formula "
     "ql-img-displayed-equation",
     LEX_REFERENCE: "reference",
-    LEX_CODE: "syntaxhighlighter crayon-pre",
+    LEX_CODE: "syntaxhighlighter crayon-pre codemirror-code ace_text-layer view-lines cm-content dp-highlighter "
+    "enlighterjs enlighter-code",
+    LEX_GUTTER: "lineno linenos linenumber linenodiv linenumbers gutter rouge-gutter hljs-ln-numbers crayon-nums "
+    "crayon-num blob-num line-number line_number linenum react-syntax-highlighter-line-number codemirror-linenumber "
+    "codemirror-gutter codemirror-gutters cm-gutters ace_gutter lnt ln",
+    LEX_RENDERED: "mathjax mathjax_display mathjax_svg mathjax_svg_display mathjax_chtml mjx-chtml mjxc-display "
+    "katex-html",
+    LEX_LANGUAGE: "language lang brush highlight sourcecode src",
+    LEX_LINE: "blob-code blob-code-inner js-file-line hljs-ln-code",
+    LEX_BOX: "code w3-code codeblock code-block code_block codebox code-box source-code programlisting prettyprint "
+    "code-sample code-snippet codesnippet",
+    LEX_CONSENT: "onetrust-consent-sdk onetrust-banner-sdk cybotcookiebotdialog cookieconsent cookie-consent cc-window "
+    "cookie-banner cookiebanner cookie-notice cookie-bar cookie-law-info-bar didomi-host qc-cmp2-container "
+    "cmplz-cookiebanner iubenda-cs-banner moove_gdpr_cookie_info_bar usercentrics-root",
 }
 LEXICON_KEYS, LEXICON_VALUES = make_table(
-    {fnv(name): bit for bit, names in _LEXICON.items() for name in names.split()}, 256
+    {fnv(name): bit for bit, names in _LEXICON.items() for name in names.split()}, 1024
 )
+# Bits that a part of a word has, too, as in `user-comment` and `language-python`; those that an id has.
+LEX_PARTS = LEX_COMMENT | LEX_LANGUAGE
+LEX_IDS = LEX_COMMENT | LEX_CONSENT
 
 # ARIA roles that say what the tag would have said: role's hash to tag number. `read_tokens` returns it shifted by
 # ROLE_SHIFT beside the bits above.
-ROLE_SHIFT = 8
+ROLE_SHIFT = 16
 _ROLES = {
     "main": "main",
     "article": "article",
@@ -192,6 +259,7 @@ def _entity_table() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 ENTITY_KEYS, ENTITY_VALUES = _entity_table()
 MAX_ENTITY_CHARS = 32
+MAX_OPEN_ENTITY_CHARS = max(len(name) for name in html.entities.html5 if not name.endswith(";"))
 CP1252 = np.array(
     [ord(bytes([b]).decode("cp1252", "ignore") or "\ufffd") for b in range(128, 160)], dtype=np.int64
 )

@@ -1,4 +1,4 @@
-# ruff: noqa: PLR0912  (kernels take their arrays by position and decide byte by byte)
+# ruff: noqa: PLR0912, PLR0915, SIM110  (kernels take their arrays by position and decide byte by byte)
 """The writer of the scanner: HTML text to clean UTF-8 with entities decoded and white space collapsed."""
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from curate.extract.tags import (
     FNV_PRIME,
     MASK32,
     MAX_ENTITY_CHARS,
+    MAX_OPEN_ENTITY_CHARS,
     look_up,
 )
 from curate.text.kernel import kernel
@@ -44,25 +45,48 @@ from curate.text.kernel import kernel
     ROW,  # the open table row's element
     MATH_END,  # the page has been searched for the end of a formula up to here
     FORMULA_END,  # where in the text the last formula ended
+    FORMULA_START,  # where it began, if it was made from MathML beside which TeX may still come; -1
+    PRE_KIND,  # what PRE_AT is: below
+    BOX_AT,  # stack index of an element with code that line breaks lay out, -1
+    INDENT,  # blanks at the beginning of the line to come
+    LINK_FIRST,  # the block in which the open link began
+    LINK_LONG,  # blocks of prose that it has run over
+    LANG_START,  # the programming language that was named last, a span of the page
+    LANG_END,
+    LANG_AT,  # stack index of the element that names it, -1
+    SEPARATORS,  # table cells begun since the last text in the row
+    ROW_KIND,  # what ROW is: below
+    ROW_FIRST,  # whether no cell of the row has begun
+    COLUMN,  # of the open row
+    TABLES,  # open tables
+    SPARE,  # separators that spanned cells may still add, so that the text is bounded
+    LOOKED,  # bytes that were looked at ahead
+    XML,  # whether the page is XML
+    RENDERED,  # whether the hidden element is a formula as typeset
+    CUSTOM_END,  # where in the text the last element of an unknown name ended
+    CUSTOM_NAME,  # that name
+    PRE_ELEMENT,  # the block-level element of PRE_AT
+    SPAN_AFTER,  # columns that the open cell spans beyond its first
     LINK_KIND,  # of the open link: one of the numbers below
     INNER_BYTES,  # bytes of text within links to places on the page in the open block
-    COLUMN,  # the open table cell's place in its row, from 0
-    NEXT_COLUMN,  # where the next cell stands
-    WRITTEN_COLUMN,  # the last cell in the open block that has text, -1 before a row's first
-    LEAD,  # bytes of marks for empty cells that the open block begins with
-    JOINS,  # cells joined in the open table so far
-    CELL_ELEMENT,  # the open table cell's element
-    SPARE,  # bytes that marks of empty cells may still add to what their own tags make room for
-    SPANS,  # of the open table, for each of MAX_COLUMNS columns: rows below that a cell reaches into
-) = range(34)
-MAX_COLUMNS = 32
-N_STATE = SPANS + MAX_COLUMNS
-MAX_CELL_BYTES = 160  # a longer cell is layout or prose and a block of its own
+    N_SLOTS,
+) = range(49)
+# Behind them, for each open table: the rows that cells still span, by column; last, whether it had a row of data.
+MAX_COLUMNS, MAX_TABLES = 64, 8
+SPANS_AT = N_SLOTS
+N_STATE = SPANS_AT + MAX_COLUMNS * MAX_TABLES
 
 # Links elsewhere, to a named place of another page or of this page.
 ELSEWHERE, NAMED, INNER = range(3)
 
 SPACE, BREAK, PARAGRAPH, CELL_MARK, NEW = 1, 2, 4, 8, 16
+# Of PRE_AT: an element of code; one whose style keeps blanks, which is code where lines are indented; a line of a table.
+PRE_CODE, PRE_STYLE = 1, 2
+# Of ROW: a row of layout, whose cells stand apart where they are long; one of data, which is one line whatever its cells hold.
+ROW_LAYOUT, ROW_DATA = 0, 1
+# From so many bytes on a block in a link counts as prose; a link over so many such is one that was never closed.
+LONG_LINK_BYTES, MAX_LINK_BLOCKS = 60, 2
+MAX_INDENT = 40
 
 # Bytes that are copied as they are: not white space, `&`, `<`, or the first byte of a space beyond ASCII.
 PLAIN = np.ones(256, dtype=np.bool_)
@@ -70,8 +94,19 @@ PLAIN[:33] = PLAIN[[0x26, 0x3C, 0x7F, 0xC2, 0xE2, 0xE3, 0xEF]] = False
 
 # Columns of the block table (int32).
 # Links to places on the same page are no way off it: they count in B_INNER_BYTES and nowhere else.
-(B_START, B_END, B_ELEMENT, B_LINK_BYTES, B_LINKS, B_CELLS, B_PRE, B_INNER_BYTES) = range(8)
-N_BLOCK_FIELDS = 8
+(
+    B_START,
+    B_END,
+    B_ELEMENT,
+    B_LINK_BYTES,
+    B_LINKS,
+    B_CELLS,
+    B_PRE,
+    B_INNER_BYTES,
+    B_LANG_START,
+    B_LANG_END,
+) = range(10)
+N_BLOCK_FIELDS = 10
 
 
 @kernel(allocates=False)
@@ -90,89 +125,105 @@ def flush_block(text: NDArray[np.uint8], s: NDArray[np.int64], blocks: NDArray[n
     start, out = s[BLOCK_START], s[OUT]
     while out > start and text[out - 1] <= 32:
         out -= 1
+    if s[ROW] >= 0 and s[ROW_KIND] == ROW_DATA and out > start and s[CELLS] > 0:
+        empty = s[SEPARATORS] + s[SPAN_AFTER]  # cells at the end of a row
+        for _ in range(empty):
+            text[out] = 32
+            text[out + 1] = 124
+            out += 2
+        s[CELLS] += empty
+    s[SEPARATORS] = s[SPAN_AFTER] = 0
     if s[LINK_AT] >= 0:
-        count_link(s, max(out - s[LINK_START], 0))
-    if s[CELLS] > 0 and s[PRE_AT] < 0:  # a row is one line
-        for i in range(start, out):
-            if text[i] == 10:
-                text[i] = 32
+        _flush_link(out, s, blocks)
     n = s[N_BLOCKS]
-    if out > start + s[LEAD] and n < blocks.shape[0]:
-        alone = s[JOINS] > 0 and s[BLOCK_ELEMENT] == s[CELL_ELEMENT] and out - start <= MAX_CELL_BYTES
-        blocks[n, B_START] = start if s[CELLS] > 0 or alone else start + s[LEAD]
+    if out > start and n < blocks.shape[0]:
+        is_code = _is_code(text, start, out, s)
+        blocks[n, B_START] = start
         blocks[n, B_END] = out
         blocks[n, B_ELEMENT] = s[BLOCK_ELEMENT]
-        blocks[n, B_LINK_BYTES] = s[LINK_BYTES]
-        blocks[n, B_LINKS] = s[LINK_COUNT]
+        # names in code that lead to their documentation make no menu of it
+        blocks[n, B_LINK_BYTES] = 0 if is_code else s[LINK_BYTES]
+        blocks[n, B_LINKS] = 0 if is_code else s[LINK_COUNT]
         blocks[n, B_CELLS] = s[CELLS]
-        blocks[n, B_PRE] = s[PRE_AT] >= 0
-        blocks[n, B_INNER_BYTES] = s[INNER_BYTES]
+        blocks[n, B_PRE] = is_code
+        blocks[n, B_INNER_BYTES] = 0 if is_code else s[INNER_BYTES]
+        blocks[n, B_LANG_START] = s[LANG_START] if s[LANG_AT] >= 0 else 0
+        blocks[n, B_LANG_END] = s[LANG_END] if s[LANG_AT] >= 0 else 0
         s[N_BLOCKS] = n + 1
     else:
         out = start
     s[OUT] = s[BLOCK_START] = s[LINK_START] = out
-    s[LINK_BYTES] = s[INNER_BYTES] = s[LINK_COUNT] = s[CELLS] = s[LEAD] = 0
-    s[WRITTEN_COLUMN] = s[COLUMN]
+    s[LINK_BYTES] = s[INNER_BYTES] = s[LINK_COUNT] = s[CELLS] = s[INDENT] = 0
+    s[CUSTOM_END] = -1
     s[PENDING] = NEW
 
 
 @kernel(allocates=False)
-def in_data_row(s: NDArray[np.int64]) -> bool:
-    """Whether a row of a table is open that has joined cells, or stands below such a row."""
-    return s[ROW] >= 0 and s[CELLS] + s[JOINS] > 0
+def _flush_link(out: int, s: NDArray[np.int64], blocks: NDArray[np.int32]) -> None:
+    """A block ends within a link. One that runs over paragraphs was never closed, and says nothing of any of them."""
+    n_bytes = out - s[LINK_START]
+    if n_bytes <= 0:
+        return
+    s[LINK_LONG] += n_bytes >= LONG_LINK_BYTES
+    if s[LINK_LONG] > MAX_LINK_BLOCKS:
+        for b in range(s[LINK_FIRST], s[N_BLOCKS]):
+            blocks[b, B_LINK_BYTES] = blocks[b, B_INNER_BYTES] = blocks[b, B_LINKS] = 0
+        s[LINK_AT] = -1
+    else:
+        count_link(s, n_bytes)
 
 
 @kernel(allocates=False)
-def _spend(s: NDArray[np.int64], n_marks: int) -> int:
-    """`n_marks` where there is room for so many marks of empty cells, else 0."""
-    if n_marks <= 0 or 2 * n_marks > s[SPARE]:
-        return 0
-    s[SPARE] -= 2 * n_marks
-    return n_marks
-
-
-@kernel(allocates=False)
-def _mark_cells(text: NDArray[np.uint8], out: int, n: int) -> int:
-    """Write `n` marks between cells, of which all but the last follow an empty one."""
-    for _ in range(n):
-        text[out] = 124
-        text[out + 1] = 32
-        out += 2
-    return out
+def _is_code(text: NDArray[np.uint8], start: int, out: int, s: NDArray[np.int64]) -> bool:
+    if s[PRE_AT] >= 0:
+        if s[PRE_KIND] == PRE_CODE:
+            return True
+        for i in range(start, out - 2):
+            if text[i] == 10 and (text[i + 1] == 9 or (text[i + 1] == 32 and text[i + 2] == 32)):
+                return True
+        return False
+    return s[BOX_AT] >= 0 and s[CELLS] == 0
 
 
 @kernel(allocates=False)
 def write_pending(text: NDArray[np.uint8], s: NDArray[np.int64], blocks: NDArray[np.int32]) -> int:
     """Write what must stand before the next visible character; return where that goes."""
     if s[PENDING] & PARAGRAPH and not s[PENDING] & NEW:
-        if in_data_row(s) and s[OUT] - s[CELL_START] <= MAX_CELL_BYTES:
-            s[PENDING] |= BREAK
-        else:
-            flush_block(text, s, blocks)
+        flush_block(text, s, blocks)
     pending, out = s[PENDING], s[OUT]
     if pending & NEW:
-        s[BLOCK_ELEMENT] = s[ELEMENT]
-        if s[ROW] >= 0:
-            out = _mark_cells(text, out, _spend(s, s[COLUMN] - s[WRITTEN_COLUMN] - 1))
-            s[LEAD] = out - s[BLOCK_START]
+        s[BLOCK_ELEMENT] = s[PRE_ELEMENT] if s[PRE_AT] >= 0 else s[ELEMENT]
+        for _ in range(s[SEPARATORS]):
+            text[out] = 124
+            text[out + 1] = 32
+            out += 2
+        s[CELLS] = s[SEPARATORS]
         s[CELL_START] = out
-        s[WRITTEN_COLUMN] = s[COLUMN]
     elif pending & CELL_MARK:
+        if s[CELLS] == 0:
+            for i in range(s[BLOCK_START], out):  # a row is one line
+                text[i] = 32 if text[i] == 10 else text[i]
+        for _ in range(s[SEPARATORS]):
+            text[out] = 32
+            text[out + 1] = 124
+            out += 2
         text[out] = 32
-        out = _mark_cells(text, out + 1, 1 + _spend(s, s[COLUMN] - s[WRITTEN_COLUMN] - 1))
-        s[CELLS] += 1
-        s[JOINS] += 1
+        out += 1
+        s[CELLS] += s[SEPARATORS]
         s[CELL_START] = out
-        s[WRITTEN_COLUMN] = s[COLUMN]
-    elif pending & BREAK:
+    elif pending & BREAK and not (s[CELLS] > 0 or (s[ROW] >= 0 and s[ROW_KIND] == ROW_DATA)):
         text[out] = 10
         out += 1
-    elif pending & SPACE:
+        if s[INDENT] > 1:
+            for _ in range(s[INDENT]):
+                text[out] = 32
+                out += 1
+    elif pending & (SPACE | BREAK):
         text[out] = 32
         out += 1
     if s[LINK_AT] >= 0 and s[LINK_START] == s[OUT]:
         s[LINK_START] = out
-    s[PENDING] = 0
+    s[PENDING] = s[INDENT] = s[SEPARATORS] = 0
     s[OUT] = out
     return out
 
@@ -244,17 +295,25 @@ def read_entity(html: NDArray[np.uint8], i: int, stop: int) -> tuple[int, int]:
         found = look_up((value ^ 59) * FNV_PRIME & MASK32, ENTITY_KEYS, ENTITY_VALUES)
         if found:
             return found, j + 1
-    # Some old names stand without ';', but not before '=' or within words, as in ?a=1&copy=2
+    # Some old names stand without ';', and the longest that a word begins with counts; but not before '=', as in the
+    # address ?a=1&copy=2
+    best, end = 38, i + 1
     if j > i + 1 and not (j < stop and html[j] == 61):
-        found = look_up(value, ENTITY_KEYS, ENTITY_VALUES)
-        if found:
-            return found, j
-    return 38, i + 1
+        value, k = FNV_OFFSET, i + 1
+        while k < min(j, i + 1 + MAX_OPEN_ENTITY_CHARS):
+            value = (value ^ html[k]) * FNV_PRIME & MASK32
+            k += 1
+            found = look_up(value, ENTITY_KEYS, ENTITY_VALUES)
+            if found:
+                best, end = found, k
+    return best, end
 
 
 @kernel(allocates=False)
 def _is_space_code(code: int) -> bool:
-    return code <= 32 or code in (0xA0, 0x3000, 0x2028, 0x2029, 0x85) or 0x2000 <= code <= 0x200A
+    return (
+        code <= 32 or code in (0xA0, 0x3000, 0x2028, 0x2029, 0x202F, 0x205F, 0x85) or 0x2000 <= code <= 0x200A
+    )
 
 
 @kernel(allocates=False)
@@ -284,7 +343,7 @@ def write_space(text: NDArray[np.uint8], s: NDArray[np.int64], blocks: NDArray[n
         if code in (9, 10, 12, 13, 32) or code > 32:
             s[PENDING] |= SPACE
         return
-    if code == 10:
+    if code in (10, 13):
         if s[PENDING] & NEW or s[OUT] == s[BLOCK_START]:
             s[OUT] = s[BLOCK_START]  # blank first lines
             return
@@ -328,10 +387,14 @@ def write_run(
         if byte <= 32:
             if collapse:
                 s[PENDING] |= SPACE
+                if s[INDENT] > 0:
+                    s[INDENT] = min(s[INDENT] + 1, MAX_INDENT)
                 while i < stop and html[i] <= 32:
                     i += 1
             else:
-                write_space(text, s, blocks, byte)
+                # two bytes that are one end of a line
+                if not (byte == 13 and i + 1 < stop and html[i + 1] == 10):
+                    write_space(text, s, blocks, byte)
                 i += 1
             continue
         code, second, n_bytes = -1, 0, 1
@@ -345,6 +408,8 @@ def write_run(
             if code < 0:
                 n_bytes = 1
         if code >= 0 and _is_space_code(code):
+            if collapse and code > 32 and s[PENDING] & BREAK:  # blanks that indent a line
+                s[INDENT] = min(s[INDENT] + 1, MAX_INDENT)
             write_space(text, s, blocks, min(code, 32))
         elif code < 0 or not _is_dropped_code(code):
             out = write_pending(text, s, blocks) if s[PENDING] else s[OUT]

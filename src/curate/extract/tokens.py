@@ -12,17 +12,22 @@ from curate.extract.tags import (
     A_ID,
     A_ITEMPROP,
     A_ROLE,
-    A_STYLE,
+    A_SELF_CLOSED,
     ATTRIBUTE_KEYS,
     ATTRIBUTE_VALUES,
+    ATTRIBUTES,
     FNV_OFFSET,
     FNV_PRIME,
+    LEX_IDS,
+    LEX_PARTS,
     LEXICON_KEYS,
     LEXICON_VALUES,
     MASK32,
+    NAME_PRIME,
     ROLE_KEYS,
     ROLE_SHIFT,
     ROLE_VALUES,
+    fnv,
     look_up,
 )
 from curate.text.kernel import kernel
@@ -35,15 +40,16 @@ MAX_TOKEN_BYTES = 512  # of one attribute value that are looked at
 
 @kernel(allocates=False)
 def read_name(html: NDArray[np.uint8], i: int) -> tuple[int, int]:
-    """The first eight bytes of a tag or attribute name, lower case and packed; and the place after the name."""
+    """A tag's or attribute's name in lower case as a number (`tags.pack`), and the place after the name."""
     key = 0
     begin = i
     while i < html.size:
         byte = np.int64(html[i])
         if byte <= 32 or byte in (47, 62, 61):
             break
-        if i - begin < 8:
-            key = (key << 8) | (byte + 32 if 65 <= byte <= 90 else byte)
+        if 65 <= byte <= 90:
+            byte += 32
+        key = (key << 8) | byte if i - begin < 8 else key * NAME_PRIME + byte
         i += 1
     return key, i
 
@@ -73,20 +79,39 @@ def skip_to_tag_end(html: NDArray[np.uint8], i: int) -> int:
     return i + 1
 
 
+# The array of attributes goes on with their number and the rows that they are in, so that the next tag clears no others.
+R_COUNT = len(ATTRIBUTES)
+N_ATTRIBUTE_ROWS = 2 * R_COUNT + 1
+
+
+@kernel(allocates=False)
+def clear_attributes(attributes: NDArray[np.int64]) -> None:
+    """Make an array of N_ATTRIBUTE_ROWS ready for `read_attributes`."""
+    attributes[:] = -1
+    attributes[R_COUNT, 0] = 0
+
+
 @kernel(allocates=False)
 def read_attributes(html: NDArray[np.uint8], i: int, attributes: NDArray[np.int64]) -> int:
     """Read a start tag's attributes from the end of its name; return the place after its `>`.
 
-    attributes[a] becomes the span (start, end) of the value of attribute `a`, (-1, -1) where it is absent. A page
-    that ends within a tag gives a place past its end.
+    attributes[a] becomes the span (start, end) of the value of attribute `a`, (-1, -1) where it is absent;
+    A_SELF_CLOSED the place of a slash before the `>`. A page that ends within a tag gives a place past its end.
     """
-    attributes[:] = -1
+    for k in range(attributes[R_COUNT, 0]):
+        attributes[attributes[R_COUNT + 1 + k, 0]] = -1
+    attributes[R_COUNT, 0] = 0
     n = html.size
+    slash = -1
     while i < n:
         byte = html[i]
         if byte == 62:
+            if html[i - 1] == 47 and slash == i - 1:
+                _note(attributes, A_SELF_CLOSED, slash, slash)
             return i + 1
         if byte <= 32 or byte == 47:
+            if byte == 47:
+                slash = i
             i += 1
             continue
         begin = i
@@ -101,9 +126,17 @@ def read_attributes(html: NDArray[np.uint8], i: int, attributes: NDArray[np.int6
             start, end, i = _read_value(html, i + 1)
         row = look_up(key, ATTRIBUTE_KEYS, ATTRIBUTE_VALUES) - 1
         if row >= 0 and attributes[row, 0] < 0:
-            attributes[row, 0] = start
-            attributes[row, 1] = end
+            _note(attributes, row, start, end)
     return n + 1
+
+
+@kernel(allocates=False)
+def _note(attributes: NDArray[np.int64], row: int, start: int, end: int) -> None:
+    attributes[row, 0] = start
+    attributes[row, 1] = end
+    n = attributes[R_COUNT, 0]
+    attributes[R_COUNT + 1 + n, 0] = row
+    attributes[R_COUNT, 0] = n + 1
 
 
 @kernel(allocates=False)
@@ -148,16 +181,68 @@ def value_has(html: NDArray[np.uint8], span: NDArray[np.int64], wanted: NDArray[
     return False
 
 
-DISPLAY_NONE = np.frombuffer(b"display:none", dtype=np.uint8)
 TRUE = np.frombuffer(b"true", dtype=np.uint8)
+# What a style says of an element: bits.
+STYLE_NONE, STYLE_INVISIBLE, STYLE_PRE, STYLE_WRAP, STYLE_BLOCK = 1, 2, 4, 8, 16
+N_DISPLAY, N_VISIBILITY, N_WHITE_SPACE = (fnv(name) for name in ("display", "visibility", "white-space"))
+V_NONE, V_HIDDEN, V_PRE, V_BLOCK = (fnv(value) for value in ("none", "hidden", "pre", "block"))
+V_PRE_WRAP, V_BREAK_SPACES, V_PRE_LINE = (fnv(value) for value in ("pre-wrap", "break-spaces", "pre-line"))
+MAX_STYLE_BYTES = 1024
 
 
 @kernel(allocates=False)
-def is_hidden(html: NDArray[np.uint8], attributes: NDArray[np.int64]) -> bool:
-    """Whether the attribute `hidden` or a style of `display:none` hides an element."""
+def read_style(html: NDArray[np.uint8], span: NDArray[np.int64]) -> int:
+    """The bits of the declarations in a style; names and values that merely end or begin like them say nothing."""
+    i, bits, name, value = span[0], 0, 0, FNV_OFFSET
+    end = min(span[1], i + MAX_STYLE_BYTES)
+    nested, quote, important = 0, np.uint8(0), False
+    while i <= end:
+        byte = html[i] if i < end else np.uint8(59)
+        i += 1
+        if i <= end and quote:
+            quote = np.uint8(0) if byte == quote else quote
+        elif byte in (34, 39) and i <= end:
+            quote = byte
+            value = value * FNV_PRIME & MASK32  # a value in quotes is none of ours
+        elif byte == 40:
+            nested += 1
+        elif byte == 41 and nested:
+            nested -= 1
+        elif (byte == 59 and not nested) or i > end:
+            if name == N_DISPLAY:
+                bits = bits & ~(STYLE_NONE | STYLE_BLOCK) | STYLE_NONE * (value == V_NONE)
+                bits |= STYLE_BLOCK * (value == V_BLOCK)
+            elif name == N_VISIBILITY:
+                bits = bits & ~STYLE_INVISIBLE | STYLE_INVISIBLE * (value == V_HIDDEN)
+            elif name == N_WHITE_SPACE:
+                bits = bits & ~(STYLE_PRE | STYLE_WRAP) | STYLE_PRE * (value == V_PRE)
+                bits |= STYLE_WRAP * (value in (V_PRE_WRAP, V_BREAK_SPACES, V_PRE_LINE))
+            name, value, important = 0, FNV_OFFSET, False
+        elif byte == 58 and name == 0 and not nested:
+            name, value = value, FNV_OFFSET
+        elif byte == 33 and name:
+            important = True
+        elif byte > 32 and not nested and not important:
+            low = np.int64(byte) + 32 if 65 <= byte <= 90 else np.int64(byte)
+            value = (value ^ low) * FNV_PRIME & MASK32
+    return bits
+
+
+UNTIL_FOUND = np.frombuffer(b"until-found", dtype=np.uint8)
+
+
+@kernel(allocates=False)
+def is_hidden(html: NDArray[np.uint8], attributes: NDArray[np.int64], style: int) -> bool:
+    """Whether the attribute `hidden` or a style of `display:none` hides an element.
+
+    What a server sends ahead for a script to show (`<div hidden id="S:1">`) is text, and so is `until-found`.
+    """
     if attributes[A_HIDDEN, 0] >= 0:
-        return True
-    return attributes[A_STYLE, 0] >= 0 and value_has(html, attributes[A_STYLE], DISPLAY_NONE)
+        start, end = attributes[A_ID]
+        if end > start + 2 and html[start] == 83 and html[start + 1] == 58:
+            return False
+        return not value_has(html, attributes[A_HIDDEN], UNTIL_FOUND)
+    return style & STYLE_NONE != 0
 
 
 @kernel(allocates=False)
@@ -196,7 +281,7 @@ def read_tokens(
             letter = 97 <= low <= 122 or byte >= 128
             if part != seed and (not letter or (upper and not 65 <= before <= 90)):
                 n = _add_bucket(tokens, n, begin, part)
-                bits |= look_up(part, LEXICON_KEYS, LEXICON_VALUES) & 2 if seed == FNV_OFFSET else 0
+                bits |= look_up(part, LEXICON_KEYS, LEXICON_VALUES) & LEX_PARTS if seed == FNV_OFFSET else 0
                 part = seed
                 n_parts += 1
             if byte <= 32:
@@ -206,7 +291,8 @@ def read_tokens(
                     if bits >> ROLE_SHIFT == 0:  # the first role that is known counts
                         bits |= look_up(lexical, ROLE_KEYS, ROLE_VALUES) << ROLE_SHIFT
                 elif lexical != FNV_OFFSET:
-                    bits |= look_up(lexical, LEXICON_KEYS, LEXICON_VALUES)
+                    found = look_up(lexical, LEXICON_KEYS, LEXICON_VALUES)
+                    bits |= found if row == A_CLASS else found & LEX_IDS
                 whole = part = seed
                 lexical = FNV_OFFSET
                 n_parts = 0

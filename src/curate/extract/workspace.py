@@ -16,6 +16,7 @@ from curate.extract.features import (
     mark_elements,
     score_paths,
 )
+from curate.extract.mathml import MAX_MATH_DEPTH, N_FRAME_FIELDS
 from curate.extract.measure import (
     N_COUNTS,
     N_REPEAT_SLOTS,
@@ -34,12 +35,13 @@ from curate.extract.scan import (
     MAX_TOKENS,
     META_ROWS,
     N_ELEMENT_FIELDS,
+    N_STACK_FIELDS,
     max_text_bytes,
     scan_page,
 )
-from curate.extract.tags import ATTRIBUTES, TAG_BITS
+from curate.extract.tags import TAG_BITS
 from curate.extract.text import N_BLOCK_FIELDS, N_BLOCKS, N_ELEMENTS, N_STATE
-from curate.extract.tokens import MAX_ELEMENT_TOKENS
+from curate.extract.tokens import MAX_ELEMENT_TOKENS, N_ATTRIBUTE_ROWS
 from curate.text.kernel import kernel
 
 
@@ -56,6 +58,7 @@ class Workspace(NamedTuple):
     stack: NDArray[np.int32]
     n_open: NDArray[np.int32]
     attributes: NDArray[np.int64]
+    frames: NDArray[np.int64]
     counts: NDArray[np.int32]
     seen: NDArray[np.int32]
     titles: NDArray[np.int32]
@@ -81,9 +84,10 @@ def make_workspace(max_html_bytes: int) -> Workspace:
         tokens=np.empty(min(max_html_bytes, MAX_TOKENS) + MAX_ELEMENT_TOKENS, np.int32),
         links=np.empty((min(max_html_bytes // 8 + 16, MAX_LINKS), 4), np.int32),
         meta=np.empty((len(META_ROWS), 2), np.int64),
-        stack=np.empty((MAX_DEPTH, 2), np.int32),
+        stack=np.empty((MAX_DEPTH, N_STACK_FIELDS), np.int32),
         n_open=np.empty(TAG_BITS.size, np.int32),
-        attributes=np.empty((len(ATTRIBUTES), 2), np.int64),
+        attributes=np.empty((N_ATTRIBUTE_ROWS, 2), np.int64),
+        frames=np.zeros((MAX_MATH_DEPTH + 1, N_FRAME_FIELDS), np.int64),
         counts=np.empty((n_blocks, N_COUNTS), np.int32),
         seen=np.empty((4096, 2), np.int32),
         titles=np.empty(4, np.int32),
@@ -112,6 +116,7 @@ def read_page(html: NDArray[np.uint8], w: Workspace) -> int:
         w.stack,
         w.n_open,
         w.attributes,
+        w.frames,
     )
     n_blocks, n_elements = w.state[N_BLOCKS], w.state[N_ELEMENTS]
     count_blocks(w.text, w.blocks, n_blocks, w.counts, w.seen)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import glob
 import io
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -232,7 +233,7 @@ def _expand(patterns: Sequence[str | Path]) -> list[Path]:
 def _read_file(path: Path) -> list[dict[str, Any]]:
     if path.suffix == ".parquet":
         try:
-            return pq.read_table(path).to_pylist()
+            return pq.ParquetFile(os.path.abspath(path)).read().to_pylist()
         except (OSError, pa.ArrowInvalid) as error:
             msg = f"'{path}' cannot be read as Parquet ({_first_line(error)}). Write or copy it again."
             raise SettingError(msg) from error

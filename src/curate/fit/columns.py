@@ -20,6 +20,8 @@ from curate.scoring.features import (
     EncoderBlock,
     LinesBlock,
     Pages,
+    ProgramBlock,
+    ProgramWordsBlock,
     ShapeBlock,
     SparseFeature,
     StaticBlock,
@@ -33,7 +35,7 @@ from curate.scoring.vocabulary import Vocabulary, hash_ngrams
 Array = NDArray[np.float32]
 
 NO_LIMIT = np.float32(1e30)
-_SPREADS = {"shape": 0.05, "lines": 0.05, "classes": 0.1}
+_SPREADS = {"shape": 0.05, "lines": 0.05, "classes": 0.1, "program": 0.06, "program_words": 0.05}
 _LIMIT = 4.0
 _MAX_IDF = 9.0
 _ENCODED_AT_A_TIME = 256
@@ -85,7 +87,7 @@ class Columns:
         return centre, scale, limit
 
 
-def compute_columns(
+def compute_columns(  # noqa: PLR0912 - one branch a feature
     pages: Annotations,
     recipe: Recipe,
     known: Mapping[str, Array] | None = None,
@@ -116,6 +118,10 @@ def compute_columns(
         columns.blocks["classes"] = load_classes_block(
             dict.fromkeys(recipe.classifiers, ""), Path("the recipe")
         )
+    if recipe.uses("program"):
+        columns.blocks["program"] = ProgramBlock()
+    if recipe.uses("program_words"):
+        columns.blocks["program_words"] = ProgramWordsBlock(load_word_table())
     if recipe.uses("encoder"):
         columns.blocks["encoder"] = _encoder_block(recipe, scratch)
     for name, block in columns.blocks.items():

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from curate._version import __version__
 from curate.config import hashed_settings, parse_bytes, settings_from, stable_hash
 from curate.crawl import FileProblem, InputFile, ReadOptions, check_columns, find_files, plan_splits
+from curate.crawl.find import public_name
 from curate.dedup import DedupPlan, compute_keys, resolve_duplicates
 from curate.dedup.index import Index, open_index
 from curate.dedup.texts import RowTexts
@@ -33,7 +34,7 @@ from curate.errors import SettingError
 from curate.jobs.parts import PartWriter, add_reasons
 from curate.jobs.pieces import Piece, plan_pieces, split_by_format, stage_texts, staged_piece
 from curate.jobs.settings import DedupSettings
-from curate.jobs.warnings import find_losses
+from curate.jobs.warnings import find_losses, tell_out_of_reach, tell_unlike
 from curate.run.reading import read_pages
 from curate.work.engine import make_engine
 from curate.work.files import committed, read_arrow, read_facts, write_arrow
@@ -53,6 +54,7 @@ class DedupReport:
         n_dropped: by reason, as 'duplicate_near'.
         warnings: sources and clusters that lost more than was to be expected.
         problems: stretches of input that could not be read.
+        n_in_indexes: of the dropped, those whose twin lies in an index and not in this crawl.
     """
 
     n_documents: int
@@ -60,6 +62,7 @@ class DedupReport:
     n_dropped: dict[str, int]
     warnings: tuple[str, ...]
     problems: tuple[str, ...]
+    n_in_indexes: int = 0
 
 
 def dedup_files(input: str | Sequence[str], output: str | Path, **settings: Any) -> DedupReport:  # noqa: A002
@@ -88,14 +91,16 @@ def run_dedup(
         raise SettingError("No output folder. Give --output with a folder for the result.")
     display = display or ProgressDisplay()
     files = find_files(settings.input)
-    indexes = [open_index(path, settings.plan) for path in settings.against]
+    indexes = [open_index(path, settings.plan, used=True) for path in settings.against]
     options = read_options(settings)
     check_columns(files, options)
     direct, staged = split_by_format(files, options, settings.score_column)
-    engine = make_engine("local", settings.n_workers)
-    with opened_run(
-        Path(settings.output), _build_plan(settings, files, indexes), overwrite=overwrite
-    ) as folder:
+    plan = _build_plan(settings, files, indexes)
+    inputs = [*(file.path for file in files), *settings.against]
+    with (
+        opened_run(Path(settings.output), plan, overwrite=overwrite, inputs=inputs) as folder,
+        make_engine("local", settings.n_workers) as engine,
+    ):
         earlier = folder.manifest()
         if earlier:
             return _report_from(earlier["report"])
@@ -114,8 +119,8 @@ def run_dedup(
         with display.step("Writing", len(pieces), written.look):
             for _ in engine.map(partial(write_piece, job), range(len(pieces))):
                 written.n_done += 1
-        report = _count(job, settings)
-        folder.finish(_build_plan(settings, files, indexes) | {"report": asdict(report)})
+        report = _count(job, settings, indexes)
+        folder.finish(plan | {"report": asdict(report)})
     return report
 
 
@@ -149,7 +154,11 @@ def _build_plan(
     return {
         "curate_version": __version__,
         "settings": hashed_settings(settings)
-        | {"job": "dedup", "indexes": [index.stamp for index in indexes]},
+        | {
+            "job": "dedup",
+            "input": [public_name(name) for name in settings.input],
+            "indexes": [index.stamp for index in indexes],
+        },
         "input_hash": stable_hash(stamps),
         "n_input_files": len(files),
     }
@@ -172,6 +181,8 @@ def write_keys(job: _Job, number: int) -> None:
     except (pa.ArrowException, OSError) as error:
         # What cannot be read whole stays out as a whole; the report and the exit code say so.
         problem, tables = f"{piece.file.source}: {' '.join(str(error).split())[:300]}", []
+    if len({table.schema for table in tables}) > 1:  # ids that are null in some batches only
+        tables = [table.set_column(0, "id", table["id"].cast(pa.large_string())) for table in tables]
     if not tables:
         empty = pa.array([], pa.string())
         tables = [_compute_table(job, pa.record_batch({"text": empty}), {"text": empty, "id": empty})]
@@ -180,8 +191,9 @@ def write_keys(job: _Job, number: int) -> None:
 
 def _compute_table(job: _Job, batch: pa.RecordBatch, parts: dict[str, Any]) -> pa.Table:
     keys = compute_keys(parts["text"], job.plan)
-    columns = {name: keys[name] for name in keys.schema.names}
-    columns["id"] = parts["id"].cast(pa.large_string())
+    columns: dict[str, Any] = {"id": None} | {name: keys[name] for name in keys.schema.names}
+    ids = parts["id"]  # whole numbers are compared as such: 9 before 10
+    columns["id"] = ids if pa.types.is_integer(ids.type) else ids.cast(pa.large_string())
     if job.by_url:
         urls = parts.get("url")
         columns["url"] = pa.nulls(len(batch), pa.string()) if urls is None else urls.cast(pa.string())
@@ -250,16 +262,21 @@ def find_file_duplicates(job: _Job, settings: DedupSettings, indexes: Sequence[I
         by_url=settings.url,
         earlier=earlier,
     )
+    owners = [
+        str(path) for path, index in zip(settings.against, indexes, strict=True) for _ in index.shards()
+    ]
     kept_shards, kept_rows = found["kept_shard"].to_numpy(), found["kept_row"].to_numpy()
-    ids = np.empty(len(found), object)
+    ids, places = np.empty(len(found), object), np.full(len(found), None, object)
     for shard in np.unique(kept_shards):
         here = np.flatnonzero(kept_shards == shard)
         if shard < len(shards):
             column = read_arrow(job.keys_path(shard))["id"]
         else:
             column = earlier[shard - len(shards)].read_keys()["id"]
-        ids[here] = column.take(pa.array(kept_rows[here])).to_pylist()
-    write_arrow(job.folder.duplicates, found.append_column("kept_id", pa.array(ids, pa.string())), {})
+            places[here] = owners[shard - len(shards)]
+        ids[here] = column.cast(pa.large_string()).take(pa.array(kept_rows[here])).to_pylist()
+    found = found.append_column("kept_id", pa.array(ids, pa.string()))
+    write_arrow(job.folder.duplicates, found.append_column("kept_in", pa.array(places, pa.string())), {})
 
 
 # ---- pass 2 ---------------------------------------------------------------------------------------------
@@ -299,7 +316,7 @@ class _Drops:
 
     n_rows: int
     rows: NDArray[np.int64]
-    columns: tuple[pa.Array, pa.Array, pa.Array]
+    columns: tuple[pa.Array, ...]
 
 
 def _read_drops(job: _Job, number: int) -> _Drops:
@@ -314,9 +331,9 @@ def _read_drops(job: _Job, number: int) -> _Drops:
         pa.concat_arrays([reasons.take(pa.array(early)), _reasons_of(found)]),
         pa.concat_arrays([pa.nulls(n_early, pa.string()), _whole(found["kept_id"])]),
         pa.concat_arrays([pa.nulls(n_early, pa.float32()), _whole(found["jaccard"])]),
+        pa.concat_arrays([pa.nulls(n_early, pa.string()), _whole(found["kept_in"])]),
     )
-    taken = tuple(column.take(order) for column in columns)
-    return _Drops(len(reasons), np.sort(rows), (taken[0], taken[1], taken[2]))
+    return _Drops(len(reasons), np.sort(rows), tuple(column.take(order) for column in columns))
 
 
 def _read_duplicates(folder: RunFolder, number: int) -> pa.Table:
@@ -336,7 +353,7 @@ def _whole(column: pa.ChunkedArray) -> pa.Array:
 # ---- the report -----------------------------------------------------------------------------------------
 
 
-def _count(job: _Job, settings: DedupSettings) -> DedupReport:
+def _count(job: _Job, settings: DedupSettings, indexes: Sequence[Index]) -> DedupReport:
     found = read_arrow(job.folder.duplicates)
     dropped: dict[str, int] = {}
     for method in pc.value_counts(found["method"]).to_pylist():
@@ -359,8 +376,13 @@ def _count(job: _Job, settings: DedupSettings) -> DedupReport:
         n_documents=n_documents,
         n_kept=n_documents - sum(dropped.values()),
         n_dropped=dict(sorted(dropped.items())),
-        warnings=tuple(find_losses(found, n_by_piece, sources, settings.warn_share)),
+        warnings=(
+            *tell_out_of_reach(indexes),
+            *tell_unlike(job.pieces),
+            *find_losses(found, n_by_piece, sources, settings.warn_share),
+        ),
         problems=tuple(problems),
+        n_in_indexes=len(found) - found["kept_in"].null_count,
     )
 
 
@@ -371,4 +393,5 @@ def _report_from(values: dict[str, Any]) -> DedupReport:
         values["n_dropped"],
         tuple(values["warnings"]),
         tuple(values["problems"]),
+        values.get("n_in_indexes", 0),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,15 +12,17 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from curate.crawl import ReadOptions, check_columns, find_files, plan_splits
+from curate.crawl import FileProblem, ReadOptions, check_columns, find_files, plan_splits
 from curate.dedup import DedupPlan, compute_keys
-from curate.dedup.index import Index, TextFile, append_segment, create_index, open_index
+from curate.dedup.index import Index, TextFile, append_segment, changing_index, new_index, open_index
+from curate.errors import RunError
 from curate.jobs.pieces import Piece, plan_pieces, split_by_format, stage_texts, staged_piece
 from curate.run.reading import read_pages
-from curate.run.settings import available_cores
+from curate.work.cores import available_cores
 from curate.work.engine import make_engine
-from curate.work.files import read_arrow, write_arrow
+from curate.work.files import read_arrow, read_facts, write_arrow
 from curate.work.folder import RunFolder
 from curate.work.progress import Counted, ProgressDisplay
 
@@ -40,13 +43,30 @@ def build_index(
         jaccard: threshold that the bands are made for; runs against the index may verify at another.
         recall: chance that a pair at the threshold is found.
         options: `text_column`, `id_column`, `url_column`, `workers`, `progress`.
+
+    Raises:
+        RunError: part of the input cannot be read, or it holds no text; no index was made.
     """
-    return _add_files(create_index(index, DedupPlan(jaccard=jaccard, recall=recall)), input, **options)
+    plan = DedupPlan(jaccard=jaccard, recall=recall)
+    is_new = not Path(index).exists()
+    try:
+        with changing_index(index):
+            return _add_files(new_index(index, plan), input, **options)
+    finally:
+        if is_new and not any(Path(index).iterdir()):  # nothing came of it
+            Path(index).rmdir()
 
 
 def add_to_index(index: str | Path, input: str | Sequence[str], **options: Any) -> Index:  # noqa: A002
-    """Add the documents in `input` to an index, all of them or, if the process is killed, none."""
-    return _add_files(open_index(index), input, **options)
+    """Add the documents in `input` to an index, all of them or none.
+
+    Raises:
+        RunError: part of the input cannot be read, or it holds no text; nothing was added.
+        SettingError: another process is adding to the index.
+    """
+    open_index(index)  # says what is wrong before anything is made
+    with changing_index(index):
+        return _add_files(open_index(index), input, **options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +75,9 @@ class _IndexJob:
     work: Path
     pieces: tuple[Piece, ...]
     text_files: tuple[int, ...]  # per piece, -1 where its texts cannot be read again
+
+    def path(self, number: int) -> Path:
+        return self.work / f"{number:06d}.arrow"
 
 
 def _add_files(
@@ -72,10 +95,11 @@ def _add_files(
     check_columns(files, options)
     direct, staged = split_by_format(files, options, None)
     display = ProgressDisplay(quiet=not progress)
-    engine = make_engine("local", workers or available_cores())
     work = index.path / ".tmp-work"
     shutil.rmtree(work, ignore_errors=True)
-    try:
+    with ExitStack() as cleanup:
+        cleanup.callback(shutil.rmtree, work, ignore_errors=True)
+        engine = cleanup.enter_context(make_engine("local", workers or available_cores()))
         pieces = plan_pieces(direct)
         texts = [
             TextFile.stamp(file.path, columns["text"] or "")
@@ -94,16 +118,31 @@ def _add_files(
         with display.step("Computing keys", len(pieces), tally.look):
             for _ in engine.map(partial(_write_piece_keys, job), range(len(pieces))):
                 tally.n_done += 1
+        _refuse_partial(index, job, RunFolder(work))
         return append_segment(index, _read_piece_keys(job), texts)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def _write_piece_keys(job: _IndexJob, number: int) -> None:
+    tables: list[pa.Table] = []
+    problems: list[str] = []
+    source = job.pieces[number].file.source
+    try:
+        tables, n_broken = _compute_piece(job, number)
+        problems += [f"{source}: {n_broken:,} broken lines"] if n_broken else []
+    except (pa.ArrowException, OSError) as error:
+        problems.append(f"{source}: {' '.join(str(error).split())[:200]}")
+    table = pa.concat_tables(tables) if tables else pa.table({})
+    write_arrow(job.path(number), table, {"problems": problems})
+
+
+def _compute_piece(job: _IndexJob, number: int) -> tuple[list[pa.Table], int]:
+    """The keys of a piece, and how many of its lines were broken."""
     piece = job.pieces[number]
     tables: list[pa.Table] = []
-    row = piece.first_row
+    row, n_broken = piece.first_row, 0
     for batch, parts in piece.read_documents():
+        if piece.groups is None:
+            n_broken += pc.sum(pc.equal(batch["drop_reason"], "json_invalid")).as_py() or 0
         keys = compute_keys(parts["text"], job.plan, signatures=True)
         columns: dict[str, Any] = {name: keys[name] for name in keys.schema.names}
         urls = parts.get("url")
@@ -114,12 +153,31 @@ def _write_piece_keys(job: _IndexJob, number: int) -> None:
         row += len(batch)
         table = pa.table(columns)
         tables.append(table.filter(pa.array(keys["n_bytes"].to_numpy() > 0)))
-    if tables:
-        write_arrow(job.work / f"{number:06d}.arrow", pa.concat_tables(tables), {})
+    return tables, n_broken
+
+
+def _refuse_partial(index: Index, job: _IndexJob, folder: RunFolder) -> None:
+    """Half a crawl in an index would let the other half pass as new, for ever and unseen."""
+    problems = [
+        said for number in range(len(job.pieces)) for said in read_facts(job.path(number))["problems"]
+    ]
+    problems += [
+        str(FileProblem(**found))
+        for name in folder.chunk_names()
+        for found in read_facts(folder.documents(name))["problems"]
+    ]
+    if problems:
+        more = f", and {len(problems) - 3} more" if len(problems) > 3 else ""
+        raise RunError(
+            f"Nothing was added to {index.path}, since part of the input cannot be read: "
+            f"{'; '.join(problems[:3])}{more}. Repair it or leave it out."
+        )
+    if not any(len(read_arrow(job.path(number))) for number in range(len(job.pieces))):
+        raise RunError(f"Nothing was added to {index.path}: the input holds no text. Name the --text-column.")
 
 
 def _read_piece_keys(job: _IndexJob) -> Iterator[pa.Table]:
     for number in range(len(job.pieces)):
-        path = job.work / f"{number:06d}.arrow"
-        if path.exists():
-            yield read_arrow(path).replace_schema_metadata(None)
+        table = read_arrow(job.path(number))
+        if len(table):
+            yield table.replace_schema_metadata(None)

@@ -13,6 +13,7 @@ DROP_FIELDS = (
     pa.field("drop_reason", pa.string()),
     pa.field("duplicate_of", pa.string()),
     pa.field("jaccard", pa.float32()),
+    pa.field("duplicate_in", pa.string()),
 )
 
 

@@ -6,6 +6,7 @@ crawl reader once and waits as Arrow files in the work folder.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from curate.batch import valid_text
 from curate.crawl import Chunk, InputFile, ReadOptions
 from curate.crawl.columns import find_layout
 from curate.crawl.find import is_url, open_file
@@ -38,6 +40,7 @@ class Piece:
         first_row: of the file, with which the piece begins.
         n_rows: rows of the piece.
         columns: the file's columns for text, id, url and score, null where it has none.
+        schema: names and types of all its columns, as text; empty for a staged file.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Piece:
     first_row: int
     n_rows: int
     columns: dict[str, str | None]
+    schema: str = ""
 
     def read_batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         """Read the columns named, or all, some thousand rows at a time."""
@@ -75,11 +79,12 @@ class Piece:
             wanted.append("drop_reason")
         row = self.first_row
         for batch in self.read_batches(wanted):
-            parts = {part: batch[name] for part, name in self.columns.items() if name is not None}
-            if "id" not in parts:
-                parts["id"] = pa.array(
-                    [f"{self.file.source}#{row + i}" for i in range(len(batch))], pa.string()
+            parts = {part: valid_text(batch[name]) for part, name in self.columns.items() if name is not None}
+            if "id" not in parts or parts["id"].null_count:
+                names = pa.array(
+                    [f"{self.file.source}#{row + i}" for i in range(len(batch))], pa.large_string()
                 )
+                parts["id"] = pc.coalesce(parts["id"].cast(names.type), names) if "id" in parts else names
             yield batch, parts
             row += len(batch)
 
@@ -88,7 +93,7 @@ def open_parquet(file: InputFile) -> pq.ParquetFile:
     """Open a local or remote Parquet file."""
     if is_url(file.path):
         return pq.ParquetFile(open_file(file), pre_buffer=False)
-    return pq.ParquetFile(file.path, pre_buffer=False)
+    return pq.ParquetFile(os.path.abspath(file.path), pre_buffer=False)  # "run-12:30/x" would be a URI
 
 
 def split_by_format(
@@ -125,7 +130,8 @@ def _find_columns(
         return None
     layout = find_layout(schema.names, options)
     texts = [name for name, role in layout.contents if role != "html"]
-    if len(texts) != 1 or not _is_text(schema, texts[0]):
+    has_twins = len(set(schema.names)) < len(schema.names)  # the crawl reader says so
+    if has_twins or len(texts) != 1 or not _is_text(schema, texts[0]):
         return None
     columns: dict[str, str | None] = {
         "text": texts[0],
@@ -159,12 +165,15 @@ def plan_pieces(direct: Sequence[tuple[InputFile, dict[str, str | None]]]) -> li
         with open_parquet(file) as opened:
             metadata = opened.metadata
             groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+            schema = opened.schema_arrow.remove_metadata().to_string()
         begin = row = n_bytes = n_rows = 0
         for end, group in enumerate(groups, 1):
             n_bytes += group.total_byte_size
             n_rows += group.num_rows
             if n_bytes >= PIECE_BYTES or end == len(groups):
-                pieces.append(Piece(f"p{number:06d}-{begin:06d}", file, (begin, end), row, n_rows, columns))
+                pieces.append(
+                    Piece(f"p{number:06d}-{begin:06d}", file, (begin, end), row, n_rows, columns, schema)
+                )
                 begin, row, n_bytes, n_rows = end, row + n_rows, 0, 0
     return pieces
 

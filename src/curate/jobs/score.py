@@ -136,8 +136,9 @@ def run_score(
     pieces = _plan_pieces(files, options)
     plan = _build_plan(settings, loaded, files)
     n_workers = settings.workers or available_cores()
+    inputs = [file.path for file in files]
     with (
-        opened_run(Path(settings.output), plan, overwrite=overwrite) as folder,
+        opened_run(Path(settings.output), plan, overwrite=overwrite, inputs=inputs) as folder,
         make_engine("local", n_workers) as engine,
     ):
         earlier = folder.manifest()

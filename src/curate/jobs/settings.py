@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from curate.config import check, parse_memory, setting
 from curate.errors import SettingError
-from curate.run.settings import available_cores
+from curate.work.cores import available_cores
 
 if TYPE_CHECKING:
     from curate.dedup import DedupPlan

@@ -7,8 +7,36 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
+from curate.dedup.index import Index
+from curate.jobs.pieces import Piece
+
 _MIN_DOCUMENTS = 100
 _CLUSTER_SHARE = 0.05
+
+
+def tell_unlike(pieces: Sequence[Piece]) -> list[str]:
+    """Say where files have other columns than the first, so that kept/ is no one table."""
+    others = [piece.file.source for piece in pieces if piece.schema != pieces[0].schema]
+    if not others:
+        return []
+    unlike = f"{others[0]} has other columns than {pieces[0].file.source}"
+    return [
+        f"{unlike}: kept/ holds each file with its own. Read it with union_by_name in DuckDB or the like."
+    ]
+
+
+def tell_out_of_reach(indexes: Sequence[Index]) -> list[str]:
+    """Say where texts of an index are not where they were, so that similarities are estimated."""
+    warnings: list[str] = []
+    for index in indexes:
+        n_documents, n_readable = index.n_documents, index.count_readable()
+        if n_readable < n_documents:
+            warnings.append(
+                f"{n_documents - n_readable:,} of {n_documents:,} documents of the index {index.path} were compared by "
+                "their signatures alone, since their text is out of reach: about one in eight removals of that kind is "
+                "less alike than the threshold. If the files were moved: curate index relocate."
+            )
+    return warnings
 
 
 def find_losses(

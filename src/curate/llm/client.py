@@ -17,13 +17,13 @@ from urllib.parse import urlsplit
 
 from curate.errors import CurateError, MissingPackageError, RunError, SettingError
 from curate.llm.reply import Reply
+from curate.llm.secrets import redact, redact_key
 from curate.llm.settings import CallSettings
 
 if TYPE_CHECKING:
     import openai
 
 _MAX_MESSAGE_CHARS = 300
-_MIN_SECRET_CHARS = 4
 # 408 request timeout, 409 conflict, 425 too early, 429 too many requests
 _TRY_AGAIN_STATUS = {408, 409, 425, 429}
 _PAGE_STATUS = {400, 413, 422}
@@ -128,8 +128,8 @@ def completion_reply(data: Any, key: str) -> Reply:
         raise TypeError("content is no text")
     usage = data.get("usage") or {}
     return Reply(
-        content=None if content is None else redact(content, key),
-        refusal=None if refusal is None else redact(refusal, key),
+        content=None if content is None else redact_key(content, key),
+        refusal=None if refusal is None else redact_key(refusal, key),
         finish_reason=choice.get("finish_reason"),
         input_tokens=_count(usage.get("prompt_tokens")),
         output_tokens=_count(usage.get("completion_tokens")),
@@ -179,11 +179,6 @@ def import_openai() -> Any:
     except ImportError as error:
         raise MissingPackageError("Annotation", "openai", "annotate") from error
     return openai
-
-
-def redact(text: str, key: str) -> str:
-    """Take the API key out of a text."""
-    return text.replace(key, "[API key]") if len(key) > _MIN_SECRET_CHARS else text
 
 
 def _error_text(error: openai.APIStatusError, key: str) -> str:

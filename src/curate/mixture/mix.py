@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import os
+import re
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -21,16 +20,29 @@ from numpy.typing import NDArray
 from curate.config import stable_hash
 from curate.crawl import InputFile, find_files
 from curate.dedup import DedupPlan
-from curate.errors import ChangedSettingsError, SettingError
 from curate.mixture.plan import build_plan, group_documents
 from curate.mixture.scan import Documents, ScanPlan, load_benchmarks, read_scans, scan_piece
 from curate.mixture.separate import choose_validation, remove_duplicates, remove_near_validation
 from curate.mixture.settings import MixtureSettings
 from curate.mixture.sources import Piece, describe_pieces, list_pieces
 from curate.mixture.write import REMOVED_SCHEMA, WriteTask, read_hashes, write_piece
+from curate.tokens.plan import read_plan
+from curate.work.cores import available_cores
 from curate.work.engine import make_engine
-from curate.work.files import committed, read_arrow, remove_leftovers, write_arrow, write_json
+from curate.work.files import committed, read_arrow, write_arrow, write_json
+from curate.work.output import Layout, opened_output
 from curate.work.progress import Counted, ProgressDisplay
+
+BEGUN = "settings.json"
+_LAYOUT = Layout(
+    "curate mix",
+    re.compile(
+        r"(settings|plan)\.json|removed/part-[^/]+\.parquet|(train|validation)/[^/]+/part-[^/]+\.parquet|work/.+",
+        re.DOTALL,
+    ),
+    (BEGUN,),
+    lambda record: set(record) == {"settings", "input_hash"} and isinstance(record["settings"], dict),
+)
 
 OnPlan = Callable[[dict[str, Any]], None]
 """Called with the plan before anything but the work folder is written."""
@@ -71,10 +83,10 @@ def mix(
     with ExitStack() as stack:
         folder = Path(output or stack.enter_context(tempfile.TemporaryDirectory(prefix="curate-mix-")))
         if output is not None:
-            _begin(folder, settings, pieces, overwrite=overwrite)
+            stack.enter_context(_opened(folder, settings, pieces, overwrite=overwrite))
             if (folder / "plan.json").exists():
                 shutil.rmtree(folder / "work", ignore_errors=True)  # a stop may have come just before
-                plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
+                plan = read_plan(folder)
                 on_plan(plan)
                 return plan
         job = _Job(
@@ -82,7 +94,7 @@ def mix(
             folder,
             pieces,
             engine,
-            workers or os.cpu_count() or 1,
+            workers or available_cores(),
             progress or ProgressDisplay(quiet=True),
         )
         plan = job.plan()
@@ -147,8 +159,11 @@ class _Job:
 
     def _map(self, title: str, function: Callable[[Any], None], tasks: Sequence[Any]) -> None:
         counted = Counted(len(tasks), "pieces")
-        with self.progress.step(title, len(tasks), counted.look):
-            for _ in make_engine(self.engine, self.n_workers).map(function, tasks):
+        with (
+            self.progress.step(title, len(tasks), counted.look),
+            make_engine(self.engine, self.n_workers) as engine,
+        ):
+            for _ in engine.map(function, tasks):
                 counted.n_done += 1
 
     def _assignment(self, piece: Piece) -> Path:
@@ -192,26 +207,23 @@ def _benchmark_files(settings: MixtureSettings) -> list[InputFile]:
     return find_files(settings.decontaminate) if settings.decontaminate else []
 
 
-def _begin(folder: Path, settings: MixtureSettings, pieces: Sequence[Piece], *, overwrite: bool) -> None:
-    begun = folder / "settings.json"
+@contextmanager
+def _opened(
+    folder: Path, settings: MixtureSettings, pieces: Sequence[Piece], *, overwrite: bool
+) -> Generator[None]:
+    """Hold the mixture folder: new, one to go on with, or one to begin again."""
     benchmarks = [[file.source, file.size_bytes] for file in _benchmark_files(settings)]
     values, input_hash = settings.to_json(), stable_hash([describe_pieces(pieces), benchmarks])
-    if overwrite and begun.exists():
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    if begun.exists():
-        before = json.loads(begun.read_text(encoding="utf-8"))
+
+    def compare(before: dict[str, Any]) -> list[str]:
         changed = [name for name in values if values[name] != before["settings"].get(name)]
-        if before["input_hash"] != input_hash:
-            changed.append("the files of the sources")
-        if changed:
-            raise ChangedSettingsError(
-                f"{folder} was begun with other settings ({', '.join(sorted(changed))}). Give another "
-                "--output, or "
-                "--overwrite to begin again."
-            )
-    elif any(folder.iterdir()):
-        raise SettingError(f"{folder} holds something else. Give an empty or new folder as --output.")
-    else:
-        write_json(begun, {"settings": values, "input_hash": input_hash})
-    remove_leftovers(folder)
+        return sorted(
+            [*changed, *(["the files of the sources"] if before["input_hash"] != input_hash else [])]
+        )
+
+    inputs = [stretch.file.path for piece in pieces for stretch in piece.stretches]
+    inputs += [file.path for file in _benchmark_files(settings)]
+    with opened_output(folder, _LAYOUT, compare=compare, inputs=inputs, overwrite=overwrite):
+        if not (folder / BEGUN).exists():
+            write_json(folder / BEGUN, {"settings": values, "input_hash": input_hash})
+        yield

@@ -179,14 +179,16 @@ def _tell_removed(removed: dict[str, dict[str, int]]) -> str:
 
 def _slugs(names: Sequence[str]) -> list[str]:
     """Names for files: lower-case letters, digits and -, each its own."""
-    slugs: list[str] = []
+    slugs: dict[str, None] = {}
+    next_number: dict[str, int] = {}
     for name in names:
         slug = re.sub(r"[^a-z0-9_]+", "-", name.lower()).strip("-")[:60] or "x"
-        taken, number = slug, 2
+        taken, number = slug, next_number.get(slug, 2)
         while taken in slugs:
             taken, number = f"{slug}-{number}", number + 1
-        slugs.append(taken)
-    return slugs
+        next_number[slug] = number
+        slugs[taken] = None
+    return list(slugs)
 
 
 def _sorted_by_name(grouping: Grouping) -> Grouping:

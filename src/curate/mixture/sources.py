@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from curate.batch import valid_text
 from curate.crawl import FileProblem, InputFile, ReadOptions, find_files, read_rows
 from curate.crawl.columns import find_layout, get_path, to_utf8
 from curate.crawl.find import is_url, open_file
@@ -96,7 +97,10 @@ class Piece:
                 _BATCH_ROWS, row_groups=range(*(stretch.groups or (0, 0))), columns=wanted, use_threads=False
             )
             try:
-                for batch in batches:
+                for each in batches:
+                    batch = pa.RecordBatch.from_arrays(
+                        [valid_text(column) for column in each.columns], each.schema.names
+                    )
                     found = {part: None if name is None else batch[name] for part, name in columns.items()}
                     found["provenance"] = _join_provenance(batch.select(origins).to_pylist())
                     yield _as_documents(found, len(batch), self.source)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,12 @@ import duckdb
 import pyarrow as pa
 
 from curate.errors import SettingError
+from curate.results.open import FinishedRun, read_run
 from curate.run.cut import LaneCut, reaches
 from curate.run.manifest import ScoreFacts
-from curate.work.folder import RunFolder, finish_swap
+from curate.scoring import load_scorer
+from curate.scoring.model import FittedScorer
+from curate.scoring.reasons import Reason, explain_program
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,8 @@ class Story:
         scores: every number that the document must reach, then the scores that decide nothing; empty where it was
             not scored.
         spared: what its score overruled, None where it passes its rules or was dropped.
+        reasons: what raised and lowered the score of a program file, in words, the largest effect first; empty where
+            its scorer cannot say, or is no longer there.
     """
 
     fate: str
@@ -82,69 +88,66 @@ class Story:
     score_column: str | None
     scores: list[ScoreCheck]
     spared: Spared | None
+    reasons: list[Reason]
 
 
 def explain(output: str | Path, key: str) -> list[Story]:
-    """Tell the story of every document of a finished run whose id or URL is `key`.
+    """Tell the story of every document of a finished run whose id, URL or path is `key`.
 
     Raises:
-        SettingError: `output` holds no finished run, or no document has that id or URL.
+        SettingError: `output` holds no finished run, or no document has that id, URL or path.
     """
-    folder = RunFolder(Path(output))
-    finish_swap(folder)
-    manifest = folder.manifest()
-    if manifest is None:
-        raise SettingError(
-            f"{output} holds no finished run (no manifest.json). Name the --output of 'curate filter'."
-        )
-    with duckdb.connect() as database:
-        stories = [
-            _tell(database, folder, manifest, kind, row)
-            for kind in ("kept", "dropped")
-            for row in _find(database, folder, kind, "id = $key OR url = $key", key)
-        ]
+    stories = read_run(output, lambda run, database: _tell_all(database, run, key))
     if not stories:
-        raise SettingError(f"No document of {output} has the id or URL '{key}'.")
+        raise SettingError(f"No document of {output} has the id, URL or path '{key}'.")
     return stories
 
 
-def _find(
-    database: duckdb.DuckDBPyConnection, folder: RunFolder, kind: str, condition: str, key: str
-) -> list[dict[str, Any]]:
-    files = str(folder.path / kind / "*.parquet")
-    query = f"SELECT * FROM read_parquet($files) WHERE {condition} ORDER BY source, position"  # noqa: S608
-    return database.sql(query, params={"files": files, "key": key}).to_arrow_table().to_pylist()
+def _tell_all(database: duckdb.DuckDBPyConnection, run: FinishedRun, key: str) -> list[Story]:
+    return [
+        _tell(database, run, kind, row)
+        for kind in ("kept", "dropped")
+        for row in _find(database, kind, "id = $key OR url = $key OR path = $key", key)
+    ]
 
 
-def _tell(
-    database: duckdb.DuckDBPyConnection,
-    folder: RunFolder,
-    manifest: dict[str, Any],
-    kind: str,
-    row: dict[str, Any],
-) -> Story:
-    twins = _find(database, folder, "dropped", "duplicate_of = $key", row["id"])
+def _find(database: duckdb.DuckDBPyConnection, kind: str, condition: str, key: str) -> list[dict[str, Any]]:
+    query = f"SELECT * FROM {kind} WHERE {condition} ORDER BY source, position"  # noqa: S608
+    return database.sql(query, params={"key": key}).to_arrow_table().to_pylist()
+
+
+def _tell(database: duckdb.DuckDBPyConnection, run: FinishedRun, kind: str, row: dict[str, Any]) -> Story:
+    twins = _find(database, "dropped", "duplicate_of = $key", row["id"])
     kept_twin = None
     if row.get("duplicate_of"):
-        found = [
-            r
-            for k in ("kept", "dropped")
-            for r in _find(database, folder, k, "id = $key", row["duplicate_of"])
-        ]
+        found = [r for k in ("kept", "dropped") for r in _find(database, k, "id = $key", row["duplicate_of"])]
         kept_twin = (row["duplicate_of"], found[0]["url"] if found else None)
-    cuts = ScoreFacts.from_manifest(manifest).cuts
+    cuts = ScoreFacts.from_manifest(run.manifest).cuts
     cut = next((each for each in cuts if row["kind"] in each.kinds), None)
     return Story(
         fate=kind,
         document=row,
-        checks=_check_rules(manifest["rule_sets"], row),
+        checks=_check_rules(run.manifest["rule_sets"], row),
         duplicates=[(twin["id"], twin["url"], twin["jaccard"]) for twin in twins],
         kept_twin=kept_twin,
         cut=cut.limits[0].least if cut else None,
         score_column=cut.scores[0] if cut else None,
         scores=_check_scores(cut, row) if cut else [],
         spared=_read_spared(cut, row) if cut else None,
+        reasons=_find_reasons(run.manifest["settings"], row) if cut else [],
     )
+
+
+def _find_reasons(settings: Mapping[str, Any], row: dict[str, Any]) -> list[Reason]:
+    """Ask the scorer of program files once more, if it is a fitted one that can be loaded by its name."""
+    name = settings.get("code_scorer")
+    if row["kind"] != "code" or not isinstance(name, str) or row.get(f"{name}_score") is None:
+        return []
+    try:
+        scorer = load_scorer(name)
+    except SettingError:
+        return []
+    return explain_program(scorer, row["text"]) if isinstance(scorer, FittedScorer) else []
 
 
 def _check_scores(cut: LaneCut, row: dict[str, Any]) -> list[ScoreCheck]:
@@ -194,7 +197,7 @@ def _check_rules(rule_sets: list[dict[str, Any]], row: dict[str, Any]) -> list[R
         for rule in rule_set["rules"]:
             value, low, high = row.get(rule["signal"]), rule["low"], rule["high"]
             passed = None
-            if value is not None:
+            if isinstance(value, int | float):
                 passed = (
                     (low is None or value >= low) and (high is None or value <= high)
                 ) or not _is_judged(rule, row)

@@ -1,4 +1,4 @@
-# ruff: noqa: S608  (queries are put together from our own column names and a folder that is quoted)
+# ruff: noqa: S608  (queries are put together from our own column names and those of scores, quoted)
 """A finished run at a glance: scores, keep rates by site and length, examples of every reason.
 
 A score that sorts sites rather than pages, a rule that drops what it should not, a cut in the wrong place: each
@@ -7,7 +7,6 @@ shows in these tables before a model is trained on them.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,12 +15,12 @@ from typing import Any
 
 import duckdb
 
-from curate.bundled import classifiers_folder
-from curate.errors import SettingError
+from curate.bundled import bundled_names, classifiers_folder
+from curate.results.open import FinishedRun, quoted, read_run
 from curate.run.cut import LaneCut
 from curate.run.funnel import Funnel
 from curate.run.manifest import ScoreFacts
-from curate.work.folder import RunFolder, finish_swap
+from curate.work.json_files import NUMBER, check_shape, read_json
 
 N_BINS = 50
 _N_SITES, _N_LANGUAGES, _N_GROUPS, _N_EXAMPLES, _SNIPPET = 30, 12, 10, 3, 240
@@ -106,34 +105,30 @@ def read_overview(output: str | Path) -> Overview:
     Raises:
         SettingError: `output` holds no finished run.
     """
-    folder = RunFolder(Path(output))
-    finish_swap(folder)
-    manifest = folder.manifest()
-    if manifest is None or "score" not in manifest:
-        raise SettingError(f"{output} holds no finished run of 'curate filter' (no manifest.json of one).")
-    funnel = Funnel.from_json(manifest["funnel"])
-    with duckdb.connect() as database:
-        cuts = ScoreFacts.from_manifest(manifest).cuts
-        rows = _Rows(database, folder, [cut.scores[0] for cut in cuts])
-        histogram, text_bytes = rows.histogram(cuts[0].scores[0]) if cuts else ([], [])
-        return Overview(
-            manifest=manifest,
-            funnel=funnel,
-            histogram=histogram,
-            text_bytes=text_bytes,
-            expected_keep_rates=_expected_keep_rates(manifest["settings"]["scorer"]),
-            sites=rows.groups(r"regexp_extract(url, '^[A-Za-z]+://([^/:?#]+)', 1)", "n_read DESC", _N_SITES),
-            languages=rows.groups("language", "n_read DESC", _N_LANGUAGES),
-            lengths=rows.groups(_length_bin(), "min(n_words)", len(_LENGTHS)),
-            reasons={
-                (stage, reason): rows.examples_of(stage, reason) for stage, reason, _ in funnel.reasons()
-            },
-            spared={reason: rows.spared(reason) for reason, _ in funnel.spared_by()},
-            other_scores=_other_scores(rows, cuts),
-            near_cut=rows.near(funnel.cut),
-            best=rows.best(),
-            clusters=rows.clusters(),
-        )
+    return read_run(output, _read_overview)
+
+
+def _read_overview(run: FinishedRun, database: duckdb.DuckDBPyConnection) -> Overview:
+    funnel = Funnel.from_json(run.manifest["funnel"])
+    cuts = ScoreFacts.from_manifest(run.manifest).cuts
+    rows = _Rows(database, [cut.scores[0] for cut in cuts])
+    histogram, text_bytes = rows.histogram(cuts[0].scores[0]) if cuts else ([], [])
+    return Overview(
+        manifest=run.manifest,
+        funnel=funnel,
+        histogram=histogram,
+        text_bytes=text_bytes,
+        expected_keep_rates=_expected_keep_rates(run.manifest["settings"]["scorer"]),
+        sites=rows.groups(r"regexp_extract(url, '^[A-Za-z]+://([^/:?#]+)', 1)", "n_read DESC", _N_SITES),
+        languages=rows.groups("language", "n_read DESC", _N_LANGUAGES),
+        lengths=rows.groups(_length_bin(), "min(n_words)", len(_LENGTHS)),
+        reasons={(stage, reason): rows.examples_of(stage, reason) for stage, reason, _ in funnel.reasons()},
+        spared={reason: rows.spared(reason) for reason, _ in funnel.spared_by()},
+        other_scores=_other_scores(rows, cuts),
+        near_cut=rows.near(funnel.cut),
+        best=rows.best(),
+        clusters=rows.clusters(),
+    )
 
 
 def _other_scores(rows: _Rows, cuts: Sequence[LaneCut]) -> list[OtherScore]:
@@ -153,29 +148,26 @@ def _length_bin() -> str:
 
 def _expected_keep_rates(scorers: str | list[str]) -> list[tuple[float, float]]:
     """What the first classifier's own metrics say of annotated pages."""
-    scorer = scorers if isinstance(scorers, str) else scorers[0]
-    for folder in (classifiers_folder() / scorer, Path(scorer)):
-        path = folder / "metrics.json"
-        if path.is_file():
-            rows = json.loads(path.read_text(encoding="utf-8")).get("thresholds", [])
-            return [(row["threshold"], row["keep_rate"]) for row in rows]
-    return []
+    named = [scorers] if isinstance(scorers, str) else scorers
+    if not named:
+        return []
+    folder = classifiers_folder() / named[0] if named[0] in bundled_names() else Path(named[0])
+    path = folder / "metrics.json"
+    rows = read_json(path).get("thresholds", []) if path.is_file() else []
+    check_shape(rows, [{"threshold": NUMBER, "keep_rate": NUMBER}], path)
+    return [(row["threshold"], row["keep_rate"]) for row in rows]
 
 
 class _Rows:
     """All rows of a run, kept and dropped, as a view with a column `score`: the first score of each kind."""
 
-    def __init__(self, database: duckdb.DuckDBPyConnection, folder: RunFolder, scores: Sequence[str]) -> None:
+    def __init__(self, database: duckdb.DuckDBPyConnection, scores: Sequence[str]) -> None:
         self._database = database
         self._scored = len(scores) > 0
-        column = f"coalesce({', '.join(map(_quoted, scores))})" if scores else "NULL"
-        files = {
-            kind: str(folder.path / kind / "*.parquet").replace("'", "''") for kind in ("kept", "dropped")
-        }
+        column = f"coalesce({', '.join(map(quoted, scores))})" if scores else "NULL"
         database.execute(
             f"CREATE VIEW documents AS SELECT *, {column}::FLOAT AS score FROM ("
-            f"SELECT * FROM read_parquet('{files['dropped']}') "
-            f"UNION ALL BY NAME SELECT * FROM read_parquet('{files['kept']}'))"
+            "SELECT * FROM dropped UNION ALL BY NAME SELECT * FROM kept)"
         )
 
     def _query(self, query: str, **values: Any) -> list[tuple[Any, ...]]:
@@ -184,8 +176,8 @@ class _Rows:
     def histogram(self, column: str) -> tuple[list[int], list[int]]:
         counts, sizes = [0] * N_BINS, [0] * N_BINS
         query = (
-            f"SELECT least(floor({_quoted(column)} * {N_BINS}), {N_BINS - 1})::INT, count(*), "
-            f"sum(strlen(text))::BIGINT FROM documents WHERE {_quoted(column)} IS NOT NULL GROUP BY ALL"
+            f"SELECT least(floor({quoted(column)} * {N_BINS}), {N_BINS - 1})::INT, count(*), "
+            f"sum(strlen(text))::BIGINT FROM documents WHERE {quoted(column)} IS NOT NULL GROUP BY ALL"
         )
         for place, n_documents, n_bytes in self._query(query):
             counts[place], sizes[place] = n_documents, n_bytes
@@ -238,10 +230,6 @@ class _Rows:
             f"FROM removed ORDER BY n DESC, id LIMIT {_N_GROUPS}"
         )
         return [(row[0], row[1], row[2]) for row in self._query(query)]
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def keep_rates(histogram: Sequence[int]) -> list[float]:

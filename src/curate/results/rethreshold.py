@@ -1,4 +1,4 @@
-# ruff: noqa: S608  (queries are put together from our own column names and a folder that is quoted)
+# ruff: noqa: S608  (queries are put together from our own column names and those of scores, quoted)
 """Another cut on a finished run: rows move between kept and dropped, and nothing is scored again."""
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from curate.errors import SettingError
+from curate.results.open import KINDS, FinishedRun, open_run, quoted
 from curate.run.cut import LaneCut, Scored, ScoredKinds, decide_scored, note_cuts, settle_cuts, undecided
 from curate.run.fates import footer_metadata
 from curate.run.funnel import Funnel, fates_of
@@ -25,9 +25,8 @@ from curate.run.lanes import is_of_kind
 from curate.run.manifest import ScoreFacts
 from curate.run.settings import Cut
 from curate.work.files import cut_parts, write_json, write_parquet
-from curate.work.folder import RunFolder, finish_swap
+from curate.work.folder import RunFolder, changing_run, finish_swap
 
-_KINDS = ("kept", "dropped")
 _BATCH_ROWS = 16_384
 _DECIDING = (
     "kind",
@@ -63,28 +62,27 @@ def rethreshold(
         SettingError: the folder holds no finished run, its documents have no score, or the cut is wrong.
     """
     wish = Cut.of(threshold, keep_fraction, weights)
-    folder = RunFolder(Path(output))
-    finish_swap(folder)
-    manifest = folder.manifest()
-    if manifest is None:
-        raise SettingError(
-            f"{output} holds no finished run (no manifest.json). Name the --output of 'curate filter'."
-        )
-    facts = ScoreFacts.from_manifest(manifest)
-    if not facts.cuts:
-        raise SettingError(f"The documents of {output} have no score: the run had --scorer none.")
-    with duckdb.connect() as database:
-        rows = _Rows.open(database, folder, facts)
-        cuts = settle_cuts(facts.scored, wish, rows.read_scored)
-        changed = _change_manifest(manifest, wish, replace(facts, cuts=cuts))
-        funnel = _empty_funnel(manifest)
-        note_cuts(funnel, cuts)
-        fates = rows.survey(cuts, funnel)
-        shutil.rmtree(folder.swap, ignore_errors=True)
-        for kind in _KINDS:
-            rows.write(kind, cuts, fates[kind], footer_metadata(changed))
-    write_json(folder.swap / "manifest.json", changed | {"funnel": funnel.to_json()})
-    finish_swap(folder)
+    with changing_run(Path(output)) as folder:
+        run = open_run(folder.path)
+        facts = ScoreFacts.from_manifest(run.manifest)
+        if not facts.cuts:
+            raise SettingError(f"The documents of {output} have no score: the run had --scorer none.")
+        with run.connect() as database:
+            return _write_cut(_Rows.open(database, folder, run, facts), run.manifest, wish)
+
+
+def _write_cut(rows: _Rows, manifest: dict[str, Any], wish: Cut) -> Funnel:
+    cuts = settle_cuts(rows.facts.scored, wish, rows.read_scored)
+    changed = _change_manifest(manifest, wish, replace(rows.facts, cuts=cuts))
+    funnel = _empty_funnel(manifest)
+    note_cuts(funnel, cuts)
+    fates = rows.survey(cuts, funnel)
+    swap = rows.folder.swap
+    shutil.rmtree(swap, ignore_errors=True)
+    for kind in KINDS:
+        rows.write(kind, cuts, fates[kind], footer_metadata(changed))
+    write_json(swap / "manifest.json", changed | {"funnel": funnel.to_json()})
+    finish_swap(rows.folder)
     return funnel
 
 
@@ -98,15 +96,13 @@ class _Rows:
     schemas: dict[str, pa.Schema]
 
     @classmethod
-    def open(cls, database: duckdb.DuckDBPyConnection, folder: RunFolder, facts: ScoreFacts) -> _Rows:
-        files = {kind: str(folder.path / kind / "*.parquet").replace("'", "''") for kind in _KINDS}
+    def open(
+        cls, database: duckdb.DuckDBPyConnection, folder: RunFolder, run: FinishedRun, facts: ScoreFacts
+    ) -> _Rows:
         database.execute(
-            "CREATE VIEW documents AS "
-            f"SELECT * FROM read_parquet('{files['dropped']}') "
-            f"UNION ALL BY NAME SELECT * FROM read_parquet('{files['kept']}')"
+            "CREATE VIEW documents AS SELECT * FROM dropped UNION ALL BY NAME SELECT * FROM kept"
         )
-        schemas = {kind: pq.read_schema(folder.part(kind, 0)) for kind in _KINDS}
-        return cls(database, facts, folder, schemas)
+        return cls(database, facts, folder, run.schemas)
 
     def read_scored(self, kinds: ScoredKinds) -> Scored:
         """The scores of every document of some kinds that reached their scorers."""
@@ -122,7 +118,7 @@ class _Rows:
 
     def survey(self, cuts: Sequence[LaneCut], funnel: Funnel) -> dict[str, NDArray[np.int64]]:
         """Count every row's new fate into `funnel`; give the bytes of text of the kept and of the dropped, in order."""
-        n_bytes: dict[str, list[NDArray[np.int64]]] = {kind: [] for kind in _KINDS}
+        n_bytes: dict[str, list[NDArray[np.int64]]] = {kind: [] for kind in KINDS}
         length = "coalesce(strlen(text), 0)::BIGINT AS n_text_bytes"
         for batch in self._batches([*_DECIDING, *self.facts.score_columns], also=length):
             decided = self._decide(batch, cuts)
@@ -147,7 +143,7 @@ class _Rows:
 
     def _rows_of(self, kind: str, cuts: Sequence[LaneCut], schema: pa.Schema) -> Iterator[pa.Table]:
         # What was dropped without a score stays so: for the kept files it need not be read.
-        scored = " OR ".join(f"{_quoted(name)} IS NOT NULL" for name in self.facts.score_columns)
+        scored = " OR ".join(f"{quoted(name)} IS NOT NULL" for name in self.facts.score_columns)
         where = f"drop_reason IS NULL OR {scored}" if kind == "kept" else "true"
         for batch in self._batches(None, where=where):
             decided = self._decide(batch, cuts)
@@ -161,7 +157,7 @@ class _Rows:
     def _batches(
         self, columns: Sequence[str] | None, *, also: str = "", where: str = "true", ordered: bool = True
     ) -> Iterator[pa.Table]:
-        names = "*" if columns is None else ", ".join(map(_quoted, columns))
+        names = "*" if columns is None else ", ".join(map(quoted, columns))
         order = "ORDER BY source, position" if ordered else ""
         query = f"SELECT {names}{', ' + also if also else ''} FROM documents WHERE {where} {order}"
         reader = self.database.sql(query).to_arrow_reader(_BATCH_ROWS)
@@ -170,10 +166,6 @@ class _Rows:
             yield pa.Table.from_batches([batch])
         if not n_batches:
             yield reader.schema.empty_table()
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _empty_funnel(manifest: Mapping[str, Any]) -> Funnel:

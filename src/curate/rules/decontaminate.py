@@ -8,12 +8,14 @@ appendix C) used; words are those of `curate.text.words`.
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from curate.errors import SettingError
@@ -37,13 +39,14 @@ class Decontaminator:
     Attributes:
         n_ngrams: distinct n-grams looked for.
         n_short_items: items with fewer than `n` words.
+        n_records, n_unseen: records of the files, and those too short to be looked for, all their fields together.
     """
 
     def __init__(self, benchmarks: Mapping[str, Iterable[str]], n: int = DEFAULT_N) -> None:
         if n < 1:
             raise SettingError(f"decontaminate: n is {n}; an n-gram has at least 1 word.")
         self.n = n
-        self.n_short_items = 0
+        self.n_short_items = self.n_records = self.n_unseen = 0
         self._places: list[tuple[str, str, int]] = []  # benchmark, item, first word: of each n-gram by number
         keys: list[NDArray[np.uint64]] = []
         for name, items in benchmarks.items():
@@ -66,23 +69,39 @@ class Decontaminator:
 
     @classmethod
     def from_files(cls, paths: Sequence[str], n: int = DEFAULT_N) -> Decontaminator:
-        """Read benchmarks from files: every string of each record of JSON or JSONL, each line of others.
+        """Read benchmarks from files: every string of each record of JSON, JSONL, Parquet or CSV, each line of others.
 
-        A benchmark is named after its file, `gsm8k.jsonl.gz` -> `gsm8k`.
+        A record none of whose strings has `n` words is looked for as its strings in a row: a question that is split
+        over fields. A benchmark is named after its file, `gsm8k.jsonl.gz` -> `gsm8k`, with its folder where several
+        files have one name.
 
         Raises:
             SettingError: a file cannot be read, is not what its ending says, or no item is long enough.
         """
+        stems = [Path(path).name.split(".")[0] for path in paths]
         benchmarks: dict[str, list[str]] = {}
-        for path in paths:
-            name = Path(path).name.split(".")[0]
-            benchmarks.setdefault(name, []).extend(_read_items(path))
+        n_records = n_unseen = 0
+        for path, stem in zip(paths, stems, strict=True):
+            name = stem if stems.count(stem) == 1 else f"{Path(path).absolute().parent.name}/{stem}"
+            items = benchmarks.setdefault(name, [])
+            for strings in _read_records(path):
+                some = _worth_looking_for(strings, n)
+                items += some or strings
+                n_records, n_unseen = n_records + 1, n_unseen + (not some)
         made = cls(benchmarks, n)
+        made.n_records, made.n_unseen = n_records, n_unseen
         if not made.n_ngrams:
             raise SettingError(
                 f"No item of {', '.join(paths)} has {n} words. Take a smaller n, or other files."
             )
         return made
+
+    def warnings(self) -> list[str]:
+        """Say what is not looked for."""
+        if not self.n_unseen:
+            return []
+        short = f"{self.n_unseen:,} of {self.n_records:,} benchmark items have fewer than {self.n} words"
+        return [f"Decontamination: {short} and are not looked for."]
 
     def match(self, texts: pa.Array | pa.ChunkedArray, words: Words | None = None) -> pa.RecordBatch:
         """Look for the benchmarks' n-grams in N texts.
@@ -144,19 +163,45 @@ def fold_words(text: str, n: int | None = None) -> list[str]:
     return found
 
 
-def _read_items(path: str) -> Iterator[str]:
+def _worth_looking_for(strings: list[str], n: int) -> list[str]:
+    """A record's strings, if one is long enough; else all of them in a row, if that is; else nothing."""
+    lengths = np.diff(hash_words(pa.array(strings, pa.string())).offsets)
+    if (lengths >= n).any():
+        return strings
+    return [" ".join(strings)] if lengths.sum() >= n else []
+
+
+def _read_records(path: str) -> Iterator[list[str]]:
     endings = [part.lower() for part in Path(path).name.split(".")[1:]]
     if "json" in endings:
-        yield from _strings_of(read_json_file(path))
+        value = read_json_file(path)
+        yield from (list(_strings_of(item)) for item in (value if isinstance(value, list) else [value]))
     elif "jsonl" in endings or "ndjson" in endings:
         for number, row in read_json_lines(path):
             if row is None:
                 raise SettingError(
                     f"Benchmark file '{path}', line {number}, is no JSON object: mend or remove it."
                 )
-            yield from _strings_of(row)
+            yield list(_strings_of(row))
+    elif "parquet" in endings:
+        yield from _read_parquet(path)
+    elif "csv" in endings or "tsv" in endings:
+        rows = csv.reader(
+            (f"{line}\n" for line in read_text_lines(path)), delimiter="\t" if "tsv" in endings else ","
+        )
+        yield from (row for number, row in enumerate(rows) if row and number)  # the first names the columns
     else:
-        yield from (line for line in read_text_lines(path) if line.strip())
+        yield from ([line] for line in read_text_lines(path) if line.strip())
+
+
+def _read_parquet(path: str) -> Iterator[list[str]]:
+    try:
+        with pa.OSFile(path) as file:
+            for batch in pq.ParquetFile(file).iter_batches(1024):
+                yield from (list(_strings_of(row)) for row in batch.to_pylist())
+    except (OSError, ValueError, pa.ArrowException) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise SettingError(f"Benchmark file '{path}' cannot be read: {reason}.") from None
 
 
 def _strings_of(value: Any) -> Iterator[str]:

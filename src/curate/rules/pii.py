@@ -17,27 +17,33 @@ IP_PLACEHOLDER = "192.0.2.1"  # RFC 5737: nobody's
 
 # Letters of addresses: of the alphabets that are written with spaces, so that an address ends where Chinese begins.
 _L = "A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u0370-\u03ff\u0400-\u052f"
-_EMAIL = re.compile(
-    rf"(?<![{_L}0-9._%+-])[{_L}0-9_][{_L}0-9._%+'-]{{0,63}}@"
-    rf"(?P<domain>(?:[{_L}0-9](?:[{_L}0-9-]{{0,61}}[{_L}0-9])?\.){{1,8}}[{_L}]{{2,63}})(?![{_L}0-9-])"
+_DOMAIN = re.compile(
+    rf"(?:[{_L}0-9](?:[{_L}0-9-]{{0,61}}[{_L}0-9])?\.){{1,8}}(?:xn--[A-Za-z0-9-]{{1,58}}[A-Za-z0-9]|[{_L}]{{2,63}})(?![{_L}0-9])"
 )
+_LOCAL = re.compile(rf"[{_L}0-9._%+'-]")
+_LOCAL_START = re.compile(rf"[{_L}0-9_]")
 HAS_AT, HAS_NUMBERS = 1, 2  # what a text may hold: an e-mail address, an IP address
-_MOST_BEFORE_AT, _MOST_AFTER_AT = 64, 640  # characters of an address; a little more behind
+_MOST_BEFORE_AT = 64  # characters of an address
 _IPV4 = re.compile(r"(?<![\w.])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?!\w|\.\w)")
-_IPV6 = re.compile(r"(?<![\w:.])[23][0-9A-Fa-f]{3}(?::[0-9A-Fa-f]{0,4}){3,7}(?![\w:])")
+_IPV6 = re.compile(r"(?<![\w:.])[23][0-9A-Fa-f]{3}(?::[0-9A-Fa-f]{0,4}){2,7}(?![\w:])")
 # Names that are set aside (RFC 2606, RFC 6762), and ends of file names such as icon@2x.png.
 _NOBODYS_DOMAIN = re.compile(
     r"(?:^|\.)(?:example\.(?:com|net|org)|example|test|invalid|localhost|local"
-    r"|css|gif|jpe?g|js|json|pdf|png|svg|webp|xml)$",
+    r"|css|gif|gz|jpe?g|js|json|pdf|png|svg|tar|tgz|webp|whl|xml)$",
     re.IGNORECASE,
 )
+_NUMBERED = re.compile(r"(?:[0-9]+\.){2,8}[^.]+")  # pkg@1.2.3.tgz, mAP@0.5.The: no host is called so
 # Before four numbers with dots that are no address.
 _NUMBERING = re.compile(
-    r"(?:\b(?:version|ver|release|build|firmware|driver|kernel|section|chapter|clause|article|figure|table|ec|oid)s?"
-    r"|§)[\s.:#=]{0,3}v?$",
+    r"(?:\b(?:version|ver|release|build|firmware|driver|kernel|section|sec|chapter|clause|article|figure|fig|table|appendix"
+    r"|theorem|lemma|definition|corollary|proposition|example|exercise|problem|equation|eq|rule|item|step|level|enzyme|ec"
+    r"|oid|isbn|revision|rev|number|no|nr)s?(?:[. ][A-Z])?"
+    r"|§|[A-Za-z]/)[\s.:#=(]{0,3}v?$",
     re.IGNORECASE,
 )
-_NUMBERING_CHARS = 16
+_NUMBERING_CHARS = 24
+_HEADING_BEHIND = re.compile(r"[.:)]?[ \t]{1,4}[^\W\d_]{2}")
+_MOST_OF_A_HEADING = 30
 
 
 def redact_pii(
@@ -50,7 +56,8 @@ def redact_pii(
 
     Addresses set aside for documentation (`example.com`, `192.0.2.0/24`), private and local ones stay, and
     so do the default placeholders: redacting twice changes nothing. Names, street addresses and telephone
-    numbers are not looked for.
+    numbers are not looked for. Four numbers with dots stay where they count something (`EC 3.4.21.4`, `Chrome/1.2.3.4`,
+    a heading `3.1.2.4 Definitions`), and `W@x.reshape(` is a product of matrices.
 
     Returns:
         The texts (large_string; null is empty) and the numbers of e-mail and IP addresses replaced (int32).
@@ -136,29 +143,60 @@ def _replace(pattern: re.Pattern[str], text: str, placeholder: str) -> tuple[str
 
 
 def _replace_emails(text: str, placeholder: str) -> tuple[str, int]:
-    """Replace e-mail addresses, looking around each `@` only: the pattern is slow over a whole text."""
+    """Replace e-mail addresses: from each `@` to the left and to the right, so that none hides another."""
     pieces: list[str] = []
-    n = done = 0
+    n = done = low = 0  # `low` is where the address before ends, also one that stays
     at = text.find("@")
     while at >= 0:
-        match = _EMAIL.search(text, max(done, at - _MOST_BEFORE_AT), at + _MOST_AFTER_AT)
-        if match is not None and match.start() < at and _is_somebodys(match):
-            pieces += (text[done : match.start()], placeholder)
-            n, done = n + 1, match.end()
-        at = text.find("@", max(at + 1, done))
+        end, last = at, _DOMAIN.match(text, at + 1)
+        start = _find_start(text, at, low) if last else at
+        if last and start < at:
+            while text[last.end() : last.end() + 1] == "@" and (more := _DOMAIN.match(text, last.end() + 1)):
+                last = more
+            low = end = last.end()
+            if _is_somebodys(text, start, at, last):
+                pieces += (text[done:start], placeholder)
+                n, done = n + 1, end
+        at = text.find("@", max(at + 1, end))
     return "".join([*pieces, text[done:]]), n
 
 
-def _is_somebodys(match: re.Match[str]) -> bool:
-    # git@host:path is where program text is kept, not a person.
-    return not (_NOBODYS_DOMAIN.search(match["domain"]) or match[0].startswith("git@"))
+def _find_start(text: str, at: int, low: int) -> int:
+    """Where the part before the `@` begins; what joins words, such as `-` and `%`, may stand within, not first."""
+    start = at
+    lowest = max(low, at - _MOST_BEFORE_AT)
+    while start > lowest and _LOCAL.match(text[start - 1]):
+        start -= 1
+    while start < at and not _LOCAL_START.match(text[start]):
+        start += 1
+    return start
+
+
+def _is_somebodys(text: str, start: int, at: int, domain: re.Match[str]) -> bool:
+    # git@host:path is where program text is kept, not a person; x@y.mean( is program text.
+    is_code = text[start:at] == "git" or text[domain.end() : domain.end() + 1] == "("
+    return not (is_code or _NOBODYS_DOMAIN.search(domain[0]) or _NUMBERED.fullmatch(domain[0]))
 
 
 def _is_public(match: re.Match[str]) -> bool:
-    before = match.string[max(0, match.start() - _NUMBERING_CHARS) : match.start()]
-    if _NUMBERING.search(before):
+    text, start = match.string, match.start()
+    if _NUMBERING.search(text[max(0, start - _NUMBERING_CHARS) : start]):
         return False
     try:
-        return ipaddress.ip_address(match[0]).is_global
+        address = ipaddress.ip_address(match[0])
     except ValueError:
         return False
+    if address.version == 4:
+        is_counted = _is_heading(match)
+    else:  # a date and a time: 2024:11:05:12:30:15:00:00
+        is_counted = "::" not in match[0] and all(
+            len(part) <= 2 and part.isdigit() for part in match[0].split(":")[1:]
+        )
+    return address.is_global and not address.is_multicast and not is_counted
+
+
+def _is_heading(match: re.Match[str]) -> bool:
+    """Whether four small numbers open a line and a title follows: '3.1.2.4 Definitions'."""
+    opens = match.string[max(0, match.start() - 1) : match.start()] in {"", "\n"}
+    small = all(int(part) < _MOST_OF_A_HEADING for part in match[0].split("."))
+    return opens and small and _HEADING_BEHIND.match(match.string, match.end()) is not None

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from curate.rules.code_sets import CODE_SETS, CODE_VERSIONS
 from curate.rules.model import LineRules, Rule, RuleSet
 
 DEFAULT_VERSIONS = {
@@ -15,6 +16,7 @@ DEFAULT_VERSIONS = {
     "gopher-repetition": "paper",
     "c4": "fineweb-layout",
     "fineweb": "paper",
+    **CODE_VERSIONS,
 }
 
 CURATE = "a study on labelled pages, docs/rules.md"
@@ -331,6 +333,7 @@ _ALL = (
     ),
     *C4_SETS,
     *FINEWEB_SETS,
+    *CODE_SETS,
 )  # fmt: skip
 
 RULE_SETS: dict[str, RuleSet] = {rule_set.full_name: rule_set for rule_set in _ALL}

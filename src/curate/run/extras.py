@@ -12,11 +12,15 @@ inputs disagree:
     two kinds that JSON writes as text       text (timestamps and dates as ISO 8601, bytes as Base64)
     a type and a dictionary of it            the type
     anything else, lists and objects of JSON     JSON text
+
+A crawl's files are strangers': at most `MOST_COLUMNS` names, those of most rows, become columns; the others stand
+together in one JSON column, `extra`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +29,11 @@ import pyarrow as pa
 from curate.crawl.arrow_values import from_json_values, name_type, parse_type
 from curate.text.json_values import EXACT_INT, BigNumber, dump_json, parse_json
 
+MOST_COLUMNS = 256
+REST = "\0extra"
+"""Stands for the names that became no column."""
+_MOST_NAMES = 16 * MOST_COLUMNS
+"""Names that a chunk remembers, those of most of its rows."""
 _INT64 = range(-(2**63), 2**63)
 _JSON = "json"
 _SMALL_INT = "int"
@@ -45,8 +54,10 @@ def extra_types(
     extras: pa.ChunkedArray,
     sources: pa.ChunkedArray | None = None,
     schemas: Mapping[str, Mapping[str, str]] | None = None,
-) -> dict[str, str]:
-    """Name the type of every key in a column of JSON objects.
+) -> dict[str, list[Any]]:
+    """Give the type of every key in a column of JSON objects, and its number of rows.
+
+    Beyond some thousand keys only those of most rows are told; `REST` stands for the others.
 
     Args:
         extras: the JSON objects, null where a row has none.
@@ -54,9 +65,10 @@ def extra_types(
         schemas: for each file that has types of its own its columns' (`Chunk.extra_types`).
 
     Returns:
-        bool, int (all within 2^53), long, float, str or json; or an Arrow type.
+        For each key its type (bool, int, all within 2^53, long, float, str or json; or an Arrow type) and its rows.
     """
     types: dict[str, str] = {}
+    counts: Counter[str] = Counter()
     schemas = schemas or {}
     names = sources.to_pylist() if sources is not None and schemas else [None] * len(extras)
     for text, source in zip(extras.to_pylist(), names, strict=True):
@@ -65,29 +77,49 @@ def extra_types(
         stated = schemas.get(source, {}) if source is not None else {}
         for key, value in parse_json(text).items():
             kind = _stated_type(stated[key], value) if key in stated else _type_of(value)
-            if kind and types.get(key) != kind:
-                types[key] = _unite(types.get(key, kind), kind)
-    return types
+            if kind is None:
+                continue
+            counts[key] += 1
+            if types.get(key) != kind:
+                types[key] = _unite(types[key], kind) if key in types else kind
+    told = _most(counts, _MOST_NAMES)
+    found: dict[str, list[Any]] = {key: [types[key], counts[key]] for key in told}
+    return found | ({REST: [_JSON, 0]} if len(told) < len(counts) else {})
 
 
-def unite_types(chunks: Iterable[Mapping[str, str]]) -> dict[str, str]:
-    """Unite what the chunks saw, keys sorted."""
+def unite_types(chunks: Iterable[Mapping[str, Sequence[Any]]]) -> dict[str, str]:
+    """Unite what the chunks saw: the columns of the run, sorted by key, `REST` last where some keys get none."""
     types: dict[str, str] = {}
+    counts: Counter[str] = Counter()
     for chunk in chunks:
-        for key, kind in chunk.items():
-            types[key] = _unite(types.get(key, kind), kind)
-    return dict(sorted(types.items()))
+        for key, (kind, n_rows) in chunk.items():
+            types[key] = _unite(types[key], kind) if key in types else kind
+            counts[key] += n_rows
+    has_rest = counts.pop(REST, None) is not None
+    kept = sorted(_most(counts, MOST_COLUMNS))
+    rest = {REST: _JSON} if has_rest or len(kept) < len(counts) else {}
+    return {key: types[key] for key in kept} | rest
+
+
+def _most(counts: Mapping[str, int], n: int) -> list[str]:
+    """The keys of most rows; of as many rows, the first by name."""
+    if len(counts) <= n:
+        return list(counts)
+    return sorted(counts, key=lambda key: (-counts[key], key))[:n]
 
 
 def extra_fields(types: Mapping[str, str], taken: Iterable[str]) -> dict[str, pa.Field]:
-    """The output field of every key; a name that is taken gets the prefix `input_`."""
-    used = set(taken)
+    """The output field of every key; a name that is taken gets the prefix `input_`.
+
+    Names are compared without their case, as most readers of Parquet compare them.
+    """
+    used = {name.casefold() for name in taken}
     fields: dict[str, pa.Field] = {}
     for key, kind in types.items():
-        name = key
-        while name in used:
+        name = "extra" if key == REST else key
+        while name.casefold() in used:
             name = f"input_{name}"
-        used.add(name)
+        used.add(name.casefold())
         fields[key] = pa.field(name, _arrow_type(kind))
     return fields
 
@@ -97,7 +129,13 @@ def extra_columns(extras: pa.ChunkedArray, types: Mapping[str, str]) -> dict[str
     if not types:
         return {}
     rows = [parse_json(text) if text else {} for text in extras.to_pylist()]
-    return {key: _column([row.get(key) for row in rows], kind) for key, kind in types.items()}
+    columns = {
+        key: _column([row.get(key) for row in rows], kind) for key, kind in types.items() if key != REST
+    }
+    if REST in types:
+        others = [{key: value for key, value in row.items() if key not in columns} or None for row in rows]
+        columns[REST] = _column(others, _JSON)
+    return columns
 
 
 def _column(values: list[Any], kind: str) -> pa.Array:

@@ -17,6 +17,7 @@ from curate.run.barrier import read_duplicates
 from curate.run.cut import LaneCut, decide_scored
 from curate.run.extras import extra_columns, extra_fields
 from curate.run.funnel import Funnel, fates_of
+from curate.run.screens import MARKED
 from curate.work.files import cut_parts, read_arrow, text_bytes, write_parquet
 from curate.work.folder import ChunkName, RunFolder
 
@@ -66,7 +67,7 @@ class Decisions:
 
         `columns` leaves out what is not asked for, besides what is needed to decide.
         """
-        documents = read_arrow(self.folder.documents(name))
+        documents = show_marked(read_arrow(self.folder.documents(name)))
         if columns is not None:
             documents = documents.select(list(columns))
         documents = self._add_duplicates(documents, name)
@@ -88,6 +89,14 @@ class Decisions:
         ).combine_chunks()
         limits = pa.array(np.full(len(rows), self.jaccard))
         return drop_rows(documents, rows, "dedup", reasons, (duplicates["jaccard"].combine_chunks(), limits))
+
+
+def show_marked(documents: pa.Table) -> pa.Table:
+    """Put the Markdown, in runs that write it, in the text's place, which all stages have judged by now."""
+    if MARKED not in documents.column_names:
+        return documents
+    text = pc.coalesce(documents[MARKED], documents["text"])
+    return documents.set_column(documents.column_names.index("text"), "text", text).drop_columns([MARKED])
 
 
 @dataclass(frozen=True, slots=True)

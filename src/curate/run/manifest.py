@@ -12,6 +12,7 @@ from typing import Any
 from curate._version import __version__
 from curate.config import hashed_settings, stable_hash
 from curate.crawl import InputFile
+from curate.crawl.find import public_name
 from curate.run.cut import LaneCut, ScoredKinds
 from curate.run.funnel import Funnel
 from curate.run.settings import FilterSettings
@@ -85,7 +86,7 @@ def build_plan(
     return {
         "curate_version": __version__,
         "settings": hashed_settings(settings) | {"contents": dict(contents)},
-        "input": list(settings.input),
+        "input": [public_name(name) for name in settings.input],
         "input_hash": stable_hash([[file.source, file.size_bytes, _modified_ns(file)] for file in files]),
         "n_input_files": len(files),
     }

@@ -20,6 +20,7 @@ from curate.rules import BadWords, Decontaminator, UrlRules, redact_pii
 from curate.run.settings import FilterSettings
 from curate.text.words import Words
 
+MARKED = "marked"  # the column of the text as Markdown, in runs that write it
 STAYS = pa.scalar(None, pa.string())
 
 
@@ -42,13 +43,18 @@ class Screens:
         return _drop(documents, rows, found["drop_reason"], found["entry"])
 
     def add_redaction(self, documents: pa.Table) -> pa.Table:
-        """Replace e-mail and public IP addresses, and count them in `n_emails` and `n_ips`."""
+        """Replace e-mail and public IP addresses in text and title; count those of the text in `n_emails` and `n_ips`."""
         if not self.redacts:
             return documents
         rows = live_rows(documents)
         texts, n_emails, n_ips = redact_pii(documents["text"].take(rows))
         found = {"text": texts.cast(pa.string()), "n_emails": n_emails, "n_ips": n_ips}
-        return add_columns(documents, rows, found)
+        if MARKED in documents.column_names:
+            found[MARKED] = redact_pii(documents[MARKED].take(rows))[0].cast(pa.string())
+        documents = add_columns(documents, rows, found)
+        titles = documents["title"].combine_chunks()
+        redacted = pc.if_else(pc.is_null(titles), None, redact_pii(titles)[0].cast(titles.type))
+        return documents.set_column(documents.schema.get_field_index("title"), "title", redacted)
 
     def add_words(self, documents: pa.Table) -> pa.Table:
         """Drop documents that hold a listed word."""
@@ -74,6 +80,10 @@ class Screens:
         reasons = pc.if_else(pc.is_valid(found["benchmark"]), "contaminated", STAYS)
         detail = pc.binary_join_element_wise(found["benchmark"], found["ngram"], ": ")
         return _drop(documents, rows, reasons, detail)
+
+    def warnings(self) -> list[str]:
+        """Say what the screens could not look for."""
+        return [] if self.benchmarks is None else self.benchmarks.warnings()
 
     def columns(self) -> list[tuple[str, str]]:
         """Names and types of the columns that the screens add to every row."""

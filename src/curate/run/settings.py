@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +11,12 @@ from pathlib import Path
 from curate.bundled import bundled_names
 from curate.config import check, check_value, parse_memory, parse_named_numbers, setting
 from curate.errors import SettingError
+from curate.work.cores import available_cores
 from curate.work.engine import ENGINE_NAMES
 
 MIB = 1 << 20
 EXTRACTORS = ("curate", "resiliparse", "trafilatura")
+TEXT_FORMATS = ("plain", "markdown")
 FOCUSES = ("balanced", "precision", "recall")
 DEDUP_LEVELS = ("near", "exact", "none")
 DEFAULT_THRESHOLD = 0.5
@@ -43,6 +44,12 @@ class FilterSettings:
     id_column: str | None = setting(None, "Column that holds the document's id.", section="read")
     url_column: str | None = setting(None, "Column that holds the page's URL.", section="read")
     date_column: str | None = setting(None, "Column that holds the page's date.", section="read")
+    license: str | None = setting(
+        None,
+        "'permissive' keeps only program files whose data or header states such a licence; pages are not asked.",
+        section="read",
+        known=("permissive",),
+    )
     max_page_bytes: int = setting(
         16 * MIB, "Larger pages are dropped as 'page_too_large', unread.", section="read", low=1
     )
@@ -62,8 +69,13 @@ class FilterSettings:
         section="extract",
         known=FOCUSES,
     )
-    markdown: bool = setting(
-        False, "Mark headings, lists, quotes and code; for the extractor curate.", section="extract"
+    text_format: str = setting(
+        "plain",
+        "plain, or markdown: text with headings, lists, tables, code and quotes marked, which rules and scores do not see; "
+        "for the extractor curate.",
+        section="extract",
+        known=TEXT_FORMATS,
+        formerly={"markdown": {True: "markdown", False: "plain"}},
     )
     keep_links: bool = setting(
         False, "Keep links, as [text](address); for the extractor curate.", section="extract"
@@ -87,7 +99,7 @@ class FilterSettings:
     )
 
     code_rules: tuple[str, ...] = setting(
-        (), "Rule sets for program files, in place of those of pages.", section="rules"
+        ("code",), "Rule sets for program files, in place of those of pages.", section="rules"
     )
 
     url_blocklist: tuple[str, ...] = setting(
@@ -236,11 +248,6 @@ class FilterSettings:
             raise SettingError(f"The output must be a local folder, not {self.output}.")
         if Path(self.output).exists() and not Path(self.output).is_dir():
             raise SettingError(f"The output {self.output} is a file. Give --output with a folder.")
-
-
-def available_cores() -> int:
-    """Cores that this process may use, which in a container can be fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True, slots=True)

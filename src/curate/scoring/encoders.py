@@ -7,8 +7,12 @@ differ in its last digits from batch to batch.
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Sequence
 from functools import cached_property, lru_cache
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +21,9 @@ from numpy.typing import NDArray
 
 from curate.errors import MissingPackageError, SettingError
 from curate.scoring.texts import as_arrow
+from curate.work.json_files import check_shape
 
+_SAFE_VERSION = 6  # sentence-transformers from which no module of a model's folder is imported unasked
 _WINDOW_CHARS_PER_TOKEN = 16
 
 
@@ -30,6 +36,8 @@ class SentenceEncoder:
         batch_size: None for 1 on a CPU and 128 on a GPU.
         dtype: "fp32", or "bf16": half the memory, three digits, and faster where the processor knows it. For
             int8 see `curate.scoring.quantised`.
+        fetch: whether a model that is not on this machine may be fetched from the hub; else only where the
+            environment has CURATE_FETCH=1.
     """
 
     def __init__(
@@ -40,6 +48,7 @@ class SentenceEncoder:
         dtype: str = "fp32",
         device: str | None = None,
         batch_size: int | None = None,
+        fetch: bool = True,
     ) -> None:
         if dtype not in {"fp32", "bf16"}:
             msg = f"dtype is '{dtype}'; type fp32, bf16 or, in a fit, int8."
@@ -47,6 +56,7 @@ class SentenceEncoder:
         self.name = model
         self.max_tokens = max_tokens
         self.dtype = dtype
+        self.fetch = fetch or os.environ.get("CURATE_FETCH") == "1"
         self._device = device
         self._batch_size = batch_size
 
@@ -60,16 +70,24 @@ class SentenceEncoder:
             raise MissingPackageError(
                 f"The encoder '{self.name}'", "sentence-transformers", "embed"
             ) from error
+        source = resolve_model(self.name)
+        refuse_code(source)
         try:
             model = SentenceTransformer(
-                resolve_model(self.name),
+                source,
                 device=self._device,
                 trust_remote_code=False,
+                local_files_only=not self.fetch,
                 model_kwargs={"use_safetensors": True},
             )
-        except (OSError, ValueError) as error:
-            msg = f"The encoder '{self.name}' cannot be loaded ({str(error).splitlines()[0]}). Name a folder."
-            raise SettingError(msg) from error
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+            way = (
+                "Name a folder."
+                if self.fetch
+                else "If you trust who named it, set CURATE_FETCH=1 to fetch it."
+            )
+            raise SettingError(f"The encoder '{self.name}' cannot be loaded ({reason}). {way}") from error
         if self.dtype == "bf16":
             model = model.to(torch.bfloat16)
         if self.max_tokens:
@@ -113,6 +131,29 @@ def cut_documents(texts: Sequence[str] | pa.Array, max_tokens: int) -> list[str]
     return [(text or "")[:limit] for text in as_arrow(texts).to_pylist()]
 
 
+def refuse_code(source: str) -> None:
+    """Refuse what could run code that comes with a model: an old library, or a module that is not the library's."""
+    installed = version("sentence-transformers")
+    if int(installed.split(".")[0]) < _SAFE_VERSION:
+        raise SettingError(
+            f"sentence-transformers {installed} runs code that lies in a model's folder. "
+            f"pip install 'sentence-transformers>={_SAFE_VERSION}'."
+        )
+    listing = Path(source) / "modules.json"
+    if not listing.is_file():
+        return
+    try:
+        modules = json.loads(listing.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise SettingError(f"'{listing}' cannot be read: {str(error)[:200]}") from error
+    check_shape(modules, [{"type": str}], listing)
+    for module in modules:
+        if not module["type"].startswith("sentence_transformers."):
+            raise SettingError(
+                f"'{listing}' asks to run code of its own ({module['type'][:80]!r}), which curate never does."
+            )
+
+
 def resolve_model(name: str) -> str:
     """Find the folder of a model that an installed package carries, else pass the name on."""
     if name == "all-MiniLM-L6-v2":
@@ -126,7 +167,12 @@ def resolve_model(name: str) -> str:
 
 @lru_cache(maxsize=2)
 def load_encoder(
-    model: str, max_tokens: int | None = 256, dtype: str = "fp32", device: str | None = None
+    model: str,
+    max_tokens: int | None = 256,
+    dtype: str = "fp32",
+    device: str | None = None,
+    *,
+    fetch: bool = True,
 ) -> SentenceEncoder:
     """Give the encoder with these settings, the same object for the same settings."""
-    return SentenceEncoder(model, max_tokens=max_tokens, dtype=dtype, device=device)
+    return SentenceEncoder(model, max_tokens=max_tokens, dtype=dtype, device=device, fetch=fetch)

@@ -24,6 +24,7 @@ from curate.protocols import Encoder
 from curate.scoring.bags import bag_means, bag_of, bag_rows
 from curate.scoring.kernels import mean_vectors, tfidf_rows, tfidf_times
 from curate.scoring.lines import LINES_NAMES, LINES_VERSION, measure_lines
+from curate.scoring.program import PROGRAM_NAMES, PROGRAM_SHAPE_VERSION, Programs, read_programs
 from curate.scoring.shape import SHAPE_NAMES, SHAPE_VERSION, measure_shape
 from curate.scoring.storage import check_kernels, read_config, read_weights
 from curate.scoring.texts import take_window
@@ -33,7 +34,12 @@ from curate.text.words import WORDS_VERSION, Words, hash_words
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-KERNEL_VERSIONS = {"words": WORDS_VERSION, "shape": SHAPE_VERSION, "lines": LINES_VERSION}
+KERNEL_VERSIONS = {
+    "words": WORDS_VERSION,
+    "shape": SHAPE_VERSION,
+    "lines": LINES_VERSION,
+    "program": PROGRAM_SHAPE_VERSION,
+}
 TABLE_NAME = "static"
 
 Array = NDArray[np.float32]
@@ -60,6 +66,21 @@ class Pages:
     def words(self) -> Words:
         """The words of every document."""
         return hash_words(self.texts)
+
+    @cached_property
+    def programs(self) -> Programs:
+        """The same documents, taken for programs."""
+        return read_programs(self.texts)
+
+    @cached_property
+    def names(self) -> Pages:
+        """The same documents, taken for programs: the words inside their identifiers."""
+        return Pages(self.programs.names, 2 * self.window_bytes)
+
+    @cached_property
+    def prose(self) -> Pages:
+        """The same documents, taken for programs: their comments and documentation."""
+        return Pages(self.programs.prose, 2 * self.window_bytes)
 
     def number(self, vocabulary: Vocabulary) -> NDArray[np.int32]:
         """Give the words' numbers in a vocabulary."""
@@ -263,6 +284,42 @@ class ClassesBlock:
     def to_config(self) -> dict[str, Any]:
         """Name the classifiers and their weights."""
         return {"block": "classes", "classifiers": {c.name: c.sha256 for c in self.classifiers}}
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramBlock:
+    """What a program file's beginning looks like (`curate.scoring.program`)."""
+
+    n_features: int = len(PROGRAM_NAMES)
+
+    def compute(self, pages: Pages, /) -> Array:
+        """Compute float32 (N, n_features)."""
+        return pages.programs.shapes
+
+    def to_config(self) -> dict[str, Any]:
+        """Give the block's name."""
+        return {"block": "program"}
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramWordsBlock:
+    """Weighted means of word vectors over a program's names, and over its comments."""
+
+    table: WordTable
+
+    @property
+    def n_features(self) -> int:
+        """Dimensions of a vector, twice."""
+        return 2 * self.table.vectors.shape[1]
+
+    def compute(self, pages: Pages, /) -> Array:
+        """Compute float32 (N, n_features)."""
+        means = StaticBlock(self.table, (0,))
+        return np.hstack([means.compute(pages.names), means.compute(pages.prose)])
+
+    def to_config(self) -> dict[str, Any]:
+        """Name the table."""
+        return {"block": "program_words", "table_sha256": self.table.sha256}
 
 
 @dataclass(frozen=True, slots=True)

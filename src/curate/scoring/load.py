@@ -21,6 +21,16 @@ from curate.errors import SettingError, UnknownNameError
 from curate.protocols import Scorer
 from curate.scoring.calibration import calibration_from_config
 from curate.scoring.cascade import Cascade
+from curate.scoring.check import (
+    CASCADE_SHAPE,
+    CLASSES_SHAPE,
+    SCORER_SHAPE,
+    check_block,
+    check_config,
+    check_head,
+    check_zones,
+    take_array,
+)
 from curate.scoring.classes import FittedClasses
 from curate.scoring.features import (
     KERNEL_VERSIONS,
@@ -28,6 +38,8 @@ from curate.scoring.features import (
     DenseBlock,
     EncoderBlock,
     LinesBlock,
+    ProgramBlock,
+    ProgramWordsBlock,
     ShapeBlock,
     SparseFeature,
     StaticBlock,
@@ -128,14 +140,15 @@ def load_folder(folder: Path) -> Scorer:
     config = read_config(folder)
     kind = config.get("kind")
     if kind == "classes":
-        name, classes = config["name"], config["classes"]
+        check_config(config, CLASSES_SHAPE, folder)
+        name, classes = config["name"], config["classes"] or ["none"]
         one = "Health" if "Health" in classes else classes[0]
         raise SettingError(
             f"'{name}' tells {len(classes)} classes apart, and is no scorer. Score one of them, as '{name}:{one}', "
             f'or label pages: load_classifier("{name}").label(texts).'
         )
-    if kind not in _LOADERS:
-        msg = f"'{folder}' holds a {kind}, not a scorer."
+    if not isinstance(kind, str) or kind not in _LOADERS:
+        msg = f"'{folder}' holds a {str(kind)[:80]}, not a scorer."
         raise SettingError(msg)
     return _LOADERS[kind](folder)
 
@@ -170,6 +183,12 @@ def _checked(scorer: Any, what: str) -> Scorer:
 def load_cascade(folder: Path) -> Cascade:
     """Load a cascade of bundled scorers from its `config.json`."""
     config = read_config(folder)
+    check_config(config, CASCADE_SHAPE, folder)
+    for part in ("first", "second"):  # a path or a name on a hub would be somebody else's choice
+        if config[part] not in bundled_scorers() or _kind(classifiers_folder() / config[part]) == "cascade":
+            raise SettingError(
+                f"{folder}/config.json names {config[part][:80]!r}; a cascade is made of bundled scorers."
+            )
     first, second = load_scorer(config["first"]), load_scorer(config["second"])
     parts = {name: getattr(part, "fingerprint", "") for name, part in (("first", first), ("second", second))}
     return Cascade(
@@ -184,10 +203,19 @@ def load_classes(folder: Path) -> FittedClasses:
         SettingError: The folder holds none, or one of another version of the format or of a kernel.
     """
     config = read_config(folder)
+    check_config(config, CLASSES_SHAPE, folder)
     check_kernels(folder, config, KERNEL_VERSIONS)
     arrays = read_weights(folder, config)
     table = table_of(config["table_sha256"], folder)
-    sparse = SparseFeature("tfidf", np.array(config["zones"], np.int64), table.idf, table.vocabulary)
+    zones = check_zones(config["zones"], folder)
+    sparse = SparseFeature("tfidf", zones, table.idf, table.vocabulary)
+    n_classes = len(config["classes"])
+    if not n_classes or len(set(config["classes"])) < n_classes:
+        raise SettingError(f"{folder}/config.json is damaged: it has no classes, or two of one name.")
+    blocks = {name: block_from_config(block, folder) for name, block in config["blocks"].items()}
+    if any(not isinstance(block, ShapeBlock | StaticBlock | LsaBlock) for block in blocks.values()):
+        raise SettingError(f"{folder}/config.json asks for features that no classifier into classes has.")
+    n_dense = sum(block.n_features for block in blocks.values())
     known = {
         "kind",
         "name",
@@ -203,14 +231,14 @@ def load_classes(folder: Path) -> FittedClasses:
         name=config["name"],
         classes=tuple(config["classes"]),
         window_bytes=config["window_bytes"],
-        blocks={name: block_from_config(block, folder) for name, block in config["blocks"].items()},
+        blocks=blocks,
         sparse=sparse,
-        weights=arrays["weights"],
-        steps=arrays["steps"],
-        centre=arrays["centre"],
-        dense_weights=arrays["dense_weights"],
-        bias=arrays["bias"],
-        calibration=arrays["calibration"],
+        weights=take_array(arrays, "weights", (len(table.idf), len(zones), n_classes), folder, np.int8),
+        steps=take_array(arrays, "steps", (n_classes,), folder),
+        centre=take_array(arrays, "centre", (n_dense,), folder),
+        dense_weights=take_array(arrays, "dense_weights", (n_dense, n_classes), folder),
+        bias=take_array(arrays, "bias", (n_classes,), folder),
+        calibration=take_array(arrays, "calibration", (2, n_classes), folder),
         about={key: value for key, value in config.items() if key not in known},
         sha256=config["weights_sha256"],
     )
@@ -223,17 +251,20 @@ def load_fitted(folder: Path) -> FittedScorer:
         SettingError: The folder holds none, or one of another version of the format or of a kernel.
     """
     config = read_config(folder)
+    check_config(config, SCORER_SHAPE, folder)
     check_kernels(folder, config, KERNEL_VERSIONS)
     arrays = read_weights(folder, config)
+    blocks = {name: block_from_config(block, folder) for name, block in config["blocks"].items()}
+    sparse = {name: _load_sparse(name, each, arrays, folder) for name, each in config["sparse"].items()}
     known = {"kind", "name", "format", "scale", "kernels", "window_bytes", "blocks", "sparse", "members"}
     known |= {"calibration", "weights_sha256"}
     return FittedScorer(
         name=config["name"],
         scale=(config["scale"]["low"], config["scale"]["high"], config["scale"]["positive"]),
         window_bytes=config["window_bytes"],
-        blocks={name: block_from_config(block, folder) for name, block in config["blocks"].items()},
-        sparse={name: _load_sparse(name, c, arrays, folder) for name, c in config["sparse"].items()},
-        members=tuple(_load_member(member, arrays) for member in config["members"]),
+        blocks=blocks,
+        sparse=sparse,
+        members=tuple(_load_member(member, arrays, blocks, sparse, folder) for member in config["members"]),
         calibration=calibration_from_config(config["calibration"]),
         about={key: value for key, value in config.items() if key not in known},
         fingerprint=fingerprint(config),
@@ -241,37 +272,65 @@ def load_fitted(folder: Path) -> FittedScorer:
 
 
 def _load_sparse(name: str, config: dict[str, Any], arrays: Arrays, folder: Path) -> SparseFeature:
-    zones = np.array(config["zones"], np.int64)
+    zones, kind = check_zones(config["zones"], folder), config["kind"]
     if "table_sha256" in config:
+        if kind != "tfidf":
+            raise SettingError(f"{folder}/config.json is damaged: only tfidf stands on the word table.")
         table = table_of(config["table_sha256"], folder)
-        return SparseFeature(config["kind"], zones, table.idf, table.vocabulary)
-    hashes = arrays.get(f"sparse.{name}.hashes")
-    vocabulary = None if hashes is None else Vocabulary.of(hashes)
-    idf = arrays[f"sparse.{name}.idf"].astype(np.float32)
-    return SparseFeature(config["kind"], zones, idf, vocabulary, config["pairs"])
+        return SparseFeature(kind, zones, table.idf, table.vocabulary)
+    idf = take_array(arrays, f"sparse.{name}.idf", (None,), folder)
+    if kind == "ngrams":
+        if not len(idf) or len(idf) & (len(idf) - 1):
+            raise SettingError(f"'{folder}' is damaged: '{name}' has {len(idf)} buckets, no power of two.")
+        return SparseFeature(kind, zones, idf, None, config.get("pairs", True))
+    n_words = len(idf) - (kind == "bag")
+    hashes = take_array(arrays, f"sparse.{name}.hashes", (n_words,), folder, np.uint64)
+    if n_words < 0 or (kind == "bag" and len(zones) != 1):
+        raise SettingError(f"'{folder}' is damaged: '{name}' has no column, or more zones than a bag has.")
+    return SparseFeature(kind, zones, idf, Vocabulary.of(hashes), config.get("pairs", True))
 
 
-def _load_member(config: dict[str, Any], arrays: Arrays) -> Member:
+def _load_member(
+    config: dict[str, Any],
+    arrays: Arrays,
+    blocks: dict[str, DenseBlock],
+    sparse: dict[str, SparseFeature],
+    folder: Path,
+) -> Member:
+    unknown = [name for name in config["blocks"] if name not in blocks]
+    unknown += [config["sparse"]] if config["sparse"] is not None and config["sparse"] not in sparse else []
+    if unknown:
+        raise SettingError(f"{folder}/config.json is damaged: a member names features '{unknown[0][:80]}'.")
     prefix = f"member.{config['name']}."
-    head_prefix = prefix + "head."
-    head_arrays = {key[len(head_prefix) :]: a for key, a in arrays.items() if key.startswith(head_prefix)}
-    weights = arrays.get(prefix + "sparse")
+    mine = {key.removeprefix(prefix): array for key, array in arrays.items() if key.startswith(prefix)}
+    named = [blocks[name] for name in config["blocks"]]
+    # An encoder's width is known once it is loaded: the member compares it then.
+    is_known = not any(isinstance(block, EncoderBlock) for block in named)
+    n_dense = sum(block.n_features for block in named) if is_known else None
+    centre = take_array(mine, "centre", (n_dense,), folder)
+    n_features, weights = len(centre), None
+    if config["sparse"] is not None:
+        feature = sparse[config["sparse"]]
+        weights = take_array(mine, "sparse", (len(feature.idf), len(feature.zones), None), folder)
+        n_features += weights.shape[2]
+    head_arrays = {key.removeprefix("head."): a for key, a in mine.items() if key.startswith("head.")}
     return Member(
         name=config["name"],
         weight=config["weight"],
         blocks=tuple(config["blocks"]),
-        centre=arrays[prefix + "centre"],
-        scale=arrays[prefix + "scale"],
-        limit=arrays[prefix + "limit"],
-        head=head_from_arrays(config["head"], head_arrays),
+        centre=centre,
+        scale=take_array(mine, "scale", centre.shape, folder),
+        limit=take_array(mine, "limit", centre.shape, folder),
+        head=head_from_arrays(config["head"], check_head(config["head"], head_arrays, n_features, folder)),
         sparse=config["sparse"],
-        sparse_weights=None if weights is None else weights.astype(np.float32),
+        sparse_weights=weights,
     )
 
 
-def block_from_config(config: dict[str, Any], folder: Path) -> DenseBlock:
+def block_from_config(config: dict[str, Any], folder: Path) -> DenseBlock:  # noqa: PLR0911 - one a kind
     """Make the dense block that a classifier's `config.json` states."""
     kind = config["block"]
+    check_block(config, folder)
     if kind == "shape":
         return ShapeBlock()
     if kind == "lines":
@@ -286,6 +345,10 @@ def block_from_config(config: dict[str, Any], folder: Path) -> DenseBlock:
         if axes.sha256 != config["axes_sha256"]:
             raise SettingError(f"'{folder}' was fitted on other word axes. Fit it again with `curate fit`.")
         return LsaBlock(axes, tuple(config["zones"]))
+    if kind == "program":
+        return ProgramBlock()
+    if kind == "program_words":
+        return ProgramWordsBlock(table_of(config["table_sha256"], folder))
     if kind == "classes":
         return load_classes_block(config["classifiers"], folder)
     msg = f"'{folder}' asks for features '{kind}', which this version of curate does not know."
@@ -297,14 +360,21 @@ def _encoder_block(settings: dict[str, Any], folder: Path) -> EncoderBlock:
     from curate.scoring.quantised import load_quantised
 
     if settings["dtype"] == "int8":
+        settings = {"max_tokens": None, "files": {}} | settings
         names = ("model", "max_tokens", "files")
         encoder = load_quantised(folder, **{name: settings[name] for name in names})
         return EncoderBlock(encoder, settings, folder)
-    return EncoderBlock(load_encoder(**settings), settings)
+    known = {name: settings[name] for name in ("model", "max_tokens", "dtype", "device") if name in settings}
+    # What a folder from elsewhere names is used where it lies on this machine, and not fetched unasked.
+    is_ours = folder.resolve().is_relative_to(classifiers_folder().resolve())
+    return EncoderBlock(load_encoder(**known, fetch=is_ours), settings)
 
 
 def load_classes_block(expected: dict[str, str], folder: Path) -> ClassesBlock:
     """Load bundled classifiers, and check that their weights have the SHA-256 expected of each name ("" for any)."""
+    strangers = [name for name in expected if name not in bundled_names()]
+    if strangers:
+        raise SettingError(f"'{folder}' asks for the classifier '{strangers[0][:80]}', which is not bundled.")
     classifiers = tuple(load_classes(classifiers_folder() / name) for name in expected)
     for classifier in classifiers:
         if expected[classifier.name] not in {"", classifier.sha256}:

@@ -68,6 +68,11 @@ class Member:
         """Give the head's level for every page, float32 (N,)."""
         columns = [dense[block] for block in self.blocks]
         joined = np.hstack(columns) if columns else np.zeros((len(pages), 0), np.float32)
+        if joined.shape[1] != len(self.centre):  # heads index without asking
+            raise SettingError(
+                f"The member '{self.name}' was fitted on {len(self.centre)} columns; its features have "
+                f"{joined.shape[1]}: the encoder is another one. Fit the classifier again."
+            )
         features = prepare(joined, self.centre, self.scale, self.limit)
         if self.sparse is not None and self.sparse_weights is not None:
             features = np.hstack([features, sparse[self.sparse].times(pages, self.sparse_weights)])

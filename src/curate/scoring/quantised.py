@@ -116,8 +116,14 @@ def export_encoder(model: str, max_tokens: int, folder: Path) -> tuple[Quantised
     return QuantisedEncoder(folder, model, min(max_tokens, source.token_limit)), digests
 
 
-def load_quantised(folder: Path, model: str, max_tokens: int, files: dict[str, str]) -> QuantisedEncoder:
+def load_quantised(
+    folder: Path, model: str, max_tokens: int | None, files: dict[str, str] | None
+) -> QuantisedEncoder:
     """Load the encoder that lies in a classifier's folder, and check that its files are the ones expected."""
+    if not files or set(files) != {MODEL_FILE, TOKENIZER_FILE} or not max_tokens or max_tokens < 1:
+        raise SettingError(
+            f"'{folder}' is damaged: it does not name its int8 encoder's files. Copy the folder."
+        )
     for name, expected in files.items():
         path = folder / name
         if name not in {MODEL_FILE, TOKENIZER_FILE} or not path.is_file() or _digest(path) != expected:

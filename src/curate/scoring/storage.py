@@ -13,9 +13,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from curate.errors import SettingError
+from curate.work.json_files import check_shape
 
 CONFIG = "config.json"
 WEIGHTS = "weights.safetensors"
@@ -32,7 +34,7 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise SettingError(msg)
     try:
         config = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
+    except (OSError, ValueError, RecursionError) as error:
         msg = f"'{path}' is not JSON ({error}). Fit the classifier again with `curate fit`."
         raise SettingError(msg) from error
     if not isinstance(config, dict) or config.get("format") != FORMAT_VERSION:
@@ -44,6 +46,7 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 def check_kernels(folder: Path, config: dict[str, Any], versions: dict[str, int]) -> None:
     """Refuse a part that was fitted on other definitions of words or features than these."""
+    check_shape(config, {"kernels?": {"*": int}}, folder / CONFIG)
     for name, fitted in config.get("kernels", {}).items():
         if versions.get(name) != fitted:
             msg = (
@@ -64,7 +67,10 @@ def read_weights(folder: Path, config: dict[str, Any]) -> Arrays:
     if digest != config.get("weights_sha256"):
         msg = f"'{path}' is not the file that {CONFIG} was written with (SHA-256 {digest[:12]}…): copy both."
         raise SettingError(msg)
-    return load(content)
+    try:
+        return load(content)
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise SettingError(f"'{path}' is damaged ({str(error)[:200]}). Copy the folder again.") from error
 
 
 def write_folder(folder: Path, config: dict[str, Any], arrays: Arrays) -> dict[str, Any]:
@@ -89,6 +95,8 @@ def staged_folder(folder: Path) -> Generator[Path]:
     """
     folder = Path(os.path.abspath(folder))
     staged = folder.parent / f".{folder.name}.partial"
+    if staged.is_symlink():
+        raise SettingError(f"{staged} is a link, where the fit would write. Remove it.")
     shutil.rmtree(staged, ignore_errors=True)
     try:
         staged.mkdir(parents=True)

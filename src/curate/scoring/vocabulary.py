@@ -12,10 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from curate.errors import SettingError
 from curate.text.kernel import kernel
 from curate.text.words import Words
 
 _EMPTY = np.int32(-1)
+_MOST_STEPS = 32  # a word, on average
 _SLOT_SHIFT = np.uint64(20)
 _MIX_PAIR = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio
 _MIX_FINISH = np.uint64(0xBF58476D1CE4E5B9)  # splitmix64
@@ -56,12 +58,20 @@ class Vocabulary:
 def _fill_slots(hashes: NDArray[np.uint64], n_slots: int) -> NDArray[np.int32]:
     """Place every word in the first free slot from its own on.
 
-    In numpy, all words a step at a time: loading a classifier should not have to wait for numba to start.
+    In numpy, all words a step at a time: loading a classifier should not have to wait for numba to start. Hashes of
+    words need about 2 steps a word in all; those that somebody chose to share a slot would need n_words / 2 each.
+
+    Raises:
+        SettingError: the hashes share their slots as those of words do not.
     """
+    n_steps_left = _MOST_STEPS * len(hashes) + _MOST_STEPS
     slots = np.full(n_slots, _EMPTY, np.int32)
     waiting = np.arange(len(hashes), dtype=np.int32)
     wanted = (hashes >> _SLOT_SHIFT).astype(np.int64) & (n_slots - 1)
     while len(waiting):
+        n_steps_left -= len(waiting)
+        if n_steps_left < 0:
+            raise SettingError("The vocabulary is damaged: its hashes are not those of words.")
         free = np.flatnonzero(slots[wanted] == _EMPTY)
         _, first = np.unique(wanted[free], return_index=True)
         placed = free[first]

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from curate.signals import formulas as by
 from curate.signals.formulas import Formula
+from curate.signals.measured import Measured
 
 WORDS = {"words": ("space", "spacy", "uniseg", "fasttext")}
 LINES = {"lines": ("stripped", "feed", "feeds", "breaks", "unstripped")}
@@ -321,7 +322,85 @@ _ALL = (
     ),
 )
 
-SIGNALS: dict[str, Signal] = {signal.name: signal for signal in _ALL}
+
+def _program(
+    name: str, unit: str, doc: str, numerator: str, denominator: str = "", block: str = "program_chars"
+) -> Signal:
+    """A signal of program text: one raw count, or its share of another."""
+
+    def formula(of: Measured, _: Mapping[str, str]) -> Any:
+        counts = getattr(of, block)
+        return by.ratio(counts[numerator], counts[denominator]) if denominator else counts[numerator]
+
+    return Signal(name, unit, doc, formula)  # pyright: ignore[reportArgumentType]
+
+
+_PROGRAM = (
+    _program("program_n_lines", "count", "lines, blank ones included", "lines"),
+    _program("program_max_line_chars", "characters", "longest line, its indentation included", "max_line"),
+    Signal(
+        "program_mean_line_chars",
+        "characters",
+        "mean length of a line, blank ones included",
+        lambda of, _: by.ratio(
+            of.program_chars["chars"] - of.program_chars["lines"] + 1, of.program_chars["lines"]
+        ),
+    ),
+    _program("program_frac_alnum_chars", "fraction", "letters and numbers, of all characters", "alnum", "chars"),
+    _program("program_frac_alpha_chars", "fraction", "letters, of all characters", "alpha", "chars"),
+    Signal(
+        "program_frac_visible_alpha",
+        "fraction",
+        "letters, of the characters that are not white space",
+        lambda of, _: by.ratio(
+            of.program_chars["alpha"], of.program_chars["chars"] - of.program_chars["space"]
+        ),
+    ),
+    Signal(
+        "program_frac_visible_digits",
+        "fraction",
+        "digits, of the characters that are not white space",
+        lambda of, _: by.ratio(
+            of.program_chars["digits"], of.program_chars["chars"] - of.program_chars["space"]
+        ),
+    ),
+    _program("program_frac_space_chars", "fraction", "white space, of all characters", "space", "chars"),
+    _program("program_frac_replaced_chars", "fraction", "U+FFFD, which stands for broken bytes", "replaced", "chars"),
+    _program(
+        "program_frac_encoded_chars",
+        "fraction",
+        "characters in runs of base64 (64 or more), of hexadecimal pairs or of `\\u` escapes (8 or more)",
+        "encoded",
+        "chars",
+    ),
+    _program("program_max_encoded_chars", "characters", "longest such run", "max_encoded"),
+    _program("program_is_generated", "count", "1 where the first 5 lines say that the file is generated", "generated"),
+    _program("program_is_xml", "count", "1 where `<?xml` stands in the first 100 bytes", "xml"),
+    _program(
+        "program_frac_comment_bytes", "fraction", "comments and documentation, of all bytes", "comment", "bytes", "program_kinds",
+    ),
+    _program("program_frac_string_bytes", "fraction", "strings, of all bytes", "string", "bytes", "program_kinds"),
+    _program(
+        "program_frac_long_string_bytes", "fraction", "words of over 20 bytes in strings, of all bytes",
+        "long_string", "bytes", "program_kinds",
+    ),
+    _program(
+        "program_frac_hex_bytes", "fraction", "words such as 0x1F, of all bytes", "hex_words", "bytes", "program_kinds",
+    ),
+    _program("program_n_code_lines", "count", "lines with code", "code_lines", "", "program_kinds"),
+    _program(
+        "program_frac_assert_lines", "fraction", "lines with `assert`, of those with code",
+        "assert_lines", "code_lines", "program_kinds",
+    ),
+    Signal(
+        "program_frac_todo_lines",
+        "fraction",
+        "comment lines with `todo`, `fixme` or `your code here`, of all lines",
+        lambda of, _: by.ratio(of.program_kinds["todo_lines"], of.program_chars["lines"]),
+    ),
+)  # fmt: skip
+
+SIGNALS: dict[str, Signal] = {signal.name: signal for signal in (*_ALL, *_PROGRAM)}
 """Every signal by name."""
 
 KIND_SIGNALS = (
@@ -336,7 +415,12 @@ KIND_SIGNALS = (
 )
 """Shares of lines by kind (`curate.signals.kinds`), which cost one walk together."""
 
-COSTS_EXTRA = frozenset({"median_word_chars", "frac_symbol_words", "symbols_per_word", *KIND_SIGNALS})
+PROGRAM_SIGNALS: tuple[str, ...] = tuple(signal.name for signal in _PROGRAM)
+"""Signals of program text, which say nothing of prose."""
+
+COSTS_EXTRA = frozenset(
+    {"median_word_chars", "frac_symbol_words", "symbols_per_word", *KIND_SIGNALS, *PROGRAM_SIGNALS}
+)
 """Signals that need a second walk over the text: computed when asked for by name."""
 
 DEFAULT_SIGNALS: tuple[str, ...] = tuple(name for name in SIGNALS if name not in COSTS_EXTRA)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ from numpy.typing import NDArray
 
 from curate.signals import variants
 from curate.signals.kinds import measure_kinds
-from curate.signals.measure import measure
+from curate.signals.measure import Raw, measure
+from curate.signals.program import measure_program_chars, measure_program_kinds
 
 Block = Mapping[str, NDArray[Any]]
 
@@ -21,37 +23,51 @@ class Measured:
 
     def __init__(self, texts: pa.Array) -> None:
         self._texts = texts
-        raw = measure(texts)
-        self._blocks = raw.counts
-        self.entropy_sums = raw.entropy_sums
         self._extra: dict[tuple[str, str], Block] = {}
+
+    @cached_property
+    def _raw(self) -> Raw:
+        return measure(self._texts)
+
+    @property
+    def entropy_sums(self) -> NDArray[np.float64]:
+        """Sums of c log2(c) over words, of the one pass."""
+        return self._raw.entropy_sums
+
+    @cached_property
+    def program_chars(self) -> Block:
+        """Counts of program text: lines and characters."""
+        return measure_program_chars(self._texts)
+
+    @cached_property
+    def program_kinds(self) -> Block:
+        """Counts of program text: code, comments, strings."""
+        return measure_program_kinds(self._texts)
 
     def block(self, name: str) -> Block:
         """A block of the one pass: `chars`, `words`, `ngrams`, `lines` or `paragraphs`."""
-        return self._blocks[name]
+        return self._raw.counts[name]
 
     def words(self, reading: str) -> Block:
         """Counts of words under a definition of a word."""
-        return self._blocks["words"] if reading == "space" else self._measured("words", reading)
+        return self.block("words") if reading == "space" else self._measured("words", reading)
 
     def ngrams(self, reading: str) -> Block:
         """Counts of n-grams under a definition of a word."""
-        return self._blocks["ngrams"] if reading == "space" else self._measured("ngrams", reading)
+        return self.block("ngrams") if reading == "space" else self._measured("ngrams", reading)
 
     def lines(self, reading: str) -> Block:
         """Counts of lines under a definition of a line."""
-        return self._blocks["lines"] if reading == "stripped" else self._measured("lines", reading)
+        return self.block("lines") if reading == "stripped" else self._measured("lines", reading)
 
     def paragraphs(self, reading: str) -> Block:
         """Counts of paragraphs under a definition of a paragraph."""
-        return (
-            self._blocks["paragraphs"] if reading == "blank_line" else self._measured("paragraphs", reading)
-        )
+        return self.block("paragraphs") if reading == "blank_line" else self._measured("paragraphs", reading)
 
     def sentences(self, reading: str) -> NDArray[np.int64]:
         """Numbers of sentences under a definition of a sentence."""
         return (
-            self._blocks["words"]["sentences"]
+            self.block("words")["sentences"]
             if reading == "marks"
             else self._measured("sentences", reading)["sentences"]
         )

@@ -1,4 +1,4 @@
-"""What every kernel stands on: the one decorator, unaligned reads, UTF-8, Unicode tables, words, charsets.
+"""What every kernel stands on: the one decorator, UTF-8, Unicode tables, words, charsets, JSON values, printing.
 
 What more than one room does to bytes or characters belongs here; what is measured or decided from text does not.
 """

@@ -19,9 +19,12 @@ BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16le"), (codecs.B
 META_WINDOW_BYTES = 4096  # HTML says 1,024; real pages put scripts and comments first
 DETECTION_WINDOW_BYTES = 131_072
 
-MAX_FRAC_REPLACED = 0.1  # a page with more broken characters is no text in any charset that was tried
+# A page with more broken characters, or more control characters, is no text in any charset that was tried. The web's
+# decoders give controls for the bytes that an encoding leaves open, and noise has one in ten bytes.
+MAX_FRAC_REPLACED, MAX_FRAC_CONTROLS = 0.1, 0.03
 
 _UTF16 = ("utf-16le", "utf-16be")
+_CONTROLS = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f]+")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _ISO_2022_JP = re.compile(rb"\x1b(?:\$[@B]|\(I)")
 _XML_ENCODING = re.compile(rb"""<\?xml[^>]*?\sencoding\s*=\s*(["'])([^"'>]{1,40})\1""")
@@ -58,6 +61,17 @@ def clean_text(text: str) -> str:
     except UnicodeEncodeError:
         text = _SURROGATES.sub("\ufffd", text)
     return text
+
+
+def is_broken(text: str) -> bool:
+    r"""Whether so much of what `decode_text` gave is broken that no charset fits.
+
+    >>> is_broken("caf\ufffd au lait"), is_broken("caf\ufffd"), is_broken("\x81\x01 au lait")
+    (False, True, True)
+    """
+    n_replaced = text.count("\ufffd")
+    n_controls = sum(len(run) for run in _CONTROLS.findall(text))
+    return n_replaced > MAX_FRAC_REPLACED * len(text) or n_controls > MAX_FRAC_CONTROLS * len(text)
 
 
 def guess_utf16(head: bytes) -> str | None:

@@ -117,18 +117,18 @@ def load_encoder(path: str | Path, eos_token: str | None = None) -> TextEncoder:
     return TextEncoder(tokenizer, eos_token)
 
 
-def train_encoder(texts: Iterable[str], vocab_size: int) -> TextEncoder:
+def train_encoder(texts: Iterable[str], vocab_size: int, more_special: Sequence[str] = ()) -> TextEncoder:
     """Fit a byte-level BPE of at most `vocab_size` tokens; equal texts in any order give an equal tokenizer.
 
     Words are cut by GPT-2's pattern (as phi's tokenizer, and so that `ByteLevel` of other programs reads
     it), and every byte has a token: any text can be encoded, and decoding gives back its very bytes. Id 0
-    is `EOS_TOKEN`.
+    is `EOS_TOKEN`; `more_special` follow it.
 
     Raises:
         SettingError: `vocab_size` has no room for the bytes.
     """
     package = _import_tokenizers()
-    n_least = 256 + 1
+    n_least = 256 + 1 + len(more_special)
     if vocab_size < n_least:
         raise SettingError(f"--vocab-size must be {n_least} or more (256 bytes and eos), not {vocab_size}.")
     tokenizer = package.Tokenizer(package.models.BPE())
@@ -137,7 +137,7 @@ def train_encoder(texts: Iterable[str], vocab_size: int) -> TextEncoder:
     tokenizer.encode_special_tokens = True
     trainer = package.trainers.BpeTrainer(
         vocab_size=vocab_size,
-        special_tokens=[EOS_TOKEN],
+        special_tokens=[EOS_TOKEN, *more_special],
         initial_alphabet=sorted(package.pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,10 +12,22 @@ import xxhash
 from numpy.typing import NDArray
 
 from curate.errors import SettingError
+from curate.tokens.plan import check_plan
+from curate.work.json_files import check_file_name, check_shape, read_json
 
 FORMAT = "curate-tokens"
 VERSION = 1
 SPLITS = ("train", "validation")
+_GROUP = {
+    **dict.fromkeys(("name", "source", "domain", "bucket"), str),
+    **dict.fromkeys(("n_tokens", "n_documents", "n_bytes"), int),
+}
+_SHAPE: dict[str, Any] = {
+    "fingerprint": str,
+    "tokenizer": {"vocab_size": int, "eos_token": str, "eos_id": int},
+    "dtype": {"uint16", "uint32"},
+    "splits": {"train": [_GROUP], "validation": [_GROUP]},
+}
 
 
 @dataclass(frozen=True)
@@ -112,22 +123,24 @@ def open_tokens(path: str | Path) -> TokenFolder:
         SettingError: It is not one, or is not finished, or a file has not the size that the manifest says.
     """
     folder = Path(path)
-    manifest = _read_json(folder / "manifest.json", folder)
+    source = folder / "manifest.json"
+    manifest = _read_json(source, folder)
     if manifest.get("format") != FORMAT:
         raise SettingError(
             f"{folder} is not a token folder. Make one with: curate tokenize --output {folder}"
         )
-    if manifest["version"] != VERSION:
+    if manifest.get("version") != VERSION:
         raise SettingError(
-            f"{folder} has version {manifest['version']} of the token format, this program reads {VERSION}: "
+            f"{folder} has version {manifest.get('version')} of the token format, this program reads {VERSION}: "
             "write it again with curate tokenize."
         )
+    check_shape(manifest, _SHAPE, source)
     dtype = np.dtype(manifest["dtype"]).newbyteorder("<")
     groups = {
         split: tuple(_group(folder, split, entry, dtype) for entry in manifest["splits"][split])
         for split in SPLITS
     }
-    plan = _read_json(folder / "plan.json", folder)
+    plan = check_plan(_read_json(folder / "plan.json", folder), folder / "plan.json")
     return TokenFolder(folder, manifest, plan, groups["train"], groups["validation"])
 
 
@@ -155,7 +168,7 @@ def check_hashes(tokens: TokenFolder) -> None:
 def _group(folder: Path, split: str, entry: dict[str, Any], dtype: np.dtype[Any]) -> TokenGroup:
     names = ("name", "source", "domain", "bucket", "n_tokens", "n_documents", "n_bytes")
     facts = {name: entry[name] for name in names}
-    group = TokenGroup(**facts, dtype=dtype, stem=folder / split / entry["name"])
+    group = TokenGroup(**facts, dtype=dtype, stem=folder / split / check_file_name(entry["name"], folder))
     sizes = {
         ".bin": group.n_tokens * dtype.itemsize,
         ".idx": 8 * (group.n_documents + 1),
@@ -179,13 +192,9 @@ def _map(path: Path, dtype: np.dtype[Any], n_items: int) -> NDArray[Any]:
 
 
 def _read_json(path: Path, folder: Path) -> dict[str, Any]:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
+    found = read_json(path)
+    if not found:
         raise SettingError(
-            f"{folder} is not a finished token folder: {path.name} cannot be read ({error.strerror}). "
-            "Finish or make "
-            "it with curate tokenize."
-        ) from error
-    except ValueError as error:
-        raise SettingError(f"{path} is damaged: {error}. Write it again with curate tokenize.") from error
+            f"{folder} is not a finished token folder: it has no {path.name}. Finish or make it with curate tokenize."
+        )
+    return found

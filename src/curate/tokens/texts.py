@@ -6,7 +6,6 @@ hash of its text, is for validation.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from curate.crawl import ReadOptions
 from curate.crawl.columns import find_layout
 from curate.errors import SettingError
 from curate.tokens.folder import SPLITS
+from curate.tokens.plan import read_plan
 
 ONE_IN = 200
 """Of so many documents of a folder that is no mixture one is for validation."""
@@ -62,17 +62,6 @@ def find_texts(folder: Path) -> TextFiles:
         }
         return TextFiles(plan, files, "text", is_split=True)
     return _find_plain(folder)
-
-
-def read_plan(mixture: Path) -> dict[str, Any]:
-    """Read the plan of a finished mixture folder."""
-    try:
-        plan = json.loads((mixture / "plan.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise SettingError(f"{mixture / 'plan.json'} is damaged: {error}.") from error
-    if plan.get("format") != "curate-mixture":
-        raise SettingError(f"{mixture / 'plan.json'} is not the plan of a mixture.")
-    return plan
 
 
 def _find_plain(folder: Path) -> TextFiles:

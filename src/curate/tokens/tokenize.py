@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
 from itertools import chain
 from pathlib import Path
@@ -22,16 +23,30 @@ import pyarrow.compute as pc
 import xxhash
 
 from curate.config import parse_bytes, stable_hash
-from curate.errors import ChangedSettingsError, SettingError
+from curate.errors import SettingError, UnknownNameError
 from curate.tokens.encoder import TextEncoder, load_encoder, train_encoder
 from curate.tokens.folder import FORMAT, SPLITS, VERSION, TokenFolder, open_tokens
+from curate.tokens.infill import SENTINELS, Infill, encode_infilled, find_sentinels
 from curate.tokens.peers import PEERS, write_peer
 from curate.tokens.sample import sample_texts
 from curate.tokens.texts import TextFiles, find_texts, read_split
+from curate.work.cores import available_cores
 from curate.work.engine import make_engine
-from curate.work.files import committed, remove_leftovers, write_json
+from curate.work.files import committed, write_json
+from curate.work.json_files import check_file_name
+from curate.work.output import Layout, opened_output
 from curate.work.progress import Counted, ProgressDisplay
 
+BEGUN = "settings.json"
+_LAYOUT = Layout(
+    "curate tokenize",
+    re.compile(
+        r"(settings|plan|tokenizer|manifest)\.json|(train|validation)/[^/]+\.(bin|idx|bytes)|work/.+|peers/\w+/\w+/[^/]+",
+        re.DOTALL,
+    ),
+    (BEGUN, "manifest.json"),
+    lambda record: record.get("format") == FORMAT or {"vocab_size", "train_bytes", "mixture"} <= set(record),
+)
 ENDINGS = (".bin", ".idx", ".bytes")
 _BATCH_ROWS = 1024
 _PLAN_FACTS = ("groups", "stages", "budget_tokens", "data_hash")
@@ -46,6 +61,7 @@ class _Part:
     stem: Path
     column: str = "text"
     split: str | None = None  # of a file that holds both
+    is_infilled: bool = False
 
     @property
     def is_done(self) -> bool:
@@ -60,6 +76,7 @@ def tokenize_mixture(
     tokenizer: str | Path | None = None,
     eos_token: str | None = None,
     train_bytes: str | int = "256MB",
+    infill: Infill | None = None,
     peers: Sequence[str] = (),
     workers: int | None = None,
     engine: str = "local",
@@ -75,6 +92,7 @@ def tokenize_mixture(
         tokenizer: a tokenizer.json to use instead.
         eos_token: the token of `tokenizer` that ends documents; without it, the first known name it has.
         train_bytes: text to fit the tokenizer on, taken from the groups by their planned shares.
+        infill: reorders some training documents so that a model learns to fill in the middle.
         peers: other layouts to write beside ours: 'datatrove', 'megatron'.
         workers: processes; null for one for each core.
         engine: 'local' or 'ray'.
@@ -85,12 +103,17 @@ def tokenize_mixture(
         SettingError: `input` holds neither a mixture nor Parquet with text, or the tokenizer cannot be used.
         ChangedSettingsError: `output` was begun with other settings or another mixture.
     """
-    mixture, folder = Path(input), Path(output)
+    mixture, folder = Path(os.path.abspath(input)), Path(output)
     texts = find_texts(mixture)
     plan = texts.plan
     for peer in peers:
         if peer not in PEERS:
             raise SettingError(f"Unknown layout '{peer}'. Known: {', '.join(PEERS)}.")
+    infill = infill or Infill()
+    known = {group["source"] for group in plan["groups"]}
+    for name in infill.sources:
+        if name not in known:
+            raise UnknownNameError("source of the mixture", name, sorted(known))
     settings = {
         "vocab_size": vocab_size if tokenizer is None else None,
         "tokenizer": None if tokenizer is None else _hash_file(Path(tokenizer)),
@@ -98,23 +121,36 @@ def tokenize_mixture(
         "train_bytes": parse_bytes(train_bytes) if tokenizer is None else None,
         "mixture": stable_hash({name: value for name, value in plan.items() if name in _PLAN_FACTS}),
         "format": VERSION,
+        **({"infill": asdict(infill) | {"sources": list(infill.sources)}} if infill.rate else {}),
     }
-    _begin(folder, settings, overwrite=overwrite)
-    if not (folder / "manifest.json").exists():
-        encoder = _settle_tokenizer(texts, folder, settings, tokenizer)
-        parts = _list_parts(texts, folder)
-        waiting = [part for part in chain(*parts.values()) if not part.is_done]
-        encode = partial(_encode_part, tokenizer=folder / "tokenizer.json", eos_token=encoder.eos_token)
-        counted = Counted(len(waiting), "parts")
-        display = progress or ProgressDisplay(quiet=True)
-        with display.step("Encoding", len(waiting), counted.look):
-            for _ in make_engine(engine, workers or os.cpu_count() or 1).map(encode, waiting):
-                counted.n_done += 1
-        _finish(folder, plan, encoder, parts, settings)
-    shutil.rmtree(folder / "work", ignore_errors=True)
-    tokens = open_tokens(folder)
-    for peer in peers:
-        write_peer(tokens, peer)
+    inputs = [mixture, *([] if tokenizer is None else [tokenizer])]
+
+    def compare(before: dict[str, Any]) -> list[str]:
+        return [f"another {name}" for name in sorted(settings) if settings[name] != before.get(name)]
+
+    with opened_output(folder, _LAYOUT, compare=compare, inputs=inputs, overwrite=overwrite):
+        if not (folder / BEGUN).exists():
+            write_json(folder / BEGUN, settings)
+        if not (folder / "manifest.json").exists():
+            encoder = _settle_tokenizer(texts, folder, settings, tokenizer)
+            if infill.rate:
+                find_sentinels(encoder)
+            parts = _list_parts(texts, folder, plan, infill)
+            waiting = [part for part in chain(*parts.values()) if not part.is_done]
+            encode = partial(
+                _encode_part, tokenizer=folder / "tokenizer.json", eos_token=encoder.eos_token, infill=infill
+            )
+            counted = Counted(len(waiting), "parts")
+            display = progress or ProgressDisplay(quiet=True)
+            n_workers = workers or available_cores()
+            with display.step("Encoding", len(waiting), counted.look), make_engine(engine, n_workers) as pool:
+                for _ in pool.map(encode, waiting):
+                    counted.n_done += 1
+            _finish(folder, plan, encoder, parts, settings)
+        shutil.rmtree(folder / "work", ignore_errors=True)
+        tokens = open_tokens(folder)
+        for peer in peers:
+            write_peer(tokens, peer)
     return tokens
 
 
@@ -133,6 +169,8 @@ def write_tokens(
     folder = Path(output)
     folder.mkdir(parents=True, exist_ok=True)
     names = sorted({name for split in SPLITS for name in texts.get(split, {})})
+    for name in names:
+        check_file_name(name, "texts")
     properties = [{"name": name, "source": name, "domain": "all", "bucket": "all"} for name in names]
     plan = {
         "format": "curate-mixture",
@@ -156,27 +194,6 @@ def write_tokens(
     return open_tokens(folder)
 
 
-def _begin(folder: Path, settings: dict[str, Any], *, overwrite: bool) -> None:
-    begun = folder / "settings.json"
-    if overwrite and (begun.exists() or (folder / "manifest.json").exists()):
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    if begun.exists():
-        before = json.loads(begun.read_text(encoding="utf-8"))
-        changed = sorted(name for name in settings if settings[name] != before.get(name))
-        if changed:
-            raise ChangedSettingsError(
-                f"{folder} was begun with another {', '.join(changed)}. Give another --output, or "
-                "--overwrite to "
-                "begin again."
-            )
-    elif any(folder.iterdir()):
-        raise SettingError(f"{folder} holds something else. Give an empty or new folder as --output.")
-    else:
-        write_json(begun, settings)
-    remove_leftovers(folder)
-
-
 def _settle_tokenizer(
     texts: TextFiles, folder: Path, settings: dict[str, Any], tokenizer: str | Path | None
 ) -> TextEncoder:
@@ -185,7 +202,8 @@ def _settle_tokenizer(
     if not target.exists():
         if tokenizer is None:
             sample = sample_texts(texts, settings["train_bytes"])
-            encoder = train_encoder(sample, settings["vocab_size"])
+            special = SENTINELS if "infill" in settings else ()
+            encoder = train_encoder(sample, settings["vocab_size"], special)
         else:
             encoder = load_encoder(tokenizer, settings["eos_token"])
         with committed(target) as temporary:
@@ -193,15 +211,19 @@ def _settle_tokenizer(
     return load_encoder(target, settings["eos_token"])
 
 
-def _list_parts(texts: TextFiles, folder: Path) -> dict[tuple[str, str], list[_Part]]:
+def _list_parts(
+    texts: TextFiles, folder: Path, plan: dict[str, Any], infill: Infill
+) -> dict[tuple[str, str], list[_Part]]:
+    source_of = {group["name"]: group["source"] for group in plan["groups"]}
     parts: dict[tuple[str, str], list[_Part]] = {}
     for (split, name), files in texts.files.items():
         work = folder / "work" / split / name
+        is_infilled = infill.applies_to(split, source_of[name])
         if texts.is_split:
-            parts[split, name] = [_Part(file, work / file.stem) for file in files]
+            parts[split, name] = [_Part(file, work / file.stem, is_infilled=is_infilled) for file in files]
         else:
             parts[split, name] = [
-                _Part(file, work / f"part-{number:05d}", texts.column, split)
+                _Part(file, work / f"part-{number:05d}", texts.column, split, is_infilled)
                 for number, file in enumerate(files)
             ]
     return parts
@@ -212,17 +234,22 @@ def _load_once(tokenizer: Path, eos_token: str, _modified_ns: int) -> TextEncode
     return load_encoder(tokenizer, eos_token)
 
 
-def _encode_part(part: _Part, *, tokenizer: Path, eos_token: str) -> None:
+def _encode_part(part: _Part, *, tokenizer: Path, eos_token: str, infill: Infill) -> None:
     encoder = _load_once(tokenizer, eos_token, tokenizer.stat().st_mtime_ns)
-    _write_part(part, read_split(part.source, part.column, part.split, _BATCH_ROWS), encoder)
+    _write_part(part, read_split(part.source, part.column, part.split, _BATCH_ROWS), encoder, infill)
 
 
-def _write_part(part: _Part, batches: Iterator[pa.Array], encoder: TextEncoder) -> None:
+def _write_part(
+    part: _Part, batches: Iterator[pa.Array], encoder: TextEncoder, infill: Infill | None = None
+) -> None:
     """Encode texts to a part's tokens, document lengths and bytes, and commit its counts last."""
     lengths, n_bytes = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     with committed(part.stem.with_suffix(".bin")) as temporary, temporary.open("wb") as file:
         for texts in batches:
-            tokens, some = encoder.encode_joined(texts)
+            if infill is not None and part.is_infilled:
+                tokens, some = encode_infilled(encoder, texts, infill)
+            else:
+                tokens, some = encoder.encode_joined(texts)
             file.write(tokens.tobytes())
             lengths.append(some)
             n_bytes.append(

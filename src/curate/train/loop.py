@@ -10,7 +10,7 @@ import math
 import signal
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -38,6 +38,7 @@ from curate.train.optimise import learning_rate, make_optimiser
 from curate.train.parallel import Team, begin_pass, joined, sharded_decoder
 from curate.train.settings import TrainSettings
 from curate.train.shape import ModelShape, padded_vocabulary
+from curate.work.lock import locked
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 
@@ -90,8 +91,8 @@ def train(settings: TrainSettings) -> TrainResult:
         SettingError: a setting is wrong, or contradicts the checkpoint in the output folder.
         RunError: the loss is no longer a number.
     """
-    with joined() as team, _noted_signals() as stop:
-        run, done = _prepare(settings, team)
+    with joined() as team, _noted_signals() as stop, ExitStack() as held:
+        run, done = _prepare(settings, team, held)
         try:
             return _steps(run, done, stop)
         finally:
@@ -99,8 +100,8 @@ def train(settings: TrainSettings) -> TrainResult:
                 sink.close()
 
 
-def _prepare(settings: TrainSettings, team: Team) -> tuple[_Run, int]:
-    """Everything before the first step, and how many steps are done already."""
+def _prepare(settings: TrainSettings, team: Team, held: ExitStack) -> tuple[_Run, int]:
+    """Everything before the first step, and how many steps are done already; `held` keeps the folder's lock."""
     settings.n_passes(team.n_processes)
     folder = Path(settings.output)
     kind = chosen_kind(settings.attention, team.device, bf16=settings.dtype == "bf16")
@@ -112,6 +113,8 @@ def _prepare(settings: TrainSettings, team: Team) -> tuple[_Run, int]:
         )
     identity = tokenizer_identity(tokens.tokenizer_path)
     order, n_steps = order_of(settings, tokens, shape)
+    if team.leads:
+        held.enter_context(locked(folder))
     checkpoints = Checkpoints(folder / "checkpoints", settings.keep, team, tokens.tokenizer_path)
     facts = {
         "model": shape.fingerprint,

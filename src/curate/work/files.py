@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import secrets
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,17 +21,20 @@ ROW_GROUP_ROWS = 16_384
 ROW_GROUP_BYTES = 64 << 20
 PART_BYTES = 512 << 20
 _FACTS = b"curate"
+_LEFTOVER = re.compile(r"\.tmp-[0-9]+-.+")
 
 
 @contextmanager
 def committed(path: Path) -> Generator[Path]:
     """Yield a temporary path in the folder of `path`; rename it to `path` when the block ends well.
 
-    The name holds the process id, so that two writers of one file do not meet; leftovers of a killed writer
-    are named `.tmp-*` and removed by `remove_leftovers`.
+    Its name holds the process id and a random number, so that two writers of one file do not meet, and nobody
+    can lay a link there; it is absolute, since Arrow takes "run-12:30/x" for a URI. Leftovers of a killed writer
+    are named `.tmp-NUMBER-*` and removed by `remove_leftovers`.
     """
+    path = Path(os.path.abspath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
+    temporary = path.with_name(f".tmp-{os.getpid()}-{secrets.token_hex(4)}-{path.name}")
     try:
         yield temporary
         with temporary.open("rb+") as file:
@@ -40,15 +45,18 @@ def committed(path: Path) -> Generator[Path]:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Delete what killed writers left under `folder`."""
-    for path in folder.rglob(".tmp-*"):
-        path.unlink(missing_ok=True)
+    """Delete what killed writers left under `folder`; other people's `.tmp-*` stay."""
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            if _LEFTOVER.fullmatch(name):
+                (Path(parent) / name).unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Commit `value` as indented JSON."""
+    """Commit `value` as indented JSON; half a surrogate pair, as of a file's name, is escaped."""
+    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
     with committed(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        temporary.write_bytes(text.encode("utf-8", "backslashreplace"))
 
 
 def write_arrow(path: Path, table: pa.Table, facts: dict[str, Any]) -> None:

@@ -12,21 +12,29 @@
 
 from __future__ import annotations
 
-import fcntl
-import json
+import re
 import shutil
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from curate.errors import ChangedSettingsError, SettingError
+from curate.errors import SettingError
 from curate.work.files import read_facts, remove_leftovers, write_json
+from curate.work.json_files import read_json
+from curate.work.lock import locked
+from curate.work.output import Layout, opened_output, refuse_links
 
 MANIFEST = "manifest.json"
 REPORT = "report.html"
-_OURS = ("kept", "dropped", "scored", MANIFEST, REPORT, ".curate", ".curate-swap")
+SWAP = ".curate-swap"
+_FILES = re.compile(
+    r"(kept|dropped)/part-[0-9]+\.parquet|scored/.+|manifest\.json|report\.html|\.curate(-swap)?/.+",
+    re.DOTALL,
+)
+_RECORDS = (f"{SWAP}/{MANIFEST}", MANIFEST, ".curate/plan.json")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -74,7 +82,7 @@ class RunFolder:
     @property
     def swap(self) -> Path:
         """Where another cut's files wait until all of them are written."""
-        return self.path / ".curate-swap"
+        return self.path / SWAP
 
     def documents(self, name: ChunkName) -> Path:
         """A chunk after pass 1."""
@@ -100,7 +108,7 @@ class RunFolder:
     def manifest(self) -> dict[str, Any] | None:
         """The manifest of a finished run, if there is one."""
         path = self.path / MANIFEST
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        return read_json(path) if path.is_file() else None
 
     def finish(self, manifest: dict[str, Any]) -> None:
         """Commit the manifest, which makes the run finished."""
@@ -108,10 +116,18 @@ class RunFolder:
 
 
 @contextmanager
-def opened_run(path: Path, plan: dict[str, Any], *, overwrite: bool) -> Generator[RunFolder]:
+def opened_run(
+    path: Path, plan: dict[str, Any], *, overwrite: bool, inputs: Iterable[str | Path] = ()
+) -> Generator[RunFolder]:
     """Open `path` for the run that `plan` describes: new, or one to go on with; one process at a time.
 
     What only an unfinished run needs is deleted at the end, if the run is finished then or was before.
+
+    Args:
+        path: the output folder.
+        plan: of the run.
+        overwrite: delete an earlier run of the same command first.
+        inputs: the files that the run reads.
 
     Raises:
         ChangedSettingsError: the folder holds a run, finished or not, with another plan; the differences
@@ -119,21 +135,10 @@ def opened_run(path: Path, plan: dict[str, Any], *, overwrite: bool) -> Generato
         SettingError: the folder holds other files, or another process is writing to it.
     """
     folder = RunFolder(path)
-    if overwrite:
-        for name in _OURS:
-            remove = (path / name).unlink if (path / name).is_file() else None
-            remove() if remove else shutil.rmtree(path / name, ignore_errors=True)
-    finish_swap(folder)
-    _check_contents(folder, plan)
-    folder.work.mkdir(parents=True, exist_ok=True)
-    with (folder.work / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise SettingError(
-                f"Another process is writing to {path}. Wait for it, or name another --output."
-            ) from None
-        remove_leftovers(path)
+    compare = partial(changed_settings, plan=plan)
+    with opened_output(path, _layout_of(plan), compare=compare, inputs=inputs, overwrite=overwrite):
+        finish_swap(folder)
+        folder.work.mkdir(exist_ok=True)
         if not (folder.work / "plan.json").exists():
             write_json(folder.work / "plan.json", plan)
         yield folder
@@ -141,10 +146,44 @@ def opened_run(path: Path, plan: dict[str, Any], *, overwrite: bool) -> Generato
             shutil.rmtree(folder.work)
 
 
+@contextmanager
+def changing_run(path: Path) -> Generator[RunFolder]:
+    """Hold the folder of a finished run, to change it.
+
+    Raises:
+        SettingError: there is no such folder, a link lies in it, or another process is writing to it.
+    """
+    folder = RunFolder(path)
+    if not path.is_dir():
+        raise SettingError(f"There is no folder {path}. Name the --output of 'curate filter'.")
+    with locked(path):
+        refuse_links(path)
+        finish_swap(folder)
+        remove_leftovers(path)
+        yield folder
+
+
+def _layout_of(plan: dict[str, Any]) -> Layout:
+    """The layout of the command whose plan this is: 'filter', or what the plan says."""
+    job = _job_of(plan)
+    return Layout(
+        f"curate {job}",
+        _FILES,
+        _RECORDS,
+        lambda record: "input_hash" in record and "curate_version" in record and _job_of(record) == job,
+    )
+
+
+def _job_of(plan: dict[str, Any]) -> str:
+    settings = plan.get("settings")
+    return str(settings.get("job", "filter")) if isinstance(settings, dict) else ""
+
+
 def finish_swap(folder: RunFolder) -> None:
     """Put the files of another cut in place of the old ones, if they are complete: the manifest comes last.
 
-    Each step can be repeated, so a swap that was killed half-way is completed by the next call.
+    Each step can be repeated, so a swap that was killed half-way is completed by the next call that may write;
+    who calls this holds the folder's lock.
     """
     if not (folder.swap / MANIFEST).exists():
         return
@@ -155,26 +194,6 @@ def finish_swap(folder: RunFolder) -> None:
     (folder.path / REPORT).unlink(missing_ok=True)  # it told of the old cut
     (folder.swap / MANIFEST).replace(folder.path / MANIFEST)
     shutil.rmtree(folder.swap)
-
-
-def _check_contents(folder: RunFolder, plan: dict[str, Any]) -> None:
-    if not folder.path.exists():
-        return
-    begun = folder.work / "plan.json"
-    earlier = folder.manifest() or (json.loads(begun.read_text()) if begun.is_file() else None)
-    if earlier is not None:
-        changes = changed_settings(earlier, plan)
-        if changes:
-            raise ChangedSettingsError(
-                f"{folder.path} holds a run with other settings ({'; '.join(changes)}). "
-                "Name another --output, or give --overwrite to start anew."
-            )
-        return
-    others = [entry.name for entry in folder.path.iterdir() if entry.name != ".curate"]
-    if others:
-        raise SettingError(
-            f"The output folder {folder.path} is not empty (it holds {min(others)}). Name another --output."
-        )
 
 
 def changed_settings(earlier: dict[str, Any], plan: dict[str, Any]) -> list[str]:

@@ -1,0 +1,228 @@
+"""Open a finished run to look at it: nothing in its folder is written, moved or locked, whoever made it.
+
+Names that a folder brings along are checked against its Parquet files, which DuckDB gets as tables: it reads no path,
+loads no extension and cannot be told otherwise.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import duckdb
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+from pyarrow.fs import LocalFileSystem
+
+from curate.errors import RunError, SettingError
+from curate.work.folder import MANIFEST, SWAP
+from curate.work.json_files import NUMBER, check_shape, read_json
+
+KINDS = ("kept", "dropped")
+_PART = re.compile(r"part-[0-9]+\.parquet")
+_N_TRIES = 5
+_OPTIONAL_NUMBER = (int, float, type(None))
+_OPTIONAL_TEXT = (str, type(None))
+_TALLY = {"n_documents": int, "n_text_bytes": int}
+_FUNNEL: dict[str, Any] = {
+    "kept": _TALLY,
+    "dropped": [{"stage": str, "reason": str, **_TALLY}],
+    "spared": [{"reason": str, **_TALLY}],
+    "records_not_read?": {"*": int},
+    "problems?": [
+        {"source": str, "reason": str, "position?": (int, str, type(None)), "detail?": _OPTIONAL_TEXT}
+    ],
+    "warnings?": [str],
+    "limits?": [dict],
+    "n_scored": int,
+    "cut?": _OPTIONAL_NUMBER,
+}
+_SHAPE = {
+    "curate_version": str,
+    "n_input_files": int,
+    "settings": dict,
+    "funnel": {**_FUNNEL, "kinds?": {"*": _FUNNEL}},
+    "rule_sets": [
+        {
+            "name": str,
+            "version": _OPTIONAL_TEXT,
+            "rules": [
+                {"reason": str, "signal": str, "low": _OPTIONAL_NUMBER, "high": _OPTIONAL_NUMBER},
+            ],
+        }
+    ],
+    "score": {
+        "score_column": _OPTIONAL_TEXT,
+        "level_columns": [str],
+        "scored": [{"kinds": [str], "scorers": [str], "spare_above": _OPTIONAL_NUMBER}],
+        "cuts": [
+            {
+                "kinds": [str],
+                "scores": [str],
+                "limits": [{"reason": str, "weights": {"*": NUMBER}, "least": NUMBER}],
+                "spare_above": _OPTIONAL_NUMBER,
+            }
+        ],
+    },
+    "timings": {"cpu_s": {"*": NUMBER}},
+}
+COLUMNS = ("id", "url", "source", "position", "title", "date", "language", "text", "kind")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedRun:
+    """What a finished run's folder holds.
+
+    Attributes:
+        path: of the folder.
+        manifest: checked for the shape that readers rely on.
+        files: Parquet files of 'kept' and 'dropped', in order.
+        schemas: of 'kept' and 'dropped'.
+    """
+
+    path: Path
+    manifest: dict[str, Any]
+    files: dict[str, list[Path]]
+    schemas: dict[str, pa.Schema]
+
+    @contextmanager
+    def connect(self) -> Generator[duckdb.DuckDBPyConnection]:
+        """Give a database of the tables `kept` and `dropped` that can reach nothing else."""
+        with locked_database() as database:
+            for kind in KINDS:
+                database.register(kind, _dataset(self.files[kind], self.schemas[kind]))
+            yield database
+
+
+@contextmanager
+def locked_database() -> Generator[duckdb.DuckDBPyConnection]:
+    """Give a DuckDB that opens no file, loads no extension, and whose settings cannot be changed."""
+    config: dict[str, Any] = {
+        "enable_external_access": False,
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+        "lock_configuration": True,
+    }
+    with duckdb.connect(config=config) as database:
+        yield database
+
+
+def quoted(name: str) -> str:
+    """Quote a column's name for a query.
+
+    >>> quoted('a"b')
+    '"a""b"'
+    """
+    return '"' + name.replace('"', '""') + '"'
+
+
+def read_run(output: str | Path, read: Callable[[FinishedRun, duckdb.DuckDBPyConnection], T]) -> T:
+    """Read a finished run; where a `rethreshold` moves its files meanwhile, read again.
+
+    Raises:
+        SettingError: `output` holds no finished run, or one that is damaged.
+        RunError: the files cannot be read, or change all the time.
+    """
+    path = Path(output)
+    for _ in range(_N_TRIES):
+        before = _stamp(path)
+        try:
+            run = open_run(path)
+            with run.connect() as database:
+                found = read(run, database)
+        except (OSError, pa.ArrowException, duckdb.Error, UnicodeDecodeError) as error:
+            if _stamp(path) == before:
+                reason = " ".join(str(error).split())[:300]
+                raise RunError(f"The files of {output} cannot be read: {reason}") from error
+            continue
+        if _stamp(path) == before:
+            return found
+    raise RunError(f"Another process keeps changing {output}. Wait for it.")
+
+
+def open_run(path: Path) -> FinishedRun:
+    """Look at what lies in the folder; of a cut that was stopped half-way, the new files."""
+    swap = path / SWAP
+    is_swapping = not swap.is_symlink() and (swap / MANIFEST).is_file()
+    manifest = read_json((swap if is_swapping else path) / MANIFEST)
+    if not manifest:
+        raise SettingError(
+            f"{path} holds no finished run (no manifest.json). Name the --output of 'curate filter'."
+        )
+    if "score" not in manifest or "funnel" not in manifest:
+        raise SettingError(f"{path} holds no finished run of 'curate filter' (no manifest.json of one).")
+    check_shape(manifest, _SHAPE, path / MANIFEST)
+    scorers = manifest["settings"].get("scorer")
+    check_shape([scorers] if isinstance(scorers, str) else scorers, [str], path / MANIFEST, "settings.scorer")
+    files: dict[str, list[Path]] = {}
+    for kind in KINDS:
+        waits = is_swapping and (swap / kind).is_dir()
+        folder = (swap if waits else path) / kind
+        names = sorted(folder.iterdir()) if folder.is_dir() else []
+        files[kind] = [file for file in names if _PART.fullmatch(file.name)]
+        if not files[kind]:
+            raise SettingError(
+                f"{path} is damaged: {kind}/ holds no Parquet file. Run 'curate filter' again."
+            )
+    schemas = {kind: _read_schema(files[kind][0]) for kind in KINDS}
+    _check_columns(path, schemas, manifest["score"])
+    return FinishedRun(path, manifest, files, schemas)
+
+
+def _read_schema(path: Path) -> pa.Schema:
+    with pa.OSFile(str(path)) as file:
+        return pq.read_schema(file)
+
+
+def _check_columns(path: Path, schemas: dict[str, pa.Schema], score: dict[str, Any]) -> None:
+    """Every name that the manifest gives for a column is one that the files have."""
+    cuts = score["cuts"]
+    scores = [
+        name
+        for cut in cuts
+        for name in (*cut["scores"], *(n for each in cut["limits"] for n in each["weights"]))
+    ]
+    scores += [f"{name}_score" for each in score["scored"] if cuts for name in each["scorers"]]
+    scores += [name for name in (score["score_column"], *score["level_columns"]) if name is not None]
+    if any(
+        not cut["scores"] or not cut["limits"] or not all(each["weights"] for each in cut["limits"])
+        for cut in cuts
+    ):
+        raise SettingError(f"{path / MANIFEST} is damaged: a cut has no score or no limit.")
+    for kind, schema in schemas.items():
+        names = [name.casefold() for name in schema.names]
+        if len(set(names)) < len(names):
+            raise SettingError(f"{path}/{kind} has columns of one name, but for the case of their letters.")
+        unknown = [name for name in scores if name not in schema.names]
+        if unknown:
+            raise SettingError(
+                f"{path / MANIFEST} names the score column {unknown[0][:80]!r}, which the files have not."
+            )
+        lacking = [name for name in COLUMNS if name not in schema.names]
+        if lacking:
+            raise SettingError(f"{path}/{kind} has no column '{lacking[0]}': it is not of 'curate filter'.")
+
+
+def _dataset(files: list[Path], schema: pa.Schema) -> ds.Dataset:
+    """Files by their names, which are neither patterns nor columns."""
+    paths = [str(file) for file in files]
+    return ds.dataset(paths, schema=schema, format="parquet", filesystem=LocalFileSystem(), partitioning=None)
+
+
+def _stamp(path: Path) -> tuple[object, ...]:
+    """Changes whenever a file of the run is put in place."""
+    stamps: list[object] = []
+    for name in (MANIFEST, "kept", "dropped", f"{SWAP}/{MANIFEST}", f"{SWAP}/kept", f"{SWAP}/dropped"):
+        try:
+            state = (path / name).stat()
+        except OSError:
+            stamps.append(None)
+        else:
+            stamps.append((state.st_ino, state.st_mtime_ns))
+    return tuple(stamps)

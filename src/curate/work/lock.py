@@ -1,0 +1,77 @@
+"""One writer a folder: the lock that every command takes before it looks at, deletes or writes anything there.
+
+The folder itself is locked (`flock`), not a file in it: nothing is made, followed or cut short, and the lock cannot
+be deleted with the folder's files. File systems that lock no folders (NFS) get a lock file in it, never through a
+link.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from curate.errors import SettingError
+
+LOCK_FILE = ".curate-lock"
+_BUSY = {errno.EWOULDBLOCK, errno.EACCES}
+
+
+@contextmanager
+def locked(folder: Path) -> Generator[None]:
+    """Make `folder` if it is not there, and hold it as its only writer until the block ends, or the process.
+
+    Raises:
+        SettingError: another process holds it, it cannot be made, or its file system cannot lock.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise SettingError(f"Cannot write to the folder {folder}: {error.strerror}.") from error
+    lock_file = None
+    try:
+        try:
+            _take(descriptor, folder)
+        except OSError:
+            lock_file = _take_file(folder)
+        yield
+    finally:
+        if lock_file is not None:
+            with suppress(OSError):
+                os.unlink(folder / LOCK_FILE)  # while it is held: who comes later makes another
+            os.close(lock_file)
+        os.close(descriptor)
+
+
+def _take(descriptor: int, folder: Path) -> None:
+    """Lock an open file or folder, or say who holds it; OSError where the file system cannot."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in _BUSY:
+            raise
+        raise SettingError(
+            f"Another process is writing to {folder}. Wait for it, or name another --output."
+        ) from None
+
+
+def _take_file(folder: Path) -> int:
+    path = folder / LOCK_FILE
+    while True:
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+            _take(descriptor, folder)
+            if os.stat(path, follow_symlinks=False).st_ino == os.fstat(descriptor).st_ino:
+                return descriptor
+            os.close(descriptor)  # its holder has just deleted it
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise SettingError(
+                f"The file system of {folder} cannot lock it ({error.strerror}), so two writers could destroy "
+                "each other's files. Name an --output on another disk."
+            ) from error

@@ -1,0 +1,418 @@
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import subprocess
+import tarfile
+import zipfile
+
+import orjson
+import pytest
+from crawl_builders import COMPRESS, problems, read_all, rows, same, skipped
+
+from curate.crawl import ReadOptions, find_files
+from curate.crawl.git import GitIndexError, read_tracked
+from curate.crawl.notebook import read_notebook
+from curate.crawl.programs import known_language, name_language
+from curate.errors import UnknownNameError
+
+PYTHON = b'"""Mean of numbers."""\n\n\ndef mean(numbers):\n    return sum(numbers) / len(numbers)\n'
+RUST = b"// Adds two numbers.\nfn add(a: i64, b: i64) -> i64 {\n    a + b\n}\n"
+TREE = {
+    "src/mean.py": PYTHON,
+    "src/add.rs": RUST,
+    "README.md": b"# Means\n\nA small library of means, with an example.\n",
+    "docs/index.html": b"<!DOCTYPE html><html><body><p>How means are taken.</p></body></html>",
+    "node_modules/x/index.js": b"module.exports = 1;\n",
+    "js/app.min.js": b"var a=1;",
+    "api_pb2.py": b"x = 1\n",
+    "logo.png": b"\x89PNG\r\n\x1a\n" + bytes(64),
+    "data.json": b'{"a": 1}',
+}
+FATES = {
+    "src/mean.py": ("code", "python", None),
+    "src/add.rs": ("code", "rust", None),
+    "node_modules/x/index.js": ("code", "javascript", "code_vendored"),
+    "js/app.min.js": ("code", "javascript", "code_minified"),
+    "api_pb2.py": ("code", "python", "code_generated"),
+}
+
+
+def write_tree(folder, files=TREE):
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return folder
+
+
+def zip_of(files, **settings):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, **settings) as archive:
+        for name, content in files.items():
+            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
+    return out.getvalue()
+
+
+def tar_of(files, layout=tarfile.PAX_FORMAT):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=layout) as archive:
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return out.getvalue()
+
+
+def fates(chunks):
+    return {
+        row["path"]: (row["kind"], row["program_language"], row["drop_reason"])
+        for row in rows(chunks)
+        if row["kind"] == "code"
+    }
+
+
+def test_a_source_file_in_a_folder_is_a_page_of_kind_code(tmp_path):
+    chunks = read_all(write_tree(tmp_path / "tree"))
+    assert fates(chunks) == FATES
+    (mean,) = (row for row in rows(chunks) if row["path"] == "src/mean.py")
+    assert mean["content"] == PYTHON
+    others = {row["source"]: row["kind"] for row in rows(chunks) if row["kind"] != "code"}
+    assert others["README.md"] == "text"
+    assert others["docs/index.html"] == "html"
+
+
+@pytest.mark.parametrize("codec", sorted(COMPRESS))
+@pytest.mark.parametrize("layout", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT, tarfile.USTAR_FORMAT])
+def test_a_tar_gives_what_the_folder_gives_in_any_compression(tmp_path, codec, layout):
+    (tmp_path / "tree.tar").write_bytes(COMPRESS[codec](tar_of(TREE, layout)))
+    chunks = read_all(tmp_path / "tree.tar")
+    assert fates(chunks) == FATES
+    assert sorted(row["kind"] for row in rows(chunks)) == ["code"] * 5 + ["html", "text"]
+    assert skipped(chunks) == {"no_program": 2}
+    assert not problems(chunks)
+
+
+def test_a_zip_gives_what_the_folder_gives(tmp_path):
+    (tmp_path / "tree.zip").write_bytes(zip_of({"empty/": b"", **TREE}))
+    chunks = read_all(tmp_path / "tree.zip")
+    assert fates(chunks) == FATES
+    assert skipped(chunks) == {"folder": 1, "no_program": 2}
+
+
+@pytest.mark.parametrize("make", [zip_of, tar_of])
+def test_names_that_lead_outside_are_a_reason_and_reading_goes_on(tmp_path, make):
+    files = {"../evil.py": PYTHON, "/etc/cron.py": PYTHON, "a/../../b.py": PYTHON, "ok.py": PYTHON}
+    (tmp_path / "a.bin").write_bytes(make(files))
+    found = [(row["drop_reason"], row["content"]) for row in rows(read_all(tmp_path / "a.bin"))]
+    assert found == [("path_outside_archive", None)] * 3 + [(None, PYTHON)]
+
+
+def test_bombs_and_large_files_are_a_reason_and_reading_goes_on(tmp_path):
+    files = {"bomb.py": b"#" * (8 << 20), "large.py": os.urandom(1 << 17).hex().encode(), "ok.py": PYTHON}
+    (tmp_path / "a.zip").write_bytes(zip_of(files))
+    (tmp_path / "a.tar.gz").write_bytes(COMPRESS["gzip"](tar_of(files)))
+    options = ReadOptions(max_page_bytes=1 << 16)
+    assert fates(read_all(tmp_path / "a.zip", options=options)) == {
+        "bomb.py": ("code", "python", "decompression_bomb"),
+        "large.py": ("code", "python", "page_too_large"),
+        "ok.py": ("code", "python", None),
+    }
+    assert fates(read_all(tmp_path / "a.tar.gz", options=options)) == {
+        "bomb.py": ("code", "python", "page_too_large"),
+        "large.py": ("code", "python", "page_too_large"),
+        "ok.py": ("code", "python", None),
+    }
+
+
+def test_a_large_generated_file_in_a_folder_is_not_read_whole(tmp_path):
+    (tmp_path / "tables.py").write_bytes(b"x = 1\n" * 100_000)
+    (row,) = rows(read_all(tmp_path, options=ReadOptions(max_page_bytes=1 << 16)))
+    assert (row["drop_reason"], row["content"]) == ("page_too_large", None)
+
+
+@pytest.mark.parametrize("n_cut", [10, 600, 2000])
+def test_a_tar_that_breaks_off_gives_what_is_whole_and_a_problem(tmp_path, n_cut):
+    files = {f"f{i}.py": PYTHON * 20 for i in range(4)}
+    whole = tar_of(files, tarfile.USTAR_FORMAT)
+    end = whole.rindex(b"f3.py") + 512 + len(PYTHON * 20)
+    (tmp_path / "a.tar").write_bytes(whole[: end - n_cut])
+    chunks = read_all(tmp_path / "a.tar")
+    assert list(fates(chunks))[:3] == ["f0.py", "f1.py", "f2.py"]
+    assert fates(chunks).get("f3.py", (0, 0, "record_truncated"))[2] == "record_truncated"
+
+
+def test_a_damaged_header_costs_its_member_alone(tmp_path):
+    data = bytearray(tar_of({f"f{i}.py": PYTHON for i in range(4)}, tarfile.USTAR_FORMAT))
+    at = data.index(b"f1.py")
+    data[at + 100 : at + 110] = b"\xff" * 10
+    (tmp_path / "a.tar").write_bytes(bytes(data))
+    chunks = read_all(tmp_path / "a.tar")
+    assert list(fates(chunks)) == ["f0.py", "f2.py", "f3.py"]
+    assert [problem.reason for problem in problems(chunks)] == ["tar_header_damaged"]
+
+
+def test_damaged_and_encrypted_members_are_rows_with_a_reason(tmp_path):
+    data = bytearray(zip_of({"a.py": PYTHON * 50, "b.py": PYTHON}))
+    at = data.index(b"a.py") + len("a.py")
+    data[at : at + 8] = b"\xff" * 8
+    (tmp_path / "a.zip").write_bytes(bytes(data))
+    assert [row["drop_reason"] for row in rows(read_all(tmp_path / "a.zip"))] == ["record_damaged", None]
+    (tmp_path / "b.zip").write_bytes(zip_of(TREE)[:100])
+    assert [problem.reason for problem in problems(read_all(tmp_path / "b.zip"))] == ["zip_damaged"]
+
+
+def test_links_and_devices_in_a_tar_are_counted(tmp_path):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        for name, kind in (
+            ("s", tarfile.SYMTYPE),
+            ("h", tarfile.LNKTYPE),
+            ("d", tarfile.DIRTYPE),
+            ("f", tarfile.FIFOTYPE),
+        ):
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = kind, "/etc/passwd"
+            archive.addfile(info)
+    (tmp_path / "a.tar").write_bytes(out.getvalue())
+    assert skipped(read_all(tmp_path / "a.tar")) == {"device": 1, "folder": 1, "link": 2}
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tar", "a.tar.gz"])
+def test_chunks_of_an_archive_can_be_read_by_themselves(tmp_path, name):
+    files = {f"f{i}.py": PYTHON + f"# {i}\n".encode() for i in range(20)}
+    data = zip_of(files) if name == "a.zip" else tar_of(files)
+    (tmp_path / name).write_bytes(COMPRESS["gzip"](data) if name.endswith("gz") else data)
+    options = ReadOptions(chunk_records=3)
+    whole = read_all(tmp_path / name, options=options)
+    assert len(whole) == 7
+    for chunk in whole[1:]:
+        before = whole[chunk.index - 1]
+        (again,) = read_all(
+            tmp_path / name, options=options, start=before.cursor, wanted=lambda i, j=chunk.index: i == j
+        )
+        assert same([chunk], [again])
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    folder = write_tree(tmp_path / "checkout")
+    (folder / "untracked.py").write_bytes(b"secret = 1\n")
+
+    def git(*arguments):
+        subprocess.run(
+            ["git", "-C", str(folder), *arguments],
+            check=True,
+            capture_output=True,
+            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+        )
+
+    git("init", "-q")
+    git("add", *TREE)
+    return folder, git
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+@pytest.mark.parametrize("version", ["2", "3", "4"])
+def test_of_a_checkout_the_tracked_files_are_read(checkout, version):
+    folder, git = checkout
+    git("update-index", "--index-version", version)
+    assert sorted(read_tracked(str(folder / ".git"))) == sorted(TREE)
+    chunks = read_all(folder)
+    assert fates(chunks) == FATES
+    assert sorted(row["kind"] for row in rows(chunks)) == ["code"] * 5 + ["html", "text"]
+    assert skipped(chunks) == {"no_program": 2}
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+@pytest.mark.parametrize("damage", [b"", b"DIRC", b"DIRC\x00\x00\x00\x02\x00\x00\xff\xff" + bytes(100), None])
+def test_a_damaged_index_is_reported_and_the_folder_read_as_any(checkout, damage):
+    folder, _ = checkout
+    index = folder / ".git" / "index"
+    if damage is None:
+        index.write_bytes(index.read_bytes()[:150] + b"?" + index.read_bytes()[151:])
+    else:
+        index.write_bytes(damage)
+    with pytest.raises(GitIndexError):
+        read_tracked(str(folder / ".git"))
+    chunks = read_all(folder)
+    assert "git_index_damaged" in [problem.reason for problem in problems(chunks)]
+    assert fates(chunks) == FATES | {"untracked.py": ("code", "python", None)}
+
+
+def test_a_path_in_the_index_cannot_lead_outside(tmp_path):
+    name = b"../../secret.py"
+    entry = bytes(24) + (0o100644).to_bytes(4, "big") + bytes(32) + len(name).to_bytes(2, "big") + name
+    index = b"DIRC" + (2).to_bytes(4, "big") + (1).to_bytes(4, "big") + entry + bytes(8 + 20)
+    (tmp_path / "index").write_bytes(index)
+    with pytest.raises(GitIndexError, match="outside"):
+        read_tracked(str(tmp_path))
+
+
+def notebook(cells, language="python"):
+    return orjson.dumps({"cells": cells, "metadata": {"language_info": {"name": language}}, "nbformat": 4})
+
+
+CELLS = [
+    {"cell_type": "markdown", "source": ["# Means\n", "\n", "Take a mean."]},
+    {
+        "cell_type": "code",
+        "source": "sum([1, 2]) / 2",
+        "outputs": [
+            {"data": {"text/plain": ["1.5"]}},
+            {"data": {"image/png": "AAAA", "text/plain": "<Figure>"}},
+        ],
+    },
+    {"cell_type": "code", "source": "print('x' * 5000)", "outputs": [{"text": "x" * 5000}]},
+    {"cell_type": "code", "source": "", "outputs": []},
+]
+
+
+def test_a_notebook_is_its_cells_in_order_with_short_outputs(tmp_path):
+    (tmp_path / "a.ipynb").write_bytes(notebook(CELLS))
+    (row,) = rows(read_all(tmp_path))
+    assert (row["kind"], row["program_language"]) == ("code", "python")
+    assert row["content"].decode() == (
+        "# %% [markdown]\n# # Means\n#\n# Take a mean.\n\n# %%\nsum([1, 2]) / 2\n# Output:\n# 1.5\n\n"
+        "# %%\nprint('x' * 5000)\n\n"
+    )
+
+
+def test_the_language_of_a_notebook_is_its_kernels(tmp_path):
+    (tmp_path / "a.ipynb").write_bytes(notebook(CELLS[:2], "julia"))
+    (tmp_path / "b.ipynb").write_bytes(notebook(CELLS[:2], "C++17"))
+    assert [row["program_language"] for row in rows(read_all(tmp_path))] == ["julia", "python"]
+
+
+@pytest.mark.parametrize("content", [b"{", b"[1]", b'{"cells": 3}', b"\xff\xfe", b'{"a": {}}'])
+def test_what_is_no_notebook_is_a_reason(tmp_path, content):
+    assert read_notebook(content) is None
+    (tmp_path / "a.tar").write_bytes(tar_of({"a.ipynb": content}))
+    (row,) = rows(read_all(tmp_path / "a.tar"))
+    assert (row["kind"], row["drop_reason"]) == ("code", "notebook_invalid")
+
+
+STACK_V1 = {
+    "hexsha": "0f", "size": 10, "ext": "py", "lang": "Python", "max_stars_repo_path": "a/mean.py",
+    "max_stars_repo_name": "ann/means", "max_stars_repo_licenses": ["MIT"], "content": PYTHON.decode(),
+}  # fmt: skip
+STACK_V2 = {
+    "blob_id": "0f", "path": "/src/add.rs", "repo_name": "ann/add", "language": "Rust", "detected_licenses": ["Apache-2.0", "MIT"],
+    "license_type": "permissive", "is_vendor": False, "is_generated": False, "extension": "rs", "content": RUST.decode(),
+}  # fmt: skip
+STARCODER = {
+    "max_stars_repo_path": "mean.py", "max_stars_repo_name": "ann/means", "id": "7",
+    "content": "<reponame>ann/means<filename>mean.py<gh_stars>1-10\n" + PYTHON.decode(),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        (STACK_V1, ("python", "a/mean.py", "MIT", PYTHON, None)),
+        (STACK_V2, ("rust", "/src/add.rs", "Apache-2.0, MIT", RUST, None)),
+        (STARCODER, ("python", "mean.py", None, PYTHON, None)),
+        ({**STACK_V2, "is_vendor": True}, ("rust", "/src/add.rs", "Apache-2.0, MIT", None, "code_vendored")),
+        (
+            {**STACK_V2, "is_generated": True},
+            ("rust", "/src/add.rs", "Apache-2.0, MIT", None, "code_generated"),
+        ),
+        (
+            {"text": RUST.decode(), "language": "c/c++", "path": "x.unknown"},
+            ("c++", "x.unknown", None, RUST, None),
+        ),
+        (
+            {"content": "<html><head><script>", "path": "a.php"},
+            ("php", "a.php", None, b"<html><head><script>", None),
+        ),
+    ],
+)
+@pytest.mark.parametrize("kind", ["jsonl", "parquet"])
+def test_layouts_of_published_data_sets_are_found_by_name(tmp_path, row, expected, kind):
+    if kind == "jsonl":
+        (tmp_path / "a.jsonl").write_bytes(orjson.dumps(row) + b"\n")
+    else:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        pq.write_table(pa.Table.from_pylist([row]), tmp_path / "a.parquet")
+    (found,) = rows(read_all(tmp_path))
+    assert found["kind"] == "code"
+    names = ("program_language", "path", "license", "content", "drop_reason")
+    assert tuple(found[name] for name in names) == expected
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"text": "A page.", "language": "en", "path": "crawl-data/a.warc.gz"},
+        {"text": "A page.", "language": "C"},
+        {"text": "# Read me", "language": "Markdown", "path": "README.md", "ext": "md"},
+        {"text": "A page.", "language": "en", "url": "http://example.org/a.py"},
+        {"text": '{"a": 1}', "lang": "JSON", "path": "a.json", "ext": "json"},
+    ],
+)
+def test_rows_of_prose_and_data_are_no_programs(tmp_path, row):
+    (tmp_path / "a.jsonl").write_bytes(orjson.dumps(row) + b"\n")
+    (found,) = rows(read_all(tmp_path))
+    assert (found["kind"], found["program_language"], found["path"]) == ("text", None, None)
+
+
+def test_a_screen_of_licences_takes_what_the_data_states(tmp_path):
+    lines = [
+        STACK_V1,
+        {**STACK_V1, "max_stars_repo_licenses": ["GPL-3.0"]},
+        {**STACK_V1, "max_stars_repo_licenses": []},
+        {"text": "A page."},
+    ]
+    (tmp_path / "a.jsonl").write_bytes(b"\n".join(map(orjson.dumps, lines)))
+    (tmp_path / "b.py").write_bytes(b"# SPDX-License-Identifier: Apache-2.0\nx = 1\n")
+    found = [
+        row["drop_reason"] for row in rows(read_all(tmp_path, options=ReadOptions(license="permissive")))
+    ]
+    assert found == [None, "license_not_permissive", "license_not_permissive", None, None]
+    with pytest.raises(UnknownNameError, match="permissive"):
+        ReadOptions(license="permisive")
+
+
+def test_broken_encodings_become_valid_text(tmp_path):
+    (tmp_path / "latin.py").write_bytes("# Größe des Kreises über alles\nr = 1\n".encode("latin-1"))
+    (tmp_path / "utf16.py").write_bytes("# Größe\r\nr = 1\r\n".encode("utf-16"))
+    (tmp_path / "zeros.py").write_bytes(b"\x00\x01\x02\x03" * 100)
+    chunks = read_all(tmp_path)
+    assert [row["content"].decode()[:7] for row in rows(chunks)] == ["# Größe", "# Größe"]
+    assert "\r" not in rows(chunks)[1]["content"].decode()
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "language"),
+    [
+        ("a.h", b"int f(void);", "c"),
+        ("a.h", b"namespace x {", "c++"),
+        ("a.m", b"#import <X.h>", "objective-c"),
+        ("a.pl", b"use strict;", "perl"),
+        ("a.pl", b":- module(a).", "prolog"),
+        ("a.v", b"module top;", "verilog"),
+        ("run", b"#!/bin/bash\n", "shell"),
+        ("run", b"#!/usr/bin/env -S python3.11 -u\n", "python"),
+        ("run", b"#!\xff\n", None),
+        ("LICENSE", b"MIT", None),
+        ("Makefile", b"all:", "makefile"),
+        ("a.ts", b"<?xml version='1.0'?>", None),
+        ("a.jsonl", b"", None),
+        (".gitignore", b"*.o", None),
+    ],
+)
+def test_languages_by_name_and_content(name, head, language):
+    assert name_language(name, head) == language
+
+
+def test_labels_of_data_sets_mean_one_language():
+    assert {known_language(name) for name in ("C++", "cpp", "c/c++")} == {"c++"}
+    assert known_language("english") is None
+
+
+def test_a_folder_of_sources_is_listed_in_one_order(tmp_path):
+    write_tree(tmp_path)
+    assert find_files([str(tmp_path)]) == find_files([str(tmp_path)])
