@@ -148,7 +148,7 @@ def test_every_row_says_where_it_is_from(make_settings, writer, pages):
     rows = rows_of(result.output)
     row = next(row for row in rows if row["seed_id"] == "page-5")
     assert row["recipe"].startswith("explain/1@")
-    assert (row["seed_url"], row["license"]) == ("http://host1.example.org/5", "CC-BY-4.0")
+    assert (row["seed_url"], row["seed_license"]) == ("http://host1.example.org/5", "CC-BY-4.0")
     assert (row["model"], row["topic"], row["draw"]) == ("practice", "topic 2", 0)
     assert row["seed_score"] == pytest.approx(5 / 24)
     assert sum(row["n_input_tokens"] for row in rows) == ledger.input_tokens
