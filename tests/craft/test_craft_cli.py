@@ -6,7 +6,7 @@ import json
 
 import pyarrow.parquet as pq
 import pytest
-from craft_pages_of_tests import N_TOPICS, SECRET
+from craft_pages_of_tests import N_TOPICS, SECRET, page_text
 from typer.testing import CliRunner
 
 from curate.cli import run
@@ -82,12 +82,7 @@ def test_what_was_crafted_is_explained_reported_and_mixed(topics, tmp_path, writ
     assert run(["explain", str(output), row["id"]]) == 0
     assert run(["report", str(output)]) == 0
     web = tmp_path / "web.jsonl"
-    web.write_text(
-        "".join(
-            json.dumps({"id": f"w{n}", "text": f"Page {n} of the web tells of lens {n}."}) + "\n"
-            for n in range(40)
-        )
-    )
+    web.write_text("".join(json.dumps({"id": f"w{n}", "text": page_text(n, 300)}) + "\n" for n in range(40)))
     config = tmp_path / "mix.toml"
     config.write_text(
         f'max_passes = 4.0\n[sources.web]\npath = ["{web}"]\n'
