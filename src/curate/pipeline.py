@@ -19,7 +19,7 @@ depends on time, on the worker or on other chunks: the bytes are the same for an
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from os import PathLike, fspath
@@ -82,6 +82,9 @@ from curate.work.files import read_arrow, read_facts, write_arrow
 from curate.work.folder import ChunkName, RunFolder, opened_run
 from curate.work.progress import Counted, ProgressDisplay, nothing_counted
 
+Stage = Callable[[pa.Table], pa.Table]
+"""Documents in, the same documents out, with more columns or reasons; a function that workers can import."""
+
 
 def filter_crawl(
     input: Paths,  # noqa: A002  (the name of the setting, here as on the command line)
@@ -141,8 +144,12 @@ def run_filter(
     code_scorer: str | Scorer | None = None,
     overwrite: bool = False,
     display: ProgressDisplay | None = None,
+    first_stage: Stage | None = None,
 ) -> Funnel:
-    """Run the main job with checked settings; see `filter_crawl`. Scorers that are objects stand beside their names."""
+    """Run the main job with checked settings; see `filter_crawl`. Scorers that are objects stand beside their names.
+
+    `first_stage` is a stage of the caller's own, which sees the documents when they have text and language.
+    """
     display = display or ProgressDisplay()
     files = find_files(settings.input)
     job = Job.prepare(
@@ -151,6 +158,7 @@ def run_filter(
         settings.scorers if scorers is None else scorers,
         code_scorer or code_scorer_of(settings),
         display,
+        first_stage,
     )
     plan = build_plan(settings, files, job.contents())
     n_workers = settings.n_workers(sum(file.size_bytes for file in files))
@@ -197,6 +205,7 @@ class Job:
     read_options: ReadOptions
     lanes: tuple[Lane, ...]
     dedup_plan: DedupPlan
+    first_stage: Stage | None = None
 
     @classmethod
     def prepare(
@@ -206,6 +215,7 @@ class Job:
         scorers: Sequence[str | Scorer],
         code_scorer: str | Scorer | None,
         display: ProgressDisplay,
+        first_stage: Stage | None = None,
     ) -> Job:
         """Check everything that can be checked beforehand, and say what does not fit the wanted languages."""
         names = (
@@ -231,7 +241,13 @@ class Job:
         for line in tell_other_languages(lanes[0], settings.language):
             display.say(line)
         check_names([ScoredKinds.of(lane) for lane in lanes], settings.cut)
-        return cls(settings, read_options, lanes, DedupPlan(jaccard=settings.jaccard, recall=settings.recall))
+        return cls(
+            settings,
+            read_options,
+            lanes,
+            DedupPlan(jaccard=settings.jaccard, recall=settings.recall),
+            first_stage,
+        )
 
     def scorers(self) -> list[LaneScorer]:
         """Every scorer of the run once, by name."""
@@ -261,6 +277,8 @@ class Job:
             )
         with clock.stage("language"):
             documents = add_language(documents, self.settings.language, self.settings.min_language_confidence)
+        if self.first_stage is not None:
+            documents = self.first_stage(documents)
         judged: list[dict[str, Any]] = []
         with clock.stage("rules"):
             documents = screens.add_redaction(documents)

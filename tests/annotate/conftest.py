@@ -9,7 +9,7 @@ import pytest
 from annotate_pages_of_tests import N_PAGES, SECRET, page_text
 
 from curate.annotate import AnnotateSettings
-from curate.annotate import run as run_module
+from curate.llm import ask as run_module
 from curate.testing.practice import PracticeServer
 
 

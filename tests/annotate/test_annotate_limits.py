@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate.annotate import AnnotateSettings, bundled_prompts, load_prompt
-from curate.annotate.budget import MINUTE_S, Budget, RateLimiter
-from curate.annotate.client import redact, request_body
-from curate.annotate.prices import BUNDLED, find_price
+from curate.annotate.tasks import request_body
 from curate.errors import SettingError, UnknownNameError
+from curate.llm.budget import MINUTE_S, Budget, RateLimiter
+from curate.llm.client import redact
+from curate.llm.prices import BUNDLED, find_price
 
 
 class Clock:

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curate.annotate import load_prompt
-from curate.annotate.reply import PROBLEMS, Reply, read_reply
+from curate.annotate.reply import PROBLEMS, read_reply
+from curate.llm.reply import Reply
 
 EDU = load_prompt("edu")
 
@@ -97,7 +98,7 @@ def test_a_page_cannot_end_its_own_quotation(tag):
 
 
 def test_keys_in_the_messages_of_servers_are_taken_out():
-    from curate.annotate.secrets import redact
+    from curate.llm.secrets import redact
 
     for secret in (
         "sk-proj-abcdefghij1234",

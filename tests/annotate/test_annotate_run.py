@@ -323,7 +323,7 @@ def test_several_draws_ask_about_each_page_as_often(make_settings):
 
 
 def test_two_runs_on_one_cache_are_not_possible(make_settings):
-    from curate.annotate.store import Store
+    from curate.llm.store import Store
 
     settings = make_settings()
     with Store(settings.cache_path), pytest.raises(RunError, match="Another run"):

@@ -13,6 +13,7 @@ from curate.cli.app import app
 from curate.cli.options import with_settings
 from curate.cli.reference import reference, undocumented
 from curate.config import setting
+from curate.craft.settings import CraftSettings
 from curate.jobs.settings import DedupSettings
 from curate.run.settings import FilterSettings
 from curate.train.settings import TrainSettings
@@ -70,6 +71,7 @@ def test_the_help_tells_the_sentence_and_the_default() -> None:
         ("dedup", DedupSettings),
         ("train", TrainSettings),
         ("annotate", AnnotateSettings),
+        ("craft", CraftSettings),
     ],
 )
 def test_every_setting_is_a_flag(command: str, settings: type) -> None:

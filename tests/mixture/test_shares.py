@@ -32,6 +32,26 @@ def test_a_weight_fixes_a_share_and_the_others_divide_the_rest_by_size():
     assert shares[4:] == pytest.approx(0.5 * SIZES[4:] / 900)
 
 
+def test_a_cap_on_a_source_gives_what_is_above_to_the_others_and_binds_only_there():
+    shares = solve_shares(GROUPS, SIZES, {"max_shares": {"web": 0.6}})
+    assert share_of(shares, "source", "web") == pytest.approx(0.6)
+    assert shares[:4] == pytest.approx(0.4 * SIZES[:4] / 100)
+    assert solve_shares(GROUPS, SIZES, {"max_shares": {"web": 0.9}}) == pytest.approx(SIZES / 1000)
+    capped = solve_shares(GROUPS, SIZES, {"sources": {"books": 3, "web": 1}, "max_shares": {"books": 0.5}})
+    assert share_of(capped, "source", "books") == pytest.approx(0.5)
+
+
+def test_a_cap_holds_beside_weights_of_domains():
+    shares = solve_shares(GROUPS, SIZES, {"domains": {"art": 0.5}, "max_shares": {"web": 0.3}})
+    assert share_of(shares, "source", "web") == pytest.approx(0.3)
+    assert share_of(shares, "domain", "art") == pytest.approx(0.5)
+
+
+def test_caps_that_leave_less_than_everything_are_refused():
+    with pytest.raises(SettingError, match="max_share leaves nothing"):
+        solve_shares(GROUPS, SIZES, {"max_shares": {"web": 0.3, "books": 0.3}})
+
+
 def test_weights_for_every_name_are_ratios():
     shares = solve_shares(GROUPS, SIZES, {"sources": {"books": 3, "web": 1}})
     assert share_of(shares, "source", "books") == pytest.approx(0.75)

@@ -18,7 +18,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from curate.annotate.client import (
+from curate.annotate.prompt import Prompt
+from curate.annotate.reply import read_reply
+from curate.annotate.run import AnnotationResult, finish
+from curate.annotate.settings import AnnotateSettings
+from curate.annotate.tasks import Plan, Task, make_plan, request_body
+from curate.config import settings_from
+from curate.errors import CurateError, RunError, SettingError
+from curate.llm.ask import check_price, make_budget
+from curate.llm.client import (
     PageRejectedError,
     TryAgainError,
     completion_reply,
@@ -26,18 +34,11 @@ from curate.annotate.client import (
     import_openai,
     read_api_key,
     redact,
-    request_body,
     wrong_setting,
 )
-from curate.annotate.prices import Price, find_price
-from curate.annotate.prompt import Prompt
-from curate.annotate.reply import LABELLED, Verdict, read_reply
-from curate.annotate.run import AnnotationResult, check_price, finish, make_budget
-from curate.annotate.settings import AnnotateSettings
-from curate.annotate.store import BatchReply, Request, Store
-from curate.annotate.tasks import Plan, Task, make_plan
-from curate.config import settings_from
-from curate.errors import CurateError, RunError, SettingError
+from curate.llm.prices import Price, find_price
+from curate.llm.reply import LABELLED, Verdict
+from curate.llm.store import BatchReply, Request, Store
 
 # Limits of the batch API: 50,000 requests and 200 MB a file; half of the bytes leave room.
 MAX_REQUESTS = 50_000

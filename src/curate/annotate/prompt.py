@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from curate.config import stable_hash
 from curate.errors import SettingError, UnknownNameError
+from curate.llm.quoting import break_closing_tag
 
 FOLDER = Path(__file__).parent / "prompts"
 TEXT_MARK = "{text}"
@@ -23,12 +23,6 @@ _FIELDS = {
     "system": str,
     "user": str,
 }
-
-# "</page" however it is written: what is not shown, or looks like a blank, may stand within.
-_UNSEEN = r"[\s\x00\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]"
-_CLOSING_TAG = re.compile(
-    rf"[<\uff1c\ufe64]{_UNSEEN}{{0,16}}[/\uff0f]{_UNSEEN}{{0,16}}(?=page)", re.IGNORECASE
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +58,7 @@ class Prompt:
 
         A closing tag within the page is broken up, so that the page cannot end its own quotation.
         """
-        text = _CLOSING_TAG.sub("< /", window)
+        text = break_closing_tag(window)
         return [
             {"role": "system", "content": self.system},
             {"role": "user", "content": self.user.replace(TEXT_MARK, text)},

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from typing import Any
 
 from curate.annotate.prompt import MAX_REASON_CHARS, Prompt
+from curate.llm.reply import LABELLED, Reply, Verdict
 
-LABELLED = "labelled"
 PROBLEMS = {
     "refused": "the model declined, or the server's filter did",
     "truncated": "the reply ended at the token limit",
@@ -37,26 +36,6 @@ _REFUSAL = re.compile(
 )
 _FENCE = re.compile(r"^```[a-zA-Z]*\s*\n(.*?)\n?```$", re.DOTALL)
 _MAX_OBJECTS = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What the server said, with the tokens that it counted; null where it counted none."""
-
-    content: str | None
-    refusal: str | None = None
-    finish_reason: str | None = "stop"
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """A reply's outcome: `labelled` with a level, or a name in `PROBLEMS` with none."""
-
-    outcome: str
-    level: int | None = None
-    reason: str = ""
 
 
 def read_reply(reply: Reply, prompt: Prompt) -> Verdict:

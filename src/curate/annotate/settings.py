@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from curate.config import setting
 from curate.errors import SettingError, UnknownNameError
+from curate.llm.settings import TOKEN_LIMIT_FIELDS, check_base_url, check_prices, parse_extra_body
 
 REPLY_FORMATS = ("schema", "json", "text")
 STRATEGIES = ("random", "stratified", "uncertain", "diverse")
-TOKEN_LIMIT_FIELDS = ("max_completion_tokens", "max_tokens")
 _COUNTS = (
     "window_chars", "max_output_tokens", "draws", "concurrency", "http_tries", "reply_tries", "max_pool",
     "n_pages", "requests_per_minute", "tokens_per_minute",
@@ -134,7 +132,7 @@ class AnnotateSettings:
             if value is not None and value < 1:
                 raise SettingError(f"{name} must be at least 1, not {value}.")
         self._check_numbers()
-        self._check_url()
+        check_base_url(self.base_url)
         _ = self.extra_fields
 
     def _check_numbers(self) -> None:
@@ -146,22 +144,10 @@ class AnnotateSettings:
             raise SettingError(f"timeout_s must be above 0, not {self.timeout_s}.")
         if not 0 <= self.cut <= 1:
             raise SettingError(f"cut must be from 0 to 1, not {self.cut}.")
-        if (self.price_input is None) != (self.price_output is None):
-            raise SettingError("Give both --price-input and --price-output, in dollars per million tokens.")
+        check_prices(self)
         if self.draws > 1 and self.temperature == 0:
             raise SettingError(
                 "Several draws at temperature 0 are the same draw. Give --temperature 0.7, or --draws 1."
-            )
-
-    def _check_url(self) -> None:
-        if self.base_url is None:
-            return
-        parts = urlsplit(self.base_url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise SettingError("base_url must look like http://localhost:8000/v1.")
-        if parts.username or parts.password or parts.query:
-            raise SettingError(
-                "base_url must hold no credentials or query. Put the key into the environment."
             )
 
     @property
@@ -172,10 +158,4 @@ class AnnotateSettings:
     @property
     def extra_fields(self) -> dict[str, Any]:
         """`extra_body` as a dictionary."""
-        try:
-            fields = json.loads(self.extra_body)
-        except ValueError:
-            fields = None
-        if not isinstance(fields, dict):
-            raise SettingError('extra_body must be a JSON object, as {"reasoning_effort": "low"}.')
-        return fields
+        return parse_extra_body(self.extra_body)

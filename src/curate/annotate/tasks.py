@@ -11,17 +11,18 @@ from typing import Any
 import pyarrow as pa
 import xxhash
 
-from curate.annotate.client import request_body, request_parameters
 from curate.annotate.labels import Row, read_all
 from curate.annotate.pages import Pool, read_pool
-from curate.annotate.prices import Price
 from curate.annotate.prompt import Prompt, load_prompt
+from curate.annotate.reply import read_reply
 from curate.annotate.selection import Selection, select_pages
 from curate.annotate.settings import AnnotateSettings
-from curate.annotate.store import Request, Store
+from curate.llm.ask import worst_cost
+from curate.llm.prices import Price
+from curate.llm.reply import LABELLED, Reply, Verdict
+from curate.llm.settings import request_parameters
+from curate.llm.store import Request, Store
 
-# What servers add around each message, and around the whole: a few tokens each.
-_TOKENS_PER_REQUEST = 64
 _BYTES_PER_TOKEN = 4.0
 _OUTPUT_TOKENS = 60.0
 
@@ -32,11 +33,6 @@ class Task:
 
     request: Request
     window: str
-
-    @property
-    def worst_input_tokens(self) -> int:
-        """More than any tokenizer makes of the request: a token is at least one byte."""
-        return self.request.n_prompt_bytes + _TOKENS_PER_REQUEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +66,12 @@ class Plan:
 
     def worst_cost(self, task: Task, price: Price, *, batch: bool = False) -> int:
         """The most that one reply can cost, in picodollars."""
-        return price.cost(task.worst_input_tokens, self.settings.max_output_tokens, batch=batch)
+        return worst_cost(task, self.settings, price, batch=batch)
+
+    def read(self, reply: Reply) -> tuple[Verdict, str | None]:
+        """Judge a reply; its text is worth keeping where it states no level."""
+        verdict = read_reply(reply, self.prompt)
+        return verdict, None if verdict.outcome == LABELLED else reply.content
 
     def expected_tokens(self, tasks: list[Task], store: Store) -> tuple[int, int]:
         """Expected (input, output) tokens: as measured in this cache, else four bytes a token and 60 for a reply."""
@@ -120,6 +121,20 @@ class Plan:
         if self.selection.scores is not None:
             row["select_score"] = round(float(self.selection.scores[at]), 4)
         return row
+
+
+def request_body(settings: AnnotateSettings, prompt: Prompt, window: str) -> dict[str, Any]:
+    """The body of the request about one window of text, as it is sent."""
+    body: dict[str, Any] = {
+        "model": settings.model,
+        "messages": prompt.messages(window),
+    } | request_parameters(settings)
+    if settings.reply_format == "schema":
+        schema = {"name": "judgement", "strict": True, "schema": prompt.schema()}
+        body["response_format"] = {"type": "json_schema", "json_schema": schema}
+    elif settings.reply_format == "json":
+        body["response_format"] = {"type": "json_object"}
+    return body
 
 
 def make_plan(settings: AnnotateSettings) -> Plan:

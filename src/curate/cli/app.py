@@ -9,6 +9,7 @@ import typer
 from curate._version import __version__
 from curate.cli.ablate import ablate_command
 from curate.cli.annotate import annotate_app
+from curate.cli.craft import craft_app
 from curate.cli.dedup import dedup_command
 from curate.cli.evaluate import evaluate_command
 from curate.cli.explain import explain_command
@@ -79,5 +80,6 @@ app.command("ablate")(ablate_command)
 app.command("init-config")(init_config_command)
 app.command("warm")(warm_command)
 app.add_typer(annotate_app)
+app.add_typer(craft_app)
 app.command("signals")(signals_command)
 app.add_typer(rules_app)

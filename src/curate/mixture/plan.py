@@ -113,7 +113,19 @@ def build_plan(
     for group, n, size in zip(groups, counts.sum(axis=0).tolist(), sizes.tolist(), strict=True):
         group["share"] = n / int(counts.sum())
         group["passes"] = n / size if size else 0.0
+    _check_caps(groups, settings)
     return plan
+
+
+def _check_caps(groups: Sequence[dict[str, Any]], settings: MixtureSettings) -> None:
+    """Refuse a plan in which a source has more than its cap, since the others run into their caps on passes."""
+    for source in settings.sources:
+        share = sum(group["share"] for group in groups if group["source"] == source.name)
+        if source.max_share is not None and share > source.max_share + 0.01:
+            raise SettingError(
+                f"Source '{source.name}' would have {share:.0%} of the mixture, above its max_share of {source.max_share:.0%}: "
+                "the others have too little text. Give a smaller budget_tokens, or the others more max_passes."
+            )
 
 
 def _quantile_edges(documents: Documents, is_in: NDArray[np.bool_], n_buckets: int) -> tuple[float, ...]:
@@ -142,6 +154,7 @@ def _stages(settings: MixtureSettings, edges: Sequence[float]) -> list[dict[str,
         middles = (np.arange(len(names)) + 0.5) / len(names)
         curve = tuple(((settings.upsample_power + 1) * middles**settings.upsample_power).tolist())
     sources = {source.name: source.weight for source in settings.sources if source.weight is not None}
+    caps = {source.name: source.max_share for source in settings.sources if source.max_share is not None}
     stages: list[dict[str, Any]] = []
     for stage in settings.stages:
         factors = stage.upsample or curve
@@ -154,6 +167,7 @@ def _stages(settings: MixtureSettings, edges: Sequence[float]) -> list[dict[str,
                 "buckets": dict(stage.buckets or settings.bucket_weights),
                 "upsample": dict(zip(names, map(float, factors), strict=True)) if factors else {},
             }
+            | ({"max_shares": caps} if caps else {})
         )
     return stages
 

@@ -41,6 +41,13 @@ class Source:
     max_passes: float | None = setting(
         None, "Instead of the mixture's.", section="sources", above=0, high=LARGEST_FACTOR
     )
+    max_share: float | None = setting(
+        None,
+        "Most of the training tokens that the source may make up, as written text; the others take the rest.",
+        section="sources",
+        above=0,
+        high=1,
+    )
     score: float | None = setting(
         None,
         "For documents without a score of their own, as text that is known to be good.",

@@ -40,9 +40,40 @@ def solve_shares(
         stage: `upsample` (bucket to factor), `sources`, `domains`, `buckets` (name to share); all may be
             absent.
 
+        A stage may also have `max_shares` (source to the most that it may have): what a source would have above
+        that goes to the others, in proportion to what they have.
+
     Raises:
-        SettingError: A weight cannot be met, as its name has no text or another axis leaves none.
+        SettingError: A weight cannot be met, as its name has no text or another axis leaves none; or the caps on
+            sources leave less than everything.
     """
+    shares = _solve_weights(groups, sizes, stage)
+    caps: Mapping[str, float] = stage.get("max_shares") or {}
+    names, members = _members(groups, "sources")
+    capped: dict[str, float] = {}
+    while True:
+        found = dict(zip(names, np.bincount(members, shares, len(names)).tolist(), strict=True))
+        above = {name: cap for name, cap in caps.items() if found.get(name, 0.0) > cap + _TOLERABLE}
+        if not above:
+            return shares
+        capped |= above
+        left, free = (
+            1 - sum(capped.values()),
+            {name: n for name, n in found.items() if name not in capped and n > 0},
+        )
+        if not free or left <= 0:
+            where = stage.get("name", "main")
+            told = ", ".join(f"{name} {cap:g}" for name, cap in sorted(capped.items()))
+            raise SettingError(
+                f"max_share leaves nothing to make up stage '{where}' ({told}). Raise one, or add a source without it."
+            )
+        weights = capped | {name: n * left / sum(free.values()) for name, n in free.items()}
+        shares = _solve_weights(groups, sizes, {**stage, "sources": weights})
+
+
+def _solve_weights(
+    groups: Sequence[Mapping[str, Any]], sizes: NDArray[np.float64], stage: Mapping[str, Any]
+) -> NDArray[np.float64]:
     factors = stage.get("upsample") or {}
     shares = sizes * np.array([float(factors.get(group["bucket"], 1.0)) for group in groups])
     where = f"stage '{stage.get('name', 'main')}'"

@@ -48,7 +48,17 @@ _NAMED_BY = {
 }
 """The setting that names the column of each part."""
 
-PROVENANCE_NAMES = ("url", "model", "annotator", "prompt", "license")
+PROVENANCE_NAMES = (
+    "url",
+    "model",
+    "annotator",
+    "prompt",
+    "recipe",
+    "seed_id",
+    "seed_url",
+    "seed_license",
+    "license",
+)
 """Columns that say where a text is from, as rows of pages and of LLM-written text name them."""
 
 

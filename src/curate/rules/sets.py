@@ -13,6 +13,7 @@ from curate.rules.model import LineRules, Rule, RuleSet
 
 DEFAULT_VERSIONS = {
     "curate": "1",
+    "craft": "1",
     "gopher": "paper",
     "gopher-quality": "paper",
     "gopher-repetition": "paper",
@@ -89,6 +90,16 @@ CURATE_SETS = (
         ),
         LineRules("curate", substrings=FURNITURE, kinds=("furniture",)),
         notes="Pages that hardly hold text. What is worth keeping above that is the score's business.",
+    ),
+    RuleSet(
+        "craft",
+        "1",
+        GOPHER_PAPER,
+        (
+            Rule("craft_loop_lines", "frac_dup_lines", high=0.30, hard=True),
+            Rule("craft_loop", "frac_dup_10gram_chars", high=0.10, hard=True),
+        ),
+        notes="Written text that goes in circles: the paper's limits of duplicate lines and 10-grams.",
     ),
 )
 

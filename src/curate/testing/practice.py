@@ -23,6 +23,7 @@ from typing import Any, Self, cast
 
 Judge = Callable[[str], tuple[int, str]]
 Plant = Callable[[str, int], str | None]
+Write = Callable[[str, str | None], str]
 
 FAILURES = (
     "busy", "busy_date", "busy_silent", "error", "silent", "malformed", "cut", "hang_up", "length", "off_scale",
@@ -64,6 +65,8 @@ class PracticeServer:
 
     Args:
         judge: page -> (level, reason).
+        write: (prompt, planted fault or None) -> text; the server is then a writer, its pages are whole prompts, and it
+            answers with text in place of levels (`curate.testing.writer`).
         plant: (page, how often it was asked about before) -> a name in `FAILURES`, or None to answer well.
         delay_s: seconds before each answer.
         batches_wait: polls of a batch before it is completed.
@@ -74,11 +77,13 @@ class PracticeServer:
         judge: Judge = judge_by_words,
         plant: Plant | None = None,
         *,
+        write: Write | None = None,
         delay_s: float = 0.0,
         batches_wait: int = 0,
         port: int = 0,
     ) -> None:
         self.judge = judge
+        self.write = write
         self.plant = plant or (lambda text, n_before: None)
         self.delay_s = delay_s
         self.batches_wait = batches_wait
@@ -125,6 +130,12 @@ class PracticeServer:
         """The chat completion for a request, good or planted; its tokens are counted as spent."""
         level, reason = self.judge(page)
         content, refusal, finish = _CONTENTS.get(failure or "", _good)(level, reason)
+        if self.write is not None and failure not in _CONTENTS:
+            content, refusal, finish = (
+                self.write(page, failure),
+                None,
+                "length" if failure == "wr_cut" else "stop",
+            )
         if failure == "echo_key":
             content = json.dumps({"reason": f"your key is {key}", "level": level})
         n_input = max(1, len(json.dumps(body, ensure_ascii=False).encode()) // 4)
@@ -275,7 +286,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _chat(self, body: dict[str, Any]) -> None:
         practice = self._practice
         key = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
-        page = page_of(body)
+        page = page_of(body) if practice.write is None else body["messages"][-1]["content"]
         n_before = practice.note_request(page, key)
         try:
             failure = practice.plant(page, n_before)

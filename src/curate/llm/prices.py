@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from curate.annotate.settings import AnnotateSettings
 from curate.errors import SettingError
+from curate.llm.settings import CallSettings
 
 BUNDLED = Path(__file__).parent / "prices.toml"
 PICO = 10**12
@@ -45,7 +45,7 @@ def to_usd(pico: int) -> float:
     return round(pico / PICO, 6)
 
 
-def find_price(settings: AnnotateSettings) -> Price:
+def find_price(settings: CallSettings) -> Price:
     """Price of the settings' model: its own flags first, then the user's table, then the bundled one.
 
     Raises:

@@ -15,8 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from curate.annotate.reply import LABELLED, Verdict
 from curate.errors import RunError, SettingError
+from curate.llm.reply import LABELLED, Verdict
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -58,6 +58,18 @@ class Request:
     prompt: str
     text_hash: str
     n_prompt_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReply:
+    """The last reply to one request, with its text where the store keeps it, its tokens and its cost."""
+
+    outcome: str
+    reason: str
+    content: str | None
+    input_tokens: int | None
+    output_tokens: int | None
+    pico_usd: int
 
 
 BatchReply = tuple[Request, Verdict, str | None, Tokens, int]
@@ -183,6 +195,15 @@ class Store:
             (key,),
         ).fetchone()
         return Answer(*row) if row else None
+
+    def last_reply(self, key: str) -> StoredReply | None:
+        """All that is known of the last reply to a request; null where there is none."""
+        row = self._db.execute(
+            "SELECT outcome, reason, content, input_tokens, output_tokens, pico_usd FROM replies "
+            "WHERE key = ? ORDER BY try DESC LIMIT 1",
+            (key,),
+        ).fetchone()
+        return StoredReply(*row) if row else None
 
     def is_settled(self, key: str, reply_tries: int) -> bool:
         """Whether nothing more is to be asked: there is a level, the server refuses, or the tries are used up."""

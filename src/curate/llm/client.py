@@ -17,11 +17,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from curate.annotate.prompt import Prompt
-from curate.annotate.reply import Reply
-from curate.annotate.secrets import redact, redact_key
-from curate.annotate.settings import AnnotateSettings
 from curate.errors import CurateError, MissingPackageError, RunError, SettingError
+from curate.llm.reply import Reply
+from curate.llm.secrets import redact, redact_key
+from curate.llm.settings import CallSettings
 
 if TYPE_CHECKING:
     import openai
@@ -52,7 +51,7 @@ class PageRejectedError(CurateError):
     """The server does not take this page: it is too long for the model, or its filter objects."""
 
 
-def read_api_key(settings: AnnotateSettings) -> str:
+def read_api_key(settings: CallSettings) -> str:
     """Read the key from the environment; a server on this machine needs none.
 
     Raises:
@@ -69,32 +68,10 @@ def read_api_key(settings: AnnotateSettings) -> str:
     )
 
 
-def request_body(settings: AnnotateSettings, prompt: Prompt, window: str) -> dict[str, Any]:
-    """The body of the request about one window of text, as it is sent."""
-    body: dict[str, Any] = {
-        "model": settings.model,
-        "messages": prompt.messages(window),
-    } | request_parameters(settings)
-    if settings.reply_format == "schema":
-        schema = {"name": "judgement", "strict": True, "schema": prompt.schema()}
-        body["response_format"] = {"type": "json_schema", "json_schema": schema}
-    elif settings.reply_format == "json":
-        body["response_format"] = {"type": "json_object"}
-    return body
-
-
-def request_parameters(settings: AnnotateSettings) -> dict[str, Any]:
-    """What of a request depends neither on the page nor on the prompt."""
-    parameters: dict[str, Any] = {settings.token_limit_field: settings.max_output_tokens}
-    if settings.temperature is not None:
-        parameters["temperature"] = settings.temperature
-    return parameters | settings.extra_fields
-
-
 class ChatClient:
     """Asks the server, one request a call, and never twice by itself."""
 
-    def __init__(self, settings: AnnotateSettings) -> None:
+    def __init__(self, settings: CallSettings) -> None:
         openai = import_openai()
         self._key = read_api_key(settings)
         self._timeout_s = settings.timeout_s

@@ -1,0 +1,44 @@
+"""Text written by a language model: recipes as data, seeds from curated pages, and a gate behind the writer.
+
+settings = CraftSettings(recipe="textbook", input=("curated",), output="crafted", model="NAME", budget_usd=20.0)
+estimate_craft(settings)     # prompts, tokens, cost; asks nobody
+craft_text(settings)         # -> crafted/kept, crafted/dropped, as `filter_crawl` writes them
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from curate.craft.settings import CraftSettings
+
+if TYPE_CHECKING:
+    from curate.craft.recipe import Recipe, bundled_recipes, load_recipe
+    from curate.craft.run import CraftEstimate, CraftResult, craft_text, estimate_craft
+
+_HOME = {
+    "CraftEstimate": "curate.craft.run",
+    "CraftResult": "curate.craft.run",
+    "Recipe": "curate.craft.recipe",
+    "bundled_recipes": "curate.craft.recipe",
+    "craft_text": "curate.craft.run",
+    "estimate_craft": "curate.craft.run",
+    "load_recipe": "curate.craft.recipe",
+}
+
+__all__ = [
+    "CraftEstimate",
+    "CraftResult",
+    "CraftSettings",
+    "Recipe",
+    "bundled_recipes",
+    "craft_text",
+    "estimate_craft",
+    "load_recipe",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'curate.craft' has no attribute '{name}'")
+    return getattr(import_module(_HOME[name]), name)

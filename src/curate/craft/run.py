@@ -1,0 +1,227 @@
+"""The run: prompts -> replies -> rows with their fate; ready to be killed at any time.
+
+plan = make_plan(settings)            seeds -> prompts
+Asker(...).run()                      prompts -> replies, in the store
+write_staged(...)                     replies -> judged rows, staged as Parquet
+run_filter(...)                       staged rows -> kept/, dropped/, manifest.json: the main job, with craft's stage
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+from collections import Counter
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from curate.craft.plan import CraftAsker, CraftPlan, make_plan
+from curate.craft.settings import CraftSettings
+from curate.craft.stage import state_reasons, write_staged
+from curate.dedup import DedupPlan
+from curate.dedup.index import open_index
+from curate.errors import SettingError
+from curate.llm.ask import Asker, check_price
+from curate.llm.client import read_api_key
+from curate.llm.prices import PICO, find_price, to_usd
+from curate.llm.reply import LABELLED, Reply, Verdict
+from curate.llm.store import Store
+from curate.pipeline import run_filter
+from curate.run.funnel import Funnel
+from curate.run.settings import FilterSettings
+from curate.work.folder import MANIFEST, RunFolder
+from curate.work.progress import ProgressDisplay
+
+STAGED = "replies.parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class CraftEstimate:
+    """What a run will ask and cost, before anything is sent. Amounts are dollars.
+
+    `expected_usd` comes from tokens as expected, `worst_usd` from bytes, which no tokenizer passes. `example` is the
+    first prompt as it will be sent.
+    """
+
+    n_read: int
+    n_seeds: int
+    passed_over: dict[str, int]
+    n_prompts: int
+    n_answered: int
+    n_input_tokens: int
+    n_output_tokens: int
+    expected_usd: float
+    worst_usd: float
+    spent_usd: float
+    budget_usd: float | None
+    example: str
+
+
+@dataclass(frozen=True, slots=True)
+class CraftResult:
+    """What a run did.
+
+    Attributes:
+        output: the folder with kept/, dropped/ and manifest.json.
+        funnel: of the replies, as `curate filter` counts documents.
+        n_prompts: prompts of the run.
+        n_open: prompts without a reply: the budget is spent, or the server failed.
+        spent_usd: all that this output has cost so far, requests without a reply at their worst.
+        budget_is_spent: whether the run stopped because nothing more fits the budget.
+        n_lost: requests of a killed run, counted at their worst.
+        failures: why prompts have no reply -> how many.
+    """
+
+    output: str
+    funnel: Funnel
+    n_prompts: int
+    n_open: int
+    spent_usd: float
+    budget_is_spent: bool = False
+    n_lost: int = 0
+    failures: dict[str, int] = field(default_factory=dict[str, int])
+
+
+def craft_text(settings: CraftSettings, *, progress: bool = True) -> CraftResult:
+    """Write, judge, and commit kept/ and dropped/; what the store of the output holds is not asked again.
+
+    Run it again with the same settings to go on after a stop, or with more of `n`, `draws` or `budget_usd` to write more.
+
+    Raises:
+        SettingError: a setting is wrong; nothing was asked.
+        RunError: the server accepts no request, or fails over and over; what was answered is written.
+    """
+    read_api_key(settings)
+    price = check_price(settings)
+    _check_output(settings)
+    plan = make_plan(settings)
+    gate = _gate_settings(settings)
+    indexes = [open_index(path, DedupPlan(jaccard=settings.jaccard)) for path in settings.against]
+    display = ProgressDisplay(quiet=not progress)
+    settings.work_path.mkdir(parents=True, exist_ok=True)
+    with Store(settings.cache_path) as store:
+        n_lost = store.charge_lost_requests()
+        calls = plan.open_prompts(store)
+        asker: CraftAsker = Asker(settings, calls, store, price, body_of=plan.body, read=read)
+        with display.step("Writing", len(calls), lambda: _progress(asker, settings)):
+            asyncio.run(asker.run())
+        n_open = len(plan.open_prompts(store))
+        if n_open < len(plan.prompts):
+            write_staged(plan, store, indexes, _staged(settings))
+        spent = store.spent()
+    if n_open == len(plan.prompts):
+        funnel = Funnel()
+    else:
+        funnel = run_filter(gate, overwrite=True, display=display, first_stage=state_reasons)
+    if asker.stopped_by is not None:
+        raise asker.stopped_by
+    return CraftResult(
+        output=settings.output,
+        funnel=funnel,
+        n_prompts=len(plan.prompts),
+        n_open=n_open,
+        spent_usd=to_usd(spent),
+        budget_is_spent=asker.budget_is_spent,
+        n_lost=n_lost,
+        failures=dict(Counter(asker.failed.values()).most_common(5)),
+    )
+
+
+def estimate_craft(settings: CraftSettings) -> CraftEstimate:
+    """Count prompts, tokens and money; no server is asked, no key is needed, and nothing is written."""
+    price = find_price(settings)
+    plan = make_plan(settings)
+    with _store_to_look_into(settings) as store:
+        calls = plan.open_prompts(store)
+        n_input, n_output = plan.expected_tokens(calls, store)
+        spent = store.spent() + store.held()
+    return CraftEstimate(
+        n_read=plan.pool.n_read,
+        n_seeds=len({prompt.seed.id for prompt in plan.prompts}),
+        passed_over=plan.pool.passed_over,
+        n_prompts=len(calls),
+        n_answered=len(plan.prompts) - len(calls),
+        n_input_tokens=n_input,
+        n_output_tokens=n_output,
+        expected_usd=to_usd(price.cost(n_input, n_output)),
+        worst_usd=to_usd(sum(plan.worst_cost(call, price) for call in calls)),
+        spent_usd=to_usd(spent),
+        budget_usd=settings.budget_usd,
+        example=_example(plan),
+    )
+
+
+@contextmanager
+def _store_to_look_into(settings: CraftSettings) -> Generator[Store]:
+    """The store of the output, or an empty one that leaves nothing behind."""
+    with tempfile.TemporaryDirectory(prefix="curate-craft-") as scratch:
+        path = settings.cache_path if settings.cache_path.exists() else Path(scratch, "replies.sqlite")
+        with Store(path) as store:
+            yield store
+
+
+def read(reply: Reply) -> tuple[Verdict, str | None]:
+    """What a reply is before the gate sees it; every text that was paid for is kept, with when it came."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    outcome = LABELLED
+    if reply.refusal or reply.finish_reason == "content_filter":
+        outcome = "refused"
+    elif reply.finish_reason == "length":
+        outcome = "cut_off"
+    elif not (reply.content or "").strip():
+        outcome = "empty"
+    return Verdict(outcome, reason=now), reply.refusal or reply.content or ""
+
+
+def _progress(asker: CraftAsker, settings: CraftSettings) -> tuple[float, str]:
+    spent = asker.spent / PICO
+    words = f"{asker.n_replies:,} of {asker.n_calls:,} replies, {spent:.4f} US dollars spent"
+    if settings.budget_usd is not None:
+        words += f", {max(0.0, settings.budget_usd - spent):.4f} left"
+    return asker.n_replies, words
+
+
+def _example(plan: CraftPlan) -> str:
+    messages = plan.messages(plan.prompts[0])
+    return "\n\n".join(f"[{message['role']}]\n{message['content']}" for message in messages)
+
+
+def _staged(settings: CraftSettings) -> Path:
+    return settings.work_path / STAGED
+
+
+def _gate_settings(settings: CraftSettings) -> FilterSettings:
+    """The main job that is the gate; built before anything is asked, so that wrong settings cost nothing."""
+    return FilterSettings(
+        input=(str(_staged(settings)),),
+        output=settings.output,
+        text_column="text",
+        id_column="id",
+        language=settings.language,
+        rules=settings.rules,
+        decontaminate=settings.decontaminate,
+        redact_pii=settings.redact_pii,
+        jaccard=settings.jaccard,
+        scorer=settings.scorer,
+        threshold=settings.threshold,
+        spare_above="none",
+        workers=settings.workers,
+    )
+
+
+def _check_output(settings: CraftSettings) -> None:
+    """Refuse to overwrite what is not a craft run, finished or not: such a run was made from staged replies."""
+    output = Path(settings.output)
+    if output.exists() and not output.is_dir():
+        raise SettingError(f"The output {output} is a file. Give --output with a folder.")
+    for path in (output / MANIFEST, RunFolder(output).work / "plan.json"):
+        if path.is_file():
+            found = "\0".join(json.loads(path.read_text(encoding="utf-8")).get("input", []))
+            if Path(found).name != STAGED or Path(found).parent.name != settings.work_path.name:
+                raise SettingError(f"{output} holds a run of another command. Name another --output.")
+            return
+    if output.exists() and any(output.iterdir()):
+        raise SettingError(f"The output folder {output} is not empty. Name another --output.")

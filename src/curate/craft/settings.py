@@ -1,0 +1,166 @@
+# ruff: noqa: FBT003  (a default is the first value of `setting`)
+"""Every setting of a craft run, with its meaning, default and bounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from curate.config import check, setting
+from curate.errors import SettingError
+from curate.llm.settings import TOKEN_LIMIT_FIELDS, check_base_url, check_prices, parse_extra_body
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CraftSettings:
+    """The settings of `craft_text` and `curate craft`; wrong ones are refused when this is built.
+
+    API keys are no setting: they are read from the environment variable that `api_key_env` names.
+    """
+
+    input: tuple[str, ...] = setting(
+        (), "Seeds: a result folder of curate filter, files, folders or globs.", section="seeds"
+    )
+    topics: str | None = setting(None, "Seeds instead: a file with one topic a line.", section="seeds")
+    min_score: float = setting(0.0, "Least score of a page that is a seed.", section="seeds", low=0, high=1)
+    max_score: float = setting(
+        1.0, "Greatest score of a page that is a seed.", section="seeds", low=0, high=1
+    )
+    score_column: str | None = setting(
+        None, "Column with the seeds' score; the first that ends in _score if left out.", section="seeds"
+    )
+    topic_column: str = setting("topic", "Column with the seeds' topic.", section="seeds")
+    per_topic: int | None = setting(None, "Most seeds of one topic.", section="seeds", low=1)
+    per_domain: int | None = setting(None, "Most seeds of one host.", section="seeds", low=1)
+    seed_chars: int = setting(
+        4000, "Characters of a page that the writer is shown, from its beginning.", section="seeds", low=1
+    )
+    max_pool: int = setting(
+        100_000, "Pages to choose seeds from; a larger input is sampled by hash.", section="seeds", low=1
+    )
+
+    output: str = setting(
+        "crafted", "Folder for kept/, dropped/ and manifest.json.", section="files", in_hash=False
+    )
+    recipe: str = setting("textbook", "Bundled recipe, or a TOML file of your own.", section="write")
+    tables: str | None = setting(
+        None, "TOML file of audiences, styles, lengths, formats and words to draw from.", section="write"
+    )
+    n: int = setting(100, "Most prompts to write.", section="write", low=1)
+    draws: int = setting(1, "Prompts for each seed.", section="write", low=1)
+    seed: int = setting(0, "Seed of the choice of seeds and of what is drawn.", section="write", low=0)
+
+    model: str = setting("", "Name of the model, as the server knows it.", section="model")
+    base_url: str | None = setting(
+        None,
+        "Address of the OpenAI-compatible server, as http://localhost:8000/v1.",
+        section="model",
+        in_hash=False,
+    )
+    api_key_env: str = setting(
+        "OPENAI_API_KEY", "Environment variable that holds the API key.", section="model", in_hash=False
+    )
+    max_output_tokens: int = setting(2000, "Most tokens of a reply.", section="model", low=1)
+    token_limit_field: str = setting(
+        "max_completion_tokens",
+        "Field that carries it; older servers read max_tokens.",
+        section="model",
+        known=TOKEN_LIMIT_FIELDS,
+    )
+    temperature: float | None = setting(0.8, "Sampling temperature; null sends none.", section="model", low=0)
+    extra_body: str = setting(
+        "{}", "JSON object of further fields to send with each request.", section="model"
+    )
+
+    budget_usd: float | None = setting(
+        None, "Hard limit on spending, in US dollars.", section="money", in_hash=False, low=0
+    )
+    prices: str | None = setting(
+        None,
+        "TOML file with a table [<model>] of prices; goes before the bundled one.",
+        section="money",
+        in_hash=False,
+    )
+    price_input: float | None = setting(
+        None,
+        "US dollars per million input tokens; 0 for a server of your own.",
+        section="money",
+        in_hash=False,
+        low=0,
+    )
+    price_output: float | None = setting(
+        None, "US dollars per million output tokens.", section="money", in_hash=False, low=0
+    )
+
+    concurrency: int = setting(16, "Requests in flight at a time.", section="speed", in_hash=False, low=1)
+    requests_per_minute: int | None = setting(
+        None, "Most requests in any minute.", section="speed", in_hash=False, low=1
+    )
+    tokens_per_minute: int | None = setting(
+        None, "Most tokens in any minute.", section="speed", in_hash=False, low=1
+    )
+    timeout_s: float = setting(300.0, "Seconds to wait for a reply.", section="speed", in_hash=False, above=0)
+    http_tries: int = setting(
+        6,
+        "How often a request is sent when the server fails or is busy.",
+        section="speed",
+        in_hash=False,
+        low=1,
+    )
+
+    language: tuple[str, ...] = setting(
+        ("en",), "ISO code of a language to keep; 'any' keeps all.", section="gate"
+    )
+    rules: tuple[str, ...] = setting(
+        ("craft",),
+        "Rule sets for what was written, by name or as TOML files; those on loops if left out.",
+        section="gate",
+    )
+    decontaminate: tuple[str, ...] = setting(
+        (), "Benchmark files; passages that share a 13-gram are dropped.", section="gate"
+    )
+    redact_pii: bool = setting(
+        False, "Replace e-mail and public IP addresses by placeholders.", section="gate"
+    )
+    against: tuple[str, ...] = setting(
+        (), "Folders of indexes (curate index); passages like a document in one are dropped.", section="gate"
+    )
+    jaccard: float = setting(
+        0.8, "Similarity from which two passages are near-duplicates.", section="gate", above=0, high=1
+    )
+    scorer: str = setting("edu", "Classifier to score passages by, or 'none'.", section="gate")
+    threshold: float = setting(0.0, "Least score to keep.", section="gate", low=0, high=1)
+    workers: int | None = setting(
+        None, "Worker processes of the gate; all cores if left out.", section="gate", in_hash=False, low=1
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+        if bool(self.input) == bool(self.topics):
+            raise SettingError(
+                "Give seeds: --input with a result folder, or --topics with a file; one of the two."
+            )
+        if not self.output:
+            raise SettingError("No output folder. Give --output with a folder for the result.")
+        if not self.model:
+            raise SettingError("No model. Give --model with the name that the server knows.")
+        if self.min_score > self.max_score:
+            raise SettingError(f"min_score {self.min_score:g} is above max_score {self.max_score:g}.")
+        check_base_url(self.base_url)
+        check_prices(self)
+        parse_extra_body(self.extra_body)
+
+    @property
+    def work_path(self) -> Path:
+        """The folder beside the output for what a run needs to go on: replies and spending."""
+        return Path(f"{self.output.rstrip('/')}.craft")
+
+    @property
+    def cache_path(self) -> Path:
+        """The SQLite file of replies and spending."""
+        return self.work_path / "replies.sqlite"
+
+    @property
+    def reply_tries(self) -> int:
+        """One: each reply that was paid for is a row with its fate."""
+        return 1

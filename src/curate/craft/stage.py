@@ -1,0 +1,244 @@
+"""From replies to rows: each reply judged, with where it is from, as Parquet that the main job reads.
+
+What the gate of `craft` finds stands in three columns of the staged file; `state_reasons`, a stage of the main job,
+takes them over as the rows' reasons.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from curate.batch import drop_rows
+from curate.craft.checks import Judged, find_missing, judge
+from curate.craft.copied import measure_copied
+from curate.craft.plan import CraftPlan, Prompt
+from curate.craft.recipe import Recipe
+from curate.dedup import DedupPlan, compute_keys, resolve_duplicates
+from curate.dedup.index import Index
+from curate.dedup.shards import TextShard
+from curate.llm.prices import to_usd
+from curate.llm.settings import request_parameters
+from curate.llm.store import Store, StoredReply
+from curate.text.words import hash_words
+from curate.work.files import write_parquet
+
+_BATCH_ROWS = 1024
+_STATED = ("craft_reason", "craft_value", "craft_limit", "craft_detail")
+_WORDS_MISSING = "craft_words_missing"
+_MEMORY_BYTES = 2 << 30
+
+SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("text", pa.large_string()),
+        ("recipe", pa.string()),
+        ("model", pa.string()),
+        ("parameters", pa.string()),
+        ("seed_id", pa.string()),
+        ("seed_url", pa.string()),
+        ("seed_score", pa.float64()),
+        ("seed_license", pa.string()),
+        ("topic", pa.string()),
+        ("audience", pa.string()),
+        ("style", pa.string()),
+        ("format", pa.string()),
+        ("n_words_asked", pa.int64()),
+        ("required_words", pa.string()),
+        ("draw", pa.int64()),
+        ("n_input_tokens", pa.int64()),
+        ("n_output_tokens", pa.int64()),
+        ("cost_usd", pa.float64()),
+        ("written_at", pa.string()),
+        ("frac_copied", pa.float64()),
+        ("longest_copied_words", pa.int64()),
+        ("craft_reason", pa.string()),
+        ("craft_value", pa.float64()),
+        ("craft_limit", pa.float64()),
+        ("craft_detail", pa.string()),
+    ]
+)
+"""Provenance and verdict of each reply; the parts that a recipe names stand beside them, each a column of its own."""
+
+
+def schema_of(recipe: Recipe) -> pa.Schema:
+    """The columns of a recipe's replies."""
+    return pa.schema([*SCHEMA, *(pa.field(tag, pa.string()) for tag in recipe.reply.tags)])
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A reply with what the checks made of it."""
+
+    prompt: Prompt
+    reply: StoredReply
+    judged: Judged
+
+
+def write_staged(plan: CraftPlan, store: Store, indexes: Sequence[Index], path: Path) -> int:
+    """Judge every reply of the plan and commit them as Parquet, in the order of the prompts; return how many."""
+    tables = [_table(plan, rows) for rows in _batches(_judged(plan, store))]
+    table = pa.concat_tables(tables) if tables else schema_of(plan.recipe).empty_table()
+    return write_parquet(path, [_mark_near(table, plan, indexes)], table.schema)
+
+
+def state_reasons(documents: pa.Table) -> pa.Table:
+    """A stage of the main job: take over the reasons that the staged file states, out of the users' columns."""
+    rows: list[int] = []
+    found: list[tuple[Any, ...]] = []
+    extras: list[str | None] = []
+    reasons_before = documents["drop_reason"].to_pylist()
+    for row, text in enumerate(documents["extra"].to_pylist()):
+        extra = orjson.loads(text) if text else {}
+        stated = tuple(extra.pop(name, None) for name in _STATED)
+        extras.append(orjson.dumps(extra).decode() if text else None)
+        # A text in another language lacks the words that were required, but that is not what is wrong with it.
+        is_told = stated[0] == _WORDS_MISSING and reasons_before[row] is not None
+        if stated[0] is not None and not is_told:
+            rows.append(row)
+            found.append(stated)
+    documents = documents.set_column(
+        documents.column_names.index("extra"), "extra", pa.array(extras, documents["extra"].type)
+    )
+    reasons, values, limits, details = zip(*found, strict=True) if found else ((), (), (), ())
+    at = np.array(rows, np.int64)
+    numbers = (pa.array(values, pa.float64()), pa.array(limits, pa.float64()))
+    documents = drop_rows(documents, at, "craft", pa.array(reasons, pa.string()), numbers)
+    return _set_details(documents, at, details)
+
+
+def _set_details(documents: pa.Table, at: NDArray[np.int64], details: Sequence[str | None]) -> pa.Table:
+    column = documents["drop_detail"].to_pylist()
+    for row, detail in zip(at.tolist(), details, strict=True):
+        column[row] = detail
+    place = documents.column_names.index("drop_detail")
+    return documents.set_column(place, "drop_detail", pa.array(column, documents["drop_detail"].type))
+
+
+def _judged(plan: CraftPlan, store: Store) -> Iterator[Staged]:
+    for prompt in plan.prompts:
+        reply = store.last_reply(prompt.request.key)
+        if reply is not None:
+            yield Staged(prompt, reply, judge(reply.content or "", reply.outcome, plan.recipe))
+
+
+def _batches(rows: Iterable[Staged]) -> Iterator[list[Staged]]:
+    waiting = iter(rows)
+    while batch := list(islice(waiting, _BATCH_ROWS)):
+        yield batch
+
+
+def _table(plan: CraftPlan, rows: Sequence[Staged]) -> pa.Table:
+    """The rows of some replies, with the checks that need all of the words: length, and what was copied."""
+    texts = pa.array([row.judged.text.encode("utf-8", "replace").decode() for row in rows], pa.large_string())
+    n_chars = plan.settings.seed_chars
+    seeds = pa.array(
+        [row.prompt.seed.text[:n_chars].encode("utf-8", "replace").decode() for row in rows],
+        pa.large_string(),
+    )
+    n_words = np.diff(hash_words(texts).offsets)
+    frac_copied, longest = measure_copied(texts, seeds)
+    parameters = json.dumps(request_parameters(plan.settings), sort_keys=True)
+    made: list[dict[str, Any]] = []
+    for place, row in enumerate(rows):
+        judged = _judge_words(row, int(n_words[place]), float(frac_copied[place]), plan)
+        seed, drawn, reply = row.prompt.seed, row.prompt.drawn, row.reply
+        made.append(
+            {
+                "id": f"craft-{row.prompt.request.key}",
+                "text": texts[place].as_py() if row.judged.text.strip() else None,
+                "recipe": plan.recipe.label,
+                "model": plan.settings.model,
+                "parameters": parameters,
+                "seed_id": seed.id,
+                "seed_url": seed.url,
+                "seed_score": seed.score,
+                "seed_license": seed.license,
+                "topic": seed.topic,
+                "audience": drawn.audience,
+                "style": drawn.style,
+                "format": drawn.format,
+                "n_words_asked": drawn.length,
+                "required_words": ", ".join(drawn.words) if "words" in plan.recipe.fields else None,
+                "draw": row.prompt.number,
+                "n_input_tokens": reply.input_tokens,
+                "n_output_tokens": reply.output_tokens,
+                "cost_usd": to_usd(reply.pico_usd),
+                "written_at": None if reply.outcome == "rejected" else reply.reason,
+                "frac_copied": round(float(frac_copied[place]), 6),
+                "longest_copied_words": int(longest[place]),
+                "craft_reason": judged.reason,
+                "craft_value": judged.value,
+                "craft_limit": judged.limit,
+                "craft_detail": judged.detail,
+            }
+            | dict(judged.parts)
+        )
+    return pa.Table.from_pylist(made, schema_of(plan.recipe))
+
+
+def _judge_words(row: Staged, n_words: int, frac_copied: float, plan: CraftPlan) -> Judged:
+    """Add the reasons that rest on counts, where there is none yet."""
+    judged, checks = row.judged, plan.recipe.checks
+    low = round(checks.min_share_of_length * row.prompt.drawn.length)
+    high = round(checks.max_share_of_length * row.prompt.drawn.length)
+    why: tuple[str, float, float, str | None] | None = None
+    if n_words < low:
+        why = ("craft_too_short", n_words, low, None)
+    elif n_words > high:
+        why = ("craft_too_long", n_words, high, None)
+    elif frac_copied > checks.max_copied:
+        why = ("craft_copied", round(frac_copied, 6), checks.max_copied, None)
+    elif missing := find_missing(judged.text, plan.recipe, row.prompt.drawn):
+        n_required = len(row.prompt.drawn.words)
+        why = (_WORDS_MISSING, n_required - len(missing), n_required, ", ".join(missing))
+    if judged.reason is not None or why is None:
+        return judged
+    return Judged(judged.text, judged.parts, *why)
+
+
+def _mark_near(table: pa.Table, plan: CraftPlan, indexes: Sequence[Index]) -> pa.Table:
+    """Name the rows that are near-duplicates of a page of the seeds' pool, or of a document of an index."""
+    rows = np.flatnonzero(table["craft_reason"].is_null().to_numpy())
+    earlier: list[Any] = []
+    settings = plan.settings
+    dedup = DedupPlan(jaccard=settings.jaccard)
+    if plan.pool.texts:
+        texts = pa.array(
+            [text.encode("utf-8", "replace").decode() for text in plan.pool.texts], pa.large_string()
+        )
+        ids = pa.array([f"seed-{n}" for n in range(len(texts))], pa.string())
+        earlier.append(TextShard(texts, compute_keys(texts, dedup, signatures=True), ids=ids, name="\0seeds"))
+    n_seed_shards = len(earlier)
+    earlier += [shard for index in indexes for shard in index.shards()]
+    if not len(rows) or not earlier:
+        return table
+    texts = table["text"].take(pa.array(rows)).combine_chunks()
+    ours = TextShard(texts, compute_keys(texts, dedup), ids=table["id"].take(pa.array(rows)), name="crafted")
+    with tempfile.TemporaryDirectory(prefix="curate-craft-") as scratch:
+        found = resolve_duplicates(
+            [ours], dedup, Path(scratch, "keys"), memory_bytes=_MEMORY_BYTES, earlier=earlier
+        )
+    columns = {name: table[name].to_pylist() for name in ("craft_reason", "craft_value", "craft_limit")}
+    for row, shard, jaccard in zip(
+        found["row"].to_pylist(), found["kept_shard"].to_pylist(), found["jaccard"].to_pylist(), strict=True
+    ):
+        if shard == 0:
+            continue  # among the crafted: the main job names the one that stays
+        at = int(rows[row])
+        columns["craft_reason"][at] = "craft_near_seed" if shard <= n_seed_shards else "craft_near_index"
+        columns["craft_value"][at], columns["craft_limit"][at] = jaccard, settings.jaccard
+    for name, values in columns.items():
+        place = table.column_names.index(name)
+        table = table.set_column(place, name, pa.array(values, SCHEMA.field(name).type))
+    return table
