@@ -96,6 +96,7 @@ def test_workers_end_with_their_parent_however_it_ended(tmp_path: Path, number: 
 
 
 def test_a_command_that_is_terminated_says_how_to_go_on(tmp_path: Path) -> None:
+    (tmp_path / "o").mkdir()
     os.mkfifo(tmp_path / "pipe.toml")  # opening it waits for ever
     command = [
         sys.executable,
