@@ -8,7 +8,7 @@ import pytest
 from annotate_pages_of_tests import N_PAGES, SECRET, page_text
 
 from curate.annotate import annotate_pages, read_labels
-from curate.annotate import run as run_module
+from curate.llm import ask as run_module
 from curate.annotate.agreement import measure_agreement, merge_labels
 from curate.annotate.batches import batch_states, collect_batches, submit_batches
 from curate.cli import main
@@ -77,7 +77,7 @@ def test_a_run_whose_replies_are_all_of_no_use_ends_before_all_is_paid(make_sett
     monkeypatch.setattr(run_module, "_USELESS_REPLIES", 6)
     with PracticeServer(plant=lambda text, n: "prose") as server:
         with pytest.raises(
-            RunError, match=r"None of 6 replies holds a level.*'It is hard to say.*--reply-format"
+            RunError, match=r"None of 6 replies is of use.*'It is hard to say.*--reply-format"
         ):
             annotate_pages(make_settings(server, concurrency=1))
         assert server.ledger.n_requests == 6

@@ -84,7 +84,8 @@ def _shift_to_source(logits: Vector, positive: NDArray[np.bool_], weights: Vecto
         return float(weights @ (1 / (1 + np.exp(-np.clip(logits + shift, -700, 700))))) - promised
 
     reach = float(np.abs(logits).max()) + 60.0
-    return float(brentq(excess, -reach, reach, xtol=1e-12))
+    found: Any = brentq(excess, -reach, reach, xtol=1e-12)
+    return float(found)
 
 
 def fit_isotonic(levels: Vector, positive: NDArray[np.bool_], weights: Vector) -> Isotonic:

@@ -77,4 +77,4 @@ def load_fasttext(path: Path, label: str) -> FastTextScorer:
         )
     if wanted not in labels:
         raise UnknownNameError(f"label of '{path}'", wanted, labels)
-    return FastTextScorer(f"{path.stem}:{wanted}", model, labels[wanted], fingerprint_files(path))
+    return FastTextScorer(f"{path.stem}:{wanted}", model, str(labels[wanted]), fingerprint_files(path))
