@@ -8,12 +8,12 @@ import pytest
 from annotate_pages_of_tests import N_PAGES, SECRET, page_text
 
 from curate.annotate import annotate_pages, read_labels
-from curate.llm import ask as run_module
 from curate.annotate.agreement import measure_agreement, merge_labels
 from curate.annotate.batches import batch_states, collect_batches, submit_batches
 from curate.cli import main
 from curate.errors import RunError, SettingError
 from curate.fit import read_annotations
+from curate.llm import ask as run_module
 from curate.testing.practice import PracticeServer
 
 
