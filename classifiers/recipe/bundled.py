@@ -163,8 +163,10 @@ class Maker:
                 )
             elif name in CLASSES:
                 self._make_classes(name)
+                _state_languages(self.output / name)
             else:
                 self._make_levels(name)
+                _state_languages(self.output / name)
         self.kept.set_stamp(name, [self._digest_sources(name), self._digest_made(name)])
         return True
 
@@ -240,6 +242,13 @@ def _digest_code(*, extracts: bool) -> str:
     names = sorted(file.relative_to(package).as_posix() for file in package.rglob("*.py"))
     used = [package / name for name in names if name.startswith(parts)]
     return digest_of(*(file.read_bytes() for file in (*used, *sorted(recipe.glob("*.py")))))
+
+
+def _state_languages(folder: Path) -> None:
+    """Note in a classifier's configuration that its pages were English: of others no score is asked."""
+    config = json.loads((folder / CONFIG).read_text("utf-8"))
+    stated = {"format": config.pop("format"), "kind": config.pop("kind"), "name": config.pop("name")}
+    _write_json(folder / CONFIG, {**stated, "languages": ["en"], **config})
 
 
 def fit_web_classes(web: WebPages, kind: str) -> ClassesFit:
