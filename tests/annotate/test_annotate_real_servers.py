@@ -7,7 +7,7 @@ import sys
 import pytest
 from annotate_pages_of_tests import N_PAGES, SECRET, page_text
 
-from curate.annotate import annotate_pages, read_labels
+from curate.annotate import read_labels, run_annotation
 from curate.annotate.agreement import measure_agreement, merge_labels
 from curate.annotate.batches import batch_states, collect_batches, submit_batches
 from curate.cli import main
@@ -20,8 +20,8 @@ from curate.testing.practice import PracticeServer
 @pytest.mark.parametrize("failure", ["zero_usage", "huge_usage"])
 def test_what_a_server_counts_as_0_or_beyond_belief_is_paid_at_worst(make_settings, failure):
     with PracticeServer(plant=lambda text, n: failure) as server:
-        result = annotate_pages(make_settings(server))
-        counted = annotate_pages(make_settings(server, output=make_settings().output + "2", budget_usd=0.01))
+        result = run_annotation(make_settings(server))
+        counted = run_annotation(make_settings(server, output=make_settings().output + "2", budget_usd=0.01))
     assert result.outcomes == {"labelled": N_PAGES}
     assert result.spent_usd > N_PAGES * 300 * 4 / 1e6
     assert counted.budget_is_spent
@@ -49,7 +49,7 @@ def test_a_server_that_says_wait_0_is_not_asked_at_once_again(make_settings, mon
     monkeypatch.setattr(run_module, "FIRST_WAIT_S", 8.0)
     monkeypatch.setattr(run_module.asyncio, "sleep", note)
     with PracticeServer(plant=lambda text, n: "busy_zero" if n < 3 else None) as server:
-        result = annotate_pages(make_settings(server, n_pages=1, concurrency=1))
+        result = run_annotation(make_settings(server, n_pages=1, concurrency=1))
     assert result.outcomes == {"labelled": 1}
     long = [seconds for seconds in waits if seconds >= 4]
     assert len(long) == 3
@@ -60,7 +60,7 @@ def test_a_server_that_says_wait_a_day_ends_the_run_with_a_word(make_settings):
     with PracticeServer(plant=lambda text, n: "busy_day" if text == page_text(3) else None) as server:
         settings = make_settings(server, concurrency=1)
         with pytest.raises(RunError, match=r"asks to wait 1,440 minutes .*run the same command again then"):
-            annotate_pages(settings)
+            run_annotation(settings)
     assert 0 < len(read_labels(settings.output)) < N_PAGES
 
 
@@ -68,7 +68,7 @@ def test_a_proxy_that_sends_blanks_is_timed_out(make_settings):
     bad = page_text(2)
     with PracticeServer(plant=lambda text, n: "blanks" if text == bad and n == 0 else None) as server:
         settings = make_settings(server, timeout_s=0.5)
-        result = annotate_pages(settings)
+        result = run_annotation(settings)
     assert result.outcomes == {"labelled": N_PAGES}
     assert server.ledger.asked[bad] == 2
 
@@ -79,11 +79,11 @@ def test_a_run_whose_replies_are_all_of_no_use_ends_before_all_is_paid(make_sett
         with pytest.raises(
             RunError, match=r"None of 6 replies is of use.*'It is hard to say.*--reply-format"
         ):
-            annotate_pages(make_settings(server, concurrency=1))
+            run_annotation(make_settings(server, concurrency=1))
         assert server.ledger.n_requests == 6
     with PracticeServer(plant=lambda text, n: "prose" if text != page_text(0) else None) as server:
         settings = make_settings(server, concurrency=1, output=make_settings().output + "2")
-        assert annotate_pages(settings).outcomes["labelled"] == 1
+        assert run_annotation(settings).outcomes["labelled"] == 1
 
 
 def run(monkeypatch, *arguments):
@@ -137,7 +137,7 @@ def test_a_prompts_own_level_field_is_found_by_all_that_read_labels(make_setting
     more = {"prompt": str(tmp_path / "science.toml"), "select": "stratified"}
     with PracticeServer(judge=lambda text: (len(text) % 4, "by length")) as server:
         settings = make_settings(server, **more)
-        annotate_pages(settings)
+        run_annotation(settings)
     rows = read_labels(settings.output)
     levels = [len(row["text"]) % 4 for row in rows]
     assert {row["level_field"] for row in rows} == {"science_level"}

@@ -54,7 +54,7 @@ def test_labels_of_annotate_are_a_source_by_level(tmp_path):
 
 def test_curated_parquet_is_a_source_with_its_addresses(tmp_path, curated):
     found = train_rows(tmp_path, Source("web", (f"{curated}/kept",)), bucket_edges=(0.8,))
-    assert len(found) == 4
+    assert len(found) == 5
     urls = [json.loads(row["provenance"])["url"] for row in found.values() if row["provenance"]]
     assert "https://lessons.example/vaccines" in urls
     assert {row["bucket"] for row in found.values()} == {"q0", "q1"}
@@ -72,8 +72,8 @@ def test_a_column_named_for_provenance_must_be_in_a_parquet_file(tmp_path):
     path = write_table(tmp_path / "s.parquet", make_rows("s", 2))
     with pytest.raises(SettingError, match=r"no column 'teacher', which provenance of \[sources.s\] names"):
         train_rows(tmp_path, Source("s", (path,), provenance=("teacher",)))
-    with pytest.raises(SettingError, match="must be a list of strings or left out, not 'model'"):
-        mixture_settings_from({"sources": {"s": {"path": "x", "provenance": "model"}}})
+    with pytest.raises(SettingError, match="must be a list of strings or left out, not 3"):
+        mixture_settings_from({"sources": {"s": {"path": "x", "provenance": 3}}})
 
 
 def write_damaged(folder, kind):

@@ -140,7 +140,7 @@ WRONG_KINDS = [
     ("sources.web", "path", 3),
     ("sources.web", "text_column", 3),
     ("sources.web", "domain", 3),
-    ("sources.web", "provenance", "teacher"),
+    ("sources.web", "provenance", 3),
     ("stages", "upsample", 3),
     ("stages", "name", 3),
     ("", "seed", 1.5),

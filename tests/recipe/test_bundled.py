@@ -54,7 +54,9 @@ def _few_resamples():
     """Intervals of thousands of resamples would take most of the time of these tests."""
     bootstrap = metrics.bootstrap
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(metrics, "bootstrap", lambda measure, n, seed, _: bootstrap(measure, n, seed, 20))
+        patch.setattr(
+            metrics, "bootstrap", lambda measure, n, seed, _, **how: bootstrap(measure, n, seed, 20, **how)
+        )
         yield
 
 

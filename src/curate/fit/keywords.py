@@ -26,8 +26,10 @@ class RecipeKeywords(TypedDict, total=False):
     encoder_max_tokens: int
     encoder_dtype: str
     calibration: str
+    positive_rate: float | None
     n_folds: int
     group_sites: bool
+    overlap: float
     seed: int
     reference_annotator: str | None
     same_scale: str | PathLike[str] | Sequence[str | PathLike[str]]

@@ -131,7 +131,6 @@ _DECIDING = (
     "kind",
     "language",
     "text",
-    "language",
     "drop_stage",
     "drop_reason",
     "drop_value",

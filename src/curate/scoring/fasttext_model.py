@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from curate.errors import SettingError, UnknownNameError
 from curate.scoring.storage import fingerprint_files
-from curate.scoring.texts import as_arrow
+from curate.text.gate import as_texts
 
 PREFIX = "__label__"
 
@@ -37,7 +37,7 @@ class FastTextScorer:
     def score(self, texts: Sequence[str] | pa.Array, /) -> NDArray[np.float32]:
         """Give the label's probability, float32 (N,): every document is read as one line; 0 where it has no word."""
         scores = np.zeros(len(texts), np.float32)
-        for row, text in enumerate(as_arrow(texts).to_pylist()):
+        for row, text in enumerate(as_texts(texts).to_pylist()):
             # fastText reads a line at a time, and stops at a zero byte.
             line = " ".join((text or "").replace("\0", " ").split())
             found = self._model.f.predict(line + "\n", -1, 0.0, "strict")

@@ -41,6 +41,11 @@ class QuantisedEncoder:
         self.name = name
         self.max_tokens = max_tokens
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy in another process needs: it opens the session and the tokenizer for itself."""
+        opened = ("_session", "_tokenizer")
+        return {name: value for name, value in vars(self).items() if name not in opened}
+
     @cached_property
     def _session(self) -> Any:
         _require(("onnxruntime", "tokenizers"), f"The int8 encoder in '{self.folder}'", "onnx")

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from curate.errors import MissingPackageError, SettingError, UnknownNameError
 from curate.scoring.storage import fingerprint_files
-from curate.scoring.texts import as_arrow
+from curate.text.gate import as_texts
 
 _POSITIVE = ({"0", "1"}, {"False", "True"})
 
@@ -41,7 +41,7 @@ class PipelineScorer:
 
     def score(self, texts: Sequence[str] | pa.Array, /) -> NDArray[np.float32]:
         """Give the probability of the class, float32 (N,)."""
-        documents = [text or "" for text in as_arrow(texts).to_pylist()]
+        documents = [text or "" for text in as_texts(texts).to_pylist()]
         if not documents:
             return np.zeros(0, np.float32)
         probabilities = np.asarray(self._pipeline.predict_proba(documents))[:, self._column]
