@@ -1,6 +1,7 @@
 """The mixture folder: who is in, on which side, in which group."""
 
 import json
+import re
 import sys
 
 import pytest
@@ -322,3 +323,31 @@ def test_a_parquet_file_without_a_text_column_names_its_columns(tmp_path):
     source = Source("x", (write_table(tmp_path / "x.parquet", [{"id": "a", "words": "b"}]),))
     with pytest.raises(SettingError, match=r"no text column.*\[sources.x\]; its columns: id, words"):
         run(tmp_path, sources=(source,))
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (
+            {"score_column": "edu_scor", "bucket_edges": (0.5,), "upsample": (0, 4)},
+            "no document has a number in the column",
+        ),
+        (
+            {"score_column": "edu_scor", "n_buckets": 3},
+            "'edu_scor'. Name the column of scores as quality.column",
+        ),
+        ({"domain_column": "topik"}, "domains.column names 'topik', which no document has"),
+        ({"domain_weights": {"Mathematics": 1.0}}, "there are: Art & Design, Maths"),
+    ],
+)
+def test_settings_that_would_have_no_effect_are_refused(tmp_path, web, settings, said):
+    with pytest.raises(SettingError, match=re.escape(said)):
+        run(tmp_path, sources=(Source("web", (web,)),), **settings)
+
+
+def test_a_mixture_is_no_source_but_its_training_text_is(tmp_path, web):
+    _, first = run(tmp_path, sources=(Source("web", (web,)),))
+    with pytest.raises(SettingError, match="validation text in it. Give .*/train"):
+        run(tmp_path, "again", sources=(Source("web", (str(first),)),))
+    plan, _ = run(tmp_path, "again", sources=(Source("web", (str(first / "train"),)),))
+    assert sum(group["train"]["n_documents"] for group in plan["groups"]) > 200

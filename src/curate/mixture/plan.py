@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 
 from curate.config import stable_hash
 from curate.errors import SettingError
-from curate.mixture.scan import Documents
+from curate.mixture.scan import NO_DOMAIN, Documents
 from curate.mixture.settings import MixtureSettings
 from curate.mixture.shares import lay_out
 
 FORMAT = "curate-mixture"
 VERSION = 1
 UNSCORED = "unscored"
+DEFAULT_DOMAIN_COLUMN = "topic"
 _MOST_GROUPS = 4096
 
 
@@ -35,9 +36,11 @@ def group_documents(documents: Documents, settings: MixtureSettings) -> Grouping
     """Put the documents that are in into groups by source, domain and quality bucket.
 
     Raises:
-        SettingError: There are more than 4,096 groups, as when the domain column holds addresses.
+        SettingError: There are more than 4,096 groups, as when the domain column holds addresses; or settings
+            about scores or domains find none to act on.
     """
     is_in = documents.reason == ""
+    _refuse_unread(documents, is_in, settings)
     edges = settings.bucket_edges or _quantile_edges(documents, is_in, settings.n_buckets)
     n_buckets = len(edges) + 1
     bucket = np.searchsorted(np.array(edges), documents.score, "right")
@@ -72,6 +75,29 @@ def group_documents(documents: Documents, settings: MixtureSettings) -> Grouping
             }
         )
     return _sorted_by_name(Grouping(numbers, groups, tuple(float(edge) for edge in edges)))
+
+
+def _refuse_unread(documents: Documents, is_in: NDArray[np.bool_], settings: MixtureSettings) -> None:
+    """Refuse settings that would have no effect, since no document has the column that they name."""
+    if not is_in.any():
+        return
+    by_score = settings.n_all_buckets > 1 or settings.bucket_weights or settings.upsample_power is not None
+    if by_score and np.isnan(documents.score[is_in]).all():
+        raise SettingError(
+            f"[quality] would have no effect: no document has a number in the column '{settings.score_column}'. Name the "
+            "column of scores as quality.column, or give sources a score."
+        )
+    named = {name for stage in settings.stages for name in stage.domains} | set(settings.domain_weights)
+    if named and not named & set(documents.domains):
+        raise SettingError(
+            f"[domains] would have no effect: the column '{settings.domain_column}' holds none of "
+            f"{', '.join(sorted(named)[:5])}. Name another as domains.column; there are: "
+            f"{', '.join(sorted(documents.domains)[:8])}."
+        )
+    if settings.domain_column != DEFAULT_DOMAIN_COLUMN and set(documents.domains) <= {NO_DOMAIN}:
+        raise SettingError(
+            f"domains.column names '{settings.domain_column}', which no document has. Leave it out, or name another."
+        )
 
 
 def build_plan(

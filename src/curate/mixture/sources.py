@@ -172,6 +172,12 @@ def list_pieces(settings: MixtureSettings) -> list[Piece]:
 
 def _find(source: Source) -> list[InputFile]:
     """Find the files of a source that hold documents; others in its folders are passed over."""
+    for path in source.path:
+        if os.path.isfile(os.path.join(path, "plan.json")) and os.path.isdir(os.path.join(path, "train")):
+            raise SettingError(
+                f"Source '{source.name}': {path} is a mixture, with validation text in it. Give {path}/train to take its "
+                "training text again."
+            )
     found = find_files(source.path)
     files = [file for file in found if _format(file.path) and not file.path.endswith("/manifest.json")]
     if not files:
