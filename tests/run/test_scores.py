@@ -457,7 +457,9 @@ def test_program_files_are_left_out_where_no_scorer_of_theirs_is_named(
     )
     dropped = rows_of(tmp_path / "out", "dropped")
     assert {dropped[name]["drop_reason"] for name in ("d3", "d4", "d5")} == {"code_left_out"}
-    curate.filter_crawl(str(code_crawl), tmp_path / "all", scorer="none", rules=rules, **SETTINGS)
+    curate.filter_crawl(
+        str(code_crawl), tmp_path / "all", scorer="none", rules=rules, code_rules=[], **SETTINGS
+    )
     assert {"d3", "d4", "d5"} <= set(rows_of(tmp_path / "all", "kept"))
 
 
@@ -481,7 +483,7 @@ def test_funnel_explain_and_report_show_what_was_spared(rules: list[str], tmp_pa
     assert "spared    fails many_hashes (value" in story
     assert "reaches 0.05" in story
     assert list(read_overview(tmp_path / "out").spared) == ["many_hashes"]
-    assert "<h2>Spared by their score</h2>" in curate.write_report(tmp_path / "out").read_text()
+    assert "spared by their score: many_hashes (1)" in curate.write_report(tmp_path / "out").read_text()
 
 
 def test_two_bundled_scorers_go_through_one_command(crawl: Path, tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ ANCHORED = {
     "curate.crawl.archive:_ROBOTS_URL": "match on a URL, once",
     "curate.rules.pii:_DOMAIN": "match behind each @, of at most 8 names of 63 characters",
     "curate.rules.pii:_NUMBERED": "fullmatch on such a name",
+    "curate.rules.pii:_NUMBERING": "search in the 24 characters before an address",
 }
 SKIPPED_MODULES = {"curate.testing.practice", "curate.__main__"}
 

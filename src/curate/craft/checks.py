@@ -59,7 +59,7 @@ _PREAMBLE = re.compile(
     re.IGNORECASE,
 )
 _AFTERWORD = re.compile(
-    r"^\W*(?:let me know (?:if|whether|how|what)|i hope (?:this|that) (?:helps|meets|is what|section|text)"
+    r"^[^\w\n]*(?:let me know (?:if|whether|how|what)|i hope (?:this|that) (?:helps|meets|is what|section|text)"
     r"|feel free to (?:ask|let me|reach)|would you like me to|if you(?:['’]d| would) like(?:,| me to)"
     r"|is there anything else|\(?\bword count\b\W*:?\W*\d)",
     re.IGNORECASE | re.MULTILINE,
@@ -74,11 +74,36 @@ _SELF_TALK = re.compile(
 )
 _THOUGHTS = re.compile(r"^\s*<think(?:ing)?>.*?</think(?:ing)?>\s*", re.DOTALL)
 _OPEN_THOUGHTS = re.compile(r"^\s*<think(?:ing)?>")
-_FENCE = re.compile(r"^[ \t]*```[ \t]*([\w+#.-]*)[^\n]*\n(.*?)^[ \t]*```[ \t]*$", re.DOTALL | re.MULTILINE)
 _WHOLE_FENCE = re.compile(r"^```(?:markdown|md|text|txt)?[ \t]*\n(.*)\n```$", re.DOTALL)
 _ENDS = tuple(".!?…。！？؟।\"”’»)]}'`|*_:;$>")
 _LAST_LINES = 400  # characters at the end in which an afterword is looked for
 _FIRST_CHARS = 300
+
+
+def find_fenced(text: str) -> tuple[list[tuple[str, str]], str]:
+    """Find the fenced blocks of a text: (language, body) of each, and what stands outside of them.
+
+    A loop over lines and no pattern, which would look for the end of each fence that is never closed.
+    """
+    blocks: list[tuple[str, str]] = []
+    outside: list[str] = []
+    opened: str | None = None
+    body: list[str] = []
+    for line in text.split("\n"):
+        mark = line.strip()
+        if opened is not None and mark == "```":
+            blocks.append((opened, "".join(f"{each}\n" for each in body)))
+            opened, body = None, []
+        elif opened is not None:
+            body.append(line)
+        elif mark.startswith("```"):
+            words = mark[3:].split()
+            opened = words[0] if words else ""
+        else:
+            outside.append(line)
+    if opened is not None:  # never closed: no block
+        outside += [f"```{opened}", *body]
+    return blocks, "\n".join(outside)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +161,8 @@ def _judge_form(raw: str, recipe: Recipe) -> Judged:  # noqa: PLR0911 - a row of
             parts[tag] = found[0].strip()
         text = fill(form.text, parts).strip()
     elif form.kind == "code":
-        blocks = _FENCE.findall(raw)
-        outside = _FENCE.sub("", raw).strip()
-        if len(blocks) != 1 or outside:
+        blocks, outside = find_fenced(raw)
+        if len(blocks) != 1 or outside.strip():
             return Judged(
                 raw, reason="craft_wrong_format", value=len(blocks), limit=1, detail="one block of code"
             )
@@ -235,7 +259,7 @@ def _check_code(text: str, recipe: Recipe) -> str | None:
     if recipe.reply.kind == "code":
         blocks = [text]
     else:
-        blocks = [body for name, body in _FENCE.findall(text) if name.lower() in {"python", "py", "python3"}]
+        blocks = [body for name, body in find_fenced(text)[0] if name.lower() in {"python", "py", "python3"}]
     if not blocks:
         return "no block of Python"
     for block in blocks:

@@ -47,7 +47,7 @@ _SHAPE = {
     "curate_version": str,
     "n_input_files": int,
     "settings": dict,
-    "funnel": {**_FUNNEL, "kinds?": {"*": _FUNNEL}},
+    "funnel": {**_FUNNEL, "kinds?": {"*": _FUNNEL}, "languages?": {"*": _FUNNEL}},
     "rule_sets": [
         {
             "name": str,
@@ -213,6 +213,9 @@ def _check_columns(path: Path, schemas: dict[str, pa.Schema], score: dict[str, A
 def _dataset(files: list[Path], schema: pa.Schema) -> ds.Dataset:
     """Files by their names, which are neither patterns nor columns."""
     paths = [str(file) for file in files]
+    for place, field in enumerate(schema):  # DuckDB knows no numbers of 16 bits
+        if pa.types.is_float16(field.type):
+            schema = schema.set(place, field.with_type(pa.float32()))
     return ds.dataset(paths, schema=schema, format="parquet", filesystem=LocalFileSystem(), partitioning=None)
 
 

@@ -28,11 +28,16 @@ class FastTextScorer:
         fingerprint: SHA-256 of the file.
     """
 
-    def __init__(self, name: str, model: Any, label: str, fingerprint: str) -> None:
-        self.name = name
+    def __init__(self, path: Path, model: Any, label: str, fingerprint: str) -> None:
+        self.name = f"{path.stem}:{label.removeprefix(PREFIX)}"
         self.fingerprint = fingerprint
+        self._path = path
         self._model = model
         self._label = label
+
+    def __reduce__(self) -> tuple[Any, tuple[Path, str]]:
+        """A copy in another process reads the file again: fastText's own object cannot be carried."""
+        return load_fasttext, (self._path, self._label)
 
     def score(self, texts: Sequence[str] | pa.Array, /) -> NDArray[np.float32]:
         """Give the label's probability, float32 (N,): every document is read as one line; 0 where it has no word."""
@@ -77,4 +82,4 @@ def load_fasttext(path: Path, label: str) -> FastTextScorer:
         )
     if wanted not in labels:
         raise UnknownNameError(f"label of '{path}'", wanted, labels)
-    return FastTextScorer(f"{path.stem}:{wanted}", model, str(labels[wanted]), fingerprint_files(path))
+    return FastTextScorer(path.absolute(), model, str(labels[wanted]), fingerprint_files(path))
