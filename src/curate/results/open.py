@@ -213,9 +213,11 @@ def _check_columns(path: Path, schemas: dict[str, pa.Schema], score: dict[str, A
 def _dataset(files: list[Path], schema: pa.Schema) -> ds.Dataset:
     """Files by their names, which are neither patterns nor columns."""
     paths = [str(file) for file in files]
-    for place, field in enumerate(schema):  # DuckDB knows no numbers of 16 bits
-        if pa.types.is_float16(field.type):
-            schema = schema.set(place, field.with_type(pa.float32()))
+    # DuckDB knows no numbers of 16 bits, and gives durations back as intervals of months, days and nanoseconds.
+    for place, field in enumerate(schema):
+        if pa.types.is_float16(field.type) or pa.types.is_duration(field.type):
+            plain = pa.float32() if pa.types.is_float16(field.type) else pa.int64()
+            schema = schema.set(place, field.with_type(plain))
     return ds.dataset(paths, schema=schema, format="parquet", filesystem=LocalFileSystem(), partitioning=None)
 
 
