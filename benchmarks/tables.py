@@ -65,7 +65,17 @@ def _share(numbers: list[float]) -> str:
     return f"{share:.0f}% ({low:.0f}-{high:.0f})"
 
 
-TABLES: dict[str, Callable[[], str]] = {"lessons": _lessons}
+def _serve() -> str:
+    """Pages per second and CPU second by call and over HTTP."""
+    result = _result("serve")
+    head = f"| {result['pages']:,} pages of {result['mean_bytes']:,} bytes, {result['batch_pages']} at a time | pages a second | a CPU second |"
+    rows = [
+        f"| {row['way']} | {row['pages_per_s']:,} | {row['pages_per_cpu_s']:,} |" for row in result["rows"]
+    ]
+    return "\n".join([head, "|---|---|---|", *rows])
+
+
+TABLES: dict[str, Callable[[], str]] = {"lessons": _lessons, "serve": _serve}
 
 
 if __name__ == "__main__":
