@@ -190,7 +190,7 @@ class Csv:
 def split_record(record: bytes, delimiter: bytes) -> list[bytes] | None:
     r"""Split a record into its fields; null where a quoted field is still open at its end.
 
-    >>> split_record(b'a,"b ""c"", d",5" disk\\r\\n', b",")
+    >>> split_record(b'a,"b ""c"", d",5" disk\r\n', b",")
     [b'a', b'b "c", d', b'5" disk']
     """
     fields: list[bytes] = []
