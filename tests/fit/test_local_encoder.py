@@ -33,20 +33,20 @@ def make_encoder(folder, seed):
 
 
 def test_a_classifier_finds_its_encoder_from_anywhere_and_takes_no_other(tmp_path, monkeypatch):
-    make_encoder(tmp_path / "work", 0)
+    make_encoder(tmp_path / "first", 0)
     other = make_encoder(tmp_path / "other", 1)
     texts = ["theorem cell energy .", "buy the sale"]
-    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.chdir(tmp_path / "first")
     fit = fit_classifier(make_pages(60), "mine", members=["encoder:ridge"], encoder="st", n_resamples=5)
     expected = fit.scorer.score(texts)
 
     monkeypatch.chdir(tmp_path / "other")
     encoders.load_encoder.cache_clear()
-    assert np.array_equal(load_scorer("../work/mine").score(texts), expected)
+    assert np.array_equal(load_scorer("../first/mine").score(texts), expected)
 
     (tmp_path / "moved").mkdir()
-    shutil.move(tmp_path / "work" / "mine", tmp_path / "moved" / "mine")
-    shutil.move(tmp_path / "work" / "st", tmp_path / "moved" / "st")
+    shutil.move(tmp_path / "first" / "mine", tmp_path / "moved" / "mine")
+    shutil.move(tmp_path / "first" / "st", tmp_path / "moved" / "st")
     encoders.load_encoder.cache_clear()
     assert np.array_equal(load_scorer("../moved/mine").score(texts), expected)
 

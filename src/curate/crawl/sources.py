@@ -308,11 +308,10 @@ class TarReader:
         """Pass headers up to the next member's content; null at the end. Blocks that are none are passed and reported."""
         name: str | None = None
         n_bytes: int | None = None
-        n_junk = n_empty = 0
+        n_junk = 0
         for header in self._blocks():
             if header.count(0) == _BLOCK:
-                n_empty += 1  # two of them end an archive; joined archives go on behind
-                continue
+                continue  # two of them end an archive; joined archives go on behind
             info = _parse_header(header)
             if info is None:
                 n_junk += 1
