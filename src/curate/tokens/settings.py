@@ -69,7 +69,7 @@ class TokenizeSettings:
     seed: int = setting(0, "Of what fim_rate and template_rate draw.", section="text", low=0, high=2**60)
 
     peer: tuple[str, ...] = setting(
-        (), "Also write the layout of: datatrove, megatron.", section="files", in_hash=False, known=PEER_NAMES
+        (), "Also write the layout of: datatrove, megatron.", section="run", in_hash=False, known=PEER_NAMES
     )
     workers: int | None = setting(
         None,
