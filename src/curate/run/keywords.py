@@ -30,6 +30,7 @@ class FilterKeywords(TypedDict, total=False):
     bad_words: str | PathLike[str] | Sequence[str | PathLike[str]]
     screen: str | PathLike[str] | Sequence[str | PathLike[str]]
     redact_pii: bool
+    redact_secrets: bool
     decontaminate: str | PathLike[str] | Sequence[str | PathLike[str]]
     flag_contaminated: bool
     dedup: str
