@@ -35,6 +35,7 @@ class FilterKeywords(TypedDict, total=False):
     flag_contaminated: bool
     dedup: str
     jaccard: float
+    dedup_comments: bool
     recall: float
     threshold: float | str | Sequence[str] | Mapping[str, float] | None
     keep_fraction: float | None

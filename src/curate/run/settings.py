@@ -138,6 +138,11 @@ class FilterSettings:
         above=0,
         high=1,
     )
+    dedup_comments: bool = setting(
+        True,
+        "Comments and documentation count where programs are compared; off, copies with other ones are exact duplicates.",
+        section="dedup",
+    )
     recall: float = setting(
         0.999,
         "Chance that a pair at that similarity is found; decides bands and rows.",
