@@ -90,7 +90,7 @@ def test_weights_move_to_what_the_evaluation_text_is_like_and_the_check_shows_it
     assert gap.clear
     assert gap.gap < 0
     assert any("12 mixtures of 3 domains, then 4 runs to check" in line and " s" in line for line in said)
-    assert "proposed is better than as it is" in conclude(found.check)[0]
+    assert "proposed is better than by size" in conclude(found.check)[0]
     write_grid(found, mixture, tmp_path)
     settings = read_mixture_settings(tmp_path / "mix.toml")
     assert settings.score_column == "mine"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from curate.ablate.plot import draw_svg, write_ablation
     from curate.ablate.result import Ablation, Gap
     from curate.ablate.run import ablate
-    from curate.ablate.texts import read_texts
+    from curate.mixture.texts import read_texts
 
 _HOME = {
     "Ablation": "curate.ablate.result",
@@ -28,7 +28,7 @@ _HOME = {
     "ablate": "curate.ablate.run",
     "draw_svg": "curate.ablate.plot",
     "find_weights": "curate.ablate.grid",
-    "read_texts": "curate.ablate.texts",
+    "read_texts": "curate.mixture.texts",
     "write_ablation": "curate.ablate.plot",
 }
 

@@ -32,7 +32,7 @@ from curate.mixture.sources import list_pieces
 from curate.work.files import committed, write_json
 
 OTHERS = "others"
-AS_IT_IS, PROPOSED = "as it is", "proposed"
+BY_SIZE, PROPOSED = "by size", "proposed"
 N_CANDIDATES, N_BEST, N_REFITS = 20_000, 100, 200
 _ROOM = 3
 """A run reads one part in so many of a seed's text, so that a domain can have up to that many times its share."""
@@ -172,7 +172,7 @@ def find_weights(
     proposed = candidates.best(curves.values())
     low, high, predicted = _intervals(rng, curves, weights, bits, candidates, proposed)
     facts = {"model": proxy.model, "n_tokens": proxy.n_tokens, "grid_seed": settings.grid_seed}
-    check = proxy.compare({AS_IT_IS: natural, PROPOSED: proposed})
+    check = proxy.compare({BY_SIZE: natural, PROPOSED: proposed})
     return Grid(
         axis, names, natural, caps, weights, bits, curves, proposed, low, high, predicted, check, facts
     )

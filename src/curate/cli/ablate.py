@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -52,11 +51,12 @@ def ablate_command(
     """
     from curate.ablate import ablate, find_weights, read_texts, write_ablation
     from curate.ablate.result import conclude
+    from curate.mixture.texts import parse_named_paths
 
     settings = settings_from(AblateSettings, given)
     if (grid is None) == (not arm):
         raise SettingError("Give --arm NAME=PATH two times or more, or --grid with a mixture's file.")
-    domains = {name: read_texts(path) for name, path in _pairs("--eval", eval)}
+    domains = {name: read_texts(path) for name, path in parse_named_paths("--eval", eval).items()}
     if grid is not None:
         from curate.ablate.grid import write_grid
 
@@ -66,7 +66,7 @@ def ablate_command(
         write_grid(weighed, mixture, output)
         print(f"Result: {output}/mix.toml, {output}/grid.md, {output}/grid.json, {output}/plot.svg")
         return 0
-    arms = {name: read_texts(path) for name, path in _pairs("--arm", arm or [])}
+    arms = {name: read_texts(path) for name, path in parse_named_paths("--arm", arm or []).items()}
     found = ablate(arms, domains, settings, output=output, report=_tell)
     print("\n".join([found.table(), "", *conclude(found)]))
     write_ablation(found, output)
@@ -76,15 +76,3 @@ def ablate_command(
 
 def _tell(line: str) -> None:
     say(line, to_stderr=True)
-
-
-def _pairs(option: str, texts: Sequence[str]) -> list[tuple[str, str]]:
-    pairs: dict[str, str] = {}
-    for text in texts:
-        name, sign, path = text.partition("=")
-        if not (name and sign and path):
-            raise SettingError(f"{option} '{text}' is not NAME=PATH. Write for example raw=crawl.jsonl.")
-        if name in pairs:
-            raise SettingError(f"{option} has the name '{name}' twice; give each its own.")
-        pairs[name] = path
-    return list(pairs.items())

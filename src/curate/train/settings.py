@@ -151,7 +151,15 @@ class TrainSettings:
     )
 
     eval_every: int = setting(200, "Steps between validations; 0 for none.", section="evaluate", low=0)
-    eval_windows: int = setting(64, "Windows of each validation domain, at most.", section="evaluate", low=1)
+    eval_windows: int = setting(
+        64, "Windows of each validation domain and each named text, at most.", section="evaluate", low=1
+    )
+    eval_texts: tuple[str, ...] = setting(
+        (),
+        "NAME=PATH of texts to judge the model on as it trains, in bits per byte: Parquet, JSON lines, a folder, a result of "
+        "filter or mix.",
+        section="evaluate",
+    )
 
     tensorboard: bool = setting(
         default=False,
