@@ -306,11 +306,15 @@ def _english(texts: Sequence[str]) -> Texts:
 
 def _datatrove(pool: Pool, output: Path) -> tuple[Texts, float]:
     """datatrove's FineWeb filters and MinHash, over texts and program files, and over pages after trafilatura; run once for a pool."""
-    rows = [row["text"] for row in read_jsonl(pool.folder / "texts.jsonl")]
+    texts = [*(row["text"] for row in read_jsonl(pool.folder / "texts.jsonl")), *pool.programs]
+    known, key = output / "known.json", xxhash.xxh3_64_hexdigest("\0".join(texts).encode())
+    if known.exists() and (fact := json.loads(known.read_text(encoding="utf-8")))["texts"] == key:
+        kept = [text for kind in ("text", "html") for text in read_texts(output / kind / "kept")]
+        return _english(kept), fact["cpu_s"]
+    shutil.rmtree(output, ignore_errors=True)
+    (output / "texts").mkdir(parents=True)
     with gzip.open(output / "texts" / "texts.jsonl.gz", "wt", encoding="utf-8") as lines:
-        lines.writelines(
-            json.dumps({"id": str(n), "text": text}) + "\n" for n, text in enumerate([*rows, *pool.programs])
-        )
+        lines.writelines(json.dumps({"id": str(n), "text": text}) + "\n" for n, text in enumerate(texts))
     script = str(ROOT / "benchmarks" / "peers" / "filter_datatrove.py")
     cpu_s, kept = 0.0, Texts()
     for kind, source in (("text", output / "texts"), ("html", pool.folder / "pages")):
