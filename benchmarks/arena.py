@@ -105,11 +105,11 @@ def run(args: list[str]) -> dict[str, Any]:
     pool, evaluation = build(asked.folder / "pool")
     arms, facts = choose(pool, asked.folder)
     amounts: dict[str, Any] = {
-        "models": tuple(asked.models.split(",")),
-        "n_tokens": asked.tokens,
+        "model": tuple(asked.models.split(",")),
+        "tokens": asked.tokens,
         "transformer_tokens": asked.transformer_tokens,
         "eval_tokens": asked.eval_tokens,
-        "n_seeds": asked.seeds,
+        "seeds": asked.seeds,
     }
 
     tasks = cloze.items()
@@ -126,7 +126,7 @@ def run(args: list[str]) -> dict[str, Any]:
 
     with measured() as spent:
         found = compare(arms)
-        mixed = compare(mixtures(asked.folder / "default", arms), models=("trigram",))
+        mixed = compare(mixtures(asked.folder / "default", arms), model=("trigram",))
     PLOT.write_text(draw_svg(found, "One pool, equal tokens of what each pipeline keeps"), encoding="utf-8")
     for name, fact in facts.items():
         n_tokens = found.facts["arms"][name]["n_tokens"]

@@ -1,5 +1,7 @@
 """Upsampling as a curve over the text by score."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -16,10 +18,10 @@ edges = st.lists(st.floats(0, 1), max_size=8).map(lambda cuts: np.array([0.0, *s
 
 @given(edges, st.floats(0, 20), st.floats(0, 0.99), st.floats(0, 20))
 def test_a_curve_rises_and_its_mean_over_all_text_is_one(cuts, power, begins, growth):
-    parts = {f"q{i}": (low, high) for i, (low, high) in enumerate(zip(cuts[:-1], cuts[1:], strict=True))}
+    parts = {f"q{i}": (low, high) for i, (low, high) in enumerate(itertools.pairwise(cuts))}
     factors = curve_factors(parts, power=power, begins=begins, growth=growth)
     filled = [factors[name] for name, (low, high) in parts.items() if high - low > 1e-3]
-    assert all(b >= a - 1e-3 * max(filled) for a, b in zip(filled, filled[1:], strict=False))
+    assert all(b >= a - 1e-3 * max(filled) for a, b in itertools.pairwise(filled))
     assert sum(factors[name] * (high - low) for name, (low, high) in parts.items()) == pytest.approx(
         1, abs=1e-4
     )

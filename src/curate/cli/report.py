@@ -30,7 +30,8 @@ def report_command(
     """Write a finished run as one HTML file, or the comparison of two.
 
     Of one: what became of the documents, what a threshold means, which rules are suspicious, duplicates side by side,
-    sites, topics, examples; of a training run its curves. Of two: what both keep, and what only one does and why the other does not.
+    sites, topics, examples; of a training run its curves. Of two: what both keep, and what only one does and why the other
+    does not.
 
     Example: curate report curated
     """

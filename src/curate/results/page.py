@@ -100,7 +100,7 @@ def _steps(start: float, end: float, step: float) -> list[float]:
 
 
 class Plot:
-    """A plot with two axes that have names and marks: x linear, y linear or logarithmic; y in whole numbers, or of some `digits`."""
+    """A plot with two axes that have names and marks: x linear, y linear or logarithmic, in whole numbers or of some `digits`."""
 
     def __init__(
         self,

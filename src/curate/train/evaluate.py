@@ -12,7 +12,6 @@ import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 
-from curate.errors import SettingError
 from curate.mixture.order import validation_windows
 from curate.mixture.texts import parse_named_paths, read_texts
 from curate.tokens import TokenFolder, TokenGroup, load_encoder
@@ -76,19 +75,15 @@ def read_named_texts(items: Sequence[str], tokens: TokenFolder) -> list[NamedTex
     Raises:
         SettingError: one is no NAME=PATH, or has no text.
     """
+    texts = {name: read_texts(path) for name, path in parse_named_paths("eval_texts", items).items()}
+    if not texts:
+        return []
+    encoder = load_encoder(tokens.tokenizer_path, tokens.manifest["tokenizer"]["eos_token"])
     found: list[NamedText] = []
-    encoder = (
-        load_encoder(tokens.tokenizer_path, tokens.manifest["tokenizer"]["eos_token"]) if items else None
-    )
-    for name, path in parse_named_paths("eval_texts", items).items():
-        if encoder is None:
-            break
-        texts = read_texts(path)
-        sizes = np.array([len(text.encode()) for text in texts])
+    for name, some in texts.items():
+        sizes = np.array([len(text.encode()) for text in some])
         n = max(1, int(np.searchsorted(np.cumsum(sizes), MOST_NAMED_BYTES, "right")))
-        encoded, _ = encoder.encode_joined(pa.array(texts[:n], pa.large_string()))
-        if not len(encoded):
-            raise SettingError(f"eval_texts: '{path}' holds no text.")
+        encoded, _ = encoder.encode_joined(pa.array(some[:n], pa.large_string()))
         found.append(NamedText(name, encoded, int(sizes[:n].sum())))
     return found
 
