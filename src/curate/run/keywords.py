@@ -42,6 +42,7 @@ class FilterKeywords(TypedDict, total=False):
     weights: str | Sequence[str] | Mapping[str, float]
     spare_above: str | float
     unscored: str
+    label: str | PathLike[str] | Sequence[str | PathLike[str]]
     workers: int | None
     engine: str
     memory: str | int

@@ -199,6 +199,11 @@ class FilterSettings:
         "nothing is scored, and program files stay too.",
         section="score",
     )
+    label: tuple[str, ...] = setting(
+        (),
+        "Classifier into classes, whose likeliest class becomes a column of its name: topic, format, or a folder.",
+        section="score",
+    )
     workers: int | None = setting(
         None,
         "Worker processes; all cores if left out. Does not change the result.",
