@@ -186,7 +186,8 @@ def measure_speed(texts: pa.Array, n_rounds: int = 3) -> dict[str, float]:
     def score() -> None:
         scorer.score(batch)
 
-    rules(), score()
+    rules()
+    score()
     best: dict[str, float] = {}
     for name, work in (("rules", (rules,)), ("score", (score,)), ("rules and score", (rules, score))):
         seconds = []
