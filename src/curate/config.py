@@ -11,6 +11,7 @@ import dataclasses
 import json
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
+from inspect import get_annotations
 from os import PathLike, fspath
 from pathlib import Path, PurePath
 from types import UnionType
@@ -98,6 +99,18 @@ def check_value(cls: type, name: str, value: Any) -> Any:
 
 def _field(cls: type, name: str) -> dataclasses.Field[Any]:
     return next(field for field in dataclasses.fields(cls) if field.name == name)
+
+
+def by_section(cls: Any) -> dict[str, list[dataclasses.Field[Any]]]:
+    """The fields of a settings class by section; a class's own sections go before those that it inherits."""
+    fields = dataclasses.fields(cls)
+    own = get_annotations(cls if isinstance(cls, type) else type(cls))
+    sections: dict[str, list[dataclasses.Field[Any]]] = {}
+    for field in sorted(fields, key=lambda field: field.name not in own):
+        sections.setdefault(field.metadata["section"], [])
+    for field in fields:
+        sections[field.metadata["section"]].append(field)
+    return sections
 
 
 def describe_limits(field: dataclasses.Field[Any]) -> str:
@@ -220,14 +233,12 @@ def read_toml(path: str | Path) -> dict[str, Any]:
 def to_toml(settings: Any) -> str:
     """Write `settings` as commented TOML; fields that are null stand as comments."""
     lines: list[str] = []
-    section = None
-    for field in dataclasses.fields(settings):
-        if field.metadata["section"] != section:
-            section = field.metadata["section"]
-            lines += ["", f"[{section}]"]
-        lines.append(f"# {field.metadata['doc']}")
-        value = getattr(settings, field.name)
-        lines.append(f"# {field.name} =" if value is None else f"{field.name} = {_to_toml_value(value)}")
+    for section, fields in by_section(settings).items():
+        lines += ["", f"[{section}]"]
+        for field in fields:
+            lines.append(f"# {field.metadata['doc']}")
+            value = getattr(settings, field.name)
+            lines.append(f"# {field.name} =" if value is None else f"{field.name} = {_to_toml_value(value)}")
     return "\n".join(lines).lstrip() + "\n"
 
 

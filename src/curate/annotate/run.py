@@ -127,6 +127,7 @@ def run_annotation(settings: AnnotateSettings, *, display: ProgressDisplay | Non
             price,
             body_of=lambda task: request_body(settings, plan.prompt, task.window),
             read=plan.read,
+            reply_tries=settings.reply_tries,
         )
         display = display or ProgressDisplay(quiet=True)
         n_wanted = sum(map(len, plan.page_keys))

@@ -79,6 +79,8 @@ def make_budget(settings: CallSettings, store: Store) -> Budget:
 class Asker(Generic[AnyCall]):
     """Asks for every open request; replies go to the cache as they come.
 
+    One whose reply is not what was asked for is asked again, `reply_tries` times in all.
+
     Attributes:
         failed: key -> why there is no reply after all tries.
         stopped_by: the error that ended the run, if one did.
@@ -96,6 +98,7 @@ class Asker(Generic[AnyCall]):
         *,
         body_of: Callable[[AnyCall], dict[str, Any]],
         read: Callable[[Reply], Noted],
+        reply_tries: int = 1,
     ) -> None:
         self.failed: dict[str, str] = {}
         self.stopped_by: CurateError | None = None
@@ -106,6 +109,7 @@ class Asker(Generic[AnyCall]):
         self._calls = calls
         self._body_of = body_of
         self._read = read
+        self._reply_tries = reply_tries
         self._store = store
         self._price = price
         self._budget = make_budget(settings, store)
@@ -135,9 +139,7 @@ class Asker(Generic[AnyCall]):
 
     async def _work(self, calls: Iterator[AnyCall], client: ChatClient) -> None:
         for call in calls:
-            while not self._is_over and not self._store.is_settled(
-                call.request.key, self._settings.reply_tries
-            ):
+            while not self._is_over and not self._store.is_settled(call.request.key, self._reply_tries):
                 if not await self._ask_until_answered(call, client):
                     break
 
