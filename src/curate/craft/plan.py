@@ -51,8 +51,9 @@ class CraftPlan:
         return _messages(self.settings, self.recipe, prompt.seed, prompt.drawn)
 
     def open_prompts(self, store: Store) -> list[Prompt]:
-        """The prompts that have no reply yet."""
-        return [prompt for prompt in self.prompts if not store.is_settled(prompt.request.key, 1)]
+        """The prompts that have no reply yet, and lie in no batch."""
+        closed = store.answered_keys() | store.waiting_keys()
+        return [prompt for prompt in self.prompts if prompt.request.key not in closed]
 
     def worst_cost(self, prompt: Prompt, price: Price) -> int:
         """The most that one reply can cost, in picodollars."""

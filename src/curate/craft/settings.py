@@ -92,9 +92,14 @@ class CraftSettings(CallSettings):
     @property
     def work_path(self) -> Path:
         """The folder beside the output for what a run needs to go on: replies and spending."""
-        return Path(f"{self.output.rstrip('/')}.craft")
+        return self.cache_path.parent
 
     @property
     def cache_path(self) -> Path:
         """The SQLite file of replies and spending."""
-        return self.work_path / "replies.sqlite"
+        return store_of(self.output)
+
+
+def store_of(output: str) -> Path:
+    """The SQLite file of replies and spending of an output."""
+    return Path(f"{output.rstrip('/')}.craft", "replies.sqlite")

@@ -205,6 +205,10 @@ class Store:
         ).fetchone()
         return StoredReply(*row) if row else None
 
+    def answered_keys(self) -> set[str]:
+        """Keys of the requests that have a reply, whatever it is."""
+        return {row[0] for row in self._db.execute("SELECT DISTINCT key FROM replies")}
+
     def is_settled(self, key: str, reply_tries: int) -> bool:
         """Whether nothing more is to be asked: there is a level, the server refuses, or the tries are used up."""
         found = self.answer(key)
