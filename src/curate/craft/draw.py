@@ -50,12 +50,11 @@ def draw(tables: Mapping[str, tuple[Any, ...]], seed_id: str, number: int, *, se
     True
     """
 
-    def pick(name: str, salt: int = 0) -> int:
-        key = f"{seed_id}\0{number}\0{name}\0{salt}".encode("utf-8", "replace")
+    def pick(name: str) -> int:
+        key = "\0".join((seed_id, str(number), name, "0")).encode("utf-8", "replace")
         return xxhash.xxh3_64_intdigest(key, seed=seed)
 
     one = {name: tables[name][pick(name) % len(tables[name])] for name in TABLES if name != "words"}
-    ranked = sorted(
-        tables["words"], key=lambda word: xxhash.xxh3_64_intdigest(word.encode(), seed=pick("words"))
-    )
+    of_words = pick("words")
+    ranked = sorted(tables["words"], key=lambda word: xxhash.xxh3_64_intdigest(word.encode(), seed=of_words))
     return Drawn(**one, words=tuple(sorted(ranked[:N_WORDS])))
