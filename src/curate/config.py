@@ -217,17 +217,26 @@ def _with_todays_names(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
 
 def read_toml(path: str | Path) -> dict[str, Any]:
     """Read a settings file: sections are for the reader's eye, names are unique over all of them."""
-    try:
-        with Path(path).open("rb") as file:
-            data = tomllib.load(file)
-    except OSError as error:
-        raise SettingError(f"Cannot read the settings file {path}: {error.strerror}.") from error
-    except tomllib.TOMLDecodeError as error:
-        raise SettingError(f"{path} is not valid TOML: {error}.") from error
+    data = read_table(path, "settings file")
     values: dict[str, Any] = {}
     for name, value in data.items():
         values.update(value if isinstance(value, dict) else {name: value})
     return values
+
+
+def read_table(path: str | Path, what: str) -> dict[str, Any]:
+    """Read a TOML file.
+
+    Raises:
+        SettingError: it cannot be read, or is no TOML.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            return tomllib.load(file)
+    except OSError as error:
+        raise SettingError(f"Cannot read the {what} {path}: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingError(f"{path} is not valid TOML: {error}.") from error
 
 
 def to_toml(settings: Any) -> str:

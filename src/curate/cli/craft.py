@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -35,6 +37,11 @@ craft_app = typer.Typer(
 )
 recipes_app = typer.Typer(name="recipes", no_args_is_help=True, help="Show what writers can be asked for.")
 craft_app.add_typer(recipes_app)
+_OF_PLANS = {
+    *("input", "min_score", "max_score", "score_column", "topic_column", "seed_chars", "recipe", "tables"),
+    *("model", "max_output_tokens", "prices", "price_input", "price_output"),
+}
+_NOT_OF_PLANS = {field.name for field in fields(CraftSettings)} - _OF_PLANS
 _LISTS = ("language", "rules")
 
 
@@ -144,6 +151,50 @@ def collect_command(*, output: OutputOption) -> int:
     is_all = print_states(states)
     code = _print_result(result) if result else 0
     return code if is_all else EXIT_PARTIAL
+
+
+@craft_app.command("plan")
+@with_settings(CraftSettings, left_out=_NOT_OF_PLANS)
+def plan_command(
+    given: dict[str, Any],
+    *,
+    target: Annotated[
+        Path,
+        typer.Option(
+            help='TOML file with tokens = "2B" and shares by topic under \\[domains].', show_default=False
+        ),
+    ],
+    keep_rate: Annotated[
+        float, typer.Option(help="Share of the replies that are expected to be kept.")
+    ] = 0.7,
+) -> int:
+    """Say which domains a mixture lacks, from how many seeds their text can be crafted, and what it costs; sends nothing.
+
+    Example: curate craft plan --input curated --target domains.toml --model gpt-4o-mini
+    """
+    from curate.craft import plan_domains
+
+    settings = settings_from(CraftSettings, given)
+    found = plan_domains(settings, target, keep_rate=keep_rate)
+    say(
+        f"{'domain':<28} {'have':>13} {'wanted':>13} {'missing':>13} {'seeds':>8} {'prompts':>9} {'US dollars':>11}"
+    )
+    for each in found:
+        counts = f"{each.n_have:>13,} {each.n_want:>13,} {each.n_missing:>13,} {each.n_seeds:>8,} {each.n_prompts:>9,}"
+        say(f"{each.domain:<28.28} {counts} {each.expected_usd:>11.4f}")
+    say(
+        f"Tokens are of different text. US dollars in all: {sum(each.expected_usd for each in found):.4f}, expected."
+    )
+    inputs = " ".join(shlex.quote(path) for path in settings.input)
+    for each in found:
+        if each.n_prompts:
+            seeds = f"--input {inputs} --only-topic {shlex.quote(each.domain)} --n {each.n_prompts} --draws {each.n_draws}"
+            say(f"  curate craft {seeds} --recipe {settings.recipe} --model {shlex.quote(settings.model)}")
+        elif each.n_missing:
+            say(
+                f"  {each.domain}: no page can be a seed. Give --topics with a file, and a recipe that takes topics."
+            )
+    return 0
 
 
 @recipes_app.command("list")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from curate.craft.batches import collect_craft, craft_batches, submit_craft
     from curate.craft.recipe import Recipe, bundled_recipes, load_recipe
     from curate.craft.run import CraftEstimate, CraftResult, craft_text, estimate_craft
+    from curate.craft.wanted import plan_domains
 
 _HOME = {
     "CraftEstimate": "curate.craft.run",
@@ -27,6 +28,7 @@ _HOME = {
     "craft_text": "curate.craft.run",
     "estimate_craft": "curate.craft.run",
     "load_recipe": "curate.craft.recipe",
+    "plan_domains": "curate.craft.wanted",
     "submit_craft": "curate.craft.batches",
 }
 
@@ -41,6 +43,7 @@ __all__ = [
     "craft_text",
     "estimate_craft",
     "load_recipe",
+    "plan_domains",
     "submit_craft",
 ]
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import xxhash
 
-from curate.craft.recipe import TABLES, Recipe, check_tables, read_table
+from curate.config import read_table
+from curate.craft.recipe import TABLES, Recipe, check_tables
 
 BUNDLED = Path(__file__).parent / "tables.toml"
 N_WORDS = 3

@@ -18,7 +18,7 @@ from curate.llm.settings import request_parameters
 from curate.llm.store import Request, Store
 
 _BYTES_PER_TOKEN = 4.0
-_TOKENS_PER_WORD = 1.35  # of English prose, for what is expected before anything is measured
+TOKENS_PER_WORD = 1.35  # of English prose, for what is expected before anything is measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class CraftPlan:
         if measured:
             return round(n_bytes * measured[0]), round(len(prompts) * measured[1])
         most = self.settings.max_output_tokens
-        n_output = sum(min(most, round(prompt.drawn.length * _TOKENS_PER_WORD)) for prompt in prompts)
+        n_output = sum(min(most, round(prompt.drawn.length * TOKENS_PER_WORD)) for prompt in prompts)
         return round(n_bytes / _BYTES_PER_TOKEN), n_output
 
 

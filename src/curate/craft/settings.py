@@ -27,6 +27,9 @@ class CraftSettings(CallSettings):
         None, "Column with the seeds' score; the first that ends in _score if left out.", section="seeds"
     )
     topic_column: str = setting("topic", "Column with the seeds' topic.", section="seeds")
+    only_topic: tuple[str, ...] = setting(
+        (), "Topic whose pages are seeds; all topics if left out.", section="seeds"
+    )
     per_topic: int | None = setting(None, "Most seeds of one topic.", section="seeds", low=1)
     per_domain: int | None = setting(None, "Most seeds of one host.", section="seeds", low=1)
     seed_chars: int = setting(

@@ -37,6 +37,7 @@ _BATCH_ROWS = 1024
 _STATED = ("craft_reason", "craft_value", "craft_limit", "craft_detail")
 _WORDS_MISSING = "craft_words_missing"
 _MEMORY_BYTES = 2 << 30
+_EXCERPT_CHARS = 600  # enough to see what a passage was made of
 
 SCHEMA = pa.schema(
     [
@@ -48,6 +49,7 @@ SCHEMA = pa.schema(
         ("seed_id", pa.string()),
         ("seed_url", pa.string()),
         ("seed_score", pa.float64()),
+        ("seed_excerpt", pa.string()),
         ("seed_license", pa.string()),
         ("topic", pa.string()),
         ("audience", pa.string()),
@@ -133,16 +135,21 @@ def _set_details(documents: pa.Table, at: NDArray[np.int64], details: Sequence[s
     return documents.set_column(place, "drop_detail", pa.array(column, documents["drop_detail"].type))
 
 
+def _utf8(text: str) -> str:
+    """A text without the lone surrogates that JSON may hold and Arrow may not."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def _judged(plan: CraftPlan, prompt: Prompt, reply: StoredReply) -> Staged:
     return Staged(prompt, reply, judge(reply.content or "", reply.outcome, plan.recipe))
 
 
 def _table(plan: CraftPlan, rows: Sequence[Staged]) -> pa.Table:
     """The rows of some replies, with the checks that need all of the words: length, and what was copied."""
-    texts = pa.array([row.judged.text.encode("utf-8", "replace").decode() for row in rows], pa.large_string())
+    texts = pa.array([_utf8(row.judged.text) for row in rows], pa.large_string())
     n_chars = plan.settings.seed_chars
     seeds = pa.array(
-        [row.prompt.seed.text[:n_chars].encode("utf-8", "replace").decode() for row in rows],
+        [_utf8(row.prompt.seed.text[:n_chars]) for row in rows],
         pa.large_string(),
     )
     n_words = np.diff(hash_words(texts).offsets)
@@ -164,6 +171,7 @@ def _table(plan: CraftPlan, rows: Sequence[Staged]) -> pa.Table:
         "seed_id": [seed.id for seed in seeds_of],
         "seed_url": [seed.url for seed in seeds_of],
         "seed_score": [seed.score for seed in seeds_of],
+        "seed_excerpt": [_utf8(seed.text[:_EXCERPT_CHARS]) or None for seed in seeds_of],
         "seed_license": [seed.license for seed in seeds_of],
         "topic": [seed.topic for seed in seeds_of],
         "audience": [each.audience for each in drawn],
@@ -215,9 +223,7 @@ def _mark_near(table: pa.Table, plan: CraftPlan, indexes: Sequence[Index]) -> pa
     settings = plan.settings
     dedup = DedupPlan(jaccard=settings.jaccard)
     if plan.pool.texts:
-        texts = pa.array(
-            [text.encode("utf-8", "replace").decode() for text in plan.pool.texts], pa.large_string()
-        )
+        texts = pa.array([_utf8(text) for text in plan.pool.texts], pa.large_string())
         ids = pa.array([f"seed-{n}" for n in range(len(texts))], pa.string())
         earlier.append(TextShard(texts, compute_keys(texts, dedup, signatures=True), ids=ids, name="\0seeds"))
     n_seed_shards = len(earlier)
