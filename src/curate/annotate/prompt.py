@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from curate.config import read_table, stable_hash
+from curate.config import load_toml, stable_hash
 from curate.errors import SettingError, UnknownNameError
 from curate.llm.quoting import break_closing_tag
 
@@ -95,7 +95,7 @@ def load_prompt(name_or_path: str) -> Prompt:
         path = Path(name_or_path)
     elif name_or_path not in bundled_prompts():
         raise UnknownNameError("prompt", name_or_path, bundled_prompts())
-    return _check(path, read_table(path, "prompt"))
+    return _check(path, load_toml(path, "prompt"))
 
 
 def _check(path: Path, data: dict[str, Any]) -> Prompt:

@@ -9,7 +9,7 @@ from typing import Any
 
 import xxhash
 
-from curate.config import read_table
+from curate.config import load_toml
 from curate.craft.recipe import TABLES, Recipe, check_tables
 
 BUNDLED = Path(__file__).parent / "tables.toml"
@@ -39,8 +39,8 @@ class Drawn:
 
 def load_tables(recipe: Recipe, path: str | None = None) -> dict[str, tuple[Any, ...]]:
     """The tables to draw from: the bundled ones, over them the recipe's own, over these the user's."""
-    tables = check_tables(read_table(BUNDLED, "tables"), str(BUNDLED)) | dict(recipe.tables)
-    return tables | (check_tables(read_table(Path(path), "tables"), path) if path else {})
+    tables = check_tables(load_toml(BUNDLED, "tables"), str(BUNDLED)) | dict(recipe.tables)
+    return tables | (check_tables(load_toml(Path(path), "tables"), path) if path else {})
 
 
 def draw(tables: Mapping[str, tuple[Any, ...]], seed_id: str, number: int, *, seed: int = 0) -> Drawn:

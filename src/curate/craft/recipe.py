@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from curate.config import read_table, stable_hash
+from curate.config import load_toml, stable_hash
 from curate.errors import SettingError, UnknownNameError
 
 FOLDER = Path(__file__).parent / "recipes"
@@ -135,7 +135,7 @@ def load_recipe(name_or_path: str) -> Recipe:
         path = Path(name_or_path)
     elif name_or_path not in bundled_recipes():
         raise UnknownNameError("recipe", name_or_path, bundled_recipes())
-    data = read_table(path, "recipe")
+    data = load_toml(path, "recipe")
     where = f"The recipe {path}"
     for key in data:
         if key not in _KEYS:

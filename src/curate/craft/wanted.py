@@ -14,7 +14,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from curate.config import read_table
+from curate.config import load_toml
 from curate.craft.draw import load_tables
 from curate.craft.plan import TOKENS_PER_WORD
 from curate.craft.recipe import load_recipe
@@ -97,7 +97,7 @@ def plan_domains(settings: CraftSettings, target: str | Path, *, keep_rate: floa
 
 def _read_target(path: Path) -> tuple[dict[str, float], float]:
     """Shares that sum to 1, by domain, and the tokens of different text that all of them are to have."""
-    data = read_table(path, "target")
+    data = load_toml(path, "target")
     for key in data:
         if key not in _KNOWN:
             raise UnknownNameError(f"key of the target {path.name}", key, _KNOWN)
