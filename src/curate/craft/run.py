@@ -8,7 +8,6 @@ run_filter(...)                       staged rows -> kept/, dropped/, manifest.j
 
 from __future__ import annotations
 
-import asyncio
 import json
 import tempfile
 from collections import Counter
@@ -106,7 +105,7 @@ def craft_text(settings: CraftSettings, *, progress: bool = True) -> CraftResult
         calls = plan.open_prompts(store)
         asker: CraftAsker = Asker(settings, calls, store, price, body_of=plan.body, read=read)
         with display.step("Writing", len(calls), lambda: _progress(asker, settings)):
-            asyncio.run(asker.run())
+            asker.ask_all()
         result = gate.judge(plan, store, display)
     if asker.stopped_by is not None:
         raise asker.stopped_by

@@ -1,7 +1,7 @@
 """Asking: every open request, within the budget and the rates, with as many tries as the server's failures need.
 
     asker = Asker(settings, calls, store, price, body_of=..., read=...)
-    asyncio.run(asker.run())        requests -> replies, in the store
+    asker.ask_all()        requests -> replies, in the store
 
 It can be killed at any time: a request is noted before it is sent and when its reply has come (`curate.llm.store`).
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Generic, Protocol, TypeVar
 
 from curate.errors import CurateError, RunError, SettingError
@@ -118,6 +119,23 @@ class Asker(Generic[AnyCall]):
         self._factor = 1.0
         self._rejected: list[str] = []
         self._n_useless: int | None = 0
+
+    def ask_all(self) -> None:
+        """`run`, from anywhere: a notebook has a loop of its own running, beside which this one needs its own thread."""
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            asyncio.run(self.run())
+            return
+        with ThreadPoolExecutor(1) as beside:
+            asking = beside.submit(lambda: asyncio.run(self.run()))
+            try:
+                asking.result()
+            except KeyboardInterrupt:
+                self.stopped_by = RunError(
+                    "Stopped."
+                )  # nothing more is sent; what is in flight is waited for
+                raise
 
     async def run(self) -> None:
         """Ask until all is settled, the budget is spent, or no request can succeed."""
