@@ -84,7 +84,7 @@ def read_writing(
     names = {*run.schemas["kept"].names, *run.schemas["dropped"].names}
     if not names.issuperset(_NEEDED):
         return None
-    score = quoted(score_column) if score_column in names else "NULL::DOUBLE"
+    score = quoted(score_column) if score_column and score_column in names else "NULL::DOUBLE"
     # Whoever made the folder may have columns of these names with anything in them.
     columns = ", ".join(f"TRY_CAST({quoted(name)} AS {kind}) AS {name}" for name, kind in _NEEDED.items())
     rows = (
