@@ -307,14 +307,18 @@ def read_lessons(docs: Path, stated: Path) -> list[FitPage]:
 
 
 def unlabel_menus(pages: list[FitPage]) -> None:
-    """Let menus and contents lists be furniture, though a project's own main container holds them.
+    """Let menus be furniture, though a project's own main container holds them, and contents lists teach nothing.
 
     A menu's links stand on most pages of a project; a link beside one (the next page's title) is of the menu, too.
+    Contents lists are left out by a rule; beside a page's headings they would teach that those are furniture.
     """
     found = [link_blocks(page) for page in pages]
     n_pages = Counter(page.host for page in pages)
     n_with = Counter(
-        (page.host, text) for page, (linked, _) in zip(pages, found, strict=True) for text in set(linked) if text
+        (page.host, text)
+        for page, (linked, _) in zip(pages, found, strict=True)
+        for text in set(linked)
+        if text
     )
     for page, (linked, listed) in zip(pages, found, strict=True):
         least = max(MENU_SHARE * n_pages[page.host], MIN_MENU_PAGES)
@@ -323,8 +327,8 @@ def unlabel_menus(pages: list[FitPage]) -> None:
         beside[:-2] |= of_menu
         beside[2:] |= of_menu
         of_menu |= beside[1:-1] & np.array([bool(text) for text in linked], np.bool_)
-        page.labels[of_menu | listed] = 0.0
-        page.known |= of_menu | listed
+        page.labels[of_menu] = 0.0
+        page.known = page.known & ~listed | of_menu
 
 
 def link_blocks(page: FitPage) -> tuple[list[str], NDArray[np.bool_]]:

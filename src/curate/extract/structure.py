@@ -20,12 +20,15 @@ from curate.extract.measure import (
     X_BLOCKS,
     X_CHARS,
     X_INNER_CHARS,
+    X_LINK_CHARS,
     inner_density,
     link_density,
 )
 from curate.extract.outline import P_BEFORE, P_BOX, P_END, P_KIND, P_SOLO, P_UNIT, T_TABLE, is_term
 from curate.extract.scan import (
     E_DEPTH,
+    E_END,
+    E_FIRST,
     E_FLAGS,
     E_LEVEL,
     E_N_TOKENS,
@@ -83,7 +86,7 @@ def keep_structure(
         w.marks[e, K_CONTENTS] = _is_contents(e, w)
     further = REFERENCE_REACH if reference else 0.0
     _fill_holes(n_blocks, bar - HOLE_REACH - further, w, keep)
-    _join_units(n_blocks, bar - UNIT_REACH - further, w, keep)
+    _join_units(n_blocks, bar - UNIT_REACH - further, reference, w, keep)
     _drop_contents(n_blocks, w, keep)
     _join_introductions(n_blocks, bar - further, reference, w, keep)
     _join_formulas(n_blocks, w, keep)
@@ -142,8 +145,17 @@ def _fill_holes(n_blocks: int, bar: float, w: Workspace, keep: NDArray[np.uint8]
 
 
 @kernel(allocates=False)
-def _join_units(n_blocks: int, bar: float, w: Workspace, keep: NDArray[np.uint8]) -> None:
-    """Keep the rest of a list or a table of data of which the greater part is kept."""
+def _join_units(
+    n_blocks: int,
+    bar: float,
+    reference: bool,  # noqa: FBT001 - a kernel
+    w: Workspace,
+    keep: NDArray[np.uint8],
+) -> None:
+    """Keep the rest of a list or a table of data of which the greater part is kept.
+
+    In a reference also a table of data between two kept blocks, whose rows are as short as those of menus.
+    """
     for b in range(n_blocks):
         unit = w.places[b, P_UNIT]
         if unit >= 0:
@@ -157,9 +169,19 @@ def _join_units(n_blocks: int, bar: float, w: Workspace, keep: NDArray[np.uint8]
             continue
         if w.elements[unit, E_TAG] == T_TABLE and w.marks[unit, K_ROWS] <= 0:  # layout
             continue
-        if w.marks[unit, K_KEPT_CHARS] > UNIT_SHARE * w.marks[unit, K_UNIT_CHARS]:
+        greater = w.marks[unit, K_KEPT_CHARS] > UNIT_SHARE * w.marks[unit, K_UNIT_CHARS]
+        if greater or (reference and w.elements[unit, E_TAG] == T_TABLE and _is_between(unit, n_blocks, w, keep)):
             flags = w.elements[w.blocks[b, B_ELEMENT], E_FLAGS]
             keep[b] = w.scores[b] > bar and w.counts[b, C_WORDS] > 0 and not flags & AROUND
+
+
+@kernel(allocates=False)
+def _is_between(e: int, n_blocks: int, w: Workspace, keep: NDArray[np.uint8]) -> bool:
+    """Whether the blocks before and behind an element of few links are kept."""
+    before, behind = w.elements[e, E_FIRST] - 1, w.elements[e, E_END]
+    if before < 0 or behind >= n_blocks or not keep[before] or not keep[behind]:
+        return False
+    return w.sums[e, X_LINK_CHARS] + w.sums[e, X_INNER_CHARS] <= MAX_LINK_SHARE * w.sums[e, X_CHARS]
 
 
 @kernel(allocates=False)
