@@ -22,6 +22,7 @@ from curate.extract.measure import (
     X_INNER_CHARS,
     X_LINK_CHARS,
     inner_density,
+    is_prose,
     link_density,
 )
 from curate.extract.outline import P_BEFORE, P_BOX, P_END, P_KIND, P_SOLO, P_UNIT, T_TABLE, is_term
@@ -54,6 +55,7 @@ AROUND = IN_NAV | IN_ASIDE | IN_FOOTER | IN_FORM | IN_COMMENT
 # On a page of reference all but captions reach further by REFERENCE_REACH.
 HOLE_REACH, UNIT_REACH, HEAD_REACH, TERM_REACH, LEAD_REACH, CAPTION_REACH = 1.0, 1.5, 1.8, 3.0, 1.0, 0.4
 REFERENCE_REACH = 0.8
+EDGE_REACH = 0.4  # of prose at either end of a run of its kind
 PRE_REACH, NEAR = 3.5, 3  # of listings, and how many blocks away something must be kept
 
 # The share of a list or table that must be kept for the rest to be kept with it, and of a section for its heading.
@@ -85,7 +87,7 @@ def keep_structure(
         w.marks[e, K_KEPT_CHARS] = w.marks[e, K_UNIT_CHARS] = w.marks[e, K_ROWS] = 0
         w.marks[e, K_CONTENTS] = _is_contents(e, w)
     further = REFERENCE_REACH if reference else 0.0
-    _fill_holes(n_blocks, bar - HOLE_REACH - further, w, keep)
+    _fill_holes(n_blocks, bar, further, w, keep)
     _join_units(n_blocks, bar - UNIT_REACH - further, reference, w, keep)
     _drop_contents(n_blocks, w, keep)
     _join_introductions(n_blocks, bar - further, reference, w, keep)
@@ -124,8 +126,11 @@ def _kind_of(b: int, w: Workspace) -> int:
 
 
 @kernel(allocates=False)
-def _fill_holes(n_blocks: int, bar: float, w: Workspace, keep: NDArray[np.uint8]) -> None:
-    """Keep what stands between two kept blocks and is of their kind; `seen` is used again, for the latest of each kind."""
+def _fill_holes(n_blocks: int, bar: float, further: float, w: Workspace, keep: NDArray[np.uint8]) -> None:
+    """Keep what stands between two kept blocks and is of their kind, and prose that nearly passed beside one.
+
+    `seen` is used again, for the latest block of each kind and the latest kept.
+    """
     w.seen[:] = -1
     for b in range(n_blocks):
         kind = _kind_of(b, w)
@@ -133,15 +138,26 @@ def _fill_holes(n_blocks: int, bar: float, w: Workspace, keep: NDArray[np.uint8]
         w.places[b, P_KIND] = kind
         w.places[b, P_BEFORE] = w.seen[slot, 0]
         w.seen[slot, 0] = b
+        c = w.places[b, P_BEFORE]
+        if not keep[b] and c >= 0 and keep[c] and w.places[c, P_KIND] == kind:
+            keep[b] = _nearly_passed(b, bar, w)
         if not keep[b]:
             continue
         kept = w.seen[slot, 1]
         w.seen[slot, 1] = b
         if kept >= 0 and w.places[kept, P_KIND] == kind:
-            c = w.places[b, P_BEFORE]
             while c > kept:
-                keep[c] |= w.places[c, P_KIND] == kind and _may_join(c, bar, w)
+                keep[c] |= w.places[c, P_KIND] == kind and _may_join(c, bar - HOLE_REACH - further, w)
                 c = w.places[c, P_BEFORE]
+        while c > kept and w.places[c, P_KIND] == kind and _nearly_passed(c, bar, w):
+            keep[c] = 1
+            c = w.places[c, P_BEFORE]
+
+
+@kernel(allocates=False)
+def _nearly_passed(b: int, bar: float, w: Workspace) -> bool:
+    """Whether a block is prose a little under the bar: the first or last paragraph of a text."""
+    return is_prose(w.blocks, w.counts, b) and _may_join(b, bar - EDGE_REACH, w)
 
 
 @kernel(allocates=False)
@@ -170,7 +186,9 @@ def _join_units(
         if w.elements[unit, E_TAG] == T_TABLE and w.marks[unit, K_ROWS] <= 0:  # layout
             continue
         greater = w.marks[unit, K_KEPT_CHARS] > UNIT_SHARE * w.marks[unit, K_UNIT_CHARS]
-        if greater or (reference and w.elements[unit, E_TAG] == T_TABLE and _is_between(unit, n_blocks, w, keep)):
+        if greater or (
+            reference and w.elements[unit, E_TAG] == T_TABLE and _is_between(unit, n_blocks, w, keep)
+        ):
             flags = w.elements[w.blocks[b, B_ELEMENT], E_FLAGS]
             keep[b] = w.scores[b] > bar and w.counts[b, C_WORDS] > 0 and not flags & AROUND
 
