@@ -122,7 +122,7 @@ def _kind_of(b: int, w: Workspace) -> int:
             hashed = (hashed ^ w.elements[e, E_DEPTH]) * FNV_PRIME & MASK32
         elif w.elements[e, E_PARENT] >= 0:
             e = w.elements[e, E_PARENT]
-    return hashed & 0x7FFFFFFF
+    return int(hashed & 0x7FFFFFFF)
 
 
 @kernel(allocates=False)
