@@ -17,7 +17,10 @@ every page by the selector that has not seen a page of its project.
 
 Intervals are 95%, from resampling sites.
 
-    python -m benchmarks extraction [--pages N] [--bundled] [--worst 20]
+`--peers-tests` also runs the test pages of Readability, Defuddle, newspaper4k and trafilatura (`benchmarks.pages.peers_tests`),
+with the shipped selector, which has seen Readability's, and says which kinds of text are lost by whom.
+
+    python -m benchmarks extraction [--pages N] [--bundled] [--worst 20] [--peers-tests]
 """
 
 from __future__ import annotations
@@ -36,7 +39,7 @@ from types import ModuleType
 import numpy as np
 import pyarrow as pa
 
-from benchmarks.pages import elements, full_text, notation
+from benchmarks.pages import elements, full_text, notation, peers_tests
 from curate.extract import decode_text, extract_pages
 from curate.extract.model import Selector
 from curate.extract.native import extract_native
@@ -123,6 +126,7 @@ def run(args: list[str]) -> dict:
     parser.add_argument("--pages", type=int, default=None, help="only the first N pages")
     parser.add_argument("--bundled", action="store_true", help="the shipped selector: not held out")
     parser.add_argument("--worst", type=int, default=20, help="list the N pages of most wrong snippets")
+    parser.add_argument("--peers-tests", action="store_true", help="also other extractors' test pages")
     settings = parser.parse_args(args)
     recipe = load_recipe()
     CACHE.parent.mkdir(parents=True, exist_ok=True)
@@ -183,7 +187,15 @@ def run(args: list[str]) -> dict:
         "elements": compare_elements(recipe, extractors, selectors, settings.pages),
         "notation": compare_notation(extractors),
         "worst": list_worst(ordered, counts, settings.worst),
+        "peers_tests": compare_peers_tests(extractors) if settings.peers_tests else None,
     }
+
+
+def compare_peers_tests(extractors: dict[str, Extract]) -> dict:
+    """Lines of other extractors' test pages that are lost, by kind and extractor."""
+    shown = {name: extractors[name] for name in ("curate", "resiliparse main_content", "trafilatura")}
+    cases = list(peers_tests.read_cases(CACHE.parent / "peers-tests"))
+    return peers_tests.compare(cases, shown, "curate")
 
 
 def resample(sites: list[str]) -> list[np.ndarray]:

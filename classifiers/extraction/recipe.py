@@ -23,6 +23,7 @@ import math
 import random
 import re
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import unescape
@@ -84,6 +85,7 @@ TEXTBOOKS = ("economics", "chemistry", "contemporary-mathematics")  # those of C
 PREFIX = 300
 NOT_TEXT = str.maketrans("", "", "#\u00b6\u00a7|^_{}")
 CORRECTIONS = Path(__file__).with_name("corrections.jsonl")
+MENU_SHARE, MIN_MENU_PAGES = 0.5, 4  # a link on more of a project's pages is its menu's
 NEAR = 6  # blocks on either side that tell which copy of a text is main text
 WORD = re.compile(r"\w+")
 SECOND_LEVEL = ("co", "com", "org", "net", "ac", "gov", "edu")
@@ -300,7 +302,43 @@ def read_lessons(docs: Path, stated: Path) -> list[FitPage]:
             label_by_blocks(page, known[row["id"]]["want"], known[row["id"]]["furniture"])
             page.weight = LESSON_WEIGHT
             pages.append(page)
+    unlabel_menus(pages)
     return pages
+
+
+def unlabel_menus(pages: list[FitPage]) -> None:
+    """Let menus be furniture, though a project's own main container holds them, and contents lists teach nothing.
+
+    A menu's links stand on most pages of a project; a link beside one (the next page's title) is of the menu, too.
+    Contents lists are left out by a rule; beside a page's headings they would teach that those are furniture.
+    """
+    found = [link_blocks(page) for page in pages]
+    n_pages = Counter(page.host for page in pages)
+    n_with = Counter(
+        (page.host, text)
+        for page, (linked, _) in zip(pages, found, strict=True)
+        for text in set(linked)
+        if text
+    )
+    for page, (linked, listed) in zip(pages, found, strict=True):
+        least = max(MENU_SHARE * n_pages[page.host], MIN_MENU_PAGES)
+        of_menu = np.array([bool(text) and n_with[page.host, text] > least for text in linked], np.bool_)
+        beside = np.zeros(len(linked) + 2, np.bool_)
+        beside[:-2] |= of_menu
+        beside[2:] |= of_menu
+        of_menu |= beside[1:-1] & np.array([bool(text) for text in linked], np.bool_)
+        page.labels[of_menu] = 0.0
+        page.known = page.known & ~listed | of_menu
+
+
+def link_blocks(page: FitPage) -> tuple[list[str], NDArray[np.bool_]]:
+    """The text of each block that is a link off the page and nothing else, else ""; which are items of contents lists."""
+    n = read_page(page.html, WORKSPACE)
+    blocks, counts, elements = WORKSPACE.blocks, WORKSPACE.counts, WORKSPACE.elements
+    linked = [text if link_density(blocks, counts, b) > 0.8 else "" for b, text in enumerate(page.texts)]
+    items = [elements[blocks[b, B_ELEMENT], E_ITEM] for b in range(n)]
+    listed = [item >= 0 and inner_density(blocks, counts, b) > 0.8 for b, item in enumerate(items)]
+    return linked, np.array(listed, np.bool_)
 
 
 def label_by_blocks(page: FitPage, want: list[list[str]], furniture: list[str]) -> None:

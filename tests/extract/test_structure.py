@@ -103,6 +103,13 @@ def test_boxes_and_units_are_those_that_hold_more_than_the_block():
         ("<div><p>a</p><p>b</p><p>c</p></div>", [1, -2, 1], "ac"),
         ("<div><p>a</p><p><a href=/x>b</a></p><p>c</p></div>", [1, -0.9, 1], "ac"),  # but links
         ("<div><p>a</p><p class=x>b</p><p>c</p></div>", [1, -0.9, 1], "ac"),  # and others
+        ("<div><p>a</p></div><div><p>b</p></div><div><p>c</p></div>", [1, -0.9, 1], "abc"),  # in sections alike
+        ("<div><p>a</p></div><div class=x><p>b</p></div><div><p>c</p></div>", [1, -0.9, 1], "ac"),
+        ("<div><p>a</p><blockquote><p>b</p></blockquote><p>c</p></div>", [1, -0.9, 1], "abc"),  # a quote
+        ("<h2>a</h2><p>b</p>", [1, -1], ""),  # a heading of nothing that is kept
+        ("<h1>a</h1><p>b</p>", [1, -1], "a"),  # but for a title,
+        ("<h2>a</h2><p>b</p>", [3, -1], "a"),  # one that the selector is sure of,
+        ("<h2>a b c d e f g h i j k</h2><p>l</p>", [1, -1], "a b c d e f g h i j k"),  # and a standfirst
         ("<ul><li>a<li>b<li>c</ul>", [1, 1, -1.4], "abc"),  # the greater part of a list
         ("<ul><li>a<li>b<li>c</ul>", [1, -1.4, -1.4], "a"),
         ("<p>a</p><pre>b</pre><p>c</p>", [1, -3, -3], "ab"),  # a listing beside what is kept
@@ -126,6 +133,24 @@ def test_a_table_of_data_stands_as_a_whole_and_one_of_layout_does_not():
     assert len(data.kept([1, 1, 1, -1.4])) == 4
     layout = Read("<table><tr><td><p>a</p><p>b</p></td></tr><tr><td>c</td></tr></table>")
     assert layout.kept([1, 1, -1.4]) == ["a", "b"]
+
+
+def test_a_table_of_data_between_kept_blocks_stands_on_a_page_of_reference():
+    page = Read("<p>a</p><table><tr><td>b<td>c<tr><td>d<td>e</table><p>f</p>")
+    assert page.kept([1, -1.4, -1.4, 1]) == ["a", "f"]
+    assert page.kept([1, -1.4, -1.4, 1], reference=True) == ["a", "b | c", "d | e", "f"]
+    assert page.kept([1, -1.4, -1.4, -1], reference=True) == ["a"]
+
+
+def test_a_heading_stays_on_a_page_of_reference_whose_section_is_links():
+    assert Read("<h2>a</h2><p>b</p>").kept([1, -1], reference=True) == ["a"]
+
+
+@pytest.mark.parametrize("scores", [[1, 1, -0.3], [-0.3, 1, 1]])
+def test_prose_that_nearly_passed_stays_at_either_end_of_its_kind(scores):
+    prose = Read("<div>" + "".join(f"<p>{sentence}</p>" for sentence in PROSE[:3]) + "</div>")
+    assert prose.kept(scores) == PROSE[:3]
+    assert len(Read("<div><p>a</p><p>b</p><p>c</p></div>").kept(scores)) == 2
 
 
 def test_structure_reaches_further_on_a_page_of_reference():
@@ -298,3 +323,14 @@ def test_a_list_of_links_to_places_on_the_page_is_its_contents():
     items = "".join(f"<li><a href='#s{n}'>Section {n}</a></li>" for n in range(3))
     page = Read(f"<ul>{items}</ul><p>a</p><ul><li><a href='#b'>b</a> says more than its name<li>c</ul>")
     assert page.kept([1.0] * page.n) == ["a", "b says more than its name", "c"]
+    nested = Read(
+        "<ul><li><a href='#a'>A</a><ul><li><a href='#b'>B</a></ul><li><a href='#c'>C</a></ul><p>d</p>"
+    )
+    assert nested.kept([1.0] * nested.n) == ["d"]
+
+
+def test_names_in_a_declaration_that_are_links_make_no_menu():
+    page = Read(
+        "<p><tt>function <a href=/c>count</a>: <a href=/n>Number</a></tt></p><p><code><a href=/c>count</a></code></p>"
+    )
+    assert page.w.blocks[: page.n, B_LINKS].tolist() == [0, 1]

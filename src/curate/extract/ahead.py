@@ -106,6 +106,15 @@ def _blank_size(html: NDArray[np.uint8], i: int) -> int:
 
 
 @kernel(allocates=False)
+def _pass_tag(html: NDArray[np.uint8], i: int, stop: int) -> tuple[int, bool, int]:
+    """The same as `read_tag`, but the place is after the content of a script or the like."""
+    found, ends, end = read_tag(html, i)
+    if found > 0 and not ends and TAG_BITS[found] & RAW:
+        end = skip_raw(html, end, stop, found)
+    return found, ends, max(end, i + 1)
+
+
+@kernel(allocates=False)
 def holds_much(html: NDArray[np.uint8], i: int, tag: int, kind: int, s: NDArray[np.int64]) -> bool:
     """Whether an element of class words of this kind holds more than such an element hides.
 
@@ -118,7 +127,7 @@ def holds_much(html: NDArray[np.uint8], i: int, tag: int, kind: int, s: NDArray[
     depth, n_text, in_link, much = 1, 0, False, False
     while i < stop and not much:
         if html[i] == 60:
-            found, ends, end = read_tag(html, i)
+            found, ends, end = _pass_tag(html, i, stop)
             if found >= 0:
                 if found == tag:
                     depth += -1 if ends else 1
@@ -128,9 +137,7 @@ def holds_much(html: NDArray[np.uint8], i: int, tag: int, kind: int, s: NDArray[
                     in_link = not ends
                 if not ends and kind != LEX_GUTTER:
                     much = found in (T_ARTICLE, T_MAIN, T_H1) or (found == T_PRE and kind == LEX_HIDE)
-                if not ends and TAG_BITS[found] & RAW:
-                    end = skip_raw(html, end, stop, found)
-                i = max(end, i + 1)
+                i = end
                 continue
         size = _blank_size(html, i)
         if size:
@@ -207,7 +214,7 @@ def code_layout(
     verdict = -1
     while i < stop:
         if html[i] == 60:
-            found, ends, end = read_tag(html, i)
+            found, ends, end = _pass_tag(html, i, stop)
             if found >= 0:
                 if found == tag:
                     depth += -1 if ends else 1
@@ -231,9 +238,7 @@ def code_layout(
                     if structured or T_H1 <= found <= T_H6 or (alone and TAG_BITS[found] & BLOCK):
                         verdict = NO_LAYOUT
                         break
-                    if TAG_BITS[found] & RAW:
-                        end = skip_raw(html, end, stop, found)
-                i = max(end, i + 1)
+                i = end
                 continue
         if html[i] in (10, 13):
             line = n_text > 0
@@ -286,7 +291,7 @@ def is_data_row(html: NDArray[np.uint8], i: int, s: NDArray[np.int64]) -> bool:
     fits = True
     while i < stop and fits:
         if html[i] == 60:
-            found, ends, end = read_tag(html, i)
+            found, ends, end = _pass_tag(html, i, stop)
             if found >= 0:
                 bits = TAG_BITS[found]
                 if bits & ROWS and (ends or found != T_TABLE):
@@ -300,9 +305,7 @@ def is_data_row(html: NDArray[np.uint8], i: int, s: NDArray[np.int64]) -> bool:
                     fits = found not in (T_TABLE, T_PRE, T_XMP, T_BLOCKQUOTE, T_ARTICLE, T_SECTION)
                     fits &= not T_H1 <= found <= T_H6
                     n_parts += found in (T_P, T_LI)
-                    if bits & RAW:
-                        end = skip_raw(html, end, stop, found)
-                i = max(end, i + 1)
+                i = end
                 continue
         size = _blank_size(html, i)
         if size:

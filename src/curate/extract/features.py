@@ -68,8 +68,8 @@ TOKEN_SCALE = 256.0  # of the class-word table, which holds int16 log-odds
 # Working columns of the element table of marks (int32).
 (K_TOP_UP, K_TOP_AT, K_CORE_UP, K_CORE_AT, K_REPEAT, K_MARK) = range(6)
 # The same of the passes after the choice, see `curate.extract.structure`.
-(K_BEFORE, K_KEPT, K_KEPT_CHARS, K_UNIT_CHARS, K_ROWS) = range(6, 11)
-N_MARKS = 11
+(K_CONTENTS, K_KEPT_CHARS, K_UNIT_CHARS, K_ROWS) = range(6, 10)
+N_MARKS = 10
 
 FEATURES = [
     "n_words",

@@ -176,7 +176,7 @@ FRAC, SQRT, ROOT, TEXT, MATHRM = map(_bytes, ("\\frac{", "\\sqrt{", "\\sqrt[", "
 ATOP, NEXT, AND, ROW_END = map(_bytes, (" \\atop ", "}{", " & ", " \\\\ "))
 BEGIN, END, MATRIX, ALIGNED, CASES = map(_bytes, ("\\begin{", "\\end{", "matrix}", "aligned}", "cases}"))
 OVERSET, UNDERSET, BRACES, SUB, SUP = map(_bytes, ("\\overset{", "\\underset{", "{}", "_{", "^{"))
-OVERBRACE, UNDERBRACE, ZERO, RIGHT_LEFT = map(_bytes, ("\\overbrace", "\\underbrace", "0", "rightleft"))
+OVERBRACE, UNDERBRACE, RIGHT_LEFT = map(_bytes, ("\\overbrace", "\\underbrace", "rightleft"))
 
 # Fields of a frame of the stack of open elements, rows of the scratch: where its text and its children's began.
 (F_KIND, F_START, F_CHILD, F_N, F_EXTRA, F_SECOND, F_HTML, F_HTML_END) = range(8)

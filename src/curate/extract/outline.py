@@ -21,10 +21,10 @@ from curate.text.kernel import kernel
     P_SOLO,  # the outermost element that holds nothing besides the block
     P_BOX,  # the element that holds it among others
     P_UNIT,  # the innermost list or table, -1
-    P_BEFORE,  # the block before it in its box, -1; filled by `curate.extract.structure`
-) = range(6)
-N_PLACES = 6
-N_LEVELS = 6
+    P_KIND,  # a hash of the tags and class words around it; this and the next are filled by `curate.extract.structure`
+    P_BEFORE,  # the block before it whose kind fell into the same slot, -1
+) = range(7)
+N_PLACES = 7
 
 T_DT, T_TABLE = TAG_NUMBERS["dt"], TAG_NUMBERS["table"]
 

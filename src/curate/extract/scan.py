@@ -101,6 +101,7 @@ from curate.extract.text import (
     HIDDEN_AT,
     HREF_END,
     HREF_START,
+    IN_CODE,
     INDENT,
     INNER,
     LANG_AT,
@@ -176,6 +177,7 @@ MAX_TOKENS = 1_000_000
 TEXT_FACTOR, TEXT_SLACK = 3, 512
 MAX_ADDRESS_BYTES = 2000  # of a link that are looked at
 MAX_NUMBER = 9_999_999  # of an item of a list
+CODE_LEVELS = 4  # between a `code` and a link in it
 
 # Columns of the element table (int32).
 (
@@ -411,11 +413,22 @@ def _link_kind(html: NDArray[np.uint8], start: int, end: int) -> int:
 
 
 @kernel(allocates=False)
+def _is_within_code(s: NDArray[np.int64], stack: NDArray[np.int32], n_open: NDArray[np.int32]) -> bool:
+    """Whether a link begins behind other text of a `code` or the like: a name in a declaration, no entry of a menu."""
+    if n_open[T_CODE] + n_open[T_TT] == 0:
+        return False
+    for at in range(s[DEPTH] - 1, max(s[DEPTH] - 1 - CODE_LEVELS, -1), -1):
+        if stack[at, O_TAG] in (T_CODE, T_TT):
+            return s[OUT] > max(stack[at, O_START], s[BLOCK_START])
+    return False
+
+
+@kernel(allocates=False)
 def _close_link(s: NDArray[np.int64], text: NDArray[np.uint8], links: NDArray[np.int32]) -> None:
     if s[LINK_AT] < 0:
         return
     start, end = s[LINK_START], s[OUT]
-    if end > start and s[LINK_KIND] != ELSEWHERE and _is_sign(text, start, end):
+    if end > start and s[LINK_KIND] in (NAMED, INNER) and _is_sign(text, start, end):
         # a permalink, no text
         s[OUT] = start
         if start == s[BLOCK_START]:
@@ -1077,6 +1090,8 @@ def _start_tag(
         s[LINK_FIRST], s[LINK_LONG] = s[N_BLOCKS], 0
         s[HREF_START], s[HREF_END] = attributes[A_HREF]
         s[LINK_KIND] = _link_kind(html, s[HREF_START], s[HREF_END])
+        if _is_within_code(s, stack, n_open):
+            s[LINK_KIND] = IN_CODE
     elif tag == T_TR:
         s[ROW] = element
         s[COLUMN] = s[SEPARATORS] = s[SPAN_AFTER] = 0
@@ -1117,6 +1132,7 @@ def _start_code(
         return
     kind, pre_at = 0, at
     bits = TAG_BITS[tag]
+    holds_lines = bits & BLOCK and not bits & (CELL | ROWS | HEADING | LIST)
     if tag == T_PRE or lexical & LEX_CODE:
         kind = PRE_CODE
     elif lexical & LEX_LINE and bits & CELL:
@@ -1126,18 +1142,13 @@ def _start_code(
             kind = PRE_CODE
             flush_block(text, s, blocks)
             s[ROW] = -1
-    elif style & (STYLE_PRE | STYLE_WRAP) and bits & BLOCK and not bits & (CELL | ROWS | HEADING | LIST):
+    elif style & (STYLE_PRE | STYLE_WRAP) and holds_lines:
         kind = PRE_CODE if style & STYLE_PRE and tag == T_DIV else PRE_STYLE
     elif inline and style & STYLE_BLOCK and style & (STYLE_PRE | STYLE_WRAP):
         flush_block(text, s, blocks)
         kind = PRE_CODE
-    elif inline and s[PENDING] & NEW and s[BOX_AT] < 0:
-        layout = code_layout(html, i, tag, True, s)
-        kind = PRE_CODE if layout == BY_WHITE_SPACE else 0
-        if layout == BY_BREAKS:
-            s[BOX_AT] = at
-    elif lexical & LEX_BOX and bits & BLOCK and not bits & (CELL | ROWS | HEADING | LIST) and s[BOX_AT] < 0:
-        layout = code_layout(html, i, tag, False, s)
+    elif s[BOX_AT] < 0 and ((inline and s[PENDING] & NEW) or (lexical & LEX_BOX and holds_lines)):
+        layout = code_layout(html, i, tag, inline, s)
         kind = PRE_CODE if layout == BY_WHITE_SPACE else 0
         if layout == BY_BREAKS:
             s[BOX_AT] = at

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.extract.features import K_BEFORE, K_KEPT, K_KEPT_CHARS, K_ROWS, K_UNIT_CHARS
+from curate.extract.features import K_CONTENTS, K_KEPT_CHARS, K_ROWS, K_UNIT_CHARS
 from curate.extract.measure import (
     C_CHARS,
     C_DIGITS,
@@ -20,11 +20,16 @@ from curate.extract.measure import (
     X_BLOCKS,
     X_CHARS,
     X_INNER_CHARS,
+    X_LINK_CHARS,
     inner_density,
+    is_prose,
     link_density,
 )
-from curate.extract.outline import P_BEFORE, P_BOX, P_END, P_SOLO, P_UNIT, T_TABLE, is_term
+from curate.extract.outline import P_BEFORE, P_BOX, P_END, P_KIND, P_SOLO, P_UNIT, T_TABLE, is_term
 from curate.extract.scan import (
+    E_DEPTH,
+    E_END,
+    E_FIRST,
     E_FLAGS,
     E_LEVEL,
     E_N_TOKENS,
@@ -36,8 +41,9 @@ from curate.extract.scan import (
     IN_FOOTER,
     IN_FORM,
     IN_NAV,
+    T_P,
 )
-from curate.extract.tags import LIST, TAG_BITS, TAG_NUMBERS
+from curate.extract.tags import FNV_OFFSET, FNV_PRIME, LIST, MASK32, TAG_BITS, TAG_NUMBERS
 from curate.extract.text import B_CELLS, B_ELEMENT, B_END, B_PRE, B_START, N_ELEMENTS
 from curate.extract.workspace import Workspace
 from curate.text.kernel import kernel
@@ -49,19 +55,23 @@ AROUND = IN_NAV | IN_ASIDE | IN_FOOTER | IN_FORM | IN_COMMENT
 # On a page of reference all but captions reach further by REFERENCE_REACH.
 HOLE_REACH, UNIT_REACH, HEAD_REACH, TERM_REACH, LEAD_REACH, CAPTION_REACH = 1.0, 1.5, 1.8, 3.0, 1.0, 0.4
 REFERENCE_REACH = 0.8
+EDGE_REACH = 0.4  # of prose at either end of a run of its kind
 PRE_REACH, NEAR = 3.5, 3  # of listings, and how many blocks away something must be kept
 
 # The share of a list or table that must be kept for the rest to be kept with it, and of a section for its heading.
 UNIT_SHARE, SECTION_SHARE, TERM_SHARE = 0.5, 0.5, 0.3
 MAX_LINK_SHARE = 0.5
-# A list of so many lines, of whose text so much links to places on the page, is the page's contents.
-MIN_CONTENTS, CONTENTS_SHARE = 3, 0.7
+# A list of whose text so much links to places on the page is the page's contents; one of so few lines, if all of it does.
+CONTENTS_SHARE, MIN_CONTENTS, ALL_LINKS = 0.7, 2, 0.95
+# A heading of more words than this is a standfirst; one so far over the bar stays above a section that does not.
+MAX_HEADING_WORDS, SURE = 10, 2.0
 COLON = 2  # of C_LAST
 MAX_BESIDE = (
     16  # bytes beside the formulas of a block of formulas: a full stop, `and`, the number of an equation
 )
 MAX_UNIT_CHARS = 200  # that one block counts for in its list or table
-T_FIGCAPTION, T_CAPTION = TAG_NUMBERS["figcaption"], TAG_NUMBERS["caption"]
+T_FIGCAPTION, T_CAPTION, T_QUOTE = (TAG_NUMBERS[t] for t in ("figcaption", "caption", "blockquote"))
+KIN_LEVELS = 4  # a block's own element, its box and what that lies in, from which its kind is told
 
 
 @kernel(allocates=False)
@@ -74,13 +84,13 @@ def keep_structure(
 ) -> None:
     """Add to keep[:n_blocks], chosen with the log-odds `bar`, what belongs to what was chosen."""
     for e in range(w.state[N_ELEMENTS]):
-        w.marks[e, K_BEFORE] = w.marks[e, K_KEPT] = -1
         w.marks[e, K_KEPT_CHARS] = w.marks[e, K_UNIT_CHARS] = w.marks[e, K_ROWS] = 0
+        w.marks[e, K_CONTENTS] = _is_contents(e, w)
     further = REFERENCE_REACH if reference else 0.0
-    _fill_holes(n_blocks, bar - HOLE_REACH - further, w, keep)
-    _join_units(n_blocks, bar - UNIT_REACH - further, w, keep)
+    _fill_holes(n_blocks, bar, further, w, keep)
+    _join_units(n_blocks, bar - UNIT_REACH - further, reference, w, keep)
     _drop_contents(n_blocks, w, keep)
-    _join_introductions(n_blocks, bar - further, w, keep)
+    _join_introductions(n_blocks, bar - further, reference, w, keep)
     _join_formulas(n_blocks, w, keep)
 
 
@@ -95,38 +105,73 @@ def _may_join(b: int, bar: float, w: Workspace) -> bool:
 
 
 @kernel(allocates=False)
-def _are_alike(b: int, c: int, w: Workspace) -> bool:
-    """Whether two blocks of one box are of the same element and the same first class word."""
-    d, e = w.places[b, P_SOLO], w.places[c, P_SOLO]
-    if w.elements[d, E_TAG] != w.elements[e, E_TAG]:
-        return False
-    n = w.elements[d, E_N_TOKENS]
-    if n == 0 or w.elements[e, E_N_TOKENS] == 0:
-        return n == w.elements[e, E_N_TOKENS]
-    return w.tokens[w.elements[d, E_TOKEN]] == w.tokens[w.elements[e, E_TOKEN]]
+def _kind_of(b: int, w: Workspace) -> int:
+    """A hash of the tags and first class words of a block's element, of its box and of what that lies in.
+
+    Paragraphs are alike in every section of a page that one template wrote; a quote between paragraphs is one of them.
+    """
+    hashed = FNV_OFFSET
+    e = w.places[b, P_SOLO]
+    for level in range(KIN_LEVELS):
+        tag = w.elements[e, E_TAG]
+        word = w.tokens[w.elements[e, E_TOKEN]] if w.elements[e, E_N_TOKENS] > 0 else -1
+        hashed = (hashed ^ (T_P if tag == T_QUOTE and level == 0 else tag)) * FNV_PRIME & MASK32
+        hashed = (hashed ^ (word & 0xFFFF)) * FNV_PRIME & MASK32
+        if level == 0:
+            e = w.places[b, P_BOX]
+            hashed = (hashed ^ w.elements[e, E_DEPTH]) * FNV_PRIME & MASK32
+        elif w.elements[e, E_PARENT] >= 0:
+            e = w.elements[e, E_PARENT]
+    return int(hashed & 0x7FFFFFFF)
 
 
 @kernel(allocates=False)
-def _fill_holes(n_blocks: int, bar: float, w: Workspace, keep: NDArray[np.uint8]) -> None:
-    """Keep what stands between two kept siblings and is like them."""
+def _fill_holes(n_blocks: int, bar: float, further: float, w: Workspace, keep: NDArray[np.uint8]) -> None:
+    """Keep what stands between two kept blocks and is of their kind, and prose that nearly passed beside one.
+
+    `seen` is used again, for the latest block of each kind and the latest kept.
+    """
+    w.seen[:] = -1
     for b in range(n_blocks):
-        box = w.places[b, P_BOX]
-        w.places[b, P_BEFORE] = w.marks[box, K_BEFORE]
-        w.marks[box, K_BEFORE] = b
+        kind = _kind_of(b, w)
+        slot = kind & (w.seen.shape[0] - 1)
+        w.places[b, P_KIND] = kind
+        w.places[b, P_BEFORE] = w.seen[slot, 0]
+        w.seen[slot, 0] = b
+        c = w.places[b, P_BEFORE]
+        if not keep[b] and c >= 0 and keep[c] and w.places[c, P_KIND] == kind:
+            keep[b] = _nearly_passed(b, bar, w)
         if not keep[b]:
             continue
-        kept = w.marks[box, K_KEPT]
-        w.marks[box, K_KEPT] = b
-        if kept >= 0 and _are_alike(kept, b, w):
-            c = w.places[b, P_BEFORE]
+        kept = w.seen[slot, 1]
+        w.seen[slot, 1] = b
+        if kept >= 0 and w.places[kept, P_KIND] == kind:
             while c > kept:
-                keep[c] |= _are_alike(c, b, w) and _may_join(c, bar, w)
+                keep[c] |= w.places[c, P_KIND] == kind and _may_join(c, bar - HOLE_REACH - further, w)
                 c = w.places[c, P_BEFORE]
+        while c > kept and w.places[c, P_KIND] == kind and _nearly_passed(c, bar, w):
+            keep[c] = 1
+            c = w.places[c, P_BEFORE]
 
 
 @kernel(allocates=False)
-def _join_units(n_blocks: int, bar: float, w: Workspace, keep: NDArray[np.uint8]) -> None:
-    """Keep the rest of a list or a table of data of which the greater part is kept."""
+def _nearly_passed(b: int, bar: float, w: Workspace) -> bool:
+    """Whether a block is prose a little under the bar: the first or last paragraph of a text."""
+    return is_prose(w.blocks, w.counts, b) and _may_join(b, bar - EDGE_REACH, w)
+
+
+@kernel(allocates=False)
+def _join_units(
+    n_blocks: int,
+    bar: float,
+    reference: bool,  # noqa: FBT001 - a kernel
+    w: Workspace,
+    keep: NDArray[np.uint8],
+) -> None:
+    """Keep the rest of a list or a table of data of which the greater part is kept.
+
+    In a reference also a table of data between two kept blocks, whose rows are as short as those of menus.
+    """
     for b in range(n_blocks):
         unit = w.places[b, P_UNIT]
         if unit >= 0:
@@ -140,9 +185,21 @@ def _join_units(n_blocks: int, bar: float, w: Workspace, keep: NDArray[np.uint8]
             continue
         if w.elements[unit, E_TAG] == T_TABLE and w.marks[unit, K_ROWS] <= 0:  # layout
             continue
-        if w.marks[unit, K_KEPT_CHARS] > UNIT_SHARE * w.marks[unit, K_UNIT_CHARS]:
+        greater = w.marks[unit, K_KEPT_CHARS] > UNIT_SHARE * w.marks[unit, K_UNIT_CHARS]
+        if greater or (
+            reference and w.elements[unit, E_TAG] == T_TABLE and _is_between(unit, n_blocks, w, keep)
+        ):
             flags = w.elements[w.blocks[b, B_ELEMENT], E_FLAGS]
             keep[b] = w.scores[b] > bar and w.counts[b, C_WORDS] > 0 and not flags & AROUND
+
+
+@kernel(allocates=False)
+def _is_between(e: int, n_blocks: int, w: Workspace, keep: NDArray[np.uint8]) -> bool:
+    """Whether the blocks before and behind an element of few links are kept."""
+    before, behind = w.elements[e, E_FIRST] - 1, w.elements[e, E_END]
+    if before < 0 or behind >= n_blocks or not keep[before] or not keep[behind]:
+        return False
+    return w.sums[e, X_LINK_CHARS] + w.sums[e, X_INNER_CHARS] <= MAX_LINK_SHARE * w.sums[e, X_CHARS]
 
 
 @kernel(allocates=False)
@@ -150,24 +207,52 @@ def _drop_contents(n_blocks: int, w: Workspace, keep: NDArray[np.uint8]) -> None
     """Leave out lists of links to places on the page: they say again what its headings say."""
     for b in range(n_blocks):
         unit = w.places[b, P_UNIT]
-        if keep[b] and unit >= 0 and TAG_BITS[w.elements[unit, E_TAG]] & LIST:
-            of_links = w.sums[unit, X_INNER_CHARS] > CONTENTS_SHARE * w.sums[unit, X_CHARS]
-            keep[b] = not (of_links and w.sums[unit, X_BLOCKS] >= MIN_CONTENTS)
+        keep[b] &= unit < 0 or w.marks[unit, K_CONTENTS] == 0
 
 
 @kernel(allocates=False)
-def _join_introductions(n_blocks: int, bar: float, w: Workspace, keep: NDArray[np.uint8]) -> None:
+def _is_contents(e: int, w: Workspace) -> bool:
+    """Whether an element is a list of links to places on the page, or lies in one; elements stand behind what holds them."""
+    parent = w.elements[e, E_PARENT]
+    if parent >= 0 and w.marks[parent, K_CONTENTS]:
+        return True
+    if not TAG_BITS[w.elements[e, E_TAG]] & LIST or w.sums[e, X_BLOCKS] < MIN_CONTENTS:
+        return False
+    of_links = w.sums[e, X_INNER_CHARS] / max(w.sums[e, X_CHARS], 1.0)
+    return of_links > (CONTENTS_SHARE if w.sums[e, X_BLOCKS] > MIN_CONTENTS else ALL_LINKS)
+
+
+@kernel(allocates=False)
+def _join_introductions(
+    n_blocks: int,
+    bar: float,
+    reference: bool,  # noqa: FBT001 - a kernel
+    w: Workspace,
+    keep: NDArray[np.uint8],
+) -> None:
     """Keep headings, terms, captions and lead-ins with what they introduce, from the page's end to its beginning.
 
+    Headings of sections of which nothing is kept go, but for references, whose sections may be links or figures.
     `running` is used again: the kept and all characters from each block on.
     """
     w.running[n_blocks, 0] = w.running[n_blocks, 1] = 0.0
     for b in range(n_blocks - 1, -1, -1):
         if not keep[b]:
             keep[b] = _goes_with_content(b, n_blocks, bar, w, keep)
+        elif not reference:
+            keep[b] = not _stands_alone(b, bar, w)
         chars = float(w.counts[b, C_CHARS])
         w.running[b, 0] = w.running[b + 1, 0] + (chars if keep[b] else 0.0)
         w.running[b, 1] = w.running[b + 1, 1] + chars
+
+
+@kernel(allocates=False)
+def _stands_alone(b: int, bar: float, w: Workspace) -> bool:
+    """Whether a block is the short heading of a section of which nothing is kept: of teasers, tags or an advertisement."""
+    if w.elements[w.blocks[b, B_ELEMENT], E_LEVEL] <= 1 or w.counts[b, C_WORDS] > MAX_HEADING_WORDS:
+        return False
+    end = w.places[b, P_END]
+    return w.scores[b] < bar + SURE and end > b + 1 and w.running[b + 1, 0] == w.running[end, 0]
 
 
 @kernel(allocates=False)

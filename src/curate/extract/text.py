@@ -79,7 +79,7 @@ SPANS_AT = N_SLOTS
 N_STATE = SPANS_AT + MAX_COLUMNS * MAX_TABLES
 
 # Links elsewhere, to a named place of another page or of this page.
-ELSEWHERE, NAMED, INNER = range(3)
+ELSEWHERE, NAMED, INNER, IN_CODE = range(4)
 
 SPACE, BREAK, PARAGRAPH, CELL_MARK, NEW = 1, 2, 4, 8, 16
 # Of PRE_AT: an element of code; one whose style keeps blanks, which is code where lines are indented; a line of a table.
@@ -116,7 +116,7 @@ def count_link(s: NDArray[np.int64], n_bytes: int) -> None:
     """Count the text of the open link, or of its part in the open block."""
     if s[LINK_KIND] == INNER:
         s[INNER_BYTES] += n_bytes
-    elif n_bytes > 0:
+    elif n_bytes > 0 and s[LINK_KIND] != IN_CODE:
         s[LINK_BYTES] += n_bytes
         s[LINK_COUNT] += 1
 
