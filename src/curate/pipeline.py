@@ -182,7 +182,14 @@ def run_filter(
             clock.stage("duplicates"),
             display.step("Finding duplicates", 0, nothing_counted),
         ):
-            find_run_duplicates(folder, names, job.dedup_plan, level=settings.dedup, memory=settings.memory)
+            find_run_duplicates(
+                folder,
+                names,
+                job.dedup_plan,
+                level=settings.dedup,
+                memory=settings.memory,
+                has_comments=settings.dedup_comments,
+            )
         score_survivors(job, folder, names, engine, display)
 
         facts = [read_facts(folder.documents(name)) for name in names]
@@ -303,7 +310,7 @@ class Job:
         with clock.stage("rules"):
             documents = screens.add_contamination(documents, words)
         with clock.stage("keys"):
-            documents = add_keys(documents, self.dedup_plan, words)
+            documents = add_keys(documents, self.dedup_plan, words, has_comments=self.settings.dedup_comments)
         types = extra_types(documents["extra"], documents["source"], chunk.extra_types)
         facts = {"extra_types": types, "judged": judged}
         return documents, facts | {"cpu_s": clock.rounded(), "peak_memory_bytes": peak_memory_bytes()}
@@ -530,7 +537,7 @@ def hash_live_words(documents: pa.Table) -> Words:
     return hash_words(comparable(pc.if_else(is_live, documents["text"], pa.scalar(None, pa.string()))))
 
 
-def add_keys(documents: pa.Table, plan: DedupPlan, words: Words) -> pa.Table:
+def add_keys(documents: pa.Table, plan: DedupPlan, words: Words, *, has_comments: bool = True) -> pa.Table:
     """Add what finds duplicates: the hash of the normalised text and the MinHash bands.
 
     The words of prose are known; those of a program are hashed anew, with its marks among them.
@@ -538,11 +545,10 @@ def add_keys(documents: pa.Table, plan: DedupPlan, words: Words) -> pa.Table:
     rows = live_rows(documents)
     is_code = is_of_kind(documents["kind"].take(rows), ("code",))
     for some, known in ((rows[~is_code], words), (rows[is_code], None)):
-        texts = documents["text"].take(some)
         if known is None:
-            keys = compute_keys(comparable_texts(texts, documents["kind"].take(some)), plan)
+            keys = compute_keys(comparable_texts(documents, some, has_comments=has_comments), plan)
         else:
-            keys = compute_keys(texts, plan, known.take(some))
+            keys = compute_keys(documents["text"].take(some), plan, known.take(some))
         names = keys.schema.names
         documents = add_columns(documents, some, {f"{KEY_PREFIX}{name}": keys[name] for name in names})
     return documents

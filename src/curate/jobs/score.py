@@ -23,15 +23,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from curate._version import __version__
-from curate.config import Paths, hashed_settings, input_paths, settings_from, stable_hash
+from curate.config import Paths, input_paths, settings_from
 from curate.crawl import FileProblem, InputFile, ReadOptions, find_files
 from curate.crawl.columns import find_layout, get_path
 from curate.crawl.find import open_file
 from curate.crawl.opening import sniff_file
 from curate.errors import SettingError
 from curate.jobs.keywords import ScoreKeywords
-from curate.jobs.pieces import open_parquet, plan_pieces
+from curate.jobs.pieces import open_parquet, plan_job, plan_pieces
 from curate.jobs.settings import ScoreSettings
 from curate.protocols import Scorer
 from curate.run.lanes import Labeller, LaneScorer, ScorerSource, check_distinct, load_labellers, name_scorers
@@ -135,7 +134,9 @@ def run_score(
     files = find_files(settings.input)
     options = ReadOptions(text_column=settings.text_column)
     pieces = _plan_pieces(files, options)
-    plan = _build_plan(settings, loaded, labellers, files)
+    contents = {f"the scorer {scorer.name}": scorer.fingerprint for scorer in loaded}
+    contents |= {f"the classifier {each.name}": each.fingerprint for each in labellers}
+    plan = plan_job("score", settings, files, contents=contents)
     n_workers = settings.workers or available_cores()
     inputs = [file.path for file in files]
     with (
@@ -153,29 +154,6 @@ def run_score(
         report = _count(job)
         folder.finish(plan | {"report": asdict(report)})
     return report
-
-
-def _build_plan(
-    settings: ScoreSettings,
-    scorers: Sequence[LaneScorer],
-    labellers: Sequence[Labeller],
-    files: Sequence[InputFile],
-) -> dict[str, Any]:
-    stamps = [
-        [file.source, file.size_bytes, os.stat(file.path).st_mtime_ns if os.path.exists(file.path) else None]
-        for file in files
-    ]
-    return {
-        "curate_version": __version__,
-        "settings": hashed_settings(settings)
-        | {
-            "job": "score",
-            "contents": {f"the scorer {scorer.name}": scorer.fingerprint for scorer in scorers}
-            | {f"the classifier {each.name}": each.fingerprint for each in labellers},
-        },
-        "input_hash": stable_hash(stamps),
-        "n_input_files": len(files),
-    }
 
 
 def _plan_pieces(files: Sequence[InputFile], options: ReadOptions) -> list[_Piece]:
