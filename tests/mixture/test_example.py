@@ -1,4 +1,4 @@
-"""The commands that docs/mixture.md shows, as they stand there."""
+"""The commands that docs/mixture.md and docs/training.md show, as they stand there."""
 
 import json
 import shlex
@@ -9,8 +9,8 @@ import pytest
 from common import ROOT, run_curate
 
 
-def shown(begin):
-    lines = (ROOT / "docs" / "mixture.md").read_text().splitlines()
+def shown(begin, page="mixture.md"):
+    lines = (ROOT / "docs" / page).read_text().splitlines()
     first = next(i for i, line in enumerate(lines) if line.startswith(begin))
     block = []
     for line in lines[first:]:
@@ -45,6 +45,17 @@ def test_the_commands_of_the_docs_lead_from_pages_to_a_model(tmp_path, changes):
     losses = [step["loss"] for step in steps if "loss" in step]
     assert losses[-1] < (0.95 if changes else 0.2) * losses[0]
     assert len(said["generate"].split()) > 10
+
+    # docs/training.md begins where docs/mixture.md ends.
+    (tmp_path / "tokens").symlink_to(tmp_path / "out" / "tokens")
+    commands = [shlex.split(line, comments=True) for line in shown("    curate train", "training.md")]
+    assert [command[1] for command in commands] == ["train", "export", "generate", "report"]
+    for _, name, *arguments in commands:
+        small = ["--budget-tokens", "8000", "--eval-every", "8", *changes[2:]] if name == "train" else []
+        done = run_curate(name, *arguments, *small, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    assert "text/lessons" in (tmp_path / "run" / "report.html").read_text()
+    assert (tmp_path / "exported" / "model.safetensors").exists()
 
 
 def test_the_exercises_are_what_their_script_writes(tmp_path):

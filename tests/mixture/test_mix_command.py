@@ -142,11 +142,12 @@ def test_names_that_look_like_markup_are_shown_as_they_are(tmp_path):
     from curate.mixture import MixtureSettings, Source, Stage, mix
     from curate.mixture.render import render_plan
 
-    rows = make_rows("web", 40, topic=lambda i: ["[/INST]", "[red]x"][i % 2])
+    rows = make_rows("web", 40, topic=lambda i: ["[/INST]", "[red]x", "\x1b[31mred"][i % 3])
     source = Source("web", (write_lines(tmp_path / "web.jsonl", rows),))
     plan = mix(MixtureSettings(sources=(source,), stages=(Stage("[/b]"), Stage("last"))), None)
     console = Console(record=True, width=200)
     for table in render_plan(plan):
         console.print(table)
     said = console.export_text()
-    assert all(name in said for name in ("[/INST]", "[red]x", "[/b]"))
+    assert all(name in said for name in ("[/INST]", "[red]x", "[/b]", r"\x1b[31mred"))
+    assert "\x1b" not in said

@@ -115,7 +115,8 @@ def steps(n, names=("all", "text/books")):
 
 
 def test_the_page_shows_curves_stages_and_what_was_judged_and_loads_nothing():
-    page = render_training(list(steps(1000)), "run & co")
+    page = render_training(list(steps(1000)), "run & co\x1b[2J")
+    assert "\x1b" not in page
     assert "run &amp; co" in page
     assert "&lt;last&gt;" in page
     assert "<last>" not in page

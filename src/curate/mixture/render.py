@@ -12,6 +12,7 @@ from rich.text import Text
 
 from curate.mixture.plan import percentiles_of
 from curate.mixture.shares import AXES, solve_shares
+from curate.text.printable import printable
 
 _MOST_ROWS = 30
 _TELLING = 0.005
@@ -122,6 +123,11 @@ def format_tokens(n: float) -> str:
     return f"{n:.0f}"
 
 
+def _shown(name: str) -> Text:
+    """A name from the data: no markup, and nothing that acts on a terminal."""
+    return Text(printable(name))
+
+
 def _n_values(plan: Mapping[str, Any], axis: str) -> int:
     return len({group[axis] for group in plan["groups"]})
 
@@ -135,7 +141,7 @@ def _render_axis(plan: Mapping[str, Any], axis: str) -> Table:
     for name, n_documents, n_text, n_training, share in rows[:_MOST_ROWS]:
         passes = f"{n_training / n_text:.2f}" if n_text else "-"
         table.add_row(
-            Text(name),
+            _shown(name),
             f"{n_documents:,}",
             format_tokens(n_text),
             format_tokens(n_training),
@@ -167,7 +173,7 @@ def _render_curve(plan: Mapping[str, Any]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     stages = plan["stages"]
     for name in ("bucket", "text by score", *(stage["name"] for stage in stages)):
-        table.add_column(Text("factor" if len(stages) == 1 and name == stages[0]["name"] else name))
+        table.add_column(_shown("factor" if len(stages) == 1 and name == stages[0]["name"] else name))
         table.columns[-1].justify = "right"
     for name, (low, high) in percentiles_of(plan["groups"]).items():
         factors = [f"{stage['upsample'].get(name, 1.0):.2f}" for stage in stages]
@@ -184,7 +190,7 @@ def _render_stages(plan: Mapping[str, Any]) -> Table:
     names = {axis: sorted({group[axis] for group in plan["groups"]}) for axis in ("source", "bucket")}
     columns = [(axis, name) for axis, values in names.items() for name in values][:_MOST_ROWS]
     for _, name in columns:
-        table.add_column(Text(name), justify="right")
+        table.add_column(_shown(name), justify="right")
     members = {group["name"]: group for group in plan["groups"]}
     for stage in stages:
         total = sum(stage["n_tokens"].values()) or 1
@@ -192,5 +198,5 @@ def _render_stages(plan: Mapping[str, Any]) -> Table:
             sum(n for group, n in stage["n_tokens"].items() if members[group][axis] == name) / total
             for axis, name in columns
         ]
-        table.add_row(Text(stage["name"]), format_tokens(total), *(f"{cell:.1%}" for cell in cells))
+        table.add_row(_shown(stage["name"]), format_tokens(total), *(f"{cell:.1%}" for cell in cells))
     return table

@@ -12,8 +12,8 @@ from pathlib import Path
 
 _TEMPLATE = Path(__file__).with_name("page.html")
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 480, 240, 52, 12, 12, 42
-# Overrides and isolates of writing direction: in a text of the crawl they would turn what stands around it.
-_DIRECTION = re.compile("[\u202a-\u202e\u2066-\u2069\u200e\u200f]")
+# Overrides and isolates of writing direction: in a text of the crawl they would turn what stands around it. Controls are no HTML.
+_HIDDEN = re.compile("[\u202a-\u202e\u2066-\u2069\u200e\u200f\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 Point = tuple[float, float]
 
@@ -30,8 +30,8 @@ def fill_page(title: str, body: str, script: str = "") -> str:
 
 
 def text(value: object) -> str:
-    """A text, escaped, without marks that change the direction of writing around it."""
-    return escape(_DIRECTION.sub("\ufffd", str(value)))
+    """A text, escaped, without controls and marks that change the direction of writing around it."""
+    return escape(_HIDDEN.sub("\ufffd", str(value)))
 
 
 def name(value: str) -> str:
