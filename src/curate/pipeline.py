@@ -240,7 +240,7 @@ class Job:
             compute_signals(nothing.cast(pa.string()), lane.signals)
         for line in tell_other_languages(lanes[0], settings.language):
             display.say(line)
-        check_names([ScoredKinds.of(lane) for lane in lanes], settings.cut)
+        check_names([ScoredKinds.of(lane) for lane in lanes], settings.cut, settings.floors)
         return cls(
             settings,
             read_options,

@@ -39,6 +39,7 @@ class FilterKeywords(TypedDict, total=False):
     keep_fraction: float | None
     weights: str | Sequence[str] | Mapping[str, float]
     spare_above: str | float
+    floor: str | Sequence[str]
     unscored: str
     workers: int | None
     engine: str
