@@ -62,7 +62,7 @@ from curate.scoring.storage import CONFIG
 ENCODER = "all-MiniLM-L6-v2"
 EDU_RECIPE = Recipe(
     members=(
-        MemberRecipe(("tfidf", "shape", "lines"), "ridge", 0.7),
+        MemberRecipe(("tfidf", "shape", "lines"), "ridge", 0.7, {"idf_power": -0.5}),
         MemberRecipe(
             ("static", "lsa", "shape", "lines", "classes"),
             "kernel",

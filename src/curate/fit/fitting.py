@@ -415,8 +415,9 @@ def fit_member(
     dense = columns.join(member.dense)[rows]
     centre, scale, limit = columns.preparation(member.dense, dense)
     sparse_rows = None if member.sparse is None else columns.rows[member.sparse][rows]
+    idf = None if member.sparse is None else columns.sparse[member.sparse].idf
     ready = prepare(dense, centre, scale, limit)
-    head = fit_head(member.head, ready, sparse_rows, targets[rows], weights[rows], seed, member.settings)
+    head = fit_head(member.head, ready, sparse_rows, targets[rows], weights[rows], seed, member.settings, idf)
     if done is not None:
         done.add(1)
     return FittedMember(centre, scale, limit, head)
