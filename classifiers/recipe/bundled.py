@@ -64,9 +64,9 @@ EDU_RECIPE = Recipe(
     members=(
         MemberRecipe(("tfidf", "shape", "lines"), "ridge", 0.7, {"idf_power": -0.5}),
         MemberRecipe(
-            ("static", "lsa", "shape", "lines", "classes"),
+            ("static", "lsa", "shape", "lines", "common_words", "classes"),
             "kernel",
-            settings={"alpha": 0.1, "n_centres": 2048},
+            settings={"alpha": 0.3, "n_centres": 2048, "vector_scale": 0.35},
         ),
     ),
     reference_annotator=REFERENCE,

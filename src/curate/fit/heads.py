@@ -320,11 +320,12 @@ HEAD_SETTINGS: dict[str, dict[str, Any]] = {
     "ridge": {"alpha": 2.0, "idf_power": 0.0},
     "logistic": {"C": 10.0, "max_iter": 300, "idf_power": 0.0},
     "svr": {"C": 2.0, "epsilon": 0.1, "gamma": 0.6},
-    "kernel": {"alpha": 0.3, "gamma": 0.6, "n_centres": 1024},
+    "kernel": {"alpha": 0.3, "gamma": 0.6, "n_centres": 1024, "vector_scale": 1.0},
     "mlp": {"alpha": 1.0, "learning_rate": 0.003, "n_epochs": 30, "n_hidden": 32, "n_networks": 8},
     "forest": {"n_trees": 200, "min_leaf": 3, "max_features": 0.3},
     "softmax": {"learning_rate": 0.5, "n_dimensions": 16, "n_epochs": 25},
 }
 """Settings of each head with their defaults. `gamma` is in units of the features' total variance. An `idf_power` below 0
 holds rare words, which are a subject's own, to a stronger penalty than common ones: less is learnt of what a page is
-about and more of how it speaks, which carries over to subjects that the labels hardly know."""
+about and more of how it speaks, which carries over to subjects that the labels hardly know; so does a `vector_scale`
+below 1, which lets word vectors say less of how near two pages are than the shape of a page and its lines do."""
