@@ -13,6 +13,7 @@ who are half a level stricter than the reference), and modules of textbooks. Sha
 from __future__ import annotations
 
 import argparse
+import itertools
 import tempfile
 import zlib
 from pathlib import Path
@@ -181,7 +182,7 @@ def measure_spared(pages: Pages) -> list[dict[str, Any]]:
     lesson = np.logical_or.reduce([mask for group, mask in groups.items() if group.endswith("lessons")])
     read = ~groups["textbook, modules"]
     rows: list[dict[str, Any]] = []
-    for low, high in zip(BANDS, BANDS[1:], strict=False):
+    for low, high in itertools.pairwise(BANDS):
         band = read & (scores >= low) & (scores < high)
         row: dict[str, Any] = {"from": low, "to": min(high, 1.0)}
         for name, which in (("fail", sparable), ("pass", ~failing)):

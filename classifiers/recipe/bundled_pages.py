@@ -162,8 +162,8 @@ def read_lessons(data: Path) -> list[dict[str, Any]]:
 
 # What nobody read is given these levels: a textbook's module is a lesson, its lists of words or answers are not.
 _MODULE_LEVEL, _LIST_LEVEL = 4, 1
-# Pages of books are few beside those of the web. Counted more, they teach subjects of which the web holds no lessons:
-# a book without good web pages of its subjects kept 78% of its modules, and keeps 87%, for .002 to .004 of Spearman.
+# Pages of books are few beside those of the web. Counted more, they teach what a lesson is where the web holds none of a
+# subject: docs/log/scoring.md.
 _BOOK_WEIGHT = 4
 _LEAST_MODULE_BYTES = 1500
 _LINES_A_LIST, _CHARS_A_PART = 60, 4000

@@ -17,8 +17,8 @@ from curate.bundled import classifiers_folder
 from curate.errors import CurateError, SettingError
 from curate.fit import fit_classifier
 from curate.scoring import load_scorer
-from curate.scoring.load import load_classes
 from curate.scoring.features import load_word_table
+from curate.scoring.load import load_classes
 from curate.scoring.vocabulary import Vocabulary
 from labelled_pages import make_pages
 

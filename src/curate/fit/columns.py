@@ -37,7 +37,14 @@ from curate.scoring.vocabulary import Vocabulary, hash_ngrams
 Array = NDArray[np.float32]
 
 NO_LIMIT = np.float32(1e30)
-_SPREADS = {"shape": 0.05, "lines": 0.075, "common_words": 0.05, "classes": 0.1, "program": 0.06, "program_words": 0.05}
+_SPREADS = {
+    "shape": 0.05,
+    "lines": 0.075,
+    "common_words": 0.05,
+    "classes": 0.1,
+    "program": 0.06,
+    "program_words": 0.05,
+}
 _LIMIT = 4.0
 _MAX_IDF = 9.0
 _ENCODED_AT_A_TIME = 256

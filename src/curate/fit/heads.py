@@ -94,8 +94,12 @@ def fit_head(
     scale = np.tile((np.maximum(idf, _LEAST_IDF) / _MIDDLE_IDF) ** power, rows.shape[1] // len(idf))
     scaled = sparse.csr_matrix(rows.multiply(scale[None, :].astype(np.float32)))
     fitted = _FITS[name](dense, scaled, targets, weights, seed, settings)
-    assert fitted.sparse_weights is not None  # every head that has the setting takes sparse columns
-    return replace(fitted, sparse_weights=(fitted.sparse_weights * scale[:, None]).astype(np.float32))
+    found = fitted.sparse_weights
+    return (
+        fitted
+        if found is None
+        else replace(fitted, sparse_weights=(found * scale[:, None]).astype(np.float32))
+    )
 
 
 def _joined(dense: Array, rows: Rows) -> Any:

@@ -187,7 +187,9 @@ def _settle_share(
     first = f"{kinds.scorers[0]}_score"
     weights = {f"{name}_score": cut.weights[name] for name in kinds.scorers if name in cut.weights}
     weights = weights or {first: 1.0}
-    found = _only_scored(read(kinds), (first, *weights, *(name for floor in floors for name in floor.weights)))
+    found = _only_scored(
+        read(kinds), (first, *weights, *(name for floor in floors for name in floor.weights))
+    )
     is_lost = found.is_sparable & ~reaches(weigh(found.table, {first: 1.0}), kinds.spare_above)
     for floor in floors:
         is_lost = is_lost | ~reaches(floor.values(found.table), floor.least)

@@ -235,7 +235,9 @@ class FilterSettings:
         """The least scores with which a page may be kept at all, by name of the scorer."""
         numbers = parse_named_numbers(type(self), "floor", self.floor)
         if None in numbers:
-            raise SettingError(f"floor '{numbers[None]:g}' needs the name of a scorer: floor edu={numbers[None]:g}.")
+            raise SettingError(
+                f"floor '{numbers[None]:g}' needs the name of a scorer: floor edu={numbers[None]:g}."
+            )
         return {name: number for name, number in numbers.items() if name is not None}
 
     @property

@@ -251,7 +251,9 @@ class CommonWordsBlock:
     def compute(self, pages: Pages, /) -> Array:
         """Compute float32 (N, n_features)."""
         numbers = pages.number(self.table.vocabulary)
-        return share_words(numbers, pages.words, _number_commonest(self.table, self.n_features), self.n_features)
+        return share_words(
+            numbers, pages.words, _number_commonest(self.table, self.n_features), self.n_features
+        )
 
     def to_config(self) -> dict[str, Any]:
         """Name the table and how many words."""

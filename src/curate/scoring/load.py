@@ -36,10 +36,10 @@ from curate.scoring.check import (
 )
 from curate.scoring.classes import FittedClasses
 from curate.scoring.features import (
-    MOST_COMMON_WORDS,
-    CommonWordsBlock,
     KERNEL_VERSIONS,
+    MOST_COMMON_WORDS,
     ClassesBlock,
+    CommonWordsBlock,
     DenseBlock,
     EncoderBlock,
     LinesBlock,
