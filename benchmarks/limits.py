@@ -1,6 +1,7 @@
 """Where the two low limits on a score belong: `spare_above` and `floor`, on pages that readers judged.
 
-Both scorers are fitted again, and every page has the scores that a fit gives which saw neither it nor its site, package or book.
+Every page has the scores of a fit that saw neither it nor its site, package or book: `python -m classifiers.recipe.bundled` leaves
+them in its folder `--work`.
 Junk are pages of a mean quality under 1.5, good pages those of quality 3.5 or more and lessons (level 2 or more of these readers,
 who are half a level stricter than the reference), and modules of textbooks. Shares are weighted by 1 / propensity.
 
@@ -14,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import tempfile
 import zlib
 from pathlib import Path
 from typing import Any
@@ -42,8 +42,10 @@ Numbers = NDArray[np.float64]
 
 def run(args: list[str]) -> dict[str, Any]:
     parser = argparse.ArgumentParser(prog="python -m benchmarks limits")
-    parser.parse_args(args)
-    pages = Pages.read()
+    parser.add_argument(
+        "--work", type=Path, default=Path("bundled-work"), help="what classifiers.recipe.bundled kept"
+    )
+    pages = Pages.read(parser.parse_args(args).work)
     floors = {name: measure_floors(pages, name) for name in FLOORS}
     return {
         "settings": {"most_lost": MOST_LOST, "rules": {"floor": ["curate"], "spare_above": [*NAMED]}},
@@ -67,21 +69,22 @@ class Pages:
         self.texts, self.weights, self.half, self.groups, self.scores = texts, weights, half, groups, scores
 
     @classmethod
-    def read(cls) -> Pages:
-        from classifiers.recipe.bundled import RECIPES, held_out_classes
-        from classifiers.recipe.bundled_pages import BOOK_LABELS, read_edu, read_quality, read_web
+    def read(cls, work: Path) -> Pages:
+        """Read pages and scores; `work` holds what the fit of the bundled classifiers left there."""
+        from classifiers.recipe.bundled import Maker, classifiers_folder
+        from classifiers.recipe.bundled_pages import BOOK_LABELS
+        from classifiers.recipe.kept import Kept
 
-        from curate.fit import fit_classifier
-        from curate.scoring import load_scorer
+        from curate.scoring import FittedScorer, load_scorer
 
-        web, found, readings = read_web(DATA), {}, {}
-        for name, read in (("edu", read_edu), ("quality", read_quality)):
-            readings[name] = read(DATA).pages
-            known = {"classes": held_out_classes(web, readings[name])}
-            folder = Path(tempfile.mkdtemp()) / name
-            found[name] = fit_classifier(readings[name], folder, recipe=RECIPES[name], known_columns=known)
-        edu, quality = found["edu"].annotations, found["quality"].annotations
-        levels = mean_levels(readings["edu"], reader_of=quality.annotators[0])
+        maker = Maker(DATA, classifiers_folder(), Kept(work), None)  # type: ignore[arg-type]  # encodes nothing
+        edu, quality = (read_once(maker.levels[name].pages) for name in ("edu", "quality"))
+        scorers = [load_scorer(name) for name in ("edu", "quality")]
+        scores_of = []
+        for scorer in scorers:
+            assert isinstance(scorer, FittedScorer)
+            scores_of.append(scorer.calibration.apply(maker.held_out_levels(scorer.name).astype(np.float32)))
+        levels = mean_levels(maker.levels["edu"].pages, reader_of=quality.annotators[0])
         of_edu = {text: i for i, text in enumerate(edu.texts.to_pylist())}
         rows = np.array([of_edu[text] for text in quality.texts.to_pylist()])
         lesson = np.array([levels.get(text, 0.0) >= 2 for text in quality.texts.to_pylist()])
@@ -91,8 +94,8 @@ class Pages:
         mean = np.append(quality.levels, np.full(m, np.nan))
         of_books = edu.texts.take(pa.array(modules))
         scores = {
-            "edu": np.append(found["edu"].scores[rows], found["edu"].scores[modules]),
-            "quality": np.append(found["quality"].scores, load_scorer("quality").score(of_books)),
+            "edu": scores_of[0][np.append(rows, modules)].astype(np.float64),
+            "quality": np.append(scores_of[1], scorers[1].score(of_books)),
         }
         groups = {
             **{f"{name}, junk": (domains == name) & (mean < 1.5) for name in sorted(set(quality.domains))},
@@ -119,9 +122,17 @@ class Pages:
         rule_sets = load_rules(names)
         cleaned, _ = clean_lines(self.texts, line_rules_of(rule_sets))
         verdict = apply_rules(compute_signals(cleaned, required_signals(rule_sets)), rule_sets)
-        return verdict["drop_reason"].is_valid().to_numpy(), verdict["is_sparable"].to_numpy(
-            zero_copy_only=False
-        )
+        fails, sparable = verdict["drop_reason"].is_valid(), verdict["is_sparable"]
+        return fails.to_numpy(zero_copy_only=False), sparable.to_numpy(zero_copy_only=False)
+
+
+def read_once(readings: Any) -> Any:
+    """The pages that were read, each once, with the mean of its levels, in the order of first readings."""
+    page = number_pages(readings)
+    _, first = np.unique(page, return_index=True)
+    pages = readings.take(first)
+    pages.levels[:] = np.bincount(page, readings.levels) / np.bincount(page)
+    return pages
 
 
 def mean_levels(readings: Any, reader_of: str) -> dict[str, float]:

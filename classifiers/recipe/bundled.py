@@ -216,10 +216,13 @@ class Maker:
         known = {"classes": np.hstack([self._kept(kind, name) for kind in recipe.classifiers])}
         beside = None
         if name == "quality":
-            edu = self.kept.array("edu", self._digest_sources("edu"), self._missing("edu"))
-            beside = BesideEdu.of(self.levels["edu"].pages, edu)
+            beside = BesideEdu.of(self.levels["edu"].pages, self.held_out_levels("edu"))
         levels = fit_levels(self.levels[name], self.output / name, recipe, known, _NOTES[name], beside)
         self.kept.array(name, self._digest_sources(name), lambda: levels)
+
+    def held_out_levels(self, name: str) -> NDArray[Any]:
+        """Give what the stage of a scorer left: each page's level out of fold, in the order of first readings."""
+        return self.kept.array(name, self._digest_sources(name), self._missing(name))
 
     def _kept(self, kind: str, scorer: str) -> NDArray[Any]:
         return self.kept.array(f"{kind}-{scorer}", self._digest_sources(kind), self._missing(kind))
