@@ -30,10 +30,12 @@ class FilterKeywords(TypedDict, total=False):
     bad_words: str | PathLike[str] | Sequence[str | PathLike[str]]
     screen: str | PathLike[str] | Sequence[str | PathLike[str]]
     redact_pii: bool
+    redact_secrets: bool
     decontaminate: str | PathLike[str] | Sequence[str | PathLike[str]]
     flag_contaminated: bool
     dedup: str
     jaccard: float
+    dedup_comments: bool
     recall: float
     threshold: float | str | Sequence[str] | Mapping[str, float] | None
     keep_fraction: float | None
@@ -41,6 +43,7 @@ class FilterKeywords(TypedDict, total=False):
     spare_above: str | float
     floor: str | Sequence[str]
     unscored: str
+    label: str | PathLike[str] | Sequence[str | PathLike[str]]
     workers: int | None
     engine: str
     memory: str | int
