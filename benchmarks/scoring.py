@@ -137,7 +137,24 @@ def _domains() -> dict[str, Any]:
         name: {"domains": each["by_domain"], "strictness": each["strictness"]["annotators"]}
         for name, each in metrics.items()
     }
-    return found | {"quality_beside_edu": metrics["quality"]["beside_edu"]}
+    figures = [
+        {"scorer": name, "pages": pages}
+        | {what: measured_on[what] for what in _FIGURES}
+        | {"average_precision_3": measured_on["average_precision"]["3"]}
+        for name, pages, measured_on in (
+            ("edu", "cross-validated", metrics["edu"]),
+            ("edu", "edu_val, not fitted on", metrics["edu"]["held_out"]),
+            ("quality", "cross-validated", metrics["quality"]),
+        )
+    ]
+    return found | {
+        "figures": figures,
+        "rates_by_topic": metrics["edu"]["rates_by_topic"],
+        "quality_beside_edu": metrics["quality"]["beside_edu"],
+    }
+
+
+_FIGURES = ("n_pages", "spearman", "macro_f1", "calibration_error", "calibration_error_if_perfect")
 
 
 def _score_textbooks() -> dict[str, dict[str, float]]:
