@@ -95,7 +95,7 @@ class Pages:
         of_books = edu.texts.take(pa.array(modules))
         scores = {
             "edu": scores_of[0][np.append(rows, modules)].astype(np.float64),
-            "quality": np.append(scores_of[1], scorers[1].score(of_books)),
+            "quality": np.append(scores_of[1], scorers[1].score(of_books)).astype(np.float64),
         }
         groups = {
             **{f"{name}, junk": (domains == name) & (mean < 1.5) for name in sorted(set(quality.domains))},

@@ -281,7 +281,7 @@ def test_a_page_below_a_floor_stays_under_no_cut(
 ) -> None:
     settings = SETTINGS | {"scorer": [EDU, QUALITY], "rules": rules}
     curate.filter_crawl(str(crawl), tmp_path / "without", **settings, **cut)
-    curate.filter_crawl(str(crawl), tmp_path / "with", floor=["quality=0.3"], **settings, **cut)
+    curate.filter_crawl(str(crawl), tmp_path / "with", floor={"quality": 0.3}, **settings, **cut)
     without, kept, dropped = (
         rows_of(tmp_path / run, kind)
         for run, kind in (("without", "kept"), ("with", "kept"), ("with", "dropped"))

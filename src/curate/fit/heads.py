@@ -1,4 +1,4 @@
-# pyright: reportArgumentType=false, reportIndexIssue=false
+# pyright: reportArgumentType=false, reportIndexIssue=false, reportOptionalSubscript=false
 # (scikit-learn states no types: they are guessed)
 """Fitting heads with scikit-learn, and keeping of each only the arrays that `curate.scoring.heads` needs."""
 

@@ -191,8 +191,6 @@ class FilterSettings:
         "NAME=NUMBER, as quality=0.02: a page to which the scorer of that name gives less is never kept, whatever else "
         "decides.",
         section="score",
-        low=0,
-        high=1,
     )
     unscored: str = setting(
         UNSCORED[0],
@@ -248,12 +246,13 @@ class FilterSettings:
     @property
     def floors(self) -> dict[str, float]:
         """The least scores with which a page may be kept at all, by name of the scorer."""
-        numbers = parse_named_numbers(type(self), "floor", self.floor)
-        if None in numbers:
-            raise SettingError(
-                f"floor '{numbers[None]:g}' needs the name of a scorer: floor edu={numbers[None]:g}."
-            )
-        return {name: number for name, number in numbers.items() if name is not None}
+        numbers = parse_named_numbers(type(self), "floor", _items(self.floor))
+        for name, least in numbers.items():
+            if name is None:
+                raise SettingError(f"floor '{least:g}' needs the name of a scorer: floor edu={least:g}.")
+            if not 0 <= least <= 1:
+                raise SettingError(f"floor must be between 0 and 1, not {least:g}.")
+        return {name: least for name, least in numbers.items() if name is not None}
 
     @property
     def spares_from(self) -> float | None:
