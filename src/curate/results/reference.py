@@ -41,7 +41,7 @@ _REASONS = """\
 first reason that holds. `drop_value` and `drop_limit` say which number was beyond which limit."""
 
 _RULES = """\
-With several scorers that have limits, `NAME_below_threshold` says which one. Rules, of pages and texts, and of
+With several scorers that have limits, `NAME_below_threshold` says which one; a floor always says so, as `NAME_below_floor`. Rules, of pages and texts, and of
 programs; other sets by `curate rules show NAME`:"""
 
 
