@@ -234,7 +234,12 @@ def raw() -> list[Pool]:
     texts = read_raw()
     rows = [{"id": page, "text": texts[page]} for page in found if page in texts]
     means = np.array([np.mean(found[row["id"]], axis=0) for row in rows])
-    return [_levelled("raw crawl pages", rows, means[:, 0], means[:, 1], READERS_LESSON)]
+    pool = _levelled("raw crawl pages", rows, means[:, 0], means[:, 1], READERS_LESSON)
+    # A mean that lies between two levels goes to the higher one.
+    for name, levels, highest in (("edu", means[:, 0], 3), ("quality", means[:, 1], 4)):
+        rounded = np.minimum(np.floor(levels + 0.5), highest)
+        pool.groups |= {f"{name} {level}": rounded == level for level in range(highest + 1)}
+    return [pool]
 
 
 def read_raw() -> dict[str, str]:

@@ -54,6 +54,25 @@ def _lessons() -> str:
     return "\n".join(lines)
 
 
+def _raw() -> str:
+    """Raw crawl pages lost to language and rules, by level."""
+    found: dict[str, dict[str, Any]] = {}
+    for row in _result("lessons")["rows"]:
+        if row["pool"] == "raw crawl pages":
+            found.setdefault(row["group"], {})[row["rules"]] = row
+    lines = [
+        "| level of two readers | pages | lost to gopher, c4, fineweb | lost to the default |",
+        "|---|---|---|---|",
+    ]
+    for name, highest in (("edu", 3), ("quality", 4)):
+        for level in range(highest + 1):
+            rows = found[f"{name} {level}"]
+            lost = " | ".join(_share(rows[way]["lost"]) for way in ("named", "default"))
+            more = " or more" if level == highest else ""
+            lines.append(f"| {name} {level}{more} | {rows['default']['pages']} | {lost} |")
+    return "\n".join(lines)
+
+
 _SHOWN = {
     ("documentation", "level 2.5 or more"),
     ("documentation", "level 0-1"),
@@ -355,6 +374,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "domains-edu": lambda: _domains("edu"),
     "domains-quality": lambda: _domains("quality"),
     "lessons": _lessons,
+    "raw-pages": _raw,
     "serve": _serve,
     "speed": _speed,
     "dedup": _dedup,
