@@ -13,6 +13,10 @@ package. The speed is that of rules and score together on files of 5 KB, CPU sec
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import json
+import subprocess
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -22,6 +26,7 @@ import pyarrow as pa
 from classifiers.recipe.code import CODE_RECIPE, read_code
 
 from benchmarks.harness import ROOT
+from benchmarks.peers.environments import peer_environment
 from curate.fit.columns import compute_columns
 from curate.fit.fitting import cross_fit, find_folds
 from curate.fit.metrics import average_precision, bootstrap, spearman
@@ -66,11 +71,57 @@ def run(args: list[str]) -> dict[str, Any]:
         "quality": {name: _measure(values, levels) for name, values in numbers.items()},
         "spearman_by_language": _by_language(numbers["code"], levels, languages),
         "rules": {name: _measure_rules(name, pages.texts, levels) for name in _RULE_SETS},
+        "parity": measure_parity(pages.texts),
         "files_per_cpu_s": measure_speed(pages.texts),
     }
 
 
+def measure_parity(texts: pa.Array) -> list[dict[str, Any]]:
+    """On how many texts the rules of `code-stack@starcoder` decide as the code that others publish for them.
+
+    Few program files are near a limit: three changed copies of each are judged too.
+    """
+    texts = pa.concat_arrays([texts, pa.array(_strain(texts.to_pylist()), pa.large_string())])
+    with tempfile.TemporaryDirectory() as folder:
+        files, out = Path(folder, "files.jsonl"), Path(folder, "out.json")
+        lines = "".join(json.dumps(text) + "\n" for text in texts.to_pylist())
+        files.write_text(lines, encoding="utf-8")
+        script = ROOT / "benchmarks" / "peers" / "code_rules.py"
+        command = [peer_environment("code"), str(script), str(files), str(out)]
+        subprocess.run(command, check=True, cwd=folder, capture_output=True)
+        theirs = json.loads(out.read_text(encoding="utf-8"))
+    (rule_set,) = load_rules(["code-stack"])
+    measured = compute_signals(texts, required_signals([rule_set]))
+    ours: dict[str, Any] = {}
+    for rule in rule_set.rules:
+        alone = dataclasses.replace(rule_set, rules=(rule,))
+        reasons = apply_rules(measured, [alone])["drop_reason"]
+        ours[rule.reason.removeprefix("stack_")] = reasons.is_valid().to_numpy(zero_copy_only=False)
+    ours["lines and alpha_chars"] = ours["max_line_chars"] | ours["mean_line_chars"] | ours["alpha_chars"]
+    rows: list[dict[str, Any]] = []
+    for name, dropped in theirs.items():
+        own = ours[name.partition(" (")[0]]
+        n_same = int((own == np.array(dropped)).sum())
+        rows.append({"rule": name, "files": len(own), "peer_drops": sum(dropped), "same": n_same})
+    return rows
+
+
 _RULE_SETS = ("code", "code-stack", "code-stack2", "code-opencoder", "gopher", "c4", "fineweb")
+
+
+def _strain(texts: list[str]) -> list[str]:
+    """Copies whose lines are joined, whose letters are in part dashes, and before which a declaration of XML stands."""
+    strained: list[str] = []
+    for number, text in enumerate(texts):
+        n_joined, n_left, n_before = number % 37 + 2, number % 5 + 1, number % 120
+        lines = text.split("\n")
+        joined = ["".join(lines[i : i + n_joined]) for i in range(0, len(lines), n_joined)]
+        strained.append("\n".join(joined))
+        strained.append(
+            "".join("-" if char.isalnum() and i % 6 >= n_left else char for i, char in enumerate(text))
+        )
+        strained.append("#" * n_before + '<?xml version="1.0"?>\n' + text)
+    return strained
 
 
 def _measure(values: Any, levels: Any) -> dict[str, Any]:
@@ -135,7 +186,8 @@ def measure_speed(texts: pa.Array, n_rounds: int = 3) -> dict[str, float]:
     def score() -> None:
         scorer.score(batch)
 
-    rules(), score()
+    rules()
+    score()
     best: dict[str, float] = {}
     for name, work in (("rules", (rules,)), ("score", (score,)), ("rules and score", (rules, score))):
         seconds = []

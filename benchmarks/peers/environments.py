@@ -45,6 +45,13 @@ REQUIREMENTS: dict[str, tuple[tuple[str, ...], ...]] = {
     "dclm": (("uniseg==0.10.1", "nltk", "fasttext-community==0.11.9", "unidecode"),),
     # Their filters need little of what the packages ask for.
     "curator": (("--no-deps", "nemo-curator==1.4.0"), ("regex", "loguru")),
+    # The code filters of both; the rest as above.
+    "code": (
+        ("--no-deps", "dolma==1.2.1", "nemo-curator==1.4.0"),
+        ("anyascii", "beautifulsoup4", "blingfire", "cached-path", "charset-normalizer", "detect-secrets", "loguru", "msgspec",
+         "necessary", "nltk", "numpy", "omegaconf", "platformdirs", "pygments", "pyyaml", "regex", "requests", "rich", "s3fs",
+         "smart-open", "tokenizers", "tqdm", "uniseg", "zstandard"),
+    ),
     "c4": (("--no-deps", "tensorflow-datasets==4.9.10", "llama-index-core==0.14.25"), ("absl-py", "nltk")),
 }
 # fmt: on

@@ -11,6 +11,7 @@ import dataclasses
 import json
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from inspect import get_annotations
 from os import PathLike, fspath
 from pathlib import Path, PurePath
 from types import UnionType
@@ -102,6 +103,18 @@ def check_value(cls: type, name: str, value: Any) -> Any:
 
 def _field(cls: type, name: str) -> dataclasses.Field[Any]:
     return next(field for field in dataclasses.fields(cls) if field.name == name)
+
+
+def by_section(cls: Any) -> dict[str, list[dataclasses.Field[Any]]]:
+    """The fields of a settings class by section; a class's own sections go before those that it inherits."""
+    fields = dataclasses.fields(cls)
+    own = get_annotations(cls if isinstance(cls, type) else type(cls))
+    sections: dict[str, list[dataclasses.Field[Any]]] = {}
+    for field in sorted(fields, key=lambda field: field.name not in own):
+        sections.setdefault(field.metadata["section"], [])
+    for field in fields:
+        sections[field.metadata["section"]].append(field)
+    return sections
 
 
 def describe_limits(field: dataclasses.Field[Any]) -> str:
@@ -257,8 +270,8 @@ def read_toml(path: str | Path) -> dict[str, Any]:
     return values
 
 
-def load_toml(path: str | Path) -> dict[str, Any]:
-    """Read a TOML file as it stands.
+def load_toml(path: str | Path, what: str = "settings file") -> dict[str, Any]:
+    """Read a TOML file as it stands; `what` is its name in messages.
 
     Raises:
         SettingError: it cannot be read, or is no TOML.
@@ -266,7 +279,7 @@ def load_toml(path: str | Path) -> dict[str, Any]:
     try:
         return tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
-        raise SettingError(f"Cannot read the settings file {path}: {error.strerror}.") from error
+        raise SettingError(f"Cannot read the {what} {path}: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingError(f"{path} is not valid TOML: {error}.") from error
 
@@ -274,14 +287,12 @@ def load_toml(path: str | Path) -> dict[str, Any]:
 def to_toml(settings: Any) -> str:
     """Write `settings` as commented TOML; fields that are null stand as comments."""
     lines: list[str] = []
-    section = None
-    for field in dataclasses.fields(settings):
-        if field.metadata["section"] != section:
-            section = field.metadata["section"]
-            lines += ["", f"[{section}]"]
-        lines.append(f"# {field.metadata['doc']}")
-        value = getattr(settings, field.name)
-        lines.append(f"# {field.name} =" if value is None else f"{field.name} = {_to_toml_value(value)}")
+    for section, fields in by_section(settings).items():
+        lines += ["", f"[{section}]"]
+        for field in fields:
+            lines.append(f"# {field.metadata['doc']}")
+            value = getattr(settings, field.name)
+            lines.append(f"# {field.name} =" if value is None else f"{field.name} = {_to_toml_value(value)}")
     return "\n".join(lines).lstrip() + "\n"
 
 

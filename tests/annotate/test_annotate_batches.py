@@ -90,7 +90,7 @@ def test_a_batch_holds_its_worst_cost_until_it_is_collected(make_settings):
 
 
 def test_a_batch_whose_submission_was_cut_off_is_found_again_by_its_name(make_settings, monkeypatch):
-    from curate.annotate import batches
+    from curate.llm import batches
 
     with PracticeServer() as server:
         settings = make_settings(server)
@@ -111,7 +111,7 @@ def test_a_batch_whose_submission_was_cut_off_is_found_again_by_its_name(make_se
 
 
 def test_a_batch_that_never_reached_the_server_is_submitted_anew(make_settings, monkeypatch):
-    from curate.annotate import batches
+    from curate.llm import batches
 
     def die(self, name, lines):
         raise RunError("killed")
@@ -129,7 +129,7 @@ def test_a_batch_that_never_reached_the_server_is_submitted_anew(make_settings, 
 
 
 def test_many_requests_are_cut_into_several_batches(make_settings, monkeypatch):
-    from curate.annotate import batches
+    from curate.llm import batches
 
     monkeypatch.setattr(batches, "MAX_REQUESTS", 10)
     with PracticeServer() as server:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import re
@@ -240,6 +241,14 @@ def test_64_calls_are_in_flight_at_a_time(make_settings, writer):
     with writer(delay_s=0.5) as server:
         craft_text(make_settings(server, draws=4, n=96, concurrency=64), progress=False)
         assert server.ledger.most_at_once == 64
+
+
+def test_a_run_within_a_running_loop_as_in_a_notebook_writes_all(make_settings, writer):
+    async def cell():
+        return craft_text(make_settings(server, n=3), progress=False)
+
+    with writer() as server:
+        assert asyncio.run(cell()).n_open == 0
 
 
 def test_the_folder_of_another_command_is_not_overwritten(make_settings, tmp_path):

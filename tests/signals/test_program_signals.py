@@ -71,6 +71,14 @@ def test_a_mark_of_generated_text_counts_in_the_first_five_lines(mark):
     assert measured("# " + mark[:-1])["is_generated"] == 0
 
 
+@given(
+    st.text("#é☃\n", min_size=60, max_size=110), st.sampled_from(["<?xml version=", "<?xml versio", "<?xml "])
+)
+def test_a_declaration_of_xml_counts_within_the_first_hundred_characters(before, mark):
+    text = before + mark + "'1.0'?>"
+    assert measured(text)["is_xml"] == ("<?xml version=" in text[:100])
+
+
 def test_code_comments_and_strings_have_their_shares():
     found = measured("# todo: cd\nx = 'ab' # e\n\nassert y\n")
     n = len("# todo: cd\nx = 'ab' # e\n\nassert y\n")

@@ -10,19 +10,12 @@ from typing import TypedDict
 class AnnotateKeywords(TypedDict, total=False):
     """The fields of `AnnotateSettings`."""
 
-    cache: str | None
-    text_column: str | None
-    extractor: str
     model: str
     base_url: str | None
     api_key_env: str
-    prompt: str
-    window_chars: int
-    reply_format: str
     max_output_tokens: int
     token_limit_field: str
     temperature: float | None
-    draws: int
     extra_body: str
     budget_usd: float | None
     prices: str | None
@@ -33,6 +26,13 @@ class AnnotateKeywords(TypedDict, total=False):
     tokens_per_minute: int | None
     timeout_s: float
     http_tries: int
+    cache: str | None
+    text_column: str | None
+    extractor: str
+    prompt: str
+    window_chars: int
+    reply_format: str
+    draws: int
     reply_tries: int
     select: str
     n_pages: int | None

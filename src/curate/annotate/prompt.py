@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from curate.config import stable_hash
+from curate.config import load_toml, stable_hash
 from curate.errors import SettingError, UnknownNameError
 from curate.llm.quoting import break_closing_tag
 
@@ -96,14 +95,7 @@ def load_prompt(name_or_path: str) -> Prompt:
         path = Path(name_or_path)
     elif name_or_path not in bundled_prompts():
         raise UnknownNameError("prompt", name_or_path, bundled_prompts())
-    try:
-        with path.open("rb") as file:
-            data = tomllib.load(file)
-    except OSError as error:
-        raise SettingError(f"Cannot read the prompt {path}: {error.strerror}.") from error
-    except tomllib.TOMLDecodeError as error:
-        raise SettingError(f"{path} is not valid TOML: {error}.") from error
-    return _check(path, data)
+    return _check(path, load_toml(path, "prompt"))
 
 
 def _check(path: Path, data: dict[str, Any]) -> Prompt:

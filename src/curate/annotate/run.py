@@ -7,7 +7,6 @@ finish(plan, store)                         cache -> labels.jsonl and its manife
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from os import PathLike, fspath
@@ -127,6 +126,7 @@ def run_annotation(settings: AnnotateSettings, *, display: ProgressDisplay | Non
             price,
             body_of=lambda task: request_body(settings, plan.prompt, task.window),
             read=plan.read,
+            reply_tries=settings.reply_tries,
         )
         display = display or ProgressDisplay(quiet=True)
         n_wanted = sum(map(len, plan.page_keys))
@@ -134,7 +134,7 @@ def run_annotation(settings: AnnotateSettings, *, display: ProgressDisplay | Non
             with display.step(
                 "Asking", n_wanted, lambda: (annotator.n_replies, f"{annotator.n_replies} replies")
             ):
-                asyncio.run(annotator.run())
+                annotator.ask_all()
         finally:
             result = finish(
                 plan, store, annotator.failed, budget_is_spent=annotator.budget_is_spent, n_lost=n_lost

@@ -64,14 +64,13 @@ class Plan:
             if task.request.key not in waiting and not store.is_settled(task.request.key, tries)
         ]
 
-    def worst_cost(self, task: Task, price: Price, *, batch: bool = False) -> int:
+    def worst_cost(self, task: Task, price: Price) -> int:
         """The most that one reply can cost, in picodollars."""
-        return worst_cost(task, self.settings, price, batch=batch)
+        return worst_cost(task, self.settings, price)
 
     def read(self, reply: Reply) -> tuple[Verdict, str | None]:
-        """Judge a reply; its text is worth keeping where it states no level."""
-        verdict = read_reply(reply, self.prompt)
-        return verdict, None if verdict.outcome == LABELLED else reply.content
+        """Judge a reply to the plan's prompt."""
+        return read_level(reply, self.prompt)
 
     def expected_tokens(self, tasks: list[Task], store: Store) -> tuple[int, int]:
         """Expected (input, output) tokens: as measured in this cache, else four bytes a token and 60 for a reply."""
@@ -121,6 +120,12 @@ class Plan:
         if self.selection.scores is not None:
             row["select_score"] = round(float(self.selection.scores[at]), 4)
         return row
+
+
+def read_level(reply: Reply, prompt: Prompt) -> tuple[Verdict, str | None]:
+    """Judge a reply; its text is worth keeping where it states no level."""
+    verdict = read_reply(reply, prompt)
+    return verdict, None if verdict.outcome == LABELLED else reply.content
 
 
 def request_body(settings: AnnotateSettings, prompt: Prompt, window: str) -> dict[str, Any]:

@@ -9,9 +9,20 @@ import typer
 
 from curate.annotate.settings import AnnotateSettings
 from curate.cli import EXIT_PARTIAL
+from curate.cli.calls import (
+    BatchOption,
+    ConfigOption,
+    DryRunOption,
+    TemperatureOption,
+    merge_values,
+    print_end,
+    print_money,
+    print_states,
+    print_submission,
+)
 from curate.cli.options import with_settings
 from curate.cli.say import say
-from curate.config import read_toml, settings_from
+from curate.config import settings_from
 from curate.errors import SettingError
 
 annotate_app = typer.Typer(
@@ -32,21 +43,10 @@ def annotate_command(
     given: dict[str, Any],
     *,
     context: typer.Context,
-    temperature: Annotated[
-        str | None,
-        typer.Option(
-            help="Sampling temperature; 'default' sends none.  [default: 0]",
-            show_default=False,
-            rich_help_panel="Model",
-        ),
-    ] = None,
-    config: Annotated[Path | None, _option("Settings from a TOML file; flags go before.")] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print pages, tokens and cost; send nothing.")
-    ] = False,
-    batch: Annotated[
-        bool, typer.Option("--batch", help="Submit to the batch API at its lower price, and exit.")
-    ] = False,
+    temperature: TemperatureOption = None,
+    config: ConfigOption = None,
+    dry_run: DryRunOption = False,
+    batch: BatchOption = False,
 ) -> int:
     """Label pages with an LLM, within a budget; run it again to go on after a stop.
 
@@ -59,22 +59,10 @@ def annotate_command(
     """
     if context.invoked_subcommand is not None:
         return 0
-    values = (read_toml(config) if config else {}) | given
-    if temperature is not None:
-        values["temperature"] = _temperature(temperature)
-    settings = settings_from(AnnotateSettings, values)
+    settings = settings_from(AnnotateSettings, merge_values(given, config, temperature))
     if dry_run:
         return _print_estimate(settings)
     return _submit(settings) if batch else _annotate(settings)
-
-
-def _temperature(text: str) -> float | None:
-    if text == "default":
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        raise SettingError(f"The temperature must be a number or 'default', not '{text}'.") from None
 
 
 def _print_estimate(settings: Any) -> int:
@@ -85,17 +73,8 @@ def _print_estimate(settings: Any) -> int:
     say(f"Near-duplicates     {found.n_duplicates:>12,}   left out")
     say(f"Pages chosen        {found.n_pages:>12,}   {settings.select}")
     say(f"Requests            {found.n_requests:>12,}   {found.n_answered:,} more are answered in the cache")
-    say(f"Input tokens        {found.n_input_tokens:>12,}   expected")
-    say(f"Output tokens       {found.n_output_tokens:>12,}   expected")
-    say(
-        f"Cost                {found.expected_usd:>12.4f}   US dollars expected, {found.worst_usd:.4f} at worst"
-    )
-    say(f"  as a batch        {found.batch_usd:>12.4f}   US dollars expected")
-    if found.budget_usd is not None:
-        say(
-            f"Budget              {found.budget_usd:>12.4f}   US dollars, {found.spent_usd:.4f} spent: "
-            f"enough for about {found.n_within_budget:,} of {found.n_requests:,} requests"
-        )
+    enough = f": enough for about {found.n_within_budget or 0:,} of {found.n_requests:,} requests"
+    print_money(found, enough)
     print("Nothing was sent.")
     return 0
 
@@ -116,14 +95,7 @@ def _print_result(result: Any) -> int:
     for name, count in result.outcomes.items():
         if name in PROBLEMS:
             say(f"  {count:,} {name}: {PROBLEMS[name]}")
-    for why, count in result.failures.items():
-        say(f"  failed {count:,} times: {why}")
-    if result.n_lost:
-        say(
-            f"{result.n_lost} requests were in flight when an earlier run was stopped; they count at their worst cost."
-        )
-    if result.budget_is_spent:
-        print("The budget is spent. Raise --budget-usd and run the same command again to go on.")
+    print_end(result)
     if result.n_open:
         say(f"{result.n_open:,} labels are still to come.")
     is_partial = result.n_open or result.outcomes.get("failed") or (result.outcomes and not n_labelled)
@@ -133,18 +105,8 @@ def _print_result(result: Any) -> int:
 def _submit(settings: Any) -> int:
     from curate.annotate.batches import submit_batches
 
-    found = submit_batches(settings)
-    for batch in found.batches:
-        say(f"Submitted {batch.n_requests:,} requests as {batch.server_id}.")
-    if not found.batches:
-        print("Nothing to submit.")
-    if found.n_beyond_budget:
-        say(
-            f"{found.n_beyond_budget:,} requests do not fit the budget at their worst cost. Raise --budget-usd to submit them."
-        )
-    if found.batches:
-        say(f"Later: curate annotate collect --output {settings.output}")
-    return EXIT_PARTIAL if found.n_beyond_budget else 0
+    is_all = print_submission(submit_batches(settings), f"curate annotate collect --output {settings.output}")
+    return 0 if is_all else EXIT_PARTIAL
 
 
 OutputOption = Annotated[
@@ -158,8 +120,7 @@ def status_command(*, output: OutputOption = None, cache: CacheOption = None) ->
     """Ask the server how far the batches are."""
     from curate.annotate.batches import batch_states
 
-    states = batch_states(_cache_of(output, cache))
-    _print_states(states)
+    print_states(batch_states(_cache_of(output, cache)))
     return 0
 
 
@@ -172,25 +133,15 @@ def collect_command(*, output: OutputOption = None, cache: CacheOption = None) -
     from curate.annotate.batches import collect_batches
 
     states, results = collect_batches(_cache_of(output, cache))
-    _print_states(states)
+    is_all = print_states(states)
     codes = [_print_result(result) for result in results]
-    is_waiting = any(state.state not in {"collected", "lost"} for state in states)
-    return EXIT_PARTIAL if is_waiting or any(codes) else 0
+    return 0 if is_all and not any(codes) else EXIT_PARTIAL
 
 
 def _cache_of(output: str | None, cache: str | None) -> str:
     if not output and not cache:
         raise SettingError("Which labels? Give --output, as it was given to 'curate annotate'.")
     return cache or f"{output}.cache.sqlite"
-
-
-def _print_states(states: list[Any]) -> None:
-    if not states:
-        print("No batch was submitted.")
-    for state in states:
-        done = f", {state.n_done:,} done" if state.n_done else ""
-        message = f": {state.message}" if state.message else ""
-        say(f"{state.server_id or state.name}  {state.state}, {state.n_requests:,} requests{done}{message}")
 
 
 PromptOption = Annotated[

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+import shlex
+from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from curate.cli import EXIT_PARTIAL, exit_code
+from curate.cli.calls import (
+    BatchOption,
+    ConfigOption,
+    DryRunOption,
+    TemperatureOption,
+    merge_values,
+    print_end,
+    print_money,
+    print_states,
+    print_submission,
+)
 from curate.cli.options import with_settings
 from curate.cli.say import make_console, say
-from curate.config import read_toml, settings_from
+from curate.config import settings_from
 from curate.craft.settings import CraftSettings
-from curate.errors import SettingError
+
+if TYPE_CHECKING:
+    from curate.craft.run import CraftResult
 
 craft_app = typer.Typer(
     name="craft",
@@ -22,6 +37,11 @@ craft_app = typer.Typer(
 )
 recipes_app = typer.Typer(name="recipes", no_args_is_help=True, help="Show what writers can be asked for.")
 craft_app.add_typer(recipes_app)
+_OF_PLANS = {
+    *("input", "min_score", "max_score", "score_column", "topic_column", "seed_chars", "recipe", "tables"),
+    *("model", "max_output_tokens", "prices", "price_input", "price_output"),
+}
+_NOT_OF_PLANS = {field.name for field in fields(CraftSettings)} - _OF_PLANS
 _LISTS = ("language", "rules")
 
 
@@ -31,20 +51,10 @@ def craft_command(
     given: dict[str, Any],
     *,
     context: typer.Context,
-    temperature: Annotated[
-        str | None,
-        typer.Option(
-            help="Sampling temperature; 'default' sends none.  [default: 0.8]",
-            show_default=False,
-            rich_help_panel="Model",
-        ),
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="Settings from a TOML file; flags go before.", show_default=False)
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print a prompt, the tokens and the cost; send nothing.")
-    ] = False,
+    temperature: TemperatureOption = None,
+    config: ConfigOption = None,
+    dry_run: DryRunOption = False,
+    batch: BatchOption = False,
 ) -> int:
     """Write text with a language model; every reply is judged, and dropped ones keep their reason and their text.
 
@@ -63,20 +73,10 @@ def craft_command(
         if name in given:
             names = [each.strip() for item in given[name] for each in item.split(",")]
             given[name] = [each for each in names if each and each != "none"]
-    values = (read_toml(config) if config else {}) | given
-    if temperature is not None:
-        values["temperature"] = _temperature(temperature)
-    settings = settings_from(CraftSettings, values)
-    return _print_estimate(settings) if dry_run else _craft(settings)
-
-
-def _temperature(text: str) -> float | None:
-    if text == "default":
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        raise SettingError(f"The temperature must be a number or 'default', not '{text}'.") from None
+    settings = settings_from(CraftSettings, merge_values(given, config, temperature))
+    if dry_run:
+        return _print_estimate(settings)
+    return _submit(settings) if batch else _craft(settings)
 
 
 def _print_estimate(settings: CraftSettings) -> int:
@@ -91,40 +91,110 @@ def _print_estimate(settings: CraftSettings) -> int:
         say(f"  no seed           {count:>12,}   {reason}")
     say(f"Seeds               {found.n_seeds:>12,}")
     say(f"Prompts             {found.n_prompts:>12,}   {found.n_answered:,} more have their replies")
-    say(f"Input tokens        {found.n_input_tokens:>12,}   expected")
-    say(f"Output tokens       {found.n_output_tokens:>12,}   expected")
-    say(
-        f"Cost                {found.expected_usd:>12.4f}   US dollars expected, {found.worst_usd:.4f} at worst"
-    )
-    if found.budget_usd is not None:
-        say(f"Budget              {found.budget_usd:>12.4f}   US dollars, {found.spent_usd:.4f} spent")
+    print_money(found)
     print("Nothing was sent.")
     return 0
 
 
 def _craft(settings: CraftSettings) -> int:
     from curate.craft import craft_text
+
+    return _print_result(craft_text(settings))
+
+
+def _submit(settings: CraftSettings) -> int:
+    from curate.craft import submit_craft
+
+    is_all = print_submission(submit_craft(settings), f"curate craft collect --output {settings.output}")
+    return 0 if is_all else EXIT_PARTIAL
+
+
+def _print_result(result: CraftResult) -> int:
     from curate.results.render import describe_rest, render_funnel
 
-    result = craft_text(settings)
     if result.funnel.read.n_documents:
         make_console().print(render_funnel(result.funnel))
         for line in describe_rest(result.funnel):
             say(line)
     n_replies = result.n_prompts - result.n_open
     say(f"{n_replies:,} replies to {result.n_prompts:,} prompts; spent {result.spent_usd:.4f} US dollars.")
-    for why, count in result.failures.items():
-        say(f"  failed {count:,} times: {why}")
-    if result.n_lost:
-        say(
-            f"{result.n_lost} requests were in flight when an earlier run was stopped; they count at their worst cost."
-        )
-    if result.budget_is_spent:
-        print("The budget is spent. Raise --budget-usd and run the same command again to go on.")
+    print_end(result)
     if result.n_open:
         say(f"{result.n_open:,} prompts have no reply yet.")
         return EXIT_PARTIAL
     return exit_code(result.funnel.kept.n_documents, ())
+
+
+OutputOption = Annotated[
+    str, typer.Option("--output", "-o", help="Folder, as it was given to 'curate craft'.", show_default=False)
+]
+
+
+@craft_app.command("status")
+def status_command(*, output: OutputOption) -> int:
+    """Ask the server how far the batches are."""
+    from curate.craft import craft_batches
+
+    print_states(craft_batches(output))
+    return 0
+
+
+@craft_app.command("collect")
+def collect_command(*, output: OutputOption) -> int:
+    """Take the results of batches that are over and judge them; collecting again changes nothing.
+
+    Exit codes: 0 all is collected; 3 batches are still running, or prompts have no reply; 4 nothing was kept.
+    """
+    from curate.craft import collect_craft
+
+    states, result = collect_craft(output)
+    is_all = print_states(states)
+    code = _print_result(result) if result else 0
+    return code if is_all else EXIT_PARTIAL
+
+
+@craft_app.command("plan")
+@with_settings(CraftSettings, left_out=_NOT_OF_PLANS)
+def plan_command(
+    given: dict[str, Any],
+    *,
+    target: Annotated[
+        Path,
+        typer.Option(
+            help='TOML file with tokens = "2B" and shares by topic under \\[domains].', show_default=False
+        ),
+    ],
+    keep_rate: Annotated[
+        float, typer.Option(help="Share of the replies that are expected to be kept.")
+    ] = 0.7,
+) -> int:
+    """Say which domains a mixture lacks, from how many seeds their text can be crafted, and what it costs; sends nothing.
+
+    Example: curate craft plan --input curated --target domains.toml --model gpt-4o-mini
+    """
+    from curate.craft import plan_domains
+
+    settings = settings_from(CraftSettings, given)
+    found = plan_domains(settings, target, keep_rate=keep_rate)
+    say(
+        f"{'domain':<28} {'have':>13} {'wanted':>13} {'missing':>13} {'seeds':>8} {'prompts':>9} {'US dollars':>11}"
+    )
+    for each in found:
+        counts = f"{each.n_have:>13,} {each.n_want:>13,} {each.n_missing:>13,} {each.n_seeds:>8,} {each.n_prompts:>9,}"
+        say(f"{each.domain:<28.28} {counts} {each.expected_usd:>11.4f}")
+    say(
+        f"Tokens are of different text. US dollars in all: {sum(each.expected_usd for each in found):.4f}, expected."
+    )
+    inputs = " ".join(shlex.quote(path) for path in settings.input)
+    for each in found:
+        if each.n_prompts:
+            seeds = f"--input {inputs} --only-topic {shlex.quote(each.domain)} --n {each.n_prompts} --draws {each.n_draws}"
+            say(f"  curate craft {seeds} --recipe {settings.recipe} --model {shlex.quote(settings.model)}")
+        elif each.n_missing:
+            say(
+                f"  {each.domain}: no page can be a seed. Give --topics with a file, and a recipe that takes topics."
+            )
+    return 0
 
 
 @recipes_app.command("list")

@@ -16,6 +16,8 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import typer
 
+from curate.config import by_section
+
 _SHORT = {"input": "-i", "output": "-o"}
 _ESCAPES = str.maketrans({mark: f"\\{mark}" for mark in "<[*"})  # help texts are read as Markdown
 
@@ -29,7 +31,7 @@ def with_settings(
     `settings_from`. Fields in `left_out` get no option: the command declares its own, or none.
     """
     hints = get_type_hints(settings)
-    fields = [field for field in dataclasses.fields(settings) if field.name not in left_out]
+    fields = [field for part in by_section(settings).values() for field in part if field.name not in left_out]
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(command)

@@ -13,17 +13,23 @@ from typing import TYPE_CHECKING, Any
 from curate.craft.settings import CraftSettings
 
 if TYPE_CHECKING:
+    from curate.craft.batches import collect_craft, craft_batches, submit_craft
     from curate.craft.recipe import Recipe, bundled_recipes, load_recipe
     from curate.craft.run import CraftEstimate, CraftResult, craft_text, estimate_craft
+    from curate.craft.wanted import plan_domains
 
 _HOME = {
     "CraftEstimate": "curate.craft.run",
     "CraftResult": "curate.craft.run",
     "Recipe": "curate.craft.recipe",
     "bundled_recipes": "curate.craft.recipe",
+    "collect_craft": "curate.craft.batches",
+    "craft_batches": "curate.craft.batches",
     "craft_text": "curate.craft.run",
     "estimate_craft": "curate.craft.run",
     "load_recipe": "curate.craft.recipe",
+    "plan_domains": "curate.craft.wanted",
+    "submit_craft": "curate.craft.batches",
 }
 
 __all__ = [
@@ -32,9 +38,13 @@ __all__ = [
     "CraftSettings",
     "Recipe",
     "bundled_recipes",
+    "collect_craft",
+    "craft_batches",
     "craft_text",
     "estimate_craft",
     "load_recipe",
+    "plan_domains",
+    "submit_craft",
 ]
 
 

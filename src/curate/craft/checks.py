@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import lru_cache
 
 from curate.craft.draw import Drawn
 from curate.craft.recipe import AnswerCheck, Recipe, fill
@@ -72,6 +73,11 @@ _SELF_TALK = re.compile(
     r"|(?:the|all) required words)\b",
     re.IGNORECASE,
 )
+_TOLD_BY = (
+    "language model", "as an ai", "as a ai", "ai model", "ai assistant", "ai system", "ai chatbot", "my training", "my knowledge",
+    "my last", "openai", "anthropic", "google", "meta", "mistral", "required words",
+)  # fmt: skip
+"""Each match of `_SELF_TALK` holds one: looking for these is a hundred times cheaper than the pattern."""
 _THOUGHTS = re.compile(r"^\s*<think(?:ing)?>.*?</think(?:ing)?>\s*", re.DOTALL)
 _OPEN_THOUGHTS = re.compile(r"^\s*<think(?:ing)?>")
 _WHOLE_FENCE = re.compile(r"^```(?:markdown|md|text|txt)?[ \t]*\n(.*)\n```$", re.DOTALL)
@@ -140,7 +146,7 @@ def judge(content: str, outcome: str, recipe: Recipe) -> Judged:  # noqa: PLR091
         return Judged(raw, reason="craft_cut_off")
     if found := _PREAMBLE.match(raw[:_FIRST_CHARS]) or _AFTERWORD.search(_last_paragraph(raw)):
         return Judged(raw, reason="craft_preamble", detail=_excerpt(found[0]))
-    if found := _SELF_TALK.search(raw):
+    if found := _find_self_talk(raw):
         return Judged(raw, reason="craft_self_talk", detail=_excerpt(found[0]))
     return _judge_form(raw, recipe)
 
@@ -176,9 +182,15 @@ def _judge_form(raw: str, recipe: Recipe) -> Judged:  # noqa: PLR0911 - a row of
     return Judged(text, parts)
 
 
-def find_missing(text: str, recipe: Recipe, drawn: Drawn) -> list[str]:
-    """The words that the prompt required and the passage does not hold."""
-    return [word for word in drawn.words if not _holds(text, word)] if "words" in recipe.fields else []
+def find_missing(text: str, drawn: Drawn) -> list[str]:
+    """The drawn words that a passage does not hold."""
+    folded = text.casefold()
+    return [word for word in drawn.words if not _holds(folded, word)]
+
+
+def _find_self_talk(text: str) -> re.Match[str] | None:
+    folded = text.casefold()
+    return _SELF_TALK.search(text) if any(sign in folded for sign in _TOLD_BY) else None
 
 
 def _is_ended(text: str) -> bool:
@@ -195,18 +207,33 @@ def _excerpt(text: str) -> str:
     return " ".join(text.split())[:120]
 
 
-def _holds(text: str, word: str) -> bool:
-    """Whether a word occurs, also with an ending: 'keys' and 'keyed' hold 'key', 'monkey' does not.
+def _holds(folded: str, word: str) -> bool:
+    """Whether a word occurs in a case-folded text, also with an ending: 'keys' and 'keyed' hold 'key', 'monkey' does not.
 
-    >>> _holds("Two Keys.", "key"), _holds("A monkey.", "key")
-    (True, False)
+    >>> _holds("two keys.", "key"), _holds("a monkey.", "key"), _holds("try c++.", "C++")
+    (True, False, True)
     """
+    stem, tail = _parts_of(word)
+    at = folded.find(stem)
+    while at >= 0:
+        is_begun = at > 0 and _is_letter(folded[at - 1]) and _is_letter(stem[0])
+        if not is_begun and tail.match(folded, at + len(stem)):
+            return True
+        at = folded.find(stem, at + 1)
+    return False
+
+
+@lru_cache(maxsize=4096)
+def _parts_of(word: str) -> tuple[str, re.Pattern[str]]:
+    """What all forms of a word begin with, and how they may go on."""
+    word = word.casefold()
     stem = word[:-1] if len(word) > 3 and word[-1] in "ey" else word
     endings = "e|es|ed|ing|y|ies|ied" if stem != word else "s|es|ed|d|ing|er|ers"
-    return (
-        re.search(rf"\b{re.escape(stem)}(?:{endings}|{word[-1]}s?)?(?:['’]s)?\b", text, re.IGNORECASE)
-        is not None
-    )
+    return stem, re.compile(rf"(?:{endings}|{re.escape(word[-1])}s?)?(?:['’]s)?(?!\w)")
+
+
+def _is_letter(char: str) -> bool:
+    return char.isalnum() or char == "_"
 
 
 def _compare_answers(parts: Mapping[str, str], check: AnswerCheck) -> tuple[str, str] | None:

@@ -9,7 +9,8 @@ from typing import Any
 
 import xxhash
 
-from curate.craft.recipe import TABLES, Recipe, check_tables, read_table
+from curate.config import load_toml
+from curate.craft.recipe import TABLES, Recipe, check_tables
 
 BUNDLED = Path(__file__).parent / "tables.toml"
 N_WORDS = 3
@@ -38,8 +39,8 @@ class Drawn:
 
 def load_tables(recipe: Recipe, path: str | None = None) -> dict[str, tuple[Any, ...]]:
     """The tables to draw from: the bundled ones, over them the recipe's own, over these the user's."""
-    tables = check_tables(read_table(BUNDLED, "tables"), str(BUNDLED)) | dict(recipe.tables)
-    return tables | (check_tables(read_table(Path(path), "tables"), path) if path else {})
+    tables = check_tables(load_toml(BUNDLED, "tables"), str(BUNDLED)) | dict(recipe.tables)
+    return tables | (check_tables(load_toml(Path(path), "tables"), path) if path else {})
 
 
 def draw(tables: Mapping[str, tuple[Any, ...]], seed_id: str, number: int, *, seed: int = 0) -> Drawn:
@@ -50,12 +51,11 @@ def draw(tables: Mapping[str, tuple[Any, ...]], seed_id: str, number: int, *, se
     True
     """
 
-    def pick(name: str, salt: int = 0) -> int:
-        key = f"{seed_id}\0{number}\0{name}\0{salt}".encode("utf-8", "replace")
+    def pick(name: str) -> int:
+        key = "\0".join((seed_id, str(number), name, "0")).encode("utf-8", "replace")
         return xxhash.xxh3_64_intdigest(key, seed=seed)
 
     one = {name: tables[name][pick(name) % len(tables[name])] for name in TABLES if name != "words"}
-    ranked = sorted(
-        tables["words"], key=lambda word: xxhash.xxh3_64_intdigest(word.encode(), seed=pick("words"))
-    )
+    of_words = pick("words")
+    ranked = sorted(tables["words"], key=lambda word: xxhash.xxh3_64_intdigest(word.encode(), seed=of_words))
     return Drawn(**one, words=tuple(sorted(ranked[:N_WORDS])))

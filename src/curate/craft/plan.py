@@ -18,7 +18,7 @@ from curate.llm.settings import request_parameters
 from curate.llm.store import Request, Store
 
 _BYTES_PER_TOKEN = 4.0
-_TOKENS_PER_WORD = 1.35  # of English prose, for what is expected before anything is measured
+TOKENS_PER_WORD = 1.35  # of English prose, for what is expected before anything is measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,11 @@ class CraftPlan:
     pool: Pool
     prompts: list[Prompt]
 
+    @property
+    def wants_words(self) -> bool:
+        """Whether the drawn words were asked for, and must occur."""
+        return "words" in self.recipe.fields
+
     def body(self, prompt: Prompt) -> dict[str, Any]:
         """The body of a request, as it is sent."""
         return {"model": self.settings.model, "messages": self.messages(prompt)} | request_parameters(
@@ -51,8 +56,9 @@ class CraftPlan:
         return _messages(self.settings, self.recipe, prompt.seed, prompt.drawn)
 
     def open_prompts(self, store: Store) -> list[Prompt]:
-        """The prompts that have no reply yet."""
-        return [prompt for prompt in self.prompts if not store.is_settled(prompt.request.key, 1)]
+        """The prompts that have no reply yet, and lie in no batch."""
+        closed = store.answered_keys() | store.waiting_keys()
+        return [prompt for prompt in self.prompts if prompt.request.key not in closed]
 
     def worst_cost(self, prompt: Prompt, price: Price) -> int:
         """The most that one reply can cost, in picodollars."""
@@ -65,7 +71,7 @@ class CraftPlan:
         if measured:
             return round(n_bytes * measured[0]), round(len(prompts) * measured[1])
         most = self.settings.max_output_tokens
-        n_output = sum(min(most, round(prompt.drawn.length * _TOKENS_PER_WORD)) for prompt in prompts)
+        n_output = sum(min(most, round(prompt.drawn.length * TOKENS_PER_WORD)) for prompt in prompts)
         return round(n_bytes / _BYTES_PER_TOKEN), n_output
 
 
@@ -90,13 +96,14 @@ def make_plan(settings: CraftSettings) -> CraftPlan:
         )
     pool = read_seeds(settings)
     prompts: dict[str, Prompt] = {}
+    label = recipe.label
     # One draw of every seed before the second of any: a run that ends early has seen most seeds.
     for number in range(settings.draws):
         for seed in pool.chosen:
             if len(prompts) >= settings.n:
                 break
             drawn = draw(tables, seed.id, number, seed=settings.seed)
-            request = _request(settings, recipe, seed, drawn)
+            request = _request(settings, _messages(settings, recipe, seed, drawn), label, seed)
             # Draws can meet; a prompt that was written is not written again.
             prompts.setdefault(request.key, Prompt(request, seed, number, drawn))
     return CraftPlan(settings, recipe, pool, list(prompts.values()))
@@ -106,12 +113,13 @@ def _messages(settings: CraftSettings, recipe: Recipe, seed: Seed, drawn: Drawn)
     return recipe.messages(drawn.values() | {"seed": seed.prompt(settings.seed_chars)})
 
 
-def _request(settings: CraftSettings, recipe: Recipe, seed: Seed, drawn: Drawn) -> Request:
+def _request(settings: CraftSettings, messages: list[dict[str, str]], label: str, seed: Seed) -> Request:
     """The key covers all that decides the reply: model, parameters, and the prompt to the letter."""
-    messages = _messages(settings, recipe, seed, drawn)
-    parts = [settings.model, request_parameters(settings), messages]
-    key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+    parameters = request_parameters(settings)
+    key = hashlib.sha256(
+        json.dumps([settings.model, parameters, messages], sort_keys=True).encode()
+    ).hexdigest()[:32]
     text_hash = hashlib.sha256(seed.id.encode("utf-8", "replace")).hexdigest()[:32]
     body = json.dumps({"model": settings.model, "messages": messages}, ensure_ascii=False)
-    n_bytes = len(body.encode("utf-8", "replace")) + len(json.dumps(request_parameters(settings)))
-    return Request(key, settings.model, recipe.label, text_hash, n_bytes)
+    n_bytes = len(body.encode("utf-8", "replace")) + len(json.dumps(parameters))
+    return Request(key, settings.model, label, text_hash, n_bytes)

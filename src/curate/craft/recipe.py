@@ -11,13 +11,12 @@ system, user                    the messages; fields in braces, as {audience}, a
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from curate.config import stable_hash
+from curate.config import load_toml, stable_hash
 from curate.errors import SettingError, UnknownNameError
 
 FOLDER = Path(__file__).parent / "recipes"
@@ -136,7 +135,7 @@ def load_recipe(name_or_path: str) -> Recipe:
         path = Path(name_or_path)
     elif name_or_path not in bundled_recipes():
         raise UnknownNameError("recipe", name_or_path, bundled_recipes())
-    data = read_table(path, "recipe")
+    data = load_toml(path, "recipe")
     where = f"The recipe {path}"
     for key in data:
         if key not in _KEYS:
@@ -165,21 +164,6 @@ def load_recipe(name_or_path: str) -> Recipe:
             f"{where}: [checks.answer] must name two of the tags {', '.join(recipe.reply.tags)}."
         )
     return recipe
-
-
-def read_table(path: Path, what: str) -> dict[str, Any]:
-    """Read a TOML file.
-
-    Raises:
-        SettingError: it cannot be read, or is no TOML.
-    """
-    try:
-        with path.open("rb") as file:
-            return tomllib.load(file)
-    except OSError as error:
-        raise SettingError(f"Cannot read the {what} {path}: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingError(f"{path} is not valid TOML: {error}.") from error
 
 
 def check_tables(tables: Any, where: str) -> dict[str, tuple[Any, ...]]:

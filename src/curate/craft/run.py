@@ -8,13 +8,12 @@ run_filter(...)                       staged rows -> kept/, dropped/, manifest.j
 
 from __future__ import annotations
 
-import asyncio
 import json
 import tempfile
 from collections import Counter
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -42,8 +41,8 @@ STAGED = "replies.parquet"
 class CraftEstimate:
     """What a run will ask and cost, before anything is sent. Amounts are dollars.
 
-    `expected_usd` comes from tokens as expected, `worst_usd` from bytes, which no tokenizer passes. `example` is the
-    first prompt as it will be sent.
+    `expected_usd` comes from tokens as expected, `worst_usd` from bytes, which no tokenizer passes; `batch_usd` is
+    what is expected through the batch API. `example` is the first prompt as it will be sent.
     """
 
     n_read: int
@@ -55,6 +54,7 @@ class CraftEstimate:
     n_output_tokens: int
     expected_usd: float
     worst_usd: float
+    batch_usd: float
     spent_usd: float
     budget_usd: float | None
     example: str
@@ -68,7 +68,7 @@ class CraftResult:
         output: the folder with kept/, dropped/ and manifest.json.
         funnel: of the replies, as `curate filter` counts documents.
         n_prompts: prompts of the run.
-        n_open: prompts without a reply: the budget is spent, or the server failed.
+        n_open: prompts without a reply: the budget is spent, the server failed, or they lie in a batch.
         spent_usd: all that this output has cost so far, requests without a reply at their worst.
         budget_is_spent: whether the run stopped because nothing more fits the budget.
         n_lost: requests of a killed run, counted at their worst.
@@ -96,38 +96,21 @@ def craft_text(settings: CraftSettings, *, progress: bool = True) -> CraftResult
     """
     read_api_key(settings)
     price = check_price(settings)
-    _check_output(settings)
+    check_output(settings)
     plan = make_plan(settings)
-    gate = _gate_settings(settings)
-    indexes = [open_index(path, DedupPlan(jaccard=settings.jaccard)) for path in settings.against]
+    gate = Gate(settings)
     display = ProgressDisplay(quiet=not progress)
-    settings.work_path.mkdir(parents=True, exist_ok=True)
     with Store(settings.cache_path) as store:
         n_lost = store.charge_lost_requests()
         calls = plan.open_prompts(store)
         asker: CraftAsker = Asker(settings, calls, store, price, body_of=plan.body, read=read)
         with display.step("Writing", len(calls), lambda: _progress(asker, settings)):
-            asyncio.run(asker.run())
-        n_open = len(plan.open_prompts(store))
-        if n_open < len(plan.prompts):
-            write_staged(plan, store, indexes, _staged(settings))
-        spent = store.spent()
-    if n_open == len(plan.prompts):
-        funnel = Funnel()
-    else:
-        funnel = run_filter(gate, overwrite=True, display=display, first_stage=state_reasons)
+            asker.ask_all()
+        result = gate.judge(plan, store, display)
     if asker.stopped_by is not None:
         raise asker.stopped_by
-    return CraftResult(
-        output=settings.output,
-        funnel=funnel,
-        n_prompts=len(plan.prompts),
-        n_open=n_open,
-        spent_usd=to_usd(spent),
-        budget_is_spent=asker.budget_is_spent,
-        n_lost=n_lost,
-        failures=dict(Counter(asker.failed.values()).most_common(5)),
-    )
+    failures = dict(Counter(asker.failed.values()).most_common(5))
+    return replace(result, budget_is_spent=asker.budget_is_spent, n_lost=n_lost, failures=failures)
 
 
 def estimate_craft(settings: CraftSettings) -> CraftEstimate:
@@ -147,6 +130,7 @@ def estimate_craft(settings: CraftSettings) -> CraftEstimate:
         n_input_tokens=n_input,
         n_output_tokens=n_output,
         expected_usd=to_usd(price.cost(n_input, n_output)),
+        batch_usd=to_usd(price.cost(n_input, n_output, batch=True)),
         worst_usd=to_usd(sum(plan.worst_cost(call, price) for call in calls)),
         spent_usd=to_usd(spent),
         budget_usd=settings.budget_usd,
@@ -193,8 +177,26 @@ def _staged(settings: CraftSettings) -> Path:
     return settings.work_path / STAGED
 
 
-def _gate_settings(settings: CraftSettings) -> FilterSettings:
-    """The main job that is the gate; built before anything is asked, so that wrong settings cost nothing."""
+class Gate:
+    """What stands behind the writer; built before anything is asked, so that wrong settings cost nothing."""
+
+    def __init__(self, settings: CraftSettings) -> None:
+        self._settings = settings
+        self._job = _job_of(settings)
+        self._indexes = [open_index(path, DedupPlan(jaccard=settings.jaccard)) for path in settings.against]
+
+    def judge(self, plan: CraftPlan, store: Store, display: ProgressDisplay) -> CraftResult:
+        """Judge every reply that the store holds and commit kept/ and dropped/, which are nothing where it holds none."""
+        n_replies = write_staged(plan, store, self._indexes, _staged(self._settings))
+        funnel = Funnel()
+        if n_replies:
+            funnel = run_filter(self._job, overwrite=True, display=display, first_stage=state_reasons)
+        n_open = len(plan.prompts) - n_replies
+        return CraftResult(self._settings.output, funnel, len(plan.prompts), n_open, to_usd(store.spent()))
+
+
+def _job_of(settings: CraftSettings) -> FilterSettings:
+    """The main job that is the gate."""
     return FilterSettings(
         input=(str(_staged(settings)),),
         output=settings.output,
@@ -212,7 +214,7 @@ def _gate_settings(settings: CraftSettings) -> FilterSettings:
     )
 
 
-def _check_output(settings: CraftSettings) -> None:
+def check_output(settings: CraftSettings) -> None:
     """Refuse to overwrite what is not a craft run, finished or not: such a run was made from staged replies."""
     output = Path(settings.output)
     if output.exists() and not output.is_dir():

@@ -67,7 +67,7 @@ def read_seeds(settings: CraftSettings) -> Pool:
         SettingError: the input does not exist, or holds no seed.
     """
     passed_over: Counter[str] = Counter()
-    found = _read_topics(settings.topics) if settings.topics else _read_pages(settings, passed_over)
+    found = _read_topics(settings.topics) if settings.topics else read_pages(settings, passed_over)
     kept: list[tuple[int, int, Seed]] = []  # (-hash, -number, seed): the smallest hashes stay
     seen: set[int] = set()
     n_read = 0
@@ -94,12 +94,11 @@ def _within_quotas(
     topics: Counter[str] = Counter()
     hosts: Counter[str] = Counter()
     for seed in pool:
-        score = seed.score
-        is_within = score is None or settings.min_score <= score <= settings.max_score
-        has_limits = settings.min_score > 0 or settings.max_score < 1
         host = urlsplit(seed.url).hostname if seed.url and "://" in seed.url else None
-        if not is_within or (score is None and has_limits and seed.text):
+        if not has_fit_score(settings, seed):
             passed_over["score"] += 1
+        elif settings.only_topic and seed.topic not in settings.only_topic:
+            passed_over["topic"] += 1
         elif settings.per_topic and seed.topic and topics[seed.topic] >= settings.per_topic:
             passed_over["topic_quota"] += 1
         elif settings.per_domain and host and hosts[host] >= settings.per_domain:
@@ -108,6 +107,13 @@ def _within_quotas(
             topics[seed.topic or ""] += 1
             hosts[host or ""] += 1
             yield seed
+
+
+def has_fit_score(settings: CraftSettings, seed: Seed) -> bool:
+    """Whether a seed's score is within the limits; a page without one is where there are none."""
+    if seed.score is None:
+        return not seed.text or (settings.min_score == 0 and settings.max_score == 1)
+    return settings.min_score <= seed.score <= settings.max_score
 
 
 def _read_topics(path: str) -> Iterator[Seed]:
@@ -121,7 +127,7 @@ def _read_topics(path: str) -> Iterator[Seed]:
             yield Seed(f"topic-{xxhash.xxh3_64_hexdigest(topic.encode())}", "", topic=topic)
 
 
-def _read_pages(settings: CraftSettings, passed_over: Counter[str]) -> Iterator[Seed]:
+def read_pages(settings: CraftSettings, passed_over: Counter[str]) -> Iterator[Seed]:
     """Pages that are text: what `curate filter` kept, or files of text; HTML goes through `curate filter` first."""
     for split in plan_splits(find_files([_kept_of(path) for path in settings.input])):
         for chunk in read_chunks(split, ReadOptions()):

@@ -6,17 +6,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from curate.config import check, setting
+from curate.config import setting
 from curate.errors import SettingError
-from curate.llm.settings import TOKEN_LIMIT_FIELDS, check_base_url, check_prices, parse_extra_body
+from curate.llm.settings import CallSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CraftSettings:
-    """The settings of `craft_text` and `curate craft`; wrong ones are refused when this is built.
-
-    API keys are no setting: they are read from the environment variable that `api_key_env` names.
-    """
+class CraftSettings(CallSettings):
+    """The settings of `craft_text` and `curate craft`; wrong ones are refused when this is built."""
 
     input: tuple[str, ...] = setting(
         (), "Seeds: a result folder of curate filter, files, folders or globs.", section="seeds"
@@ -30,6 +27,9 @@ class CraftSettings:
         None, "Column with the seeds' score; the first that ends in _score if left out.", section="seeds"
     )
     topic_column: str = setting("topic", "Column with the seeds' topic.", section="seeds")
+    only_topic: tuple[str, ...] = setting(
+        (), "Topic whose pages are seeds; all topics if left out.", section="seeds"
+    )
     per_topic: int | None = setting(None, "Most seeds of one topic.", section="seeds", low=1)
     per_domain: int | None = setting(None, "Most seeds of one host.", section="seeds", low=1)
     seed_chars: int = setting(
@@ -50,63 +50,10 @@ class CraftSettings:
     draws: int = setting(1, "Prompts for each seed.", section="write", low=1)
     seed: int = setting(0, "Seed of the choice of seeds and of what is drawn.", section="write", low=0)
 
-    model: str = setting("", "Name of the model, as the server knows it.", section="model")
-    base_url: str | None = setting(
-        None,
-        "Address of the OpenAI-compatible server, as http://localhost:8000/v1.",
-        section="model",
-        in_hash=False,
-    )
-    api_key_env: str = setting(
-        "OPENAI_API_KEY", "Environment variable that holds the API key.", section="model", in_hash=False
-    )
     max_output_tokens: int = setting(2000, "Most tokens of a reply.", section="model", low=1)
-    token_limit_field: str = setting(
-        "max_completion_tokens",
-        "Field that carries it; older servers read max_tokens.",
-        section="model",
-        known=TOKEN_LIMIT_FIELDS,
-    )
     temperature: float | None = setting(0.8, "Sampling temperature; null sends none.", section="model", low=0)
-    extra_body: str = setting(
-        "{}", "JSON object of further fields to send with each request.", section="model"
-    )
-
-    budget_usd: float | None = setting(
-        None, "Hard limit on spending, in US dollars.", section="money", in_hash=False, low=0
-    )
-    prices: str | None = setting(
-        None,
-        "TOML file with a table [<model>] of prices; goes before the bundled one.",
-        section="money",
-        in_hash=False,
-    )
-    price_input: float | None = setting(
-        None,
-        "US dollars per million input tokens; 0 for a server of your own.",
-        section="money",
-        in_hash=False,
-        low=0,
-    )
-    price_output: float | None = setting(
-        None, "US dollars per million output tokens.", section="money", in_hash=False, low=0
-    )
-
     concurrency: int = setting(16, "Requests in flight at a time.", section="speed", in_hash=False, low=1)
-    requests_per_minute: int | None = setting(
-        None, "Most requests in any minute.", section="speed", in_hash=False, low=1
-    )
-    tokens_per_minute: int | None = setting(
-        None, "Most tokens in any minute.", section="speed", in_hash=False, low=1
-    )
     timeout_s: float = setting(300.0, "Seconds to wait for a reply.", section="speed", in_hash=False, above=0)
-    http_tries: int = setting(
-        6,
-        "How often a request is sent when the server fails or is busy.",
-        section="speed",
-        in_hash=False,
-        low=1,
-    )
 
     language: tuple[str, ...] = setting(
         ("en",), "ISO code of a language to keep; 'any' keeps all.", section="gate"
@@ -135,32 +82,27 @@ class CraftSettings:
     )
 
     def __post_init__(self) -> None:
-        check(self)
+        CallSettings.__post_init__(self)  # a class with slots is another than the one that super() knows
         if bool(self.input) == bool(self.topics):
             raise SettingError(
                 "Give seeds: --input with a result folder, or --topics with a file; one of the two."
             )
         if not self.output:
             raise SettingError("No output folder. Give --output with a folder for the result.")
-        if not self.model:
-            raise SettingError("No model. Give --model with the name that the server knows.")
         if self.min_score > self.max_score:
             raise SettingError(f"min_score {self.min_score:g} is above max_score {self.max_score:g}.")
-        check_base_url(self.base_url)
-        check_prices(self)
-        parse_extra_body(self.extra_body)
 
     @property
     def work_path(self) -> Path:
         """The folder beside the output for what a run needs to go on: replies and spending."""
-        return Path(f"{self.output.rstrip('/')}.craft")
+        return self.cache_path.parent
 
     @property
     def cache_path(self) -> Path:
         """The SQLite file of replies and spending."""
-        return self.work_path / "replies.sqlite"
+        return store_of(self.output)
 
-    @property
-    def reply_tries(self) -> int:
-        """One: each reply that was paid for is a row with its fate."""
-        return 1
+
+def store_of(output: str) -> Path:
+    """The SQLite file of replies and spending of an output."""
+    return Path(f"{output.rstrip('/')}.craft", "replies.sqlite")

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from curate.batch import drop_rows
@@ -37,6 +37,7 @@ _BATCH_ROWS = 1024
 _STATED = ("craft_reason", "craft_value", "craft_limit", "craft_detail")
 _WORDS_MISSING = "craft_words_missing"
 _MEMORY_BYTES = 2 << 30
+_EXCERPT_CHARS = 600  # enough to see what a passage was made of
 
 SCHEMA = pa.schema(
     [
@@ -48,6 +49,7 @@ SCHEMA = pa.schema(
         ("seed_id", pa.string()),
         ("seed_url", pa.string()),
         ("seed_score", pa.float64()),
+        ("seed_excerpt", pa.string()),
         ("seed_license", pa.string()),
         ("topic", pa.string()),
         ("audience", pa.string()),
@@ -87,7 +89,15 @@ class Staged:
 
 def write_staged(plan: CraftPlan, store: Store, indexes: Sequence[Index], path: Path) -> int:
     """Judge every reply of the plan and commit them as Parquet, in the order of the prompts; return how many."""
-    tables = [_table(plan, rows) for rows in _batches(_judged(plan, store))]
+    tables: list[pa.Table] = []
+    for begin in range(0, len(plan.prompts), _BATCH_ROWS):
+        prompts = plan.prompts[begin : begin + _BATCH_ROWS]
+        replies = store.last_replies([prompt.request.key for prompt in prompts])
+        answered = [
+            (prompt, replies[prompt.request.key]) for prompt in prompts if prompt.request.key in replies
+        ]
+        if answered:
+            tables.append(_table(plan, [_judged(plan, *each) for each in answered]))
     table = pa.concat_tables(tables) if tables else schema_of(plan.recipe).empty_table()
     return write_parquet(path, [_mark_near(table, plan, indexes)], table.schema)
 
@@ -125,71 +135,72 @@ def _set_details(documents: pa.Table, at: NDArray[np.int64], details: Sequence[s
     return documents.set_column(place, "drop_detail", pa.array(column, documents["drop_detail"].type))
 
 
-def _judged(plan: CraftPlan, store: Store) -> Iterator[Staged]:
-    for prompt in plan.prompts:
-        reply = store.last_reply(prompt.request.key)
-        if reply is not None:
-            yield Staged(prompt, reply, judge(reply.content or "", reply.outcome, plan.recipe))
+def _utf8(text: str) -> str:
+    """A text without the lone surrogates that JSON may hold and Arrow may not."""
+    return text.encode("utf-8", "replace").decode()
 
 
-def _batches(rows: Iterable[Staged]) -> Iterator[list[Staged]]:
-    waiting = iter(rows)
-    while batch := list(islice(waiting, _BATCH_ROWS)):
-        yield batch
+def _judged(plan: CraftPlan, prompt: Prompt, reply: StoredReply) -> Staged:
+    return Staged(prompt, reply, judge(reply.content or "", reply.outcome, plan.recipe))
 
 
 def _table(plan: CraftPlan, rows: Sequence[Staged]) -> pa.Table:
     """The rows of some replies, with the checks that need all of the words: length, and what was copied."""
-    texts = pa.array([row.judged.text.encode("utf-8", "replace").decode() for row in rows], pa.large_string())
+    texts = pa.array([_utf8(row.judged.text) for row in rows], pa.large_string())
     n_chars = plan.settings.seed_chars
     seeds = pa.array(
-        [row.prompt.seed.text[:n_chars].encode("utf-8", "replace").decode() for row in rows],
+        [_utf8(row.prompt.seed.text[:n_chars]) for row in rows],
         pa.large_string(),
     )
     n_words = np.diff(hash_words(texts).offsets)
     frac_copied, longest = measure_copied(texts, seeds)
-    parameters = json.dumps(request_parameters(plan.settings), sort_keys=True)
-    made: list[dict[str, Any]] = []
-    for place, row in enumerate(rows):
-        judged = _judge_words(row, int(n_words[place]), float(frac_copied[place]), plan)
-        seed, drawn, reply = row.prompt.seed, row.prompt.drawn, row.reply
-        made.append(
-            {
-                "id": f"craft-{row.prompt.request.key}",
-                "text": texts[place].as_py() if row.judged.text.strip() else None,
-                "recipe": plan.recipe.label,
-                "model": plan.settings.model,
-                "parameters": parameters,
-                "seed_id": seed.id,
-                "seed_url": seed.url,
-                "seed_score": seed.score,
-                "seed_license": seed.license,
-                "topic": seed.topic,
-                "audience": drawn.audience,
-                "style": drawn.style,
-                "format": drawn.format,
-                "n_words_asked": drawn.length,
-                "required_words": ", ".join(drawn.words) if "words" in plan.recipe.fields else None,
-                "draw": row.prompt.number,
-                "n_input_tokens": reply.input_tokens,
-                "n_output_tokens": reply.output_tokens,
-                "cost_usd": to_usd(reply.pico_usd),
-                "written_at": None if reply.outcome == "rejected" else reply.reason,
-                "frac_copied": round(float(frac_copied[place]), 6),
-                "longest_copied_words": int(longest[place]),
-                "craft_reason": judged.reason,
-                "craft_value": judged.value,
-                "craft_limit": judged.limit,
-                "craft_detail": judged.detail,
-            }
-            | dict(judged.parts)
-        )
-    return pa.Table.from_pylist(made, schema_of(plan.recipe))
+    judged = [
+        _judge_words(row, int(n_words[place]), float(frac_copied[place]), plan)
+        for place, row in enumerate(rows)
+    ]
+    seeds_of, drawn = [row.prompt.seed for row in rows], [row.prompt.drawn for row in rows]
+    same = {
+        "recipe": plan.recipe.label,
+        "model": plan.settings.model,
+        "parameters": json.dumps(request_parameters(plan.settings), sort_keys=True),
+    }
+    columns: dict[str, Any] = {name: [value] * len(rows) for name, value in same.items()}
+    columns |= {
+        "id": [f"craft-{row.prompt.request.key}" for row in rows],
+        "text": pc.if_else([bool(row.judged.text.strip()) for row in rows], texts, None),
+        "seed_id": [seed.id for seed in seeds_of],
+        "seed_url": [seed.url for seed in seeds_of],
+        "seed_score": [seed.score for seed in seeds_of],
+        "seed_excerpt": [_utf8(seed.text[:_EXCERPT_CHARS]) or None for seed in seeds_of],
+        "seed_license": [seed.license for seed in seeds_of],
+        "topic": [seed.topic for seed in seeds_of],
+        "audience": [each.audience for each in drawn],
+        "style": [each.style for each in drawn],
+        "format": [each.format for each in drawn],
+        "n_words_asked": [each.length for each in drawn],
+        "required_words": [", ".join(each.words) if plan.wants_words else None for each in drawn],
+        "draw": [row.prompt.number for row in rows],
+        "n_input_tokens": [row.reply.input_tokens for row in rows],
+        "n_output_tokens": [row.reply.output_tokens for row in rows],
+        "cost_usd": [to_usd(row.reply.pico_usd) for row in rows],
+        "written_at": [None if row.reply.outcome == "rejected" else row.reply.reason for row in rows],
+        "frac_copied": np.round(frac_copied, 6),
+        "longest_copied_words": longest,
+        "craft_reason": [each.reason for each in judged],
+        "craft_value": [each.value for each in judged],
+        "craft_limit": [each.limit for each in judged],
+        "craft_detail": [each.detail for each in judged],
+    }
+    columns |= {tag: [each.parts.get(tag) for each in judged] for tag in plan.recipe.reply.tags}
+    schema = schema_of(plan.recipe)
+    return pa.table([pa.array(columns[name], schema.field(name).type) for name in schema.names], schema)
 
 
 def _judge_words(row: Staged, n_words: int, frac_copied: float, plan: CraftPlan) -> Judged:
     """Add the reasons that rest on counts, where there is none yet."""
     judged, checks = row.judged, plan.recipe.checks
+    if judged.reason is not None:
+        return judged
     low = round(checks.min_share_of_length * row.prompt.drawn.length)
     high = round(checks.max_share_of_length * row.prompt.drawn.length)
     why: tuple[str, float, float, str | None] | None = None
@@ -199,12 +210,10 @@ def _judge_words(row: Staged, n_words: int, frac_copied: float, plan: CraftPlan)
         why = ("craft_too_long", n_words, high, None)
     elif frac_copied > checks.max_copied:
         why = ("craft_copied", round(frac_copied, 6), checks.max_copied, None)
-    elif missing := find_missing(judged.text, plan.recipe, row.prompt.drawn):
+    elif plan.wants_words and (missing := find_missing(judged.text, row.prompt.drawn)):
         n_required = len(row.prompt.drawn.words)
         why = (_WORDS_MISSING, n_required - len(missing), n_required, ", ".join(missing))
-    if judged.reason is not None or why is None:
-        return judged
-    return Judged(judged.text, judged.parts, *why)
+    return Judged(judged.text, judged.parts, *why) if why else judged
 
 
 def _mark_near(table: pa.Table, plan: CraftPlan, indexes: Sequence[Index]) -> pa.Table:
@@ -214,9 +223,7 @@ def _mark_near(table: pa.Table, plan: CraftPlan, indexes: Sequence[Index]) -> pa
     settings = plan.settings
     dedup = DedupPlan(jaccard=settings.jaccard)
     if plan.pool.texts:
-        texts = pa.array(
-            [text.encode("utf-8", "replace").decode() for text in plan.pool.texts], pa.large_string()
-        )
+        texts = pa.array([_utf8(text) for text in plan.pool.texts], pa.large_string())
         ids = pa.array([f"seed-{n}" for n in range(len(texts))], pa.string())
         earlier.append(TextShard(texts, compute_keys(texts, dedup, signatures=True), ids=ids, name="\0seeds"))
     n_seed_shards = len(earlier)

@@ -1,7 +1,7 @@
 """Asking: every open request, within the budget and the rates, with as many tries as the server's failures need.
 
     asker = Asker(settings, calls, store, price, body_of=..., read=...)
-    asyncio.run(asker.run())        requests -> replies, in the store
+    asker.ask_all()        requests -> replies, in the store
 
 It can be killed at any time: a request is noted before it is sent and when its reply has come (`curate.llm.store`).
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Generic, Protocol, TypeVar
 
 from curate.errors import CurateError, RunError, SettingError
@@ -79,6 +80,8 @@ def make_budget(settings: CallSettings, store: Store) -> Budget:
 class Asker(Generic[AnyCall]):
     """Asks for every open request; replies go to the cache as they come.
 
+    One whose reply is not what was asked for is asked again, `reply_tries` times in all.
+
     Attributes:
         failed: key -> why there is no reply after all tries.
         stopped_by: the error that ended the run, if one did.
@@ -96,6 +99,7 @@ class Asker(Generic[AnyCall]):
         *,
         body_of: Callable[[AnyCall], dict[str, Any]],
         read: Callable[[Reply], Noted],
+        reply_tries: int = 1,
     ) -> None:
         self.failed: dict[str, str] = {}
         self.stopped_by: CurateError | None = None
@@ -106,6 +110,7 @@ class Asker(Generic[AnyCall]):
         self._calls = calls
         self._body_of = body_of
         self._read = read
+        self._reply_tries = reply_tries
         self._store = store
         self._price = price
         self._budget = make_budget(settings, store)
@@ -114,6 +119,23 @@ class Asker(Generic[AnyCall]):
         self._factor = 1.0
         self._rejected: list[str] = []
         self._n_useless: int | None = 0
+
+    def ask_all(self) -> None:
+        """`run`, from anywhere: a notebook has a loop of its own running, beside which this one needs its own thread."""
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            asyncio.run(self.run())
+            return
+        with ThreadPoolExecutor(1) as beside:
+            asking = beside.submit(lambda: asyncio.run(self.run()))
+            try:
+                asking.result()
+            except KeyboardInterrupt:
+                self.stopped_by = RunError(
+                    "Stopped."
+                )  # nothing more is sent; what is in flight is waited for
+                raise
 
     async def run(self) -> None:
         """Ask until all is settled, the budget is spent, or no request can succeed."""
@@ -135,9 +157,7 @@ class Asker(Generic[AnyCall]):
 
     async def _work(self, calls: Iterator[AnyCall], client: ChatClient) -> None:
         for call in calls:
-            while not self._is_over and not self._store.is_settled(
-                call.request.key, self._settings.reply_tries
-            ):
+            while not self._is_over and not self._store.is_settled(call.request.key, self._reply_tries):
                 if not await self._ask_until_answered(call, client):
                     break
 

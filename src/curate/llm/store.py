@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -34,6 +34,7 @@ CREATE TABLE IF NOT EXISTS batches (
     tasks TEXT NOT NULL, message TEXT NOT NULL DEFAULT '');
 """
 _FORMAT = "1"
+_KEYS_A_QUERY = 500  # SQLite before 3.32 takes 999
 
 Tokens = tuple[int | None, int | None]
 """Of input and output; null where the server counted none."""
@@ -86,7 +87,7 @@ class Store:
         try:
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
+            self._db.execute("PRAGMA synchronous = NORMAL")
             self._db.executescript(_SCHEMA)
             self._db.execute("INSERT OR IGNORE INTO about VALUES ('format', ?)", (_FORMAT,))
             found = self._db.execute("SELECT value FROM about WHERE name = 'format'").fetchone()[0]
@@ -138,8 +139,14 @@ class Store:
     # Requests
 
     def note_sent(self, key: str, pico_usd: int) -> int:
-        """Note a request before it is sent; return its number."""
+        """Note a request before it is sent; return its number.
+
+        It is on the disk when this returns, and with it every reply before: a machine that loses its power forgets at most
+        replies since the last request, which then count at their worst cost. A killed process forgets nothing.
+        """
+        self._db.execute("PRAGMA synchronous = FULL")
         row = self._db.execute("INSERT INTO sent (key, pico_usd) VALUES (?, ?)", (key, pico_usd))
+        self._db.execute("PRAGMA synchronous = NORMAL")
         return int(row.lastrowid or 0)
 
     def note_failed(self, number: int, key: str, pico_usd: int, why: str) -> None:
@@ -196,14 +203,23 @@ class Store:
         ).fetchone()
         return Answer(*row) if row else None
 
-    def last_reply(self, key: str) -> StoredReply | None:
-        """All that is known of the last reply to a request; null where there is none."""
-        row = self._db.execute(
-            "SELECT outcome, reason, content, input_tokens, output_tokens, pico_usd FROM replies "
-            "WHERE key = ? ORDER BY try DESC LIMIT 1",
-            (key,),
-        ).fetchone()
-        return StoredReply(*row) if row else None
+    def last_replies(self, keys: Sequence[str]) -> dict[str, StoredReply]:
+        """All that is known of the last reply to each of some requests, of those that have one."""
+        found: dict[str, StoredReply] = {}
+        for begin in range(0, len(keys), _KEYS_A_QUERY):
+            some = keys[begin : begin + _KEYS_A_QUERY]
+            marks = ", ".join("?" * len(some))
+            rows = self._db.execute(
+                "SELECT key, outcome, reason, content, input_tokens, output_tokens, pico_usd FROM replies "  # noqa: S608
+                f"WHERE key IN ({marks}) ORDER BY key, try",
+                some,
+            )
+            found |= {row[0]: StoredReply(*row[1:]) for row in rows}
+        return found
+
+    def answered_keys(self) -> set[str]:
+        """Keys of the requests that have a reply, whatever it is."""
+        return {row[0] for row in self._db.execute("SELECT DISTINCT key FROM replies")}
 
     def is_settled(self, key: str, reply_tries: int) -> bool:
         """Whether nothing more is to be asked: there is a level, the server refuses, or the tries are used up."""
@@ -237,6 +253,7 @@ class Store:
     def begin_batch(self, name: str, tasks: str, sent: Iterable[tuple[str, int]]) -> int:
         """Note a batch and the worst cost of each of its requests, before it is submitted."""
         rows = list(sent)
+        self._db.execute("PRAGMA synchronous = FULL")
         with self._db:
             self._db.execute("BEGIN IMMEDIATE")
             number = self._db.execute(
@@ -248,6 +265,7 @@ class Store:
                 [(key, cost, number) for key, cost in rows],
             )
             self._db.execute("COMMIT")
+        self._db.execute("PRAGMA synchronous = NORMAL")
         return int(number or 0)
 
     def update_batch(

@@ -29,6 +29,7 @@ from curate.results.overview import (
 from curate.results.page import Plot, bar, fill_page, flow, name, row, table, text
 from curate.results.render import describe_drop, describe_hint, describe_limits, format_bytes
 from curate.results.training import is_training_run, write_training_report
+from curate.results.writing import render_writing
 from curate.run.funnel import STAGES
 from curate.run.settings import FilterSettings
 from curate.work.files import committed
@@ -61,6 +62,7 @@ def render_page(overview: Overview, output: str) -> str:
     """Put the page together; `output` stands in the title and in commands."""
     panels = [
         ("flow", "What became of the documents", _flow(overview)),
+        ("writing", "What was written, and what it cost", render_writing(overview.writing)),
         ("cut", "What a threshold means", _scores(overview, output)),
         ("rules", "Rules, the most suspicious first", _rules(overview)),
         ("lines", "Lines taken out of pages", _lines(overview)),

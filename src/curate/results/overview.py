@@ -19,6 +19,7 @@ import duckdb
 
 from curate.bundled import bundled_names, classifiers_folder
 from curate.results.open import FinishedRun, quoted, read_run
+from curate.results.writing import Writing, read_writing
 from curate.run.cut import LaneCut
 from curate.run.funnel import Funnel
 from curate.run.manifest import ScoreFacts
@@ -185,6 +186,7 @@ class Overview:
         other_scores: what the scorers besides the first gave.
         ladder: (score asked for, the document next to it).
         random: kept and dropped documents, drawn by the hash of their ids, with their text.
+        writing: of a run of `curate craft`.
     """
 
     manifest: dict[str, Any]
@@ -204,6 +206,7 @@ class Overview:
     shortened: Shortened
     random: dict[str, list[Example]]
     shifts: list[Shift] = field(default_factory=list[Shift])
+    writing: Writing | None = None
 
     def _repr_html_(self) -> str:
         """The funnel and the cuts as a notebook shows them; `curate.write_report` has all of it."""
@@ -253,6 +256,7 @@ def _read_overview(run: FinishedRun, database: duckdb.DuckDBPyConnection) -> Ove
         shortened=rows.shortened(shown["shortened"], ids["shortened"]),
         random={kind: shown[f"random\n{kind}"] for kind in ("kept", "dropped")},
         shifts=rows.shifts(),
+        writing=read_writing(run, database, cuts[0].scores[0] if cuts else None),
     )
 
 

@@ -375,7 +375,7 @@ _PROGRAM = (
     ),
     _program("program_max_encoded_chars", "characters", "longest such run", "max_encoded"),
     _program("program_is_generated", "count", "1 where the first 5 lines say that the file is generated", "generated"),
-    _program("program_is_xml", "count", "1 where `<?xml` stands in the first 100 bytes", "xml"),
+    _program("program_is_xml", "count", "1 where `<?xml version=` stands in the first 100 characters", "xml"),
     _program(
         "program_frac_comment_bytes", "fraction", "comments and documentation, of all bytes", "comment", "bytes", "program_kinds",
     ),

@@ -43,6 +43,10 @@ KINDS = (
 )
 K_BYTES, K_CODE, K_COMMENT, K_STRING, K_LONG, K_TODO, K_ASSERT, K_HEX, K_LINES = range(len(KINDS))
 
+# StarCoder: `"<?xml version=" in text[:100]`.
+_XML = np.frombuffer(b"<?xml version=", np.uint8)
+_XML_CHARS = 100
+
 MIN_BASE64_CHARS = (
     64  # StarCoder 2 (arXiv 2402.19173, section 3.1): runs of so many characters are encoded data
 )
@@ -133,7 +137,7 @@ def _measure_chars(data, bounds, classes, base64, marks, mark_ends, block):
         ):
             _find_units(data, start, stop, raw)
         raw[IS_GENERATED] = _holds(data, start, _head_end(data, start, stop), marks, mark_ends)
-        raw[IS_XML] = _is_xml(data, start, min(stop, start + 100))
+        raw[IS_XML] = _is_xml(data, start, stop)
 
 
 @kernel
@@ -238,15 +242,19 @@ def _holds(data, start, stop, marks, ends):
 
 @kernel
 def _is_xml(data, start, stop):
-    for i in range(start, stop - 4):
-        if (
-            data[i] == 60
-            and data[i + 1] == 63
-            and data[i + 2] == 120
-            and data[i + 3] == 109
-            and data[i + 4] == 108
-        ):
+    """Whether a declaration of XML stands within the first characters."""
+    i = start
+    for _ in range(_XML_CHARS - len(_XML) + 1):
+        if i + len(_XML) > stop:
+            return False
+        n_same = 0
+        while n_same < len(_XML) and data[i + n_same] == _XML[n_same]:
+            n_same += 1
+        if n_same == len(_XML):
             return True
+        i += 1
+        while i < stop and data[i] & 0xC0 == 0x80:
+            i += 1
     return False
 
 
