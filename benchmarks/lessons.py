@@ -6,6 +6,7 @@ drops is not scored, as with `--spare-above none`. Textbooks stand by book, page
 intervals are bootstraps over pages, weighted by 1 / propensity where pages were chosen by chance. On ordinary labelled pages the
 kept sets are compared at equal size: the best pages by score of those that pass either.
 
+Raw pages are those of crawls as they came, with levels of two readers (classifiers/recipe/raw_levels.tsv: file and position, and levels).
 Pages of documentation whose address names another language than English are left out. The score took some of these pages into
 its fit: this compares rules, not scores.
 """
@@ -15,15 +16,19 @@ from __future__ import annotations
 import argparse
 import csv
 import re
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.dataset as ds
 from numpy.typing import NDArray
 
-from benchmarks.harness import DATA, read_jsonl
+import curate
+from benchmarks.harness import DATA, ROOT, read_jsonl
 from curate.extract import extract_pages
 from curate.language import identify_languages
 from curate.rules import apply_rules, clean_lines, line_rules_of, load_rules, required_signals
@@ -44,6 +49,7 @@ BOOKS = (
     "world-history.html", "business-ethics.html", "microbiology.html",
 )  # fmt: skip
 ENCYCLOPEDIA_WORDS = 100
+RAW_LEVELS = ROOT / "classifiers" / "recipe" / "raw_levels.tsv"
 
 Groups = dict[str, NDArray[np.bool_]]
 
@@ -80,7 +86,7 @@ class Fates:
 
 def run(args: list[str]) -> dict[str, Any]:
     parser = argparse.ArgumentParser(prog="python -m benchmarks lessons")
-    parser.add_argument("--pools", nargs="*", help="run these alone: books docs web encyclopedia pages code")
+    parser.add_argument("--pools", nargs="*", help=f"run these alone: {' '.join(_POOLS)}")
     options = parser.parse_args(args)
     chosen = options.pools or list(_POOLS)
     defaults = FilterSettings(input=("-",))
@@ -219,6 +225,34 @@ def web() -> list[Pool]:
     return [_levelled("science and code on the web", rows, *_levels_of(rows))]
 
 
+def raw() -> list[Pool]:
+    """Pages of crawls that nobody filtered before, with the levels of two readers."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    with RAW_LEVELS.open(encoding="utf-8") as file:
+        for row in csv.DictReader(file, delimiter="\t"):
+            found.setdefault(row["id"], []).append((float(row["edu_level"]), float(row["quality_level"])))
+    texts = read_raw()
+    rows = [{"id": page, "text": texts[page]} for page in found if page in texts]
+    means = np.array([np.mean(found[row["id"]], axis=0) for row in rows])
+    pool = _levelled("raw crawl pages", rows, means[:, 0], means[:, 1], READERS_LESSON)
+    # A mean that lies between two levels goes to the higher one.
+    for name, levels, highest in (("edu", means[:, 0], 3), ("quality", means[:, 1], 4)):
+        rounded = np.minimum(np.floor(levels + 0.5), highest)
+        pool.groups |= {f"{name} {level}": rounded == level for level in range(highest + 1)}
+    return [pool]
+
+
+def read_raw() -> dict[str, str]:
+    """Texts of raw pages as a run extracts them, by file and position."""
+    inputs = [str(DATA / "html" / "pages"), *(str(DATA / folder) for folder in ("crawl", "crawl-malformed"))]
+    with tempfile.TemporaryDirectory() as folder:
+        curate.filter_crawl(
+            inputs, folder, rules=(), language="any", dedup="none", scorer="none", workers=1, progress=False
+        )
+        kept = ds.dataset(f"{folder}/kept").to_table(columns=["source", "position", "text"])
+    return {f"{Path(row['source']).name}#{row['position']}": row["text"] for row in kept.to_pylist()}
+
+
 def encyclopedia() -> list[Pool]:
     rows = read_jsonl(DATA / "textbooks" / "enwiki.jsonl.gz")
     rows = [row for row in rows if len(row["text"].split()) >= ENCYCLOPEDIA_WORDS]
@@ -252,7 +286,7 @@ def pages() -> list[Pool]:
 
 
 _POOLS: dict[str, Callable[[], list[Pool]]] = {
-    "books": books, "docs": docs, "web": web, "encyclopedia": encyclopedia, "pages": pages, "code": code,
+    "books": books, "docs": docs, "web": web, "raw": raw, "encyclopedia": encyclopedia, "pages": pages, "code": code,
 }  # fmt: skip
 _ORDINARY = ("reference annotator", "second annotator", "readers")
 

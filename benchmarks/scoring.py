@@ -4,7 +4,7 @@ All are fitted on the same annotated pages, `edu_val` left out (MiniLM on 1,000 
 The time is of scoring Arrow strings (the peers take Python strings, made beforehand and not counted), one
 thread, in turns. "curate edu" is the bundled recipe fitted without `edu_val`; the bundled weights saw it.
 
-By domain both bundled scorers are fitted again and measured out of fold: no page by a fit that saw its site, package
+By domain stands what the fit of the bundled weights measured out of fold: no page by a fit that saw its site, package
 or book. Textbooks that neither was fitted on are scored by the bundled weights. The published FineWeb-Edu classifier
 cannot be run here: no package holds its weights.
 """
@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from benchmarks.harness import DATA, ROOT, Spent, alternate, measured, read_jsonl
+from benchmarks.harness import DATA, RESULTS, ROOT, Spent, alternate, measured, read_jsonl
 
 Predict = Callable[[list[str]], np.ndarray]
 Known = dict[str, np.ndarray]
@@ -37,21 +37,24 @@ def run(args: list[str]) -> dict[str, Any]:
     parser.add_argument("--encoder-pages", type=int, default=200, help="pages that the encoder is timed on")
     parser.add_argument("--no-encoder", action="store_true")
     parser.add_argument(
-        "--only-domains", action="store_true", help="both scorers by domain, and nothing else"
+        "--only-bundled",
+        action="store_true",
+        help="the bundled weights alone: by domain, on other textbooks, their speed; no peer, and nothing is fitted",
     )
     options = parser.parse_args(args)
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = "1"
     from classifiers.recipe.bundled_pages import read_edu
 
-    if options.only_domains:
-        return {"domains": _measure_domains(), "textbooks_not_fitted_on": _score_textbooks()}
+    if options.only_bundled:
+        return _bundled(options.rounds) | {"beside_peers": _earlier()}
     fit, test = read_edu(DATA).without_val(), _read_test()
     texts, levels = [row["text"] for row in test], np.array([row["edu_level"] for row in test], float)
     timed = [row["text"] for row in read_jsonl(DATA / "annotations" / "edu_student_scored.jsonl.gz")]
     known = _known_classes(fit)
     scorers, fit_s = _fit_all(fit, known, encoder=not options.no_encoder)
-    contenders, n_timed = _both_scorers(timed), {}
+    contenders: dict[str, Callable[[], Spent]] = {}
+    n_timed: dict[str, int] = {}
     for name, predict in scorers.items():
         n_timed[name] = options.encoder_pages if "MiniLM" in name else len(timed)
         sample = timed[: n_timed[name]]
@@ -75,32 +78,83 @@ def run(args: list[str]) -> dict[str, Any]:
         "start": _measure_start(),
         "artefact_bytes": _artefact_bytes(),
         "rows": rows,
-        "second_scorer_costs_more_by": _second_scorer(spent),
-        "domains": _measure_domains(),
-        "textbooks_not_fitted_on": _score_textbooks(),
+        **_bundled(options.rounds),
         "learning_curve": _learning_curve(fit, known, texts, levels),
     }
+
+
+def _bundled(n_rounds: int) -> dict[str, Any]:
+    """Quality and speed of the bundled weights."""
+    timed = [row["text"] for row in read_jsonl(DATA / "annotations" / "edu_student_scored.jsonl.gz")]
+    spent = alternate(_both_scorers(timed), n_rounds)
+    return {
+        "library_call": _measure_call(),
+        "bundled_documents_per_cpu_s": {
+            name: round(len(timed) / float(np.median([s.cpu_s for s in times])), 1)
+            for name, times in spent.items()
+        },
+        "second_scorer_costs_more_by": _second_scorer(spent),
+        "domains": _domains(),
+        "textbooks_not_fitted_on": _score_textbooks(),
+    }
+
+
+def _earlier() -> dict[str, Any]:
+    """The last comparison with peers, with its own commit."""
+    found = json.loads((RESULTS / "scoring.json").read_text("utf-8"))
+    return found.get("beside_peers", found)
+
+
+def _measure_call() -> dict[str, float]:
+    """CPU seconds of one library call on a list of str in a fresh process, start-up included; numba's cache is filled."""
+    code = (
+        "import sys, json, gzip, time\n"
+        "texts = [json.loads(line)['text'] for name in sys.argv[1:] for line in gzip.open(name, 'rt', encoding='utf-8')]\n"
+        "began = time.process_time()\n"
+        "import curate\n"
+        "curate.load_scorer('edu').score(texts)\n"
+        "print(json.dumps({'documents': len(texts), 'bytes': sum(len(t.encode()) for t in texts), "
+        "'cpu_s': time.process_time() - began}))\n"
+    )
+    names = sorted(str(path) for path in (DATA / "web").glob("weborganizer-*.jsonl.gz"))
+    runs = [json.loads(subprocess.check_output([sys.executable, "-c", code, *names])) for _ in range(3)]
+    best = min(runs, key=lambda run: run["cpu_s"])
+    return best | {"documents_per_cpu_s": round(best["documents"] / best["cpu_s"], 1)}
 
 
 _TEST_BOOKS = ("calculus", "world-history", "business-ethics", "microbiology")
 
 
-def _measure_domains() -> dict[str, Any]:
-    """Fit both scorers, and measure them by domain, out of fold."""
-    from classifiers.recipe.bundled import RECIPES, chance_of_positive, held_out_classes, measure_domains
-    from classifiers.recipe.bundled_pages import read_edu, read_quality, read_web
+def _domains() -> dict[str, Any]:
+    """What the fit of the bundled weights measured of both scorers by domain, out of fold; and the strictness it found."""
+    from curate.bundled import classifiers_folder
 
-    from curate.fit import fit_classifier
+    metrics = {
+        name: json.loads((classifiers_folder() / name / "metrics.json").read_text("utf-8"))
+        for name in ("edu", "quality")
+    }
+    found: dict[str, Any] = {
+        name: {"domains": each["by_domain"], "strictness": each["strictness"]["annotators"]}
+        for name, each in metrics.items()
+    }
+    figures = [
+        {"scorer": name, "pages": pages}
+        | {what: measured_on[what] for what in _FIGURES}
+        | {"average_precision_3": measured_on["average_precision"]["3"]}
+        for name, pages, measured_on in (
+            ("edu", "cross-validated", metrics["edu"]),
+            ("edu", "edu_val, not fitted on", metrics["edu"]["held_out"]),
+            ("quality", "cross-validated", metrics["quality"]),
+        )
+    ]
+    return found | {
+        "figures": figures,
+        "rates_by_topic": metrics["edu"]["rates_by_topic"],
+        "quality_beside_edu": metrics["quality"]["beside_edu"],
+    }
 
-    web, found = read_web(DATA), {}
-    for name, read in (("edu", read_edu), ("quality", read_quality)):
-        pages = read(DATA).pages
-        known = {"classes": held_out_classes(web, pages)}
-        folder = Path(tempfile.mkdtemp()) / name
-        result = fit_classifier(pages, folder, recipe=RECIPES[name], known_columns=known)
-        found[name] = measure_domains(result, chance_of_positive(pages, result))
-        found[name][0]["strictness"] = result.strictness.to_json()["annotators"]
-    return found
+
+_FIGURES = ("n_pages", "spearman", "macro_f1", "calibration_error", "calibration_error_if_perfect")
 
 
 def _score_textbooks() -> dict[str, dict[str, float]]:

@@ -54,9 +54,31 @@ def _lessons() -> str:
     return "\n".join(lines)
 
 
+def _raw() -> str:
+    """Raw crawl pages lost to language and rules, by level."""
+    found: dict[str, dict[str, Any]] = {}
+    for row in _result("lessons")["rows"]:
+        if row["pool"] == "raw crawl pages":
+            found.setdefault(row["group"], {})[row["rules"]] = row
+    lines = [
+        "| level of two readers | pages | lost to gopher, c4, fineweb | lost to the default |",
+        "|---|---|---|---|",
+    ]
+    for name, highest in (("edu", 3), ("quality", 4)):
+        for level in range(highest + 1):
+            rows = found[f"{name} {level}"]
+            lost = " | ".join(_share(rows[way]["lost"]) for way in ("named", "default"))
+            more = " or more" if level == highest else ""
+            lines.append(f"| {name} {level}{more} | {rows['default']['pages']} | {lost} |")
+    return "\n".join(lines)
+
+
 _SHOWN = {
     ("documentation", "level 2.5 or more"),
     ("documentation", "level 0-1"),
+    ("raw crawl pages", "level 2 or more"),
+    ("raw crawl pages", "quality 4-5"),
+    ("raw crawl pages", "quality 0-1"),
 }
 
 
@@ -246,8 +268,113 @@ def _bare(number: float, sign: str = "") -> str:
     return f"{number:{sign}.3f}".replace("0.", ".", 1) if abs(number) < 1 else f"{number:{sign}.3f}"
 
 
+def _floors() -> str:
+    """What floors on either score drop of pages that pass the default rules: junk, and the most of any good group."""
+    floors = _result("limits")["floors"]
+    lines = [
+        "| floor | junk dropped: web | science | documentation | most of any good group lost |",
+        "|---|---|---|---|---|",
+    ]
+    for name, found in floors.items():
+        for row in found["rows"]:
+            good = {group: share for group, share in row.items() if group != "floor" and "junk" not in group}
+            worst = max(good, key=lambda group: good[group][0])
+            junk = " | ".join(_share(row[f"{pool}, junk"]) for pool in ("web", "science", "documentation"))
+            lost = f"{good[worst][0]:.1f}% ({worst})" if good[worst][0] else "0"
+            lines.append(f"| {name}={row['floor']:g} | {junk} | {lost} |")
+    return "\n".join(lines)
+
+
+def _spare_above() -> str:
+    """Junk and lessons among pages that fail sparable rules of named sets, and that pass, by score."""
+    lines = [
+        "| `edu_score` | pages that fail: n | junk | lessons | pages that pass: n | junk | lessons |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in _result("limits")["spare_above"]:
+        cells = [
+            f"{row[side]['pages']} | {_share(row[side]['junk'])} | {_share(row[side]['lessons'])}"
+            for side in ("fail", "pass")
+        ]
+        lines.append(f"| {row['from']:g} to {row['to']:g} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _scorer_figures() -> str:
+    """The bundled scorers on their annotators' own levels."""
+    lines = [
+        "| scorer | pages | Spearman | average precision | macro F1 | calibration error | the same by chance alone |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in _result("scoring")["domains"]["figures"]:
+        cells = " | ".join(
+            f"{row[what]['value']:.3f} ({row[what]['low']:.3f} to {row[what]['high']:.3f})"
+            for what in (
+                "spearman", "average_precision_3", "macro_f1", "calibration_error", "calibration_error_if_perfect",
+            )
+        )  # fmt: skip
+        lines.append(f"| `{row['scorer']}` | {row['n_pages']:,} pages, {row['pages']} | {cells} |")
+    return "\n".join(lines)
+
+
+def _topics() -> str:
+    """Positives promised and found by topic, two topics a row."""
+    found = _result("scoring")["domains"]["rates_by_topic"]
+    groups = found["groups"]
+    cells = [f"{g['name']} | {g['n_pages']} | {g['promised']:.1f} | {g['found']}" for g in groups]
+    half = (len(cells) + 1) // 2
+    rows = zip(cells[:half], [*cells[half:], " | | | "][:half], strict=True)
+    head = [
+        "| topic | pages | promised | found | topic | pages | promised | found |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    last = f"Chi-squared {found['chi_squared']:.1f} with {len(groups)} topics, p = {found['p_value']:.2f}."
+    return "\n".join([*head, *(f"| {first} | {second} |" for first, second in rows), "", last])
+
+
+def _domains(name: str) -> str:
+    """A bundled scorer by domain, out of fold."""
+    rows = _result("scoring")["domains"][name]["domains"]
+    lines = [
+        "| pages | n | Spearman | average precision at >= 2 | at >= 3 | positives promised, found |",
+        "|---|---|---|---|---|---|",
+    ]
+    books = [row for row in rows if "modules_kept" in row]
+    for row in (row for row in rows if row not in books):
+        figures = " | ".join(
+            f"{row[what]['value']:.3f} ({row[what]['low']:.3f} to {row[what]['high']:.3f})"
+            for what in ("spearman", "average_precision_2", "average_precision_3")
+        )
+        lines.append(
+            f"| {row['name']} | {row['n_pages']:,} | {figures} | {row['promised']:.0f}, {row['found']:.0f} |"
+        )
+    if books:
+        lines += [
+            "",
+            "| textbook, fitted without it | modules and parts of modules at score >= .5 | contents, indexes and keys at score >= .5 |",
+            "|---|---|---|",
+        ]
+        for row in books:
+            book = (
+                row["name"]
+                .split(",")[0]
+                .removeprefix("textbooks/")
+                .removesuffix(".html")
+                .removeprefix("osbooks-")
+            )
+            lines.append(f"| {book} | {row['modules_kept']:.0%} | {row['lists_kept']:.0%} |")
+    return "\n".join(lines)
+
+
 TABLES: dict[str, Callable[[], str]] = {
+    "floors": _floors,
+    "spare-above": _spare_above,
+    "scorer-figures": _scorer_figures,
+    "topics": _topics,
+    "domains-edu": lambda: _domains("edu"),
+    "domains-quality": lambda: _domains("quality"),
     "lessons": _lessons,
+    "raw-pages": _raw,
     "serve": _serve,
     "speed": _speed,
     "dedup": _dedup,

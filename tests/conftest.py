@@ -56,7 +56,7 @@ def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _only_reasons_of_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every reason of every run of the tests stands in the ledger, so that no page and no `explain` lacks its words."""
-    from curate.reasons import REASONS
+    from curate.reasons import REASONS, plain_reason
     from curate.run.funnel import Funnel
 
     known = {(reason.stage, reason.name) for reason in REASONS}
@@ -64,8 +64,7 @@ def _only_reasons_of_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def checked(self: Funnel) -> dict[str, Any]:
         for stage, reason, _ in self.reasons():
-            name = "below_threshold" if reason.endswith("_below_threshold") else reason
-            assert stage in {"rules", "craft"} or (stage, name) in known, (
+            assert stage in {"rules", "craft"} or (stage, plain_reason(reason)) in known, (
                 f"{reason} of {stage} is not in the ledger"
             )
         return to_json(self)

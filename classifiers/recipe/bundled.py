@@ -18,7 +18,8 @@ import argparse
 import json
 import tempfile
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -62,11 +63,11 @@ from curate.scoring.storage import CONFIG
 ENCODER = "all-MiniLM-L6-v2"
 EDU_RECIPE = Recipe(
     members=(
-        MemberRecipe(("tfidf", "shape", "lines"), "ridge", 0.7),
+        MemberRecipe(("tfidf", "shape", "lines"), "ridge", 0.5, {"idf_power": -0.5}),
         MemberRecipe(
-            ("static", "lsa", "shape", "lines", "classes"),
+            ("static", "lsa", "shape", "lines", "common_words", "classes"),
             "kernel",
-            settings={"alpha": 0.1, "n_centres": 2048},
+            settings={"alpha": 0.3, "n_centres": 2048, "vector_scale": 0.5},
         ),
     ),
     reference_annotator=REFERENCE,
@@ -90,7 +91,11 @@ teacher's opinion: readers are large language models.""",
     "quality": """How well a text is made, as text, whatever its subject and whoever it is for: 0 unusable, 1 poor, 2 weak,
 3 decent, 4 good, 5 excellent. Readers are large language models that saw a rubric and the first 1,600 characters.
 Pages: Common Crawl through DCLM and FineWeb, C4, and pages of free program documentation. English only. It sees words
-and the look of lines: not whether what a page says is true, nor who wrote it.""",
+and the look of lines: not whether what a page says is true, nor who wrote it.
+
+High here and low on `edu`: reviews, interviews, news, editorials, verse and stories, policies, notes on releases and
+platforms, how-tos of one product. Low here and fair on `edu`: essays by students and for sale, answers of homework sites,
+flash cards and quizzes that lost a side, overviews that were translated or scrambled by machines.""",
 }
 _WORD_DIMENSIONS, _LSA_DIMENSIONS = 64, 80  # together what 16 MB for `edu` have room for
 # Of the encoder: a CPU with AMX embeds 2.5 times as many words as in fp32.
@@ -209,15 +214,25 @@ class Maker:
     def _make_levels(self, name: str) -> None:
         recipe = RECIPES[name]
         known = {"classes": np.hstack([self._kept(kind, name) for kind in recipe.classifiers])}
-        levels = fit_levels(self.levels[name], self.output / name, recipe, known, _NOTES[name])
+        beside = None
+        if name == "quality":
+            beside = BesideEdu.of(self.levels["edu"].pages, self.held_out_levels("edu"))
+        levels = fit_levels(self.levels[name], self.output / name, recipe, known, _NOTES[name], beside)
         self.kept.array(name, self._digest_sources(name), lambda: levels)
 
+    def held_out_levels(self, name: str) -> NDArray[Any]:
+        """Give what the stage of a scorer left: each page's level out of fold, in the order of first readings."""
+        return self.kept.array(name, self._digest_sources(name), self._missing(name))
+
     def _kept(self, kind: str, scorer: str) -> NDArray[Any]:
+        return self.kept.array(f"{kind}-{scorer}", self._digest_sources(kind), self._missing(kind))
+
+    def _missing(self, stage: str) -> Callable[[], NDArray[Any]]:
         def missing() -> NDArray[Any]:
-            msg = f"'{self.kept.folder}' lacks what the stage {kind} leaves: make {kind} again"
+            msg = f"'{self.kept.folder}' lacks what the stage {stage} leaves: make {stage} again"
             raise FileNotFoundError(msg)
 
-        return self.kept.array(f"{kind}-{scorer}", self._digest_sources(kind), missing)
+        return missing
 
     @cached_property
     def _digest_data(self) -> str:
@@ -264,7 +279,7 @@ def held_out_classes(web: WebPages, pages: Annotations) -> NDArray[np.float32]:
 
 
 def fit_levels(
-    edu: LevelPages, output: Path, recipe: Recipe, known: Known, notes: str
+    edu: LevelPages, output: Path, recipe: Recipe, known: Known, notes: str, beside: BesideEdu | None = None
 ) -> NDArray[np.float64]:
     """Fit levels on all readings, and measure them by domain; on `edu_val` by a fit without that, where it has levels.
 
@@ -274,6 +289,7 @@ def fit_levels(
         recipe: `EDU_RECIPE` or `QUALITY_RECIPE`.
         known: columns of features, of all readings, that are not computed again.
         notes: what the card says of the pages.
+        beside: what the card compares the levels with.
 
     Returns:
         Out-of-fold levels of all pages, float64 (N pages,).
@@ -289,12 +305,96 @@ def fit_levels(
         "by_domain": measure_domains(result, chance),
     }
     parts = [notes, "## By domain\n" + render_domains(metrics["by_domain"]), render_strictness(metrics)]
+    if beside is not None:
+        metrics["beside_edu"] = beside.measure(result)
+        parts.append(render_beside(metrics["beside_edu"]))
     if edu.is_val.any():
         metrics["held_out"] = measure_held_out(edu.pages, edu.is_val, recipe, known)
         parts.append(render_held_out(metrics["held_out"]))
     (output / "metrics.json").write_text(to_json(metrics) + "\n", "utf-8")
     write_card(output, result.scorer, result.metrics, notes="\n\n".join(parts) + "\n")
     return result.levels
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BesideEdu:
+    """What quality is compared with: by text of a page, its level by `edu` out of fold, and the mean that readers gave."""
+
+    predicted: dict[str, float]
+    read: dict[str, float]
+
+    @classmethod
+    def of(cls, readings: Annotations, levels: NDArray[np.float64]) -> BesideEdu:
+        """Take the readings of `edu` and its out-of-fold levels, one for each page in the order of first readings."""
+        texts = list(dict.fromkeys(readings.texts.to_pylist()))
+        of_readers = readings.take(np.flatnonzero([reader != "" for reader in readings.readers]))
+        page = number_pages(of_readers)
+        means = np.bincount(page, of_readers.levels) / np.bincount(page)
+        of_texts = dict.fromkeys(of_readers.texts.to_pylist())
+        return cls(
+            dict(zip(texts, levels.tolist(), strict=True)), dict(zip(of_texts, means.tolist(), strict=True))
+        )
+
+    def measure(self, quality: FitResult) -> dict[str, Any]:
+        """Compare levels of quality with educational ones, and name the kinds of pages on which they part."""
+        texts = quality.annotations.texts
+        rows = np.array([i for i, text in enumerate(texts.to_pylist()) if text in self.read])
+        kept = texts.take(pa.array(rows))
+        names = kept.to_pylist()
+        read = np.array([self.read[text] for text in names]), quality.annotations.levels[rows]
+        told = np.array([self.predicted[text] for text in names]), quality.levels[rows]
+        ones = np.ones(len(rows))
+        kinds = np.array(load_classes(classifiers_folder() / "format").label(kept).to_pylist())
+        edu, made = read
+        corners = {
+            "well made, little to learn": (made >= 3.5) & (edu < 1.5),
+            "something to learn, not well made": (made < 2.5) & (edu >= 2),
+        }
+        return {
+            "n_pages": len(rows),
+            "readers": bootstrap(lambda r: spearman(read[0][r], read[1][r], ones[r]), len(rows), 0),
+            "scorers": bootstrap(lambda r: spearman(told[0][r], told[1][r], ones[r]), len(rows), 0),
+            "shares": [
+                [
+                    float(((edu >= low) & (edu < high) & (made >= bottom) & (made < top)).mean())
+                    for bottom, top in _THIRDS
+                ]
+                for low, high in _THIRDS
+            ],
+            "corners": {
+                name: {
+                    "n_pages": int(here.sum()),
+                    "formats": dict(Counter(kinds[here].tolist()).most_common(6)),
+                    "told_apart": float((told[1][here] - told[0][here]).mean()) if here.any() else 0.0,
+                }
+                for name, here in corners.items()
+            },
+        }
+
+
+_THIRDS = ((-1.0, 1.5), (1.5, 2.5), (2.5, 6.0))
+
+
+def render_beside(found: dict[str, Any]) -> str:
+    """Render `BesideEdu.measure` as Markdown."""
+    lines = [
+        "## Beside `edu`",
+        f"On {found['n_pages']:,} pages that the same readers gave both levels, Spearman of the two levels is",
+        f"{_figure(found['readers'])}, and of the two scorers' levels, out of fold, {_figure(found['scorers'])}.",
+        "",
+        "| share of pages | quality under 1.5 | 1.5 to 2.5 | 2.5 or more |",
+        "|---|---|---|---|",
+    ]
+    for name, row in zip(("edu under 1.5", "1.5 to 2.5", "2.5 or more"), found["shares"], strict=True):
+        lines.append(f"| {name} | " + " | ".join(f"{share:.0%}" for share in row) + " |")
+    lines.append("")
+    for name, corner in found["corners"].items():
+        formats = ", ".join(f"{kind} {n}" for kind, n in corner["formats"].items())
+        lines.append(
+            f"- {name}: {corner['n_pages']} pages, by format {formats}. The scorers' levels differ there by "
+            f"{corner['told_apart']:+.2f} on the mean."
+        )
+    return "\n".join(lines)
 
 
 def chance_of_positive(readings: Annotations, result: FitResult) -> NDArray[np.float64]:

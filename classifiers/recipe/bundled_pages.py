@@ -162,6 +162,9 @@ def read_lessons(data: Path) -> list[dict[str, Any]]:
 
 # What nobody read is given these levels: a textbook's module is a lesson, its lists of words or answers are not.
 _MODULE_LEVEL, _LIST_LEVEL = 4, 1
+# Pages of books are few beside those of the web. Counted more, they teach what a lesson is where the web holds none of a
+# subject: docs/log/scoring.md.
+_BOOK_WEIGHT = 4
 _LEAST_MODULE_BYTES = 1500
 _LINES_A_LIST, _CHARS_A_PART = 60, 4000
 _TERM = re.compile(r"\b[a-z]{5,}(?: [a-z]{5,})?\b")
@@ -193,7 +196,7 @@ def book_rows(data: Path) -> list[dict[str, Any]]:
             if len(paragraphs) >= _CHARS_A_PART:
                 texts[paragraphs[:_CHARS_A_PART].rsplit("\n", 1)[0]] = _MODULE_LEVEL
         texts |= dict.fromkeys(_lists_of(modules), _LIST_LEVEL)
-        about = {"site": name, "domain": "textbook", "annotator": BOOK_LABELS}
+        about = {"site": name, "domain": "textbook", "annotator": BOOK_LABELS, "weight": _BOOK_WEIGHT}
         rows += [{"text": text, "edu_level": level, **about} for text, level in texts.items()]
     return rows
 

@@ -109,7 +109,7 @@ def filter_crawl(
         code_scorer: the same for program files.
         overwrite: delete the result of an earlier run in `output` first.
         progress: show progress on stderr; or a display to show it on.
-        **settings: the other fields of `curate.run.settings.FilterSettings`; `threshold` and `weights` also as
+        **settings: the other fields of `curate.run.settings.FilterSettings`; `threshold`, `weights` and `floor` also as
             a dictionary of numbers by scorer, and one text where a list is meant.
 
     Raises:
@@ -125,7 +125,7 @@ def filter_crawl(
         "scorer": names,
         "code_scorer": code_name,
     }
-    for name in ("threshold", "weights"):
+    for name in ("threshold", "weights", "floor"):
         if isinstance(values.get(name), Mapping):
             values[name] = tuple(f"{key}={float(number)!r}" for key, number in values[name].items())
     checked = settings_from(FilterSettings, values)
@@ -248,7 +248,7 @@ class Job:
             compute_signals(nothing.cast(pa.string()), lane.signals)
         for line in tell_other_languages(lanes[0], settings.language):
             display.say(line)
-        check_names([ScoredKinds.of(lane) for lane in lanes], settings.cut)
+        check_names([ScoredKinds.of(lane) for lane in lanes], settings.cut, settings.floors)
         return cls(
             settings,
             read_options,

@@ -70,6 +70,7 @@ REASONS = (
         "near_duplicate", "dedup", "so similar to the document in duplicate_of as the column jaccard says"
     ),
     Reason("below_threshold", "score", "its score is below the cut"),
+    Reason("below_floor", "score", "its score is below the floor under which nothing is kept"),
     Reason(
         "score_other_language", "score", "in a language that the scorer was not made for, and --unscored drop"
     ),
@@ -85,6 +86,10 @@ def reason_words(name: str) -> str | None:
     >>> reason_words("quality_below_threshold")
     'its score is below the cut'
     """
-    if name.endswith("_below_threshold"):
-        name = "below_threshold"
-    return next((reason.doc for reason in REASONS if reason.name == name), None)
+    return next((reason.doc for reason in REASONS if reason.name == plain_reason(name)), None)
+
+
+def plain_reason(name: str) -> str:
+    """A reason without the name of the scorer that some begin with, as the ledger has it."""
+    plain = ("below_threshold", "below_floor")
+    return next((each for each in plain if name.endswith(f"_{each}")), name)

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from scipy.sparse import csr_matrix
 
 from curate.errors import SettingError, UnknownNameError
 from curate.fit import Recipe, fit_classifier, read_annotations
@@ -174,6 +175,28 @@ def test_wrong_settings_are_refused_in_one_line(settings, message):
 def test_unknown_settings_of_a_head_are_refused():
     with pytest.raises(UnknownNameError, match="Did you mean 'alpha'"):
         fit_head("ridge", np.zeros((4, 1), np.float32), None, np.arange(4.0), np.ones(4), 0, {"alpa": 1})
+
+
+@pytest.mark.parametrize("head", ["ridge", "logistic"])
+def test_a_negative_idf_power_asks_more_of_rare_words_and_weighs_plain_rows(head: str) -> None:
+    rng = np.random.default_rng(0)
+    common = rng.random(400) < 0.5
+    rare = common.copy()  # both words tell the same
+    rows = csr_matrix(np.column_stack([common, rare]).astype(np.float32))
+    idf = np.array([1.0, 9.0], np.float32)
+    dense = np.zeros((400, 0), np.float32)
+
+    def weights_at(power: float, idf: np.ndarray | None) -> np.ndarray:
+        fit = fit_head(head, dense, rows, common.astype(float), np.ones(400), 0, {"idf_power": power}, idf)
+        assert fit.sparse_weights is not None
+        told = fit.predict(dense, rows)
+        assert told[common].min() > told[~common].max()
+        return fit.sparse_weights[:, 0]
+
+    assert np.array_equal(weights_at(0.0, idf), weights_at(-0.5, None))
+    even, uneven = weights_at(0.0, idf), weights_at(-0.5, idf)
+    assert even[0] == pytest.approx(even[1], rel=1e-3)
+    assert uneven[0] > 3 * uneven[1] > 0
 
 
 def test_annotations_are_read_from_every_kind_of_file(tmp_path):

@@ -62,11 +62,11 @@ def test_every_head_predicts_the_same_after_a_round_trip(kind, seed, n_features,
 
 
 MEMBERS = {
-    "ridge": ["tfidf+shape:ridge"],
+    "ridge": ["tfidf+shape:ridge:idf_power=-0.5"],
     "logistic": ["own_tfidf+shape:logistic"],
     "hashed": ["ngrams:logistic:C=1"],
     "svr": ["static+shape:svr:C=1,epsilon=0.2"],
-    "kernel": ["static:kernel:n_centres=30"],
+    "kernel": ["static+common_words:kernel:n_centres=30,vector_scale=0.5"],
     "mlp": ["shape:mlp:n_networks=2,n_epochs=5"],
     "forest": ["shape:forest:n_trees=10,min_leaf=2"],
     "classes": ["classes:ridge"],

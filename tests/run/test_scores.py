@@ -193,12 +193,12 @@ CUTS = [
 ]
 
 
-@pytest.mark.parametrize("start", [CUTS[0], CUTS[6]])
+@pytest.mark.parametrize(("start", "floor"), [(CUTS[0], ()), (CUTS[6], ()), (CUTS[6], ("quality=0.3",))])
 @pytest.mark.parametrize("cut", CUTS)
 def test_rethreshold_decides_over_spared_pages_and_several_scores_as_a_run_would(
-    crawl: Path, rules: list[str], tmp_path: Path, start: dict, cut: dict
+    crawl: Path, rules: list[str], tmp_path: Path, start: dict, floor: tuple[str, ...], cut: dict
 ) -> None:
-    settings = SETTINGS | {"scorer": [EDU, QUALITY], "rules": rules}
+    settings = SETTINGS | {"scorer": [EDU, QUALITY], "rules": rules, "floor": floor}
     curate.filter_crawl(str(crawl), tmp_path / "moved", **settings, **start)
     direct = curate.filter_crawl(str(crawl), tmp_path / "direct", **settings, **cut)
     moved = curate.rethreshold(tmp_path / "moved", **cut)
@@ -275,9 +275,30 @@ def test_a_weighted_mean_ranks_what_is_kept(crawl: Path, rules: list[str], tmp_p
     assert dropped["drop_value"] == pytest.approx(0.1 * 0.1 + 0.9 * 0.9)
 
 
+@pytest.mark.parametrize("cut", [{"threshold": 0.05}, {"keep_fraction": 1.0}])
+def test_a_page_below_a_floor_stays_under_no_cut(
+    crawl: Path, rules: list[str], tmp_path: Path, cut: dict
+) -> None:
+    settings = SETTINGS | {"scorer": [EDU, QUALITY], "rules": rules}
+    curate.filter_crawl(str(crawl), tmp_path / "without", **settings, **cut)
+    curate.filter_crawl(str(crawl), tmp_path / "with", floor={"quality": 0.3}, **settings, **cut)
+    without, kept, dropped = (
+        rows_of(tmp_path / run, kind)
+        for run, kind in (("without", "kept"), ("with", "kept"), ("with", "dropped"))
+    )
+    assert kept.keys() == {name for name, row in without.items() if row["quality_score"] >= 0.3}
+    assert 0 < len(kept) < len(without)
+    gone = [dropped[name] for name in without.keys() - kept.keys() if without[name]["spared_by"] is None]
+    assert gone
+    assert {(row["drop_reason"], row["drop_limit"]) for row in gone} == {("quality_below_floor", 0.3)}
+
+
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
+        ({"floor": ["0.5"]}, SettingError, "floor '0.5' needs the name of a scorer: floor edu=0.5"),
+        ({"floor": ["edu=1.5"]}, SettingError, "floor must be between 0 and 1, not 1.5"),
+        ({"floor": ["edo=0.5"]}, UnknownNameError, "Unknown scorer of this run 'edo'. Did you mean 'edu'"),
         (
             {"threshold": {"edo": 0.5}},
             UnknownNameError,

@@ -17,6 +17,7 @@ from curate.bundled import classifiers_folder
 from curate.errors import CurateError, SettingError
 from curate.fit import fit_classifier
 from curate.scoring import load_scorer
+from curate.scoring.features import load_word_table
 from curate.scoring.load import load_classes
 from curate.scoring.vocabulary import Vocabulary
 from labelled_pages import make_pages
@@ -173,6 +174,10 @@ def set_in(config: dict[str, Any], place: str, value: Any) -> None:
         ("blocks/classes/classifiers", {"../../x": ""}),
         ("blocks/classes/classifiers", {"edu": ""}),
         ("blocks/shape", {"block": "encoder", "model": "x/y", "dtype": "fp64", "max_tokens": 1}),
+        (
+            "blocks/shape",
+            {"block": "common_words", "table_sha256": load_word_table().sha256, "n_words": 1 << 20},
+        ),
         ("members/0/blocks", ["nothing"]),
         ("members/0/sparse", "nothing"),
         ("members/0/sparse", None),

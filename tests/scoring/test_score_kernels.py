@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.scoring.kernels import mean_vectors, project_zones, tfidf_rows, tfidf_times
+from curate.scoring.kernels import mean_vectors, project_zones, share_words, tfidf_rows, tfidf_times
 from curate.scoring.lines import LINE_KINDS, LINES_BYTES, LINES_NAMES, measure_lines
 from curate.scoring.shape import SHAPE_BYTES, SHAPE_NAMES, measure_shape
 from curate.scoring.texts import take_window
@@ -39,6 +39,17 @@ def plain_tfidf(document, zone, idf):
     weights = {n: (1 + math.log(count)) * float(idf[n]) for n, count in seen.items()}
     norm = math.sqrt(sum(w * w for w in weights.values()))
     return {n: w / norm for n, w in weights.items()} if norm > 0 else {}
+
+
+@given(DOCUMENTS, st.permutations([0, 1, 2, *[-1] * (N_WORDS - 3)]))
+@settings(deadline=None)
+def test_shares_of_words_equal_a_plain_loop(documents, places):
+    numbers, words = words_of(documents)
+    found = share_words(numbers, words, np.array(places, np.int16), 3)
+    for row, document in zip(found, documents, strict=True):
+        counts = Counter(places[n] for n in document if n >= 0)
+        expected = [math.sqrt(counts[place] / max(len(document), 1)) for place in range(3)]
+        assert row.tolist() == pytest.approx(expected)
 
 
 @given(DOCUMENTS, ZONES)

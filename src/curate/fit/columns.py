@@ -16,6 +16,7 @@ from curate.fit.recipe import SPARSE_FEATURES, Recipe
 from curate.scoring.bags import bag_of
 from curate.scoring.encoders import load_encoder
 from curate.scoring.features import (
+    CommonWordsBlock,
     DenseBlock,
     EncoderBlock,
     LinesBlock,
@@ -36,7 +37,14 @@ from curate.scoring.vocabulary import Vocabulary, hash_ngrams
 Array = NDArray[np.float32]
 
 NO_LIMIT = np.float32(1e30)
-_SPREADS = {"shape": 0.05, "lines": 0.05, "classes": 0.1, "program": 0.06, "program_words": 0.05}
+_SPREADS = {
+    "shape": 0.05,
+    "lines": 0.075,
+    "common_words": 0.05,
+    "classes": 0.1,
+    "program": 0.06,
+    "program_words": 0.05,
+}
 _LIMIT = 4.0
 _MAX_IDF = 9.0
 _ENCODED_AT_A_TIME = 256
@@ -68,11 +76,14 @@ class Columns:
             return np.zeros((self.n_pages, 0), np.float32)
         return np.hstack([self.dense[name] for name in names])
 
-    def preparation(self, names: tuple[str, ...], columns: Array) -> tuple[Array, Array, Array]:
+    def preparation(
+        self, names: tuple[str, ...], columns: Array, vector_scale: float = 1.0
+    ) -> tuple[Array, Array, Array]:
         """Settle (centre, scale, limit) of columns from the pages that are fitted on.
 
-        Columns of shape, lines and classes are brought to one spread, small beside word vectors of length 1,
-        and cut at four standard deviations. Vectors are centred only: their spread carries meaning.
+        Columns of shape, lines, common words and classes are brought to one spread, small beside word vectors of
+        length 1, and cut at four standard deviations. Vectors are centred and multiplied by `vector_scale`, all alike:
+        their spread carries meaning.
         """
         centre = columns.mean(axis=0, dtype=np.float64).astype(np.float32)
         scale = np.ones(columns.shape[1], np.float32)
@@ -80,6 +91,7 @@ class Columns:
         at = 0
         for name in names:
             stop = at + self.dense[name].shape[1]
+            scale[at:stop] = vector_scale
             if name in _SPREADS:
                 spread = columns[:, at:stop].std(axis=0, dtype=np.float64)
                 scale[at:stop] = np.where(spread > 1e-6, _SPREADS[name] / np.maximum(spread, 1e-6), 0)
@@ -111,6 +123,8 @@ def compute_columns(  # noqa: PLR0912 - one branch a feature
         columns.blocks["shape"] = ShapeBlock()
     if recipe.uses("lines"):
         columns.blocks["lines"] = LinesBlock()
+    if recipe.uses("common_words"):
+        columns.blocks["common_words"] = CommonWordsBlock(load_word_table())
     if recipe.uses("static"):
         columns.blocks["static"] = StaticBlock(load_word_table(), recipe.static_zones)
     if recipe.uses("lsa"):

@@ -40,7 +40,7 @@ from curate.fit.calibrate import fit_calibration
 from curate.fit.columns import Columns, compute_columns
 from curate.fit.fitted_on import write_fitted_on
 from curate.fit.folds import draw_folds, group_pages
-from curate.fit.heads import FittedHead, fit_head
+from curate.fit.heads import HEAD_SETTINGS, FittedHead, fit_head
 from curate.fit.keywords import RecipeKeywords
 from curate.fit.metrics import N_RESAMPLES, summarise, to_json
 from curate.fit.recipe import DEFAULT_RECIPE, MemberRecipe, Recipe
@@ -413,10 +413,12 @@ def fit_member(
     """Fit one member on the pages at `rows` (all by default), and count it as done."""
     rows = weights > 0 if rows is None else rows
     dense = columns.join(member.dense)[rows]
-    centre, scale, limit = columns.preparation(member.dense, dense)
+    vector_scale = {**HEAD_SETTINGS[member.head], **member.settings}.get("vector_scale", 1.0)
+    centre, scale, limit = columns.preparation(member.dense, dense, vector_scale)
     sparse_rows = None if member.sparse is None else columns.rows[member.sparse][rows]
+    idf = None if member.sparse is None else columns.sparse[member.sparse].idf
     ready = prepare(dense, centre, scale, limit)
-    head = fit_head(member.head, ready, sparse_rows, targets[rows], weights[rows], seed, member.settings)
+    head = fit_head(member.head, ready, sparse_rows, targets[rows], weights[rows], seed, member.settings, idf)
     if done is not None:
         done.add(1)
     return FittedMember(centre, scale, limit, head)

@@ -1,4 +1,4 @@
-# pyright: reportArgumentType=false, reportIndexIssue=false
+# pyright: reportArgumentType=false, reportIndexIssue=false, reportOptionalSubscript=false
 # (scikit-learn states no types: they are guessed)
 """Fitting heads with scikit-learn, and keeping of each only the arrays that `curate.scoring.heads` needs."""
 
@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,8 @@ Rows = sparse.csr_matrix | None
 
 _MOST_LEVELS = 11
 _JITTER = 1e-9
+# A word of the middle idf weighs as without `idf_power`; the commonest words of all are not lifted without end.
+_MIDDLE_IDF, _LEAST_IDF = 4.0, 0.3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,6 +62,7 @@ def fit_head(
     weights: NDArray[np.float64],
     seed: int,
     settings: dict[str, Any],
+    idf: Array | None = None,
 ) -> FittedHead:
     """Fit one head.
 
@@ -71,6 +74,7 @@ def fit_head(
         weights: (N,), how much each page counts.
         seed: of whatever is drawn.
         settings: of the head; see `HEAD_SETTINGS` for names and defaults.
+        idf: float32 (n_columns,), how rare the sparse columns of a zone are; `idf_power` needs it.
 
     Raises:
         SettingError: Unknown head or setting, or sparse columns for a head that cannot use them.
@@ -83,7 +87,19 @@ def fit_head(
     if rows is not None and name not in (*LINEAR_HEADS, "softmax"):
         msg = f"The {name} head cannot take word counts; type {' or '.join(LINEAR_HEADS)}."
         raise SettingError(msg)
-    return _FITS[name](dense, rows, targets, weights, seed, {**HEAD_SETTINGS[name], **settings})
+    settings = {**HEAD_SETTINGS[name], **settings}
+    power = settings.get("idf_power", 0.0)
+    if rows is None or idf is None or not power:
+        return _FITS[name](dense, rows, targets, weights, seed, settings)
+    scale = np.tile((np.maximum(idf, _LEAST_IDF) / _MIDDLE_IDF) ** power, rows.shape[1] // len(idf))
+    scaled = sparse.csr_matrix(rows.multiply(scale[None, :].astype(np.float32)))
+    fitted = _FITS[name](dense, scaled, targets, weights, seed, settings)
+    found = fitted.sparse_weights
+    return (
+        fitted
+        if found is None
+        else replace(fitted, sparse_weights=(found * scale[:, None]).astype(np.float32))
+    )
 
 
 def _joined(dense: Array, rows: Rows) -> Any:
@@ -305,12 +321,15 @@ HEAD_NAMES = tuple(_FITS)
 LINEAR_HEADS = ("ridge", "logistic")
 
 HEAD_SETTINGS: dict[str, dict[str, Any]] = {
-    "ridge": {"alpha": 2.0},
-    "logistic": {"C": 10.0, "max_iter": 300},
+    "ridge": {"alpha": 2.0, "idf_power": 0.0},
+    "logistic": {"C": 10.0, "max_iter": 300, "idf_power": 0.0},
     "svr": {"C": 2.0, "epsilon": 0.1, "gamma": 0.6},
-    "kernel": {"alpha": 0.3, "gamma": 0.6, "n_centres": 1024},
+    "kernel": {"alpha": 0.3, "gamma": 0.6, "n_centres": 1024, "vector_scale": 1.0},
     "mlp": {"alpha": 1.0, "learning_rate": 0.003, "n_epochs": 30, "n_hidden": 32, "n_networks": 8},
     "forest": {"n_trees": 200, "min_leaf": 3, "max_features": 0.3},
     "softmax": {"learning_rate": 0.5, "n_dimensions": 16, "n_epochs": 25},
 }
-"""Settings of each head with their defaults. `gamma` is in units of the features' total variance."""
+"""Settings of each head with their defaults. `gamma` is in units of the features' total variance. An `idf_power` below 0
+holds rare words, which are a subject's own, to a stronger penalty than common ones: less is learnt of what a page is
+about and more of how it speaks, which carries over to subjects that the labels hardly know; so does a `vector_scale`
+below 1, which lets word vectors say less of how near two pages are than the shape of a page and its lines do."""

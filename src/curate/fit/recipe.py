@@ -10,7 +10,17 @@ from curate.errors import SettingError, UnknownNameError
 from curate.fit.heads import HEAD_NAMES, HEAD_SETTINGS, LINEAR_HEADS
 
 SPARSE_FEATURES = ("tfidf", "own_tfidf", "ngrams", "fasttext")
-DENSE_FEATURES = ("shape", "lines", "static", "lsa", "classes", "program", "program_words", "encoder")
+DENSE_FEATURES = (
+    "shape",
+    "lines",
+    "common_words",
+    "static",
+    "lsa",
+    "classes",
+    "program",
+    "program_words",
+    "encoder",
+)
 _DTYPES = ("fp32", "bf16", "int8")
 
 

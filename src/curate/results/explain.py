@@ -314,13 +314,13 @@ def _check_scores(cut: LaneCut, row: dict[str, Any]) -> list[ScoreCheck]:
 def _read_spared(cut: LaneCut, row: dict[str, Any]) -> Spared | None:
     if row.get("spared_by") is None:
         return None
-    first = next((limit.least for limit in cut.limits if list(limit.weights) == [cut.scores[0]]), 0.0)
+    of_first = [limit.least for limit in cut.limits if list(limit.weights) == [cut.scores[0]]]
     return Spared(
         row["spared_by"],
         row["spared_value"],
         row["spared_limit"],
         row[cut.scores[0]],
-        max(cut.spare_above or 0.0, first),
+        max(cut.spare_above or 0.0, *of_first, 0.0),
     )
 
 

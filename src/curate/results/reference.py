@@ -41,8 +41,8 @@ _REASONS = """\
 first reason that holds. `drop_value` and `drop_limit` say which number was beyond which limit."""
 
 _RULES = """\
-With several scorers that have limits, `NAME_below_threshold` says which one. Rules, of pages and texts, and of
-programs; other sets by `curate rules show NAME`:"""
+With several scorers that have limits, `NAME_below_threshold` says which one; a floor always says so, as
+`NAME_below_floor`. Rules, of pages and texts, and of programs; other sets by `curate rules show NAME`:"""
 
 
 def reference() -> str:

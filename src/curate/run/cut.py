@@ -2,6 +2,7 @@
 
 A document that passes its rules stays if it reaches every limit. One that fails rules that are not hard (it is
 *sparable*) stays if it reaches every limit and its first score reaches `spare_above` too; else its rule drops it.
+Limits are thresholds (or the score of the last page of the share to keep), and floors, which hold beside either.
 One in a language that a scorer was not made for has no score: it goes, or stays if it passes its rules (`unscored`).
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from curate.run.funnel import Funnel
 from curate.run.lanes import Lane, is_of_kind
 from curate.run.settings import DEFAULT_THRESHOLD, UNSCORED, Cut
 
-BELOW = "below_threshold"
+BELOW, BELOW_FLOOR = "below_threshold", "below_floor"
 OTHER_LANGUAGE = "score_other_language"
 Scores = NDArray[np.float32]
 
@@ -111,7 +112,7 @@ class Scored:
 class ScoredKinds:
     """The kinds of documents that are scored alike, the names of their scorers, and what may spare them.
 
-    `unscored` and `languages` are those of `LaneCut`.
+    `unscored` and `languages` are those of `LaneCut`; `floors` are those of the lane.
     """
 
     kinds: tuple[str, ...]
@@ -119,13 +120,14 @@ class ScoredKinds:
     spare_above: float | None
     unscored: str = UNSCORED[0]
     languages: tuple[str, ...] | None = None
+    floors: Mapping[str, float] = field(default_factory=dict[str, float])
 
     @classmethod
     def of(cls, lane: Lane) -> ScoredKinds:
         """What a lane's documents are scored by."""
         names = tuple(scorer.name for scorer in lane.scorers)
         languages = lane.scorers[0].languages if lane.scorers else None
-        return cls(lane.kinds, names, lane.spare_above, lane.unscored, languages)
+        return cls(lane.kinds, names, lane.spare_above, lane.unscored, languages, lane.floors)
 
 
 def settle_cuts(
@@ -138,40 +140,60 @@ def settle_cuts(
     Raises:
         UnknownNameError: a threshold or weight names a scorer that the run does not have.
     """
-    check_names(scored, cut)
+    check_names(scored, cut, {})
     return tuple(_settle(kinds, cut, read) for kinds in scored if kinds.scorers)
 
 
-def check_names(scored: Sequence[ScoredKinds], cut: Cut) -> None:
-    """Refuse thresholds and weights of scorers that the run does not have."""
+def check_names(scored: Sequence[ScoredKinds], cut: Cut, floors: Mapping[str, float]) -> None:
+    """Refuse thresholds, weights and floors of scorers that the run does not have."""
     known = list(dict.fromkeys(name for kinds in scored for name in kinds.scorers))
-    for name in (*cut.thresholds, *cut.weights):
+    for name in (*cut.thresholds, *cut.weights, *floors):
         if name is not None and name not in known and known:
             raise UnknownNameError("scorer of this run", name, known)
 
 
 def _settle(kinds: ScoredKinds, cut: Cut, read: Callable[[ScoredKinds], Scored]) -> LaneCut:
     columns = tuple(f"{name}_score" for name in kinds.scorers)
-    if cut.keep_fraction is None:
-        named = {name: cut.thresholds[name] for name in kinds.scorers if name in cut.thresholds}
-        if None in cut.thresholds or not named:
-            named = {kinds.scorers[0]: cut.thresholds.get(None, DEFAULT_THRESHOLD)} | named
-        limits = tuple(
-            Limit(BELOW if len(named) == 1 else f"{name}_{BELOW}", {f"{name}_score": 1.0}, named[name])
-            for name in kinds.scorers
-            if name in named
-        )
-        return LaneCut(kinds.kinds, columns, limits, kinds.spare_above, kinds.unscored, kinds.languages)
-    weights = {f"{name}_score": cut.weights[name] for name in kinds.scorers if name in cut.weights}
-    weights = weights or {columns[0]: 1.0}
-    found = _only_scored(read(kinds), (columns[0], *weights))
-    least = find_least(
-        weigh(found.table, weights),
-        cut.keep_fraction,
-        found.is_sparable & ~reaches(weigh(found.table, {columns[0]: 1.0}), kinds.spare_above),
+    floors = tuple(
+        Limit(f"{name}_{BELOW_FLOOR}", {f"{name}_score": 1.0}, least) for name, least in kinds.floors.items()
     )
-    limits = (Limit(BELOW, weights, least),)
-    return LaneCut(kinds.kinds, columns, limits, kinds.spare_above, kinds.unscored, kinds.languages)
+    if cut.keep_fraction is None:
+        limits = _settle_thresholds(kinds, cut)
+    else:
+        limits = (_settle_share(kinds, cut, cut.keep_fraction, floors, read),)
+    return LaneCut(
+        kinds.kinds, columns, (*limits, *floors), kinds.spare_above, kinds.unscored, kinds.languages
+    )
+
+
+def _settle_thresholds(kinds: ScoredKinds, cut: Cut) -> tuple[Limit, ...]:
+    named = {name: cut.thresholds[name] for name in kinds.scorers if name in cut.thresholds}
+    if None in cut.thresholds or not named:
+        named = {kinds.scorers[0]: cut.thresholds.get(None, DEFAULT_THRESHOLD)} | named
+    return tuple(
+        Limit(BELOW if len(named) == 1 else f"{name}_{BELOW}", {f"{name}_score": 1.0}, named[name])
+        for name in kinds.scorers
+        if name in named
+    )
+
+
+def _settle_share(
+    kinds: ScoredKinds,
+    cut: Cut,
+    keep_fraction: float,
+    floors: Sequence[Limit],
+    read: Callable[[ScoredKinds], Scored],
+) -> Limit:
+    first = f"{kinds.scorers[0]}_score"
+    weights = {f"{name}_score": cut.weights[name] for name in kinds.scorers if name in cut.weights}
+    weights = weights or {first: 1.0}
+    found = _only_scored(
+        read(kinds), (first, *weights, *(name for floor in floors for name in floor.weights))
+    )
+    is_lost = found.is_sparable & ~reaches(weigh(found.table, {first: 1.0}), kinds.spare_above)
+    for floor in floors:
+        is_lost = is_lost | ~reaches(floor.values(found.table), floor.least)
+    return Limit(BELOW, weights, find_least(weigh(found.table, weights), keep_fraction, is_lost))
 
 
 def _only_scored(found: Scored, columns: Sequence[str]) -> Scored:

@@ -41,6 +41,7 @@ class FilterKeywords(TypedDict, total=False):
     keep_fraction: float | None
     weights: str | Sequence[str] | Mapping[str, float]
     spare_above: str | float
+    floor: str | Sequence[str] | Mapping[str, float]
     unscored: str
     label: str | PathLike[str] | Sequence[str | PathLike[str]]
     workers: int | None

@@ -7,8 +7,8 @@ kind 'code' (program files)             code_rules, code_scorer
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import PurePath
 from typing import Any
@@ -140,6 +140,7 @@ class Lane:
         scorers: asked for each survivor; the first ranks and spares.
         spare_above: the least score with which a document may fail rules that are not hard; None where none may.
         unscored: what becomes of documents in a language that a scorer was not made for (`FilterSettings.unscored`).
+        floors: the least scores with which a document may be kept at all, by name of the scorer.
         labellers: name each survivor's class, whether it is scored or not.
     """
 
@@ -149,6 +150,7 @@ class Lane:
     scorers: tuple[LaneScorer, ...]
     spare_above: float | None
     unscored: str = UNSCORED[0]
+    floors: Mapping[str, float] = field(default_factory=dict[str, float])
     labellers: tuple[Labeller, ...] = ()
 
     def asks(self, languages: tuple[str, ...] | None) -> tuple[str, ...] | None:
@@ -197,7 +199,8 @@ def _make_lane(
             raise SettingError(
                 f"Two scorers are called '{name}'. Their columns would be one; name one of them."
             )
-    return Lane(kinds, rule_sets, signals, loaded, spare_above if loaded else None, settings.unscored)
+    floors = {name: least for name, least in settings.floors.items() if name in names}
+    return Lane(kinds, rule_sets, signals, loaded, spare_above if loaded else None, settings.unscored, floors)
 
 
 def tell_other_languages(lane: Lane, wanted: Sequence[str]) -> list[str]:

@@ -80,6 +80,7 @@ class ScoreFacts:
                     "spare_above": each.spare_above,
                     "unscored": each.unscored,
                     "languages": None if each.languages is None else list(each.languages),
+                    "floors": dict(each.floors),
                 }
                 for each in self.scored
             ],
@@ -105,6 +106,7 @@ def _read_scored(data: Mapping[str, Any]) -> ScoredKinds:
         data["spare_above"],
         data.get("unscored", UNSCORED[0]),
         None if languages is None else tuple(languages),
+        data.get("floors", {}),
     )
 
 

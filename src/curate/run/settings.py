@@ -186,6 +186,12 @@ class FilterSettings:
         low=0,
         high=1,
     )
+    floor: tuple[str, ...] = setting(
+        (),
+        "NAME=NUMBER, as quality=0.02: a page to which the scorer of that name gives less is never kept, whatever else "
+        "decides.",
+        section="score",
+    )
     unscored: str = setting(
         UNSCORED[0],
         "Pages in a language that the scorer was not made for: drop them (with the reason 'score_other_language'), keep "
@@ -238,6 +244,17 @@ class FilterSettings:
         return Cut.of(self.threshold, self.keep_fraction, self.weights)
 
     @property
+    def floors(self) -> dict[str, float]:
+        """The least scores with which a page may be kept at all, by name of the scorer."""
+        numbers = parse_named_numbers(type(self), "floor", _items(self.floor))
+        for name, least in numbers.items():
+            if name is None:
+                raise SettingError(f"floor '{least:g}' needs the name of a scorer: floor edu={least:g}.")
+            if not 0 <= least <= 1:
+                raise SettingError(f"floor must be between 0 and 1, not {least:g}.")
+        return {name: least for name, least in numbers.items() if name is not None}
+
+    @property
     def spares_from(self) -> float | None:
         """The least score with which a page may fail rules that are not hard; None where no score may."""
         return None if isinstance(self.spare_above, str) else self.spare_above
@@ -267,6 +284,8 @@ class FilterSettings:
         cut = self.cut
         object.__setattr__(self, "threshold", cut.threshold_setting())
         object.__setattr__(self, "weights", cut.weights_setting())
+        floors = sorted(self.floors.items())
+        object.__setattr__(self, "floor", tuple(f"{name}={number!r}" for name, number in floors))
 
     def _check_files(self) -> None:
         if not self.input:

@@ -57,6 +57,7 @@ CLASSES_SHAPE: dict[str, Any] = {
 CASCADE_SHAPE: dict[str, Any] = {"name": str, "first": str, "second": str, "low": NUMBER, "high": NUMBER}
 BLOCK_SHAPES: dict[str, dict[str, Any]] = {
     "shape": {},
+    "common_words": {"table_sha256": str, "n_words": int},
     "static": {"table_sha256": str, "zones": [int]},
     "lsa": {"axes_sha256": str, "zones": [int]},
     "classes": {"classifiers": {"*": str}},

@@ -3,7 +3,7 @@
 Pages          a batch as the features see it: the window of each text, its words, their numbers
 WordTable      the bundled vocabulary: hash, idf and a small vector for every common word
 SparseFeature  TF-IDF over a vocabulary or over buckets of hashed words and pairs, or a plain bag of these
-ShapeBlock, LinesBlock, StaticBlock, EncoderBlock      dense columns
+ShapeBlock, LinesBlock, CommonWordsBlock, StaticBlock, EncoderBlock      dense columns
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from curate.bundled import classifiers_folder
 from curate.errors import SettingError
 from curate.protocols import Encoder
 from curate.scoring.bags import bag_means, bag_of, bag_rows
-from curate.scoring.kernels import mean_vectors, tfidf_rows, tfidf_times
+from curate.scoring.kernels import mean_vectors, share_words, tfidf_rows, tfidf_times
 from curate.scoring.lines import LINES_NAMES, LINES_VERSION, measure_lines
 from curate.scoring.program import PROGRAM_NAMES, PROGRAM_SHAPE_VERSION, Programs, read_programs
 from curate.scoring.shape import SHAPE_NAMES, SHAPE_VERSION, measure_shape
@@ -41,6 +41,8 @@ KERNEL_VERSIONS = {
     "program": PROGRAM_SHAPE_VERSION,
 }
 TABLE_NAME = "static"
+MOST_COMMON_WORDS = 1024
+"""As many common words a block may ask for."""
 
 Array = NDArray[np.float32]
 
@@ -237,6 +239,33 @@ class LinesBlock:
     def to_config(self) -> dict[str, Any]:
         """Give the block's name."""
         return {"block": "lines"}
+
+
+@dataclass(frozen=True, slots=True)
+class CommonWordsBlock:
+    """Square roots of the shares that the commonest words of the word table have in a page: how it speaks, not of what."""
+
+    table: WordTable
+    n_features: int = 64
+
+    def compute(self, pages: Pages, /) -> Array:
+        """Compute float32 (N, n_features)."""
+        numbers = pages.number(self.table.vocabulary)
+        return share_words(
+            numbers, pages.words, _number_commonest(self.table, self.n_features), self.n_features
+        )
+
+    def to_config(self) -> dict[str, Any]:
+        """Name the table and how many words."""
+        return {"block": "common_words", "n_words": self.n_features, "table_sha256": self.table.sha256}
+
+
+@lru_cache(maxsize=4)
+def _number_commonest(table: WordTable, n_words: int) -> NDArray[np.int16]:
+    """Give each word its place among the commonest, -1 to all others."""
+    places = np.full(len(table.idf), -1, np.int16)
+    places[np.argsort(table.idf, kind="stable")[:n_words]] = np.arange(min(n_words, len(table.idf)))
+    return places
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,41 @@ def tfidf_rows(
     return data[:n_values], indices[:n_values], indptr
 
 
+def share_words(
+    numbers: NDArray[np.int32], words: Words, places: NDArray[np.int16], n_places: int
+) -> NDArray[np.float32]:
+    """Give the square root of the share of each document's words that stand at each place.
+
+    Args:
+        numbers: int32 (n_words,), word numbers, -1 where unknown.
+        words: the words of N documents.
+        places: int16 (n_vocabulary,), the place of each number, -1 for none.
+        n_places: how many places.
+
+    Returns:
+        float32 (N, n_places); zeros for a document without a word.
+    """
+    shares = np.zeros((len(words.offsets) - 1, n_places), np.float32)
+    _share_words(numbers, words.offsets, places, shares)
+    return shares
+
+
+@kernel
+def _share_words(numbers, offsets, places, shares):
+    counts = np.zeros(shares.shape[1], np.int64)
+    for document in range(len(offsets) - 1):
+        start, stop = offsets[document], offsets[document + 1]
+        if start == stop:
+            continue
+        counts[:] = 0
+        for i in range(start, stop):
+            number = numbers[i]
+            if number >= 0 and places[number] >= 0:
+                counts[places[number]] += 1
+        for place in range(len(counts)):
+            shares[document, place] = np.sqrt(counts[place] / np.float64(stop - start))
+
+
 @kernel
 def _fill_rows(numbers, offsets, zone, idf, data, indices, indptr):
     counts = np.zeros(len(idf), np.int32)

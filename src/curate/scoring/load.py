@@ -37,7 +37,9 @@ from curate.scoring.check import (
 from curate.scoring.classes import FittedClasses
 from curate.scoring.features import (
     KERNEL_VERSIONS,
+    MOST_COMMON_WORDS,
     ClassesBlock,
+    CommonWordsBlock,
     DenseBlock,
     EncoderBlock,
     LinesBlock,
@@ -378,6 +380,13 @@ def block_from_config(config: dict[str, Any], folder: Path) -> DenseBlock:  # no
         return ShapeBlock()
     if kind == "lines":
         return LinesBlock()
+    if kind == "common_words":
+        table = table_of(config["table_sha256"], folder)
+        if not 1 <= config["n_words"] <= MOST_COMMON_WORDS:
+            raise SettingError(
+                f"{folder}/config.json asks for {config['n_words']} common words; it may ask for 1 to {MOST_COMMON_WORDS}."
+            )
+        return CommonWordsBlock(table, config["n_words"])
     if kind == "static":
         return StaticBlock(table_of(config["table_sha256"], folder), tuple(config["zones"]))
     if kind == "encoder":

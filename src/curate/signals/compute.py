@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 import pyarrow as pa
@@ -32,9 +33,18 @@ def compute_signals(
         UnknownNameError: a signal or one of its parameters is not known.
     """
     readings = [parse_signal(name) for name in names]
-    measured = Measured(texts)
+    measured = Measured(texts, with_lines=any(map(_asks_for_lines, names)))
     columns: list[pa.Array] = []
     for reading in readings:
         values = reading.signal.formula(measured, reading.parameters)
         columns.append(pa.array(np.ascontiguousarray(values)))
     return pa.RecordBatch.from_arrays(columns, names=list(names))
+
+
+@cache
+def _asks_for_lines(name: str) -> bool:
+    """Whether a signal is counted from lines or paragraphs: most rules look at words alone, and need not wait for these."""
+    nothing = Measured(pa.array([], pa.large_string()), with_lines=False)
+    reading = parse_signal(name)
+    reading.signal.formula(nothing, reading.parameters)
+    return nothing.with_lines

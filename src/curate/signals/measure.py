@@ -87,7 +87,7 @@ def _most(data, offsets):  # noqa: ANN001, ANN202
 
 
 @kernel
-def _measure(data, offsets, tables, scratch, blocks, entropy_sums):  # noqa: ANN001, ANN202
+def _measure(data, offsets, tables, scratch, blocks, entropy_sums, with_lines):  # noqa: ANN001, ANN202
     classes, byte_kinds, function_words, logarithms = tables
     table, histogram, kinds, edges, breaks, lines, by_word, sums, pieces, paragraphs, hashes = scratch
     ids, counts, chars, left, marks = by_word
@@ -108,6 +108,8 @@ def _measure(data, offsets, tables, scratch, blocks, entropy_sums):  # noqa: ANN
             words_block[d],
         )
         measure_ngrams(chars, n_words, ids, counts, table, (left, marks), sums, ngrams_block[d])
+        if not with_lines:
+            continue
         is_wide = chars_block[d, layout.N_NONASCII] > 0
         n_paragraphs = spans_to_pieces(start, spans, is_wide, pieces, paragraphs)
         measure_lines(data, pieces, n_lines, classes, table, counts, hashes, lines_block[d])
@@ -115,15 +117,18 @@ def _measure(data, offsets, tables, scratch, blocks, entropy_sums):  # noqa: ANN
         measure_paragraphs(paragraphs, n_paragraphs, hashes, table, counts, paragraphs_block[d])
 
 
-def measure(texts: pa.Array) -> Raw:
-    """Measure every document of an Arrow string array; null counts as empty."""
+def measure(texts: pa.Array, *, with_lines: bool = True) -> Raw:
+    """Measure every document of an Arrow string array; null counts as empty.
+
+    Without lines the counts of lines and paragraphs are left at 0, which saves an eighth of the time.
+    """
     data, offsets = text_buffers(texts)
     scratch = scratch_for(data, offsets)
     n_documents = len(offsets) - 1
     blocks = {name: np.zeros((n_documents, len(columns)), np.int64) for name, columns in BLOCKS.items()}
     entropy_sums = np.zeros(n_documents)
     tables = load_classes(), load_byte_kinds(), load_function_words(), load_logarithms()
-    _measure(data, offsets, tables, scratch.arrays, tuple(blocks.values()), entropy_sums)
+    _measure(data, offsets, tables, scratch.arrays, tuple(blocks.values()), entropy_sums, with_lines)
     counts = {
         name: {column: blocks[name][:, j] for j, column in enumerate(columns)}
         for name, columns in BLOCKS.items()

@@ -19,15 +19,20 @@ Block = Mapping[str, NDArray[Any]]
 
 
 class Measured:
-    """Raw counts of a batch: those of the one pass, and others on demand."""
+    """Raw counts of a batch: those of the one pass, and others on demand.
 
-    def __init__(self, texts: pa.Array) -> None:
+    Attributes:
+        with_lines: whether the pass counts lines and paragraphs; it does from when they are asked for.
+    """
+
+    def __init__(self, texts: pa.Array, *, with_lines: bool = True) -> None:
         self._texts = texts
+        self.with_lines = with_lines
         self._extra: dict[tuple[str, str], Block] = {}
 
     @cached_property
     def _raw(self) -> Raw:
-        return measure(self._texts)
+        return measure(self._texts, with_lines=self.with_lines)
 
     @property
     def entropy_sums(self) -> NDArray[np.float64]:
@@ -46,6 +51,9 @@ class Measured:
 
     def block(self, name: str) -> Block:
         """A block of the one pass: `chars`, `words`, `ngrams`, `lines` or `paragraphs`."""
+        if name in {"lines", "paragraphs"} and not self.with_lines:
+            self.with_lines = True
+            self.__dict__.pop("_raw", None)
         return self._raw.counts[name]
 
     def words(self, reading: str) -> Block:
