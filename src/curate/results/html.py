@@ -6,6 +6,7 @@ Its one script is `report.js`: a slider over cuts, a search in the examples, all
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -37,6 +38,7 @@ from curate.work.folder import REPORT
 
 _SCRIPT = Path(__file__).with_name("report.js")
 _SNIPPET, _DIFF_WORDS, _FEW = 320, 400, 12
+_WORD = re.compile(r"\S+\s*")
 BYTES_PER_TOKEN = 4.5  # of English text, as a rule of thumb; the tokenizer decides
 
 
@@ -64,13 +66,17 @@ def render_page(overview: Overview, output: str) -> str:
         ("flow", "What became of the documents", _flow(overview)),
         ("writing", "What was written, and what it cost", render_writing(overview.writing)),
         ("cut", "What a threshold means", _scores(overview, output)),
-        ("rules", "Rules, the most suspicious first", _rules(overview)),
+        ("rules", "Rules", _rules(overview)),
         ("lines", "Lines taken out of pages", _lines(overview)),
         ("duplicates", "Duplicates", _duplicates(overview)),
         ("sites", "Sites", _sites(overview)),
         ("topics", "Topics and formats", _shifts(overview)),
         ("length", "Length and language", _lengths(overview)),
-        ("examples", "Twenty random documents, kept and dropped", _random(overview, output)),
+        (
+            "examples",
+            "Twenty random documents that were kept, and twenty that were dropped",
+            _random(overview, output),
+        ),
         ("reasons", "Examples of every reason", "".join(_reasons(overview))),
         ("made", "How it was made", _origin(overview)),
     ]
@@ -193,7 +199,10 @@ def _funnel(overview: Overview) -> str:
             for stage, why, t in own.reasons()
         ]
         rows.append(line("kept", own.kept.n_documents, own.kept.n_text_bytes, "", "", kept=True))
-    caption = "Each document under the first reason that dropped it; hatched is dropped"
+    caption = (
+        "Each document under the first reason that dropped it; hatched is dropped. Bytes are of extracted text: what was "
+        "dropped before has none"
+    )
     return table(caption, ["", "documents", "share", "text", ""], rows)
 
 
@@ -218,7 +227,12 @@ def _scores(overview: Overview, output: str) -> str:
     )
     keep.curve("curve", [point for point in rates if point[1] > 0])
     keep.cut(cut, f"cut {cut:.3g}")
-    plots = [_figure("Share of the scored documents that a threshold keeps (logarithmic axis)", keep)]
+    plots = [
+        _figure(
+            f"Share of the scored documents that a threshold keeps (logarithmic axis), by {_by_what(overview)}",
+            keep,
+        )
+    ]
     if overview.meanings:
         means = Plot("Precision and recall by threshold", "threshold", "share", (0, 1), (0, 1), percent=True)
         means.band("band", [(m.threshold, *m.precision[1:]) for m in overview.meanings])
@@ -229,13 +243,15 @@ def _scores(overview: Overview, output: str) -> str:
         plots.append(
             _figure(
                 "Solid: how much of what is kept is educational (precision). Dashed: how much of what is educational is "
-                "kept (recall). By the classifier's annotated pages, not by this crawl; bands are 95% intervals",
+                f"kept (recall), for {next(iter(overview.score_names.values()))} alone. By the classifier's annotated pages, "
+                "not by this crawl; bands are 95% intervals",
                 means,
             )
         )
-    plots.append(_figure("Documents by score; hatched is dropped", _histogram(overview.histogram, cut)))
+    if not overview.other_scores:
+        plots.append(_figure("Documents by score; hatched is dropped", _histogram(overview.histogram, cut)))
     plots += [
-        _figure(f"Documents by {other.column}", _histogram(other.histogram, other.least or 0.0))
+        _figure(f"Documents by {other.column}", _histogram(other.histogram, other.least or 0.0, other.column))
         for other in overview.other_scores
         if sum(other.histogram)
     ]
@@ -250,8 +266,18 @@ def _figure(caption: str, plot: Plot) -> str:
     return f'<figure style="margin:0">{plot.svg()}<figcaption class="note">{text(caption)}.</figcaption></figure>'
 
 
-def _histogram(histogram: Sequence[int], cut: float) -> Plot:
-    plot = Plot("Documents by score", "score", "documents", (0, 1), (0, max(histogram)))
+def _by_what(overview: Overview) -> str:
+    """The scores that a threshold without a name is for."""
+    kinds: dict[str, list[str]] = {}
+    for kind, column in overview.score_names.items():
+        kinds.setdefault(column, []).append(kind)
+    if len(kinds) < 2:
+        return next(iter(kinds), "the score")
+    return ", ".join(f"{column} of {' and '.join(some)}" for column, some in kinds.items())
+
+
+def _histogram(histogram: Sequence[int], cut: float, column: str = "score") -> Plot:
+    plot = Plot(f"Documents by {column}", column, "documents", (0, 1), (0, max(histogram)))
     bins = [(place / N_BINS, (place + 1) / N_BINS, n) for place, n in enumerate(histogram)]
     plot.bars(bins, [(place + 0.5) / N_BINS >= cut for place in range(N_BINS)])
     plot.cut(cut, f"cut {cut:.3g}")
@@ -289,7 +315,9 @@ def _cut_table(overview: Overview) -> str:
         cells = [f"{documents[place]:,}", f"{rates[place]:.1%}", format_bytes(sizes[place]), tokens, *told]
         rows.append(row(f"{tenth / 10:g}", cells if overview.meanings else cells[:4]))
     heads = ["threshold", "documents", "of the scored", "text", "tokens, about", "precision", "recall"]
-    caption = f"What a threshold keeps by the score; tokens at {BYTES_PER_TOKEN} bytes each"
+    caption = f"What a threshold keeps by {_by_what(overview)}; tokens at {BYTES_PER_TOKEN} bytes each"
+    if overview.meanings and len(overview.score_names) > 1:
+        caption += f"; precision and recall are of {next(iter(overview.score_names.values()))}"
     return table(caption, heads if overview.meanings else heads[:5], rows)
 
 
@@ -314,22 +342,29 @@ def _rules(overview: Overview) -> str:
     for rule in rules:
         high = _interval(wilson(rule.n_high, rule.n_scored)) if rule.n_scored else "not scored"
         cells = [f"{rule.n_first:,}", f"{rule.n_failing:,}", f"{rule.n_alone:,}", high]
-        rows.append(row(name(rule.reason), cells))
+        rows.append(row(f'{name(rule.reason)}<br><span class="note">{text(_limit(rule))}</span>', cells))
     scored = overview.funnel.n_scored
     usual = _above(overview)
     note = (
         "First: what it took as the first rule that a document failed, spared ones with it. All: what fails it. Alone: "
         "what fails no other rule. A rule is suspicious where much of what fails it scores above the cut"
         + (f" (of all scored: {usual / scored:.1%})." if scored else ".")
-        + " Only documents that fail nothing but rules which a score may overrule have one."
+        + " Only documents that fail nothing but rules which a score may overrule have one: of the others the run cannot tell; "
+        "'curate rules study --annotations LABELS' can, from pages whose level is known."
     )
     plots = "".join(_rule_plot(rule) for rule in rules[:_FEW] if rule.bins)
     heads = ["", "first", "all", "alone", "score above the cut (95%)"]
     return (
         f'<p class="note">{text(note)}</p>{table("Rules of the run", heads, rows)}'
-        f"<details><summary>Where the limits stand: the numbers that the rules judge</summary>"
+        "<details><summary>Where the limits stand: the numbers that the rules judge, without the outermost half "
+        "percent</summary>"
         f'<div class="two">{plots}</div></details>'
     )
+
+
+def _limit(rule: RuleFacts) -> str:
+    low = "" if rule.low is None else f"{rule.low:g} <= "
+    return f"stays: {low}{rule.signal}" + ("" if rule.high is None else f" <= {rule.high:g}")
 
 
 def _above(overview: Overview) -> int:
@@ -338,7 +373,12 @@ def _above(overview: Overview) -> int:
 
 
 def _rule_plot(rule: RuleFacts) -> str:
-    start, end = rule.bins[0][0], rule.bins[-1][1]
+    ends = [
+        rule.bins[0][0],
+        rule.bins[-1][1],
+        *(limit for limit in (rule.low, rule.high) if limit is not None),
+    ]
+    start, end = min(ends), max(ends)
     plot = Plot(rule.reason, rule.signal, "documents", (start, end), (0, max(n for *_, n in rule.bins)))
     middles = [(a + b) / 2 for a, b, _ in rule.bins]
     plot.bars(
@@ -356,16 +396,20 @@ def _lines(overview: Overview) -> str:
     removed, lost = overview.funnel.lines_removed, overview.shortened
     if not sum(removed.values()):
         return ""
-    rows = [row(name(reason), [f"{n:,}"]) for reason, n in removed.most_common()]
+    rows = [
+        row(name(reason), [f"{n:,}", f"{lost.kept_lines.get(reason, 0):,}"])
+        for reason, n in removed.most_common()
+    ]
     told = (
         f"{sum(removed.values()):,} lines went out of {lost.n_documents:,} documents before these were judged; "
-        f"{lost.n_kept:,} of the {overview.funnel.kept.n_documents:,} kept ones lost {lost.n_kept_lines:,}. "
-        "The lines themselves are not in the output. The kept documents that lost most:"
+        f"{lost.n_kept:,} of the {overview.funnel.kept.n_documents:,} kept ones lost {sum(lost.kept_lines.values()):,}. "
+        "The lines themselves are not in the output: 'curate explain OUTPUT ID --from INPUT' reads a document again and marks "
+        "them. The kept documents that lost most:"
     )
     most = "".join(
         f"<h3>{n:,} line{'s' if n > 1 else ''}</h3>{_quote(example, overview)}" for example, n in lost.most
     )
-    return f"{table('Lines by the rule that took them', ['', 'lines'], rows)}<p>{text(told)}</p>{most}"
+    return f"{table('Lines by the rule that took them', ['', 'of all documents', 'of kept ones'], rows)}<p>{text(told)}</p>{most}"
 
 
 # ---- duplicates ------------------------------------------------------------------------------------------
@@ -378,7 +422,7 @@ def _duplicates(overview: Overview) -> str:
     n_lost = found.n_groups - found.n_groups_kept
     told = (
         f"{found.n_groups:,} documents have copies that were dropped; {found.n_groups_kept:,} of these documents are in "
-        f"the data, {n_lost:,} were dropped themselves or are of an earlier crawl."
+        f"the data, {n_lost:,} were dropped themselves."
     )
     parts = [f"<p>{told}</p>"]
     if any(n for *_, n in found.bins):
@@ -402,7 +446,7 @@ def _duplicates(overview: Overview) -> str:
     sites = [row(text(ours), [theirs, f"{n:,}"]) for ours, theirs, n in found.sites]
     parts.append(table("Sites that copy each other", ["copy on", "of a document on", "documents"], sites))
     if found.pairs:
-        parts.append("<h3>The least alike pairs, side by side</h3>")
+        parts.append("<h3>Pairs side by side: the least alike, one of the middle, one exact</h3>")
         parts += [_pair(copy, twin, jaccard) for copy, twin, jaccard in found.pairs]
     return "".join(parts)
 
@@ -411,23 +455,33 @@ def _pair(copy: Example, twin: Example, jaccard: float) -> str:
     left, right = compare_words(copy.text, twin.text)
     fate = f"itself dropped: {twin.reason}" if twin.reason else "kept"
     return (
-        f"<details><summary>Jaccard {jaccard:.3f}: {text(copy.url or copy.id)}</summary><div class='two'>"
-        f'<div><h3>Dropped copy</h3><p class="note">{text(copy.url or copy.id)}</p><p class="foreign" dir="auto">{left}</p></div>'
-        f'<div><h3>Copy of ({text(fate)})</h3><p class="note">{text(twin.url or twin.id)}</p>'
+        f"<details><summary>Jaccard {jaccard:.3f}: {text(copy.address)}</summary><div class='two'>"
+        f'<div><h3>Dropped copy</h3><p class="note">{text(copy.address)}</p><p class="foreign" dir="auto">{left}</p></div>'
+        f'<div><h3>Copy of ({text(fate)})</h3><p class="note">{text(twin.address)}</p>'
         f'<p class="foreign" dir="auto">{right}</p></div></div></details>'
     )
 
 
 def compare_words(left: str, right: str) -> tuple[str, str]:
-    """Mark the words by which the beginnings of two texts differ, as HTML."""
-    ours, theirs = left.split()[:_DIFF_WORDS], right.split()[:_DIFF_WORDS]
+    """Mark the words by which the beginnings of two texts differ, as HTML, white space as it is.
+
+    What stands behind the last common word of a text that goes on is left out: it may well follow in the other.
+    """
+    ours, theirs = (_WORD.findall(each) for each in (left, right))
+    goes_on = max(len(ours), len(theirs)) > _DIFF_WORDS
+    ours, theirs = ours[:_DIFF_WORDS], theirs[:_DIFF_WORDS]
+    plain = ([word.strip() for word in words] for words in (ours, theirs))
+    steps = SequenceMatcher(None, *plain, autojunk=False).get_opcodes()
+    if goes_on and len(steps) > 1 and steps[-1][0] != "equal":
+        steps = steps[:-1]
     out: tuple[list[str], list[str]] = ([], [])
-    for what, i, j, k, m in SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes():
+    for what, i, j, k, m in steps:
         for words, made, tag in ((ours[i:j], out[0], "del"), (theirs[k:m], out[1], "ins")):
             if words:
-                told = text(" ".join(words))
+                told = text("".join(words))
                 made.append(told if what == "equal" else f"<{tag}>{told}</{tag}>")
-    return " ".join(out[0]), " ".join(out[1])
+    rest = " ..." if goes_on else ""
+    return "".join(out[0]).strip() + rest, "".join(out[1]).strip() + rest
 
 
 # ---- groups ----------------------------------------------------------------------------------------------
@@ -484,13 +538,22 @@ def _lengths(overview: Overview) -> str:
     wanted = overview.manifest["settings"].get("language") or ()
     parts: list[str] = []
     if overview.lengths:
-        parts.append(_groups("Length of the text that was measured", overview.lengths))
+        parts.append(
+            _groups("Length of the text that was measured", overview.lengths, overview, "not measured")
+        )
     if overview.languages:
-        parts.append(_groups(f"Languages found; wanted: {', '.join(wanted)}", overview.languages))
+        told = f"Languages found; wanted: {', '.join(wanted)}"
+        parts.append(_groups(told, overview.languages, overview, "others, and none told"))
     return "".join(parts)
 
 
-def _groups(caption: str, groups: Sequence[Group]) -> str:
+def _groups(caption: str, groups: Sequence[Group], overview: Overview, rest: str) -> str:
+    funnel = overview.funnel
+    n_read = funnel.read.n_documents - sum(group.n_read for group in groups)
+    if n_read > 0:
+        n_scored = funnel.n_scored - sum(group.n_scored for group in groups)
+        n_kept = funnel.kept.n_documents - sum(group.n_kept for group in groups)
+        groups = [*groups, Group(rest, n_read, max(n_scored, 0), max(n_kept, 0), 0, None)]
     rows = [
         row(
             text(g.name),
@@ -526,7 +589,7 @@ def _whole(example: Example, overview: Overview, output: str) -> str:
     rest = f'<p class="note">... and {more:,} characters more.</p>' if more else ""
     command = f"curate explain {shlex.quote(output)} {shlex.quote(example.id)} --text"
     return (
-        f"<details><summary>{_key(example)} {text(example.title or example.url or example.id)}</summary>"
+        f"<details><summary>{_key(example)} {text(example.title or example.address)}</summary>"
         f'<p class="note">{_facts(example, overview)}</p><p class="foreign" dir="auto"{_lang(example)}>{text(example.text)}</p>'
         f"{rest}<p><code>{text(command)}</code></p></details>"
     )
@@ -559,9 +622,10 @@ def _lang(example: Example) -> str:
 
 
 def _facts(example: Example, overview: Overview) -> str:
-    facts = [example.id, example.url or ""]
+    facts = [example.id, example.address]
     if example.score is not None:
-        facts.append(f"score {example.score:.3f}")
+        column = overview.score_names.get(str(example.row.get("kind")), "score")
+        facts.append(f"{column} {example.score:.3f}")
     if example.reason:
         facts.append(describe_drop(example.row, overview.manifest["settings"].get("language") or ()))
     elif example.row.get("spared_by"):

@@ -71,7 +71,7 @@ class Sites:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One document and its fate; `row` holds the columns drop_*, language and language_confidence."""
+    """One document and its fate; `row` holds the columns drop_*, source, position, kind, path and language."""
 
     id: str
     url: str | None
@@ -81,6 +81,12 @@ class Example:
     n_chars: int
     language: str | None
     row: dict[str, Any]
+
+    @property
+    def address(self) -> str:
+        """Where it is from: its address, else its path or its place in its file."""
+        row = self.row
+        return self.url or row.get("path") or f"{row['source']}, record {row['position']}"
 
     @property
     def reason(self) -> str | None:
@@ -129,7 +135,7 @@ class Duplicates:
 
     Attributes:
         bins: (from, to, documents) by Jaccard similarity to the document each is a copy of.
-        pairs: (removed, stays, Jaccard) of near duplicates, the least alike first.
+        pairs: (removed, stays, Jaccard): the least alike, one of the middle, one exact.
         sites: (site of the copy, site of the other, documents), most first.
         groups: (id, address, documents removed, why it was dropped itself or None), most removed first.
         n_groups, n_groups_kept: documents with copies, and those of them that are in the data.
@@ -156,17 +162,21 @@ class Shift:
 
 @dataclass(frozen=True, slots=True)
 class Shortened:
-    """Documents that lost lines to line rules: all, those kept, and kept ones that lost most with their numbers."""
+    """Documents that lost lines to line rules: all, those kept, and kept ones that lost most with their numbers.
+
+    Attributes:
+        kept_lines: lines that kept documents lost, by the rule that took them.
+    """
 
     n_documents: int
     n_kept: int
-    n_kept_lines: int
+    kept_lines: dict[str, int]
     most: list[tuple[Example, int]]
 
 
 @dataclass(frozen=True, slots=True)
 class OtherScore:
-    """A score besides the first: its column, its histogram, and the least value that is kept, if it decides alone."""
+    """One of several scores: its column, its histogram, and the least value that is kept, if it decides alone."""
 
     column: str
     histogram: list[int]
@@ -178,12 +188,13 @@ class Overview:
     """What `read_overview` found.
 
     Attributes:
-        histogram: documents by the first scorer's score, in `N_BINS` equal bins from 0 to 1; empty without a scorer.
+        histogram: documents by the first score of their kind, in `N_BINS` equal bins from 0 to 1; empty without a scorer.
         text_bytes: bytes of their text, bin by bin.
+        score_names: the first score of each kind of document.
         meanings: what thresholds mean by the classifier's own figures; empty where it has none.
         reasons: examples of each (stage, reason).
         spared: examples of what a score spared, by the rule that it fails.
-        other_scores: what the scorers besides the first gave.
+        other_scores: each score by itself, where there are several.
         ladder: (score asked for, the document next to it).
         random: kept and dropped documents, drawn by the hash of their ids, with their text.
         writing: of a run of `curate craft`.
@@ -193,6 +204,7 @@ class Overview:
     funnel: Funnel
     histogram: list[int]
     text_bytes: list[int]
+    score_names: dict[str, str]
     meanings: list[Meaning]
     sites: Sites
     languages: list[Group]
@@ -234,7 +246,7 @@ def _read_overview(run: FinishedRun, database: duckdb.DuckDBPyConnection) -> Ove
     funnel = Funnel.from_json(run.manifest["funnel"])
     cuts = ScoreFacts.from_manifest(run.manifest).cuts
     rows = Rows(database, run, cuts)
-    histogram, text_bytes = rows.histogram(cuts[0].scores[0]) if cuts else ([], [])
+    histogram, text_bytes = rows.histogram("_score") if cuts else ([], [])
     ids = rows.pick(funnel)
     examples = rows.fetch({key for keys in ids.values() for key in keys})
     shown = {name: [examples[key] for key in keys if key in examples] for name, keys in ids.items()}
@@ -243,6 +255,7 @@ def _read_overview(run: FinishedRun, database: duckdb.DuckDBPyConnection) -> Ove
         funnel=funnel,
         histogram=histogram,
         text_bytes=text_bytes,
+        score_names={kind: cut.scores[0] for cut in cuts for kind in cut.kinds},
         meanings=_read_meanings(run.manifest["settings"].get("scorer", ())),
         sites=rows.sites(),
         languages=rows.groups("language", "n_read DESC", _N_LANGUAGES),
@@ -268,7 +281,8 @@ def _other_scores(rows: Rows, cuts: Sequence[LaneCut]) -> list[OtherScore]:
     limits = [limit for cut in cuts for limit in cut.limits]
     least = {next(iter(limit.weights)): limit.least for limit in limits if len(limit.weights) == 1}
     columns = list(dict.fromkeys(name for cut in cuts for name in cut.scores))
-    return [OtherScore(name, rows.histogram(name)[0], least.get(name)) for name in columns[1:]]
+    some = columns if len(columns) > 1 else []
+    return [OtherScore(name, rows.histogram(name)[0], least.get(name)) for name in some]
 
 
 def _length_bin() -> str:
@@ -343,13 +357,15 @@ class Rows:
         scores = list(dict.fromkeys(cut.scores[0] for cut in cuts))
         self._cut = cuts[0].limits[0].least if cuts else None
         score = f"coalesce({', '.join(map(quoted, scores))})" if scores else "NULL"
-        lines = [name for name in run.manifest["funnel"].get("lines_removed", {}) if self.has(name)]
+        self._lines = lines = [
+            name for name in run.manifest["funnel"].get("lines_removed", {}) if self.has(name)
+        ]
         gone = " + ".join(f"coalesce({quoted(name)}, 0)" for name in lines) or "0"
         site = r"regexp_replace(lower(regexp_extract(url, '^[A-Za-z]+://([^/:?#]+)', 1)), '^www\.', '')"
         self._spares = "spared_by" in run.schemas["kept"].names
         rules = [rule for rule_set in run.manifest["rule_sets"] for rule in rule_set["rules"]]
         needed = {*_LIGHT, *(name for cut in cuts for name in cut.scores)}
-        needed |= {str(rule.get(key)) for rule in rules for key in ("signal", "where")}
+        needed |= {str(rule.get(key)) for rule in rules for key in ("signal", "where")} | set(lines)
         light = [each for each in run.schemas["dropped"].names if each in needed]
         extra = ["spared_by"] if self._spares and "spared_by" not in light else []
         columns = ", ".join(quoted(name) for name in [*light, *extra])
@@ -419,10 +435,11 @@ class Rows:
         flags = ", ".join(f"{fail} AS f{place}" for place, fail in enumerate(fails))
         every = " + ".join(f"f{place}::INT" for place in range(len(fails)))
         high = "false" if self._cut is None else f"_score >= {float(self._cut)!r}::FLOAT"
-        spared = "coalesce(drop_reason, spared_by)" if self._spares else "drop_reason"
+        taken = "CASE WHEN drop_stage = 'rules' THEN drop_reason END"  # readers give some of the same reasons
+        spared = f"coalesce({taken}, spared_by)" if self._spares else taken
         sums: list[str] = []
         for place, (_, rule) in enumerate(rules):
-            reason = "'" + rule["reason"].replace("'", "''") + "'"
+            reason = _literal(rule["reason"])
             f = f"f{place}"
             sums += [
                 f"count(*) FILTER (first_failed = {reason})",
@@ -443,7 +460,7 @@ class Rows:
                 rule["low"],
                 rule["high"],
                 *row[5 * place : 5 * place + 5],
-                bins=self._spread(rule["signal"]) if row[5 * place + 1] else [],
+                bins=self._spread(rule["signal"], _is_of(rule_set)) if row[5 * place + 1] else [],
             )
             for place, (rule_set, rule) in enumerate(rules)
         ]
@@ -457,15 +474,12 @@ class Rows:
             at = f"{quoted(where)}::DOUBLE"
             beyond = _outside(at, rule.get("where_low"), rule.get("where_high"), nan="false")
             conditions.append(f"NOT coalesce({beyond}, false)")
-        kinds = [kind for kind in rule_set.get("kinds") or () if isinstance(kind, str)]
-        if kinds:
-            listed = ", ".join("'" + kind.replace("'", "''") + "'" for kind in kinds)
-            conditions.append(f"kind IN ({listed})")
+        conditions.append(_is_of(rule_set))
         return f"coalesce({' AND '.join(conditions)}, false)"
 
-    def _spread(self, signal: str) -> list[tuple[float, float, int]]:
+    def _spread(self, signal: str, which: str) -> list[tuple[float, float, int]]:
         value = f"{quoted(signal)}::DOUBLE"
-        finite = f"{value} IS NOT NULL AND isfinite({value})"
+        finite = f"{which} AND {value} IS NOT NULL AND isfinite({value})"
         ((low, high),) = self._query(
             f"SELECT quantile_disc({value}, 0.005), quantile_disc({value}, 0.995) FROM documents WHERE {finite}"
         )
@@ -499,7 +513,8 @@ class Rows:
             (limit + i * width, limit + (i + 1) * width, counts.get(i, 0)) for i in range(_N_JACCARD_BINS)
         ]
         twins = (
-            "WITH twins AS (SELECT id, any_value(url ORDER BY source, position) AS url, "
+            "WITH twins AS (SELECT id, coalesce(any_value(url ORDER BY source, position), "
+            "any_value(source || ', record ' || position ORDER BY source, position)) AS url, "
             "any_value(_site ORDER BY source, position) AS _site, "
             "bool_or(drop_reason IS NULL) AS is_kept, any_value(drop_reason ORDER BY source, position) AS reason "
             "FROM documents WHERE id IN (SELECT duplicate_of FROM documents) GROUP BY id), "
@@ -534,9 +549,11 @@ class Rows:
 
     def shortened(self, most: Sequence[Example], keys: Sequence[tuple[str, int]]) -> Shortened:
         """Documents that lost lines."""
-        ((n_documents, n_kept, n_lines),) = self._query(
-            "SELECT count(*), count(*) FILTER (drop_reason IS NULL), "
-            "coalesce(sum(_gone) FILTER (drop_reason IS NULL), 0)::BIGINT FROM documents WHERE _gone > 0"
+        sums = "".join(
+            f", coalesce(sum({quoted(name)}) FILTER (drop_reason IS NULL), 0)::BIGINT" for name in self._lines
+        )
+        ((n_documents, n_kept, *n_lines),) = self._query(
+            f"SELECT count(*), count(*) FILTER (drop_reason IS NULL){sums} FROM documents WHERE _gone > 0"
         )
         gone = {
             key: self._query(
@@ -544,7 +561,8 @@ class Rows:
             )[0][0]
             for key in keys
         }
-        return Shortened(n_documents, n_kept, n_lines, list(zip(most, gone.values(), strict=True)))
+        kept_lines = dict(zip(self._lines, n_lines, strict=True))
+        return Shortened(n_documents, n_kept, kept_lines, list(zip(most, gone.values(), strict=True)))
 
     def shifts(self) -> list[Shift]:
         """Topics and formats of a sample of what was read and of what was kept."""
@@ -585,14 +603,13 @@ class Rows:
         for kind, which in (("kept", "IS NULL"), ("dropped", "IS NOT NULL")):
             picked[f"random\n{kind}"] = self._keys(f"drop_reason {which} {drawn} LIMIT {_N_RANDOM}")
         ranked = self._query(
-            "SELECT drop_stage, drop_reason, source, position FROM documents WHERE drop_reason IS NOT NULL "
-            f"QUALIFY row_number() OVER (PARTITION BY drop_stage, drop_reason {drawn}) <= {_N_EXAMPLES} "
+            "SELECT drop_stage, drop_reason, source, position, _draw FROM documents WHERE drop_reason IS NOT NULL "
+            f"QUALIFY row_number() OVER (PARTITION BY drop_stage, drop_reason {drawn}) <= {3 * _N_EXAMPLES} "
             f"{drawn}"
         )
         for stage, reason, _ in funnel.reasons():
-            picked[f"{stage}\n{reason}"] = [
-                (s, p) for at, why, s, p in ranked if (at, why) == (stage, reason)
-            ]
+            by_id = {draw: (s, p) for at, why, s, p, draw in reversed(ranked) if (at, why) == (stage, reason)}
+            picked[f"{stage}\n{reason}"] = list(reversed(by_id.values()))[:_N_EXAMPLES]
         for reason, _ in funnel.spared_by():
             picked[f"spared\n{reason}"] = self._keys(
                 f"spared_by = $reason {drawn} LIMIT {_N_EXAMPLES}", reason=reason
@@ -605,13 +622,24 @@ class Rows:
         picked["shortened"] = self._keys(
             f"_gone > 0 AND drop_reason IS NULL ORDER BY _gone DESC, _draw LIMIT {_N_PAIRS}"
         )
-        pairs = self._query(
-            "SELECT d.source, d.position, any_value(t.source ORDER BY t.source, t.position), "
-            "any_value(t.position ORDER BY t.source, t.position), d.jaccard FROM documents d "
-            "JOIN documents t ON d.duplicate_of = t.id WHERE d.drop_reason = 'near_duplicate' "
-            "GROUP BY d.source, d.position, d.jaccard ORDER BY d.jaccard, d.source, d.position "
-            f"LIMIT {_N_PAIRS}"
-        )
+        pairs: list[tuple[Any, ...]] = []
+        for reason, order, n_pairs in (
+            ("near_duplicate", "d.jaccard", _N_PAIRS - 2),
+            (
+                "near_duplicate",
+                "abs(d.jaccard - (SELECT median(jaccard) FROM documents WHERE jaccard < 1))",
+                1,
+            ),
+            ("exact_duplicate", "min(d._draw)", 1),
+        ):
+            pairs += self._query(
+                "SELECT d.source, d.position, any_value(t.source ORDER BY t.source, t.position), "
+                "any_value(t.position ORDER BY t.source, t.position), d.jaccard FROM documents d "
+                f"JOIN documents t ON d.duplicate_of = t.id AND t.drop_reason IS DISTINCT FROM '{reason}' "
+                f"WHERE d.drop_reason = '{reason}' "
+                f"GROUP BY d.source, d.position, d.jaccard ORDER BY {order}, d.source, d.position LIMIT {n_pairs}"
+            )
+        pairs = list({(row[0], row[1]): row for row in pairs}.values())
         picked["copies"] = [(row[0], row[1]) for row in pairs]
         picked["twins"] = [(row[2], row[3]) for row in pairs]
         self._jaccards = [row[4] for row in pairs]
@@ -627,7 +655,17 @@ class Rows:
         """Fetch documents with the beginnings of their texts."""
         marks = ["drop_stage", "drop_reason", "drop_value", "drop_limit", "drop_detail"]
         marks = [name for name in marks if name in self._run.schemas["dropped"].names]
-        about = ["source", "position", "id", "url", "title", "language", "language_confidence"]
+        about = [
+            "source",
+            "position",
+            "id",
+            "url",
+            "title",
+            "kind",
+            "path",
+            "language",
+            "language_confidence",
+        ]
         about = [name for name in about if self.has(name)]
         self._database.execute("CREATE OR REPLACE TEMP TABLE wanted (s VARCHAR, p BIGINT)")
         if keys:
@@ -649,6 +687,16 @@ class Rows:
                     row["id"], row["url"], row["title"], score, text, n_chars, row.get("language"), row
                 )
         return found
+
+
+def _is_of(rule_set: Mapping[str, Any]) -> str:
+    """That a document is of a kind which a rule set judges, as SQL."""
+    kinds = [kind for kind in rule_set.get("kinds") or () if isinstance(kind, str)]
+    return f"kind IN ({', '.join(map(_literal, kinds))})" if kinds else "true"
+
+
+def _literal(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
 
 
 def _outside(value: str, low: float | None, high: float | None, nan: str = "true") -> str:
