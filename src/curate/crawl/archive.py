@@ -128,8 +128,13 @@ class ArchiveReader(StreamReader):
             stream.at += 1
 
     def _is_damaged_after(self) -> bool:
-        """Whether the member breaks off behind the record, at once or after bytes that start no record."""
+        """Whether the member breaks off behind the record, at once or after bytes that start no record.
+
+        Where the next byte starts a member, the record's own has ended with its checksum.
+        """
         stream = self._stream
+        if stream.offset() is not None:
+            return False
         if not stream.at_end() and not self._framing.is_start(stream.data, stream.at):
             stream.peek(HEAD_BYTES)
         return (stream.gap or "").endswith("_damaged")
