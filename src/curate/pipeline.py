@@ -23,7 +23,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from os import PathLike, fspath
-from pathlib import Path
 from typing import Any, Unpack
 
 import numpy as np
@@ -31,7 +30,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.batch import DROP_COLUMNS, SPARED_COLUMNS, add_columns, drop_rows, live_rows
-from curate.config import Paths, input_paths, settings_from
+from curate.config import Paths, input_paths, parse_bytes, settings_from
 from curate.crawl import Chunk, InputFile, ReadOptions, check_columns, find_files, hash_file, plan_splits
 from curate.dedup import DedupPlan, compute_keys
 from curate.extract import METADATA_FIELDS, decode_text, extract_pages
@@ -79,7 +78,7 @@ from curate.work.clock import StageClock, peak_memory_bytes
 from curate.work.disk import disk_errors
 from curate.work.engine import make_engine
 from curate.work.files import read_arrow, read_facts, write_arrow
-from curate.work.folder import ChunkName, RunFolder, opened_run
+from curate.work.folder import ChunkName, RunFolder, opened_run, run_path
 from curate.work.progress import Counted, ProgressDisplay, nothing_counted
 
 Stage = Callable[[pa.Table], pa.Table]
@@ -164,16 +163,24 @@ def run_filter(
     n_workers = settings.n_workers(sum(file.size_bytes for file in files))
     splits = plan_splits(files)
     inputs = [file.path for file in files]
+    work_path = run_path(settings.output, settings.scratch)
     with (
-        disk_errors(settings.output, partial(estimate_needed, Path(settings.output), splits)),
-        opened_run(Path(settings.output), plan, overwrite=overwrite, inputs=inputs) as folder,
+        disk_errors(work_path, partial(estimate_needed, work_path, splits)),
+        opened_run(
+            settings.output,
+            plan,
+            overwrite=overwrite,
+            inputs=inputs,
+            scratch=settings.scratch,
+            display=display,
+        ) as folder,
         make_engine(settings.engine, n_workers) as engine,
     ):
         earlier = folder.manifest()
         if earlier:
             return Funnel.from_json(earlier["funnel"])
         clock = StageClock()
-        display.expect(4 if job.scorers() else 3)
+        display.expect(3 + bool(job.scorers()) + bool(folder.store))
 
         read_pages(job.make_documents, job.read_options, folder, splits, engine, display)
         names = folder.chunk_names()
@@ -188,7 +195,7 @@ def run_filter(
         funnel = Funnel()
         with clock.stage("cut"):
             decisions = job.decide(folder, plan, names, facts)
-            parts = survey(decisions, names, funnel)
+            parts = survey(decisions, names, funnel, part_bytes=parse_bytes(settings.shard_size))
         written = Counted(len(parts), "files")
         with display.step("Writing", len(parts), written.look):
             for _ in engine.map(partial(write_part, decisions), parts):

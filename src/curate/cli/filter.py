@@ -73,6 +73,7 @@ def _run(settings: FilterSettings, *, overwrite: bool) -> int:
         describe_rest,
         render_funnel,
     )
+    from curate.work.urls import public_name
 
     began_s = time.monotonic()
     funnel = run_filter(settings, overwrite=overwrite)
@@ -81,14 +82,14 @@ def _run(settings: FilterSettings, *, overwrite: bool) -> int:
     console.print(render_funnel(funnel))
     for line in describe_rest(funnel):
         console.print(line, markup=False)
-    if hint := describe_hint(funnel, str(settings.output), settings.language):
+    if hint := describe_hint(funnel, public_name(settings.output), settings.language):
         console.print(hint, markup=False)
     console.print(describe_cut(funnel), markup=False)
     n_read = funnel.read.n_documents
     console.print(
         f"Took {elapsed_s:.0f} s, {n_read / max(elapsed_s, 0.001):,.0f} documents a second.", markup=False
     )
-    for line in describe_folder(str(settings.output)):
+    for line in describe_folder(public_name(settings.output)):
         console.print(line, markup=False)
     if not funnel.kept.n_documents:
         console.print(

@@ -12,7 +12,7 @@ from curate.cli.say import make_console
 
 
 def rethreshold_command(
-    output: Annotated[Path, typer.Argument(help="The output folder of 'curate filter'.")],
+    output: Annotated[str, typer.Argument(help="The output folder of 'curate filter', local or in a store.")],
     *,
     threshold: Annotated[
         list[str] | None,
@@ -32,6 +32,13 @@ def rethreshold_command(
             show_default=False,
         ),
     ] = None,
+    scratch: Annotated[
+        str | None,
+        typer.Option(
+            help="Local folder for the new files of a run in a store; ~/.cache/curate/runs if left out.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> int:
     """Move rows between kept and dropped by another cut; nothing is read or scored again."""
     from curate.results.open import open_run
@@ -40,19 +47,22 @@ def rethreshold_command(
     from curate.run.funnel import Funnel
     from curate.work.folder import REPORT
     from curate.work.progress import ProgressDisplay, nothing_counted
+    from curate.work.urls import public_name
 
     before = Funnel.from_json(open_run(output).manifest["funnel"])
-    had_report = (output / REPORT).is_file()
+    had_report = Path(output, REPORT).is_file()
     with ProgressDisplay().step("Moving the cut", 0, nothing_counted):
-        funnel = rethreshold(output, threshold=threshold, keep_fraction=keep_fraction, weights=weights or ())
+        funnel = rethreshold(
+            output, threshold=threshold, keep_fraction=keep_fraction, weights=weights or (), scratch=scratch
+        )
     console = make_console()
     console.print(render_funnel(funnel))
     console.print(describe_cut(funnel))
     console.print(f"Kept {funnel.kept.n_documents:,} documents, before {before.kept.n_documents:,}.")
     if had_report:
         console.print(
-            f"{output / REPORT} told of the old cut and was deleted; 'curate report' writes it anew."
+            f"{output}/{REPORT} told of the old cut and was deleted; 'curate report' writes it anew."
         )
-    for line in describe_folder(str(output)):
+    for line in describe_folder(public_name(output)):
         console.print(line)
     return 0 if funnel.kept.n_documents else EXIT_NOTHING_KEPT

@@ -32,22 +32,30 @@ from curate.run.funnel import STAGES
 from curate.run.settings import FilterSettings
 from curate.work.files import committed
 from curate.work.folder import REPORT
+from curate.work.store import Store
+from curate.work.urls import is_url, public_name
 
 _SCRIPT = Path(__file__).with_name("report.js")
 _SNIPPET, _DIFF_WORDS, _FEW = 320, 400, 12
 BYTES_PER_TOKEN = 4.5  # of English text, as a rule of thumb; the tokenizer decides
 
 
-def write_report(output: str | Path, path: str | Path | None = None) -> Path:
+def write_report(output: str | Path, path: str | Path | None = None) -> Path | str:
     """Write the report of a finished run to `path`, by default `output`/report.html, and return where it is.
+
+    Of a run in a store it is put there, unless `path` is given.
 
     The same result gives the same bytes. The file holds texts and addresses of the crawl.
 
     Raises:
         SettingError: `output` holds no finished run.
     """
+    page = render_page(read_overview(output), public_name(str(output)))
+    if path is None and is_url(str(output)):
+        store = Store.of(str(output))
+        store.write(REPORT, page.encode())
+        return f"{store}/{REPORT}"
     target = Path(path) if path is not None else Path(output) / REPORT
-    page = render_page(read_overview(output), str(output))
     with committed(target) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return target

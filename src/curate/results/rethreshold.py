@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from curate.config import parse_bytes
 from curate.errors import SettingError
 from curate.results.open import KINDS, FinishedRun, open_run, quoted
 from curate.run.cut import LaneCut, Scored, ScoredKinds, decide_scored, note_cuts, settle_cuts, undecided
@@ -23,7 +24,7 @@ from curate.run.fates import footer_metadata
 from curate.run.funnel import Funnel, fates_of
 from curate.run.lanes import is_of_kind
 from curate.run.manifest import ScoreFacts
-from curate.run.settings import Cut
+from curate.run.settings import DEFAULT_SHARD_SIZE, Cut
 from curate.work.files import cut_parts, write_json, write_parquet
 from curate.work.folder import RunFolder, changing_run, finish_swap
 
@@ -47,6 +48,7 @@ def rethreshold(
     threshold: float | str | Sequence[str] | Mapping[str, float] | None = None,
     keep_fraction: float | None = None,
     weights: Sequence[str] | Mapping[str, float] = (),
+    scratch: str | None = None,
 ) -> Funnel:
     """Move rows between kept and dropped by another cut, and return the new funnel.
 
@@ -54,17 +56,19 @@ def rethreshold(
     the old ones and put in their place at the end; a call that was killed is completed by the next one.
 
     Args:
-        output: the folder of a finished run.
+        output: the folder of a finished run, local or in a store.
         threshold: least score to keep, 0 to 1; of several scorers by name: {"edu": 0.5, "quality": 0.4}.
         keep_fraction: or the share of scored documents to keep, above 0 and at most 1.
         weights: for keep_fraction, the weight of each score in the mean that ranks, by name of the scorer.
+        scratch: where the new files lie until they are put into the store that the run is in; see
+            `curate.work.store.scratch_folder`.
 
     Raises:
         SettingError: the folder holds no finished run, its documents have no score, or the cut is wrong.
     """
     wish = Cut.of(threshold, keep_fraction, weights)
-    with changing_run(Path(output)) as folder:
-        run = open_run(folder.path)
+    with changing_run(output, scratch) as folder:
+        run = open_run(output)
         facts = ScoreFacts.from_manifest(run.manifest)
         if not facts.cuts:
             raise SettingError(f"The documents of {output} have no score: the run had --scorer none.")
@@ -95,6 +99,7 @@ class _Rows:
     facts: ScoreFacts
     folder: RunFolder
     schemas: dict[str, pa.Schema]
+    part_bytes: int
 
     @classmethod
     def open(
@@ -103,7 +108,8 @@ class _Rows:
         database.execute(
             "CREATE VIEW documents AS SELECT * FROM dropped UNION ALL BY NAME SELECT * FROM kept"
         )
-        return cls(database, facts, folder, run.schemas)
+        shard_size = run.manifest["settings"].get("shard_size", DEFAULT_SHARD_SIZE)
+        return cls(database, facts, folder, run.schemas, parse_bytes(str(shard_size)))
 
     def read_scored(self, kinds: ScoredKinds) -> Scored:
         """The scores of every document of some kinds that reached their scorers."""
@@ -137,7 +143,7 @@ class _Rows:
         schema = self.schemas[kind].with_metadata(footer)
         tables = _Stream(self._rows_of(kind, cuts, schema), schema)
         start = 0
-        for number, end in enumerate(cut_parts(n_bytes) or [0]):
+        for number, end in enumerate(cut_parts(n_bytes, self.part_bytes) or [0]):
             path = self.folder.swap / kind / self.folder.part(kind, number).name
             write_parquet(path, tables.take(end - start), schema)
             start = end

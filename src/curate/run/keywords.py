@@ -10,6 +10,8 @@ from typing import TypedDict
 class FilterKeywords(TypedDict, total=False):
     """The fields of `FilterSettings`."""
 
+    shard_size: str | int
+    scratch: str | None
     text_column: str | None
     html_column: str | None
     id_column: str | None

@@ -6,10 +6,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from curate.bundled import bundled_names
-from curate.config import check, check_value, parse_memory, parse_named_numbers, setting
+from curate.config import (
+    SCRATCH,
+    check,
+    check_output,
+    check_value,
+    parse_bytes,
+    parse_memory,
+    parse_named_numbers,
+    setting,
+)
 from curate.errors import SettingError
 from curate.work.cores import available_cores
 from curate.work.engine import ENGINE_NAMES
@@ -22,6 +30,7 @@ DEDUP_LEVELS = ("near", "exact", "none")
 DEFAULT_THRESHOLD = 0.5
 DEFAULT_SPARE_ABOVE = 0.05
 DEFAULT_CODE_SCORER = "code" if "code" in bundled_names() else "none"
+DEFAULT_SHARD_SIZE = "512MiB"
 NONE = "none"
 UNSCORED = ("drop", "keep", "score")
 _BYTES_WORTH_A_WORKER = 4 * MIB  # starting one costs as much as reading about this much
@@ -35,8 +44,17 @@ class FilterSettings:
         (), "Files, folders or globs; local or any fsspec URL (s3://...).", section="files", in_hash=False
     )
     output: str = setting(
-        "curated", "Folder for kept/, dropped/ and manifest.json.", section="files", in_hash=False
+        "curated",
+        "Folder for kept/, dropped/ and manifest.json; local or any fsspec URL (s3://...).",
+        section="files",
+        in_hash=False,
     )
+    shard_size: str = setting(
+        DEFAULT_SHARD_SIZE,
+        "Text in one output file, which is about half as large, packed; a file ends with the row group that reaches it.",
+        section="files",
+    )
+    scratch: str | None = setting(None, SCRATCH, section="files", in_hash=False)
 
     text_column: str | None = setting(
         None, "Column that holds the text; found by its usual names if left out.", section="read"
@@ -210,6 +228,7 @@ class FilterSettings:
         if not self.language:
             raise SettingError('language is empty. Name at least one, or "any".')
         parse_memory(self.memory)
+        parse_bytes(self.shard_size)
 
     @property
     def scorers(self) -> tuple[str, ...]:
@@ -256,12 +275,7 @@ class FilterSettings:
     def _check_files(self) -> None:
         if not self.input:
             raise SettingError("No input. Give --input with a file, a folder or a glob.")
-        if not self.output:
-            raise SettingError("No output folder. Give --output with a folder for the result.")
-        if "://" in self.output:
-            raise SettingError(f"The output must be a local folder, not {self.output}.")
-        if Path(self.output).exists() and not Path(self.output).is_dir():
-            raise SettingError(f"The output {self.output} is a file. Give --output with a folder.")
+        check_output(self.output)
 
 
 @dataclass(frozen=True, slots=True)
