@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ import pytest
 import curate
 from common import EXAMPLE_CRAWL
 from curate.errors import ChangedSettingsError, RunError, SettingError
+from curate.jobs.dedup import dedup_files
+from curate.jobs.score import score_files
 from curate.results.explain import explain
 from curate.results.html import write_report
 from curate.results.rethreshold import rethreshold
@@ -32,6 +35,14 @@ def contents(output, *, without=("manifest.json", "report.html")) -> dict[str, b
     return {
         str(path.relative_to(output)): path.read_bytes() for path in files if path.name not in without
     }
+
+
+@pytest.fixture
+def stored(s3, curated):
+    """The run of `curated`, as it lies in a store."""
+    files = [path for path in curated.rglob("*") if path.is_file()]
+    Store.of(RUN).put_all([(path, str(path.relative_to(curated))) for path in files])
+    return s3
 
 
 def manifest(output=RUN):
@@ -59,7 +70,7 @@ def test_a_store_is_listed_once_and_each_file_put_once(s3):
 
 @pytest.mark.parametrize(("n", "kind", "methods"), [
     (2, "500", "PUT GET HEAD DELETE"),
-    (2, "503", "PUT GET HEAD DELETE"),
+    pytest.param(2, "503", "PUT GET HEAD DELETE", marks=pytest.mark.slow),
     (2, "late", "PUT"),
     (3, "cut", "GET"),
 ])  # fmt: skip
@@ -91,8 +102,10 @@ def test_only_a_run_of_this_command_is_overwritten_and_only_its_files(s3, tmp_pa
     store.write("notes.txt", b"mine")
     with pytest.raises(SettingError, match=r"not empty \(it holds notes.txt\)"):
         run(overwrite=True)
-    store.delete(["notes.txt"])
-    run()
+
+
+def test_a_run_in_a_store_is_overwritten_when_that_is_wished_and_by_its_command_alone(stored, tmp_path):
+    store = Store.of(RUN)
     with pytest.raises(ChangedSettingsError, match=r"'curate rethreshold s3://runs/2024/run --threshold 0.25'"):
         run(threshold=0.25)
     with pytest.raises(ChangedSettingsError, match="jaccard was 0.8, now 0.7"):
@@ -104,7 +117,7 @@ def test_only_a_run_of_this_command_is_overwritten_and_only_its_files(s3, tmp_pa
     run(jaccard=0.7, overwrite=True)
     assert manifest()["settings"]["jaccard"] == 0.7
     with pytest.raises(SettingError, match="holds no run of 'curate dedup'"):
-        curate.dedup_files(str(EXAMPLE_CRAWL), RUN, progress=False)
+        dedup_files(str(EXAMPLE_CRAWL), RUN, progress=False)
 
 
 def test_a_folder_that_another_machine_has_begun_is_not_taken_by_another_run(s3, tmp_path):
@@ -124,36 +137,40 @@ def test_what_is_forbidden_is_said_at_once(s3):
         run("s3://")
 
 
-def test_commands_read_a_run_in_a_store_as_they_read_a_folder(s3, curated, tmp_path):
-    run()
+def test_commands_read_a_run_in_a_store_as_they_read_a_folder(stored, curated, tmp_path):
     stories, local = (explain(each, reason="kept", sample=2) for each in (RUN, curated))
     assert [story.document for story in stories] == [story.document for story in local]
     assert write_report(RUN) == f"{RUN}/report.html"
     assert b"<html" in Store.of(RUN).open()[0].cat_file("runs/2024/run/report.html")
     with pytest.raises(SettingError, match=r"give 's3://runs/2024/run/kept'"):
-        curate.dedup_files(RUN, tmp_path / "x", progress=False)
-    report = curate.dedup_files(f"{RUN}/kept", "s3://runs/dedup", progress=False, workers=1)
-    curate.dedup_files(str(curated / "kept"), tmp_path / "dedup", progress=False, workers=1)
+        dedup_files(RUN, tmp_path / "x", progress=False)
+    report = dedup_files(f"{RUN}/kept", "s3://runs/dedup", progress=False, workers=1)
+    dedup_files(str(curated / "kept"), tmp_path / "dedup", progress=False, workers=1)
     assert report.n_documents == 5
     assert contents("s3://runs/dedup") == contents(tmp_path / "dedup")
-    curate.score_files(f"{RUN}/kept", "s3://runs/scored", progress=False, workers=1)
+    score_files(f"{RUN}/kept", "s3://runs/scored", progress=False, workers=1)
     assert list(contents("s3://runs/scored")) == ["scored/part-00000.parquet"]
 
 
-@pytest.mark.parametrize("fault", [None, ("PUT", ".curate-swap/kept"), ("PUT", "run/kept"), ("PUT", "run/manifest"), ("DELETE", "")])  # fmt: skip
-def test_a_cut_moves_in_a_store_as_in_a_folder_wherever_it_is_stopped(s3, tmp_path, fault):
-    run()
-    write_report(RUN)
+@pytest.mark.parametrize("fault", [
+    None,
+    ("PUT", "run/kept"),
+    pytest.param(("PUT", ".curate-swap/kept"), marks=pytest.mark.slow),
+    pytest.param(("PUT", "run/manifest"), marks=pytest.mark.slow),
+    pytest.param(("DELETE", ""), marks=pytest.mark.slow),
+])  # fmt: skip
+def test_a_cut_moves_in_a_store_as_in_a_folder_wherever_it_is_stopped(stored, curated, tmp_path, fault):
+    Store.of(RUN).write("report.html", b"told of the old cut")
     local = tmp_path / "local"
-    run(local)
+    shutil.copytree(curated, local)
     rethreshold(local, threshold=0.9)
     if fault:
         method, part = fault
-        s3.fault = lambda m, path: "500" if m == method and part in path else None
+        stored.fault = lambda m, path: "500" if m == method and part in path else None
         with pytest.raises(RunError):
             rethreshold(RUN, threshold=0.9)
         assert explain(RUN, reason="kept", sample=1)  # readable all the while: the old cut, or the new one
-        s3.fault = lambda *_: None
+        stored.fault = lambda *_: None
     rethreshold(RUN, threshold=0.9)
     assert contents(RUN, without=("manifest.json",)) == contents(local)
     assert manifest()["funnel"] == json.loads((local / "manifest.json").read_bytes())["funnel"]
