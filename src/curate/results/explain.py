@@ -12,6 +12,7 @@ import duckdb
 import pyarrow as pa
 
 from curate.errors import SettingError, UnknownNameError
+from curate.reasons import reason_words
 from curate.results.open import KINDS, FinishedRun, read_run
 from curate.results.render import describe_drop
 from curate.run.cut import LaneCut, reaches
@@ -349,6 +350,8 @@ def story_lines(story: Story, *, whole_text: bool, around: str | None = None) ->
         lines.append(f"  language  {document['language']} ({document['language_confidence']:.3f})")
     if story.fate == "dropped":
         lines.append(f"  dropped   {document['drop_stage']}: {describe_drop(document, story.languages)}")
+        if words := reason_words(document["drop_reason"]):
+            lines.append(f"            {words}")
     if story.kept_twin:
         twin = " ".join(filter(None, story.kept_twin))
         jaccard = f"(Jaccard {document['jaccard']:.3f})"
