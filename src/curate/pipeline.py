@@ -3,6 +3,7 @@
 READ THIS FIRST. The journey of a document is `filter_crawl`, from top to bottom:
 
     pass 1   read -> extract -> language -> line rules -> signals -> rules -> keys     chunk by chunk
+             (with --dedup-lines in two halves, and all lines are counted after the language)
     barrier  all keys -> duplicates, each with the document that stays
     pass 2   survivors -> scores                                                       chunk by chunk
     cut      thresholds, or the best share -> every row's fate
@@ -68,6 +69,7 @@ from curate.run.languages import tell_languages
 from curate.run.manifest import ScoreFacts, build_manifest, build_plan
 from curate.run.marked import follow_lines
 from curate.run.reading import estimate_needed, read_pages
+from curate.run.recurring import add_to_funnel, read_without_recurring, recurring_columns
 from curate.run.screens import MARKED, hash_lists, load_screens
 from curate.run.settings import DEFAULT_CODE_SCORER, FilterSettings
 from curate.scoring import ask_all, scored_columns
@@ -180,9 +182,13 @@ def run_filter(
         if earlier:
             return Funnel.from_json(earlier["funnel"])
         clock = StageClock()
-        display.expect(3 + bool(job.scorers()) + bool(folder.store))
+        display.expect(3 + bool(job.scorers()) + 2 * settings.dedup_lines + bool(folder.store))
 
-        read_pages(job.make_documents, job.read_options, folder, splits, engine, display)
+        if settings.dedup_lines:
+            halves = job.begin, job.judge
+            read_without_recurring(*halves, settings, job.read_options, folder, splits, engine, display)
+        else:
+            read_pages(job.make_documents, job.read_options, folder, splits, engine, display)
         names = folder.chunk_names()
         with (
             clock.stage("duplicates"),
@@ -269,6 +275,10 @@ class Job:
 
     def make_documents(self, chunk: Chunk) -> tuple[pa.Table, dict[str, Any]]:
         """Take a chunk's pages through every stage that looks at one document alone."""
+        return self.judge(*self.begin(chunk))
+
+    def begin(self, chunk: Chunk) -> tuple[pa.Table, dict[str, Any]]:
+        """Read -> text -> language: what is done before lines may be taken out."""
         clock, screens = StageClock(), load_screens(self.settings)
         documents = start_documents(chunk.pages)
         with clock.stage("extract"):
@@ -286,12 +296,18 @@ class Job:
             documents = add_language(documents, self.settings.language, self.settings.min_language_confidence)
         if self.first_stage is not None:
             documents = self.first_stage(documents)
+        types = extra_types(documents["extra"], documents["source"], chunk.extra_types)
+        return documents, {"extra_types": types, "cpu_s": clock.rounded()}
+
+    def judge(self, documents: pa.Table, facts: dict[str, Any]) -> tuple[pa.Table, dict[str, Any]]:
+        """Line rules -> signals -> rules -> keys; `facts` are those of what came before."""
+        clock, screens = StageClock(), load_screens(self.settings)
         judged: list[dict[str, Any]] = []
         with clock.stage("rules"):
             documents = screens.add_redaction(documents)
             for lane in self.lanes:
-                documents, facts = add_signals(documents, lane)
-                judged.append(facts)
+                documents, counts = add_signals(documents, lane)
+                judged.append(counts)
             documents = screens.add_words(documents)
             documents = screens.add_own(documents, signal_names(self.lanes))
         with clock.stage("words"):
@@ -300,9 +316,8 @@ class Job:
             documents = screens.add_contamination(documents, words)
         with clock.stage("keys"):
             documents = add_keys(documents, self.dedup_plan, words)
-        types = extra_types(documents["extra"], documents["source"], chunk.extra_types)
-        facts = {"extra_types": types, "judged": judged}
-        return documents, facts | {"cpu_s": clock.rounded(), "peak_memory_bytes": peak_memory_bytes()}
+        facts |= {"judged": judged, "cpu_s": facts["cpu_s"] | clock.rounded()}
+        return documents, facts | {"peak_memory_bytes": peak_memory_bytes()}
 
     # ---- the cut --------------------------------------------------------------------------------------
 
@@ -335,6 +350,7 @@ class Job:
         """Names and types of the columns that rules and signals add: lines removed by reason, and signals."""
         nothing = pa.array([], pa.string())
         fields: list[tuple[str, str]] = [*load_screens(self.settings).columns(), (CHARS_REMOVED, "int32")]
+        fields += recurring_columns(self.settings)
         for lane in self.lanes:
             _, lines_removed = clean_lines(nothing, line_rules_of(lane.rule_sets))
             measured = compute_signals(nothing, list(lane.signals))
@@ -607,6 +623,7 @@ def finish_run(
     for fact in facts:
         funnel.records.update(fact["records"])
         funnel.problems += fact["problems"]
+        funnel.n_chars_removed += add_to_funnel(funnel.lines_removed, fact)
     cpu_s: Counter[str] = Counter()
     cpu_s.update(clock.cpu_s)
     for fact in [

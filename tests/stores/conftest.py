@@ -61,7 +61,9 @@ class _Handler(BaseHTTPRequestHandler):
         server.n_faults += kind is not None
         if kind in ("500", "503"):
             code = "InternalError" if kind == "500" else "SlowDown"
-            self._answer(int(kind), [], f"<Error><Code>{code}</Code><Message>try again</Message></Error>".encode())
+            self._answer(
+                int(kind), [], f"<Error><Code>{code}</Code><Message>try again</Message></Error>".encode()
+            )
             return
         connection = http.client.HTTPConnection(*server.behind)
         headers = {k: v for k, v in self.headers.items() if k.lower() != "transfer-encoding"}
@@ -73,7 +75,9 @@ class _Handler(BaseHTTPRequestHandler):
             time.sleep(1.5)
             self.close_connection = True
             return
-        kept = [(k, v) for k, v in answer.getheaders() if k.lower() not in ("transfer-encoding", "connection")]
+        kept = [
+            (k, v) for k, v in answer.getheaders() if k.lower() not in ("transfer-encoding", "connection")
+        ]
         self._answer(answer.status, kept, data, cut=kind == "cut")
 
     def _answer(self, status: int, headers: list[tuple[str, str]], data: bytes, *, cut: bool = False) -> None:
@@ -120,7 +124,9 @@ def s3(_moto, monkeypatch, tmp_path) -> Iterator[Faults]:
         "XDG_CACHE_HOME": str(tmp_path / "cache"),
     }.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setitem(fsspec.config.conf, "s3", {"config_kwargs": {"read_timeout": 1, "retries": {"max_attempts": 1}}})
+    monkeypatch.setitem(
+        fsspec.config.conf, "s3", {"config_kwargs": {"read_timeout": 1, "retries": {"max_attempts": 1}}}
+    )
     monkeypatch.setattr("curate.work.store.PAUSES_S", (0.0, 0.0, 0.0, 0.0))
     fsspec.get_filesystem_class("s3").clear_instance_cache()
     client = boto3.client("s3", endpoint_url="http://%s:%d" % _moto)

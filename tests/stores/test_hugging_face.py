@@ -76,7 +76,12 @@ class _Hub(BaseHTTPRequestHandler):
 def _entries() -> list[dict[str, object]]:
     files = sorted(path for path in EXAMPLE_CRAWL.rglob("*") if path.is_file())
     made = [
-        {"type": "file", "path": f"crawl/{path.relative_to(EXAMPLE_CRAWL)}", "size": path.stat().st_size, "oid": "0" * 40}
+        {
+            "type": "file",
+            "path": f"crawl/{path.relative_to(EXAMPLE_CRAWL)}",
+            "size": path.stat().st_size,
+            "oid": "0" * 40,
+        }
         for path in files
     ]
     return [{"type": "directory", "path": "crawl", "oid": "0" * 40}, *made]

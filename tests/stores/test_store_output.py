@@ -32,9 +32,7 @@ def contents(output, *, without=("manifest.json", "report.html")) -> dict[str, b
         system, root = store.open()
         return {name: system.cat_file(f"{root}/{name}") for name in store.list() if name not in without}
     files = (path for path in Path(output).rglob("*") if path.is_file())
-    return {
-        str(path.relative_to(output)): path.read_bytes() for path in files if path.name not in without
-    }
+    return {str(path.relative_to(output)): path.read_bytes() for path in files if path.name not in without}
 
 
 @pytest.fixture
@@ -85,7 +83,9 @@ def test_a_store_that_fails_now_and_then_changes_no_byte(s3, curated, n, kind, m
 
 def test_a_store_that_is_down_stops_the_run_in_one_line_and_the_same_command_goes_on(s3, curated, tmp_path):
     s3.fault = lambda method, path: "500" if method == "PUT" and "/dropped/" in path else None
-    with pytest.raises(RunError, match=r"could not write dropped/part-00000.parquet in s3://runs/2024/run") as error:
+    with pytest.raises(
+        RunError, match=r"could not write dropped/part-00000.parquet in s3://runs/2024/run"
+    ) as error:
         run(scratch=str(tmp_path / "work"))
     assert "\n" not in str(error.value)
     assert "manifest.json" not in contents(RUN, without=())
@@ -106,7 +106,9 @@ def test_only_a_run_of_this_command_is_overwritten_and_only_its_files(s3, tmp_pa
 
 def test_a_run_in_a_store_is_overwritten_when_that_is_wished_and_by_its_command_alone(stored, tmp_path):
     store = Store.of(RUN)
-    with pytest.raises(ChangedSettingsError, match=r"'curate rethreshold s3://runs/2024/run --threshold 0.25'"):
+    with pytest.raises(
+        ChangedSettingsError, match=r"'curate rethreshold s3://runs/2024/run --threshold 0.25'"
+    ):
         run(threshold=0.25)
     with pytest.raises(ChangedSettingsError, match="jaccard was 0.8, now 0.7"):
         run(jaccard=0.7)

@@ -37,6 +37,9 @@ class FilterKeywords(TypedDict, total=False):
     dedup: str
     jaccard: float
     recall: float
+    dedup_lines: bool
+    line_documents: int
+    line_sites: int
     threshold: float | str | Sequence[str] | Mapping[str, float] | None
     keep_fraction: float | None
     weights: str | Sequence[str] | Mapping[str, float]

@@ -159,6 +159,22 @@ class FilterSettings:
         high=1,
     )
 
+    dedup_lines: bool = setting(
+        False,
+        "Take out lines that recur across a site or across sites, as cookie notices, forms and licences do, before rules and "
+        "scores see a page.",
+        section="dedup",
+    )
+    line_documents: int = setting(
+        10,
+        "For dedup_lines: different documents of one site that have a line which goes from that site.",
+        section="dedup",
+        low=2,
+    )
+    line_sites: int = setting(
+        20, "For dedup_lines: sites that have a line which goes everywhere.", section="dedup", low=2
+    )
+
     scorer: tuple[str, ...] | str = setting(
         "edu",
         "Bundled classifier, folder of your own, or 'none' to keep all that is left; several give a score each.",
