@@ -35,6 +35,7 @@ FILES: dict[str, list[tuple[str, Any, set[str]]]] = {
 BY_NAME = {
     "memory": "str | int",
     "shard_size": "str | int",
+    "target_tokens": "str | int | None",
     "threshold": "float | str | Sequence[str] | Mapping[str, float] | None",
     "weights": "str | Sequence[str] | Mapping[str, float]",
 }

@@ -170,10 +170,12 @@ def settings_from(cls: type[Settings], values: Mapping[str, Any]) -> Settings:
         if name not in hints:
             raise UnknownNameError("setting", name, hints)
         # A number of bytes may be written with its unit or not.
-        plain = str(value) if name in {"memory", "shard_size"} and type(value) is int else value
+        plain = str(value) if name in _UNITS_NAMED and type(value) is int else value
         checked[name] = _fit_type(name, plain, hints[name])
     return cls(**checked)
 
+
+_UNITS_NAMED = ("memory", "shard_size", "target_tokens")
 
 Paths = str | PathLike[str] | Iterable[str | PathLike[str]]
 
@@ -279,6 +281,26 @@ def parse_bytes(text: str | int) -> int:
     if n_bytes <= 0:
         raise SettingError(f"A number of bytes must be above 0, not '{text}'.")
     return n_bytes
+
+
+_TOKEN_UNITS = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
+
+
+def parse_tokens(text: str | float) -> int:
+    """Read a number of tokens: '2B', '500M', '1.4T', 1e9.
+
+    >>> parse_tokens("1.4T"), parse_tokens(1e6)
+    (1400000000000, 1000000)
+    """
+    raw = str(text).strip().upper().replace("_", "").replace(",", "")
+    unit = raw[-1:] if raw[-1:] in _TOKEN_UNITS else ""
+    try:
+        n_tokens = round(float(raw.removesuffix(unit) if unit else raw) * _TOKEN_UNITS[unit])
+    except (ValueError, OverflowError):
+        raise SettingError(f"Not a number of tokens: '{text}'. Write for example 2B or 500M.") from None
+    if n_tokens <= 0:
+        raise SettingError(f"A number of tokens must be above 0, not '{text}'.")
+    return n_tokens
 
 
 def parse_memory(text: str | int) -> int:

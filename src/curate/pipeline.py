@@ -49,7 +49,7 @@ from curate.rules import (
 from curate.run.barrier import KEY_PREFIX, comparable_texts, find_run_duplicates, read_duplicates
 from curate.run.cut import Scored, ScoredKinds, check_names, note_cuts, settle_cuts
 from curate.run.extras import extra_types, unite_types
-from curate.run.fates import Decisions, Layout, footer_metadata, survey, write_part
+from curate.run.fates import Decisions, Layout, footer_metadata, show_marked, survey, write_part
 from curate.run.funnel import Funnel
 from curate.run.keywords import FilterKeywords
 from curate.run.lanes import (
@@ -72,6 +72,7 @@ from curate.run.reading import estimate_needed, read_pages
 from curate.run.recurring import add_to_funnel, read_without_recurring, recurring_columns
 from curate.run.screens import MARKED, hash_lists, load_screens
 from curate.run.settings import DEFAULT_CODE_SCORER, FilterSettings
+from curate.run.tokens import count_tokens, estimate_tokens, token_columns
 from curate.scoring import ask_all, scored_columns
 from curate.signals import compute_signals
 from curate.text.normalise import comparable, compose
@@ -244,6 +245,7 @@ class Job:
         read_options = ReadOptions(**{name: getattr(settings, name) for name in names})
         check_columns(files, read_options)
         load_screens(settings)
+        count_tokens(pa.array([], pa.string()), settings.tokenizer)
         nothing = pa.array([], pa.binary())
         # Each refuses what it does not know, or what needs a package that is missing.
         extract_pages(nothing, extractor=settings.extractor, focus=settings.extract_focus)
@@ -335,11 +337,12 @@ class Job:
             found = pa.concat_tables(
                 [table.filter(is_of_kind(table["kind"], kinds.kinds)) for table in tables]
             )
-            return Scored(found, found["is_sparable"].to_numpy())
+            return Scored(found, found["is_sparable"].to_numpy(), estimate_tokens(found, self.settings))
 
         layout = Layout(
             signals=self.number_columns(),
-            scores=tuple(dict.fromkeys(column for scorer in self.scorers() for column in scorer.columns)),
+            scores=tuple(dict.fromkeys(column for scorer in self.scorers() for column in scorer.columns))
+            + token_columns(self.settings),
             extras=unite_types(fact["extra_types"] for fact in facts),
             footer=footer_metadata(plan),
         )
@@ -570,6 +573,7 @@ class ScoreTask:
     folder: RunFolder
     name: ChunkName
     lanes: tuple[Lane, ...]
+    tokenizer: str | None
 
 
 def score_survivors(
@@ -578,7 +582,11 @@ def score_survivors(
     """Run pass 2 over all chunks that have no scores yet."""
     if not job.scorers():
         return
-    tasks = [ScoreTask(folder, name, job.lanes) for name in names if not folder.scores(name).exists()]
+    tasks = [
+        ScoreTask(folder, name, job.lanes, job.settings.tokenizer)
+        for name in names
+        if not folder.scores(name).exists()
+    ]
     scored = Counted(len(tasks), "chunks")
     with display.step("Scoring", len(tasks), scored.look):
         for _ in engine.map(score_chunk, tasks):
@@ -594,6 +602,9 @@ def score_chunk(task: ScoreTask) -> None:
     table = pa.table(
         {"row": rows, "kind": survivors["kind"], "is_sparable": survivors["spared_by"].is_valid()}
     )
+    with clock.stage("tokens"):
+        written = show_marked(documents)["text"].take(pa.array(rows, pa.int64())).combine_chunks()
+        table = add_columns(table, np.arange(len(rows)), count_tokens(written, task.tokenizer))
     with clock.stage("score"):
         for lane in task.lanes:
             is_lanes = is_of_kind(survivors["kind"], lane.kinds)

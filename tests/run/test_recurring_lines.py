@@ -107,7 +107,16 @@ def test_a_document_without_an_address_is_a_site_of_its_own_and_copies_count_onc
     texts = pa.array(["one text", "one text", "another"])
     sites = hash_sites(pa.array([None, "", "http://"]), texts)
     assert sites[0] == sites[1] != sites[2]
-    assert len({*hash_sites(pa.array(["http://www.a.org/1", "https://A.org:80/2", "http://b.org"]), texts).tolist()}) == 2
+    assert (
+        len(
+            {
+                *hash_sites(
+                    pa.array(["http://www.a.org/1", "https://A.org:80/2", "http://b.org"]), texts
+                ).tolist()
+            }
+        )
+        == 2
+    )
 
 
 def test_a_document_that_is_a_copy_stays_whole():
@@ -126,14 +135,24 @@ def page(n: int) -> dict[str, str]:
         f"{['first', 'second', 'third', 'last'][k]} one that we will describe to them with care and in full."
         for k in range(4)
     )
-    return {"id": f"page-{n}", "url": f"https://www.site.example/{topic}", "text": f"{NOTICE}\n\n{body}\n\n{LICENCE}"}
+    return {
+        "id": f"page-{n}",
+        "url": f"https://www.site.example/{topic}",
+        "text": f"{NOTICE}\n\n{body}\n\n{LICENCE}",
+    }
 
 
 @pytest.fixture(scope="module")
 def crawl(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("crawl")
     rows = [page(n) for n in range(12)]
-    rows.append({"id": "other", "url": "https://other.example/", "text": rows[0]["text"].replace(NOTICE, NOTICE.upper())})
+    rows.append(
+        {
+            "id": "other",
+            "url": "https://other.example/",
+            "text": rows[0]["text"].replace(NOTICE, NOTICE.upper()),
+        }
+    )
     rows += [rows[3] | {"id": f"copy-{n}", "url": f"https://copies.example/{n}"} for n in range(12)]
     for part in range(3):
         (folder / f"{part}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows[part::3]))
@@ -141,12 +160,21 @@ def crawl(tmp_path_factory) -> Path:
 
 
 def run(crawl, output, **settings):
-    given = {"scorer": "none", "rules": ["gopher"], "dedup_lines": True, "workers": 1, "progress": False, "dedup": "none"}
+    given = {
+        "scorer": "none",
+        "rules": ["gopher"],
+        "dedup_lines": True,
+        "workers": 1,
+        "progress": False,
+        "dedup": "none",
+    }
     return curate.filter_crawl(crawl, output, **(given | settings))
 
 
 def rows_of(output):
-    tables = [pq.read_table(path) for kind in ("kept", "dropped") for path in sorted((output / kind).iterdir())]
+    tables = [
+        pq.read_table(path) for kind in ("kept", "dropped") for path in sorted((output / kind).iterdir())
+    ]
     names = ["id", "text", "recurring_on_site", "recurring_everywhere", "n_chars_recurring"]
     return {row["id"]: row for table in tables for row in table.select(names).to_pylist()}
 
@@ -173,7 +201,9 @@ def test_lines_of_many_sites_go_everywhere(crawl, tmp_path):
     rows = rows_of(tmp_path / "out")
     assert NOTICE not in rows["page-1"]["text"]
     assert rows["page-1"]["recurring_everywhere"] == 2
-    assert rows["other"]["recurring_everywhere"] == 0  # all of it stands on another site: it is a copy, and stays whole
+    assert (
+        rows["other"]["recurring_everywhere"] == 0
+    )  # all of it stands on another site: it is a copy, and stays whole
 
 
 def test_workers_chunks_and_a_stop_change_no_byte(crawl, tmp_path, monkeypatch):

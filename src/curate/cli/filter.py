@@ -15,6 +15,7 @@ from curate.config import read_toml, settings_from, to_toml
 from curate.errors import SettingError
 from curate.run.settings import FilterSettings
 
+_CUTS = ("threshold", "keep_fraction", "target_tokens")
 _LISTS = ("language", "rules", "code_rules")
 
 
@@ -51,10 +52,9 @@ def filter_command(
         given = {"markdown": markdown} | given
     given |= {name: _split(given[name]) for name in _LISTS if name in given}
     values = read_toml(config) if config else {}
-    if "threshold" in given:
-        values = {name: value for name, value in values.items() if name not in {"keep_fraction", "weights"}}
-    if "keep_fraction" in given:
-        values.pop("threshold", None)
+    for named in (name for name in _CUTS if name in given):  # a flag goes before the cut of the file
+        others = {*_CUTS, "weights"} if named == "threshold" else {*_CUTS}
+        values = {name: value for name, value in values.items() if name not in others}
     return _run(settings_from(FilterSettings, values | given), overwrite=overwrite)
 
 

@@ -25,10 +25,15 @@ def rethreshold_command(
         float | None,
         typer.Option(help="Or the share of scored documents to keep, best first.", show_default=False),
     ] = None,
+    target_tokens: Annotated[
+        str | None,
+        typer.Option(help="Or the tokens to keep, best documents first, as 2B or 350M.", show_default=False),
+    ] = None,
     weights: Annotated[
         list[str] | None,
         typer.Option(
-            help="For --keep-fraction: NAME=NUMBER, the weight of each score in the mean that ranks. Can be repeated.",
+            help="For --keep-fraction and --target-tokens: NAME=NUMBER, the weight of each score in the mean that ranks. Can be "
+            "repeated.",
             show_default=False,
         ),
     ] = None,
@@ -53,7 +58,12 @@ def rethreshold_command(
     had_report = Path(output, REPORT).is_file()
     with ProgressDisplay().step("Moving the cut", 0, nothing_counted):
         funnel = rethreshold(
-            output, threshold=threshold, keep_fraction=keep_fraction, weights=weights or (), scratch=scratch
+            output,
+            threshold=threshold,
+            keep_fraction=keep_fraction,
+            target_tokens=target_tokens,
+            weights=weights or (),
+            scratch=scratch,
         )
     console = make_console()
     console.print(render_funnel(funnel))

@@ -135,8 +135,10 @@ class ArchiveReader(StreamReader):
         stream = self._stream
         if stream.offset() is not None:
             return False
-        if not stream.at_end() and not self._framing.is_start(stream.data, stream.at):
-            stream.peek(HEAD_BYTES)
+        # A gap that was met ahead of time, with sound records before it, says nothing of this one.
+        is_followed = not stream.at_end() and self._framing.is_start(stream.data, stream.at)
+        if is_followed or len(stream.peek(HEAD_BYTES)) == HEAD_BYTES:
+            return False
         return (stream.gap or "").endswith("_damaged")
 
     def _next_header(self) -> tuple[RecordHeader, int] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from curate.config import parse_tokens
 from curate.mixture.mix import mix
 from curate.mixture.order import WindowOrder, build_order, validation_windows
 from curate.mixture.settings import (
@@ -9,7 +10,6 @@ from curate.mixture.settings import (
     Source,
     Stage,
     mixture_settings_from,
-    parse_tokens,
     read_mixture_settings,
 )
 

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from curate.config import check, setting
+from curate.config import check, parse_tokens, setting
 from curate.errors import SettingError, UnknownNameError
 
-_TOKEN_UNITS = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -291,23 +290,6 @@ def mixture_settings_from(data: Mapping[str, Any]) -> MixtureSettings:
     if stages:
         values["stages"] = tuple(_stage(i, _table("stages", fields)) for i, fields in enumerate(stages))
     return MixtureSettings(**values)
-
-
-def parse_tokens(text: str | float) -> int:
-    """Read a number of tokens: '2B', '500M', '1.4T', 1e9.
-
-    >>> parse_tokens("1.4T"), parse_tokens(1e6)
-    (1400000000000, 1000000)
-    """
-    raw = str(text).strip().upper().replace("_", "").replace(",", "")
-    unit = raw[-1:] if raw[-1:] in _TOKEN_UNITS else ""
-    try:
-        n_tokens = round(float(raw.removesuffix(unit) if unit else raw) * _TOKEN_UNITS[unit])
-    except (ValueError, OverflowError):
-        raise SettingError(f"Not a number of tokens: '{text}'. Write for example 2B or 500M.") from None
-    if n_tokens <= 0:
-        raise SettingError(f"A number of tokens must be above 0, not '{text}'.")
-    return n_tokens
 
 
 def _table(name: str, value: Any) -> dict[str, Any]:

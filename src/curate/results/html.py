@@ -29,7 +29,7 @@ from curate.results.overview import (
 from curate.results.page import Plot, bar, fill_page, flow, name, row, table, text
 from curate.results.render import describe_drop, describe_hint, describe_limits, format_bytes
 from curate.run.funnel import STAGES
-from curate.run.settings import FilterSettings
+from curate.run.settings import DEFAULT_BYTES_PER_TOKEN, FilterSettings
 from curate.work.files import committed
 from curate.work.folder import REPORT
 from curate.work.store import Store
@@ -37,7 +37,6 @@ from curate.work.urls import is_url, public_name
 
 _SCRIPT = Path(__file__).with_name("report.js")
 _SNIPPET, _DIFF_WORDS, _FEW = 320, 400, 12
-BYTES_PER_TOKEN = 4.5  # of English text, as a rule of thumb; the tokenizer decides
 
 
 def write_report(output: str | Path, path: str | Path | None = None) -> Path | str:
@@ -287,11 +286,11 @@ def _cut_table(overview: Overview) -> str:
     for tenth in range(1, 10):
         place, meaning = tenth * N_BINS // 10, known.get(tenth / 10)
         told = [_interval(meaning.precision), _interval(meaning.recall)] if meaning else ["-", "-"]
-        tokens = f"{float(f'{sizes[place] / BYTES_PER_TOKEN:.2g}'):,.0f}"
+        tokens = f"{float(f'{sizes[place] / DEFAULT_BYTES_PER_TOKEN:.2g}'):,.0f}"
         cells = [f"{documents[place]:,}", f"{rates[place]:.1%}", format_bytes(sizes[place]), tokens, *told]
         rows.append(row(f"{tenth / 10:g}", cells if overview.meanings else cells[:4]))
     heads = ["threshold", "documents", "of the scored", "text", "tokens, about", "precision", "recall"]
-    caption = f"What a threshold keeps by the score; tokens at {BYTES_PER_TOKEN} bytes each"
+    caption = f"What a threshold keeps by the score; tokens at {DEFAULT_BYTES_PER_TOKEN} bytes each"
     return table(caption, heads if overview.meanings else heads[:5], rows)
 
 

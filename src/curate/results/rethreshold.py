@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from curate.config import parse_bytes
+from curate.config import check_value, parse_bytes
 from curate.errors import SettingError
 from curate.results.open import KINDS, FinishedRun, open_run, quoted
 from curate.run.cut import LaneCut, Scored, ScoredKinds, decide_scored, note_cuts, settle_cuts, undecided
@@ -24,7 +24,8 @@ from curate.run.fates import footer_metadata
 from curate.run.funnel import Funnel, fates_of
 from curate.run.lanes import is_of_kind
 from curate.run.manifest import ScoreFacts
-from curate.run.settings import DEFAULT_SHARD_SIZE, Cut
+from curate.run.settings import DEFAULT_BYTES_PER_TOKEN, DEFAULT_SHARD_SIZE, Cut, FilterSettings
+from curate.run.tokens import N_BYTES, N_TOKENS, tokens_of
 from curate.work.files import cut_parts, write_json, write_parquet
 from curate.work.folder import RunFolder, changing_run, finish_swap
 
@@ -47,6 +48,7 @@ def rethreshold(
     *,
     threshold: float | str | Sequence[str] | Mapping[str, float] | None = None,
     keep_fraction: float | None = None,
+    target_tokens: str | int | None = None,
     weights: Sequence[str] | Mapping[str, float] = (),
     scratch: str | None = None,
 ) -> Funnel:
@@ -59,14 +61,15 @@ def rethreshold(
         output: the folder of a finished run, local or in a store.
         threshold: least score to keep, 0 to 1; of several scorers by name: {"edu": 0.5, "quality": 0.4}.
         keep_fraction: or the share of scored documents to keep, above 0 and at most 1.
-        weights: for keep_fraction, the weight of each score in the mean that ranks, by name of the scorer.
+        target_tokens: or the tokens to keep, as '2B': counted if the run had a tokenizer, else by its bytes a token.
+        weights: for keep_fraction and target_tokens, the weight of each score in the mean that ranks, by name of the scorer.
         scratch: where the new files lie until they are put into the store that the run is in; see
             `curate.work.store.scratch_folder`.
 
     Raises:
         SettingError: the folder holds no finished run, its documents have no score, or the cut is wrong.
     """
-    wish = Cut.of(threshold, keep_fraction, weights)
+    wish = Cut.of(threshold, keep_fraction, weights, target_tokens)
     with changing_run(output, scratch) as folder:
         run = open_run(output)
         facts = ScoreFacts.from_manifest(run.manifest)
@@ -100,6 +103,7 @@ class _Rows:
     folder: RunFolder
     schemas: dict[str, pa.Schema]
     part_bytes: int
+    bytes_per_token: float
 
     @classmethod
     def open(
@@ -108,12 +112,18 @@ class _Rows:
         database.execute(
             "CREATE VIEW documents AS SELECT * FROM dropped UNION ALL BY NAME SELECT * FROM kept"
         )
-        shard_size = run.manifest["settings"].get("shard_size", DEFAULT_SHARD_SIZE)
-        return cls(database, facts, folder, run.schemas, parse_bytes(str(shard_size)))
+        settings = run.manifest["settings"]
+        part_bytes = parse_bytes(str(settings.get("shard_size", DEFAULT_SHARD_SIZE)))
+        bytes_per_token = settings.get("bytes_per_token", DEFAULT_BYTES_PER_TOKEN)
+        check_value(FilterSettings, "bytes_per_token", bytes_per_token)
+        return cls(database, facts, folder, run.schemas, part_bytes, bytes_per_token)
 
     def read_scored(self, kinds: ScoredKinds) -> Scored:
         """The scores of every document of some kinds that reached their scorers."""
-        table = self._batches([*_DECIDING, *self.facts.score_columns], ordered=False)
+        tokens = [N_TOKENS] if N_TOKENS in self.schemas["kept"].names else []
+        length = f"coalesce(strlen(text), 0)::BIGINT AS {N_BYTES}"
+        columns = [*_DECIDING, *self.facts.score_columns, *tokens]
+        table = self._batches(columns, also=length, ordered=False)
         first = f"{kinds.scorers[0]}_score"
         found = [undecided(batch, self.facts.cuts) for batch in table]
         scored = [
@@ -121,7 +131,8 @@ class _Rows:
             for batch in found
         ]
         whole = pa.concat_tables(scored).filter(pc.field(first).is_valid())
-        return Scored(whole, whole["spared_by"].is_valid().to_numpy())
+        n_tokens = tokens_of(whole, self.bytes_per_token)
+        return Scored(whole, whole["spared_by"].is_valid().to_numpy(), n_tokens)
 
     def survey(self, cuts: Sequence[LaneCut], funnel: Funnel) -> dict[str, NDArray[np.int64]]:
         """Count every row's new fate into `funnel`; give the bytes of text of the kept and of the dropped, in order."""
@@ -210,6 +221,7 @@ def _change_manifest(manifest: dict[str, Any], cut: Cut, facts: ScoreFacts) -> d
     changed["settings"] |= {
         "threshold": list(threshold) if isinstance(threshold, tuple) else threshold,
         "keep_fraction": cut.keep_fraction,
+        "target_tokens": None if cut.target_tokens is None else str(cut.target_tokens),
         "weights": list(cut.weights_setting()),
     }
     changed["score"] = facts.to_json()

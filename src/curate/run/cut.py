@@ -101,10 +101,11 @@ class LaneCut:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What the share of the best is taken from: the scores of a lane's documents, and which of them are sparable."""
+    """What the best are taken from: the scores of a lane's documents, which of them are sparable, and their tokens."""
 
     table: pa.Table
     is_sparable: NDArray[np.bool_]
+    n_tokens: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,12 @@ def settle_cuts(
         UnknownNameError: a threshold or weight names a scorer that the run does not have.
     """
     check_names(scored, cut)
-    return tuple(_settle(kinds, cut, read) for kinds in scored if kinds.scorers)
+    lanes = [kinds for kinds in scored if kinds.scorers]
+    if cut.target_tokens is None:
+        return tuple(_settle(kinds, cut, read) for kinds in lanes)
+    total = sum(float(_best_first(kinds, cut, read).n_tokens.sum()) for kinds in lanes)
+    share = min(1.0, cut.target_tokens / max(total, 1.0))
+    return tuple(_settle(kinds, cut, read, share) for kinds in lanes)
 
 
 def check_names(scored: Sequence[ScoredKinds], cut: Cut) -> None:
@@ -150,9 +156,11 @@ def check_names(scored: Sequence[ScoredKinds], cut: Cut) -> None:
             raise UnknownNameError("scorer of this run", name, known)
 
 
-def _settle(kinds: ScoredKinds, cut: Cut, read: Callable[[ScoredKinds], Scored]) -> LaneCut:
+def _settle(
+    kinds: ScoredKinds, cut: Cut, read: Callable[[ScoredKinds], Scored], token_share: float | None = None
+) -> LaneCut:
     columns = tuple(f"{name}_score" for name in kinds.scorers)
-    if cut.keep_fraction is None:
+    if cut.thresholds:
         named = {name: cut.thresholds[name] for name in kinds.scorers if name in cut.thresholds}
         if None in cut.thresholds or not named:
             named = {kinds.scorers[0]: cut.thresholds.get(None, DEFAULT_THRESHOLD)} | named
@@ -162,24 +170,40 @@ def _settle(kinds: ScoredKinds, cut: Cut, read: Callable[[ScoredKinds], Scored])
             if name in named
         )
         return LaneCut(kinds.kinds, columns, limits, kinds.spare_above, kinds.unscored, kinds.languages)
-    weights = {f"{name}_score": cut.weights[name] for name in kinds.scorers if name in cut.weights}
-    weights = weights or {columns[0]: 1.0}
-    found = _only_scored(read(kinds), (columns[0], *weights))
-    least = find_least(
-        weigh(found.table, weights),
-        cut.keep_fraction,
-        found.is_sparable & ~reaches(weigh(found.table, {columns[0]: 1.0}), kinds.spare_above),
-    )
-    limits = (Limit(BELOW, weights, least),)
+    ranked = _best_first(kinds, cut, read)
+    if cut.keep_fraction is not None:
+        n_kept = math.ceil(cut.keep_fraction * ranked.n_all)
+    else:
+        total = np.cumsum(ranked.n_tokens)
+        n_kept = int(np.searchsorted(total, (token_share or 0.0) * total[-1:].sum())) + 1
+    least = find_least(ranked.values, n_kept)
+    limits = (Limit(BELOW, ranked.weights, least),)
     return LaneCut(kinds.kinds, columns, limits, kinds.spare_above, kinds.unscored, kinds.languages)
 
 
-def _only_scored(found: Scored, columns: Sequence[str]) -> Scored:
-    """The documents that have all of these scores: the share to keep is a share of them."""
-    has_all = ~_lacks_any(found.table, columns)
-    return (
-        found if has_all.all() else Scored(found.table.filter(pa.array(has_all)), found.is_sparable[has_all])
-    )
+@dataclass(frozen=True, slots=True)
+class _Ranked:
+    """The documents of a lane that can be kept, the best first; `n_all` counts those too that are lost to a rule."""
+
+    weights: dict[str, float]
+    values: Scores
+    n_tokens: NDArray[np.float64]
+    n_all: int
+
+
+def _best_first(kinds: ScoredKinds, cut: Cut, read: Callable[[ScoredKinds], Scored]) -> _Ranked:
+    """Rank the documents that have all of the scores that are asked for: a share to keep is a share of them."""
+    first = f"{kinds.scorers[0]}_score"
+    weights = {f"{name}_score": cut.weights[name] for name in kinds.scorers if name in cut.weights}
+    weights = weights or {first: 1.0}
+    found = read(kinds)
+    has_all = ~_lacks_any(found.table, (first, *weights))
+    table = found.table.filter(pa.array(has_all))
+    is_lost = found.is_sparable[has_all] & ~reaches(weigh(table, {first: 1.0}), kinds.spare_above)
+    values = weigh(table, weights)
+    order = np.argsort(-values[~is_lost], kind="stable")
+    n_tokens = found.n_tokens[has_all][~is_lost]
+    return _Ranked(weights, values[~is_lost][order], n_tokens[order], len(values))
 
 
 def _lacks_any(table: pa.Table, columns: Sequence[str]) -> NDArray[np.bool_]:
@@ -189,19 +213,15 @@ def _lacks_any(table: pa.Table, columns: Sequence[str]) -> NDArray[np.bool_]:
     return lacks
 
 
-def find_least(values: Scores, keep_fraction: float, is_lost: NDArray[np.bool_] | None = None) -> float:
-    """The number from which the wanted share of N documents is kept; those that are lost anyway count as worst.
+def find_least(best_first: Scores, n_kept: int) -> float:
+    """The number from which so many of the best are kept, and those that tie with the last of them; 1 where none can be.
 
-    Documents that tie with the last one kept are kept too. Where none can be kept, the number is 1.
-
-    >>> find_least(np.array([0.1, 0.5, 0.25, 0.75], np.float32), 0.5)
+    >>> find_least(np.array([0.75, 0.5, 0.25, 0.125], np.float32), 2)
     0.5
     """
-    eligible = values if is_lost is None else values[~is_lost]
-    if not len(eligible):
+    if not len(best_first):
         return 1.0
-    n_kept = min(max(1, math.ceil(keep_fraction * len(values))), len(eligible))
-    return float(np.sort(eligible)[::-1][n_kept - 1])
+    return float(best_first[min(max(1, n_kept), len(best_first)) - 1])
 
 
 def weigh(table: pa.Table, weights: Mapping[str, float]) -> Scores:

@@ -42,6 +42,9 @@ class FilterKeywords(TypedDict, total=False):
     line_sites: int
     threshold: float | str | Sequence[str] | Mapping[str, float] | None
     keep_fraction: float | None
+    target_tokens: str | int | None
+    bytes_per_token: float
+    tokenizer: str | None
     weights: str | Sequence[str] | Mapping[str, float]
     spare_above: str | float
     unscored: str

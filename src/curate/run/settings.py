@@ -16,6 +16,7 @@ from curate.config import (
     parse_bytes,
     parse_memory,
     parse_named_numbers,
+    parse_tokens,
     setting,
 )
 from curate.errors import SettingError
@@ -30,6 +31,7 @@ DEDUP_LEVELS = ("near", "exact", "none")
 DEFAULT_THRESHOLD = 0.5
 DEFAULT_SPARE_ABOVE = 0.05
 DEFAULT_CODE_SCORER = "code" if "code" in bundled_names() else "none"
+DEFAULT_BYTES_PER_TOKEN = 4.5  # of English text, as a rule of thumb; the tokenizer decides
 DEFAULT_SHARD_SIZE = "512MiB"
 NONE = "none"
 UNSCORED = ("drop", "keep", "score")
@@ -196,9 +198,27 @@ class FilterSettings:
         above=0,
         high=1,
     )
+    target_tokens: str | None = setting(
+        None,
+        "Instead of a threshold: tokens to keep, best documents first, as 2B or 350M; of pages and program files alike the "
+        "same share of tokens stays.",
+        section="score",
+    )
+    bytes_per_token: float = setting(
+        DEFAULT_BYTES_PER_TOKEN,
+        "For target_tokens without a tokenizer: bytes of text that count as a token.",
+        section="score",
+        above=0,
+    )
+    tokenizer: str | None = setting(
+        None,
+        "tokenizer.json that counts the tokens of scored documents, for target_tokens and the column n_tokens.",
+        section="score",
+    )
     weights: tuple[str, ...] = setting(
         (),
-        "For keep_fraction with several scorers: NAME=NUMBER, the weight of each score in the mean that ranks pages. "
+        "For keep_fraction and target_tokens with several scorers: NAME=NUMBER, the weight of each score in the mean that "
+        "ranks pages. "
         "The first scorer ranks alone if left out.",
         section="score",
     )
@@ -236,7 +256,7 @@ class FilterSettings:
     memory: str = setting("4GB", "Memory that deduplication may use.", section="run", in_hash=False)
 
     def __post_init__(self) -> None:
-        if self.threshold is None and self.keep_fraction is None:
+        if self.threshold is None and self.keep_fraction is None and self.target_tokens is None:
             object.__setattr__(self, "threshold", DEFAULT_THRESHOLD)
         check(self)
         self._check_files()
@@ -255,7 +275,7 @@ class FilterSettings:
     @property
     def cut(self) -> Cut:
         """What decides over scored documents."""
-        return Cut.of(self.threshold, self.keep_fraction, self.weights)
+        return Cut.of(self.threshold, self.keep_fraction, self.weights, self.target_tokens)
 
     @property
     def spares_from(self) -> float | None:
@@ -287,6 +307,10 @@ class FilterSettings:
         cut = self.cut
         object.__setattr__(self, "threshold", cut.threshold_setting())
         object.__setattr__(self, "weights", cut.weights_setting())
+        target = cut.target_tokens
+        object.__setattr__(self, "target_tokens", None if target is None else str(target))
+        if self.target_tokens is not None and not self.scorers:
+            raise SettingError("target_tokens keeps the best by score, and scorer is 'none'. Name a scorer.")
 
     def _check_files(self) -> None:
         if not self.input:
@@ -301,12 +325,14 @@ class Cut:
     Attributes:
         thresholds: by name of a scorer; the key None is the number that belongs to the first one.
         keep_fraction: the share, where no threshold is given.
+        target_tokens: or the tokens to keep.
         weights: of each score in the mean that ranks documents, by name; empty where the first score ranks alone.
     """
 
     thresholds: dict[str | None, float]
     keep_fraction: float | None
     weights: dict[str, float]
+    target_tokens: int | None = None
 
     @classmethod
     def of(
@@ -314,6 +340,7 @@ class Cut:
         threshold: str | float | Sequence[str] | Mapping[str, float] | None,
         keep_fraction: float | None,
         weights: Sequence[str] | Mapping[str, float] = (),
+        target_tokens: str | int | None = None,
     ) -> Cut:
         """Read a cut as settings state it.
 
@@ -324,10 +351,13 @@ class Cut:
         thresholds = parse_named_numbers(FilterSettings, "threshold", _items(threshold))
         if thresholds and keep_fraction is not None:
             raise SettingError("Give either threshold or keep_fraction, not both.")
-        if not thresholds and keep_fraction is None:
-            raise SettingError("Give either threshold or keep_fraction.")
+        target = None if target_tokens is None else parse_tokens(target_tokens)
+        if target is not None and (thresholds or keep_fraction is not None):
+            raise SettingError("Give target_tokens, threshold or keep_fraction, one of them.")
+        if not thresholds and keep_fraction is None and target is None:
+            raise SettingError("Give either threshold, keep_fraction or target_tokens.")
         shares = parse_named_numbers(FilterSettings, "weights", _items(weights))
-        if shares and keep_fraction is None:
+        if shares and thresholds:
             raise SettingError("weights rank documents for keep_fraction: give that in place of threshold.")
         named = {name: share for name, share in shares.items() if name is not None}
         for name, share in named.items():
@@ -337,7 +367,7 @@ class Cut:
                 )
         if len(named) < len(shares):
             raise SettingError("A weight needs the name of a scorer: weights edu=0.7, quality=0.3.")
-        return cls(thresholds, keep_fraction, named)
+        return cls(thresholds, keep_fraction, named, target)
 
     def threshold_setting(self) -> tuple[str, ...] | float | None:
         """The thresholds as the setting holds them: a bare number alone stays one."""

@@ -357,7 +357,7 @@ def _finish_in_store(folder: RunFolder, store: Store) -> None:
     store.delete([f"{SWAP}/{MANIFEST}", *waiting])
 
 
-_OF_THE_CUT = ("threshold", "keep_fraction", "weights")
+_OF_THE_CUT = ("threshold", "keep_fraction", "target_tokens", "weights")
 
 
 def _advise_scratch(path: Path, record: dict[str, Any]) -> str:  # noqa: ARG001  (all records alike)
