@@ -231,9 +231,12 @@ def test_a_target_of_tokens_keeps_the_fewest_of_the_best_that_reach_it(
         settings |= {"tokenizer": str(tmp_path / "tokenizer.json")}
     curate.filter_crawl(str(crawl), tmp_path / "all", threshold=0.0, **settings)
     scored = sorted(rows_of(tmp_path / "all", "kept").values(), key=lambda row: -row["edu_score"])
-    counts = [len(encoder.encode([row["text"]])[0]) if tokenizer else len(row["text"].encode()) / 2 for row in scored]
+    counts = [
+        len(encoder.encode([row["text"]])[0]) if tokenizer else len(row["text"].encode()) / 2
+        for row in scored
+    ]
     assert [row.get("n_tokens") for row in scored] == (counts if tokenizer else [None] * len(scored))
-    for target in (1, counts[0], counts[0] + 1, sum(counts[:2]), 10**6):
+    for target in (1, int(counts[0]), int(counts[0]) + 1, int(sum(counts[:2])), 10**6):
         funnel = curate.filter_crawl(
             str(crawl), tmp_path / "out", target_tokens=target, overwrite=True, **settings
         )

@@ -49,7 +49,10 @@ def test_every_setting_survives_toml(tmp_path: Path) -> None:
         ({"input": ()}, "No input"),
         ({"shard_size": "much"}, "Not a number of bytes"),
         ({"target_tokens": "many"}, "Not a number of tokens"),
-        ({"target_tokens": "2B", "threshold": 0.5}, "Give target_tokens, threshold or keep_fraction, one of them"),
+        (
+            {"target_tokens": "2B", "threshold": 0.5},
+            "Give target_tokens, threshold or keep_fraction, one of them",
+        ),
         ({"target_tokens": "2B", "scorer": "none"}, "scorer is 'none'"),
         ({"bytes_per_token": 0.0}, "bytes_per_token must be above 0"),
         ({"jaccard": 0.0}, "jaccard must be above 0 and at most 1, not 0"),

@@ -143,9 +143,12 @@ def settle_cuts(
     lanes = [kinds for kinds in scored if kinds.scorers]
     if cut.target_tokens is None:
         return tuple(_settle(kinds, cut, read) for kinds in lanes)
-    total = sum(float(_best_first(kinds, cut, read).n_tokens.sum()) for kinds in lanes)
-    share = min(1.0, cut.target_tokens / max(total, 1.0))
-    return tuple(_settle(kinds, cut, read, share) for kinds in lanes)
+    totals = [float(_best_first(kinds, cut, read).n_tokens.sum()) for kinds in lanes]
+    whole = max(sum(totals), 1.0)
+    return tuple(
+        _settle(kinds, cut, read, cut.target_tokens * (total / whole))
+        for kinds, total in zip(lanes, totals, strict=True)
+    )
 
 
 def check_names(scored: Sequence[ScoredKinds], cut: Cut) -> None:
@@ -157,7 +160,7 @@ def check_names(scored: Sequence[ScoredKinds], cut: Cut) -> None:
 
 
 def _settle(
-    kinds: ScoredKinds, cut: Cut, read: Callable[[ScoredKinds], Scored], token_share: float | None = None
+    kinds: ScoredKinds, cut: Cut, read: Callable[[ScoredKinds], Scored], n_tokens: float = 0
 ) -> LaneCut:
     columns = tuple(f"{name}_score" for name in kinds.scorers)
     if cut.thresholds:
@@ -174,8 +177,7 @@ def _settle(
     if cut.keep_fraction is not None:
         n_kept = math.ceil(cut.keep_fraction * ranked.n_all)
     else:
-        total = np.cumsum(ranked.n_tokens)
-        n_kept = int(np.searchsorted(total, (token_share or 0.0) * total[-1:].sum())) + 1
+        n_kept = int(np.searchsorted(np.cumsum(ranked.n_tokens), n_tokens)) + 1
     least = find_least(ranked.values, n_kept)
     limits = (Limit(BELOW, ranked.weights, least),)
     return LaneCut(kinds.kinds, columns, limits, kinds.spare_above, kinds.unscored, kinds.languages)
