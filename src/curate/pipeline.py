@@ -76,9 +76,10 @@ from curate.run.tokens import count_tokens, estimate_tokens, token_columns
 from curate.scoring import ask_all, scored_columns
 from curate.signals import compute_signals
 from curate.text.normalise import comparable, compose
+from curate.text.printable import format_bytes
 from curate.text.words import Words, hash_words
 from curate.work.clock import StageClock, peak_memory_bytes
-from curate.work.disk import disk_errors
+from curate.work.disk import disk_errors, free_bytes
 from curate.work.engine import make_engine
 from curate.work.files import read_arrow, read_facts, write_arrow
 from curate.work.folder import ChunkName, RunFolder, opened_run, run_path
@@ -163,10 +164,15 @@ def run_filter(
         first_stage,
     )
     plan = build_plan(settings, files, job.contents())
-    n_workers = settings.n_workers(sum(file.size_bytes for file in files))
     splits = plan_splits(files)
     inputs = [file.path for file in files]
     work_path = run_path(settings.output, settings.scratch)
+    n_input_bytes, n_free_bytes = sum(file.size_bytes for file in files), free_bytes(work_path)
+    if n_free_bytes < n_input_bytes:
+        display.say(
+            f"{format_bytes(n_free_bytes)} are free where {work_path} lies, for {format_bytes(n_input_bytes)} of input: that "
+            "may be too little. 'curate filter --plan' tells what the run needs."
+        )
     with (
         disk_errors(work_path, partial(estimate_needed, work_path, splits)),
         opened_run(
@@ -177,7 +183,7 @@ def run_filter(
             scratch=settings.scratch,
             display=display,
         ) as folder,
-        make_engine(settings.engine, n_workers) as engine,
+        make_engine(settings.engine, settings.n_workers(n_input_bytes)) as engine,
     ):
         earlier = folder.manifest()
         if earlier:

@@ -10,7 +10,7 @@ import typer
 
 from curate.cli import exit_code
 from curate.cli.options import with_settings
-from curate.cli.say import make_console
+from curate.cli.say import make_console, say
 from curate.config import read_toml, settings_from, to_toml
 from curate.errors import SettingError
 from curate.run.settings import FilterSettings
@@ -31,6 +31,14 @@ def filter_command(
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Delete the earlier result in the output folder first.")
+    ] = False,
+    plan: Annotated[
+        bool,
+        typer.Option(
+            "--plan",
+            help="Run a sample of the input (1%, a minute at most), and print what the whole would take and keep; exit code 1 "
+            "where the disk is too small.",
+        ),
     ] = False,
     markdown: Annotated[
         bool | None,
@@ -55,7 +63,18 @@ def filter_command(
     for named in (name for name in _CUTS if name in given):  # a flag goes before the cut of the file
         others = {*_CUTS, "weights"} if named == "threshold" else {*_CUTS}
         values = {name: value for name, value in values.items() if name not in others}
-    return _run(settings_from(FilterSettings, values | given), overwrite=overwrite)
+    settings = settings_from(FilterSettings, values | given)
+    return _plan(settings) if plan else _run(settings, overwrite=overwrite)
+
+
+def _plan(settings: FilterSettings) -> int:
+    from curate.jobs.plan import describe_plan, plan_filter
+    from curate.warming import warm
+
+    warm()  # kernels are compiled or loaded outside the clock
+    found = plan_filter(settings)
+    say(*describe_plan(found))
+    return 0 if found.fits else 1
 
 
 def _split(items: list[str]) -> list[str]:

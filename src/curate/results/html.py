@@ -27,9 +27,10 @@ from curate.results.overview import (
     wilson,
 )
 from curate.results.page import Plot, bar, fill_page, flow, name, row, table, text
-from curate.results.render import describe_drop, describe_hint, describe_limits, format_bytes
+from curate.results.render import describe_drop, describe_hint, describe_limits
 from curate.run.funnel import STAGES
 from curate.run.settings import DEFAULT_BYTES_PER_TOKEN, FilterSettings
+from curate.text.printable import format_bytes
 from curate.work.files import committed
 from curate.work.folder import REPORT
 from curate.work.store import Store
