@@ -43,7 +43,12 @@ from curate.crawl import Chunk, ReadOptions, find_files, plan_splits, read_chunk
 
 MOST_S = 10.0
 SMALL = ReadOptions(chunk_records=3, chunk_bytes=20_000, max_page_bytes=1 << 20)
-KEPT: dict[str, tuple[int, ...]] = {"readers": (1793, 4829, 7555, 8951), "extraction": (), "rules": (), "extras": ()}
+KEPT: dict[str, tuple[int, ...]] = {
+    "readers": (1793, 4829, 7555, 8951),
+    "extraction": (),
+    "rules": (),
+    "extras": (),
+}
 """Cases that failed once, by target."""
 COMPRESS: tuple[Callable[[bytes], bytes], ...] = (
     lambda data: data,

@@ -129,7 +129,7 @@ def s3(_moto, monkeypatch, tmp_path) -> Iterator[Faults]:
     )
     monkeypatch.setattr("curate.work.store.PAUSES_S", (0.0, 0.0, 0.0, 0.0))
     fsspec.get_filesystem_class("s3").clear_instance_cache()
-    client = boto3.client("s3", endpoint_url="http://%s:%d" % _moto)
+    client = boto3.client("s3", endpoint_url=f"http://{_moto[0]}:{_moto[1]}")
     client.create_bucket(Bucket=BUCKET)
     yield server
     server.shutdown()
