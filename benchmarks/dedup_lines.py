@@ -12,13 +12,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+import curate
 from benchmarks.harness import DATA, read_jsonl
 from benchmarks.lessons import BOOKS
 from curate.dedup.lines import count_lines, distinct_lines, hash_lines, hash_sites, hash_texts, remove_lines
@@ -42,13 +45,13 @@ def run(args: list[str]) -> dict[str, Any]:
         row["books"] = _lost(books["texts"], after, books["sites"])
         after, _ = take_out(web["texts"], web["sites"], min_letters, on_site)
         row["web"] = _lost(web["texts"], after, np.arange(len(web["texts"])))
+        for name, at in web["levels"].items():
+            some = pa.array(at)
+            row[f"web, {name}"] = _lost(web["texts"].take(some), after.take(some), at)
         rows.append(row)
         print(json.dumps(row), flush=True)
-    return {
-        "settings": {"sites": SITES, "default": DEFAULT, "resamples": N_RESAMPLES},
-        "rows": rows,
-        "speed": _speed(web),
-    }
+    settings = {"sites": SITES, "default": DEFAULT, "resamples": N_RESAMPLES}
+    return {"settings": settings, "rows": rows, "speed": _speed(web), "run": _compare_runs()}
 
 
 def take_out(
@@ -92,7 +95,34 @@ def _web() -> dict[str, Any]:
         row for path in sorted((DATA / "web").glob("weborganizer-*.jsonl.gz")) for row in read_jsonl(path)
     ]
     texts = pa.array([row["text"] for row in rows], pa.string())
-    return {"texts": texts, "sites": hash_sites(pa.array([row["url"] for row in rows]), texts)}
+    found: dict[str, list[float]] = {}
+    for row in read_jsonl(DATA / "annotations" / "readers.jsonl.gz"):
+        found.setdefault(row["id"], []).append(row["edu_level"])
+    levels = np.array([np.mean(found.get(row["id"], [np.nan])) for row in rows])
+    groups = {"level 2 or more": np.flatnonzero(levels >= 2), "level below 1": np.flatnonzero(levels < 1)}
+    sites = hash_sites(pa.array([row["url"] for row in rows]), texts)
+    return {"texts": texts, "sites": sites, "levels": groups}
+
+
+def _compare_runs() -> dict[str, Any]:
+    """The whole job over the web pages with and without: CPU seconds of its stages, and what was kept."""
+    found: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, wanted in (("without", False), ("with", True)):
+            output = Path(folder) / name
+            funnel = curate.filter_crawl(
+                str(DATA / "web"), output, dedup_lines=wanted, workers=1, progress=False
+            )
+            cpu_s = json.loads((output / "manifest.json").read_bytes())["timings"]["cpu_s"]
+            found[name] = {
+                "cpu_s": round(sum(cpu_s.values()), 2),
+                "lines_cpu_s": cpu_s.get("lines", 0.0),
+                "read": funnel.read.n_documents,
+                "kept": funnel.kept.n_documents,
+                "lines_removed": dict(funnel.lines_removed),
+                "n_chars_removed": funnel.n_chars_removed,
+            }
+    return found
 
 
 def _number(names: list[str]) -> NDArray[np.uint64]:
