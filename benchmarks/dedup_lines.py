@@ -97,8 +97,8 @@ def _web() -> dict[str, Any]:
     texts = pa.array([row["text"] for row in rows], pa.string())
     found: dict[str, list[float]] = {}
     for row in read_jsonl(DATA / "annotations" / "readers.jsonl.gz"):
-        found.setdefault(row["id"], []).append(row["edu_level"])
-    levels = np.array([np.mean(found.get(row["id"], [np.nan])) for row in rows])
+        found.setdefault(row["url"], []).append(row["edu_level"])
+    levels = np.array([np.mean(found.get(row["url"], [np.nan])) for row in rows])
     groups = {"level 2 or more": np.flatnonzero(levels >= 2), "level below 1": np.flatnonzero(levels < 1)}
     sites = hash_sites(pa.array([row["url"] for row in rows]), texts)
     return {"texts": texts, "sites": sites, "levels": groups}
