@@ -29,6 +29,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
+from benchmarks import cloze
 from benchmarks.harness import DATA, ROOT, measured, read_jsonl, run_command
 from benchmarks.peers.environments import peer_environment
 from benchmarks.signals import run_peer
@@ -41,6 +42,7 @@ LEARN = ("economics", "chemistry", "contemporary-mathematics")
 BOOKS = ("calculus", "world-history", "business-ethics", "microbiology")
 NEWS, FORUM = {10, 13}, {4, 17}
 """WebOrganizer's formats: News Article and News (Organization); Comment Section and Q&A Forum."""
+TASK = "task: "
 ONE_IN = 4
 """Packages and sites whose hash falls into one part of so many are held out."""
 PEER_LANGUAGE_CONFIDENCE = 0.65
@@ -110,10 +112,13 @@ def run(args: list[str]) -> dict[str, Any]:
         "n_seeds": asked.seeds,
     }
 
+    tasks = cloze.items()
+    judged = evaluation | {f"{TASK}{name}": cloze.documents(task) for name, task in tasks.items()}
+
     def compare(some: dict[str, Texts], **changes: Any) -> Ablation:
         return ablate(
             some,
-            evaluation,
+            judged,
             AblateSettings(**(amounts | changes)),
             output=asked.folder,
             report=lambda line: print(line, flush=True),
@@ -134,6 +139,15 @@ def run(args: list[str]) -> dict[str, Any]:
         "made": facts,
         "arena": found.to_json(),
         "ranks": ranks(found),
+        "tasks": {
+            model: {
+                name: cloze.accuracy(
+                    {arm: of[f"{TASK}{name}"] for arm, of in by_arm.items()}, len(task), "raw"
+                )
+                for name, task in tasks.items()
+            }
+            for model, by_arm in found.nats.items()
+        },
         "mixtures": mixed.to_json(),
     }
 
@@ -142,7 +156,7 @@ def ranks(found: Ablation) -> list[dict[str, Any]]:
     """By model and domain: the best arm, and how far the default is from it, with its interval."""
     rows: list[dict[str, Any]] = []
     for model in found.nats:
-        for domain in found.domains:
+        for domain in (domain for domain in found.domains if not domain.startswith(TASK)):
             means = {arm: float(found.bits_per_byte(model, domain, arm).mean()) for arm in found.arms}
             best = min(means, key=lambda arm: means[arm])
             gap = found.gap(model, domain, "default", best) if best != "default" else None
@@ -291,20 +305,23 @@ def _english(texts: Sequence[str]) -> Texts:
 
 
 def _datatrove(pool: Pool, output: Path) -> tuple[Texts, float]:
-    """datatrove's FineWeb filters and MinHash: over texts and program files, and over pages after trafilatura."""
+    """datatrove's FineWeb filters and MinHash, over texts and program files, and over pages after trafilatura; run once for a pool."""
+    texts = [*(row["text"] for row in read_jsonl(pool.folder / "texts.jsonl")), *pool.programs]
+    known, key = output / "known.json", xxhash.xxh3_64_hexdigest("\0".join(texts).encode())
+    if known.exists() and (fact := json.loads(known.read_text(encoding="utf-8")))["texts"] == key:
+        kept = [text for kind in ("text", "html") for text in read_texts(output / kind / "kept")]
+        return _english(kept), fact["cpu_s"]
     shutil.rmtree(output, ignore_errors=True)
     (output / "texts").mkdir(parents=True)
-    rows = [row["text"] for row in read_jsonl(pool.folder / "texts.jsonl")]
     with gzip.open(output / "texts" / "texts.jsonl.gz", "wt", encoding="utf-8") as lines:
-        lines.writelines(
-            json.dumps({"id": str(n), "text": text}) + "\n" for n, text in enumerate([*rows, *pool.programs])
-        )
+        lines.writelines(json.dumps({"id": str(n), "text": text}) + "\n" for n, text in enumerate(texts))
     script = str(ROOT / "benchmarks" / "peers" / "filter_datatrove.py")
     cpu_s, kept = 0.0, Texts()
     for kind, source in (("text", output / "texts"), ("html", pool.folder / "pages")):
         done = run_command([peer_environment("datatrove"), script, kind, str(source), str(output / kind)])
         cpu_s += done.cpu_s
         kept += read_texts(output / kind / "kept")
+    known.write_text(json.dumps({"texts": key, "cpu_s": cpu_s}), encoding="utf-8")
     return _english(kept), cpu_s
 
 
