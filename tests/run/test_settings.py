@@ -54,6 +54,7 @@ def test_every_setting_survives_toml(tmp_path: Path) -> None:
             "Give target_tokens, threshold or keep_fraction, one of them",
         ),
         ({"target_tokens": "2B", "scorer": "none"}, "scorer is 'none'"),
+        ({"tokenizer": "t.json", "scorer": "none"}, "scorer is 'none'"),
         ({"bytes_per_token": 0.0}, "bytes_per_token must be above 0"),
         ({"jaccard": 0.0}, "jaccard must be above 0 and at most 1, not 0"),
         ({"keep_fraction": 0.0}, "keep_fraction must be above 0"),

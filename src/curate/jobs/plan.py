@@ -36,7 +36,7 @@ from curate.run.reading import reader_facts
 from curate.run.settings import FilterSettings
 from curate.text.printable import format_bytes
 from curate.work.clock import peak_memory_bytes
-from curate.work.disk import folder_bytes, free_bytes
+from curate.work.disk import disk_errors, folder_bytes, free_bytes
 from curate.work.engine import make_engine
 from curate.work.files import write_arrow
 from curate.work.folder import ChunkName, RunFolder, run_path
@@ -166,6 +166,7 @@ def plan_filter(
     path = run_path(settings.output, settings.scratch)
     root = next(folder for folder in (path, *path.absolute().parents) if folder.is_dir())
     with (
+        disk_errors(root),
         tempfile.TemporaryDirectory(prefix=".curate-plan-", dir=root) as folder,
         display.step("Running the sample", 0, nothing_counted),
     ):

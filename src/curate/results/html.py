@@ -34,7 +34,7 @@ from curate.text.printable import format_bytes
 from curate.work.files import committed
 from curate.work.folder import REPORT
 from curate.work.store import Store
-from curate.work.urls import is_url, public_name
+from curate.work.urls import is_url, public_name, strip_scheme
 
 _SCRIPT = Path(__file__).with_name("report.js")
 _SNIPPET, _DIFF_WORDS, _FEW = 320, 400, 12
@@ -55,7 +55,7 @@ def write_report(output: str | Path, path: str | Path | None = None) -> Path | s
         store = Store.of(str(output))
         store.write(REPORT, page.encode())
         return f"{store}/{REPORT}"
-    target = Path(path) if path is not None else Path(output) / REPORT
+    target = Path(path) if path is not None else Path(strip_scheme(str(output))) / REPORT
     with committed(target) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return target

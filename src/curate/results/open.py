@@ -23,7 +23,7 @@ from curate.errors import RunError, SettingError
 from curate.work.folder import MANIFEST, SWAP
 from curate.work.json_files import NUMBER, check_shape, read_json
 from curate.work.store import Store
-from curate.work.urls import is_url
+from curate.work.urls import is_url, strip_scheme
 
 KINDS = ("kept", "dropped")
 _PART = re.compile(r"part-[0-9]+\.parquet")
@@ -152,7 +152,7 @@ def read_run(output: str | Path, read: Callable[[FinishedRun, duckdb.DuckDBPyCon
 
 def open_run(output: str | Path) -> FinishedRun:
     """Look at what lies in the folder, local or in a store; of a cut that was stopped half-way, the new files."""
-    path = Store.of(str(output)) if is_url(str(output)) else Path(output)
+    path = Store.of(str(output)) if is_url(str(output)) else Path(strip_scheme(str(output)))
     manifest, files, system = _look_in_store(path) if isinstance(path, Store) else _look_in_folder(path)
     if not manifest:
         raise SettingError(
@@ -245,10 +245,11 @@ def _dataset(files: list[str], schema: pa.Schema, system: Any) -> ds.Dataset:
 
 
 def _stamp(output: str | Path) -> tuple[object, ...]:
-    """Changes whenever a file of the run is put in place; in a store, whenever one of another size is."""
+    """Changes whenever a file of the run is put in place; in a store, whenever its manifest or that of a cut is."""
     if is_url(str(output)):
-        return tuple(Store.of(str(output)).list().items())
-    path = Path(output)
+        store = Store.of(str(output))
+        return store.state(MANIFEST), store.state(f"{SWAP}/{MANIFEST}")
+    path = Path(strip_scheme(str(output)))
     stamps: list[object] = []
     for name in (MANIFEST, "kept", "dropped", f"{SWAP}/{MANIFEST}", f"{SWAP}/kept", f"{SWAP}/dropped"):
         try:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache, partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -146,8 +146,14 @@ def _finish(judge: Judge, folder: RunFolder, first: RunFolder, found: Path, name
     first.documents(name).unlink()
 
 
-@cache
 def _load(path: Path) -> Recurring:
+    state = path.stat()
+    return _load_once(path, state.st_ino, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=1)
+def _load_once(path: Path, *_state: int) -> Recurring:
+    """The lines that recur, read once in each process; another run in the same folder has a file of another state."""
     table = read_arrow(path)
     return Recurring(
         *(table[name].combine_chunks().flatten().to_numpy() for name in ("on_site", "everywhere"))

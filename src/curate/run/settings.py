@@ -309,6 +309,10 @@ class FilterSettings:
         object.__setattr__(self, "weights", cut.weights_setting())
         target = cut.target_tokens
         object.__setattr__(self, "target_tokens", None if target is None else str(target))
+        if self.tokenizer is not None and not self.scorers:
+            raise SettingError(
+                "tokenizer counts the tokens of scored documents, and scorer is 'none'. Name a scorer."
+            )
         if self.target_tokens is not None and not self.scorers:
             raise SettingError("target_tokens keeps the best by score, and scorer is 'none'. Name a scorer.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from functools import cache
 
@@ -21,7 +22,8 @@ def count_tokens(texts: pa.Array, tokenizer: str | None) -> Mapping[str, pa.Arra
     n_bytes = pc.fill_null(pc.binary_length(texts), 0).cast(pa.int64())
     if tokenizer is None:
         return {N_BYTES: n_bytes}
-    return {N_BYTES: n_bytes, N_TOKENS: pa.array(_load(tokenizer).encode_joined(texts)[1])}
+    encoder = _load(tokenizer, os.stat(tokenizer).st_mtime_ns if os.path.exists(tokenizer) else 0)
+    return {N_BYTES: n_bytes, N_TOKENS: pa.array(encoder.encode_joined(texts)[1])}
 
 
 def token_columns(settings: FilterSettings) -> tuple[tuple[str, str], ...]:
@@ -42,5 +44,5 @@ def tokens_of(counted: pa.Table, bytes_per_token: float) -> NDArray[np.float64]:
 
 
 @cache
-def _load(path: str) -> TextEncoder:
+def _load(path: str, _changed_ns: int) -> TextEncoder:
     return load_encoder(path)

@@ -200,10 +200,13 @@ def changing_run(output: str | Path, scratch: str | None = None) -> Generator[Ru
     if is_url(str(output)):
         folder = RunFolder(path, Store.of(str(output)))
         with locked(path):
-            finish_swap(folder)
-            shutil.rmtree(folder.swap, ignore_errors=True)
-            yield folder
-            shutil.rmtree(path)
+            try:
+                finish_swap(folder)
+                shutil.rmtree(folder.swap, ignore_errors=True)
+                yield folder
+            finally:
+                if not (folder.swap / MANIFEST).exists():  # else it waits for the next call to be put there
+                    shutil.rmtree(path, ignore_errors=True)
         return
     folder = RunFolder(path)
     if not path.is_dir():

@@ -114,8 +114,28 @@ class Store:
             done(pair[0])
 
         with ThreadPoolExecutor(_N_AT_ONCE) as pool:
-            for _ in pool.map(put, files):
-                pass
+            try:
+                for _ in pool.map(put, files):
+                    pass
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)  # where one cannot be put, no other is tried
+                raise
+
+    def state(self, name: str) -> tuple[object, ...] | None:
+        """What changes when a file is put there anew; null where there is none."""
+
+        def ask() -> tuple[object, ...] | None:
+            system, root = self.open()
+            system.invalidate_cache(f"{root}/{name}")
+            try:
+                info = system.info(f"{root}/{name}")
+            except FileNotFoundError:
+                return None
+            return tuple(
+                str(info.get(key)) for key in ("size", "ETag", "etag", "LastModified", "mtime", "created")
+            )
+
+        return self._ask(f"look at {name}", ask)
 
     def _put(self, name: str, n_bytes: int, send: Callable[[Any, str], object]) -> None:
         def ask() -> None:
