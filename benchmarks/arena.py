@@ -43,6 +43,10 @@ BOOKS = ("calculus", "world-history", "business-ethics", "microbiology")
 NEWS, FORUM = {10, 13}, {4, 17}
 """WebOrganizer's formats: News Article and News (Organization); Comment Section and Q&A Forum."""
 TASK = "task: "
+ONE_MODULE_IN = 10
+"""Textbook modules are some hundredths of a percent of a crawl and would be half of what is kept: so many are left out."""
+ONE_FILE_IN = 2
+"""The same for program files and pages of documentation."""
 ONE_IN = 4
 """Packages and sites whose hash falls into one part of so many are held out."""
 PEER_LANGUAGE_CONFIDENCE = 0.65
@@ -98,6 +102,9 @@ def run(args: list[str]) -> dict[str, Any]:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--models", default="trigram,transformer")
     parser.add_argument(
+        "--transformer-arms", default="raw,datatrove FineWeb,default,strict rules and score,score alone"
+    )
+    parser.add_argument(
         "--folder", type=Path, default=ROOT / "build" / "arena", help="finished runs are kept here"
     )
     asked = parser.parse_args(args)
@@ -105,11 +112,10 @@ def run(args: list[str]) -> dict[str, Any]:
     pool, evaluation = build(asked.folder / "pool")
     arms, facts = choose(pool, asked.folder)
     amounts: dict[str, Any] = {
-        "models": tuple(asked.models.split(",")),
-        "n_tokens": asked.tokens,
+        "tokens": asked.tokens,
         "transformer_tokens": asked.transformer_tokens,
         "eval_tokens": asked.eval_tokens,
-        "n_seeds": asked.seeds,
+        "seeds": asked.seeds,
     }
 
     tasks = cloze.items()
@@ -124,9 +130,15 @@ def run(args: list[str]) -> dict[str, Any]:
             report=lambda line: print(line, flush=True),
         )
 
+    few = asked.transformer_arms.split(",")
     with measured() as spent:
-        found = compare(arms)
-        mixed = compare(mixtures(asked.folder / "default", arms), models=("trigram",))
+        found = compare(arms, model=("trigram",))
+        slow = (
+            compare({name: arms[name] for name in few}, model=("transformer",))
+            if "transformer" in asked.models
+            else None
+        )
+        mixed = compare(mixtures(asked.folder / "default", arms), model=("trigram",))
     PLOT.write_text(draw_svg(found, "One pool, equal tokens of what each pipeline keeps"), encoding="utf-8")
     for name, fact in facts.items():
         n_tokens = found.facts["arms"][name]["n_tokens"]
@@ -137,18 +149,21 @@ def run(args: list[str]) -> dict[str, Any]:
         "notes": NOTES,
         "pool": {"documents": len(pool.texts), "bytes": sum(len(text.encode()) for text in pool.texts)},
         "made": facts,
-        "arena": found.to_json(),
-        "ranks": ranks(found),
-        "tasks": {
-            model: {
-                name: cloze.accuracy(
-                    {arm: of[f"{TASK}{name}"] for arm, of in by_arm.items()}, len(task), "raw"
-                )
-                for name, task in tasks.items()
-            }
-            for model, by_arm in found.nats.items()
+        "judges": {
+            next(iter(each.nats)): each.to_json() | {"ranks": ranks(each), "tasks": answer(each, tasks)}
+            for each in (found, slow)
+            if each is not None
         },
         "mixtures": mixed.to_json(),
+    }
+
+
+def answer(found: Ablation, tasks: dict[str, list[cloze.Item]]) -> dict[str, Any]:
+    """Share of items of each task that each arm's models get right, and the gain over raw text."""
+    by_arm = next(iter(found.nats.values()))
+    return {
+        name: cloze.accuracy({arm: of[f"{TASK}{name}"] for arm, of in by_arm.items()}, len(task), "raw")
+        for name, task in tasks.items()
     }
 
 
@@ -191,16 +206,20 @@ def build(folder: Path) -> tuple[Pool, dict[str, Texts]]:
             lines.write(json.dumps({"url": row.get("url"), "text": row["text"]}) + "\n")
     for book in LEARN:
         for row in read_jsonl(DATA / "textbooks" / f"{book}.html.jsonl.gz"):
-            _write_page(folder, f"{book}-{row['id']}", row["html"].encode())
+            if _falls(row["id"], ONE_MODULE_IN):
+                _write_page(folder, f"{book}-{row['id']}", row["html"].encode())
     for row in read_jsonl(DATA / "lessons" / "docs.jsonl.gz"):
         if not _is_held(row["source"].split("/")[0]):
-            _write_page(folder, f"docs-{row['id']}", row["html"].encode())
+            if _falls(row["id"], ONE_FILE_IN):
+                _write_page(folder, f"docs-{row['id']}", row["html"].encode())
         elif not re.search(r"/(?:de|fr|ja|ko|es|tr|da|zh-cn|pt-br)/", row["source"]):
             held.setdefault("documentation", []).append(_judged(row["html"]))
     _write_noise(folder)
     for row in read_jsonl(DATA / "code" / "files.jsonl.gz"):
         if _is_held(row["package"]):
             held.setdefault("programs", []).append(row["text"])
+            continue
+        if not _falls(row["path"], ONE_FILE_IN):
             continue
         path = folder / "src" / row["package"] / row["path"].lstrip("/")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -221,7 +240,11 @@ def _web_rows() -> Iterator[dict[str, Any]]:
 
 
 def _is_held(name: str) -> bool:
-    return bool(name) and xxhash.xxh3_64_intdigest(name.encode()) % ONE_IN == 0
+    return bool(name) and _falls(name, ONE_IN)
+
+
+def _falls(name: str, one_in: int) -> bool:
+    return xxhash.xxh3_64_intdigest(name.encode()) % one_in == 0
 
 
 def _judged(html: str) -> str:

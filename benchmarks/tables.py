@@ -201,9 +201,10 @@ def _curation() -> str:
 def _arena(model: str) -> str:
     """Bits per byte of every arm by domain, the best of each domain marked, and those whose gap to it is not clear."""
     result = _result("arena")
-    bits = result["arena"]["bits_per_byte"][model]
+    judged = result["judges"][model]
+    bits = judged["bits_per_byte"][model]
     domains = [domain for domain in bits if not domain.startswith("task: ")]
-    arms = list(result["made"])
+    arms = list(judged["arms"])
     lines = [
         f"| | documents kept | CPU s per million tokens kept | {' | '.join(domain.removeprefix('textbook: ') for domain in domains)} |",
         "|---|---|---|" + "---|" * len(domains),

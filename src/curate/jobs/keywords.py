@@ -30,4 +30,5 @@ class ScoreKeywords(TypedDict, total=False):
 
     scratch: str | None
     text_column: str | None
+    label: str | PathLike[str] | Sequence[str | PathLike[str]]
     workers: int | None

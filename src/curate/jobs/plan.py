@@ -222,7 +222,14 @@ def _run(sample: Sequence[_Sampled], job: Job, files: Sequence[InputFile], folde
         each.cpu_s += time.process_time() - began_s
     began_s = time.process_time()
     settings, quiet = job.settings, ProgressDisplay(quiet=True)
-    find_run_duplicates(folder, names, job.dedup_plan, level=settings.dedup, memory=settings.memory)
+    find_run_duplicates(
+        folder,
+        names,
+        job.dedup_plan,
+        level=settings.dedup,
+        memory=settings.memory,
+        has_comments=settings.dedup_comments,
+    )
     with make_engine("local", 1) as engine:
         score_survivors(job, folder, names, engine, quiet)
     decisions = job.decide(folder, build_plan(settings, files, job.contents()), names, all_facts)

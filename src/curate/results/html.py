@@ -28,6 +28,7 @@ from curate.results.overview import (
 )
 from curate.results.page import Plot, bar, fill_page, flow, name, row, table, text
 from curate.results.render import describe_drop, describe_hint, describe_limits
+from curate.results.training import is_training_run, write_training_report
 from curate.run.funnel import STAGES
 from curate.run.settings import DEFAULT_BYTES_PER_TOKEN, FilterSettings
 from curate.text.printable import format_bytes
@@ -45,13 +46,17 @@ def write_report(output: str | Path, path: str | Path | None = None) -> Path | s
 
     Of a run in a store it is put there, unless `path` is given.
 
-    The same result gives the same bytes. The file holds texts and addresses of the crawl.
+    The same result gives the same bytes. The file holds texts and addresses of the crawl. Of a training run, finished or not, it
+    holds the curves (`curate.results.training`).
 
     Raises:
         SettingError: `output` holds no finished run.
     """
+    is_remote = is_url(str(output))
+    if not is_remote and is_training_run(output):
+        return write_training_report(output, path)
     page = render_page(read_overview(output), public_name(str(output)))
-    if path is None and is_url(str(output)):
+    if path is None and is_remote:
         store = Store.of(str(output))
         store.write(REPORT, page.encode())
         return f"{store}/{REPORT}"

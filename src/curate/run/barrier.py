@@ -15,6 +15,7 @@ from curate.batch import live_rows
 from curate.config import parse_bytes
 from curate.dedup import DedupPlan, resolve_duplicates
 from curate.text.program import spell_marks
+from curate.text.uncommented import drop_comments
 from curate.work.files import read_arrow, write_arrow, write_json
 from curate.work.folder import ChunkName, RunFolder
 
@@ -28,6 +29,7 @@ class ChunkShard:
 
     path: Path
     name: str
+    has_comments: bool = True
 
     def read_keys(self) -> pa.Table:
         """Read the survivors' keys, with their row in the chunk and their id.
@@ -45,29 +47,45 @@ class ChunkShard:
 
     def read_texts(self, rows: NDArray[np.int64], /) -> pa.Array | pa.ChunkedArray:
         """Read the texts of the rows named, as they are compared."""
-        documents = read_arrow(self.path).select(["kind", "text"]).take(rows)
-        return comparable_texts(documents["text"], documents["kind"])
+        return comparable_texts(read_arrow(self.path), rows, has_comments=self.has_comments)
 
 
-def comparable_texts(texts: pa.ChunkedArray, kinds: pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
-    """Texts as deduplication compares them: of a program every mark counts as a word, of prose none."""
+def comparable_texts(
+    documents: pa.Table, rows: NDArray[np.int64], *, has_comments: bool
+) -> pa.Array | pa.ChunkedArray:
+    """Texts of rows as deduplication compares them: of a program every mark counts as a word, of prose none.
+
+    Without `has_comments` programs are compared without comments and documentation.
+    """
+    some = documents.select(["kind", "text", "program_language"]).take(pa.array(rows))
+    texts, kinds = some["text"], some["kind"]
     is_code = pc.fill_null(pc.equal(kinds, "code"), fill_value=False).combine_chunks()
     if not pc.any(is_code).as_py():
         return texts
     texts = texts.cast(pa.large_string()).combine_chunks()
-    return pc.replace_with_mask(texts, is_code, spell_marks(texts.filter(is_code)))
+    programs = texts.filter(is_code)
+    if not has_comments:
+        programs = drop_comments(programs, some["program_language"].filter(is_code).to_pylist())
+    return pc.replace_with_mask(texts, is_code, spell_marks(programs))
 
 
 def find_run_duplicates(
-    folder: RunFolder, names: Sequence[ChunkName], plan: DedupPlan, *, level: str, memory: str
+    folder: RunFolder,
+    names: Sequence[ChunkName],
+    plan: DedupPlan,
+    *,
+    level: str,
+    memory: str,
+    has_comments: bool,
 ) -> None:
     """Commit each chunk's duplicates, by row, unless all are there already.
 
-    `level` is 'near' (and exact), 'exact' or 'none'.
+    `level` is 'near' (and exact), 'exact' or 'none'; `has_comments` see `comparable_texts`.
     """
     if folder.found_duplicates.exists():
         return
-    shards = [] if level == "none" else [ChunkShard(folder.documents(name), str(name)) for name in names]
+    compared = [] if level == "none" else names
+    shards = [ChunkShard(folder.documents(name), str(name), has_comments) for name in compared]
     found = resolve_duplicates(
         shards, plan, folder.work / "dedup", memory_bytes=parse_bytes(memory), near=level == "near"
     )

@@ -32,10 +32,12 @@ class FilterKeywords(TypedDict, total=False):
     bad_words: str | PathLike[str] | Sequence[str | PathLike[str]]
     screen: str | PathLike[str] | Sequence[str | PathLike[str]]
     redact_pii: bool
+    redact_secrets: bool
     decontaminate: str | PathLike[str] | Sequence[str | PathLike[str]]
     flag_contaminated: bool
     dedup: str
     jaccard: float
+    dedup_comments: bool
     recall: float
     dedup_lines: bool
     line_documents: int
@@ -48,6 +50,7 @@ class FilterKeywords(TypedDict, total=False):
     weights: str | Sequence[str] | Mapping[str, float]
     spare_above: str | float
     unscored: str
+    label: str | PathLike[str] | Sequence[str | PathLike[str]]
     workers: int | None
     engine: str
     memory: str | int
