@@ -36,6 +36,8 @@ FILES: dict[str, list[tuple[str, Any, set[str]]]] = {
 # A path may be given as one, a number of bytes as a number, and numbers for several scorers as a dictionary.
 BY_NAME = {
     "memory": "str | int",
+    "shard_size": "str | int",
+    "target_tokens": "str | int | None",
     "threshold": "float | str | Sequence[str] | Mapping[str, float] | None",
     "weights": "str | Sequence[str] | Mapping[str, float]",
 }

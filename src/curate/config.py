@@ -191,11 +191,14 @@ def settings_from(cls: type[Settings], values: Mapping[str, Any], of: str = "") 
         if name not in hints:
             raise UnknownNameError(f"setting{whose}", name, hints)
         # A number of bytes may be written with its unit or not.
-        plain = str(value) if name == "memory" and type(value) is int else value
+        plain = str(value) if name in _UNITS_NAMED and type(value) is int else value
         parse = about[name].get("parse")
         plain = parse(plain) if parse and isinstance(plain, str | float) else plain
         checked[name] = _fit_type(f"{about[name].get('named') or name}{whose}", plain, hints[name])
     return cls(**checked)
+
+
+_UNITS_NAMED = ("memory", "shard_size", "target_tokens")
 
 
 def by_field(cls: type, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -246,6 +249,20 @@ def input_paths(paths: Paths) -> tuple[str, ...]:
         return tuple(fspath(path) for path in paths)
     except TypeError:
         raise SettingError(f"input must be a path or a list of paths, not {paths!r}.") from None
+
+
+def check_output(output: str) -> None:
+    """Refuse an output that cannot be a folder; an address of a store is asked when the run begins."""
+    if not output:
+        raise SettingError("No output folder. Give --output with a folder for the result.")
+    if "://" not in output and Path(output).exists() and not Path(output).is_dir():
+        raise SettingError(f"The output {output} is a file. Give --output with a folder.")
+
+
+SCRATCH = (
+    "Local folder for the work files of a run whose output is in a store; ~/.cache/curate/runs if left out. To go on with "
+    "a run that was stopped, give the same."
+)
 
 
 def _with_todays_names(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 READ THIS FIRST. The journey of a document is `filter_crawl`, from top to bottom:
 
     pass 1   read -> extract -> language -> line rules -> signals -> rules -> keys     chunk by chunk
+             (with --dedup-lines in two halves, and all lines are counted after the language)
     barrier  all keys -> duplicates, each with the document that stays
     pass 2   survivors -> scores                                                       chunk by chunk
     cut      thresholds, or the best share -> every row's fate
@@ -23,7 +24,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from os import PathLike, fspath
-from pathlib import Path
 from typing import Any, Unpack
 
 import numpy as np
@@ -31,7 +31,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.batch import DROP_COLUMNS, SPARED_COLUMNS, add_columns, drop_rows, live_rows
-from curate.config import Paths, input_paths, settings_from
+from curate.config import Paths, input_paths, parse_bytes, settings_from
 from curate.crawl import Chunk, InputFile, ReadOptions, check_columns, find_files, hash_file, plan_splits
 from curate.dedup import DedupPlan, compute_keys
 from curate.extract import METADATA_FIELDS, decode_text, extract_pages
@@ -49,7 +49,7 @@ from curate.rules import (
 from curate.run.barrier import KEY_PREFIX, comparable_texts, find_run_duplicates, read_duplicates
 from curate.run.cut import Scored, ScoredKinds, check_names, note_cuts, settle_cuts
 from curate.run.extras import extra_types, unite_types
-from curate.run.fates import Decisions, Layout, footer_metadata, survey, write_part
+from curate.run.fates import Decisions, Layout, footer_metadata, show_marked, survey, write_part
 from curate.run.funnel import Funnel
 from curate.run.keywords import FilterKeywords
 from curate.run.lanes import (
@@ -70,17 +70,20 @@ from curate.run.languages import tell_languages
 from curate.run.manifest import ScoreFacts, build_manifest, build_plan
 from curate.run.marked import follow_lines
 from curate.run.reading import estimate_needed, read_pages
+from curate.run.recurring import add_to_funnel, read_without_recurring, recurring_columns
 from curate.run.screens import MARKED, hash_lists, load_screens
 from curate.run.settings import DEFAULT_CODE_SCORER, FilterSettings
+from curate.run.tokens import count_tokens, estimate_tokens, token_columns
 from curate.scoring import ask_all, scored_columns
 from curate.signals import compute_signals
 from curate.text.normalise import comparable, compose
+from curate.text.printable import format_bytes
 from curate.text.words import Words, hash_words
 from curate.work.clock import StageClock, peak_memory_bytes
-from curate.work.disk import disk_errors
+from curate.work.disk import disk_errors, free_bytes
 from curate.work.engine import make_engine
 from curate.work.files import read_arrow, read_facts, write_arrow
-from curate.work.folder import ChunkName, RunFolder, opened_run
+from curate.work.folder import ChunkName, RunFolder, opened_run, run_path
 from curate.work.progress import Counted, ProgressDisplay, nothing_counted
 
 Stage = Callable[[pa.Table], pa.Table]
@@ -162,21 +165,38 @@ def run_filter(
         first_stage,
     )
     plan = build_plan(settings, files, job.contents())
-    n_workers = settings.n_workers(sum(file.size_bytes for file in files))
     splits = plan_splits(files)
     inputs = [file.path for file in files]
+    work_path = run_path(settings.output, settings.scratch)
+    n_input_bytes, n_free_bytes = sum(file.size_bytes for file in files), free_bytes(work_path)
+    if n_free_bytes < n_input_bytes:
+        display.say(
+            f"{format_bytes(n_free_bytes)} are free where {work_path} lies, for {format_bytes(n_input_bytes)} of input: that "
+            "may be too little. 'curate filter --plan' tells what the run needs."
+        )
     with (
-        disk_errors(settings.output, partial(estimate_needed, Path(settings.output), splits)),
-        opened_run(Path(settings.output), plan, overwrite=overwrite, inputs=inputs) as folder,
-        make_engine(settings.engine, n_workers) as engine,
+        disk_errors(work_path, partial(estimate_needed, work_path, splits)),
+        opened_run(
+            settings.output,
+            plan,
+            overwrite=overwrite,
+            inputs=inputs,
+            scratch=settings.scratch,
+            display=display,
+        ) as folder,
+        make_engine(settings.engine, settings.n_workers(n_input_bytes)) as engine,
     ):
         earlier = folder.manifest()
         if earlier:
             return Funnel.from_json(earlier["funnel"])
         clock = StageClock()
-        display.expect(4 if job.score_columns() else 3)
+        display.expect(3 + bool(job.score_columns()) + 2 * settings.dedup_lines + bool(folder.store))
 
-        read_pages(job.make_documents, job.read_options, folder, splits, engine, display)
+        if settings.dedup_lines:
+            halves = job.begin, job.judge
+            read_without_recurring(*halves, settings, job.read_options, folder, splits, engine, display)
+        else:
+            read_pages(job.make_documents, job.read_options, folder, splits, engine, display)
         names = folder.chunk_names()
         with (
             clock.stage("duplicates"),
@@ -196,7 +216,7 @@ def run_filter(
         funnel = Funnel()
         with clock.stage("cut"):
             decisions = job.decide(folder, plan, names, facts)
-            parts = survey(decisions, names, funnel)
+            parts = survey(decisions, names, funnel, part_bytes=parse_bytes(settings.shard_size))
         written = Counted(len(parts), "files")
         with display.step("Writing", len(parts), written.look):
             for _ in engine.map(partial(write_part, decisions), parts):
@@ -239,6 +259,7 @@ class Job:
         read_options = ReadOptions(**{name: getattr(settings, name) for name in names})
         check_columns(files, read_options)
         load_screens(settings)
+        count_tokens(pa.array([], pa.string()), settings.tokenizer)
         nothing = pa.array([], pa.binary())
         # Each refuses what it does not know, or what needs a package that is missing.
         extract_pages(nothing, extractor=settings.extractor, focus=settings.extract_focus)
@@ -280,6 +301,10 @@ class Job:
 
     def make_documents(self, chunk: Chunk) -> tuple[pa.Table, dict[str, Any]]:
         """Take a chunk's pages through every stage that looks at one document alone."""
+        return self.judge(*self.begin(chunk))
+
+    def begin(self, chunk: Chunk) -> tuple[pa.Table, dict[str, Any]]:
+        """Read -> text -> language: what is done before lines may be taken out."""
         clock, screens = StageClock(), load_screens(self.settings)
         documents = start_documents(chunk.pages)
         with clock.stage("extract"):
@@ -297,12 +322,18 @@ class Job:
             documents = add_language(documents, self.settings.language, self.settings.min_language_confidence)
         if self.first_stage is not None:
             documents = self.first_stage(documents)
+        types = extra_types(documents["extra"], documents["source"], chunk.extra_types)
+        return documents, {"extra_types": types, "cpu_s": clock.rounded()}
+
+    def judge(self, documents: pa.Table, facts: dict[str, Any]) -> tuple[pa.Table, dict[str, Any]]:
+        """Line rules -> signals -> rules -> keys; `facts` are those of what came before."""
+        clock, screens = StageClock(), load_screens(self.settings)
         judged: list[dict[str, Any]] = []
         with clock.stage("rules"):
             documents = screens.add_redaction(documents)
             for lane in self.lanes:
-                documents, facts = add_signals(documents, lane)
-                judged.append(facts)
+                documents, counts = add_signals(documents, lane)
+                judged.append(counts)
             documents = screens.add_words(documents)
             documents = screens.add_own(documents, signal_names(self.lanes))
         with clock.stage("words"):
@@ -311,9 +342,8 @@ class Job:
             documents = screens.add_contamination(documents, words)
         with clock.stage("keys"):
             documents = add_keys(documents, self.dedup_plan, words, has_comments=self.settings.dedup_comments)
-        types = extra_types(documents["extra"], documents["source"], chunk.extra_types)
-        facts = {"extra_types": types, "judged": judged}
-        return documents, facts | {"cpu_s": clock.rounded(), "peak_memory_bytes": peak_memory_bytes()}
+        facts |= {"judged": judged, "cpu_s": facts["cpu_s"] | clock.rounded()}
+        return documents, facts | {"peak_memory_bytes": peak_memory_bytes()}
 
     # ---- the cut --------------------------------------------------------------------------------------
 
@@ -331,11 +361,11 @@ class Job:
             found = pa.concat_tables(
                 [table.filter(is_of_kind(table["kind"], kinds.kinds)) for table in tables]
             )
-            return Scored(found, found["is_sparable"].to_numpy())
+            return Scored(found, found["is_sparable"].to_numpy(), estimate_tokens(found, self.settings))
 
         layout = Layout(
             signals=self.number_columns(),
-            scores=self.score_columns(),
+            scores=self.score_columns() + token_columns(self.settings),
             extras=unite_types(fact["extra_types"] for fact in facts),
             footer=footer_metadata(plan),
         )
@@ -346,6 +376,7 @@ class Job:
         """Names and types of the columns that rules and signals add: lines removed by reason, and signals."""
         nothing = pa.array([], pa.string())
         fields: list[tuple[str, str]] = [*load_screens(self.settings).columns(), (CHARS_REMOVED, "int32")]
+        fields += recurring_columns(self.settings)
         for lane in self.lanes:
             _, lines_removed = clean_lines(nothing, line_rules_of(lane.rule_sets))
             measured = compute_signals(nothing, list(lane.signals))
@@ -564,6 +595,7 @@ class ScoreTask:
     folder: RunFolder
     name: ChunkName
     lanes: tuple[Lane, ...]
+    tokenizer: str | None
 
 
 def score_survivors(
@@ -572,7 +604,11 @@ def score_survivors(
     """Run pass 2 over all chunks that have no scores yet."""
     if not job.score_columns():
         return
-    tasks = [ScoreTask(folder, name, job.lanes) for name in names if not folder.scores(name).exists()]
+    tasks = [
+        ScoreTask(folder, name, job.lanes, job.settings.tokenizer)
+        for name in names
+        if not folder.scores(name).exists()
+    ]
     scored = Counted(len(tasks), "chunks")
     with display.step("Scoring", len(tasks), scored.look):
         for _ in engine.map(score_chunk, tasks):
@@ -588,6 +624,9 @@ def score_chunk(task: ScoreTask) -> None:
     table = pa.table(
         {"row": rows, "kind": survivors["kind"], "is_sparable": survivors["spared_by"].is_valid()}
     )
+    with clock.stage("tokens"):
+        written = show_marked(documents)["text"].take(pa.array(rows, pa.int64())).combine_chunks()
+        table = add_columns(table, np.arange(len(rows)), count_tokens(written, task.tokenizer))
     with clock.stage("score"):
         for lane in task.lanes:
             is_lanes = is_of_kind(survivors["kind"], lane.kinds)
@@ -623,6 +662,7 @@ def finish_run(
     for fact in facts:
         funnel.records.update(fact["records"])
         funnel.problems += fact["problems"]
+        funnel.n_chars_removed += add_to_funnel(funnel.lines_removed, fact)
     cpu_s: Counter[str] = Counter()
     cpu_s.update(clock.cpu_s)
     for fact in [

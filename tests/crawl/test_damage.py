@@ -319,6 +319,12 @@ def test_random_damage_to_a_warc_never_raises_and_costs_only_what_it_hits(tmp_pa
     assert urls(chunks)[:n_before] == [str(i) for i in range(n_before)]
 
 
+def test_a_record_whose_member_is_whole_is_sound_whatever_follows(tmp_path):
+    path = tmp_path / "a.warc.gz"
+    path.write_bytes(damage(WARC_GZ, "hole", WARC_STARTS[2] + 4, 198))
+    assert reasons(check_laws(path)) == []
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.sampled_from(["plain", "gzip", "zstd", "lz4", "bz2", "xz"]), damages)
 def test_random_damage_to_json_lines_never_raises(tmp_path_factory, codec, kind):

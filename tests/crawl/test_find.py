@@ -8,8 +8,8 @@ import pytest
 from crawl_builders import html_page, page_record, problems, read_all, rows
 
 from curate.crawl import InputFile, find_files, hash_file, plan_splits
-from curate.crawl.find import public_name
 from curate.errors import SettingError
+from curate.work.urls import public_name
 
 
 @pytest.fixture

@@ -190,6 +190,7 @@ CUTS = [
     {"threshold": {"edu": 0.25, "quality": 0.3}},
     {"threshold": ["quality=0.5"]},
     {"keep_fraction": 0.4, "weights": {"edu": 0.7, "quality": 0.3}},
+    {"target_tokens": "90"},
 ]
 
 
@@ -218,6 +219,35 @@ def test_the_share_to_keep_counts_scored_pages_and_passes_over_what_cannot_be_sp
     assert (funnel.kept.n_documents, funnel.n_scored, funnel.cut) == (4, 5, pytest.approx(0.1))
 
 
+@pytest.mark.parametrize("tokenizer", [False, True])
+def test_a_target_of_tokens_keeps_the_fewest_of_the_best_that_reach_it(
+    crawl: Path, rules: list[str], tmp_path: Path, tokenizer: bool
+) -> None:
+    from curate.tokens import train_encoder
+
+    settings = SETTINGS | {"scorer": EDU, "rules": rules, "bytes_per_token": 2.0}
+    encoder = train_encoder(["a few words to cut"], 300)
+    encoder.tokenizer.save(str(tmp_path / "tokenizer.json"))
+    if tokenizer:
+        settings |= {"tokenizer": str(tmp_path / "tokenizer.json")}
+    curate.filter_crawl(str(crawl), tmp_path / "all", threshold=0.0, **settings)
+    scored = sorted(rows_of(tmp_path / "all", "kept").values(), key=lambda row: -row["edu_score"])
+    counts = [
+        len(encoder.encode([row["text"]])[0]) if tokenizer else len(row["text"].encode()) / 2
+        for row in scored
+    ]
+    assert [row.get("n_tokens") for row in scored] == (counts if tokenizer else [None] * len(scored))
+    for target in (1, int(counts[0]), int(counts[0]) + 1, int(sum(counts[:2])), 10**6):
+        funnel = curate.filter_crawl(
+            str(crawl), tmp_path / "out", target_tokens=target, overwrite=True, **settings
+        )
+        kept = rows_of(tmp_path / "out", "kept")
+        n_wanted = next((n for n in range(1, len(scored)) if sum(counts[:n]) >= target), len(scored))
+        least = scored[n_wanted - 1]["edu_score"]
+        assert set(kept) == {row["id"] for row in scored if row["edu_score"] >= least}
+        assert funnel.cut == pytest.approx(least)
+
+
 @given(
     st.lists(st.tuples(st.floats(0, 1, width=32), st.booleans()), min_size=1),
     st.floats(0, 1, exclude_min=True),
@@ -226,8 +256,8 @@ def test_the_least_value_keeps_at_least_the_share_of_all_and_no_more_but_for_tie
     rows: list[tuple[float, bool]], share: float
 ) -> None:
     values, lost = np.array([v for v, _ in rows], np.float32), np.array([gone for _, gone in rows])
-    least = find_least(values, share, lost)
     eligible = values[~lost]
+    least = find_least(np.sort(eligible)[::-1], int(np.ceil(share * len(values))))
     kept = eligible >= np.float32(least)
     wanted = min(max(1, int(np.ceil(share * len(values)))), len(eligible))
     assert kept.sum() >= wanted

@@ -91,10 +91,9 @@ def test_row_groups_cover_all_rows_within_their_bounds(lengths: list[int], n_row
 def test_parts_end_where_row_groups_end(lengths: list[int]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shards, "ROW_GROUP_ROWS", 4)
-        patch.setattr(shards, "PART_BYTES", 300)
         sizes = np.array(lengths, np.int64)
-        assert set(cut_parts(sizes)) <= set(cut_row_groups(sizes))
-        assert cut_parts(sizes)[-1:] == cut_row_groups(sizes)[-1:]
+        assert set(cut_parts(sizes, 300)) <= set(cut_row_groups(sizes))
+        assert cut_parts(sizes, 300)[-1:] == cut_row_groups(sizes)[-1:]
 
 
 def test_row_groups_of_a_file_are_where_the_cut_says(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,7 +10,7 @@ from curate.cli.say import say
 
 
 def explain_command(
-    output: Annotated[Path, typer.Argument(help="The output folder of 'curate filter'.")],
+    output: Annotated[str, typer.Argument(help="The output folder of 'curate filter', local or in a store.")],
     key: Annotated[
         str | None, typer.Argument(help="Id, URL or path of a document.", show_default=False)
     ] = None,

@@ -10,11 +10,12 @@ import typer
 
 from curate.cli import exit_code
 from curate.cli.options import with_settings
-from curate.cli.say import make_console
+from curate.cli.say import make_console, say
 from curate.config import read_toml, settings_from, to_toml
 from curate.errors import SettingError
 from curate.run.settings import FilterSettings
 
+_CUTS = ("threshold", "keep_fraction", "target_tokens")
 _LISTS = ("language", "rules", "code_rules")
 
 
@@ -30,6 +31,14 @@ def filter_command(
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Delete the earlier result in the output folder first.")
+    ] = False,
+    plan: Annotated[
+        bool,
+        typer.Option(
+            "--plan",
+            help="Run a sample of the input (1%, a minute at most), and print what the whole would take and keep; exit code 1 "
+            "where the disk is too small.",
+        ),
     ] = False,
     markdown: Annotated[
         bool | None,
@@ -51,11 +60,21 @@ def filter_command(
         given = {"markdown": markdown} | given
     given |= {name: _split(given[name]) for name in _LISTS if name in given}
     values = read_toml(config) if config else {}
-    if "threshold" in given:
-        values = {name: value for name, value in values.items() if name not in {"keep_fraction", "weights"}}
-    if "keep_fraction" in given:
-        values.pop("threshold", None)
-    return _run(settings_from(FilterSettings, values | given), overwrite=overwrite)
+    for named in (name for name in _CUTS if name in given):  # a flag goes before the cut of the file
+        others = {*_CUTS, "weights"} if named == "threshold" else {*_CUTS}
+        values = {name: value for name, value in values.items() if name not in others}
+    settings = settings_from(FilterSettings, values | given)
+    return _plan(settings) if plan else _run(settings, overwrite=overwrite)
+
+
+def _plan(settings: FilterSettings) -> int:
+    from curate.jobs.plan import describe_plan, plan_filter
+    from curate.warming import warm
+
+    warm()  # kernels are compiled or loaded outside the clock
+    found = plan_filter(settings)
+    say(*describe_plan(found))
+    return 0 if found.fits else 1
 
 
 def _split(items: list[str]) -> list[str]:
@@ -73,6 +92,7 @@ def _run(settings: FilterSettings, *, overwrite: bool) -> int:
         describe_rest,
         render_funnel,
     )
+    from curate.work.urls import public_name
 
     began_s = time.monotonic()
     funnel = run_filter(settings, overwrite=overwrite)
@@ -81,14 +101,14 @@ def _run(settings: FilterSettings, *, overwrite: bool) -> int:
     console.print(render_funnel(funnel))
     for line in describe_rest(funnel):
         console.print(line, markup=False)
-    if hint := describe_hint(funnel, str(settings.output), settings.language):
+    if hint := describe_hint(funnel, public_name(settings.output), settings.language):
         console.print(hint, markup=False)
     console.print(describe_cut(funnel), markup=False)
     n_read = funnel.read.n_documents
     console.print(
         f"Took {elapsed_s:.0f} s, {n_read / max(elapsed_s, 0.001):,.0f} documents a second.", markup=False
     )
-    for line in describe_folder(str(settings.output)):
+    for line in describe_folder(public_name(settings.output)):
         console.print(line, markup=False)
     if not funnel.kept.n_documents:
         console.print(

@@ -12,10 +12,13 @@ from curate.cli.say import say
 
 def report_command(
     output: Annotated[
-        Path, typer.Argument(help="The output folder of 'curate filter', or of 'curate train'.")
+        str,
+        typer.Argument(
+            help="The output folder of 'curate filter', local or in a store, or of 'curate train'."
+        ),
     ],
     other: Annotated[
-        Path | None, typer.Argument(help="A second one, to be compared with.", show_default=False)
+        str | None, typer.Argument(help="A second one, to be compared with.", show_default=False)
     ] = None,
     *,
     to: Annotated[

@@ -217,6 +217,8 @@ def _job_of(settings: CraftSettings) -> FilterSettings:
 def check_output(settings: CraftSettings) -> None:
     """Refuse to overwrite what is not a craft run, finished or not: such a run was made from staged replies."""
     output = Path(settings.output)
+    if "://" in settings.output:
+        raise SettingError(f"The output of 'curate craft' must be a local folder, not {settings.output}.")
     if output.exists() and not output.is_dir():
         raise SettingError(f"The output {output} is a file. Give --output with a folder.")
     for path in (output / MANIFEST, RunFolder(output).work / "plan.json"):

@@ -8,7 +8,6 @@ the two do not fit, reading goes on at the next thing that looks like the start 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import orjson
@@ -16,7 +15,8 @@ import orjson
 from curate.crawl.archive_headers import Framing, RecordHeader
 from curate.crawl.http import HttpHead, Payload, parse_content_type, read_payload, read_response
 from curate.crawl.options import ReadOptions
-from curate.crawl.records import FileProblem, Mark, Page, Record, content_id, place_id
+from curate.crawl.readers import StreamReader
+from curate.crawl.records import Mark, Page, Record, content_id, place_id
 from curate.crawl.stream import ByteStream
 
 MAX_HEADER_BYTES = 1 << 18
@@ -36,27 +36,15 @@ class _Body:
     damage: str | None = None
 
 
-class ArchiveReader:
+class ArchiveReader(StreamReader):
     """Reads an archive file; see `RecordReader`."""
 
     def __init__(
         self, stream: ByteStream, framing: Framing, source: str, options: ReadOptions, start: Mark
     ) -> None:
-        self._stream = stream
+        super().__init__(stream, source, options, start)
         self._framing = framing
-        self._source = source
         self._max_bytes = options.max_page_bytes
-        self._last_mark = start
-        self.position = start.position
-        self.problems: list[FileProblem] = []
-        self.column_types: Mapping[str, str] = {}
-
-    def mark(self) -> Mark:
-        """Return the next record's place where it starts a compressed member, else the last such place."""
-        offset = self._stream.offset()
-        if offset is not None:
-            self._last_mark = Mark(offset, self.position)
-        return self._last_mark
 
     def read(self, *, wanted: bool) -> Record | None:
         """Return the next record, null at the end; see `RecordReader`."""
@@ -134,19 +122,23 @@ class ArchiveReader:
     def _place_id(self) -> str:
         return place_id(self._source, self.position)
 
-    def _report(self, reason: str, detail: str = "") -> None:
-        self.problems.append(FileProblem(self._source, self.position, reason, detail))
-
     def _skip_blank(self) -> None:
         stream = self._stream
         while not stream.at_end() and stream.data[stream.at] in b"\r\n":
             stream.at += 1
 
     def _is_damaged_after(self) -> bool:
-        """Whether the member breaks off behind the record, at once or after bytes that start no record."""
+        """Whether the member breaks off behind the record, at once or after bytes that start no record.
+
+        Where the next byte starts a member, the record's own has ended with its checksum.
+        """
         stream = self._stream
-        if not stream.at_end() and not self._framing.is_start(stream.data, stream.at):
-            stream.peek(HEAD_BYTES)
+        if stream.offset() is not None:
+            return False
+        # A gap that was met ahead of time, with sound records before it, says nothing of this one.
+        is_followed = not stream.at_end() and self._framing.is_start(stream.data, stream.at)
+        if is_followed or len(stream.peek(HEAD_BYTES)) == HEAD_BYTES:
+            return False
         return (stream.gap or "").endswith("_damaged")
 
     def _next_header(self) -> tuple[RecordHeader, int] | None:

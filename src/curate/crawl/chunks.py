@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from curate.batch import PAGE_SCHEMA
-from curate.crawl.find import InputFile, is_url
+from curate.crawl.find import InputFile
 from curate.crawl.opening import OpenFile, open_reader
 from curate.crawl.options import MIB, ReadOptions
 from curate.crawl.records import FileProblem, Mark, Record
 from curate.errors import RunError
+from curate.work.urls import is_url
 
 # HTTP bodies that decode to far more than they were stored as could fill the memory record by record.
 MAX_CONTENT_FACTOR = 16

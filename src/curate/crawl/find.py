@@ -13,7 +13,8 @@ from typing import Any, BinaryIO, cast
 import xxhash
 
 from curate.crawl.git import GitIndexError, find_git_folder, read_tracked
-from curate.errors import MissingPackageError, SettingError
+from curate.errors import SettingError
+from curate.work.urls import WEB, is_url, open_filesystem, public_name, readable, strip_scheme
 
 REMOTE_BLOCK_BYTES = 8 << 20
 # What other tools leave beside their data, and indexes and checksums of crawls.
@@ -57,47 +58,6 @@ class InputFile:
     tree_path: str | None = None
 
 
-def is_url(path: str) -> bool:
-    """Whether `path` goes through fsspec: it has a scheme, which is not that of local files."""
-    return "://" in path and not path.startswith(("file://", "local://"))
-
-
-def public_name(path: str) -> str:
-    r"""What may be written of an input: no password and no signature, and only what UTF-8 can hold.
-
-    Of an address the part before `?` stays, with a digest of what else decides the file.
-
-    >>> public_name("https://ann:pw@host/a.jsonl?X-Amz-Signature=5")
-    'https://host/a.jsonl'
-    >>> public_name(b"caf\xe9.jsonl".decode("utf-8", "surrogateescape"))
-    'caf\\xe9.jsonl'
-    """
-    path = _readable(path)
-    if not is_url(path):
-        return path
-    scheme, _, rest = path.partition("://")
-    authority, slash, place = rest.partition("/")
-    if scheme in _WEB:
-        place, _, query = place.partition("?")
-        kept = sorted(part for part in query.partition("#")[0].split("&") if part and not _is_secret(part))
-        place += f"~{xxhash.xxh3_64_hexdigest('&'.join(kept).encode())[:8]}" if kept else ""
-    return f"{scheme}://{authority.rpartition('@')[2]}{slash}{place}"
-
-
-def _is_secret(parameter: str) -> bool:
-    """Whether a part of a query says who may read the file, not which file it is."""
-    name = parameter.partition("=")[0].lower()
-    return name in _SECRET_PARAMETERS or name.startswith(("x-amz-", "x-goog-", "x-ms-", "x-oss-"))
-
-
-_WEB = ("http", "https")
-_SECRET_PARAMETERS = {
-    "sig", "signature", "se", "sp", "sv", "sr", "st", "spr", "skoid", "sktid", "skt", "ske", "sks", "skv", "si", "sas",
-    "token", "access_token", "key", "api_key", "apikey", "auth", "authorization", "password", "passwd", "pwd", "secret",
-    "expires", "policy", "key-pair-id", "awsaccesskeyid", "googleaccessid",
-}  # fmt: skip
-
-
 def find_files(inputs: Sequence[str]) -> list[InputFile]:
     """Find every file under `inputs` (files, folders, globs; local or fsspec URLs), sorted by source.
 
@@ -113,7 +73,7 @@ def find_files(inputs: Sequence[str]) -> list[InputFile]:
     found: dict[str, InputFile] = {}
     named: set[str] = set()
     for text in inputs:
-        files = _find_remote(text) if is_url(text) else _find_local(_strip_scheme(text))
+        files = _find_remote(text) if is_url(text) else _find_local(strip_scheme(text))
         if not files:
             raise SettingError(
                 f"No crawl files in '{public_name(text)}': give a folder, file or glob that has some."
@@ -144,10 +104,6 @@ def find_files(inputs: Sequence[str]) -> list[InputFile]:
 def _is_card(source: str) -> bool:
     name = source.rsplit("/", 1)[-1].lower()
     return name in _CARDS or _CARD.fullmatch(name) is not None
-
-
-def _strip_scheme(path: str) -> str:
-    return path.split("://", 1)[1] if "://" in path else path
 
 
 def _find_local(text: str) -> list[InputFile]:
@@ -292,39 +248,9 @@ def _is_output(names: Sequence[str]) -> bool:
 def _refuse_output(text: str, names: Sequence[str]) -> None:
     if _is_output(names):
         raise SettingError(
-            f"'{text}' is the output of an earlier run: give '{text.rstrip('/')}/kept' to read it."
+            f"'{public_name(text)}' is the output of an earlier run: give '{public_name(text).rstrip('/')}/kept' to "
+            "read it."
         )
-
-
-def open_filesystem(url: str) -> tuple[Any, str]:
-    """Return (fsspec filesystem, path in it) of `url`; a missing package is a SettingError that names it."""
-    import fsspec.core
-
-    try:
-        return fsspec.core.url_to_fs(url)
-    except ImportError as error:
-        scheme = url.split("://", 1)[0]
-        if scheme in ("s3", "s3a"):
-            raise MissingPackageError(f"Reading '{public_name(url)}'", "s3fs", "s3") from error
-        extra = _FS_PACKAGES.get(scheme, f"the package for {scheme}")
-        raise SettingError(
-            f"Reading '{public_name(url)}' needs another package: pip install {extra} ({error})."
-        ) from error
-    except ValueError as error:
-        raise SettingError(
-            f"Input '{public_name(url)}' cannot be opened: {str(error).replace(url, public_name(url))}."
-        ) from error
-
-
-_FS_PACKAGES = {
-    "hf": "huggingface_hub",
-    "gs": "gcsfs",
-    "gcs": "gcsfs",
-    "abfs": "adlfs",
-    "az": "adlfs",
-    "http": "aiohttp",
-    "https": "aiohttp",
-}
 
 
 def _find_remote(url: str) -> list[InputFile]:
@@ -336,6 +262,8 @@ def _find_remote(url: str) -> list[InputFile]:
     except Exception as error:  # every store has errors of its own
         detail = " ".join(str(error).split()).replace(url, public_name(url)).replace(path, public_name(path))
         raise SettingError(f"Input '{public_name(url)}' cannot be listed: {detail}.") from error
+    if not glob.has_magic(path) and root:
+        _refuse_output(url, [name[len(root) :].strip("/").split("/")[0] for name in files])
     if not files and not glob.has_magic(path) and not _exists(system, path):
         raise SettingError(
             f"Input '{public_name(url)}' does not exist: give a file, a folder, a glob or a URL."
@@ -347,7 +275,7 @@ def _find_remote(url: str) -> list[InputFile]:
             name[len(root) :].lstrip("/") if root and name.startswith(root) else public.rsplit("/", 1)[-1]
         )
         source = (
-            public_name(f"https://h/{source}").removeprefix("https://h/") if url.startswith(_WEB) else source
+            public_name(f"https://h/{source}").removeprefix("https://h/") if url.startswith(WEB) else source
         )
         parts = source.split("/")
         if info.get("type") == "file" and (len(files) == 1 or not any(_is_ignored(part) for part in parts)):
@@ -392,7 +320,7 @@ def _without_outputs(files: list[InputFile]) -> list[InputFile]:
 
 def _distinct_sources(sources: dict[str, str]) -> dict[str, str]:
     """Lengthen names that several files share by the folders they lie in until each is its own."""
-    sources = {path: _readable(source.replace(os.sep, "/")) for path, source in sources.items()}
+    sources = {path: readable(source.replace(os.sep, "/")) for path, source in sources.items()}
     names = {path: public_name(path).replace(os.sep, "/") for path in sources}
     while True:
         by_source: dict[str, list[str]] = {}
@@ -407,11 +335,6 @@ def _distinct_sources(sources: dict[str, str]) -> dict[str, str]:
             # Two addresses that differ in their signatures alone.
             tail = f"~{xxhash.xxh3_64_hexdigest(path.encode('utf-8', 'surrogateescape'))[:8]}"
             sources[path] = longer if longer != sources[path] else longer + tail
-
-
-def _readable(name: str) -> str:
-    r"""A name as UTF-8 can hold it: bytes that are none stand as backslash, x and two digits."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def open_file(file: InputFile) -> BinaryIO:

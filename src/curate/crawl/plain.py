@@ -7,52 +7,33 @@ from collections.abc import Mapping
 from curate.crawl.find import InputFile
 from curate.crawl.http import HttpHead, read_payload
 from curate.crawl.options import ReadOptions
+from curate.crawl.readers import WholeFileReader
 from curate.crawl.records import FileProblem, Mark, Page, Record, content_id, place_id
 from curate.crawl.stream import ByteStream
 
 
-class PageReader:
+class PageReader(WholeFileReader):
     """Reads a whole file as one page; see `RecordReader`."""
 
     def __init__(self, stream: ByteStream, kind: str, source: str, options: ReadOptions, start: Mark) -> None:
-        self._stream = stream
+        super().__init__(stream, source, options, start)
         self._mime = "text/html" if kind == "html" else "text/plain"
-        self._source = source
-        self._max_bytes = options.max_page_bytes
-        self.position = start.position
-        self.problems: list[FileProblem] = []
-        self.column_types: Mapping[str, str] = {}
 
-    def mark(self) -> Mark:
-        """Return the start of the file, or its end behind the page."""
-        return Mark(0, self.position)
+    def _judge(self, body: bytes, damage: str | None) -> Page | str:
+        return page_of_file(body, self._mime, place_id(self._source, 0), self._options, damage)
 
-    def read(self, *, wanted: bool) -> Record | None:
-        """Return the page, then null."""
-        if self.position:
-            return None
-        stream = self._stream
-        body = stream.read(self._max_bytes + 1) if wanted else b""
-        n_bytes = len(body) + stream.skip(1 << 62)
-        while stream.gap:
-            self.problems.append(FileProblem(self._source, 0, stream.cross_gap()))
-            stream.skip(1 << 62)
-        record = Record(n_bytes)
-        if wanted:
-            damage = "record_truncated" if self.problems else None
-            if n_bytes > self._max_bytes:
-                damage = "page_too_large"
-            head = HttpHead(200, self._mime, None, (), is_chunked=False, n_bytes=0)
-            payload = read_payload(body, head, self._max_bytes, damage)
-            record.skipped = payload.skipped
-            if not payload.skipped:
-                content = payload.content
-                page_id = place_id(self._source, 0) if content is None else content_id(None, content)
-                record.page = Page(
-                    page_id, kind=payload.kind, content=content, drop_reason=payload.drop_reason
-                )
-        self.position = 1
-        return record
+
+def page_of_file(body: bytes, mime: str, place: str, options: ReadOptions, damage: str | None) -> Page | str:
+    """A file's bytes as a page of the type `mime`, or the kind under which they are counted.
+
+    `place` is the page's id where nothing of it could be read.
+    """
+    head = HttpHead(200, mime, None, (), is_chunked=False, n_bytes=0)
+    payload = read_payload(body, head, options.max_page_bytes, damage)
+    if payload.skipped:
+        return payload.skipped
+    page_id = place if payload.content is None else content_id(None, payload.content)
+    return Page(page_id, kind=payload.kind, content=payload.content, drop_reason=payload.drop_reason)
 
 
 class PassedOver:

@@ -57,6 +57,13 @@ class Record:
     page: Page | None = None
     skipped: str | None = None
 
+    def put(self, found: Page | str) -> None:
+        """Take a page, or the kind under which the record is counted."""
+        if isinstance(found, str):
+            self.skipped = found
+        else:
+            self.page = found
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:

@@ -7,12 +7,13 @@ are. What one row is is decided here; what a bad one means is the room's busines
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from curate.crawl.columns import RowReader
 from curate.crawl.options import MIB, ReadOptions
+from curate.crawl.readers import StreamReader
 from curate.crawl.records import FileProblem, Mark, Page, Record, place_id
 from curate.crawl.stream import ByteStream
 from curate.text.charset import decode_text
@@ -216,7 +217,7 @@ def split_record(record: bytes, delimiter: bytes) -> list[bytes] | None:
 _QUOTED = re.compile(rb'"((?:[^"]|"")*)"(?!")', re.DOTALL)
 
 
-class RowsReader:
+class RowsReader(StreamReader):
     """Makes pages of rows; see `RecordReader`. `position` is the number of the row, blank lines included."""
 
     def __init__(
@@ -228,22 +229,9 @@ class RowsReader:
         start: Mark,
         no_text: str,
     ) -> None:
-        self._stream = stream
+        super().__init__(stream, source, options, start)
         self._framing = framing
-        self._source = source
-        self._max_bytes = options.max_page_bytes
         self._rows = RowReader(source, options, no_text)
-        self._last_mark = start
-        self.position = start.position
-        self.problems: list[FileProblem] = []
-        self.column_types: Mapping[str, str] = {}
-
-    def mark(self) -> Mark:
-        """Return the next row's own place where the file is not compressed, else the last such place."""
-        offset = self._stream.offset()
-        if offset is not None:
-            self._last_mark = Mark(offset, self.position)
-        return self._last_mark
 
     def read(self, *, wanted: bool) -> Record | None:
         """Return the next row, null at the end."""
@@ -265,13 +253,13 @@ class RowsReader:
         stream = self._stream
         while True:
             if not stream.at_end():
-                raw = self._framing.read(stream, self._max_bytes, keep=keep)
+                raw = self._framing.read(stream, self._options.max_page_bytes, keep=keep)
                 if raw is not None:
                     return raw
             elif not stream.gap:
                 return None
             if stream.gap:
-                self.problems.append(FileProblem(self._source, self.position, stream.cross_gap()))
+                self._report(stream.cross_gap())
 
     def _is_sidecar(self, row: dict[str, Any]) -> bool:
         """Whether a .json file is one object without text: facts about other files, and no document."""

@@ -15,9 +15,10 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import IO, BinaryIO
 
-from curate.crawl.http import MAX_RATIO, HttpHead, read_payload
+from curate.crawl.http import MAX_RATIO
 from curate.crawl.notebook import read_notebook
 from curate.crawl.options import MIB, ReadOptions
+from curate.crawl.plain import page_of_file
 from curate.crawl.programs import (
     is_permissive,
     known_language,
@@ -25,6 +26,7 @@ from curate.crawl.programs import (
     name_language,
     stated_license,
 )
+from curate.crawl.readers import StreamReader, WholeFileReader
 from curate.crawl.records import FileProblem, Mark, Page, Record, content_id, place_id
 from curate.crawl.sniff import find_foreign
 from curate.crawl.stream import ByteStream
@@ -100,54 +102,19 @@ def _read_other(
         return "no_program"
     if left_out_by_path(path) == "code_vendored":
         return "code_vendored"
-    head = HttpHead(200, mime, None, (), is_chunked=False, n_bytes=0)
-    payload = read_payload(content or b"", head, options.max_page_bytes, damage)
-    if payload.skipped:
-        return payload.skipped
-    page_id = place if payload.content is None else content_id(None, payload.content)
-    return Page(page_id, kind=payload.kind, content=payload.content, drop_reason=payload.drop_reason)
+    return page_of_file(content or b"", mime, place, options, damage)
 
 
-class SourceReader:
+class SourceReader(WholeFileReader):
     """Reads one source file as one page; see `RecordReader`."""
 
     def __init__(self, stream: ByteStream, path: str, source: str, options: ReadOptions, start: Mark) -> None:
-        self._stream = stream
+        super().__init__(stream, source, options, start)
         self._path = path
-        self._source = source
-        self._options = options
-        self.position = start.position
-        self.column_types: Mapping[str, str] = {}
-        self.problems: list[FileProblem] = []
 
-    def mark(self) -> Mark:
-        """Return the start of the file, or its end behind the page."""
-        return Mark(0, self.position)
-
-    def read(self, *, wanted: bool) -> Record | None:
-        """Return the page, then null."""
-        if self.position:
-            return None
-        stream, n_most = self._stream, self._options.max_page_bytes + 1
-        body = stream.read(n_most) if wanted else b""
-        n_bytes = len(body) + stream.skip(1 << 62)
-        while stream.gap:
-            self.problems.append(FileProblem(self._source, 0, stream.cross_gap()))
-            stream.skip(1 << 62)
-        record = Record(n_bytes)
-        if wanted:
-            damage = "record_truncated" if self.problems else "page_too_large" if n_bytes >= n_most else None
-            place = place_id(self._source, 0)
-            _put(record, read_source(self._path, None if damage else body, place, self._options, damage))
-        self.position = 1
-        return record
-
-
-def _put(record: Record, found: Page | str) -> None:
-    if isinstance(found, str):
-        record.skipped = found
-    else:
-        record.page = found
+    def _judge(self, body: bytes, damage: str | None) -> Page | str:
+        place = place_id(self._source, 0)
+        return read_source(self._path, None if damage else body, place, self._options, damage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,10 +185,8 @@ class ZipReader:
         elif wanted:
             content, damage = self._content(info, is_bomb=self._sums[self.position] > self._most_bytes)
             place = place_id(self._source, self.position)
-            _put(
-                record,
-                _member_page(_Member(info.filename, info.file_size), content, damage, place, self._options),
-            )
+            member = _Member(info.filename, info.file_size)
+            record.put(_member_page(member, content, damage, place, self._options))
         self.position += 1
         return record
 
@@ -266,24 +231,8 @@ def _read_most(file: IO[bytes], n_most: int) -> bytes:
     return b"".join(pieces)
 
 
-class TarReader:
+class TarReader(StreamReader):
     """Reads the files of a tar archive, compressed or not; see `RecordReader`."""
-
-    def __init__(self, stream: ByteStream, source: str, options: ReadOptions, start: Mark) -> None:
-        self._stream = stream
-        self._source = source
-        self._options = options
-        self._start = start
-        self.position = start.position
-        self.column_types: Mapping[str, str] = {}
-        self.problems: list[FileProblem] = []
-
-    def mark(self) -> Mark:
-        """Return the next header's own place where the file is not compressed, else the start."""
-        offset = self._stream.offset()
-        if offset is not None:
-            self._start = Mark(offset, self.position)
-        return self._start
 
     def read(self, *, wanted: bool) -> Record | None:
         """Return the next member, null at the end; see `RecordReader`."""
@@ -300,14 +249,12 @@ class TarReader:
         if n_read < member.n_bytes:
             damage = "record_truncated"
             reason = stream.cross_gap() if stream.gap else "record_truncated"
-            self.problems.append(
-                FileProblem(self._source, self.position, reason, f"in {member.name!r}"[:200])
-            )
+            self._report(reason, f"in {member.name!r}"[:200])
         if member.skipped:
             record.skipped = member.skipped
         elif wanted:
             place = place_id(self._source, self.position)
-            _put(record, _member_page(member, None if damage else content, damage, place, self._options))
+            record.put(_member_page(member, None if damage else content, damage, place, self._options))
         self.position += 1
         return record
 
@@ -349,9 +296,7 @@ class TarReader:
         return None
 
     def _report_junk(self, n_blocks: int) -> None:
-        self.problems.append(
-            FileProblem(self._source, self.position, "tar_header_damaged", f"{n_blocks} blocks passed over")
-        )
+        self._report("tar_header_damaged", f"{n_blocks} blocks passed over")
 
     def _blocks(self) -> Iterator[bytes]:
         """The blocks from here on, across damage."""
@@ -361,7 +306,7 @@ class TarReader:
             if len(block) == _BLOCK:
                 yield block
             elif stream.gap:
-                self.problems.append(FileProblem(self._source, self.position, stream.cross_gap()))
+                self._report(stream.cross_gap())
             else:
                 return
 

@@ -25,7 +25,6 @@ from numpy.typing import NDArray
 
 from curate.config import Paths, input_paths, parse_bytes, settings_from
 from curate.crawl import FileProblem, ReadOptions, check_columns, find_files, plan_splits
-from curate.crawl.find import public_name
 from curate.dedup import DedupPlan, compute_keys, resolve_duplicates
 from curate.dedup.index import Index, open_index
 from curate.dedup.texts import RowTexts
@@ -40,6 +39,7 @@ from curate.work.engine import make_engine
 from curate.work.files import committed, read_arrow, read_facts, write_arrow
 from curate.work.folder import RunFolder, opened_run
 from curate.work.progress import Counted, ProgressDisplay, nothing_counted
+from curate.work.urls import public_name
 
 NO_TEXT = "json_no_text"
 
@@ -106,13 +106,20 @@ def run_dedup(
     plan = plan_job("dedup", settings, files, input=inputs_named, indexes=[index.stamp for index in indexes])
     inputs = [*(file.path for file in files), *settings.against]
     with (
-        opened_run(Path(settings.output), plan, overwrite=overwrite, inputs=inputs) as folder,
+        opened_run(
+            settings.output,
+            plan,
+            overwrite=overwrite,
+            inputs=inputs,
+            scratch=settings.scratch,
+            display=display,
+        ) as folder,
         make_engine("local", settings.n_workers) as engine,
     ):
         earlier = folder.manifest()
         if earlier:
             return _report_from(earlier["report"])
-        display.expect(4 if staged else 3)
+        display.expect(3 + bool(staged) + bool(folder.store))
         pieces = plan_pieces(direct)
         if staged:
             read_pages(stage_texts, options, folder, plan_splits(staged), engine, display)

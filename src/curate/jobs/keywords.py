@@ -10,6 +10,7 @@ from typing import TypedDict
 class DedupKeywords(TypedDict, total=False):
     """The fields of `DedupSettings`."""
 
+    scratch: str | None
     against: str | PathLike[str] | Sequence[str | PathLike[str]]
     text_column: str | None
     id_column: str | None
@@ -27,6 +28,7 @@ class DedupKeywords(TypedDict, total=False):
 class ScoreKeywords(TypedDict, total=False):
     """The fields of `ScoreSettings`."""
 
+    scratch: str | None
     text_column: str | None
     label: str | PathLike[str] | Sequence[str | PathLike[str]]
     workers: int | None

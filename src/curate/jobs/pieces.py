@@ -21,10 +21,11 @@ from curate.batch import valid_text
 from curate.config import hashed_settings, stable_hash
 from curate.crawl import Chunk, InputFile, ReadOptions
 from curate.crawl.columns import find_layout
-from curate.crawl.find import is_url, open_file
+from curate.crawl.find import open_file
 from curate.crawl.opening import sniff_file
 from curate.errors import SettingError
 from curate.work.files import read_arrow, read_facts
+from curate.work.urls import is_url
 
 PIECE_BYTES = 128 << 20
 BATCH_ROWS = 8192

@@ -140,7 +140,14 @@ def run_score(
     n_workers = settings.workers or available_cores()
     inputs = [file.path for file in files]
     with (
-        opened_run(Path(settings.output), plan, overwrite=overwrite, inputs=inputs) as folder,
+        opened_run(
+            settings.output,
+            plan,
+            overwrite=overwrite,
+            inputs=inputs,
+            scratch=settings.scratch,
+            display=display,
+        ) as folder,
         make_engine("local", n_workers) as engine,
     ):
         earlier = folder.manifest()

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from curate.config import check, parse_memory, setting
+from curate.config import SCRATCH, check, check_output, parse_memory, setting
 from curate.errors import SettingError
 from curate.work.cores import available_cores
 
@@ -22,8 +21,12 @@ class DedupSettings:
         (), "Files, folders or globs; local or any fsspec URL (s3://...).", section="files"
     )
     output: str = setting(
-        "deduplicated", "Folder for kept/, dropped/ and manifest.json.", section="files", in_hash=False
+        "deduplicated",
+        "Folder for kept/, dropped/ and manifest.json; local or any fsspec URL.",
+        section="files",
+        in_hash=False,
     )
+    scratch: str | None = setting(None, SCRATCH, section="files", in_hash=False)
     against: tuple[str, ...] = setting(
         (), "Indexes of earlier crawls, whose documents are removed too.", section="files"
     )
@@ -60,10 +63,8 @@ class DedupSettings:
         check(self)
         if not self.input:
             raise SettingError("No input. Give --input with a file, a folder or a glob.")
-        if "://" in self.output:
-            raise SettingError(f"The output must be a local folder, not {self.output}.")
-        if self.output and Path(self.output).exists() and not Path(self.output).is_dir():
-            raise SettingError(f"The output {self.output} is a file. Give --output with a folder.")
+        if self.output:
+            check_output(self.output)
         parse_memory(self.memory)
 
     @property
@@ -89,7 +90,13 @@ class ScoreSettings:
         section="files",
         in_hash=False,
     )
-    output: str = setting("scored", "Folder for scored/ and manifest.json.", section="files", in_hash=False)
+    output: str = setting(
+        "scored",
+        "Folder for scored/ and manifest.json; local or any fsspec URL.",
+        section="files",
+        in_hash=False,
+    )
+    scratch: str | None = setting(None, SCRATCH, section="files", in_hash=False)
     text_column: str | None = setting(None, "Column with the text; found by its usual names.", section="read")
     scorer: tuple[str, ...] | str = setting(
         "edu",
@@ -109,10 +116,7 @@ class ScoreSettings:
         check(self)
         if not self.input:
             raise SettingError("No input. Give --input with a file, a folder or a glob.")
-        if not self.output or "://" in self.output:
-            raise SettingError(f"The output must be a local folder, not '{self.output}'.")
-        if Path(self.output).exists() and not Path(self.output).is_dir():
-            raise SettingError(f"The output {self.output} is a file. Give --output with a folder.")
+        check_output(self.output)
         names = (self.scorer,) if isinstance(self.scorer, str) else self.scorer
         if names == ("none",) and self.label:
             names = ()

@@ -15,10 +15,11 @@ import pyarrow.parquet as pq
 from curate.batch import valid_text
 from curate.crawl import FileProblem, InputFile, ReadOptions, find_files, read_rows
 from curate.crawl.columns import find_layout, get_path, to_utf8
-from curate.crawl.find import is_url, open_file
+from curate.crawl.find import open_file
 from curate.crawl.records import content_id
 from curate.errors import RunError, SettingError
 from curate.mixture.settings import MixtureSettings, Source
+from curate.work.urls import is_url
 
 PIECE_BYTES = 128 << 20
 _BATCH_ROWS = 1024

@@ -12,8 +12,9 @@ import pyarrow as pa
 
 from curate.results.open import FinishedRun, read_run
 from curate.results.page import bar, fill_page, flow, name, row, table, text
-from curate.results.render import describe_drop, format_bytes
+from curate.results.render import describe_drop
 from curate.run.funnel import STAGES, Funnel
+from curate.text.printable import format_bytes
 from curate.work.files import committed
 
 _N_EXAMPLES, _N_SITES, _SNIPPET = 8, 15, 320

@@ -28,22 +28,26 @@ from curate.results.overview import (
     wilson,
 )
 from curate.results.page import Plot, bar, fill_page, flow, name, row, table, text
-from curate.results.render import describe_drop, describe_hint, describe_limits, format_bytes
+from curate.results.render import describe_drop, describe_hint, describe_limits
 from curate.results.training import is_training_run, write_training_report
 from curate.results.writing import render_writing
 from curate.run.funnel import STAGES
-from curate.run.settings import FilterSettings
+from curate.run.settings import DEFAULT_BYTES_PER_TOKEN, FilterSettings
+from curate.text.printable import format_bytes
 from curate.work.files import committed
 from curate.work.folder import REPORT
+from curate.work.store import Store
+from curate.work.urls import is_url, public_name, strip_scheme
 
 _SCRIPT = Path(__file__).with_name("report.js")
 _SNIPPET, _DIFF_WORDS, _FEW = 320, 400, 12
 _WORD = re.compile(r"\S+\s*")
-BYTES_PER_TOKEN = 4.5  # of English text, as a rule of thumb; the tokenizer decides
 
 
-def write_report(output: str | Path, path: str | Path | None = None) -> Path:
+def write_report(output: str | Path, path: str | Path | None = None) -> Path | str:
     """Write the report of a finished run to `path`, by default `output`/report.html, and return where it is.
+
+    Of a run in a store it is put there, unless `path` is given.
 
     The same result gives the same bytes. The file holds texts and addresses of the crawl. Of a training run, finished or not, it
     holds the curves (`curate.results.training`).
@@ -51,10 +55,15 @@ def write_report(output: str | Path, path: str | Path | None = None) -> Path:
     Raises:
         SettingError: `output` holds no finished run.
     """
-    if is_training_run(output):
+    is_remote = is_url(str(output))
+    if not is_remote and is_training_run(output):
         return write_training_report(output, path)
-    target = Path(path) if path is not None else Path(output) / REPORT
-    page = render_page(read_overview(output), str(output))
+    page = render_page(read_overview(output), public_name(str(output)))
+    if path is None and is_remote:
+        store = Store.of(str(output))
+        store.write(REPORT, page.encode())
+        return f"{store}/{REPORT}"
+    target = Path(path) if path is not None else Path(strip_scheme(str(output))) / REPORT
     with committed(target) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return target
@@ -311,11 +320,13 @@ def _cut_table(overview: Overview) -> str:
     for tenth in range(1, 10):
         place, meaning = tenth * N_BINS // 10, known.get(tenth / 10)
         told = [_interval(meaning.precision), _interval(meaning.recall)] if meaning else ["-", "-"]
-        tokens = f"{float(f'{sizes[place] / BYTES_PER_TOKEN:.2g}'):,.0f}"
+        tokens = f"{float(f'{sizes[place] / DEFAULT_BYTES_PER_TOKEN:.2g}'):,.0f}"
         cells = [f"{documents[place]:,}", f"{rates[place]:.1%}", format_bytes(sizes[place]), tokens, *told]
         rows.append(row(f"{tenth / 10:g}", cells if overview.meanings else cells[:4]))
     heads = ["threshold", "documents", "of the scored", "text", "tokens, about", "precision", "recall"]
-    caption = f"What a threshold keeps by {_by_what(overview)}; tokens at {BYTES_PER_TOKEN} bytes each"
+    caption = (
+        f"What a threshold keeps by {_by_what(overview)}; tokens at {DEFAULT_BYTES_PER_TOKEN} bytes each"
+    )
     if overview.meanings and len(overview.score_names) > 1:
         caption += f"; precision and recall are of {next(iter(overview.score_names.values()))}"
     return table(caption, heads if overview.meanings else heads[:5], rows)

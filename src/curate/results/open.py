@@ -17,11 +17,13 @@ import duckdb
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
-from pyarrow.fs import LocalFileSystem
+from pyarrow.fs import FSSpecHandler, LocalFileSystem, PyFileSystem
 
 from curate.errors import RunError, SettingError
 from curate.work.folder import MANIFEST, SWAP
 from curate.work.json_files import NUMBER, check_shape, read_json
+from curate.work.store import Store
+from curate.work.urls import is_url, strip_scheme
 
 KINDS = ("kept", "dropped")
 _PART = re.compile(r"part-[0-9]+\.parquet")
@@ -81,23 +83,25 @@ class FinishedRun:
     """What a finished run's folder holds.
 
     Attributes:
-        path: of the folder.
+        path: of the folder, or its address in a store.
         manifest: checked for the shape that readers rely on.
         files: Parquet files of 'kept' and 'dropped', in order.
         schemas: of 'kept' and 'dropped'.
+        system: the file system that the files are in.
     """
 
-    path: Path
+    path: Path | Store
     manifest: dict[str, Any]
-    files: dict[str, list[Path]]
+    files: dict[str, list[str]]
     schemas: dict[str, pa.Schema]
+    system: Any
 
     @contextmanager
     def connect(self) -> Generator[duckdb.DuckDBPyConnection]:
         """Give a database of the tables `kept` and `dropped` that can reach nothing else."""
         with locked_database() as database:
             for kind in KINDS:
-                database.register(kind, _dataset(self.files[kind], self.schemas[kind]))
+                database.register(kind, _dataset(self.files[kind], self.schemas[kind], self.system))
             yield database
 
 
@@ -130,58 +134,78 @@ def read_run(output: str | Path, read: Callable[[FinishedRun, duckdb.DuckDBPyCon
         SettingError: `output` holds no finished run, or one that is damaged.
         RunError: the files cannot be read, or change all the time.
     """
-    path = Path(output)
     for _ in range(_N_TRIES):
-        before = _stamp(path)
+        before = _stamp(output)
         try:
-            run = open_run(path)
+            run = open_run(output)
             with run.connect() as database:
                 found = read(run, database)
         except (OSError, pa.ArrowException, duckdb.Error, UnicodeDecodeError) as error:
-            if _stamp(path) == before:
+            if _stamp(output) == before:
                 reason = " ".join(str(error).split())[:300]
                 raise RunError(f"The files of {output} cannot be read: {reason}") from error
             continue
-        if _stamp(path) == before:
+        if _stamp(output) == before:
             return found
     raise RunError(f"Another process keeps changing {output}. Wait for it.")
 
 
-def open_run(path: Path) -> FinishedRun:
-    """Look at what lies in the folder; of a cut that was stopped half-way, the new files."""
-    swap = path / SWAP
-    is_swapping = not swap.is_symlink() and (swap / MANIFEST).is_file()
-    manifest = read_json((swap if is_swapping else path) / MANIFEST)
+def open_run(output: str | Path) -> FinishedRun:
+    """Look at what lies in the folder, local or in a store; of a cut that was stopped half-way, the new files."""
+    path = Store.of(str(output)) if is_url(str(output)) else Path(strip_scheme(str(output)))
+    manifest, files, system = _look_in_store(path) if isinstance(path, Store) else _look_in_folder(path)
     if not manifest:
         raise SettingError(
             f"{path} holds no finished run (no manifest.json). Name the --output of 'curate filter'."
         )
     if "score" not in manifest or "funnel" not in manifest:
         raise SettingError(f"{path} holds no finished run of 'curate filter' (no manifest.json of one).")
-    check_shape(manifest, _SHAPE, path / MANIFEST)
+    check_shape(manifest, _SHAPE, f"{path}/{MANIFEST}")
     scorers = manifest["settings"].get("scorer")
-    check_shape([scorers] if isinstance(scorers, str) else scorers, [str], path / MANIFEST, "settings.scorer")
-    files: dict[str, list[Path]] = {}
+    check_shape(
+        [scorers] if isinstance(scorers, str) else scorers, [str], f"{path}/{MANIFEST}", "settings.scorer"
+    )
     for kind in KINDS:
-        waits = is_swapping and (swap / kind).is_dir()
-        folder = (swap if waits else path) / kind
-        names = sorted(folder.iterdir()) if folder.is_dir() else []
-        files[kind] = [file for file in names if _PART.fullmatch(file.name)]
         if not files[kind]:
             raise SettingError(
                 f"{path} is damaged: {kind}/ holds no Parquet file. Run 'curate filter' again."
             )
-    schemas = {kind: _read_schema(files[kind][0]) for kind in KINDS}
+    schemas = {kind: pq.read_schema(files[kind][0], filesystem=system) for kind in KINDS}
     _check_columns(path, schemas, manifest["score"])
-    return FinishedRun(path, manifest, files, schemas)
+    return FinishedRun(path, manifest, files, schemas, system)
 
 
-def _read_schema(path: Path) -> pa.Schema:
-    with pa.OSFile(str(path)) as file:
-        return pq.read_schema(file)
+Found = tuple[dict[str, Any], dict[str, list[str]], Any]
+"""A manifest, the Parquet files of each kind, and the file system they are in."""
 
 
-def _check_columns(path: Path, schemas: dict[str, pa.Schema], score: dict[str, Any]) -> None:
+def _look_in_folder(path: Path) -> Found:
+    swap = path / SWAP
+    is_swapping = not swap.is_symlink() and (swap / MANIFEST).is_file()
+    files: dict[str, list[str]] = {}
+    for kind in KINDS:
+        folder = (swap if is_swapping and (swap / kind).is_dir() else path) / kind
+        names = sorted(folder.iterdir()) if folder.is_dir() else []
+        files[kind] = [str(file) for file in names if _PART.fullmatch(file.name)]
+    return read_json((swap if is_swapping else path) / MANIFEST), files, LocalFileSystem()
+
+
+def _look_in_store(store: Store) -> Found:
+    system, root = store.open()
+    names = store.list()
+    place = f"{SWAP}/" if f"{SWAP}/{MANIFEST}" in names else ""
+    files = {
+        kind: [
+            f"{root}/{name}"
+            for name in names
+            if name.startswith(f"{place}{kind}/") and _PART.fullmatch(name.rpartition("/")[2])
+        ]
+        for kind in KINDS
+    }
+    return store.read_json(f"{place}{MANIFEST}"), files, PyFileSystem(FSSpecHandler(system))
+
+
+def _check_columns(path: Path | Store, schemas: dict[str, pa.Schema], score: dict[str, Any]) -> None:
     """Every name that the manifest gives for a column is one that the files have."""
     cuts = score["cuts"]
     scores = [
@@ -195,7 +219,7 @@ def _check_columns(path: Path, schemas: dict[str, pa.Schema], score: dict[str, A
         not cut["scores"] or not cut["limits"] or not all(each["weights"] for each in cut["limits"])
         for cut in cuts
     ):
-        raise SettingError(f"{path / MANIFEST} is damaged: a cut has no score or no limit.")
+        raise SettingError(f"{path}/{MANIFEST} is damaged: a cut has no score or no limit.")
     for kind, schema in schemas.items():
         names = [name.casefold() for name in schema.names]
         if len(set(names)) < len(names):
@@ -203,26 +227,29 @@ def _check_columns(path: Path, schemas: dict[str, pa.Schema], score: dict[str, A
         unknown = [name for name in scores if name not in schema.names]
         if unknown:
             raise SettingError(
-                f"{path / MANIFEST} names the score column {unknown[0][:80]!r}, which the files have not."
+                f"{path}/{MANIFEST} names the score column {unknown[0][:80]!r}, which the files have not."
             )
         lacking = [name for name in COLUMNS if name not in schema.names]
         if lacking:
             raise SettingError(f"{path}/{kind} has no column '{lacking[0]}': it is not of 'curate filter'.")
 
 
-def _dataset(files: list[Path], schema: pa.Schema) -> ds.Dataset:
+def _dataset(files: list[str], schema: pa.Schema, system: Any) -> ds.Dataset:
     """Files by their names, which are neither patterns nor columns."""
-    paths = [str(file) for file in files]
     # DuckDB knows no numbers of 16 bits, and gives durations back as intervals of months, days and nanoseconds.
     for place, field in enumerate(schema):
         if pa.types.is_float16(field.type) or pa.types.is_duration(field.type):
             plain = pa.float32() if pa.types.is_float16(field.type) else pa.int64()
             schema = schema.set(place, field.with_type(plain))
-    return ds.dataset(paths, schema=schema, format="parquet", filesystem=LocalFileSystem(), partitioning=None)
+    return ds.dataset(files, schema=schema, format="parquet", filesystem=system, partitioning=None)
 
 
-def _stamp(path: Path) -> tuple[object, ...]:
-    """Changes whenever a file of the run is put in place."""
+def _stamp(output: str | Path) -> tuple[object, ...]:
+    """Changes whenever a file of the run is put in place; in a store, whenever its manifest or that of a cut is."""
+    if is_url(str(output)):
+        store = Store.of(str(output))
+        return store.state(MANIFEST), store.state(f"{SWAP}/{MANIFEST}")
+    path = Path(strip_scheme(str(output)))
     stamps: list[object] = []
     for name in (MANIFEST, "kept", "dropped", f"{SWAP}/{MANIFEST}", f"{SWAP}/kept", f"{SWAP}/dropped"):
         try:

@@ -12,7 +12,7 @@ from rich.text import Text
 from curate.crawl import FileProblem
 from curate.run.cut import LaneCut
 from curate.run.funnel import STAGES, Funnel, Tally
-from curate.text.printable import printable
+from curate.text.printable import format_bytes, printable
 
 MOST_LANGUAGES = 12
 """Languages that the funnel shows on a terminal; the manifest has all."""
@@ -170,19 +170,6 @@ def describe_folder(output: str) -> list[str]:
         f"Result: {output}/kept, {output}/dropped, {output}/manifest.json",
         f"Look closer: curate report {folder}; curate explain {folder} ID-OR-URL",
     ]
-
-
-def format_bytes(n_bytes: float) -> str:
-    """Write a number of bytes for people.
-
-    >>> format_bytes(999), format_bytes(1_234_567)
-    ('999 B', '1.2 MB')
-    """
-    for unit in ("B", "kB", "MB", "GB"):
-        if n_bytes < 999.5:
-            return f"{n_bytes:.0f} B" if unit == "B" else f"{n_bytes:.1f} {unit}"
-        n_bytes /= 1000
-    return f"{n_bytes:.1f} TB"
 
 
 def _numbers(tally: Tally, n_read: int, sign: str = "") -> tuple[str, str, str]:

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from curate.config import check_value, parse_bytes
 from curate.errors import SettingError
 from curate.results.open import KINDS, FinishedRun, open_run, quoted
 from curate.run.cut import LaneCut, Scored, ScoredKinds, decide_scored, note_cuts, settle_cuts, undecided
@@ -23,7 +24,8 @@ from curate.run.fates import footer_metadata
 from curate.run.funnel import Funnel, fates_of
 from curate.run.lanes import is_of_kind
 from curate.run.manifest import ScoreFacts
-from curate.run.settings import Cut
+from curate.run.settings import DEFAULT_BYTES_PER_TOKEN, DEFAULT_SHARD_SIZE, Cut, FilterSettings
+from curate.run.tokens import N_BYTES, N_TOKENS, tokens_of
 from curate.work.files import cut_parts, write_json, write_parquet
 from curate.work.folder import RunFolder, changing_run, finish_swap
 
@@ -46,7 +48,9 @@ def rethreshold(
     *,
     threshold: float | str | Sequence[str] | Mapping[str, float] | None = None,
     keep_fraction: float | None = None,
+    target_tokens: str | int | None = None,
     weights: Sequence[str] | Mapping[str, float] = (),
+    scratch: str | None = None,
 ) -> Funnel:
     """Move rows between kept and dropped by another cut, and return the new funnel.
 
@@ -54,17 +58,20 @@ def rethreshold(
     the old ones and put in their place at the end; a call that was killed is completed by the next one.
 
     Args:
-        output: the folder of a finished run.
+        output: the folder of a finished run, local or in a store.
         threshold: least score to keep, 0 to 1; of several scorers by name: {"edu": 0.5, "quality": 0.4}.
         keep_fraction: or the share of scored documents to keep, above 0 and at most 1.
-        weights: for keep_fraction, the weight of each score in the mean that ranks, by name of the scorer.
+        target_tokens: or the tokens to keep, as '2B': counted if the run had a tokenizer, else by its bytes a token.
+        weights: for keep_fraction and target_tokens, the weight of each score in the mean that ranks, by name of the scorer.
+        scratch: where the new files lie until they are put into the store that the run is in; see
+            `curate.work.store.scratch_folder`.
 
     Raises:
         SettingError: the folder holds no finished run, its documents have no score, or the cut is wrong.
     """
-    wish = Cut.of(threshold, keep_fraction, weights)
-    with changing_run(Path(output)) as folder:
-        run = open_run(folder.path)
+    wish = Cut.of(threshold, keep_fraction, weights, target_tokens)
+    with changing_run(output, scratch) as folder:
+        run = open_run(output)
         facts = ScoreFacts.from_manifest(run.manifest)
         if not facts.cuts:
             raise SettingError(f"The documents of {output} have no score: the run had --scorer none.")
@@ -95,6 +102,8 @@ class _Rows:
     facts: ScoreFacts
     folder: RunFolder
     schemas: dict[str, pa.Schema]
+    part_bytes: int
+    bytes_per_token: float
 
     @classmethod
     def open(
@@ -103,11 +112,18 @@ class _Rows:
         database.execute(
             "CREATE VIEW documents AS SELECT * FROM dropped UNION ALL BY NAME SELECT * FROM kept"
         )
-        return cls(database, facts, folder, run.schemas)
+        settings = run.manifest["settings"]
+        part_bytes = parse_bytes(str(settings.get("shard_size", DEFAULT_SHARD_SIZE)))
+        bytes_per_token = settings.get("bytes_per_token", DEFAULT_BYTES_PER_TOKEN)
+        check_value(FilterSettings, "bytes_per_token", bytes_per_token)
+        return cls(database, facts, folder, run.schemas, part_bytes, bytes_per_token)
 
     def read_scored(self, kinds: ScoredKinds) -> Scored:
         """The scores of every document of some kinds that reached their scorers."""
-        table = self._batches([*_DECIDING, *self.facts.score_columns], ordered=False)
+        tokens = [N_TOKENS] if N_TOKENS in self.schemas["kept"].names else []
+        length = f"coalesce(strlen(text), 0)::BIGINT AS {N_BYTES}"
+        columns = [*_DECIDING, *self.facts.score_columns, *tokens]
+        table = self._batches(columns, also=length, ordered=False)
         first = f"{kinds.scorers[0]}_score"
         found = [undecided(batch, self.facts.cuts) for batch in table]
         scored = [
@@ -115,7 +131,8 @@ class _Rows:
             for batch in found
         ]
         whole = pa.concat_tables(scored).filter(pc.field(first).is_valid())
-        return Scored(whole, whole["spared_by"].is_valid().to_numpy())
+        n_tokens = tokens_of(whole, self.bytes_per_token)
+        return Scored(whole, whole["spared_by"].is_valid().to_numpy(), n_tokens)
 
     def survey(self, cuts: Sequence[LaneCut], funnel: Funnel) -> dict[str, NDArray[np.int64]]:
         """Count every row's new fate into `funnel`; give the bytes of text of the kept and of the dropped, in order."""
@@ -137,7 +154,7 @@ class _Rows:
         schema = self.schemas[kind].with_metadata(footer)
         tables = _Stream(self._rows_of(kind, cuts, schema), schema)
         start = 0
-        for number, end in enumerate(cut_parts(n_bytes) or [0]):
+        for number, end in enumerate(cut_parts(n_bytes, self.part_bytes) or [0]):
             path = self.folder.swap / kind / self.folder.part(kind, number).name
             write_parquet(path, tables.take(end - start), schema)
             start = end
@@ -204,6 +221,7 @@ def _change_manifest(manifest: dict[str, Any], cut: Cut, facts: ScoreFacts) -> d
     changed["settings"] |= {
         "threshold": list(threshold) if isinstance(threshold, tuple) else threshold,
         "keep_fraction": cut.keep_fraction,
+        "target_tokens": None if cut.target_tokens is None else str(cut.target_tokens),
         "weights": list(cut.weights_setting()),
     }
     changed["score"] = facts.to_json()

@@ -102,10 +102,11 @@ class LaneCut:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What the share of the best is taken from: the scores of a lane's documents, and which of them are sparable."""
+    """What the best are taken from: the scores of a lane's documents, which of them are sparable, and their tokens."""
 
     table: pa.Table
     is_sparable: NDArray[np.bool_]
+    n_tokens: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,15 @@ def settle_cuts(
         UnknownNameError: a threshold or weight names a scorer that the run does not have.
     """
     check_names(scored, cut, {})
-    return tuple(_settle(kinds, cut, read) for kinds in scored if kinds.scorers)
+    lanes = [kinds for kinds in scored if kinds.scorers]
+    if cut.target_tokens is None:
+        return tuple(_settle(kinds, cut, read) for kinds in lanes)
+    totals = [float(_best_first(kinds, cut, read).n_tokens.sum()) for kinds in lanes]
+    whole = max(sum(totals), 1.0)
+    return tuple(
+        _settle(kinds, cut, read, cut.target_tokens * (total / whole))
+        for kinds, total in zip(lanes, totals, strict=True)
+    )
 
 
 def check_names(scored: Sequence[ScoredKinds], cut: Cut, floors: Mapping[str, float]) -> None:
@@ -152,15 +161,20 @@ def check_names(scored: Sequence[ScoredKinds], cut: Cut, floors: Mapping[str, fl
             raise UnknownNameError("scorer of this run", name, known)
 
 
-def _settle(kinds: ScoredKinds, cut: Cut, read: Callable[[ScoredKinds], Scored]) -> LaneCut:
+def _settle(
+    kinds: ScoredKinds, cut: Cut, read: Callable[[ScoredKinds], Scored], n_tokens: float = 0
+) -> LaneCut:
     columns = tuple(f"{name}_score" for name in kinds.scorers)
-    floors = tuple(
-        Limit(f"{name}_{BELOW_FLOOR}", {f"{name}_score": 1.0}, least) for name, least in kinds.floors.items()
-    )
-    if cut.keep_fraction is None:
+    floors = _floors(kinds)
+    if cut.keep_fraction is None and cut.target_tokens is None:
         limits = _settle_thresholds(kinds, cut)
     else:
-        limits = (_settle_share(kinds, cut, cut.keep_fraction, floors, read),)
+        ranked = _best_first(kinds, cut, read)
+        if cut.keep_fraction is not None:
+            n_kept = math.ceil(cut.keep_fraction * ranked.n_all)
+        else:
+            n_kept = int(np.searchsorted(np.cumsum(ranked.n_tokens), n_tokens)) + 1
+        limits = (Limit(BELOW, ranked.weights, find_least(ranked.values, n_kept)),)
     return LaneCut(
         kinds.kinds, columns, (*limits, *floors), kinds.spare_above, kinds.unscored, kinds.languages
     )
@@ -177,31 +191,40 @@ def _settle_thresholds(kinds: ScoredKinds, cut: Cut) -> tuple[Limit, ...]:
     )
 
 
-def _settle_share(
-    kinds: ScoredKinds,
-    cut: Cut,
-    keep_fraction: float,
-    floors: Sequence[Limit],
-    read: Callable[[ScoredKinds], Scored],
-) -> Limit:
+def _floors(kinds: ScoredKinds) -> tuple[Limit, ...]:
+    return tuple(
+        Limit(f"{name}_{BELOW_FLOOR}", {f"{name}_score": 1.0}, least) for name, least in kinds.floors.items()
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Ranked:
+    """The documents of a lane that can be kept, the best first; `n_all` counts those too that are lost to a rule."""
+
+    weights: dict[str, float]
+    values: Scores
+    n_tokens: NDArray[np.float64]
+    n_all: int
+
+
+def _best_first(kinds: ScoredKinds, cut: Cut, read: Callable[[ScoredKinds], Scored]) -> _Ranked:
+    """Rank the documents that have all of the scores that are asked for: a share to keep is a share of them."""
     first = f"{kinds.scorers[0]}_score"
     weights = {f"{name}_score": cut.weights[name] for name in kinds.scorers if name in cut.weights}
     weights = weights or {first: 1.0}
-    found = _only_scored(
-        read(kinds), (first, *weights, *(name for floor in floors for name in floor.weights))
+    floors = _floors(kinds)
+    found = read(kinds)
+    has_all = ~_lacks_any(
+        found.table, (first, *weights, *(name for floor in floors for name in floor.weights))
     )
-    is_lost = found.is_sparable & ~reaches(weigh(found.table, {first: 1.0}), kinds.spare_above)
+    table = found.table.filter(pa.array(has_all))
+    is_lost = found.is_sparable[has_all] & ~reaches(weigh(table, {first: 1.0}), kinds.spare_above)
     for floor in floors:
-        is_lost = is_lost | ~reaches(floor.values(found.table), floor.least)
-    return Limit(BELOW, weights, find_least(weigh(found.table, weights), keep_fraction, is_lost))
-
-
-def _only_scored(found: Scored, columns: Sequence[str]) -> Scored:
-    """The documents that have all of these scores: the share to keep is a share of them."""
-    has_all = ~_lacks_any(found.table, columns)
-    return (
-        found if has_all.all() else Scored(found.table.filter(pa.array(has_all)), found.is_sparable[has_all])
-    )
+        is_lost |= ~reaches(floor.values(table), floor.least)
+    values = weigh(table, weights)
+    order = np.argsort(-values[~is_lost], kind="stable")
+    n_tokens = found.n_tokens[has_all][~is_lost]
+    return _Ranked(weights, values[~is_lost][order], n_tokens[order], len(values))
 
 
 def _lacks_any(table: pa.Table, columns: Sequence[str]) -> NDArray[np.bool_]:
@@ -211,19 +234,15 @@ def _lacks_any(table: pa.Table, columns: Sequence[str]) -> NDArray[np.bool_]:
     return lacks
 
 
-def find_least(values: Scores, keep_fraction: float, is_lost: NDArray[np.bool_] | None = None) -> float:
-    """The number from which the wanted share of N documents is kept; those that are lost anyway count as worst.
+def find_least(best_first: Scores, n_kept: int) -> float:
+    """The number from which so many of the best are kept, and those that tie with the last of them; 1 where none can be.
 
-    Documents that tie with the last one kept are kept too. Where none can be kept, the number is 1.
-
-    >>> find_least(np.array([0.1, 0.5, 0.25, 0.75], np.float32), 0.5)
+    >>> find_least(np.array([0.75, 0.5, 0.25, 0.125], np.float32), 2)
     0.5
     """
-    eligible = values if is_lost is None else values[~is_lost]
-    if not len(eligible):
+    if not len(best_first):
         return 1.0
-    n_kept = min(max(1, math.ceil(keep_fraction * len(values))), len(eligible))
-    return float(np.sort(eligible)[::-1][n_kept - 1])
+    return float(best_first[min(max(1, n_kept), len(best_first)) - 1])
 
 
 def weigh(table: pa.Table, weights: Mapping[str, float]) -> Scores:

@@ -114,8 +114,10 @@ def footer_metadata(plan: Mapping[str, Any]) -> dict[bytes, bytes]:
     return {b"curate": json.dumps(facts, sort_keys=True).encode()}
 
 
-def survey(decisions: Decisions, names: Sequence[ChunkName], funnel: Funnel) -> list[Part]:
-    """Count every row's fate into `funnel`, and plan the output files."""
+def survey(
+    decisions: Decisions, names: Sequence[ChunkName], funnel: Funnel, *, part_bytes: int
+) -> list[Part]:
+    """Count every row's fate into `funnel`, and plan the output files, each of about `part_bytes` of text."""
     plans = {kind: _PartPlan(kind) for kind in ("kept", "dropped")}
     for name in names:
         documents = decisions.settle(name, _DECIDING)
@@ -124,7 +126,7 @@ def survey(decisions: Decisions, names: Sequence[ChunkName], funnel: Funnel) -> 
         is_kept = pc.is_null(documents["drop_reason"]).to_numpy()
         plans["kept"].add(name, n_bytes[is_kept])
         plans["dropped"].add(name, n_bytes[~is_kept])
-    return plans["kept"].parts() + plans["dropped"].parts()
+    return plans["kept"].parts(part_bytes) + plans["dropped"].parts(part_bytes)
 
 
 _DECIDING = (
@@ -151,9 +153,9 @@ class _PartPlan:
         self._pieces.append((name, len(n_bytes)))
         self._lengths.append(n_bytes)
 
-    def parts(self) -> list[Part]:
+    def parts(self, part_bytes: int) -> list[Part]:
         """At least one part, so that a reader finds a file with the schema even where no row fell."""
-        ends = cut_parts(np.concatenate([*self._lengths, np.zeros(0, np.int64)])) or [0]
+        ends = cut_parts(np.concatenate([*self._lengths, np.zeros(0, np.int64)]), part_bytes) or [0]
         starts = [0, *ends[:-1]]
         return [
             Part(self._kind, number, tuple(self._within(start, end)))

@@ -10,6 +10,8 @@ from typing import TypedDict
 class FilterKeywords(TypedDict, total=False):
     """The fields of `FilterSettings`."""
 
+    shard_size: str | int
+    scratch: str | None
     text_column: str | None
     html_column: str | None
     id_column: str | None
@@ -37,8 +39,14 @@ class FilterKeywords(TypedDict, total=False):
     jaccard: float
     dedup_comments: bool
     recall: float
+    dedup_lines: bool
+    line_documents: int
+    line_sites: int
     threshold: float | str | Sequence[str] | Mapping[str, float] | None
     keep_fraction: float | None
+    target_tokens: str | int | None
+    bytes_per_token: float
+    tokenizer: str | None
     weights: str | Sequence[str] | Mapping[str, float]
     spare_above: str | float
     floor: str | Sequence[str] | Mapping[str, float]

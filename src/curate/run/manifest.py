@@ -12,10 +12,10 @@ from typing import Any
 from curate._version import __version__
 from curate.config import hashed_settings, stable_hash
 from curate.crawl import InputFile
-from curate.crawl.find import public_name
 from curate.run.cut import LaneCut, ScoredKinds
 from curate.run.funnel import Funnel
 from curate.run.settings import UNSCORED, FilterSettings
+from curate.work.urls import public_name
 
 # Packages whose version can change what comes out.
 _PACKAGES = ("fastwarc", "fasttext-community", "numba", "numpy", "pyarrow", "resiliparse", "trafilatura")

@@ -158,6 +158,7 @@ def hash_lists(settings: FilterSettings) -> dict[str, str | None]:
     """Hash every list, rule file and screen, by its name, so that one with other contents counts as a changed setting."""
     rule_files = tuple(name for name in (*settings.rules, *settings.code_rules) if name.endswith(".toml"))
     paths = (*settings.url_blocklist, *settings.bad_words, *settings.decontaminate, *rule_files)
+    paths += (settings.tokenizer,) if settings.tokenizer else ()
     hashes: dict[str, str | None] = {
         path: xxhash.xxh3_64_hexdigest(Path(path).read_bytes()) for path in paths
     }

@@ -6,10 +6,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from curate.bundled import bundled_names
-from curate.config import check, check_value, parse_memory, parse_named_numbers, setting
+from curate.config import (
+    SCRATCH,
+    check,
+    check_output,
+    check_value,
+    parse_bytes,
+    parse_memory,
+    parse_named_numbers,
+    parse_tokens,
+    setting,
+)
 from curate.errors import SettingError
 from curate.work.cores import available_cores
 from curate.work.engine import ENGINE_NAMES
@@ -22,6 +31,8 @@ DEDUP_LEVELS = ("near", "exact", "none")
 DEFAULT_THRESHOLD = 0.5
 DEFAULT_SPARE_ABOVE = 0.05
 DEFAULT_CODE_SCORER = "code" if "code" in bundled_names() else "none"
+DEFAULT_BYTES_PER_TOKEN = 4.5  # of English text, as a rule of thumb; the tokenizer decides
+DEFAULT_SHARD_SIZE = "512MiB"
 NONE = "none"
 UNSCORED = ("drop", "keep", "score")
 _BYTES_WORTH_A_WORKER = 4 * MIB  # starting one costs as much as reading about this much
@@ -35,8 +46,17 @@ class FilterSettings:
         (), "Files, folders or globs; local or any fsspec URL (s3://...).", section="files", in_hash=False
     )
     output: str = setting(
-        "curated", "Folder for kept/, dropped/ and manifest.json.", section="files", in_hash=False
+        "curated",
+        "Folder for kept/, dropped/ and manifest.json; local or any fsspec URL (s3://...).",
+        section="files",
+        in_hash=False,
     )
+    shard_size: str = setting(
+        DEFAULT_SHARD_SIZE,
+        "Text in one output file, which is about half as large, packed; a file ends with the row group that reaches it.",
+        section="files",
+    )
+    scratch: str | None = setting(None, SCRATCH, section="files", in_hash=False)
 
     text_column: str | None = setting(
         None, "Column that holds the text; found by its usual names if left out.", section="read"
@@ -151,6 +171,22 @@ class FilterSettings:
         high=1,
     )
 
+    dedup_lines: bool = setting(
+        False,
+        "Take out lines that recur across a site or across sites, as cookie notices, forms and licences do, before rules and "
+        "scores see a page.",
+        section="dedup",
+    )
+    line_documents: int = setting(
+        10,
+        "For dedup_lines: different documents of one site that have a line which goes from that site.",
+        section="dedup",
+        low=2,
+    )
+    line_sites: int = setting(
+        20, "For dedup_lines: sites that have a line which goes everywhere.", section="dedup", low=2
+    )
+
     scorer: tuple[str, ...] | str = setting(
         "edu",
         "Bundled classifier, folder of your own, or 'none' to keep all that is left; several give a score each.",
@@ -172,9 +208,27 @@ class FilterSettings:
         above=0,
         high=1,
     )
+    target_tokens: str | None = setting(
+        None,
+        "Instead of a threshold: tokens to keep, best documents first, as 2B or 350M; of pages and program files alike the "
+        "same share of tokens stays.",
+        section="score",
+    )
+    bytes_per_token: float = setting(
+        DEFAULT_BYTES_PER_TOKEN,
+        "For target_tokens without a tokenizer: bytes of text that count as a token.",
+        section="score",
+        above=0,
+    )
+    tokenizer: str | None = setting(
+        None,
+        "tokenizer.json that counts the tokens of scored documents, for target_tokens and the column n_tokens.",
+        section="score",
+    )
     weights: tuple[str, ...] = setting(
         (),
-        "For keep_fraction with several scorers: NAME=NUMBER, the weight of each score in the mean that ranks pages. "
+        "For keep_fraction and target_tokens with several scorers: NAME=NUMBER, the weight of each score in the mean that "
+        "ranks pages. "
         "The first scorer ranks alone if left out.",
         section="score",
     )
@@ -223,7 +277,7 @@ class FilterSettings:
     memory: str = setting("4GB", "Memory that deduplication may use.", section="run", in_hash=False)
 
     def __post_init__(self) -> None:
-        if self.threshold is None and self.keep_fraction is None:
+        if self.threshold is None and self.keep_fraction is None and self.target_tokens is None:
             object.__setattr__(self, "threshold", DEFAULT_THRESHOLD)
         check(self)
         self._check_files()
@@ -231,6 +285,7 @@ class FilterSettings:
         if not self.language:
             raise SettingError('language is empty. Name at least one, or "any".')
         parse_memory(self.memory)
+        parse_bytes(self.shard_size)
 
     @property
     def scorers(self) -> tuple[str, ...]:
@@ -241,7 +296,7 @@ class FilterSettings:
     @property
     def cut(self) -> Cut:
         """What decides over scored documents."""
-        return Cut.of(self.threshold, self.keep_fraction, self.weights)
+        return Cut.of(self.threshold, self.keep_fraction, self.weights, self.target_tokens)
 
     @property
     def floors(self) -> dict[str, float]:
@@ -286,16 +341,19 @@ class FilterSettings:
         object.__setattr__(self, "weights", cut.weights_setting())
         floors = sorted(self.floors.items())
         object.__setattr__(self, "floor", tuple(f"{name}={number!r}" for name, number in floors))
+        target = cut.target_tokens
+        object.__setattr__(self, "target_tokens", None if target is None else str(target))
+        if self.tokenizer is not None and not self.scorers:
+            raise SettingError(
+                "tokenizer counts the tokens of scored documents, and scorer is 'none'. Name a scorer."
+            )
+        if self.target_tokens is not None and not self.scorers:
+            raise SettingError("target_tokens keeps the best by score, and scorer is 'none'. Name a scorer.")
 
     def _check_files(self) -> None:
         if not self.input:
             raise SettingError("No input. Give --input with a file, a folder or a glob.")
-        if not self.output:
-            raise SettingError("No output folder. Give --output with a folder for the result.")
-        if "://" in self.output:
-            raise SettingError(f"The output must be a local folder, not {self.output}.")
-        if Path(self.output).exists() and not Path(self.output).is_dir():
-            raise SettingError(f"The output {self.output} is a file. Give --output with a folder.")
+        check_output(self.output)
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,12 +363,14 @@ class Cut:
     Attributes:
         thresholds: by name of a scorer; the key None is the number that belongs to the first one.
         keep_fraction: the share, where no threshold is given.
+        target_tokens: or the tokens to keep.
         weights: of each score in the mean that ranks documents, by name; empty where the first score ranks alone.
     """
 
     thresholds: dict[str | None, float]
     keep_fraction: float | None
     weights: dict[str, float]
+    target_tokens: int | None = None
 
     @classmethod
     def of(
@@ -318,6 +378,7 @@ class Cut:
         threshold: str | float | Sequence[str] | Mapping[str, float] | None,
         keep_fraction: float | None,
         weights: Sequence[str] | Mapping[str, float] = (),
+        target_tokens: str | int | None = None,
     ) -> Cut:
         """Read a cut as settings state it.
 
@@ -328,10 +389,13 @@ class Cut:
         thresholds = parse_named_numbers(FilterSettings, "threshold", _items(threshold))
         if thresholds and keep_fraction is not None:
             raise SettingError("Give either threshold or keep_fraction, not both.")
-        if not thresholds and keep_fraction is None:
-            raise SettingError("Give either threshold or keep_fraction.")
+        target = None if target_tokens is None else parse_tokens(target_tokens)
+        if target is not None and (thresholds or keep_fraction is not None):
+            raise SettingError("Give target_tokens, threshold or keep_fraction, one of them.")
+        if not thresholds and keep_fraction is None and target is None:
+            raise SettingError("Give either threshold, keep_fraction or target_tokens.")
         shares = parse_named_numbers(FilterSettings, "weights", _items(weights))
-        if shares and keep_fraction is None:
+        if shares and thresholds:
             raise SettingError("weights rank documents for keep_fraction: give that in place of threshold.")
         named = {name: share for name, share in shares.items() if name is not None}
         for name, share in named.items():
@@ -341,7 +405,7 @@ class Cut:
                 )
         if len(named) < len(shares):
             raise SettingError("A weight needs the name of a scorer: weights edu=0.7, quality=0.3.")
-        return cls(thresholds, keep_fraction, named)
+        return cls(thresholds, keep_fraction, named, target)
 
     def threshold_setting(self) -> tuple[str, ...] | float | None:
         """The thresholds as the setting holds them: a bare number alone stays one."""

@@ -65,7 +65,7 @@ def tell_disk_error(
 
 def _tell_full(path: Path, what: str, needed: Callable[[], int | None] | None) -> str:
     disk = _disk_of(path)
-    n_free = shutil.disk_usage(disk).free
+    n_free = free_bytes(disk)
     n_needed = needed() if needed else None
     more = f" About {n_needed / 1e9:.1f} GB more are needed." if n_needed else ""
     return (
@@ -81,6 +81,11 @@ def _disk_of(path: Path) -> Path:
     while not os.path.ismount(path):
         path = path.parent
     return path
+
+
+def free_bytes(path: Path) -> int:
+    """Bytes that are free on the disk that holds `path`, or would."""
+    return shutil.disk_usage(_disk_of(path.absolute())).free
 
 
 def folder_bytes(folder: Path) -> int:

@@ -17,9 +17,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from curate.work.json_files import to_json
+
 ROW_GROUP_ROWS = 16_384
 ROW_GROUP_BYTES = 64 << 20
-PART_BYTES = 512 << 20
 _FACTS = b"curate"
 _LEFTOVER = re.compile(r"\.tmp-[0-9]+-.+")
 
@@ -53,10 +54,9 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Commit `value` as indented JSON; half a surrogate pair, as of a file's name, is escaped."""
-    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    """Commit `value` as indented JSON."""
     with committed(path) as temporary:
-        temporary.write_bytes(text.encode("utf-8", "backslashreplace"))
+        temporary.write_bytes(to_json(value))
 
 
 def write_arrow(path: Path, table: pa.Table, facts: dict[str, Any]) -> None:
@@ -111,14 +111,14 @@ def cut_row_groups(n_row_bytes: NDArray[np.int64]) -> list[int]:
     return ends
 
 
-def cut_parts(n_text_bytes: NDArray[np.int64]) -> list[int]:
-    """Where output files end, in rows: after the stretch of rows with which they reach 512 MiB of text."""
+def cut_parts(n_text_bytes: NDArray[np.int64], part_bytes: int) -> list[int]:
+    """Where output files end, in rows: after the row group with which they reach `part_bytes` of text."""
     ends: list[int] = []
     n_part_bytes, start = 0, 0
     for end in cut_row_groups(n_text_bytes):
         n_part_bytes += int(n_text_bytes[start:end].sum())
         start = end
-        if n_part_bytes >= PART_BYTES or end == len(n_text_bytes):
+        if n_part_bytes >= part_bytes or end == len(n_text_bytes):
             ends.append(end)
             n_part_bytes = 0
     return ends

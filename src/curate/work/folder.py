@@ -8,6 +8,9 @@
     OUT/.curate/scores/SSSSS-CCCCC.arrow        scores of the chunk's survivors
 
 `.curate` is deleted once the manifest is written.
+
+Where the output is in a store, all of this lies in a local scratch folder until the run is finished, and is then put
+there, the manifest last. Until then the store holds `.curate/plan.json` alone, so that nobody else begins there.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -26,7 +29,10 @@ from curate.errors import SettingError
 from curate.work.files import read_facts, remove_leftovers, write_json
 from curate.work.json_files import read_json
 from curate.work.lock import locked
-from curate.work.output import Layout, opened_output, refuse_links
+from curate.work.output import Layout, changed_error, opened_output, refuse_links
+from curate.work.progress import Counted, ProgressDisplay
+from curate.work.store import Store, scratch_folder
+from curate.work.urls import is_url, public_name, strip_scheme
 
 MANIFEST = "manifest.json"
 REPORT = "report.html"
@@ -35,7 +41,8 @@ _FILES = re.compile(
     r"(kept|dropped)/part-[0-9]+\.parquet|scored/.+|manifest\.json|report\.html|\.curate(-swap)?/.+",
     re.DOTALL,
 )
-_RECORDS = (f"{SWAP}/{MANIFEST}", MANIFEST, ".curate/plan.json")
+PLAN = ".curate/plan.json"
+_RECORDS = (f"{SWAP}/{MANIFEST}", MANIFEST, PLAN)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -60,6 +67,7 @@ class RunFolder:
     """Paths of a run's files; cheap to copy to workers."""
 
     path: Path
+    store: Store | None = None
 
     @property
     def work(self) -> Path:
@@ -109,54 +117,97 @@ class RunFolder:
     def manifest(self) -> dict[str, Any] | None:
         """The manifest of a finished run, if there is one."""
         path = self.path / MANIFEST
-        return read_json(path) if path.is_file() else None
+        if path.is_file():
+            return read_json(path)
+        return (self.store.read_json(MANIFEST) or None) if self.store else None
 
     def finish(self, manifest: dict[str, Any]) -> None:
         """Commit the manifest, which makes the run finished."""
         write_json(self.path / MANIFEST, manifest)
 
 
+def run_path(output: str | Path, scratch: str | None = None) -> Path:
+    """The local folder that a run works in: its output, or the scratch folder of one whose output is in a store."""
+    name = str(output)
+    return scratch_folder(name, scratch) if is_url(name) else Path(strip_scheme(name))
+
+
 @contextmanager
 def opened_run(
-    path: Path, plan: dict[str, Any], *, overwrite: bool, inputs: Iterable[str | Path] = ()
+    output: str | Path,
+    plan: dict[str, Any],
+    *,
+    overwrite: bool,
+    inputs: Iterable[str | Path] = (),
+    scratch: str | None = None,
+    display: ProgressDisplay | None = None,
 ) -> Generator[RunFolder]:
-    """Open `path` for the run that `plan` describes: new, or one to go on with; one process at a time.
+    """Open `output` for the run that `plan` describes: new, or one to go on with; one process at a time.
 
-    What only an unfinished run needs is deleted at the end, if the run is finished then or was before.
+    What only an unfinished run needs is deleted at the end, if the run is finished then or was before. A run whose
+    output is in a store is put there at the end, and nothing of it stays here.
 
     Args:
-        path: the output folder.
+        output: the output folder, local or in a store.
         plan: of the run.
         overwrite: delete an earlier run of the same command first.
         inputs: the files that the run reads.
+        scratch: where the work files of a run lie whose output is in a store; see `scratch_folder`.
+        display: to show what is put into the store on.
 
     Raises:
         ChangedSettingsError: the folder holds a run, finished or not, with another plan; the differences
             are named.
         SettingError: the folder holds other files, or another process is writing to it.
+        RunError: the store does not answer.
     """
-    folder = RunFolder(path)
-    compare = partial(changed_settings, plan=plan)
-    advise = partial(_advise_cut, path, plan)
+    path = run_path(output, scratch)
+    store = Store.of(str(output)) if is_url(str(output)) else None
+    folder = RunFolder(path, store)
+    layout, inputs = _layout_of(plan), list(inputs)
+    compare, advise = partial(changed_settings, plan=plan), partial(_advise_cut, output, plan)
     with opened_output(
-        path, _layout_of(plan), compare=compare, inputs=inputs, overwrite=overwrite, advise=advise
+        path,
+        layout,
+        compare=compare,
+        inputs=inputs,
+        overwrite=overwrite,
+        advise=partial(_advise_scratch, path) if store else advise,
     ):
-        finish_swap(folder)
+        if store is None:
+            finish_swap(folder)
+        else:
+            _claim(store, layout, plan, compare, advise, inputs, overwrite=overwrite)
         folder.work.mkdir(exist_ok=True)
         if not (folder.work / "plan.json").exists():
             write_json(folder.work / "plan.json", plan)
         yield folder
-        if (path / MANIFEST).is_file():
+        if store is not None and folder.manifest():
+            publish(folder, layout.files, display or ProgressDisplay(quiet=True))
+            shutil.rmtree(path)
+        elif (path / MANIFEST).is_file():
             shutil.rmtree(folder.work)
 
 
 @contextmanager
-def changing_run(path: Path) -> Generator[RunFolder]:
+def changing_run(output: str | Path, scratch: str | None = None) -> Generator[RunFolder]:
     """Hold the folder of a finished run, to change it.
 
     Raises:
         SettingError: there is no such folder, a link lies in it, or another process is writing to it.
     """
+    path = run_path(output, scratch)
+    if is_url(str(output)):
+        folder = RunFolder(path, Store.of(str(output)))
+        with locked(path):
+            try:
+                finish_swap(folder)
+                shutil.rmtree(folder.swap, ignore_errors=True)
+                yield folder
+            finally:
+                if not (folder.swap / MANIFEST).exists():  # else it waits for the next call to be put there
+                    shutil.rmtree(path, ignore_errors=True)
+        return
     folder = RunFolder(path)
     if not path.is_dir():
         raise SettingError(f"There is no folder {path}. Name the --output of 'curate filter'.")
@@ -183,12 +234,91 @@ def _job_of(plan: dict[str, Any]) -> str:
     return str(settings.get("job", "filter")) if isinstance(settings, dict) else ""
 
 
+def _claim(
+    store: Store,
+    layout: Layout,
+    plan: dict[str, Any],
+    compare: Callable[[dict[str, Any]], list[str]],
+    advise: Callable[[dict[str, Any]], str | None],
+    inputs: Iterable[str | Path],
+    *,
+    overwrite: bool,
+) -> None:
+    """Take a folder in a store for a run, by the rules of `opened_output`; the run's plan stands there from now on.
+
+    There is no lock: two machines that make the same run there at once put the same files there.
+    """
+    found = store.list()
+    name = next((record for record in layout.records if record in found), None)
+    record = store.read_json(name) if name else None
+    if record is not None and not layout.is_ours(record):
+        record = None
+    others = [each for each in found if not layout.files.fullmatch(each)]
+    others = [each for each in others if not each.rpartition("/")[2].startswith(".")]
+    if record is None and found and (others := others or list(found)):
+        raise SettingError(
+            f"The output folder {store} is not empty (it holds {min(others)}) and holds no run of "
+            f"'{layout.command}'. Name another --output."
+        )
+    if record is not None and overwrite:
+        if others:
+            raise SettingError(
+                f"{store} holds {min(others)}, which '{layout.command}' did not write. Move it away, or name another "
+                "--output."
+            )
+        inside = [str(each) for each in inputs if str(each).startswith(f"{store.url}/")]
+        if inside:
+            raise SettingError(
+                f"The input {public_name(inside[0])} lies in the output folder {store}, which --overwrite would "
+                "delete. Name another --output."
+            )
+        own = [each for each in found if layout.files.fullmatch(each)]
+        store.delete(sorted(own, key=lambda each: each in layout.records))
+        record = None
+    elif record is not None and (changes := compare(record)):
+        raise changed_error(store, changes, advise(record))
+    if record is None:
+        store.write_json(PLAN, plan)
+
+
+def publish(folder: RunFolder, files: re.Pattern[str], display: ProgressDisplay) -> None:
+    """Put a finished run into its store: what was not put there yet, then the manifest, which makes it finished there.
+
+    Each file is deleted here once it is there, so a call that was killed is completed by the next one.
+    """
+    store, path = folder.store, folder.path
+    manifest = path / MANIFEST
+    if store is None or not manifest.is_file():
+        return
+    waiting = [
+        (file, name)
+        for file in sorted(path.rglob("*"))
+        if file.is_file()
+        and files.fullmatch(name := file.relative_to(path).as_posix())
+        and not name.startswith(".curate")
+        and name != MANIFEST
+    ]
+    put = Counted(len(waiting), "files")
+
+    def done(file: Path) -> None:
+        file.unlink()
+        put.add(1)
+
+    with display.step(f"Writing to {store}", len(waiting), put.look):
+        store.put_all(waiting, done)
+    store.put(manifest, MANIFEST)
+    store.delete([PLAN])
+
+
 def finish_swap(folder: RunFolder) -> None:
     """Put the files of another cut in place of the old ones, if they are complete: the manifest comes last.
 
     Each step can be repeated, so a swap that was killed half-way is completed by the next call that may write;
     who calls this holds the folder's lock.
     """
+    if folder.store is not None:
+        _finish_in_store(folder, folder.store)
+        return
     if not (folder.swap / MANIFEST).exists():
         return
     for kind in ("kept", "dropped"):
@@ -200,21 +330,55 @@ def finish_swap(folder: RunFolder) -> None:
     shutil.rmtree(folder.swap)
 
 
-_OF_THE_CUT = ("threshold", "keep_fraction", "weights")
+def _finish_in_store(folder: RunFolder, store: Store) -> None:
+    """The same in a store, which moves nothing: new files are put beside the old ones, then copied over them.
+
+    Readers take the files beside as soon as their manifest is there, and those in place again when it is gone.
+    """
+    if (folder.swap / MANIFEST).exists():
+        store.delete([f"{SWAP}/{MANIFEST}"])
+        store.delete([name for name in store.list() if name.startswith(f"{SWAP}/")])
+        files = sorted(folder.swap.rglob("*.parquet"))
+        store.put_all([(file, file.relative_to(folder.path).as_posix()) for file in files])
+        store.put(folder.swap / MANIFEST, f"{SWAP}/{MANIFEST}")
+        (
+            folder.swap / MANIFEST
+        ).unlink()  # first: what is left of a deletion that was killed is no complete cut
+        shutil.rmtree(folder.swap)
+    found = store.list()
+    if f"{SWAP}/{MANIFEST}" not in found:
+        return
+    waiting = [name for name in found if name.startswith((f"{SWAP}/kept/", f"{SWAP}/dropped/"))]
+    places = [name.removeprefix(f"{SWAP}/") for name in waiting]
+    for name, place in zip(waiting, places, strict=True):
+        store.copy(name, place)
+    store.delete(
+        name for name in found if name.startswith(("kept/part-", "dropped/part-")) and name not in places
+    )
+    store.delete([REPORT])  # it told of the old cut
+    store.copy(f"{SWAP}/{MANIFEST}", MANIFEST)
+    store.delete([f"{SWAP}/{MANIFEST}", *waiting])
 
 
-def _advise_cut(path: Path, plan: dict[str, Any], record: dict[str, Any]) -> str | None:
+_OF_THE_CUT = ("threshold", "keep_fraction", "target_tokens", "weights")
+
+
+def _advise_scratch(path: Path, record: dict[str, Any]) -> str:  # noqa: ARG001  (all records alike)
+    return f"These are work files of a run that was stopped: give --overwrite, delete {path}, or name another --scratch."
+
+
+def _advise_cut(output: str | Path, plan: dict[str, Any], record: dict[str, Any]) -> str | None:
     """Where a finished run differs by its cut alone, that can be moved without reading or scoring again."""
     cut = {name: record.get("settings", {}).get(name) for name in _OF_THE_CUT}
     as_before = plan | {"settings": plan["settings"] | cut}
-    if not (path / MANIFEST).is_file() or changed_settings(record, as_before):
+    if "funnel" not in record or changed_settings(record, as_before):
         return None
     wanted: list[str] = []
     for name in _OF_THE_CUT:
         value = plan["settings"].get(name)
         values = value if isinstance(value, list | tuple) else [value]
         wanted += [f"--{name.replace('_', '-')} {each}" for each in values if each is not None]
-    command = shlex.join(["curate", "rethreshold", str(path), *" ".join(wanted).split()])
+    command = shlex.join(["curate", "rethreshold", str(output), *" ".join(wanted).split()])
     return f"'{command}' makes that cut without reading or scoring again."
 
 

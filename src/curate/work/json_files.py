@@ -31,15 +31,32 @@ def read_json(path: Path) -> dict[str, Any]:
         SettingError: the file cannot be read, or holds something else.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        data = path.read_bytes()
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, RecursionError) as error:
-        reason = error.strerror if isinstance(error, OSError) else " ".join(str(error).split())[:200]
-        raise SettingError(f"{path} cannot be read ({reason}). It is damaged, or not of curate.") from error
+    except OSError as error:
+        raise SettingError(
+            f"{path} cannot be read ({error.strerror}). It is damaged, or not of curate."
+        ) from error
+    return parse_json(data, path)
+
+
+def parse_json(data: bytes, source: object) -> dict[str, Any]:
+    """Parse a JSON object in UTF-8; `source` is named where it is something else."""
+    try:
+        value = json.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise SettingError(f"{source} cannot be read ({reason}). It is damaged, or not of curate.") from error
     if not isinstance(value, dict):
-        raise SettingError(f"{path} holds no JSON object. It is damaged, or not of curate.")
+        raise SettingError(f"{source} holds no JSON object. It is damaged, or not of curate.")
     return value
+
+
+def to_json(value: Any) -> bytes:
+    """Write `value` as indented JSON; half a surrogate pair, as of a file's name, is escaped."""
+    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    return text.encode("utf-8", "backslashreplace")
 
 
 def check_shape(value: Any, shape: Any, source: object, place: str = "") -> None:

@@ -88,12 +88,15 @@ def opened_output(
         elif record is None:
             _refuse_others(folder, layout)
         elif changes := compare(record):
-            advice = advise(record) or "Name another --output, or give --overwrite to start anew."
-            raise ChangedSettingsError(
-                f"{folder} holds a run with other settings ({'; '.join(changes)}). {advice}"
-            )
+            raise changed_error(folder, changes, advise(record))
         remove_leftovers(folder)
         yield
+
+
+def changed_error(folder: object, changes: list[str], advice: str | None) -> ChangedSettingsError:
+    """What to say of a folder that holds a run with other settings."""
+    advice = advice or "Name another --output, or give --overwrite to start anew."
+    return ChangedSettingsError(f"{folder} holds a run with other settings ({'; '.join(changes)}). {advice}")
 
 
 def refuse_links(folder: Path) -> None:
