@@ -75,7 +75,18 @@ def _serve() -> str:
     return "\n".join([head, "|---|---|---|", *rows])
 
 
-TABLES: dict[str, Callable[[], str]] = {"lessons": _lessons, "serve": _serve}
+def _adult() -> str:
+    """Misses and false alarms of the screen for adult pages."""
+    result = _result("adult")
+    rows = [f"| written, {kind} | {n['pages']} | {n['gone']} |" for kind, n in result["labelled"].items()]
+    web = result["web"]
+    rows.append(f"| web, topic Adult | {web['adult_pages']:,} | {web['adult_gone']:,} |")
+    other = sum(web["other_gone"].values())
+    rows.append(f"| web, the other 23 topics | {web['other_pages']:,} | {other:,} |")
+    return "\n".join(["| pages | | gone |", "|---|---|---|", *rows])
+
+
+TABLES: dict[str, Callable[[], str]] = {"adult": _adult, "lessons": _lessons, "serve": _serve}
 
 
 if __name__ == "__main__":

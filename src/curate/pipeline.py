@@ -46,7 +46,7 @@ from curate.rules import (
     rule_warnings,
     warn_by_language,
 )
-from curate.run.barrier import KEY_PREFIX, comparable_texts, find_run_duplicates, read_duplicates
+from curate.run.barrier import KEY_PREFIX, find_run_duplicates, read_duplicates
 from curate.run.cut import Scored, ScoredKinds, check_names, note_cuts, settle_cuts
 from curate.run.extras import extra_types, unite_types
 from curate.run.fates import Decisions, Layout, footer_metadata, survey, write_part
@@ -290,6 +290,7 @@ class Job:
         with clock.stage("words"):
             words = hash_live_words(documents)
         with clock.stage("rules"):
+            documents = screens.add_adult(documents, words)
             documents = screens.add_contamination(documents, words)
         with clock.stage("keys"):
             documents = add_keys(documents, self.dedup_plan, words)
@@ -516,25 +517,15 @@ def count_chars_removed(before: pa.Array, after: pa.Array, lines_removed: pa.Rec
 def hash_live_words(documents: pa.Table) -> Words:
     """Hash the words of every row once, for the stages that follow; a dropped one has none."""
     is_live = pc.is_null(documents["drop_reason"])
-    return hash_words(comparable(pc.if_else(is_live, documents["text"], pa.scalar(None, pa.string()))))
+    texts = pc.if_else(is_live, documents["text"], pa.scalar(None, pa.string()))
+    return hash_words(comparable(texts), signs=True)
 
 
 def add_keys(documents: pa.Table, plan: DedupPlan, words: Words) -> pa.Table:
-    """Add what finds duplicates: the hash of the normalised text and the MinHash bands.
-
-    The words of prose are known; those of a program are hashed anew, with its marks among them.
-    """
+    """Add what finds duplicates: the hash of the normalised text and the MinHash bands."""
     rows = live_rows(documents)
-    is_code = is_of_kind(documents["kind"].take(rows), ("code",))
-    for some, known in ((rows[~is_code], words), (rows[is_code], None)):
-        texts = documents["text"].take(some)
-        if known is None:
-            keys = compute_keys(comparable_texts(texts, documents["kind"].take(some)), plan)
-        else:
-            keys = compute_keys(texts, plan, known.take(some))
-        names = keys.schema.names
-        documents = add_columns(documents, some, {f"{KEY_PREFIX}{name}": keys[name] for name in names})
-    return documents
+    keys = compute_keys(documents["text"].take(rows), plan, words.take(rows))
+    return add_columns(documents, rows, {f"{KEY_PREFIX}{name}": keys[name] for name in keys.schema.names})
 
 
 # ---- pass 2: survivors get their score ---------------------------------------------------------------------

@@ -8,13 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from curate.batch import live_rows
 from curate.config import parse_bytes
 from curate.dedup import DedupPlan, resolve_duplicates
-from curate.text.program import spell_marks
 from curate.work.files import read_arrow, write_arrow, write_json
 from curate.work.folder import ChunkName, RunFolder
 
@@ -44,18 +42,8 @@ class ChunkShard:
         return keys.append_column("score", passes).append_column("row", pa.array(rows))
 
     def read_texts(self, rows: NDArray[np.int64], /) -> pa.Array | pa.ChunkedArray:
-        """Read the texts of the rows named, as they are compared."""
-        documents = read_arrow(self.path).select(["kind", "text"]).take(rows)
-        return comparable_texts(documents["text"], documents["kind"])
-
-
-def comparable_texts(texts: pa.ChunkedArray, kinds: pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
-    """Texts as deduplication compares them: of a program every mark counts as a word, of prose none."""
-    is_code = pc.fill_null(pc.equal(kinds, "code"), fill_value=False).combine_chunks()
-    if not pc.any(is_code).as_py():
-        return texts
-    texts = texts.cast(pa.large_string()).combine_chunks()
-    return pc.replace_with_mask(texts, is_code, spell_marks(texts.filter(is_code)))
+        """Read the texts of the rows named."""
+        return read_arrow(self.path)["text"].take(pa.array(rows))
 
 
 def find_run_duplicates(

@@ -27,6 +27,7 @@ class FilterKeywords(TypedDict, total=False):
     rules: str | PathLike[str] | Sequence[str | PathLike[str]]
     code_rules: str | PathLike[str] | Sequence[str | PathLike[str]]
     url_blocklist: str | PathLike[str] | Sequence[str | PathLike[str]]
+    allow_adult: bool
     bad_words: str | PathLike[str] | Sequence[str | PathLike[str]]
     screen: str | PathLike[str] | Sequence[str | PathLike[str]]
     redact_pii: bool

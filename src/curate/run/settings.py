@@ -104,7 +104,14 @@ class FilterSettings:
     )
 
     url_blocklist: tuple[str, ...] = setting(
-        (), "Files of hosts, domains and URL substrings to drop.", section="rules"
+        (),
+        "Files of hosts, domains and URL substrings to drop, or folders in the layout of the UT1 lists (adult/domains).",
+        section="rules",
+    )
+    allow_adult: bool = setting(
+        False,
+        "Keep pages made for sexual arousal, which are dropped as 'adult' by host, title, terms and topic.",
+        section="rules",
     )
     bad_words: tuple[str, ...] = setting(
         (), "Files of words; pages that hold one are dropped.", section="rules"
