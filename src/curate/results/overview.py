@@ -418,7 +418,7 @@ class Rows:
         spared = "coalesce(drop_reason, spared_by)" if self._spares else "drop_reason"
         sums: list[str] = []
         for place, (_, rule) in enumerate(rules):
-            reason = "'" + rule["reason"].replace("'", "''") + "'"
+            reason = _literal(rule["reason"])
             f = f"f{place}"
             sums += [
                 f"count(*) FILTER (first_failed = {reason})",
@@ -447,7 +447,19 @@ class Rows:
     def _fails(self, rule_set: Mapping[str, Any], rule: Mapping[str, Any]) -> str:
         value = f"{quoted(rule['signal'])}::DOUBLE"
         outside = _outside(value, rule["low"], rule["high"])
+        if own := rule.get("by_language"):
+            cases = (
+                f"WHEN {_literal(code)} THEN ({_outside(value, each['low'], each['high'])})"
+                for code, each in own.items()
+            )
+            outside = f"CASE coalesce(language, 'en') {' '.join(cases)} ELSE ({outside}) END"
         conditions = [f"{value} IS NOT NULL", f"({outside})"]
+        for key, condition in (
+            ("languages", "(language IS NULL OR language IN ({}))"),
+            ("except_languages", "(language IS NULL OR language NOT IN ({}))"),
+        ):
+            if codes := rule.get(key):
+                conditions.append(condition.format(", ".join(map(_literal, codes))))
         where = rule.get("where")
         if where and self.has(where):
             at = f"{quoted(where)}::DOUBLE"
@@ -455,8 +467,7 @@ class Rows:
             conditions.append(f"NOT coalesce({beyond}, false)")
         kinds = [kind for kind in rule_set.get("kinds") or () if isinstance(kind, str)]
         if kinds:
-            listed = ", ".join("'" + kind.replace("'", "''") + "'" for kind in kinds)
-            conditions.append(f"kind IN ({listed})")
+            conditions.append(f"kind IN ({', '.join(map(_literal, kinds))})")
         return f"coalesce({' AND '.join(conditions)}, false)"
 
     def _spread(self, signal: str) -> list[tuple[float, float, int]]:
@@ -645,6 +656,10 @@ class Rows:
                     row["id"], row["url"], row["title"], score, text, n_chars, row.get("language"), row
                 )
         return found
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _outside(value: str, low: float | None, high: float | None, nan: str = "true") -> str:

@@ -24,6 +24,7 @@ class FilterKeywords(TypedDict, total=False):
     keep_links: bool
     language: str | PathLike[str] | Sequence[str | PathLike[str]]
     min_language_confidence: float
+    mixed_languages: str
     rules: str | PathLike[str] | Sequence[str | PathLike[str]]
     code_rules: str | PathLike[str] | Sequence[str | PathLike[str]]
     url_blocklist: str | PathLike[str] | Sequence[str | PathLike[str]]

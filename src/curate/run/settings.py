@@ -24,6 +24,7 @@ DEFAULT_SPARE_ABOVE = 0.05
 DEFAULT_CODE_SCORER = "code" if "code" in bundled_names() else "none"
 NONE = "none"
 UNSCORED = ("drop", "keep", "score")
+MIXED_LANGUAGES = ("page", "share", "lines")
 _BYTES_WORTH_A_WORKER = 4 * MIB  # starting one costs as much as reading about this much
 
 
@@ -91,6 +92,14 @@ class FilterSettings:
         section="language",
         low=0,
         high=1,
+    )
+
+    mixed_languages: str = setting(
+        MIXED_LANGUAGES[0],
+        "How a page in several languages is taken: by the one likeliest language of the page; by share, where lines in the "
+        "languages to keep must hold half of its characters; or by lines, of which those in other languages are taken out.",
+        section="language",
+        known=MIXED_LANGUAGES,
     )
 
     rules: tuple[str, ...] = setting(
