@@ -81,7 +81,13 @@ CURATE_SETS = (
             Rule("curate_lorem_ipsum", "frac_lorem_ipsum_words", high=0.01, hard=True),
             Rule("curate_repetition", "dup_5gram_chars_beyond_length", high=0.65, hard=True),
             Rule("curate_title_words", "frac_title_words", high=0.5, hard=True),
-            Rule("curate_unique_words", "frac_unique_words", high=0.85, hard=True),
+            Rule(
+                "curate_unique_words",
+                "frac_unique_words",
+                high=0.85,
+                hard=True,
+                by_language=(("fi", None, 0.93), ("ko", None, 0.92)),  # whose words have many endings
+            ),
             Rule(
                 "curate_stop_words",
                 "frac_stop_words",
@@ -407,10 +413,10 @@ def _fineweb2() -> RuleSet:
                 "frac_dup_line_chars[lines=unstripped,over=text_without_feeds]",
                 high=0.1,
             ),
-            Rule(
+            Rule(  # line feeds per word there, of text without blank lines
                 "fineweb2_newlines",
-                "newlines_per_word",
-                by_language=of(None, lambda language: language.newlines),
+                "mean_line_words",
+                by_language=of(lambda language: 1 / language.newlines, None),
                 except_languages=words,
             ),
             Rule(
