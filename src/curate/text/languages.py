@@ -2,7 +2,8 @@
 
 All but English are FineWeb-2's published settings (github.com/huggingface/fineweb-2, `configs/*.yml` at commit d0defb2,
 Apache-2.0; the paper is arXiv 2506.20920): for each code of lid.176 the script of that language of which FineWeb-2 has most
-documents, and the stop words also of other scripts with a tenth as many. English, which FineWeb-2 leaves out, has the limits of Gopher and FineWeb (arXiv 2112.11446, 2406.17557).
+documents, and the stop words also of other scripts with a tenth as many. English, which FineWeb-2 leaves out, has the limits
+of Gopher and FineWeb (arXiv 2112.11446, 2406.17557).
 """
 
 from __future__ import annotations
