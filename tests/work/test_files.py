@@ -125,5 +125,4 @@ def test_a_batch_of_a_row_group_of_any_size_is_bounded(tmp_path, texts, dictiona
         n_rows = batch_rows(file.metadata)
         sizes = [batch.nbytes for batch in file.iter_batches(n_rows, use_threads=False)]
     assert max(sizes, default=0) < 100 << 20
-    assert n_rows >= 32 or len(texts[0]) > 32_000
-    assert n_rows == 8192 or len(texts[0]) > 1_000
+    assert 1 <= n_rows <= 8192
