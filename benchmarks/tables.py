@@ -97,6 +97,33 @@ def _serve() -> str:
     return "\n".join([head, "|---|---|---|", *rows])
 
 
+def _adult() -> str:
+    """Misses and false alarms of the screen for adult pages."""
+    result = _result("adult")
+    rows = [f"| written, {kind} | {n['pages']} | {n['gone']} |" for kind, n in result["labelled"].items()]
+    web = result["web"]
+    rows.append(f"| web, topic Adult | {web['adult_pages']:,} | {web['adult_gone']:,} |")
+    other = sum(web["other_gone"].values())
+    rows.append(f"| web, the other 23 topics | {web['other_pages']:,} | {other:,} |")
+    return "\n".join(["| pages | | gone |", "|---|---|---|", *rows])
+
+
+def _languages() -> str:
+    """Pages of a translated manual that pass, by language."""
+    rows = _result("languages")["rows"]
+    head = "| language | pages | stays for its language | `curate` | `gopher` | `fineweb2` | lists of titles: `curate` | `fineweb2` |"
+    lines = [head, "|" + "---|" * 8]
+    for row in rows:
+        numbers = [
+            row[name]
+            for name in ("language", "curate", "gopher", "fineweb2", "titles_curate", "titles_fineweb2")
+        ]
+        lines.append(
+            f"| {row['code']} | {row['pages']} | {' | '.join(f'{number:.0f}%' for number in numbers)} |"
+        )
+    return "\n".join(lines)
+
+
 def _speed() -> str:
     """What the whole job, extraction, rules and duplicates cost beside peers, each on the same documents in one run."""
     whole = {(row["corpus"], row["tool"]): row for row in _result("filter")["rows"]}
@@ -367,6 +394,8 @@ def _domains(name: str) -> str:
 
 
 TABLES: dict[str, Callable[[], str]] = {
+    "adult": _adult,
+    "languages": _languages,
     "floors": _floors,
     "spare-above": _spare_above,
     "scorer-figures": _scorer_figures,

@@ -6,6 +6,7 @@ Seeds are fixed; a failure names the folder, the file and the mutation.
 from __future__ import annotations
 
 import copy
+import dataclasses
 import hashlib
 import json
 import random
@@ -29,6 +30,8 @@ from curate.scoring import load_scorer
 from curate.scoring.load import load_classes
 from curate.tokens import open_tokens, tokenize_mixture
 from curate.tokens.plan import read_plan
+from curate.train.folders import read_shape
+from curate.train.shape import PRESETS
 
 TEXTS = [f"A page about number {n}, its square {n * n} and why the two differ. " * 4 for n in range(40)]
 VALUES: list[Any] = [
@@ -130,8 +133,30 @@ def folders(tmp_path_factory: pytest.TempPathFactory, curated: Path) -> dict[str
     (root / "cascade").mkdir()
     parts = {"name": "both", "first": "edu", "second": "edu", "low": 0.1, "high": 0.9}
     (root / "cascade" / "config.json").write_text(json.dumps({"format": 1, "kind": "cascade", **parts}))
+    shape = dataclasses.asdict(next(iter(PRESETS.values())))
+    for name, file, said in (
+        ("checkpoint", "state.json", {"step": 3, "eos_id": 0, "settings": {}, "shape": shape}),
+        ("model", "config.json", HUGGING_FACE),
+    ):
+        (root / name).mkdir()
+        (root / name / file).write_text(json.dumps(said))
     return {path.name: path for path in root.iterdir() if path.is_dir()}
 
+
+HUGGING_FACE = {
+    "model_type": "llama",
+    "num_hidden_layers": 2,
+    "hidden_size": 64,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 16,
+    "intermediate_size": 128,
+    "vocab_size": 320,
+    "max_position_embeddings": 64,
+    "rms_norm_eps": 1e-5,
+    "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0},
+    "tie_word_embeddings": True,
+}
 
 KINDS: dict[str, tuple[str, Callable[[Path], Any]]] = {
     "run": ("manifest.json", use_run),
@@ -141,6 +166,8 @@ KINDS: dict[str, tuple[str, Callable[[Path], Any]]] = {
     "edu": ("config.json", use_scorer),
     "topic": ("config.json", use_classes),
     "cascade": ("config.json", use_scorer),
+    "checkpoint": ("state.json", read_shape),
+    "model": ("config.json", read_shape),
 }
 
 

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from os import PathLike, fspath
 from typing import Any, Unpack
@@ -29,6 +29,7 @@ from typing import Any, Unpack
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from curate.batch import DROP_COLUMNS, SPARED_COLUMNS, add_columns, drop_rows, live_rows
 from curate.config import Paths, input_paths, parse_bytes, settings_from
@@ -46,7 +47,7 @@ from curate.rules import (
     rule_warnings,
     warn_by_language,
 )
-from curate.run.barrier import KEY_PREFIX, comparable_texts, find_run_duplicates, read_duplicates
+from curate.run.barrier import KEY_PREFIX, compared_texts, find_run_duplicates, read_duplicates
 from curate.run.cut import Scored, ScoredKinds, check_names, note_cuts, settle_cuts
 from curate.run.extras import extra_types, unite_types
 from curate.run.fates import Decisions, Layout, footer_metadata, show_marked, survey, write_part
@@ -66,13 +67,19 @@ from curate.run.lanes import (
     name_scorers,
     tell_other_languages,
 )
-from curate.run.languages import tell_languages
+from curate.run.languages import (
+    SHARE_COLUMNS,
+    LineLanguages,
+    share_columns,
+    tell_by_share,
+    tell_languages,
+)
 from curate.run.manifest import ScoreFacts, build_manifest, build_plan
 from curate.run.marked import follow_lines
 from curate.run.reading import estimate_needed, read_pages
 from curate.run.recurring import add_to_funnel, read_without_recurring, recurring_columns
 from curate.run.screens import MARKED, hash_lists, load_screens
-from curate.run.settings import DEFAULT_CODE_SCORER, FilterSettings
+from curate.run.settings import DEFAULT_CODE_SCORER, MIXED_LANGUAGES, FilterSettings
 from curate.run.tokens import count_tokens, estimate_tokens, token_columns
 from curate.scoring import ask_all, scored_columns
 from curate.signals import compute_signals
@@ -319,11 +326,16 @@ class Job:
                 text_format=self.settings.text_format,
             )
         with clock.stage("language"):
-            documents = add_language(documents, self.settings.language, self.settings.min_language_confidence)
+            documents, lost = add_language(
+                documents,
+                self.settings.language,
+                self.settings.min_language_confidence,
+                self.settings.mixed_languages,
+            )
         if self.first_stage is not None:
             documents = self.first_stage(documents)
         types = extra_types(documents["extra"], documents["source"], chunk.extra_types)
-        return documents, {"extra_types": types, "cpu_s": clock.rounded()}
+        return documents, {"extra_types": types, "in_other_languages": lost, "cpu_s": clock.rounded()}
 
     def judge(self, documents: pa.Table, facts: dict[str, Any]) -> tuple[pa.Table, dict[str, Any]]:
         """Line rules -> signals -> rules -> keys; `facts` are those of what came before."""
@@ -339,6 +351,7 @@ class Job:
         with clock.stage("words"):
             words = hash_live_words(documents)
         with clock.stage("rules"):
+            documents = screens.add_adult(documents, words)
             documents = screens.add_contamination(documents, words)
         with clock.stage("keys"):
             documents = add_keys(documents, self.dedup_plan, words, has_comments=self.settings.dedup_comments)
@@ -377,6 +390,8 @@ class Job:
         nothing = pa.array([], pa.string())
         fields: list[tuple[str, str]] = [*load_screens(self.settings).columns(), (CHARS_REMOVED, "int32")]
         fields += recurring_columns(self.settings)
+        if self.settings.mixed_languages != MIXED_LANGUAGES[0]:
+            fields += [(LINES_IN_OTHER_LANGUAGES, "int32"), *SHARE_COLUMNS]
         for lane in self.lanes:
             _, lines_removed = clean_lines(nothing, line_rules_of(lane.rule_sets))
             measured = compute_signals(nothing, list(lane.signals))
@@ -477,20 +492,42 @@ def decode_texts(contents: pa.Array, charsets: pa.Array) -> pa.Array:
     return pa.array([decode_text(content or b"", charset) for content, charset in pairs], pa.string())
 
 
-def add_language(documents: pa.Table, languages: Sequence[str], min_confidence: float) -> pa.Table:
+LINES_IN_OTHER_LANGUAGES = "language_line_other"
+"""Lines of a document that are in other languages than the wanted ones, where these are taken out."""
+_LEAST_SHARE = 0.5
+
+
+def add_language(
+    documents: pa.Table, languages: Sequence[str], min_confidence: float, mixed: str = MIXED_LANGUAGES[0]
+) -> tuple[pa.Table, dict[str, int]]:
     """Add `language` and its confidence; drop other languages, and those the model is unsure of.
 
     Without a limit on confidence it is enough that no other language is likelier, in the whole text or in its prose; see
-    `tell_languages`.
+    `tell_languages`. `mixed` is the setting `mixed_languages`: by share or by lines, `line_language_1` and so on are added, a
+    document that stays is in that wanted language in which most of its lines are, and what is taken out is counted.
     """
     rows = live_rows(documents)
     rows = rows[
         is_of_kind(documents["kind"].take(pa.array(rows)), PROSE)
     ]  # a program is in no natural language
     texts = documents["text"].take(rows).combine_chunks()
+    lost = {"n_lines": 0, "n_chars": 0}
+    lines = LineLanguages.of(texts) if mixed != MIXED_LANGUAGES[0] else None
+    shares = lines.shares() if lines else []
+    if lines:
+        nothing = {LINES_IN_OTHER_LANGUAGES: pa.array(np.zeros(len(rows), np.int32))}
+        documents = add_columns(documents, rows, share_columns(shares) | nothing)
     if ANY_LANGUAGE in languages:
-        return add_columns(documents, rows, identify_languages(texts))
+        return add_columns(documents, rows, identify_languages(texts)), lost
     found, is_wanted = tell_languages(texts, languages)
+    if lines:
+        least = 0 if mixed == "lines" else _LEAST_SHARE
+        found, is_wanted = tell_by_share(found, is_wanted, shares, languages, least)
+    if lines and mixed == "lines":
+        kept, n_lines, n_chars = lines.keep(languages)
+        cut = np.flatnonzero((n_lines > 0) & is_wanted)
+        documents = take_out_lines(documents, rows[cut], kept.take(pa.array(cut)), n_lines[cut])
+        lost = {"n_lines": int(n_lines[cut].sum()), "n_chars": int(n_chars[cut].sum())}
     documents = add_columns(documents, rows, found)
     confidence = found["language_confidence"]
     stays = pa.scalar(None, pa.string())
@@ -500,7 +537,19 @@ def add_language(documents: pa.Table, languages: Sequence[str], min_confidence: 
         "language",
     )
     limits = pa.array(np.full(len(rows), min_confidence))
-    return drop_rows(documents, rows, "language", reasons, (confidence, limits))
+    return drop_rows(documents, rows, "language", reasons, (confidence, limits)), lost
+
+
+def take_out_lines(
+    documents: pa.Table, rows: NDArray[np.int64], texts: pa.Array, n_lines: NDArray[np.int64]
+) -> pa.Table:
+    """Put texts of which lines in other languages are gone in the place of the whole ones, and count these lines."""
+    columns = {"text": texts}
+    if MARKED in documents.column_names:
+        whole, marked = (documents[name].take(rows) for name in ("text", MARKED))
+        columns[MARKED] = follow_lines(whole, texts, marked)
+    columns[LINES_IN_OTHER_LANGUAGES] = pa.array(n_lines.astype(np.int32))
+    return add_columns(documents, rows, columns)
 
 
 def add_signals(documents: pa.Table, lane: Lane) -> tuple[pa.Table, dict[str, Any]]:
@@ -513,7 +562,7 @@ def add_signals(documents: pa.Table, lane: Lane) -> tuple[pa.Table, dict[str, An
     rows = lane.rows(documents)
     before, languages = (documents[name].take(rows).combine_chunks() for name in ("text", "language"))
     texts, lines_removed = clean_lines(before, line_rules_of(lane.rule_sets), languages)
-    measured = compute_signals(texts, list(lane.signals))
+    measured = compute_signals(texts, list(lane.signals), languages=languages)
     cleaned = {"text": texts.cast(pa.string())}
     if MARKED in documents.column_names:
         whole, marked = (documents[name].take(rows) for name in ("text", MARKED))
@@ -565,24 +614,19 @@ def count_chars_removed(before: pa.Array, after: pa.Array, lines_removed: pa.Rec
 def hash_live_words(documents: pa.Table) -> Words:
     """Hash the words of every row once, for the stages that follow; a dropped one has none."""
     is_live = pc.is_null(documents["drop_reason"])
-    return hash_words(comparable(pc.if_else(is_live, documents["text"], pa.scalar(None, pa.string()))))
+    texts = pc.if_else(is_live, documents["text"], pa.scalar(None, pa.string()))
+    return hash_words(comparable(texts), signs=True)
 
 
 def add_keys(documents: pa.Table, plan: DedupPlan, words: Words, *, has_comments: bool = True) -> pa.Table:
     """Add what finds duplicates: the hash of the normalised text and the MinHash bands.
 
-    The words of prose are known; those of a program are hashed anew, with its marks among them.
+    Where comments of programs do not count, words are hashed anew without them.
     """
     rows = live_rows(documents)
-    is_code = is_of_kind(documents["kind"].take(rows), ("code",))
-    for some, known in ((rows[~is_code], words), (rows[is_code], None)):
-        if known is None:
-            keys = compute_keys(comparable_texts(documents, some, has_comments=has_comments), plan)
-        else:
-            keys = compute_keys(documents["text"].take(some), plan, known.take(some))
-        names = keys.schema.names
-        documents = add_columns(documents, some, {f"{KEY_PREFIX}{name}": keys[name] for name in names})
-    return documents
+    texts = compared_texts(documents, rows, has_comments=has_comments)
+    keys = compute_keys(texts, plan, words.take(rows) if has_comments else None)
+    return add_columns(documents, rows, {f"{KEY_PREFIX}{name}": keys[name] for name in keys.schema.names})
 
 
 # ---- pass 2: survivors get their score ---------------------------------------------------------------------
@@ -670,6 +714,10 @@ def finish_run(
         *(read_facts(path) for path in sorted((folder.work / "scores").glob("[0-9]*.arrow"))),
     ]:
         cpu_s.update(fact["cpu_s"])
+    for fact in facts:
+        if n_lines := fact["in_other_languages"]["n_lines"]:
+            funnel.lines_removed[LINES_IN_OTHER_LANGUAGES] += n_lines
+            funnel.n_chars_removed += fact["in_other_languages"]["n_chars"]
     scored = tuple(ScoredKinds.of(lane) for lane in job.lanes if lane.scorers)
     levels = [name for scorer in job.scorers() for name, _ in scorer.columns if name.endswith("_level")]
     score = ScoreFacts(scored, decisions.cuts, tuple(levels))
@@ -689,7 +737,7 @@ def finish_run(
         plan,
         funnel,
         rule_sets=[
-            asdict(rule_set) | {"kinds": list(lane.kinds)}
+            rule_set.to_json() | {"kinds": list(lane.kinds)}
             for lane in job.lanes
             for rule_set in lane.rule_sets
         ],

@@ -62,8 +62,10 @@ REASONS = (
     Reason("language", "language", "in no language that was asked for, or not surely enough"),
     Reason("url_host", "rules", "its host is on --url-blocklist; the entry stands in drop_detail"),
     Reason("url_domain", "rules", "its host is at or below a domain of --url-blocklist"),
+    Reason("url_path", "rules", "its address is at or below a path of --url-blocklist"),
     Reason("url_substring", "rules", "its address holds a substring of --url-blocklist"),
     Reason("c4_bad_word", "rules", "holds a word of --bad-words; the word stands in drop_detail"),
+    Reason("adult", "rules", "made for sexual arousal; drop_detail says by what it was told"),
     Reason("contaminated", "rules", "shares a run of words with a benchmark; it stands in drop_detail"),
     Reason("exact_duplicate", "dedup", "the same text as the document in duplicate_of"),
     Reason(

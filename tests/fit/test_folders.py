@@ -159,3 +159,15 @@ def test_the_pages_fitted_on_are_known_by_their_hashes(tmp_path):
     assert set(hash_texts(read_annotations(rows[:5]).texts)) <= set(fitted)
     assert not set(hash_texts(read_annotations(make_pages(5, seed=9)).texts)) & set(fitted)
     assert read_fitted_on(tmp_path) is None
+
+
+def test_two_fits_into_one_folder_do_not_meet(tmp_path):
+    folder = tmp_path / "mine"
+    with staged_folder(folder) as staged:
+        (staged / "config.json").write_text("first")
+        with (
+            pytest.raises(SettingError, match=f"Another process is writing to {folder}"),
+            staged_folder(folder),
+        ):
+            pass
+    assert (folder / "config.json").read_text() == "first"

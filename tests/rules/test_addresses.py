@@ -417,3 +417,36 @@ def test_benchmarks_of_one_file_name_are_named_with_their_folders(tmp_path):
     made = Decontaminator.from_files(paths)
     found = made.match(pa.array([f"mmlu {LONG_QUESTION}", f"gsm8k {LONG_QUESTION}"])).to_pylist()
     assert {row["benchmark"] for row in found} <= {"gsm8k/test", "mmlu/test"}
+
+
+def test_a_folder_in_the_layout_of_the_ut1_lists_is_a_blocklist(tmp_path):
+    (tmp_path / "adult").mkdir()
+    (tmp_path / "adult" / "domains").write_text("bad.example\n192.0.2.7\n")
+    (tmp_path / "adult" / "urls").write_text("mixed.example/~bad\nmixed.example/b/c/\n")
+    (tmp_path / "adult" / "expressions").write_text("(^|[-.])bad($|[-.])\n")
+    (tmp_path / "adult" / "usage").write_text("black\n")
+    urls = {
+        "https://www.bad.example/x": "url_domain",
+        "http://192.0.2.7/": "url_domain",
+        "http://mixed.example/~bad": "url_path",
+        "https://www.mixed.example/~bad/pictures/1.html?x=1": "url_path",
+        "https://mixed.example/b/c#top": "url_path",
+        "https://mixed.example/~badger": None,
+        "https://mixed.example/b": None,
+        "https://mixed.example/": None,
+        "https://fine.example/mixed.example/~bad": None,
+        None: None,
+    }
+    for folder in (tmp_path, tmp_path / "adult"):
+        found = UrlRules.from_files([str(folder)]).match(pa.array(list(urls), pa.string()))
+        assert found["drop_reason"].to_pylist() == list(urls.values())
+    assert found["entry"].to_pylist()[2:5] == [
+        "mixed.example/~bad",
+        "mixed.example/~bad",
+        "mixed.example/b/c",
+    ]
+
+
+def test_a_folder_without_lists_is_refused(tmp_path):
+    with pytest.raises(SettingError, match="holds no blocklist"):
+        UrlRules.from_files([str(tmp_path)])

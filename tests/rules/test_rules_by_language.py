@@ -25,6 +25,7 @@ from curate.rules import (
     warn_by_language,
 )
 from curate.signals import compute_signals
+from curate.text.languages import load_languages
 
 LESSON = {
     "de": "Wasser besteht aus zwei Teilen Wasserstoff und einem Teil Sauerstoff. Bei null Grad wird es fest, bei hundert Grad "
@@ -149,3 +150,69 @@ def test_characters_that_line_rules_take_are_counted_in_row_and_funnel(tmp_path:
     assert sorted(row["n_chars_removed"] for row in rows) == [0, 10, 10, 10]
     assert funnel.n_chars_removed == 30
     assert {code: own.read.n_documents for code, own in funnel.by_language()} == {"en": 3, "de": 1}
+
+
+def test_fineweb2_takes_each_page_by_the_limits_of_its_own_language():
+    """Numbers as they stand in FineWeb-2's configs fra_Latn, deu_Latn, tha_Thai and hrv_Latn."""
+    (rule_set,) = load_rules(["fineweb2"])
+    rules = {rule.reason: rule for rule in rule_set.rules}
+    assert rules["fineweb2_mean_word_chars"].limits_in("fr") == (2, 11)
+    assert rules["fineweb2_mean_word_chars"].limits_in("de") == (0, 15)
+    assert rules["fineweb2_line_punct"].limits_in("th") == (0, None)
+    assert rules["fineweb2_dup_lines"].limits_in("hr") == (None, 0.312)
+    assert rules["fineweb2_top_2gram"].limits_in("fr") == (None, 0.161)
+    assert rules["fineweb2_dup_10gram"].limits_in("fr") == (None, 0.1)
+    assert rules["fineweb2_mean_word_chars"].limits_in("tlh") == (None, None)
+    assert rules["fineweb2_mean_word_chars"].limits_in(None) == (3, 10)
+    assert load_languages()["hr"].confidence == 0.467
+    assert len(load_languages()) >= 160
+
+
+def test_stop_words_are_those_of_the_pages_language():
+    texts = pa.array(
+        ["le chat et la souris de la maison", "the cat and the mouse of the house", "猫和老鼠的家", "x"]
+    )
+    names = ["n_language_stop_words"]
+    own = compute_signals(texts, names, languages=pa.array(["fr", "en", "zh", None]))
+    assert own[names[0]].to_pylist() == [4, 3, 2, 0]
+    assert compute_signals(texts, names)[names[0]].to_pylist() == [0, 3, 0, 0]
+    swapped = compute_signals(texts, names, languages=pa.array(["en", "fr", "tlh", "fr"]))
+    assert swapped[names[0]].to_pylist() == [0, 0, 0, 0]
+
+
+OWN_LIMITS = """
+name = "mine"
+[[rules]]
+reason = "mine_word_chars"
+signal = "mean_word_chars"
+low = 3
+hard = true
+[rules.by_language]
+fr = { low = 2, high = 11 }
+de = { high = 15 }
+"""
+
+
+def test_a_rule_of_ones_own_has_limits_by_language(tmp_path):
+    rule_set = RuleSet.from_toml(OWN_LIMITS)
+    assert RuleSet.from_toml(rule_set.to_toml()) == rule_set
+    signals = pa.record_batch({"mean_word_chars": [2.0, 2.0, 2.0, 12.0, 12.0, float("nan"), 2.0]})
+    codes = pa.array(["fr", "de", "en", "fr", "de", "fr", None])
+    verdict = apply_rules(signals, [rule_set], languages=codes)
+    reason = "mine_word_chars"
+    assert verdict["drop_reason"].to_pylist() == [None, None, reason, reason, None, reason, reason]
+    assert verdict["drop_limit"].to_pylist() == [None, None, 3, 11, None, 2, 3]
+    for wrong in ("fr = 3", "fr = { least = 2 }", "fr = { low = 3, high = 2 }", "FR = { low = 3 }"):
+        with pytest.raises(SettingError):
+            RuleSet.from_toml(
+                OWN_LIMITS + wrong
+                if "FR" in wrong
+                else OWN_LIMITS.replace("fr = { low = 2, high = 11 }", wrong)
+            )
+
+
+def test_a_language_without_limits_is_not_judged_by_a_rule_that_has_only_limits_by_language():
+    rule = Rule("r", "mean_word_chars", by_language=(("fr", 2.0, None),))
+    signals = pa.record_batch({"mean_word_chars": [1.0, 1.0, float("nan")]})
+    verdict = apply_rules(signals, [RuleSet("x", "", "", (rule,))], languages=pa.array(["fr", "de", "de"]))
+    assert verdict["drop_reason"].to_pylist() == ["r", None, None]

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,9 +19,7 @@ from curate.text.program import (
     find_body,
     guess_style,
     mark_program,
-    spell_marks,
 )
-from curate.text.words import hash_words
 
 LETTERS = {SPACE: " ", CODE: "x", COMMENT: "c", STRING: "s", DOC: "d"}
 
@@ -117,23 +114,3 @@ def test_a_licence_header_is_passed_over_and_nothing_else():
     assert body_of(lesson + "\n\n" + licence + "x = 1\n").startswith(lesson)
     assert body_of("/* Copyright\n *\n * more\n */\nint a;\n") == "int a;"
     assert body_of("x = 1  # Copyright\n") == "x = 1  # Copyright"
-
-
-@given(st.lists(st.text(st.sampled_from("ab_1 é\n+-()='\"{}[]"), max_size=40), max_size=4))
-def test_marks_are_words_and_white_space_means_nothing(texts):
-    spelled = spell_marks(pa.array(texts, pa.large_string())).to_pylist()
-    for text, found in zip(texts, spelled, strict=True):
-        plain = "".join(
-            f" ǁ{chr(97 + (ord(c) >> 4))}{chr(97 + (ord(c) & 15))} " if c in "+-()='\"{}[]" else c
-            for c in text
-        )
-        assert found == plain
-
-
-def test_programs_that_differ_in_a_mark_have_other_words():
-    def words(text):
-        return hash_words(spell_marks(pa.array([text]))).hashes.tolist()
-
-    assert words("if a <= b:\n    c = (a + b) * 2") == words("if a<=b:\n\tc = (a+b) *2")
-    assert words("c = (a + b) * 2") != words("c = a + (b * 2)")
-    assert words("a < b") != words("a > b")

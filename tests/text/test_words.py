@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import unicodedata
@@ -208,3 +209,162 @@ def test_rows_without_words_are_left_out_without_a_copy():
     taken = words.take(np.array([1, 3]))
     assert taken.hashes is words.hashes
     assert taken.offsets.tolist() == [0, 2, 3]
+
+
+SIGNS_ALWAYS = set("+/<>=^&%()[]{}")
+
+
+def gaps(text: str) -> list[tuple[str, str, str]]:
+    """(word before, gap, word behind) around every word of a text, in the bytes that the kernel sees of a gap."""
+    pieces, word, gap, last = [], "", "", ""
+
+    def close() -> None:
+        nonlocal word, gap, last
+        if word:
+            pieces.append((last, gap, word))
+            last, word, gap = word, "", ""
+
+    for character in text:
+        is_part = unicodedata.category(character)[0] in "LMN"
+        if is_part and is_single(ord(character)):
+            close()
+            gap += "\0"
+            word = character.casefold()
+            close()
+            gap = "\0"
+        elif is_part:
+            word += character.casefold()
+        else:
+            close()
+            gap += as_gap_byte(character)
+    close()
+    return [*pieces, (last, gap, "")]
+
+
+def as_gap_byte(character: str) -> str:
+    code = ord(character)
+    if code < 128:
+        return character
+    if code == 0x2212:
+        return "-"
+    is_operator = 0x2200 <= code < 0x2300 or character in "×÷±"
+    return chr(0x80 | code & 0x7F) if is_operator else "\0"
+
+
+def sign_of(last: str, gap: str, word: str) -> int:
+    """The definition of the signs in a gap, of which the last eight bytes are seen."""
+    gap = re.sub(r"[ \t\r\n]+", lambda white: "\n" if "\n" in white[0] else " ", gap)
+    seen, is_short = gap[-8:], len(gap) <= 8
+    is_digit = word[:1] in set("0123456789") and bool(word)
+    found = 0
+    for i, sign in enumerate(seen):
+        before, behind = seen[i - 1] if i else None, seen[i + 1 : i + 2]
+        opens_line = before == "\n" or (before is None and is_short and not last)
+        run = (
+            len(seen[: i + 1])
+            - len(seen[: i + 1].rstrip(sign))
+            + len(seen[i + 1 :])
+            - len(seen[i + 1 :].lstrip(sign))
+        )
+        counts = False
+        if sign in SIGNS_ALWAYS or ord(sign) >= 128:
+            counts = not (opens_line and behind == " ") and run <= 3
+        elif sign in "-!":
+            if not behind:
+                free = before is not None or not last
+                counts = bool(free and word and (is_digit or sign == "!" or not opens_line))
+            elif sign == "-":
+                counts = before == " " and behind == " " and i == len(seen) - 2 and is_digit
+            else:
+                counts = behind == "="
+        elif sign == "*":
+            counts = bool(len(gap) <= 3 and set(gap) == {"*"} and last and word)
+        elif sign in ".,":
+            counts = bool(len(gap) == 1 and is_digit and last[-1:] in set("0123456789") and last)
+        if counts:
+            found = max((found * 31 + ord(sign)) & 255, 1)
+    return found
+
+
+def expected_signs(text: str) -> list[int]:
+    *pieces, (last, gap, _) = gaps(text)
+    signs = [sign_of(*piece) for piece in pieces]
+    if signs:
+        signs[-1] ^= sign_of(last, gap, "") * 7 & 255
+    return signs
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("if x < low: return low", "if x > low: return low"),
+        ("if x < low: return low", "if x < low: return -low"),
+        ("Solve 3x - 5 = 7", "Solve 3x + 5 = 7"),
+        ("It is -40 °C outside", "It is 40 °C outside"),
+        ("It is \u221240 °C outside", "It is 40 °C outside"),
+        ("5 - 3", "5.3"),
+        ("-5 + 3", "5 - 3"),
+        ("a != b", "a == b"),
+        ("a <= b", "a < b"),
+        ("!done", "done"),
+        ("2*3", "2/3"),
+        ("2**3", "2*3"),
+        ("a ≤ b", "a ≥ b"),
+        ("2 × 3", "2 ÷ 3"),
+        ("x^2", "x2 "),
+        ("grew by 5%", "grew by 5"),
+        ("c = (a + b) * 2", "c = a + (b * 2)"),
+        ("f(x) && g(x)", "f(x) || g(x)"),
+        ("\n-40 is cold", "\n40 is cold"),
+    ],
+)
+def test_signs_of_formulas_and_programs_make_another_text(one, other):
+    texts = [hash_words(pa.array([text]), signs=True).with_signs().tolist() for text in (one, other)]
+    assert texts[0] != texts[1]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Hello, world!", "Hello world."),
+        ("a well-known fact", "a well known fact"),
+        ("- milk\n- eggs", "• milk\n* eggs"),
+        ("> quoted\n> line", "quoted\nline"),
+        ("Title\n=====\ntext", "Title\n\ntext"),
+        ("the city - a port", "the city – a port"),
+        ("x<low", "x  <  low"),
+        ("a[i]\n        + 1", "a[i]\n\t+ 1"),
+        ("**bold** word", "bold word"),
+        ("1 990 and 3, 4", "1 990 and 3 4"),
+        ("-40", "\u221240"),
+    ],
+)
+def test_punctuation_bullets_and_rulers_are_no_signs(one, other):
+    texts = [hash_words(pa.array([text]), signs=True).with_signs().tolist() for text in (one, other)]
+    assert texts[0] == texts[1]
+
+
+SIGN_TEXTS = st.text(st.sampled_from("ab 1\n\n  -+=<>!*./,%&^−×∈·–中ไé(}"), max_size=60)
+
+
+@given(st.lists(SIGN_TEXTS, max_size=5))
+def test_signs_are_those_of_the_definition(texts):
+    words = hash_words(pa.array(texts, pa.string()), signs=True)
+    assert words.signs.tolist() == [sign for text in texts for sign in expected_signs(text)]
+
+
+def test_signs_at_the_borders_of_tiles_are_not_lost():
+    for n_before in range(8170, 8200):
+        text = "x" * n_before + " < -4 = a!= b %"
+        short = "x < -4 = a!= b %"
+        for filler in (text, "é" * (n_before // 2) + text[n_before:], " " * n_before + "x" + text[n_before:]):
+            assert (
+                hash_words(pa.array([filler]), signs=True).signs.tolist()
+                == expected_signs(filler)
+                == expected_signs(short)
+            )
+
+
+def test_taking_rows_takes_their_signs():
+    words = hash_words(pa.array(["a < b", "c", "-4 %"]), signs=True)
+    assert words.take(np.array([0, 2])).signs.tolist() == expected_signs("a < b") + expected_signs("-4 %")

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from curate.work import files as shards
 from curate.work.files import (
+    batch_rows,
     committed,
     cut_parts,
     cut_row_groups,
@@ -102,3 +103,25 @@ def test_row_groups_of_a_file_are_where_the_cut_says(tmp_path: Path) -> None:
         write_parquet(tmp_path / "a.parquet", [make_table(150), make_table(130, 150)], SCHEMA)
     metadata = pq.read_metadata(tmp_path / "a.parquet")
     assert [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)] == [100, 100, 80]
+
+
+@pytest.mark.parametrize(
+    ("texts", "dictionary"),
+    [
+        (["word " * 20_000 + str(n) for n in range(2_000)], False),  # 200 MB in one row group
+        (["word " * 40_000] * 1_500, True),  # 300 MB, stored once
+        (["word " * 40_000, *map(str, range(500))] * 2, True),
+        ([f"a page of some words, number {n}" for n in range(30_000)], True),
+        ([], True),
+    ],
+)
+def test_a_batch_of_a_row_group_of_any_size_is_bounded(tmp_path, texts, dictionary):
+    path = tmp_path / "x.parquet"
+    pq.write_table(
+        pa.table({"text": texts}), path, row_group_size=10**9, use_dictionary=dictionary, compression="zstd"
+    )
+    with pq.ParquetFile(path) as file:
+        n_rows = batch_rows(file.metadata)
+        sizes = [batch.nbytes for batch in file.iter_batches(n_rows, use_threads=False)]
+    assert max(sizes, default=0) < 100 << 20
+    assert 1 <= n_rows <= 8192

@@ -197,6 +197,8 @@ def _describe_rule(rule: Rule) -> str:
     low = f"{rule.low:g} <= " if rule.low is not None else ""
     high = f" <= {rule.high:g}" if rule.high is not None else ""
     limits = f"{low}{rule.signal}{high}"
+    if rule.by_language:
+        limits += f", by language ({len(rule.by_language)})"
     where = ""
     if rule.where is not None:
         least = f"{rule.where_low:g} <= " if rule.where_low is not None else ""

@@ -33,7 +33,7 @@ from curate.dedup.texts import RowTexts
 from curate.errors import RunError, SettingError
 from curate.text.unicode_tables import UNICODE_VERSION
 from curate.text.words import WORDS_VERSION
-from curate.work.files import read_arrow, write_json
+from curate.work.files import batch_rows, read_arrow, write_json
 from curate.work.json_files import check_shape, read_json
 from curate.work.lock import locked
 from curate.work.output import refuse_links
@@ -103,7 +103,7 @@ class TextFile:
     def read_batches(self) -> Iterator[pa.RecordBatch]:
         """Read the texts from the beginning."""
         with pq.ParquetFile(self.path, pre_buffer=False) as file:
-            yield from file.iter_batches(8192, columns=[self.column], use_threads=False)
+            yield from file.iter_batches(batch_rows(file.metadata), columns=[self.column], use_threads=False)
 
 
 def _hash_footer(path: str) -> str:

@@ -1,7 +1,8 @@
 # ruff: noqa: ANN001, ANN202  (numba infers the types of kernels, and takes no keywords)
 """Shingles, signatures and keys: everything about a document that deduplication compares.
 
-A shingle is `shingle_words` consecutive words, hashed to 64 bits by a polynomial over the words' hashes.
+A shingle is `shingle_words` consecutive words, hashed to 64 bits by a polynomial over the words' hashes; signs and
+operators between words (`curate.text.words`) change the hash of the word behind them, so that `x < low` is not `x > low`.
 Signatures are uint32 affine MinHash, bit-identical with datasketch 2's scheme "affine32" over the upper half
 of the shingle hashes: a row's minimum costs one multiplication, one addition and one comparison per shingle
 and permutation, which the compiler turns into vector instructions.
@@ -20,7 +21,7 @@ from curate.text.kernel import kernel
 from curate.text.normalise import comparable
 from curate.text.words import Words, hash_words, view_utf8
 
-KEYS_VERSION = 1
+KEYS_VERSION = 2
 """Counts changes of shingles, signatures or keys; files of keys of another version are refused."""
 
 _TILE = 1024
@@ -45,7 +46,7 @@ def compute_keys(
     Args:
         texts: string or large_string, N documents; null counts as empty.
         plan: its shingles, seed, bands and rows shape the keys; its threshold does not.
-        words: `hash_words(comparable(texts))` where it is known already.
+        words: `hash_words(comparable(texts), signs=True)` where it is known already.
         signatures: add the column `signature`.
 
     Returns:
@@ -64,9 +65,9 @@ def compute_keys(
     step = n_documents if words is not None else _SLICE_DOCUMENTS
     for begin in range(0, n_documents, max(step, 1)):
         end = min(begin + step, n_documents)
-        some = words if words is not None else hash_words(comparable(texts[begin:end]))
+        some = words if words is not None else hash_words(comparable(texts[begin:end]), signs=True)
         _compute_keys(
-            data, bounds[begin : end + 1], some.hashes, some.offsets, plan.shingle_words, factors, terms,
+            data, bounds[begin : end + 1], some.with_signs(), some.offsets, plan.shingle_words, factors, terms,
             plan.n_rows, exact[begin:end], bands[begin:end], minima[begin:end],
         )  # fmt: skip
         n_words[begin:end] = np.diff(some.offsets)
@@ -116,13 +117,15 @@ def shingle_sets(
     Hashes are made odd, so that kernels can mark free slots with 0. Their order within a document is fixed
     but means nothing.
     """
-    words = hash_words(comparable(texts))
+    words = hash_words(comparable(texts), signs=True)
     sizes = np.diff(words.offsets)
     n_shingles = np.where(sizes >= shingle_words, sizes - shingle_words + 1, np.minimum(sizes, 1))
     sets = np.empty(int(n_shingles.sum()), np.uint64)
     offsets = np.zeros(len(words.offsets), np.int64)
     n_slots = 1 << int(2 * n_shingles.max(initial=1)).bit_length()
-    n = _shingle_sets(words.hashes, words.offsets, shingle_words, sets, offsets, np.zeros(n_slots, np.uint64))
+    n = _shingle_sets(
+        words.with_signs(), words.offsets, shingle_words, sets, offsets, np.zeros(n_slots, np.uint64)
+    )
     return sets[:n], offsets
 
 

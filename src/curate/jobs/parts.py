@@ -8,7 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-ROW_GROUP_ROWS = 16_384
+from curate.work.files import ROW_GROUP_BYTES, ROW_GROUP_ROWS, cut_row_groups, row_bytes
+
 DROP_FIELDS = (
     pa.field("drop_reason", pa.string()),
     pa.field("duplicate_of", pa.string()),
@@ -29,33 +30,34 @@ def add_reasons(batch: pa.RecordBatch, reasons: Sequence[pa.Array]) -> pa.Record
 
 
 class PartWriter:
-    """Writes batches to a Parquet file in row groups of 16,384, whatever the batches' sizes."""
+    """Writes batches to a Parquet file in row groups of 16,384 rows or 64 MB, whatever the batches' sizes."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._writer: pq.ParquetWriter | None = None
         self._waiting: list[pa.RecordBatch] = []
-        self._n_waiting = 0
+        self._n_rows = self._n_bytes = 0
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Add rows; whole row groups are written."""
         self._waiting.append(batch)
-        self._n_waiting += len(batch)
-        while self._n_waiting >= ROW_GROUP_ROWS:
-            self._write(ROW_GROUP_ROWS)
+        self._n_rows += len(batch)
+        self._n_bytes += batch.nbytes
+        if self._n_rows >= ROW_GROUP_ROWS or self._n_bytes >= ROW_GROUP_BYTES:
+            self._write(whole=False)
 
     def close(self) -> None:
         """Write what waits; a file without rows has the schema of an empty batch."""
-        self._write(self._n_waiting)
+        self._write(whole=True)
         if self._writer:
             self._writer.close()
 
-    def _write(self, n_rows: int) -> None:
-        if not self._waiting:
-            schema = pa.schema([("text", pa.string())])
-            table = schema.empty_table()
-        else:
+    def _write(self, *, whole: bool) -> None:
+        """Write what waits but for the last row group, which may still grow; that too if it is the whole rest."""
+        if self._waiting:
             table = pa.Table.from_batches(self._waiting)
+        else:
+            table = pa.schema([("text", pa.string())]).empty_table()
         if self._writer is None:
             few_values = [field.name for field in table.schema if not _is_long(field)]
             self._writer = pq.ParquetWriter(
@@ -64,9 +66,13 @@ class PartWriter:
                 compression="zstd",
                 use_dictionary=few_values,  # pyright: ignore[reportArgumentType]  (a list is fine too)
             )
-        self._writer.write_table(table.slice(0, n_rows), row_group_size=ROW_GROUP_ROWS)
-        self._waiting = table.slice(n_rows).to_batches()
-        self._n_waiting -= n_rows
+        ends = cut_row_groups(row_bytes(table)) if len(table) else []
+        start = 0
+        for end in ends if whole else ends[:-1]:
+            self._writer.write_table(table.slice(start, end - start), row_group_size=ROW_GROUP_ROWS)
+            start = end
+        self._waiting = table.slice(start).to_batches()
+        self._n_rows, self._n_bytes = len(table) - start, table.slice(start).nbytes
 
 
 def _is_long(field: pa.Field) -> bool:

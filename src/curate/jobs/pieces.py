@@ -24,7 +24,7 @@ from curate.crawl.columns import find_layout
 from curate.crawl.find import open_file
 from curate.crawl.opening import sniff_file
 from curate.errors import SettingError
-from curate.work.files import read_arrow, read_facts
+from curate.work.files import batch_rows, read_arrow, read_facts
 from curate.work.urls import is_url
 
 PIECE_BYTES = 128 << 20
@@ -78,9 +78,10 @@ class Piece:
             yield from table.select(names).to_batches(max_chunksize=BATCH_ROWS)
             return
         with open_parquet(self.file) as file:
+            groups = list(range(*self.groups))
             yield from file.iter_batches(
-                BATCH_ROWS,
-                row_groups=list(range(*self.groups)),
+                batch_rows(file.metadata, groups),
+                row_groups=groups,
                 columns=None if columns is None else list(dict.fromkeys(columns)),
                 use_threads=False,
             )

@@ -139,7 +139,7 @@ def study_rules(
 
 def describe_limits(rule: Rule) -> str:
     """A rule in words: `60 <= n_words`, and which pages it judges."""
-    text = _within(rule.signal, rule.low, rule.high)
+    text = _within(rule.signal, *rule.limits_in("en"))
     return (
         text
         if rule.where is None

@@ -38,7 +38,7 @@ from curate.run.settings import available_cores
 from curate.scoring import ask_all, scored_columns
 from curate.text.json_values import clean_surrogates, dump_json, parse_object
 from curate.work.engine import make_engine
-from curate.work.files import committed, read_facts, write_arrow
+from curate.work.files import batch_rows, committed, read_facts, write_arrow
 from curate.work.folder import RunFolder, opened_run
 from curate.work.progress import Counted, ProgressDisplay
 
@@ -269,9 +269,9 @@ def _write_parquet(job: _Job, piece: _Piece, path: Path, score: Score) -> tuple[
     n_documents = n_scored = 0
     with open_parquet(piece.file) as file:
         schema = _schema_with(file.schema_arrow, job.columns())
-        batches = file.iter_batches(
-            _BATCH_ROWS, row_groups=list(range(*piece.groups or (0, 0))), use_threads=False
-        )
+        groups = list(range(*piece.groups or (0, 0)))
+        n_rows = min(_BATCH_ROWS, batch_rows(file.metadata, groups))
+        batches = file.iter_batches(n_rows, row_groups=groups, use_threads=False)
         with pq.ParquetWriter(path, schema, compression="zstd") as writer:
             for batch in batches:
                 texts = pc.cast(batch[piece.text_column], pa.large_string())

@@ -44,7 +44,7 @@ def scan_piece(piece: Piece, *, plan: ScanPlan) -> None:
     tables: list[pa.Table] = []
     for documents in piece.read():
         texts = documents["text"].combine_chunks()
-        words = hash_words(comparable(texts))
+        words = hash_words(comparable(texts), signs=True)
         keys = compute_keys(texts, plan.dedup, words)
         reasons = np.full(len(documents), None, object)
         details = pa.nulls(len(documents), pa.string())

@@ -19,6 +19,7 @@ from curate.crawl.find import open_file
 from curate.crawl.records import content_id
 from curate.errors import RunError, SettingError
 from curate.mixture.settings import MixtureSettings, Source
+from curate.work.files import batch_rows
 from curate.work.urls import is_url
 
 PIECE_BYTES = 128 << 20
@@ -106,9 +107,9 @@ class Piece:
             origins = _find_provenance(self.source, file.schema_arrow.names, stretch.file)
             origins = origins if provenance else []
             wanted = list(dict.fromkeys([*(name for name in columns.values() if name is not None), *origins]))
-            batches = file.iter_batches(
-                _BATCH_ROWS, row_groups=range(*(stretch.groups or (0, 0))), columns=wanted, use_threads=False
-            )
+            groups = range(*(stretch.groups or (0, 0)))
+            n_rows = min(_BATCH_ROWS, batch_rows(file.metadata, groups))
+            batches = file.iter_batches(n_rows, row_groups=groups, columns=wanted, use_threads=False)
             try:
                 for each in batches:
                     batch = pa.RecordBatch.from_arrays(

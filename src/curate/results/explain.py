@@ -325,12 +325,23 @@ def _read_spared(cut: LaneCut, row: dict[str, Any]) -> Spared | None:
 
 
 def _is_judged(rule: dict[str, Any], row: dict[str, Any]) -> bool:
-    """Whether a rule judges a document at all, by the signal that says which ones."""
+    """Whether a rule judges a document at all, by its language and the signal that says which ones."""
+    language = row.get("language")
+    if rule.get("languages") and language is not None and language not in rule["languages"]:
+        return False
+    if language in rule.get("except_languages", ()):
+        return False
     value = row.get(rule.get("where") or "")
     if value is None or value != value:  # noqa: PLR0124 - NaN
         return True
-    low, high = rule["where_low"], rule["where_high"]
+    low, high = rule.get("where_low"), rule.get("where_high")
     return (low is None or value >= low) and (high is None or value <= high)
+
+
+def _limits_in(rule: dict[str, Any], language: str | None) -> tuple[float | None, float | None]:
+    """A rule's limits for a document in a language; as `curate.rules.Rule.limits_in`."""
+    own = rule.get("by_language", {}).get(language or "en", rule)
+    return own["low"], own["high"]
 
 
 def _check_rules(rule_sets: list[dict[str, Any]], row: dict[str, Any]) -> list[RuleCheck]:
@@ -340,7 +351,7 @@ def _check_rules(rule_sets: list[dict[str, Any]], row: dict[str, Any]) -> list[R
             continue
         name = f"{rule_set['name']}@{rule_set['version']}" if rule_set["version"] else rule_set["name"]
         for rule in rule_set["rules"]:
-            value, low, high = row.get(rule["signal"]), rule["low"], rule["high"]
+            value, (low, high) = row.get(rule["signal"]), _limits_in(rule, row.get("language"))
             passed = None
             if isinstance(value, int | float):
                 passed = (

@@ -55,7 +55,18 @@ _SHAPE = {
             "name": str,
             "version": _OPTIONAL_TEXT,
             "rules": [
-                {"reason": str, "signal": str, "low": _OPTIONAL_NUMBER, "high": _OPTIONAL_NUMBER},
+                {
+                    "reason": str,
+                    "signal": str,
+                    "low": _OPTIONAL_NUMBER,
+                    "high": _OPTIONAL_NUMBER,
+                    "where?": _OPTIONAL_TEXT,
+                    "where_low?": _OPTIONAL_NUMBER,
+                    "where_high?": _OPTIONAL_NUMBER,
+                    "languages?": [str],
+                    "except_languages?": [str],
+                    "by_language?": {"*": {"low": _OPTIONAL_NUMBER, "high": _OPTIONAL_NUMBER}},
+                },
             ],
         }
     ],

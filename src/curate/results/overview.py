@@ -468,7 +468,19 @@ class Rows:
     def _fails(self, rule_set: Mapping[str, Any], rule: Mapping[str, Any]) -> str:
         value = f"{quoted(rule['signal'])}::DOUBLE"
         outside = _outside(value, rule["low"], rule["high"])
+        if own := rule.get("by_language"):
+            cases = (
+                f"WHEN {_literal(code)} THEN ({_outside(value, each['low'], each['high'])})"
+                for code, each in own.items()
+            )
+            outside = f"CASE coalesce(language, 'en') {' '.join(cases)} ELSE ({outside}) END"
         conditions = [f"{value} IS NOT NULL", f"({outside})"]
+        for key, condition in (
+            ("languages", "(language IS NULL OR language IN ({}))"),
+            ("except_languages", "(language IS NULL OR language NOT IN ({}))"),
+        ):
+            if codes := rule.get(key):
+                conditions.append(condition.format(", ".join(map(_literal, codes))))
         where = rule.get("where")
         if where and self.has(where):
             at = f"{quoted(where)}::DOUBLE"

@@ -59,15 +59,13 @@ def apply_rules(
     for j in range(len(rules) - 1, -1, -1):
         rule = rules[j]
         column = signals.column(rule.signal).to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
-        low, high = _limits(rule.low, rule.high)
+        low, high = _limits_of(rule, languages, n_documents)
         fails = _fails(signals, rule, languages)
         failed[fails] = j
         fails_hard |= fails & rule.hard
         values[fails] = column[fails]
-        broken = (
-            low if rule.high is None else high if rule.low is None else np.where(column > high, high, low)
-        )
-        limits[fails] = np.broadcast_to(broken, n_documents)[fails]
+        above = (column > high) | np.isneginf(low)
+        limits[fails] = np.where(above, high, low)[fails]
     stays = failed == len(rules)
     reasons = pa.DictionaryArray.from_arrays(
         pa.array(failed, mask=stays), pa.array([rule.reason for rule in rules], pa.string())
@@ -176,10 +174,13 @@ def _fails(
     signals: pa.RecordBatch, rule: Rule, languages: pa.Array | pa.ChunkedArray | None = None
 ) -> NDArray[np.bool_]:
     """Which documents fail a rule; none of those that it does not judge."""
-    fails = ~_lie_within(signals, rule.signal, rule.low, rule.high)
+    low, high = _limits_of(rule, languages, signals.num_rows)
+    fails = ~_lie_within(signals, rule.signal, low, high)
+    if rule.by_language:  # where the rule has no limit for a language, not even NaN fails
+        fails &= ~(np.isneginf(low) & np.isposinf(high))
     if rule.where is not None:
         asked = signals.column(rule.where).to_numpy(zero_copy_only=False)
-        fails &= _lie_within(signals, rule.where, rule.where_low, rule.where_high) | np.isnan(asked)
+        fails &= _lie_within(signals, rule.where, *_limits(rule.where_low, rule.where_high)) | np.isnan(asked)
     if languages is None:
         return fails if not rule.languages or "en" in rule.languages else np.zeros_like(fails)
     if rule.languages:
@@ -201,12 +202,26 @@ def _are_in(
 
 
 def _lie_within(
-    signals: pa.RecordBatch, name: str, low: float | None, high: float | None
+    signals: pa.RecordBatch, name: str, low: float | NDArray[np.float64], high: float | NDArray[np.float64]
 ) -> NDArray[np.bool_]:
     """Whether values lie between two limits, both closed; NaN does not."""
     values = signals.column(name).to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
-    least, most = _limits(low, high)
-    return (values >= least) & (values <= most)
+    return (values >= low) & (values <= high)
+
+
+def _limits_of(
+    rule: Rule, languages: pa.Array | pa.ChunkedArray | None, n_documents: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Low and high for each of N documents, by its language where the rule has limits by language."""
+    if not rule.by_language or languages is None:
+        low, high = _limits(*rule.limits_in("en"))
+        return np.full(n_documents, low), np.full(n_documents, high)
+    whole = languages.combine_chunks() if isinstance(languages, pa.ChunkedArray) else languages
+    coded = whole.cast(pa.string()).fill_null("en").dictionary_encode()
+    pairs = [_limits(*rule.limits_in(code)) for code in coded.dictionary.to_pylist()]
+    lows, highs = np.array(pairs, np.float64).reshape(-1, 2).T
+    at = coded.indices.to_numpy(zero_copy_only=False)
+    return lows[at], highs[at]
 
 
 def _limits(low: float | None, high: float | None) -> tuple[float, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from curate.errors import SettingError, UnknownNameError
@@ -29,6 +29,7 @@ class Rule:
         where_high: the largest.
         languages: codes of the languages that the rule judges; empty for all. Text in no language is judged.
         except_languages: codes of languages that it does not judge.
+        by_language: (code, low, high) for languages with limits of their own, in place of `low` and `high`.
         hard: True where the text is unusable whatever it says; the score may spare a document that fails only rules
             that are not.
     """
@@ -43,6 +44,7 @@ class Rule:
     where_high: float | None = None
     languages: tuple[str, ...] = ()
     except_languages: tuple[str, ...] = ()
+    by_language: tuple[tuple[str, float | None, float | None], ...] = ()
 
     def __post_init__(self) -> None:
         parse_signal(self.signal)
@@ -50,20 +52,35 @@ class Rule:
             raise SettingError(f"Rule '{self.reason}': hard is true or false, not {self.hard!r}.")
         if self.where is not None:
             parse_signal(self.where)
-        _check_codes(f"Rule '{self.reason}'", (*self.languages, *self.except_languages))
+        own = [code for code, _, _ in self.by_language]
+        _check_codes(f"Rule '{self.reason}'", (*self.languages, *self.except_languages, *own))
         if (self.where is None) != (self.where_low is None and self.where_high is None):
             raise SettingError(
                 f"Rule '{self.reason}': where names a signal, and where_low, where_high or both its limits."
             )
-        for limit in (self.low, self.high, self.where_low, self.where_high):
+        for limit in (self.where_low, self.where_high):
             if not _is_limit(limit):
                 raise SettingError(f"Rule '{self.reason}': the limit {limit!r} is not a number.")
-        if self.low is None and self.high is None:
+        limits = [(low, high) for _, low, high in self.by_language]
+        limits += [(self.low, self.high)] if not limits or (self.low, self.high) != (None, None) else []
+        for low, high in limits:
+            self._check_limits(low, high)
+
+    def limits_in(self, language: str | None) -> tuple[float | None, float | None]:
+        """Low and high for a page in a language; those of English for a page in none."""
+        for code, low, high in self.by_language:
+            if code == (language or "en"):
+                return low, high
+        return self.low, self.high
+
+    def _check_limits(self, low: float | None, high: float | None) -> None:
+        for limit in (low, high):
+            if not _is_limit(limit):
+                raise SettingError(f"Rule '{self.reason}': the limit {limit!r} is not a number.")
+        if low is None and high is None:
             raise SettingError(f"Rule '{self.reason}' has no limit. Give it low, high or both.")
-        if self.low is not None and self.high is not None and self.low > self.high:
-            raise SettingError(
-                f"Rule '{self.reason}' lets nothing pass: low {self.low} is above high {self.high}."
-            )
+        if low is not None and high is not None and low > high:
+            raise SettingError(f"Rule '{self.reason}' lets nothing pass: low {low} is above high {high}.")
 
     @property
     def signals(self) -> tuple[str, ...]:
@@ -166,6 +183,15 @@ class RuleSet:
         """Name and version, `gopher@paper`."""
         return f"{self.name}@{self.version}" if self.version else self.name
 
+    def to_json(self) -> dict[str, Any]:
+        """The set as a manifest holds it: `by_language` of a rule is an object of limits by code."""
+        found = asdict(self)
+        for rule in found["rules"]:
+            rule["by_language"] = {
+                code: {"low": low, "high": high} for code, low, high in rule["by_language"]
+            }
+        return found
+
     def to_toml(self) -> str:
         """Write the set as TOML that `from_toml` reads back equal."""
         lines = [*_items({"name": self.name, "version": self.version, "source": self.source})]
@@ -188,6 +214,11 @@ class RuleSet:
                 "[[rules]]",
                 *_items({key: getattr(rule, key) for key in _RULE_KEYS}),
                 *_items({key: list(getattr(rule, key)) or None for key in _RULE_LISTS}),
+                *(["[rules.by_language]"] if rule.by_language else []),
+                *(
+                    f"{code} = {{ {', '.join(_items({'low': low, 'high': high}))} }}"
+                    for code, low, high in rule.by_language
+                ),
             ]
         return "\n".join(lines) + "\n"
 
@@ -256,13 +287,22 @@ def _codes_of(table: Mapping[str, Any], key: str, where: str) -> tuple[str, ...]
 
 
 def _read_rule(table: Mapping[str, Any], languages: tuple[str, ...], where: str) -> Rule:
-    _check_keys(table, (*_RULE_KEYS, *_RULE_LISTS), where)
+    _check_keys(table, (*_RULE_KEYS, *_RULE_LISTS, "by_language"), where)
     own = {key: _codes_of(table, key, where) for key in _RULE_LISTS}
     if "languages" not in table:
         own["languages"] = languages
     values: dict[str, Any] = {key: value for key, value in table.items() if key not in _RULE_LISTS}
     values |= own
-    return Rule(**values)
+    by_language: Any = values.pop("by_language", {})
+    if not isinstance(by_language, dict):
+        raise SettingError(f"{where}: by_language is a table: fr = {{ low = 2, high = 11 }}.")
+    limits: list[tuple[str, float | None, float | None]] = []
+    for code, each in by_language.items():
+        if not isinstance(each, dict):
+            raise SettingError(f"{where}: by_language.{code} takes limits: {{ low = 2, high = 11 }}.")
+        _check_keys(each, ("low", "high"), where)
+        limits.append((code, each.get("low"), each.get("high")))
+    return Rule(**values, by_language=tuple(limits))
 
 
 def _read_line_rules(table: Mapping[str, Any], languages: tuple[str, ...], where: str) -> LineRules:

@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from curate.rules.code_sets import CODE_SETS, CODE_VERSIONS
 from curate.rules.model import LineRules, Rule, RuleSet
+from curate.text.languages import Language, load_languages
 
 DEFAULT_VERSIONS = {
     "curate": "1",
@@ -19,6 +22,7 @@ DEFAULT_VERSIONS = {
     "gopher-repetition": "paper",
     "c4": "fineweb-layout",
     "fineweb": "paper",
+    "fineweb2": "configs-d0defb2",
     **CODE_VERSIONS,
 }
 
@@ -77,7 +81,13 @@ CURATE_SETS = (
             Rule("curate_lorem_ipsum", "frac_lorem_ipsum_words", high=0.01, hard=True),
             Rule("curate_repetition", "dup_5gram_chars_beyond_length", high=0.65, hard=True),
             Rule("curate_title_words", "frac_title_words", high=0.5, hard=True),
-            Rule("curate_unique_words", "frac_unique_words", high=0.85, hard=True),
+            Rule(
+                "curate_unique_words",
+                "frac_unique_words",
+                high=0.85,
+                hard=True,
+                by_language=(("fi", None, 0.93), ("ko", None, 0.92)),  # whose words have many endings
+            ),
             Rule(
                 "curate_stop_words",
                 "frac_stop_words",
@@ -352,6 +362,109 @@ def _by_language(rule: Rule) -> Rule:
     return replace(rule, except_languages=UNSPACED_LANGUAGES) if _ON_WORDS.search(signal) else rule
 
 
+def _fineweb2() -> RuleSet:
+    """FineWeb-2's filters with the published limits of each language; those of English are Gopher's and FineWeb's."""
+    table = load_languages()
+
+    def of(low: Callable[[Language], float] | None, high: Callable[[Language], float] | None) -> Any:
+        return tuple(
+            (code, low and low(language), high and high(language)) for code, language in table.items()
+        )
+
+    words = UNSPACED_LANGUAGES
+    repetition = "spaces=count,over=text"
+    tops = [
+        Rule(
+            f"fineweb2_top_{n}gram",
+            f"frac_top_{n}gram_chars[{repetition}]",
+            by_language=of(None, lambda language, place=n - 2: language.top_ngrams[place]),
+            except_languages=words,
+        )
+        for n in (2, 3, 4)
+    ]
+    dups = [
+        Rule(
+            f"fineweb2_dup_{n}gram",
+            f"frac_dup_{n}gram_chars[chars=walked,over=text]",
+            by_language=of(None, lambda language, place=n - 5: language.dup_ngrams[place]),
+            except_languages=words,
+        )
+        for n in range(5, 11)
+    ]
+    return RuleSet(
+        "fineweb2",
+        "configs-d0defb2",
+        "FineWeb-2, arXiv 2506.20920, limits by language from its published configs",
+        (
+            Rule(
+                "fineweb2_dup_lines",
+                "frac_dup_lines[lines=feeds]",
+                by_language=of(None, lambda language: language.dup_lines),
+            ),
+            *tops,
+            *dups,
+            Rule(
+                "fineweb2_line_punct",
+                "frac_terminal_lines[lines=unstripped]",
+                by_language=of(lambda language: language.terminal_lines, None),
+            ),
+            Rule(
+                "fineweb2_dup_line_chars",
+                "frac_dup_line_chars[lines=unstripped,over=text_without_feeds]",
+                high=0.1,
+            ),
+            Rule(  # line feeds per word there, of text without blank lines
+                "fineweb2_newlines",
+                "mean_line_words",
+                by_language=of(lambda language: 1 / language.newlines, None),
+                except_languages=words,
+            ),
+            Rule(
+                "fineweb2_n_words",
+                "n_words[marks=skip]",
+                low=50,
+                high=100_000,
+                hard=True,
+                except_languages=words,
+            ),
+            Rule("fineweb2_n_chars_han", "n_chars", low=100, hard=True, languages=("zh", "yue", "wuu", "ja")),
+            Rule(
+                "fineweb2_n_chars_unspaced",
+                "n_chars",
+                low=200,
+                hard=True,
+                languages=("th", "lo", "km", "my", "bo"),
+            ),
+            Rule(
+                "fineweb2_mean_word_chars",
+                "mean_word_chars[marks=skip]",
+                by_language=of(
+                    lambda language: language.word_chars[0], lambda language: language.word_chars[1]
+                ),
+                except_languages=words,
+            ),
+            Rule("fineweb2_hashes", "hashes_per_word", high=0.1, except_languages=words),
+            Rule("fineweb2_ellipses", "ellipses_per_word", high=0.1, except_languages=words),
+            Rule("fineweb2_bullet_lines", "frac_bullet_lines[lines=breaks,bullets=datatrove]", high=0.9),
+            Rule("fineweb2_ellipsis_lines", "frac_ellipsis_lines[lines=breaks]", high=0.3),
+            Rule(
+                "fineweb2_alpha_words",
+                "frac_alpha_words",
+                by_language=of(lambda language: language.alpha_words, None),
+                except_languages=words,
+            ),
+            Rule(
+                "fineweb2_stop_words",
+                "n_language_stop_words",
+                by_language=of(lambda _: 2, None),
+                except_languages=("ko",),
+            ),
+        ),
+        notes="Words are what lies between white space, not those of a tokenizer for each language. Rules on words do not judge "
+        "scripts without spaces, which have a length in characters. Korean stop words are endings of words there.",
+    )
+
+
 _ALL = (
     *CURATE_SETS,
     *_gopher("paper", GOPHER_PAPER, GOPHER_QUALITY_PAPER, GOPHER_REPETITION_PAPER),
@@ -375,5 +488,8 @@ _ALL = (
     *CODE_SETS,
 )  # fmt: skip
 
-RULE_SETS: dict[str, RuleSet] = {rule_set.full_name: by_language(rule_set) for rule_set in _ALL}
+_FINEWEB2 = _fineweb2()
+RULE_SETS: dict[str, RuleSet] = {rule_set.full_name: by_language(rule_set) for rule_set in _ALL} | {
+    _FINEWEB2.full_name: _FINEWEB2
+}
 """Every rule set by its full name."""

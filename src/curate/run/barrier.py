@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from curate.batch import live_rows
 from curate.config import parse_bytes
 from curate.dedup import DedupPlan, resolve_duplicates
-from curate.text.program import spell_marks
 from curate.text.uncommented import drop_comments
 from curate.work.files import read_arrow, write_arrow, write_json
 from curate.work.folder import ChunkName, RunFolder
@@ -47,26 +46,23 @@ class ChunkShard:
 
     def read_texts(self, rows: NDArray[np.int64], /) -> pa.Array | pa.ChunkedArray:
         """Read the texts of the rows named, as they are compared."""
-        return comparable_texts(read_arrow(self.path), rows, has_comments=self.has_comments)
+        return compared_texts(read_arrow(self.path), rows, has_comments=self.has_comments)
 
 
-def comparable_texts(
+def compared_texts(
     documents: pa.Table, rows: NDArray[np.int64], *, has_comments: bool
 ) -> pa.Array | pa.ChunkedArray:
-    """Texts of rows as deduplication compares them: of a program every mark counts as a word, of prose none.
-
-    Without `has_comments` programs are compared without comments and documentation.
-    """
-    some = documents.select(["kind", "text", "program_language"]).take(pa.array(rows))
-    texts, kinds = some["text"], some["kind"]
-    is_code = pc.fill_null(pc.equal(kinds, "code"), fill_value=False).combine_chunks()
+    """Texts of rows as deduplication compares them: programs without comments and documentation, unless these count."""
+    texts = documents["text"].take(pa.array(rows))
+    if has_comments:
+        return texts
+    some = documents.select(["kind", "program_language"]).take(pa.array(rows))
+    is_code = pc.fill_null(pc.equal(some["kind"], "code"), fill_value=False).combine_chunks()
     if not pc.any(is_code).as_py():
         return texts
     texts = texts.cast(pa.large_string()).combine_chunks()
-    programs = texts.filter(is_code)
-    if not has_comments:
-        programs = drop_comments(programs, some["program_language"].filter(is_code).to_pylist())
-    return pc.replace_with_mask(texts, is_code, spell_marks(programs))
+    programs = drop_comments(texts.filter(is_code), some["program_language"].filter(is_code).to_pylist())
+    return pc.replace_with_mask(texts, is_code, programs)
 
 
 def find_run_duplicates(
@@ -80,7 +76,7 @@ def find_run_duplicates(
 ) -> None:
     """Commit each chunk's duplicates, by row, unless all are there already.
 
-    `level` is 'near' (and exact), 'exact' or 'none'; `has_comments` see `comparable_texts`.
+    `level` is 'near' (and exact), 'exact' or 'none'; `has_comments` see `compared_texts`.
     """
     if folder.found_duplicates.exists():
         return

@@ -26,9 +26,11 @@ class FilterKeywords(TypedDict, total=False):
     keep_links: bool
     language: str | PathLike[str] | Sequence[str | PathLike[str]]
     min_language_confidence: float
+    mixed_languages: str
     rules: str | PathLike[str] | Sequence[str | PathLike[str]]
     code_rules: str | PathLike[str] | Sequence[str | PathLike[str]]
     url_blocklist: str | PathLike[str] | Sequence[str | PathLike[str]]
+    allow_adult: bool
     bad_words: str | PathLike[str] | Sequence[str | PathLike[str]]
     screen: str | PathLike[str] | Sequence[str | PathLike[str]]
     redact_pii: bool
@@ -49,7 +51,7 @@ class FilterKeywords(TypedDict, total=False):
     tokenizer: str | None
     weights: str | Sequence[str] | Mapping[str, float]
     spare_above: str | float
-    floor: str | Sequence[str] | Mapping[str, float]
+    floor: str | PathLike[str] | Sequence[str | PathLike[str]]
     unscored: str
     label: str | PathLike[str] | Sequence[str | PathLike[str]]
     workers: int | None

@@ -1,6 +1,6 @@
-"""What a user may add to the rules: blocklists of addresses and words, redaction, benchmarks to keep out.
+"""What stands beside the rules: blocklists of addresses and words, redaction, benchmarks to keep out, adult pages.
 
-All of it is off by default, since the lists are the user's choice.
+The screen for adult pages is on by default; all else is off, since the lists are the user's choice.
 """
 
 from __future__ import annotations
@@ -20,6 +20,10 @@ from numpy.typing import NDArray
 from curate.batch import add_columns, drop_rows, live_rows
 from curate.rules import BadWords, Decontaminator, UrlRules, redact_pii, redact_secrets
 from curate.rules.own import ask_screen, load_screen, screen_fingerprint
+from curate.rules.urls import list_files
+from curate.run.adult import REASON as ADULT
+from curate.run.adult import find_adult
+from curate.run.lanes import PROSE, is_of_kind
 from curate.run.settings import FilterSettings
 from curate.text.words import Words
 
@@ -51,6 +55,7 @@ class Screens:
     redacts_pii: bool
     redacts_secrets: bool
     own: tuple[str, ...] = ()
+    drops_adult: bool = True
 
     def add_address(self, documents: pa.Table) -> pa.Table:
         """Drop documents whose address is on a list."""
@@ -89,6 +94,17 @@ class Screens:
         rows = live_rows(documents)
         found = self.words.match(documents["text"].take(rows).combine_chunks())
         return _drop(documents, rows, pc.if_else(pc.is_valid(found), BadWords.reason, STAYS), found)
+
+    def add_adult(self, documents: pa.Table, words: Words) -> pa.Table:
+        """Drop pages made for sexual arousal; see `curate.run.adult`. `words` are those of every row."""
+        if not self.drops_adult:
+            return documents
+        rows = live_rows(documents)
+        rows = rows[is_of_kind(documents["kind"].take(pa.array(rows)), PROSE)]
+        taken = documents.select(["url", "title", "text", "language"]).take(pa.array(rows))
+        urls, titles, texts, languages = (column.combine_chunks() for column in taken.columns)
+        found = find_adult(urls, titles, texts, languages, words.take(rows))
+        return _drop(documents, rows, pc.if_else(pc.is_valid(found), ADULT, STAYS), found)
 
     def add_contamination(self, documents: pa.Table, words: Words) -> pa.Table:
         """Name the benchmark that a document shares an n-gram with, and drop it if that is asked for.
@@ -151,13 +167,15 @@ def load_screens(settings: FilterSettings) -> Screens:
         redacts_pii=settings.redact_pii,
         redacts_secrets=settings.redact_secrets,
         own=_load_own(settings.screen),
+        drops_adult=not settings.allow_adult,
     )
 
 
 def hash_lists(settings: FilterSettings) -> dict[str, str | None]:
     """Hash every list, rule file and screen, by its name, so that one with other contents counts as a changed setting."""
     rule_files = tuple(name for name in (*settings.rules, *settings.code_rules) if name.endswith(".toml"))
-    paths = (*settings.url_blocklist, *settings.bad_words, *settings.decontaminate, *rule_files)
+    blocklists = [file for path in settings.url_blocklist for file, _ in list_files(path)]
+    paths = (*blocklists, *settings.bad_words, *settings.decontaminate, *rule_files)
     paths += (settings.tokenizer,) if settings.tokenizer else ()
     hashes: dict[str, str | None] = {
         path: xxhash.xxh3_64_hexdigest(Path(path).read_bytes()) for path in paths

@@ -35,6 +35,7 @@ DEFAULT_BYTES_PER_TOKEN = 4.5  # of English text, as a rule of thumb; the tokeni
 DEFAULT_SHARD_SIZE = "512MiB"
 NONE = "none"
 UNSCORED = ("drop", "keep", "score")
+MIXED_LANGUAGES = ("page", "share", "lines")
 _BYTES_WORTH_A_WORKER = 4 * MIB  # starting one costs as much as reading about this much
 
 
@@ -113,6 +114,14 @@ class FilterSettings:
         high=1,
     )
 
+    mixed_languages: str = setting(
+        MIXED_LANGUAGES[0],
+        "How a page in several languages is taken: by the one likeliest language of the page; by share, where lines in the "
+        "languages to keep must hold half of its characters; or by lines, of which those in other languages are taken out.",
+        section="language",
+        known=MIXED_LANGUAGES,
+    )
+
     rules: tuple[str, ...] = setting(
         ("curate",),
         "Rule sets by name, or TOML files with rules; an empty list, or --rules none, for none.",
@@ -124,7 +133,14 @@ class FilterSettings:
     )
 
     url_blocklist: tuple[str, ...] = setting(
-        (), "Files of hosts, domains and URL substrings to drop.", section="rules"
+        (),
+        "Files of hosts, domains and URL substrings to drop, or folders in the layout of the UT1 lists (adult/domains).",
+        section="rules",
+    )
+    allow_adult: bool = setting(
+        False,
+        "Keep pages made for sexual arousal, which are dropped as 'adult' by host, title, terms and topic.",
+        section="rules",
     )
     bad_words: tuple[str, ...] = setting(
         (), "Files of words; pages that hold one are dropped.", section="rules"

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from safetensors.numpy import load, save
 
 from curate.errors import SettingError
 from curate.work.json_files import check_shape
+from curate.work.lock import locked
 
 CONFIG = "config.json"
 WEIGHTS = "weights.safetensors"
@@ -97,19 +98,31 @@ def staged_folder(folder: Path) -> Generator[Path]:
     staged = folder.parent / f".{folder.name}.partial"
     if staged.is_symlink():
         raise SettingError(f"{staged} is a link, where the fit would write. Remove it.")
-    shutil.rmtree(staged, ignore_errors=True)
-    try:
-        staged.mkdir(parents=True)
-        yield staged
-        for path in staged.iterdir():
-            _sync(path)
-        if folder.is_dir():
-            for path in sorted(staged.iterdir(), key=lambda path: (path.name == CONFIG, path.name)):
-                os.replace(path, folder / path.name)
-        else:
-            os.replace(staged, folder)
-    finally:
-        shutil.rmtree(staged, ignore_errors=True)
+    with _held(staged, folder):
+        try:
+            for path in staged.iterdir():  # of a fit that was killed
+                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+            yield staged
+            for path in staged.iterdir():
+                _sync(path)
+            if folder.is_dir():
+                for path in sorted(staged.iterdir(), key=lambda path: (path.name == CONFIG, path.name)):
+                    os.replace(path, folder / path.name)
+            else:
+                os.replace(staged, folder)
+        finally:
+            shutil.rmtree(staged, ignore_errors=True)
+
+
+@contextmanager
+def _held(staged: Path, folder: Path) -> Generator[None]:
+    """Hold the folder that a fit writes into; who fits into the same place at the same time is told so."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(staged))
+        except SettingError as error:
+            raise SettingError(str(error).replace(str(staged), str(folder))) from None
+        yield
 
 
 def _sync(path: Path) -> None:

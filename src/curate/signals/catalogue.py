@@ -84,6 +84,12 @@ _ALL = (
         by.n_distinct_stop_words,
         WORDS | CASE,
     ),
+    Signal(
+        "n_language_stop_words",
+        "count",
+        "how many of the stop words of the page's own language occur (`curate.text.languages`)",
+        lambda of, _: of.language_stop_words,
+    ),
     Signal("n_curly_brackets", "count", "`{`", lambda of, _: of.block("chars")["curly_brackets"]),
     Signal(
         "n_lorem_ipsum", "count", "`lorem ipsum`, any case", lambda of, _: of.block("words")["lorem_ipsum"]
@@ -419,7 +425,14 @@ PROGRAM_SIGNALS: tuple[str, ...] = tuple(signal.name for signal in _PROGRAM)
 """Signals of program text, which say nothing of prose."""
 
 COSTS_EXTRA = frozenset(
-    {"median_word_chars", "frac_symbol_words", "symbols_per_word", *KIND_SIGNALS, *PROGRAM_SIGNALS}
+    {
+        "n_language_stop_words",
+        "median_word_chars",
+        "frac_symbol_words",
+        "symbols_per_word",
+        *KIND_SIGNALS,
+        *PROGRAM_SIGNALS,
+    }
 )
 """Signals that need a second walk over the text: computed when asked for by name."""
 

@@ -14,7 +14,10 @@ from curate.signals.names import parse_signal
 
 
 def compute_signals(
-    texts: pa.Array | pa.ChunkedArray, names: Sequence[str] = DEFAULT_SIGNALS
+    texts: pa.Array | pa.ChunkedArray,
+    names: Sequence[str] = DEFAULT_SIGNALS,
+    *,
+    languages: pa.Array | pa.ChunkedArray | None = None,
 ) -> pa.RecordBatch:
     """Compute signals of N documents: one column per name, in the order given.
 
@@ -23,7 +26,8 @@ def compute_signals(
     its neighbours.
 
     The names in `DEFAULT_SIGNALS` come from one pass over the bytes; a peer's reading of a signal, named by
-    parameters such as `n_words[words=uniseg]`, takes a pass of its own.
+    parameters such as `n_words[words=uniseg]`, takes a pass of its own. `languages` are the codes of the documents, for the
+    signals that depend on these; left out, all are taken for English.
 
     >>> batch = compute_signals(pa.array(["Two words.", ""]), ["n_words", "mean_word_chars"])
     >>> batch.to_pylist()
@@ -33,7 +37,7 @@ def compute_signals(
         UnknownNameError: a signal or one of its parameters is not known.
     """
     readings = [parse_signal(name) for name in names]
-    measured = Measured(texts, with_lines=any(map(_asks_for_lines, names)))
+    measured = Measured(texts, languages, with_lines=any(map(_asks_for_lines, names)))
     columns: list[pa.Array] = []
     for reading in readings:
         values = reading.signal.formula(measured, reading.parameters)

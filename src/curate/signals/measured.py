@@ -14,6 +14,7 @@ from curate.signals import variants
 from curate.signals.kinds import measure_kinds
 from curate.signals.measure import Raw, measure
 from curate.signals.program import measure_program_chars, measure_program_kinds
+from curate.text.languages import count_stop_words
 
 Block = Mapping[str, NDArray[Any]]
 
@@ -25,8 +26,10 @@ class Measured:
         with_lines: whether the pass counts lines and paragraphs; it does from when they are asked for.
     """
 
-    def __init__(self, texts: pa.Array, *, with_lines: bool = True) -> None:
-        self._texts = texts
+    def __init__(
+        self, texts: pa.Array, languages: pa.Array | pa.ChunkedArray | None = None, *, with_lines: bool = True
+    ) -> None:
+        self._texts, self._languages = texts, languages
         self.with_lines = with_lines
         self._extra: dict[tuple[str, str], Block] = {}
 
@@ -48,6 +51,12 @@ class Measured:
     def program_kinds(self) -> Block:
         """Counts of program text: code, comments, strings."""
         return measure_program_kinds(self._texts)
+
+    @cached_property
+    def language_stop_words(self) -> NDArray[np.int64]:
+        """Different stop words of each text, by the list of its own language."""
+        texts = self._texts.combine_chunks() if isinstance(self._texts, pa.ChunkedArray) else self._texts
+        return count_stop_words(texts, self._languages)
 
     def block(self, name: str) -> Block:
         """A block of the one pass: `chars`, `words`, `ngrams`, `lines` or `paragraphs`."""

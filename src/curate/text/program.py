@@ -14,10 +14,8 @@ lifetime or of a transposed matrix does not swallow what follows.
 from __future__ import annotations
 
 import numpy as np
-import pyarrow as pa
 
 from curate.text.kernel import kernel
-from curate.text.words import view_utf8
 
 SPACE, CODE, COMMENT, STRING, DOC = range(5)
 """Kinds of bytes. White space inside a comment or a string is of its kind."""
@@ -272,57 +270,3 @@ def _speaks_of_rights(data, start, stop):
         if a == 115 and (data[i + 1] | 32) == 112 and (data[i + 2] | 32) == 100 and (data[i + 3] | 32) == 120:
             return True
     return False
-
-
-def spell_marks(texts: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """Write N programs so that their marks are words: each gets a name of letters, between blanks.
-
-    Duplicates are compared by words (`curate.text.words`), to which `a + b` and `a - b` are one. White space means as
-    little as it does there.
-
-    >>> words = spell_marks(pa.array(["a+b", "a - b", "a  +  b"])).to_pylist()
-    >>> [words[0].split() == words[1].split(), words[0].split() == words[2].split()]
-    [False, True]
-    """
-    data, bounds = view_utf8(texts)
-    spelled_bounds = np.zeros(len(bounds), np.int64)
-    _count_spelled(data, bounds, spelled_bounds)
-    spelled = np.empty(int(spelled_bounds[-1]), np.uint8)
-    _spell(data, bounds, spelled)
-    buffers = [None, pa.py_buffer(spelled_bounds), pa.py_buffer(spelled)]
-    return pa.Array.from_buffers(pa.large_string(), len(bounds) - 1, buffers)
-
-
-@kernel(inline=True)
-def _is_mark(byte):
-    return (
-        (33 <= byte <= 47) or (58 <= byte <= 64) or (91 <= byte <= 96 and byte != 95) or (123 <= byte <= 126)
-    )
-
-
-@kernel
-def _count_spelled(data, bounds, spelled_bounds):
-    n = 0
-    for document in range(len(bounds) - 1):
-        for i in range(bounds[document], bounds[document + 1]):
-            n += 6 if _is_mark(data[i]) else 1
-        spelled_bounds[document + 1] = n
-
-
-@kernel
-def _spell(data, bounds, spelled):
-    fill = 0
-    for i in range(bounds[0], bounds[-1]):
-        byte = data[i]
-        if _is_mark(byte):
-            # A letter that no program's names hold (U+01C1), and the mark's number as two letters from a to p.
-            spelled[fill] = 32
-            spelled[fill + 1] = 0xC7
-            spelled[fill + 2] = 0x81
-            spelled[fill + 3] = 97 + (byte >> 4)
-            spelled[fill + 4] = 97 + (byte & 15)
-            spelled[fill + 5] = 32
-            fill += 6
-        else:
-            spelled[fill] = byte
-            fill += 1

@@ -1,10 +1,14 @@
-# ruff: noqa: ANN001, ANN202  (numba infers the types of kernels, and takes no keywords)
+# ruff: noqa: ANN001, ANN202, PLR0912, PLR0915, PLR1714, SIM109  (kernels: numba infers types, and likes them plain)
 """The one tokeniser: Arrow strings to 64-bit word hashes, for deduplication and scoring.
 
 A word is a maximal run of code points of the Unicode categories L*, M* and N*; in scripts written without
 spaces every code point is a word (`curate.text.unicode_tables.SINGLE_BLOCKS`). Words are case-folded code point
 by code point (`str.casefold`, so that "Straße" equals "STRASSE") and hashed from their folded UTF-8 bytes.
 Bytes that are not UTF-8 separate words.
+
+What stands between words is no word, but signs and operators that a formula or a program turns on are noted with the word
+behind them: `x < low` and `x > low` are the same words with other signs. Scores and benchmarks look at words alone,
+deduplication at both (`Words.with_signs`).
 
 A document is folded eight bytes at a time into a tile of a few kilobytes, beside a byte of flags for each
 byte of text; bitmaps of the flags give the words' bounds, and words are hashed in blocks of eight bytes.
@@ -13,7 +17,7 @@ Text in other scripts costs up to twice as much per byte as ASCII.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -41,6 +45,26 @@ _ONES = np.uint64(0xFFFFFFFFFFFFFFFF)
 _GATHER = np.uint64(0x0002040810204081)  # moves the high bits of eight bytes into the top byte
 
 
+_SIGN_FACTOR = np.uint64(0x94D049BB133111EB)  # splitmix64's
+_LONGEST_SIGN = 3  # a longer run of one sign is a ruler
+_LINE_FEED, _SPACE = 10, 32
+_POINT = 4
+
+
+def _sign_bytes() -> NDArray[np.uint8]:
+    """Which bytes of a gap may be a sign: 1 where always, 2 by what stands beside it, 4 alone between digits."""
+    signs = np.zeros(256, np.uint8)
+    signs[[ord(sign) for sign in "+/<>=^&%()[]{}"]] = 1
+    signs[[ord(sign) for sign in "-!*"]] = 2
+    signs[[ord(sign) for sign in ".,"]] = _POINT
+    signs[128:] = 1  # what `_fold_tile` puts there for a mathematical operator
+    return signs
+
+
+_SIGNS = _sign_bytes()
+_STARS = np.array([0, 0x2A, 0x2A2A, 0x2A2A2A], np.uint64)
+
+
 def _every_byte(value: int) -> np.uint64:
     return np.uint64(0x0101010101010101 * value)
 
@@ -58,10 +82,26 @@ class Words:
     Attributes:
         hashes: uint64 (n_words,).
         offsets: int64 (n_documents + 1,); document `i` has `hashes[offsets[i]:offsets[i + 1]]`.
+        signs: uint8 (n_words,), empty where they were not asked for: stands for the signs before a word, and with the
+            last word of a document for those behind it; 0 for none. A sign is one of `+ / < > = ^ & %`, a bracket, a
+            mathematical operator of Unicode, and, where they stand as in a formula, `-`, `!`, `*` and the point of a
+            decimal number. Bullets, rulers and white space are none.
     """
 
     hashes: NDArray[np.uint64]
     offsets: NDArray[np.int64]
+    signs: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))
+
+    def with_signs(self) -> NDArray[np.uint64]:
+        """The hashes, those of words behind signs changed by these.
+
+        >>> less, more = (hash_words(pa.array([text]), signs=True) for text in ("x < low", "x > low"))
+        >>> bool((less.hashes == more.hashes).all()), bool((less.with_signs() == more.with_signs()).all())
+        (True, False)
+        """
+        signed = np.empty(len(self.hashes), np.uint64)
+        _add_signs(self.hashes, self.signs, signed)
+        return signed
 
     def take(self, rows: NDArray[np.int64]) -> Words:
         """The words of some of the documents, `rows` ascending; no copy where all others have none.
@@ -72,19 +112,23 @@ class Words:
         """
         sizes = np.diff(self.offsets)[rows]
         if int(sizes.sum()) == len(self.hashes):
-            return Words(self.hashes, np.append(self.offsets[rows], len(self.hashes)))
+            return Words(self.hashes, np.append(self.offsets[rows], len(self.hashes)), self.signs)
         offsets = np.zeros(len(rows) + 1, np.int64)
         np.cumsum(sizes, out=offsets[1:])
         taken = np.empty(int(offsets[-1]), np.uint64)
         _take_words(self.hashes, self.offsets, rows, offsets, taken)
-        return Words(taken, offsets)
+        signs = np.empty(len(taken) if len(self.signs) else 0, np.uint8)
+        if len(signs):
+            _take_words(self.signs, self.offsets, rows, offsets, signs)
+        return Words(taken, offsets, signs)
 
 
-def hash_words(texts: pa.Array | pa.ChunkedArray) -> Words:
+def hash_words(texts: pa.Array | pa.ChunkedArray, *, signs: bool = False) -> Words:
     """Hash every word of `texts`, in order.
 
     Args:
         texts: string or large_string, N documents, sliced or not; null counts as empty.
+        signs: also note the signs and operators before each word.
 
     Returns:
         The words of N documents; the same text gives the same hashes in every array and every process.
@@ -95,9 +139,12 @@ def hash_words(texts: pa.Array | pa.ChunkedArray) -> Words:
     # A word takes two bytes with its separator, or three where there is none: the bound is of addresses,
     # and only pages that are written become memory.
     hashes = np.empty(n_bytes // 2 + len(bounds) + 8, np.uint64)
+    noted = np.zeros(len(hashes) if signs else 0, np.uint8)
     offsets = np.zeros(len(bounds), np.int64)
-    n_words = _hash_documents(data, bounds, tables.kinds, tables.fold_pages, tables.folds, hashes, offsets)
-    return Words(hashes[:n_words], offsets)
+    n_words = _hash_documents(
+        data, bounds, tables.kinds, tables.fold_pages, tables.folds, hashes, noted, offsets
+    )
+    return Words(hashes[:n_words], offsets, noted[:n_words])
 
 
 def view_utf8(texts: pa.Array | pa.ChunkedArray) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
@@ -136,6 +183,12 @@ def _join_chunks(texts: pa.ChunkedArray) -> pa.Array:
 
 
 @kernel
+def _add_signs(hashes, signs, signed):
+    for i in range(len(hashes)):
+        signed[i] = hashes[i] ^ np.uint64(signs[i]) * _SIGN_FACTOR
+
+
+@kernel
 def _take_words(hashes, offsets, rows, taken_offsets, taken):
     for i in range(len(rows)):
         row = rows[i]
@@ -143,49 +196,140 @@ def _take_words(hashes, offsets, rows, taken_offsets, taken):
 
 
 @kernel
-def _hash_documents(data, bounds, kinds, fold_pages, folds, hashes, offsets):
+def _hash_documents(data, bounds, kinds, fold_pages, folds, hashes, signs, offsets):
+    wants_signs = len(signs) > 0
     folded = np.zeros(_TILE + _SLACK, np.uint8)
     flags = np.zeros(_TILE + _SLACK, np.uint8)
     toggles = np.zeros(_TILE + _SLACK, np.int32)
     n_words = 0
     for document in range(len(bounds) - 1):
         position, end = bounds[document], bounds[document + 1]
-        fill, open_state, open_length = 0, _SEED, 0
+        fill, open_state, open_length, is_open = 0, _SEED, 0, False
+        # What stands between the last word and the next: its last eight bytes, its length, which kinds of sign it may hold.
+        gap, n_gap, may_sign = _U0, 0, np.uint8(0)
+        last = np.uint8(0)  # the last byte of the word before it
         while position < end:
             position, fill = _fold_tile(data, position, end, kinds, fold_pages, folds, folded, flags, fill)
             n_toggles = _find_toggles(flags, fill, toggles)
-            if n_toggles == 0:
-                fill = 0
-                continue
             n_spans = n_toggles // 2
-            begin, stop = np.int64(toggles[n_toggles - 2]), np.int64(toggles[n_toggles - 1])
-            still_open = position < end and stop == fill
-            if still_open:
+            if n_spans and position < end and np.int64(toggles[n_toggles - 1]) == fill:
                 n_spans -= 1
+                goes_on = True
+            else:
+                goes_on = False
+            at = 0  # up to where the tile has been looked at
+            for span in range(n_toggles // 2 if wants_signs else 0):
+                begin = np.int64(toggles[2 * span])
+                if begin - at != 1 or folded[at] != _SPACE or span == 0:  # most gaps are a space
+                    for i in range(at, begin):
+                        gap, n_gap = _lengthen(gap, n_gap, folded[i])
+                        may_sign |= _SIGNS[folded[i]]
+                    # The signs of a word that goes on from the tile before are noted already.
+                    is_mark = may_sign == _POINT and n_gap > 1  # the comma or full stop of a sentence
+                    if may_sign and not is_mark and (span or not is_open):
+                        last = folded[at - 1] if span else last
+                        signs[n_words + span] = _read_signs(gap, n_gap, last, folded[begin])
+                    gap, n_gap, may_sign = _U0, 0, np.uint8(0)
+                at = np.int64(toggles[2 * span + 1])
+            if at:
+                last = folded[at - 1]  # of an open word, what it has so far
             first = 0
             if open_length and n_spans:
-                span_end = np.int64(toggles[1])
-                state, length = _absorb(folded, 0, span_end, open_state)
+                state, length = _absorb(folded, 0, np.int64(toggles[1]), open_state)
                 hashes[n_words] = _finish(state, open_length + length)
-                n_words += 1
                 first = 1
                 open_state, open_length = _SEED, 0
             for span in range(first, n_spans):
-                hashes[n_words] = _hash_span(
-                    folded, np.int64(toggles[2 * span]), np.int64(toggles[2 * span + 1])
-                )
-                n_words += 1
-            fill = 0
-            if still_open:
+                begin, stop = np.int64(toggles[2 * span]), np.int64(toggles[2 * span + 1])
+                hashes[n_words + span] = _hash_span(folded, begin, stop)
+            n_words += n_spans
+            is_open = goes_on
+            if goes_on:
                 # Whole blocks of the open word are absorbed; one to eight bytes go to the front of the tile.
-                whole_blocks_end = begin + (stop - begin - 1) // 8 * 8
+                begin = np.int64(toggles[n_toggles - 2])
+                whole_blocks_end = begin + (fill - begin - 1) // 8 * 8
                 open_state, length = _absorb(folded, begin, whole_blocks_end, open_state)
                 open_length += length
-                fill = stop - whole_blocks_end
+                fill -= whole_blocks_end
                 store64(folded, 0, load64(folded, whole_blocks_end))
                 store64(flags, 0, _ONES)
+                continue
+            for i in range(at, fill if wants_signs else 0):
+                gap, n_gap = _lengthen(gap, n_gap, folded[i])
+                may_sign |= _SIGNS[folded[i]]
+            fill = 0
+        if may_sign and n_words > offsets[document]:
+            sign = _read_signs(gap, n_gap, last, np.uint8(0))
+            signs[n_words - 1] ^= np.uint8(sign * 7)
         offsets[document + 1] = n_words
     return n_words
+
+
+@kernel
+def _lengthen(gap, n_gap, byte):
+    """Add a byte to a gap; white space is one space, or one line feed where it holds one, however much of it there is."""
+    if byte == 9 or byte == 13:
+        byte = np.uint8(_SPACE)
+    if byte == _SPACE or byte == _LINE_FEED:
+        before = gap & np.uint64(0xFF) if n_gap else np.uint64(0)
+        if before == _LINE_FEED or before == _SPACE:
+            return (gap & ~np.uint64(0xFF)) | np.uint64(min(before, byte)), n_gap
+    return gap << _U8 | np.uint64(byte), n_gap + 1
+
+
+@kernel
+def _read_signs(gap, n_gap, last, first):
+    """What the signs between two words come to, 1 to 255; 0 for none.
+
+    Args:
+        gap: its last eight bytes, the last one lowest, white space shortened.
+        n_gap: its bytes.
+        last: byte of the word before it, 0 at the start of a document.
+        first: byte of the word behind it, 0 at the end.
+    """
+    n_seen = min(n_gap, 8)
+    before_digit, behind_digit = 48 <= first <= 57, 48 <= last <= 57
+    found = np.uint8(0)
+    run = 0
+    for i in range(n_seen - 1, -1, -1):
+        byte = np.int64(gap >> np.uint64(8 * i)) & 0xFF
+        kind = _SIGNS[byte]
+        before = np.int64(gap >> np.uint64(8 * (i + 1))) & 0xFF if i + 1 < n_seen else -1
+        behind = np.int64(gap >> np.uint64(8 * (i - 1))) & 0xFF if i else -1
+        run = run + 1 if byte == before else 1
+        if kind == 0:
+            continue
+        # At the beginning of a line, with a space behind it, it is a bullet or marks a quotation.
+        opens_line = before == _LINE_FEED or (n_gap <= 8 and before == -1 and last == 0)
+        counts = False
+        if kind == 1:
+            is_ruler = run + _run_length(gap, i - 1, byte) > _LONGEST_SIGN
+            counts = not is_ruler and not (opens_line and behind == _SPACE)
+        elif byte == 45 or byte == 33:  # - and !: before a word, and none before them; 3 - 2; !=
+            stands_free = before != -1 or last == 0
+            if i == 0:
+                counts = stands_free and first != 0 and (before_digit or byte == 33 or not opens_line)
+            elif byte == 45:
+                counts = before == _SPACE and behind == _SPACE and i == 1 and before_digit
+            else:
+                counts = behind == 61
+        elif byte == 42:
+            counts = n_gap <= _LONGEST_SIGN and gap == _STARS[n_gap] and last != 0 and first != 0
+        else:
+            counts = n_gap == 1 and before_digit and behind_digit
+        if counts:
+            found = np.uint8(found * 31 + byte)
+            found = max(found, np.uint8(1))
+    return found
+
+
+@kernel
+def _run_length(gap, i, byte):
+    """How many bytes of a gap, from `i` on towards its end, are the same."""
+    n = 0
+    while i - n >= 0 and np.int64(gap >> np.uint64(8 * (i - n))) & 0xFF == byte:
+        n += 1
+    return n
 
 
 # Helpers of this loop take numbers, not arrays: numba counts references at every call that passes an
@@ -214,6 +358,7 @@ def _fold_tile(data, position, end, kinds, fold_pages, folds, folded, flags, fil
         position += length
         if kind == SEPARATOR:  # as is a byte that is not UTF-8: code point 0
             flags[fill] = 0
+            folded[fill] = _sign_byte(code_point)
             fill += 1
             continue
         if kind & FOLDING:
@@ -222,6 +367,7 @@ def _fold_tile(data, position, end, kinds, fold_pages, folds, folded, flags, fil
             length = np.int64(entry >> np.uint64(56))
         is_single = (kind & SINGLE) >> 1  # between separators of its own
         flags[fill] = 0
+        folded[fill] = 0
         fill += is_single
         store64(folded, fill, packed)
         store64(flags, fill, _HIGH)
@@ -229,6 +375,16 @@ def _fold_tile(data, position, end, kinds, fold_pages, folds, folded, flags, fil
         flags[fill] = 0
         fill += is_single
     return position, fill
+
+
+@kernel(inline=True)
+def _sign_byte(code_point):
+    """The byte that stands for a separator beyond ASCII: of 128 and more for a mathematical operator, else 0."""
+    if code_point == 0x2212:
+        return 45
+    if 0x2200 <= code_point < 0x2300 or code_point == 0xD7 or code_point == 0xF7 or code_point == 0xB1:
+        return 0x80 | (code_point & 0x7F)
+    return 0
 
 
 @kernel

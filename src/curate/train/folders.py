@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-import json
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 from curate.errors import SettingError
 from curate.train.shape import ModelShape
+from curate.work.json_files import NUMBER, check_shape, read_json
 
 STATE = "state.json"
 TOKENIZER = "tokenizer.json"
 CONFIG = "config.json"
+
+_FIELDS = {field.name: field for field in dataclasses.fields(ModelShape)}
+_TYPES = {"int": int, "float": NUMBER, "bool": bool, "str": str}
+_FACTS = {
+    "step": int,
+    "eos_id?": (int, type(None)),
+    "settings?": dict,
+    "shape": {
+        name if field.default is dataclasses.MISSING else f"{name}?": _TYPES[str(field.type)]
+        for name, field in _FIELDS.items()
+    },
+}
+_OPTIONAL_INT, _OPTIONAL_OBJECT = (int, type(None)), (dict, type(None))
 
 
 def read_shape(path: str | Path) -> ModelShape:
@@ -23,7 +37,7 @@ def read_shape(path: str | Path) -> ModelShape:
     folder = Path(path)
     if (folder / CONFIG).exists():
         return shape_from_config(read_config(folder), folder)
-    return ModelShape(**read_state(find_checkpoint(folder))["shape"])
+    return shape_from_facts(read_state(find_checkpoint(folder)))
 
 
 def find_checkpoint(folder: Path) -> Path:
@@ -47,22 +61,27 @@ def committed_steps(folder: Path) -> list[Path]:
 
 
 def read_state(checkpoint: Path) -> dict[str, Any]:
-    """Facts of a checkpoint: step, shape, fingerprints, settings."""
-    try:
-        return json.loads((checkpoint / STATE).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingError(f"{checkpoint} is no checkpoint: it has no {STATE}.") from error
+    """Facts of a checkpoint: step, shape, fingerprints, settings.
+
+    Raises:
+        SettingError: there are none, or they are damaged.
+    """
+    path = checkpoint / STATE
+    if not path.is_file():
+        raise SettingError(f"{checkpoint} is no checkpoint: it has no {STATE}.")
+    facts = read_json(path)
+    check_shape(facts, _FACTS, path)
+    return facts
+
+
+def shape_from_facts(facts: dict[str, Any]) -> ModelShape:
+    """The shape that a checkpoint's facts name."""
+    return ModelShape(**{name: facts["shape"][name] for name in _FIELDS if name in facts["shape"]})
 
 
 def read_config(folder: Path) -> dict[str, Any]:
     """A Hugging Face folder's configuration."""
-    try:
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise SettingError(f"{folder / CONFIG} cannot be read: {error}.") from error
-    if not isinstance(config, dict):
-        raise SettingError(f"{folder / CONFIG} is not the configuration of a model.")
-    return config
+    return read_json(folder / CONFIG)
 
 
 # What a plain model of the family has, by the names of `config.json`; what is absent is so by default.
@@ -88,12 +107,15 @@ def shape_from_config(config: dict[str, Any], folder: Path) -> ModelShape:
     Raises:
         SettingError: The configuration is of another family, or of a variant that computes another function.
     """
+    check_shape(
+        config, {"rope_parameters?": _OPTIONAL_OBJECT, "rope_scaling?": _OPTIONAL_OBJECT}, folder / CONFIG
+    )
     family = config.get("model_type")
     rope = config.get("rope_parameters") or {}
     scaling = config.get("rope_scaling") or {}
     # Older files say `type` for `rope_type`.
     rotary = rope.get("rope_type") or scaling.get("rope_type") or scaling.get("type") or "default"
-    if family not in _PLAIN:
+    if not isinstance(family, str) or family not in _PLAIN:
         raise SettingError(f"{folder} is no phi or llama model: its config.json says {family}.")
     for name, plain in {**_PLAIN[family], "rotary": "default"}.items():
         value = rotary if name == "rotary" else config.get(name, plain)
@@ -104,7 +126,20 @@ def shape_from_config(config: dict[str, Any], folder: Path) -> ModelShape:
     lacking = [name for name in (*_NEEDED, _EPS[family]) if name not in config]
     if lacking:
         raise SettingError(f"{folder}: its config.json lacks {lacking[0]}.")
+    check_shape(
+        config,
+        {
+            **dict.fromkeys(_NEEDED, int),
+            **dict.fromkeys(("head_dim?", "num_key_value_heads?"), _OPTIONAL_INT),
+            **dict.fromkeys((_EPS[family], "partial_rotary_factor?", "rope_theta?"), NUMBER),
+            "tie_word_embeddings?": bool,
+        },
+        folder / CONFIG,
+    )
+    check_shape(rope, dict.fromkeys(("partial_rotary_factor?", "rope_theta?"), NUMBER), folder / CONFIG)
     n_heads = config["num_attention_heads"]
+    if n_heads < 1:
+        raise SettingError(f"{folder}: its config.json says num_attention_heads = {n_heads}.")
     head_width = config.get("head_dim") or config["hidden_size"] // n_heads
     partial = (
         rope.get("partial_rotary_factor", config.get("partial_rotary_factor", 0.5))

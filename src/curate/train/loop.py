@@ -33,7 +33,7 @@ from curate.train.attention import chosen_kind
 from curate.train.checkpoint import Checkpoints, refuse_change
 from curate.train.data import make_batch, slots_of
 from curate.train.evaluate import NamedText, Window, bits_per_byte, plan_validation, read_named_texts
-from curate.train.folders import CONFIG, TOKENIZER, find_checkpoint
+from curate.train.folders import CONFIG, STATE, TOKENIZER, committed_steps, find_checkpoint
 from curate.train.grow import weights_for
 from curate.train.keywords import TrainKeywords
 from curate.train.metrics import Sink, open_sinks, peak_flops
@@ -43,6 +43,7 @@ from curate.train.parallel import Team, begin_pass, joined, sharded_decoder
 from curate.train.settings import TrainSettings
 from curate.train.shape import ModelShape, padded_vocabulary
 from curate.work.lock import locked
+from curate.work.output import refuse_links
 from curate.work.progress import ProgressDisplay
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
@@ -116,9 +117,18 @@ def train(
             )
         if Path(checked.output).is_dir():
             with locked(Path(checked.output)):  # a run that is at work keeps what it has
-                shutil.rmtree(Path(checked.output) / "checkpoints", ignore_errors=True)
-                (Path(checked.output) / "metrics.jsonl").unlink(missing_ok=True)
+                _delete_run(Path(checked.output))
     return run_training(checked, display=ProgressDisplay.of(progress))
+
+
+def _delete_run(folder: Path) -> None:
+    """Delete an earlier run's checkpoints and metrics, and nothing else that may lie there."""
+    refuse_links(folder)
+    steps = [step for step in committed_steps(folder / "checkpoints") if (step / STATE).is_file()]
+    for step in steps:
+        shutil.rmtree(step)
+    if steps:
+        (folder / "metrics.jsonl").unlink(missing_ok=True)
 
 
 def run_training(settings: TrainSettings, *, display: ProgressDisplay | None = None) -> TrainResult:

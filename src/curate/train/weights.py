@@ -18,6 +18,7 @@ from curate.train.folders import (
     read_config,
     read_state,
     shape_from_config,
+    shape_from_facts,
 )
 from curate.train.model import Decoder
 from curate.train.restricted import load_state
@@ -42,7 +43,7 @@ def read_trained(path: str | Path) -> Trained:
         return _read_hugging_face(folder)
     folder = find_checkpoint(folder)
     facts = read_state(folder)
-    shape = ModelShape(**facts["shape"])
+    shape = shape_from_facts(facts)
     weights = {name: torch.empty(weight.shape) for name, weight in _parameters(shape)}
     saved = {"model": dict(weights)}
     if shape.tied:
@@ -53,7 +54,9 @@ def read_trained(path: str | Path) -> Trained:
         )  # reading in one process is what is meant
         load_state(saved, folder)
     tokenizer = folder / TOKENIZER
-    return Trained(shape, weights, facts["eos_id"], tokenizer if tokenizer.exists() else None, facts["step"])
+    return Trained(
+        shape, weights, facts.get("eos_id"), tokenizer if tokenizer.exists() else None, facts["step"]
+    )
 
 
 def load_decoder(trained: Trained) -> Decoder:

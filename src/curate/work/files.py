@@ -6,7 +6,7 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -156,6 +156,35 @@ def value_bytes(column: pa.Array | pa.ChunkedArray) -> NDArray[np.int64]:  # noq
 def row_bytes(table: pa.Table) -> NDArray[np.int64]:
     """Bytes of text and bytes in each row: what row groups and files are cut by."""
     return sum((value_bytes(column) for column in table.columns), np.zeros(len(table), np.int64))
+
+
+_BATCH_ROWS = 8192
+_BATCH_BYTES = 32 << 20
+_LARGEST_DICTIONARY = 16 << 20  # a column with one of text holds no value that is longer
+
+
+def batch_rows(metadata: pq.FileMetaData, groups: Sequence[int] | None = None) -> int:
+    """Rows to read of a Parquet file at a time, so that a batch takes about 32 MiB, whatever its row groups hold.
+
+    What rows take follows from the bytes of their row group. Text that is stored once and stands in many rows takes more: in row
+    groups so small that all of it may be such text, each row is taken for as long as the whole.
+    """
+    n_rows = _BATCH_ROWS
+    for place in range(metadata.num_row_groups) if groups is None else groups:
+        group = metadata.row_group(place)
+        n_rows = min(n_rows, max(1, _BATCH_BYTES * group.num_rows // max(1, group.total_byte_size)))
+        columns = [group.column(number) for number in range(group.num_columns)]
+        text = max(
+            (
+                column.total_uncompressed_size
+                for column in columns
+                if column.physical_type == "BYTE_ARRAY" and column.has_dictionary_page
+            ),
+            default=0,
+        )
+        if 0 < text <= _LARGEST_DICTIONARY:
+            n_rows = min(n_rows, max(32, 2 * _BATCH_BYTES // text))
+    return n_rows
 
 
 def _row_groups(tables: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
