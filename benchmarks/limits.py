@@ -75,15 +75,15 @@ class Pages:
         from classifiers.recipe.bundled_pages import BOOK_LABELS
         from classifiers.recipe.kept import Kept
 
-        from curate.scoring import FittedScorer, load_scorer
+        from curate.scoring import load_scorer
 
         maker = Maker(DATA, classifiers_folder(), Kept(work), None)  # type: ignore[arg-type]  # encodes nothing
         edu, quality = (read_once(maker.levels[name].pages) for name in ("edu", "quality"))
         scorers = [load_scorer(name) for name in ("edu", "quality")]
-        scores_of = []
-        for scorer in scorers:
-            assert isinstance(scorer, FittedScorer)
-            scores_of.append(scorer.calibration.apply(maker.held_out_levels(scorer.name).astype(np.float32)))
+        scores_of = [
+            scorer.calibration.apply(maker.held_out_levels(scorer.name).astype(np.float32))
+            for scorer in scorers
+        ]
         levels = mean_levels(maker.levels["edu"].pages, reader_of=quality.annotators[0])
         of_edu = {text: i for i, text in enumerate(edu.texts.to_pylist())}
         rows = np.array([of_edu[text] for text in quality.texts.to_pylist()])

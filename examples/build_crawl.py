@@ -21,7 +21,7 @@ FATES: dict[str, str | None] = {
     "https://lessons.example/vaccines": None,
     "https://lessons.example/fractions": None,
     "https://lessons.example/binary-search": "below_threshold",
-    "supply-and-demand.txt": "below_threshold",
+    "supply-and-demand.txt": None,
     "https://diary.example/lake": "below_threshold",
     "https://kitchens.example/": "below_threshold",
     "https://mirror.example/vaccines": "exact_duplicate",

@@ -258,7 +258,7 @@ class FilterSettings:
     )
     floor: tuple[str, ...] = setting(
         (),
-        "NAME=NUMBER, as quality=0.02: a page to which the scorer of that name gives less is never kept, whatever else "
+        "NAME=NUMBER, as quality=0.03: a page to which the scorer of that name gives less is never kept, whatever else "
         "decides.",
         section="score",
     )
