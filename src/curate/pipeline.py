@@ -46,10 +46,10 @@ from curate.rules import (
     rule_warnings,
     warn_by_language,
 )
-from curate.run.barrier import KEY_PREFIX, comparable_texts, find_run_duplicates, read_duplicates
+from curate.run.barrier import KEY_PREFIX, Committed, comparable_texts, find_run_duplicates
 from curate.run.cut import Scored, ScoredKinds, check_names, note_cuts, settle_cuts
 from curate.run.extras import extra_types, unite_types
-from curate.run.fates import Decisions, Layout, footer_metadata, survey, write_part
+from curate.run.fates import Decisions, Layout, check_parts, footer_metadata, survey, write_part
 from curate.run.funnel import Funnel
 from curate.run.keywords import FilterKeywords
 from curate.run.lanes import (
@@ -68,7 +68,7 @@ from curate.run.lanes import (
 from curate.run.languages import tell_languages
 from curate.run.manifest import ScoreFacts, build_manifest, build_plan
 from curate.run.marked import follow_lines
-from curate.run.reading import estimate_needed, read_pages
+from curate.run.reading import Chunks, estimate_needed, read_pages
 from curate.run.screens import MARKED, hash_lists, load_screens
 from curate.run.settings import DEFAULT_CODE_SCORER, FilterSettings
 from curate.scoring import ask_all, scored_columns
@@ -78,8 +78,8 @@ from curate.text.words import Words, hash_words
 from curate.work.clock import StageClock, peak_memory_bytes
 from curate.work.disk import disk_errors
 from curate.work.engine import make_engine
-from curate.work.files import read_arrow, read_facts, write_arrow
-from curate.work.folder import ChunkName, RunFolder, opened_run
+from curate.work.files import read_facts, write_arrow
+from curate.work.folder import ChunkName, opened_run
 from curate.work.progress import Counted, ProgressDisplay, nothing_counted
 
 Stage = Callable[[pa.Table], pa.Table]
@@ -175,25 +175,26 @@ def run_filter(
         clock = StageClock()
         display.expect(4 if job.scorers() else 3)
 
-        read_pages(job.make_documents, job.read_options, folder, splits, engine, display)
-        names = folder.chunk_names()
+        chunks = read_pages(job.make_documents, job.read_options, folder, splits, engine, display)
         with (
             clock.stage("duplicates"),
             display.step("Finding duplicates", 0, nothing_counted),
         ):
-            find_run_duplicates(folder, names, job.dedup_plan, level=settings.dedup, memory=settings.memory)
-        score_survivors(job, folder, names, engine, display)
+            committed = find_run_duplicates(
+                folder, chunks, job.dedup_plan, level=settings.dedup, memory=settings.memory
+            )
+        score_survivors(job, committed, list(chunks), engine, display)
 
-        facts = [read_facts(folder.documents(name)) for name in names]
         funnel = Funnel()
         with clock.stage("cut"):
-            decisions = job.decide(folder, plan, names, facts)
-            parts = survey(decisions, names, funnel)
+            decisions = job.decide(committed, plan, chunks)
+            parts = survey(decisions, list(chunks), funnel)
         written = Counted(len(parts), "files")
         with display.step("Writing", len(parts), written.look):
             for _ in engine.map(partial(write_part, decisions), parts):
                 written.n_done += 1
-        finish_run(job, folder, plan, funnel, decisions, facts, files, clock)
+        check_parts(folder, parts)
+        finish_run(job, plan, funnel, decisions, chunks, files, clock)
     return funnel
 
 
@@ -301,15 +302,14 @@ class Job:
 
     def decide(
         self,
-        folder: RunFolder,
+        committed: Committed,
         plan: Mapping[str, Any],
-        names: Sequence[ChunkName],
-        facts: Sequence[Mapping[str, Any]],
+        chunks: Chunks,
     ) -> Decisions:
         """Settle what scored documents must reach, and the columns of the output."""
 
         def read_scored(kinds: ScoredKinds) -> Scored:
-            tables = [read_arrow(folder.scores(name)) for name in names]
+            tables = [committed.scores(name) for name in chunks]
             found = pa.concat_tables(
                 [table.filter(is_of_kind(table["kind"], kinds.kinds)) for table in tables]
             )
@@ -318,11 +318,11 @@ class Job:
         layout = Layout(
             signals=self.number_columns(),
             scores=tuple(dict.fromkeys(column for scorer in self.scorers() for column in scorer.columns)),
-            extras=unite_types(fact["extra_types"] for fact in facts),
+            extras=unite_types(facts["extra_types"] for facts in chunks.values()),
             footer=footer_metadata(plan),
         )
         cuts = settle_cuts([ScoredKinds.of(lane) for lane in self.lanes], self.settings.cut, read_scored)
-        return Decisions(folder, layout, self.dedup_plan.jaccard, cuts)
+        return Decisions(committed.folder, committed, layout, self.dedup_plan.jaccard, cuts)
 
     def number_columns(self) -> tuple[tuple[str, str], ...]:
         """Names and types of the columns that rules and signals add: lines removed by reason, and signals."""
@@ -544,18 +544,21 @@ def add_keys(documents: pa.Table, plan: DedupPlan, words: Words) -> pa.Table:
 class ScoreTask:
     """One chunk whose survivors are to be scored."""
 
-    folder: RunFolder
+    committed: Committed
     name: ChunkName
     lanes: tuple[Lane, ...]
 
 
 def score_survivors(
-    job: Job, folder: RunFolder, names: Sequence[ChunkName], engine: Engine, display: ProgressDisplay
+    job: Job, committed: Committed, names: Sequence[ChunkName], engine: Engine, display: ProgressDisplay
 ) -> None:
     """Run pass 2 over all chunks that have no scores yet."""
     if not job.scorers():
         return
-    tasks = [ScoreTask(folder, name, job.lanes) for name in names if not folder.scores(name).exists()]
+    folder = committed.folder
+    tasks = [
+        ScoreTask(committed, name, job.lanes) for name in names if not committed.is_there(folder.scores(name))
+    ]
     scored = Counted(len(tasks), "chunks")
     with display.step("Scoring", len(tasks), scored.look):
         for _ in engine.map(score_chunk, tasks):
@@ -565,8 +568,9 @@ def score_survivors(
 def score_chunk(task: ScoreTask) -> None:
     """Commit what the scorers say of one chunk's survivors: row, kind, whether a score may spare it, and columns."""
     clock = StageClock()
-    documents = read_arrow(task.folder.documents(task.name))
-    rows = np.setdiff1d(live_rows(documents), read_duplicates(task.folder, task.name)["row"].to_numpy())
+    folder = task.committed.folder
+    documents = task.committed.documents(task.name)
+    rows = np.setdiff1d(live_rows(documents), task.committed.duplicates(task.name)["row"].to_numpy())
     survivors = documents.select(["text", "kind", "language", "spared_by"]).take(pa.array(rows, pa.int64()))
     table = pa.table(
         {"row": rows, "kind": survivors["kind"], "is_sparable": survivors["spared_by"].is_valid()}
@@ -580,7 +584,8 @@ def score_chunk(task: ScoreTask) -> None:
                 scorers = [scorer.load() for scorer in alike]
                 for scorer, scored in zip(scorers, ask_all(scorers, texts), strict=True):
                     table = add_columns(table, at, scored_columns(scorer, scored))
-    write_arrow(task.folder.scores(task.name), table, {"cpu_s": clock.rounded()})
+    facts = {"cpu_s": clock.rounded(), "barrier": task.committed.barrier}
+    write_arrow(folder.scores(task.name), table, facts)
 
 
 # ---- the end ----------------------------------------------------------------------------------------------
@@ -588,24 +593,22 @@ def score_chunk(task: ScoreTask) -> None:
 
 def finish_run(
     job: Job,
-    folder: RunFolder,
     plan: dict[str, Any],
     funnel: Funnel,
     decisions: Decisions,
-    facts: Sequence[Mapping[str, Any]],
+    chunks: Chunks,
     files: Sequence[InputFile],
     clock: StageClock,
 ) -> None:
     """Complete the funnel with what the chunks noted, and commit the manifest."""
+    folder, facts = decisions.folder, list(chunks.values())
     for fact in facts:
         funnel.records.update(fact["records"])
         funnel.problems += fact["problems"]
     cpu_s: Counter[str] = Counter()
     cpu_s.update(clock.cpu_s)
-    for fact in [
-        *facts,
-        *(read_facts(path) for path in sorted((folder.work / "scores").glob("[0-9]*.arrow"))),
-    ]:
+    scores = [read_facts(folder.scores(name)) for name in chunks] if job.scorers() else []
+    for fact in [*facts, *scores]:
         cpu_s.update(fact["cpu_s"])
     scored = tuple(ScoredKinds.of(lane) for lane in job.lanes if lane.scorers)
     levels = [name for scorer in job.scorers() for name, _ in scorer.columns if name.endswith("_level")]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import xxhash
 
 from curate.crawl import Chunk, Cursor, Mark, ReadOptions, Split, read_chunks
+from curate.errors import RunError
 from curate.protocols import Engine
 from curate.work.clock import StageClock
 from curate.work.disk import folder_bytes
@@ -31,6 +35,11 @@ class ReadTask:
     split: Split
     stripe: int
     n_stripes: int
+    committed: frozenset[int] = frozenset()
+
+
+Chunks = dict[ChunkName, dict[str, Any]]
+"""Every chunk of a run with its facts, in the order of the documents."""
 
 
 def read_pages(
@@ -40,12 +49,25 @@ def read_pages(
     splits: Sequence[Split],
     engine: Engine,
     display: ProgressDisplay,
-) -> None:
-    """Commit every chunk of every split; those that are committed already are passed over."""
+) -> Chunks:
+    """Commit every chunk of every split; those that are committed already are passed over.
+
+    Raises:
+        RunError: a chunk is not there when all are read; see `all_chunks`.
+    """
     # Few splits are read by all workers together; many are shared out whole, which reads nothing twice.
     n_stripes = engine.n_workers if len(splits) < 4 * engine.n_workers else 1
+    committed = _by_split(folder)
     tasks = [
-        ReadTask(make_documents, options, folder, split, stripe, n_stripes)
+        ReadTask(
+            make_documents,
+            options,
+            folder,
+            split,
+            stripe,
+            n_stripes,
+            frozenset(committed.get(split.index, ())),
+        )
         for split in splits
         for stripe in range(n_stripes)
     ]
@@ -53,20 +75,91 @@ def read_pages(
     with display.step("Reading", sum(split.size_bytes for split in splits), tally.look):
         for _ in engine.map(read_stripe, tasks):
             pass
+    return all_chunks(folder, splits, patience_s=0.0 if engine.is_local else LISTING_AGE_S)
+
+
+LISTING_AGE_S = 60.0
+"""How old a network file system may show a folder to another machine (the longest that NFS keeps a listing)."""
+
+
+def all_chunks(folder: RunFolder, splits: Sequence[Split], *, patience_s: float = 0.0) -> Chunks:
+    """Every chunk of every split with its facts, as this process sees the folder.
+
+    A split's chunks are numbered from 0, and the last one says that it is the last: so it is known what there must
+    be, whoever wrote it.
+
+    Args:
+        folder: of the run.
+        splits: all of the run.
+        patience_s: seconds to look again in, where others write and the file system shows their files late.
+
+    Raises:
+        RunError: a chunk is missing, or one of another run lies there; it is named.
+    """
+    waited_until = time.monotonic() + patience_s
+    while True:
+        committed = _by_split(folder)
+        lacking = _find_lacking(folder, splits, committed)
+        if lacking is None:
+            break
+        if time.monotonic() >= waited_until:
+            raise RunError(
+                f"{lacking}, though all input was read. Every machine of a run must see the output folder "
+                f"{folder.path}. Run the same command again: what is missing is read again."
+            )
+        time.sleep(min(1.0, patience_s))
+    names = sorted(ChunkName(split, chunk) for split, chunks in committed.items() for chunk in chunks)
+    return {name: read_facts(folder.documents(name)) for name in names}
+
+
+def _by_split(folder: RunFolder) -> dict[int, set[int]]:
+    found: dict[int, set[int]] = {}
+    for name in folder.chunk_names():
+        found.setdefault(name.split, set()).add(name.chunk)
+    return found
+
+
+def _find_lacking(
+    folder: RunFolder, splits: Sequence[Split], committed: Mapping[int, set[int]]
+) -> str | None:
+    """Say which chunk is missing, or of no split of this run; None where all is as it must be."""
+    for split in splits:
+        chunks = committed.get(split.index, set())
+        lowest = next(chunk for chunk in range(len(chunks) + 1) if chunk not in chunks)
+        first = ChunkName(split.index, lowest)
+        if lowest < len(chunks) or not chunks:
+            return f"The chunk {folder.documents(first)} (of {_name_files(split)}) is not there"
+        last = ChunkName(split.index, lowest - 1)
+        if not read_facts(folder.documents(last))["last"]:
+            return f"The chunk {folder.documents(first)} (of {_name_files(split)}) is not there"
+    strange = committed.keys() - {split.index for split in splits}
+    if strange:
+        name = ChunkName(min(strange), min(committed[min(strange)]))
+        return f"The chunk {folder.documents(name)} is of another run"
+    return None
+
+
+def _name_files(split: Split) -> str:
+    first, *rest = [file.source for file in split.files]
+    return first + (f" and {len(rest)} more" if rest else "")
 
 
 def read_stripe(task: ReadTask) -> None:
     """Commit every chunk of a stripe that is not committed yet."""
-    committed = task.folder.split_facts(task.split.index)
-    if any(facts["last"] for facts in committed.values()) and len(committed) == max(committed) + 1:
-        return
+    committed = task.committed
     # Begin where the unbroken run of committed chunks ends; beyond it, skim those that are committed.
     n_done = next(j for j in range(len(committed) + 1) if j not in committed)
+    start = None
+    if n_done:
+        before = read_facts(task.folder.documents(ChunkName(task.split.index, n_done - 1)))
+        if before["last"]:
+            return
+        start = _cursor_from(before["cursor"])
     chunks = read_chunks(
         task.split,
         task.options,
         wanted=lambda j: j % task.n_stripes == task.stripe and j not in committed,
-        start=_cursor_from(committed[n_done - 1]["cursor"]) if n_done else None,
+        start=start,
     )
     clock = StageClock()
     while True:
@@ -87,9 +180,22 @@ def reader_facts(chunk: Chunk, documents: pa.Table) -> dict[str, Any]:
         "last": chunk.last,
         "n_input_bytes": chunk.n_input_bytes,
         "n_documents": len(documents),
+        "digest": digest_of(documents),
         "records": chunk.skipped,
         "problems": [asdict(problem) for problem in chunk.problems],
     }
+
+
+def digest_of(documents: pa.Table) -> str:
+    """A digest of the documents' ids and texts: what tells a chunk from another one of its name."""
+    digest = xxhash.xxh3_64()
+    for name in ("id", "text"):
+        for column in documents[name].cast(pa.large_string()).chunks:
+            offsets = np.frombuffer(column.buffers()[1], np.int64)[column.offset :][: len(column) + 1]
+            digest.update((offsets - offsets[:1]).tobytes())
+            if column.buffers()[2] is not None and len(offsets):
+                digest.update(memoryview(column.buffers()[2])[offsets[0] : offsets[-1]])
+    return digest.hexdigest()
 
 
 def _cursor_from(facts: Mapping[str, Any]) -> Cursor:

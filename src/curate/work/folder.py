@@ -3,8 +3,8 @@
     OUT/kept/part-00000.parquet ...      OUT/dropped/part-00000.parquet ...      OUT/manifest.json
     OUT/.curate/plan.json                what the run was asked to do
     OUT/.curate/documents/SSSSS-CCCCC.arrow     chunk CCCCC of split SSSSS after pass 1
-    OUT/.curate/duplicates/SSSSS-CCCCC.arrow    the chunk's duplicates, where it has any
-    OUT/.curate/duplicates.json          says that the barrier has found them all
+    OUT/.curate/duplicates/SSSSS-CCCCC.arrow    the chunk's duplicates
+    OUT/.curate/duplicates.json          says that the barrier has found them all, and among which chunks
     OUT/.curate/scores/SSSSS-CCCCC.arrow        scores of the chunk's survivors
 
 `.curate` is deleted once the manifest is written.
@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from curate.errors import SettingError
-from curate.work.files import read_facts, remove_leftovers, write_json
+from curate.work.files import remove_leftovers, write_json
 from curate.work.json_files import read_json
 from curate.work.lock import locked
 from curate.work.output import Layout, opened_output, refuse_links
@@ -73,8 +73,19 @@ class RunFolder:
 
     @property
     def found_duplicates(self) -> Path:
-        """Stands once the barrier has committed every chunk's duplicates."""
+        """Stands once the barrier has committed every chunk's duplicates, and names what it found them among."""
         return self.work / "duplicates.json"
+
+    def forget_duplicates(self) -> None:
+        """Delete what the barrier found and all that was made of it."""
+        self.found_duplicates.unlink(missing_ok=True)
+        for folder in (
+            self.work / "duplicates",
+            self.work / "scores",
+            self.path / "kept",
+            self.path / "dropped",
+        ):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def chunk_duplicates(self, name: ChunkName) -> Path:
         """The duplicates among a chunk's documents."""
@@ -100,11 +111,6 @@ class RunFolder:
     def chunk_names(self) -> list[ChunkName]:
         """Chunks that pass 1 has committed, in the order of the documents."""
         return sorted(ChunkName.parse(path.stem) for path in (self.work / "documents").glob("[0-9]*.arrow"))
-
-    def split_facts(self, split: int) -> dict[int, dict[str, Any]]:
-        """The facts of a split's committed chunks, by chunk number."""
-        names = (name for name in self.chunk_names() if name.split == split)
-        return {name.chunk: read_facts(self.documents(name)) for name in names}
 
     def manifest(self) -> dict[str, Any] | None:
         """The manifest of a finished run, if there is one."""

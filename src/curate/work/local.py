@@ -42,6 +42,8 @@ class LocalEngine:
     The processes start with the first map that needs them and serve all maps until `close`.
     """
 
+    is_local = True
+
     def __init__(self, n_workers: int) -> None:
         # A process of a `multiprocessing.Pool` may start none of its own; the result is the same with one.
         self.n_workers = n_workers = 1 if multiprocessing.current_process().daemon else n_workers
