@@ -167,7 +167,7 @@ def run_filter(
     with (
         disk_errors(settings.output, partial(estimate_needed, Path(settings.output), splits)),
         opened_run(Path(settings.output), plan, overwrite=overwrite, inputs=inputs) as folder,
-        make_engine(settings.engine, n_workers) as engine,
+        make_engine(settings.engine, n_workers, settings.output, settings.ray_address) as engine,
     ):
         earlier = folder.manifest()
         if earlier:

@@ -42,4 +42,5 @@ class FilterKeywords(TypedDict, total=False):
     unscored: str
     workers: int | None
     engine: str
+    ray_address: str | None
     memory: str | int

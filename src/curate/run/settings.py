@@ -199,6 +199,13 @@ class FilterSettings:
     engine: str = setting(
         "local", "local (processes on this machine) or ray.", section="run", in_hash=False, known=ENGINE_NAMES
     )
+    ray_address: str | None = setting(
+        None,
+        "For the engine ray: the cluster, as HOST:PORT or ray://HOST:PORT; left out, what RAY_ADDRESS names, else one that "
+        "runs on this machine, else one is started here.",
+        section="run",
+        in_hash=False,
+    )
     memory: str = setting("4GB", "Memory that deduplication may use.", section="run", in_hash=False)
 
     def __post_init__(self) -> None:
