@@ -32,7 +32,7 @@ import pyarrow.compute as pc
 
 from curate.batch import DROP_COLUMNS, SPARED_COLUMNS, add_columns, drop_rows, live_rows
 from curate.config import Paths, input_paths, settings_from
-from curate.crawl import Chunk, InputFile, ReadOptions, check_columns, find_files, hash_file, plan_splits
+from curate.crawl import Chunk, InputFile, ReadOptions, check_columns, find_files, plan_splits
 from curate.dedup import DedupPlan, compute_keys
 from curate.extract import METADATA_FIELDS, decode_text, extract_pages
 from curate.language import ANY_LANGUAGE, check_languages, identify_languages
@@ -49,7 +49,15 @@ from curate.rules import (
 from curate.run.barrier import KEY_PREFIX, Committed, comparable_texts, find_run_duplicates
 from curate.run.cut import Scored, ScoredKinds, check_names, note_cuts, settle_cuts
 from curate.run.extras import extra_types, unite_types
-from curate.run.fates import Decisions, Layout, check_parts, footer_metadata, survey, write_part
+from curate.run.fates import (
+    Decisions,
+    Layout,
+    check_parts,
+    footer_metadata,
+    survey,
+    survey_shard,
+    write_part,
+)
 from curate.run.funnel import Funnel
 from curate.run.keywords import FilterKeywords
 from curate.run.lanes import (
@@ -68,9 +76,10 @@ from curate.run.lanes import (
 from curate.run.languages import tell_languages
 from curate.run.manifest import ScoreFacts, build_manifest, build_plan
 from curate.run.marked import follow_lines
-from curate.run.reading import Chunks, estimate_needed, read_pages
+from curate.run.reading import Chunks, estimate_needed, holds_same, read_pages
 from curate.run.screens import MARKED, hash_lists, load_screens
 from curate.run.settings import DEFAULT_CODE_SCORER, FilterSettings
+from curate.run.shards import Shard, read_inputs, write_shard
 from curate.scoring import ask_all, scored_columns
 from curate.signals import compute_signals
 from curate.text.normalise import comparable, compose
@@ -79,7 +88,7 @@ from curate.work.clock import StageClock, peak_memory_bytes
 from curate.work.disk import disk_errors
 from curate.work.engine import make_engine
 from curate.work.files import read_facts, write_arrow
-from curate.work.folder import ChunkName, opened_run
+from curate.work.folder import ChunkName, RunFolder, opened_run
 from curate.work.progress import Counted, ProgressDisplay, nothing_counted
 
 Stage = Callable[[pa.Table], pa.Table]
@@ -161,40 +170,58 @@ def run_filter(
         first_stage,
     )
     plan = build_plan(settings, files, job.contents())
+    shard = None if settings.shard is None else Shard.parse(settings.shard)
+    if shard is not None:
+        plan["shard"] = settings.shard
     n_workers = settings.n_workers(sum(file.size_bytes for file in files))
     splits = plan_splits(files)
     inputs = [file.path for file in files]
     with (
         disk_errors(settings.output, partial(estimate_needed, Path(settings.output), splits)),
-        opened_run(Path(settings.output), plan, overwrite=overwrite, inputs=inputs) as folder,
+        opened_run(
+            Path(settings.output),
+            plan,
+            overwrite=overwrite,
+            inputs=inputs,
+            holds_same=partial(holds_same, files),
+        ) as folder,
         make_engine(settings.engine, n_workers, settings.output, settings.ray_address) as engine,
     ):
         earlier = folder.manifest()
         if earlier:
             return Funnel.from_json(earlier["funnel"])
-        clock = StageClock()
-        display.expect(4 if job.scorers() else 3)
+        display.expect(1 if shard else 4 if job.scorers() else 3)
+        chunks = read_pages(job.make_documents, job.read_options, folder, splits, engine, display, shard)
+        if shard is not None:
+            write_shard(folder, shard, plan, len(splits), len(chunks))
+            return survey_shard(folder, chunks)
+        return run_from_chunks(job, plan, folder, chunks, engine, display)
 
-        chunks = read_pages(job.make_documents, job.read_options, folder, splits, engine, display)
-        with (
-            clock.stage("duplicates"),
-            display.step("Finding duplicates", 0, nothing_counted),
-        ):
-            committed = find_run_duplicates(
-                folder, chunks, job.dedup_plan, level=settings.dedup, memory=settings.memory
-            )
-        score_survivors(job, committed, list(chunks), engine, display)
 
-        funnel = Funnel()
-        with clock.stage("cut"):
-            decisions = job.decide(committed, plan, chunks)
-            parts = survey(decisions, list(chunks), funnel)
-        written = Counted(len(parts), "files")
-        with display.step("Writing", len(parts), written.look):
-            for _ in engine.map(partial(write_part, decisions), parts):
-                written.n_done += 1
-        check_parts(folder, parts)
-        finish_run(job, plan, funnel, decisions, chunks, files, clock)
+def run_from_chunks(
+    job: Job,
+    plan: dict[str, Any],
+    folder: RunFolder,
+    chunks: Chunks,
+    engine: Engine,
+    display: ProgressDisplay,
+) -> Funnel:
+    """All that follows pass 1, which is the same for one run and for the shards of one that were brought together."""
+    clock, settings, funnel = StageClock(), job.settings, Funnel()
+    with clock.stage("duplicates"), display.step("Finding duplicates", 0, nothing_counted):
+        committed = find_run_duplicates(
+            folder, chunks, job.dedup_plan, level=settings.dedup, memory=settings.memory
+        )
+    score_survivors(job, committed, list(chunks), engine, display)
+    with clock.stage("cut"):
+        decisions = job.decide(committed, plan, chunks)
+        parts = survey(decisions, list(chunks), funnel)
+    written = Counted(len(parts), "files")
+    with display.step("Writing", len(parts), written.look):
+        for _ in engine.map(partial(write_part, decisions), parts):
+            written.n_done += 1
+    check_parts(folder, parts)
+    finish_run(job, plan, funnel, decisions, chunks, clock)
     return funnel
 
 
@@ -597,7 +624,6 @@ def finish_run(
     funnel: Funnel,
     decisions: Decisions,
     chunks: Chunks,
-    files: Sequence[InputFile],
     clock: StageClock,
 ) -> None:
     """Complete the funnel with what the chunks noted, and commit the manifest."""
@@ -634,7 +660,7 @@ def finish_run(
             for rule_set in lane.rule_sets
         ],
         score=score,
-        files=[{"source": f.source, "n_bytes": f.size_bytes, "hash": hash_file(f)} for f in files],
+        files=[file for _, found in sorted(read_inputs(folder).items()) for file in found["files"]],
         timings={
             "cpu_s": {stage: round(seconds, 3) for stage, seconds in cpu_s.items()},
             "peak_memory_bytes": max([peak_memory_bytes(), *(fact["peak_memory_bytes"] for fact in facts)]),

@@ -62,7 +62,18 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def command(cluster: Any, output: Path | str, *more: str) -> list[str]:
     flags = ["--engine", "ray", "--ray-address", cluster.address, "--chunk-bytes", "2000"]
-    return [sys.executable, "-m", "curate", "filter", "-i", str(EXAMPLE_CRAWL), "-o", str(output), *flags, *more]
+    return [
+        sys.executable,
+        "-m",
+        "curate",
+        "filter",
+        "-i",
+        str(EXAMPLE_CRAWL),
+        "-o",
+        str(output),
+        *flags,
+        *more,
+    ]
 
 
 def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
@@ -128,7 +139,10 @@ def die_always(number: int) -> int:
 
 
 def test_a_task_that_kills_its_process_is_begun_again_a_stated_number_of_times(cluster: Any) -> None:
-    with RayEngine(1, cluster.address) as engine, pytest.raises(RunError, match="lost with its process .* 4 times"):
+    with (
+        RayEngine(1, cluster.address) as engine,
+        pytest.raises(RunError, match="lost with its process .* 4 times"),
+    ):
         list(engine.map(die_always, range(3)))
 
 
@@ -231,7 +245,9 @@ def test_an_address_where_nothing_answers_is_one_line() -> None:
         RayEngine(1, "127.0.0.1:9")
 
 
-def test_a_folder_that_a_node_does_not_see_is_named(cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_a_node_does_not_see_is_named(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from contextlib import contextmanager
 
     @contextmanager
@@ -239,7 +255,10 @@ def test_a_folder_that_a_node_does_not_see_is_named(cluster: Any, tmp_path: Path
         yield Path("/nowhere/seen")
 
     monkeypatch.setattr(RayEngine, "_token", elsewhere)
-    with RayEngine(1, cluster.address, tmp_path) as engine, pytest.raises(RunError, match="does not see the output folder"):
+    with (
+        RayEngine(1, cluster.address, tmp_path) as engine,
+        pytest.raises(RunError, match="does not see the output folder"),
+    ):
         list(engine.map(partial(add, 1), range(3)))
 
 

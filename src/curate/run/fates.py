@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from curate.run.cut import LaneCut, decide_scored
 from curate.run.extras import extra_columns, extra_fields
 from curate.run.funnel import Funnel, fates_of
 from curate.run.screens import MARKED
-from curate.work.files import cut_parts, text_bytes, write_parquet
+from curate.work.files import cut_parts, read_arrow, text_bytes, write_parquet
 from curate.work.folder import ChunkName, RunFolder
 
 
@@ -134,6 +134,15 @@ def survey(decisions: Decisions, names: Sequence[ChunkName], funnel: Funnel) -> 
         plans["kept"].add(name, n_bytes[is_kept])
         plans["dropped"].add(name, n_bytes[~is_kept])
     return plans["kept"].parts() + plans["dropped"].parts()
+
+
+def survey_shard(folder: RunFolder, chunks: Iterable[ChunkName]) -> Funnel:
+    """What pass 1 says of a shard's documents; duplicates and scores are still to come."""
+    funnel = Funnel()
+    for name in chunks:
+        documents = read_arrow(folder.documents(name)).select(list(_DECIDING))
+        funnel.add_documents(fates_of(documents, text_bytes(documents), []))
+    return funnel
 
 
 _DECIDING = (

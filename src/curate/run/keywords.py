@@ -43,4 +43,5 @@ class FilterKeywords(TypedDict, total=False):
     workers: int | None
     engine: str
     ray_address: str | None
+    shard: str | None
     memory: str | int

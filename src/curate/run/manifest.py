@@ -97,7 +97,8 @@ def build_plan(
         "curate_version": __version__,
         "settings": hashed_settings(settings) | {"contents": dict(contents)},
         "input": [public_name(name) for name in settings.input],
-        "input_hash": stable_hash([[file.source, file.size_bytes, _modified_ns(file)] for file in files]),
+        "input_hash": stable_hash([[file.source, file.size_bytes] for file in files]),
+        "input_modified": stable_hash([_modified_ns(file) for file in files]),
         "n_input_files": len(files),
     }
 

@@ -12,12 +12,13 @@ import numpy as np
 import pyarrow as pa
 import xxhash
 
-from curate.crawl import Chunk, Cursor, Mark, ReadOptions, Split, read_chunks
+from curate.crawl import Chunk, Cursor, InputFile, Mark, ReadOptions, Split, hash_file, read_chunks
 from curate.errors import RunError
 from curate.protocols import Engine
+from curate.run.shards import Shard, read_inputs
 from curate.work.clock import StageClock
 from curate.work.disk import folder_bytes
-from curate.work.files import read_facts, write_arrow
+from curate.work.files import read_facts, write_arrow, write_json
 from curate.work.folder import ChunkName, RunFolder
 from curate.work.progress import ProgressDisplay
 
@@ -36,6 +37,7 @@ class ReadTask:
     stripe: int
     n_stripes: int
     committed: frozenset[int] = frozenset()
+    notes_inputs: bool = False
 
 
 Chunks = dict[ChunkName, dict[str, Any]]
@@ -49,33 +51,32 @@ def read_pages(
     splits: Sequence[Split],
     engine: Engine,
     display: ProgressDisplay,
+    shard: Shard | None = None,
 ) -> Chunks:
-    """Commit every chunk of every split; those that are committed already are passed over.
+    """Commit every chunk of every split, or of a shard; those that are committed already are passed over.
+
+    Returns:
+        The chunks that there must be, all or the shard's, with their facts.
 
     Raises:
         RunError: a chunk is not there when all are read; see `all_chunks`.
     """
-    # Few splits are read by all workers together; many are shared out whole, which reads nothing twice.
-    n_stripes = engine.n_workers if len(splits) < 4 * engine.n_workers else 1
-    committed = _by_split(folder)
-    tasks = [
-        ReadTask(
-            make_documents,
-            options,
-            folder,
-            split,
-            stripe,
-            n_stripes,
-            frozenset(committed.get(split.index, ())),
-        )
-        for split in splits
-        for stripe in range(n_stripes)
-    ]
+    committed, begun = _by_split(folder), set[int]()
+    tasks: list[ReadTask] = []
+    for split, stripe, n_stripes in (shard or Shard(0, 1)).stripes(splits, engine.n_workers):
+        done = frozenset(committed.get(split.index, ()))
+        notes = split.index not in begun
+        begun.add(split.index)
+        tasks.append(ReadTask(make_documents, options, folder, split, stripe, n_stripes, done, notes))
     tally = ReadTally(folder, splits)
-    with display.step("Reading", sum(split.size_bytes for split in splits), tally.look):
-        for _ in engine.map(read_stripe, tasks):
-            pass
-    return all_chunks(folder, splits, patience_s=0.0 if engine.is_local else LISTING_AGE_S)
+    n_bytes = sum(split.size_bytes for split in splits) // (shard.n if shard else 1)
+    made: list[ChunkName] = []
+    with display.step("Reading", n_bytes, tally.look):
+        for names in engine.map(read_stripe, tasks):
+            made += names
+    if shard is None:
+        return all_chunks(folder, splits, patience_s=0.0 if engine.is_local else LISTING_AGE_S)
+    return {name: read_facts(folder.documents(name)) for name in sorted({*folder.chunk_names(), *made})}
 
 
 LISTING_AGE_S = 60.0
@@ -144,16 +145,22 @@ def _name_files(split: Split) -> str:
     return first + (f" and {len(rest)} more" if rest else "")
 
 
-def read_stripe(task: ReadTask) -> None:
-    """Commit every chunk of a stripe that is not committed yet."""
-    committed = task.committed
+def read_stripe(task: ReadTask) -> list[ChunkName]:
+    """Commit every chunk of a stripe that is not committed yet, and name those; the hashes of the files first."""
+    committed, made = task.committed, list[ChunkName]()
+    inputs = task.folder.inputs(task.split.index)
+    if task.notes_inputs and not inputs.exists():
+        files = [
+            {"source": f.source, "n_bytes": f.size_bytes, "hash": hash_file(f)} for f in task.split.files
+        ]
+        write_json(inputs, {"files": files})
     # Begin where the unbroken run of committed chunks ends; beyond it, skim those that are committed.
     n_done = next(j for j in range(len(committed) + 1) if j not in committed)
     start = None
     if n_done:
         before = read_facts(task.folder.documents(ChunkName(task.split.index, n_done - 1)))
         if before["last"]:
-            return
+            return made
         start = _cursor_from(before["cursor"])
     chunks = read_chunks(
         task.split,
@@ -166,11 +173,12 @@ def read_stripe(task: ReadTask) -> None:
         with clock.stage("read"):
             chunk = next(chunks, None)
         if chunk is None:
-            return
+            return made
         documents, own = task.make_documents(chunk)
         facts = own | reader_facts(chunk, documents) | {"cpu_s": own.get("cpu_s", {}) | clock.rounded()}
         clock = StageClock()
-        write_arrow(task.folder.documents(ChunkName(task.split.index, chunk.index)), documents, facts)
+        made.append(ChunkName(task.split.index, chunk.index))
+        write_arrow(task.folder.documents(made[-1]), documents, facts)
 
 
 def reader_facts(chunk: Chunk, documents: pa.Table) -> dict[str, Any]:
@@ -184,6 +192,26 @@ def reader_facts(chunk: Chunk, documents: pa.Table) -> dict[str, Any]:
         "records": chunk.skipped,
         "problems": [asdict(problem) for problem in chunk.problems],
     }
+
+
+def holds_same(files: Sequence[InputFile], folder: RunFolder) -> bool:
+    """Whether the input files hold what a run, finished or not, has read of them.
+
+    Files of which nothing is read yet may hold anything; what was read without a hash is taken for changed.
+    """
+    manifest = folder.manifest()
+    if manifest is not None:
+        known = manifest.get("input_files", [])
+        is_known = len(known) == len(files)
+    else:
+        inputs = read_inputs(folder)
+        known = [file for found in inputs.values() for file in found["files"]]
+        is_known = all(name.split in inputs for name in folder.chunk_names())
+    hashes = {file["source"]: file["hash"] for file in known}
+    return is_known and all(
+        file.source not in hashes or (hashes[file.source] and hash_file(file) == hashes[file.source])
+        for file in files
+    )
 
 
 def digest_of(documents: pa.Table) -> str:

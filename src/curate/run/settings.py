@@ -206,6 +206,13 @@ class FilterSettings:
         section="run",
         in_hash=False,
     )
+    shard: str | None = setting(
+        None,
+        "Read a share of the input only, as one job of a batch system: 0/100 to 99/100, each with an --output of its own. "
+        "'curate join' makes one run of them.",
+        section="run",
+        in_hash=False,
+    )
     memory: str = setting("4GB", "Memory that deduplication may use.", section="run", in_hash=False)
 
     def __post_init__(self) -> None:
@@ -214,6 +221,10 @@ class FilterSettings:
         check(self)
         self._check_files()
         self._check_scores()
+        if self.shard is not None:
+            from curate.run.shards import Shard  # which loads the reader
+
+            Shard.parse(self.shard)
         if not self.language:
             raise SettingError('language is empty. Name at least one, or "any".')
         parse_memory(self.memory)

@@ -2,6 +2,7 @@
 
     OUT/kept/part-00000.parquet ...      OUT/dropped/part-00000.parquet ...      OUT/manifest.json
     OUT/.curate/plan.json                what the run was asked to do
+    OUT/.curate/inputs/SSSSS.json        the input files of a split, with hashes
     OUT/.curate/documents/SSSSS-CCCCC.arrow     chunk CCCCC of split SSSSS after pass 1
     OUT/.curate/duplicates/SSSSS-CCCCC.arrow    the chunk's duplicates
     OUT/.curate/duplicates.json          says that the barrier has found them all, and among which chunks
@@ -15,7 +16,7 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -32,7 +33,7 @@ MANIFEST = "manifest.json"
 REPORT = "report.html"
 SWAP = ".curate-swap"
 _FILES = re.compile(
-    r"(kept|dropped)/part-[0-9]+\.parquet|scored/.+|manifest\.json|report\.html|\.curate(-swap)?/.+",
+    r"(kept|dropped)/part-[0-9]+\.parquet|scored/.+|(manifest|shard)\.json|report\.html|\.curate(-swap)?/.+",
     re.DOTALL,
 )
 _RECORDS = (f"{SWAP}/{MANIFEST}", MANIFEST, ".curate/plan.json")
@@ -100,6 +101,10 @@ class RunFolder:
         """A chunk after pass 1."""
         return self.work / "documents" / f"{name}.arrow"
 
+    def inputs(self, split: int) -> Path:
+        """What is noted of a split's input files: name, size, hash."""
+        return self.work / "inputs" / f"{split:05d}.json"
+
     def scores(self, name: ChunkName) -> Path:
         """The scores of a chunk's survivors."""
         return self.work / "scores" / f"{name}.arrow"
@@ -124,7 +129,12 @@ class RunFolder:
 
 @contextmanager
 def opened_run(
-    path: Path, plan: dict[str, Any], *, overwrite: bool, inputs: Iterable[str | Path] = ()
+    path: Path,
+    plan: dict[str, Any],
+    *,
+    overwrite: bool,
+    inputs: Iterable[str | Path] = (),
+    holds_same: Callable[[RunFolder], bool] = lambda _folder: False,
 ) -> Generator[RunFolder]:
     """Open `path` for the run that `plan` describes: new, or one to go on with; one process at a time.
 
@@ -135,6 +145,7 @@ def opened_run(
         plan: of the run.
         overwrite: delete an earlier run of the same command first.
         inputs: the files that the run reads.
+        holds_same: whether the input files, where only their times have changed, hold what the folder's run has read.
 
     Raises:
         ChangedSettingsError: the folder holds a run, finished or not, with another plan; the differences
@@ -142,7 +153,7 @@ def opened_run(
         SettingError: the folder holds other files, or another process is writing to it.
     """
     folder = RunFolder(path)
-    compare = partial(changed_settings, plan=plan)
+    compare = partial(changed_settings, plan=plan, holds_same=partial(holds_same, folder))
     advise = partial(_advise_cut, path, plan)
     with opened_output(
         path, _layout_of(plan), compare=compare, inputs=inputs, overwrite=overwrite, advise=advise
@@ -153,7 +164,8 @@ def opened_run(
             write_json(folder.work / "plan.json", plan)
         yield folder
         if (path / MANIFEST).is_file():
-            shutil.rmtree(folder.work)
+            # A file that is mapped yet stays on NFS under another name, and its folder with it, until the next call.
+            shutil.rmtree(folder.work, ignore_errors=True)
 
 
 @contextmanager
@@ -224,8 +236,13 @@ def _advise_cut(path: Path, plan: dict[str, Any], record: dict[str, Any]) -> str
     return f"'{command}' makes that cut without reading or scoring again."
 
 
-def changed_settings(earlier: dict[str, Any], plan: dict[str, Any]) -> list[str]:
-    """What differs between two plans, for people: 'threshold was 0.8, now 0.6'."""
+def changed_settings(
+    earlier: dict[str, Any], plan: dict[str, Any], holds_same: Callable[[], bool] = lambda: True
+) -> list[str]:
+    """What differs between two plans, for people: 'threshold was 0.8, now 0.6'.
+
+    `holds_same` is asked where nothing differs but the times of the input files.
+    """
     before, now = earlier.get("settings", {}), plan["settings"]
     changes = [
         f"{name} was {before.get(name)!r}, now {now.get(name)!r}"
@@ -241,7 +258,10 @@ def changed_settings(earlier: dict[str, Any], plan: dict[str, Any]) -> list[str]
         for name in both
         if old[name] is None and new[name] is None
     ]
-    if earlier.get("input_hash") != plan["input_hash"]:
+    if earlier.get("shard") != plan.get("shard"):
+        changes.append(f"shard was {earlier.get('shard')}, now {plan.get('shard')}")
+    is_touched = earlier.get("input_modified") != plan.get("input_modified")
+    if earlier.get("input_hash") != plan["input_hash"] or (not changes and is_touched and not holds_same()):
         changes.append(
             f"the input was {earlier.get('n_input_files')} files, now {plan['n_input_files']}, "
             "or their contents changed"

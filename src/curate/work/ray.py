@@ -134,7 +134,9 @@ class RayEngine:
                 "--ray-address HOST:PORT."
             ) from error
         finally:
-            if in_main:  # Ray's own handler of SIGTERM shows a C++ stack; a run stops by ours and says what stays
+            if (
+                in_main
+            ):  # Ray's own handler of SIGTERM shows a C++ stack; a run stops by ours and says what stays
                 for number, handler in handlers.items():
                     signal.signal(number, handler)
 
@@ -329,6 +331,7 @@ def _asker() -> Callable[[str | None, list[str]], tuple[Versions, bool, str]]:
     def ask(token: str | None, names: list[str]) -> tuple[dict[str, str], bool, str]:
         import os
         import platform
+        from importlib import import_module
         from importlib.metadata import PackageNotFoundError, version
 
         found, problem = {"python": ".".join(platform.python_version_tuple()[:2])}, ""
@@ -347,7 +350,7 @@ def _asker() -> Callable[[str | None, list[str]], tuple[Versions, bool, str]]:
         sees = token is None or os.path.exists(token)
         if sees and found["curate"] != "none":
             try:
-                import curate.warmed  # every kernel of the default settings, once a node
+                import_module("curate.warmed")  # every kernel of the default settings, once a node
             except ImportError as error:
                 problem = f"cannot load curate: {error}"
         return {name: found[name] for name in names}, sees, problem
@@ -386,7 +389,6 @@ def _import_ray() -> Any:
     os.environ.setdefault("RAY_task_oom_retries", str(MAX_RETRIES))
     try:
         import ray
-        import ray.util.scheduling_strategies
     except ImportError as error:
         raise MissingPackageError("The engine 'ray'", "ray", "ray") from error
     return ray
