@@ -210,7 +210,7 @@ def run_from_chunks(
     clock, settings, funnel = StageClock(), job.settings, Funnel()
     with clock.stage("duplicates"), display.step("Finding duplicates", 0, nothing_counted):
         committed = find_run_duplicates(
-            folder, chunks, job.dedup_plan, level=settings.dedup, memory=settings.memory
+            folder, chunks, job.dedup_plan, level=settings.dedup, memory=settings.memory, engine=engine
         )
     score_survivors(job, committed, list(chunks), engine, display)
     with clock.stage("cut"):

@@ -47,6 +47,13 @@ def cluster_of(*n_cpus: int, **head: Any) -> Iterator[Any]:
         cluster.shutdown()
 
 
+@pytest.fixture(autouse=True)
+def unblocked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests may reach loopback only, and a node has another address."""
+    if "nothing_answers" not in request.node.name:
+        monkeypatch.setattr(ray_engine, "_knock", lambda _: None)
+
+
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     with cluster_of(1, 1) as made:
@@ -176,7 +183,7 @@ def test_a_node_killed_in_the_middle_changes_nothing(local: Path, tmp_path: Path
     with cluster_of(1, 1) as cluster:
         process = subprocess.Popen(command(cluster, tmp_path / "out"), stderr=subprocess.PIPE, text=True)
         wait_until(lambda: any((tmp_path / "out" / ".curate" / "documents").glob("0*.arrow")))
-        cluster.remove_node(list(cluster.worker_nodes)[0], allow_graceful=False)
+        cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
         _, said = process.communicate(timeout=200)
         assert process.returncode == 0, said
     assert bytes_of(tmp_path / "out") == bytes_of(local)

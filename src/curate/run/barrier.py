@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +16,7 @@ from curate.batch import live_rows
 from curate.config import parse_bytes, stable_hash
 from curate.dedup import DedupPlan, resolve_duplicates
 from curate.errors import RunError
+from curate.protocols import Engine
 from curate.run.reading import Chunks
 from curate.text.program import spell_marks
 from curate.work.files import read_arrow, read_facts, write_arrow, write_json
@@ -34,18 +36,27 @@ class ChunkShard:
     digest: str
 
     def read_keys(self) -> pa.Table:
-        """Read the survivors' keys, with their row in the chunk and their id.
+        """Read the survivors' keys, with their row in the chunk and their id; see `read_columns`."""
+        documents = read_chunk(self.path, self.digest)
+        names = [name for name in documents.column_names if name.startswith(KEY_PREFIX)]
+        return self.read_columns(["id", "score", "row", *(name.removeprefix(KEY_PREFIX) for name in names)])
+
+    def read_columns(self, names: Sequence[str]) -> pa.Table:
+        """Read some columns of the survivors' keys.
 
         A document that passes its rules stays before one that its score must spare yet: that one may still go.
         """
         documents = read_chunk(self.path, self.digest)
-        names = [name for name in documents.column_names if name.startswith(KEY_PREFIX)]
         rows = live_rows(documents)
-        keys = documents.select(["id", "spared_by", *names]).take(rows)
-        passes = keys["spared_by"].is_null().cast(pa.float64())
-        keys = keys.drop_columns(["spared_by"])
-        keys = keys.rename_columns([name.removeprefix(KEY_PREFIX) for name in keys.column_names])
-        return keys.append_column("score", passes).append_column("row", pa.array(rows))
+        columns: dict[str, Any] = {}
+        for name in names:
+            if name == "row":
+                columns[name] = pa.array(rows)
+            elif name == "score":
+                columns[name] = documents["spared_by"].take(rows).is_null().cast(pa.float64())
+            else:
+                columns[name] = documents[name if name == "id" else f"{KEY_PREFIX}{name}"].take(rows)
+        return pa.table(columns)
 
     def read_texts(self, rows: NDArray[np.int64], /) -> pa.Array | pa.ChunkedArray:
         """Read the texts of the rows named, as they are compared."""
@@ -120,7 +131,13 @@ class Committed:
 
 
 def find_run_duplicates(
-    folder: RunFolder, chunks: Chunks, plan: DedupPlan, *, level: str, memory: str
+    folder: RunFolder,
+    chunks: Chunks,
+    plan: DedupPlan,
+    *,
+    level: str,
+    memory: str,
+    engine: Engine | None = None,
 ) -> Committed:
     """Commit each chunk's duplicates, by row, unless all are there already.
 
@@ -133,6 +150,7 @@ def find_run_duplicates(
         plan: that the keys were computed with.
         level: 'near' (and exact), 'exact' or 'none'.
         memory: bytes, as text, that keys and shingles may take.
+        engine: whose workers share the search.
     """
     names = list(chunks)
     barrier = stable_hash(
@@ -150,7 +168,12 @@ def find_run_duplicates(
         if level != "none"
     ]
     found = resolve_duplicates(
-        shards, plan, folder.work / "dedup", memory_bytes=parse_bytes(memory), near=level == "near"
+        shards,
+        plan,
+        folder.work / "dedup",
+        memory_bytes=parse_bytes(memory),
+        near=level == "near",
+        engine=engine,
     )
     found = add_kept_ids(found, folder, names)
     starts = np.searchsorted(found["shard"].to_numpy(), np.arange(len(names) + 1))
