@@ -5,6 +5,7 @@ The peak of memory is that of each pass alone: Linux forgets it when asked (/pro
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import threading
@@ -41,13 +42,17 @@ class Watch:
     def __init__(self, output: Path) -> None:
         self.rows: list[dict[str, Any]] = []
         self._scratch = output / ".curate" / "dedup"
-        self._peak_scratch = 0
+        self.peak_bytes = {"keys": 0, "shingles": 0}
         self._cpu_s = time.process_time()
         threading.Thread(target=self._look, daemon=True).start()
 
     def _look(self) -> None:
         while True:
-            self._peak_scratch = max(self._peak_scratch, folder_bytes(self._scratch))
+            found = {"keys": 0, "shingles": 0}
+            for path in self._scratch.glob("*"):
+                with contextlib.suppress(OSError):  # it is gone again
+                    found["shingles" if path.name.startswith(("texts", "shingles")) else "keys"] += path.stat().st_size
+            self.peak_bytes = {name: max(n, found[name]) for name, n in self.peak_bytes.items()}
             time.sleep(0.05)
 
     def begin(self) -> None:
@@ -99,7 +104,7 @@ def main() -> None:
     )
     facts |= {
         "passes": watch.rows,
-        "peak_scratch_bytes": watch._peak_scratch,  # noqa: SLF001
+        "peak_scratch_bytes": watch.peak_bytes,
         "n_read": funnel.read.n_documents,
         "n_duplicates": sum(t.n_documents for (stage, _), t in funnel.dropped.items() if stage == "dedup"),
         "output_bytes": folder_bytes(Path(output)),

@@ -18,6 +18,7 @@ from curate.dedup import (
     steps,
 )
 from curate.errors import SettingError
+from curate.work.local import LocalEngine
 
 PLAN = DedupPlan()
 STORY = [
@@ -139,6 +140,17 @@ def test_little_memory_gives_the_same_ledger(planted, tmp_path, monkeypatch):
         out_of_core = resolve_duplicates(shards, PLAN, tmp_path / "x", memory_bytes=memory_bytes)
         assert out_of_core.equals(in_memory)
     assert not (tmp_path / "x").exists()
+
+
+def test_workers_that_share_the_steps_give_the_same_ledger(planted, tmp_path, monkeypatch):
+    texts, _ = planted
+    shards = [shard_of(texts[begin : begin + 300], f"{begin:05d}") for begin in range(0, len(texts), 300)]
+    alone = resolve_duplicates(shards, PLAN, tmp_path / "x")
+    monkeypatch.setattr(resolve, "_WORTH_WORKERS", 0)
+    monkeypatch.setattr(resolve, "KEYS_A_RANGE", 5000)
+    monkeypatch.setattr(resolve, "GROUP_BYTES", 50_000)
+    with LocalEngine(2) as engine:
+        assert resolve_duplicates(shards, PLAN, tmp_path / "x", engine=engine).equals(alone)
 
 
 def test_the_longest_stays_then_the_smallest_id():

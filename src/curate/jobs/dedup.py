@@ -39,6 +39,7 @@ from curate.jobs.parts import PartWriter, add_reasons
 from curate.jobs.pieces import Piece, plan_pieces, split_by_format, stage_texts, staged_piece
 from curate.jobs.settings import DedupSettings
 from curate.jobs.warnings import find_losses, tell_out_of_reach, tell_unlike
+from curate.protocols import Engine
 from curate.run.reading import read_pages
 from curate.work.engine import make_engine
 from curate.work.files import committed, read_arrow, read_facts, write_arrow
@@ -126,7 +127,7 @@ def run_dedup(
             for _ in engine.map(partial(write_keys, job), range(len(pieces))):
                 tally.n_done += 1
         with display.step("Finding duplicates", 0, nothing_counted):
-            find_file_duplicates(job, settings, indexes)
+            find_file_duplicates(job, settings, indexes, engine)
         written = Counted(len(pieces), "files")
         with display.step("Writing", len(pieces), written.look):
             for _ in engine.map(partial(write_piece, job), range(len(pieces))):
@@ -262,7 +263,9 @@ class PieceShard:
         self.texts.release()
 
 
-def find_file_duplicates(job: _Job, settings: DedupSettings, indexes: Sequence[Index]) -> None:
+def find_file_duplicates(
+    job: _Job, settings: DedupSettings, indexes: Sequence[Index], engine: Engine | None = None
+) -> None:
     """Commit the table of duplicates with the ids that stay, unless it is there already.
 
     One that was found among other pieces is deleted with what was made of it: it names rows by their place.
@@ -292,6 +295,7 @@ def find_file_duplicates(job: _Job, settings: DedupSettings, indexes: Sequence[I
         near=not settings.exact,
         by_url=settings.url,
         earlier=earlier,
+        engine=None if earlier else engine,  # what an index has open stays in this process
     )
     owners = [
         str(path) for path, index in zip(settings.against, indexes, strict=True) for _ in index.shards()
