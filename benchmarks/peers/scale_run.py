@@ -51,7 +51,9 @@ class Watch:
             found = {"keys": 0, "shingles": 0}
             for path in self._scratch.glob("*"):
                 with contextlib.suppress(OSError):  # it is gone again
-                    found["shingles" if path.name.startswith(("texts", "shingles")) else "keys"] += path.stat().st_size
+                    found["shingles" if path.name.startswith(("texts", "shingles")) else "keys"] += (
+                        path.stat().st_size
+                    )
             self.peak_bytes = {name: max(n, found[name]) for name, n in self.peak_bytes.items()}
             time.sleep(0.05)
 
