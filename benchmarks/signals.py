@@ -143,16 +143,21 @@ def _peer(peer: str, sample: list[str]) -> Spent:
 
 
 def run_peer(
-    peer: str, texts: list[str], checkout: str | None = None, python: str | None = None
+    peer: str,
+    texts: list[str],
+    checkout: str | None = None,
+    python: str | None = None,
+    *,
+    with_texts: bool = False,
 ) -> dict[str, Any]:
-    """Run a peer's filters on texts; for each filter, which it keeps, why not, and CPU seconds."""
+    """Run a peer's filters on texts; for each filter, which it keeps, why not, and CPU seconds; if asked, the texts it leaves."""
     python = python or peer_environment(peer)
     with tempfile.TemporaryDirectory() as folder:
         pages, out = Path(folder, "pages.jsonl"), Path(folder, "out.json")
         pages.write_text("".join(json.dumps(text) + "\n" for text in texts), encoding="utf-8")
         command = [str(python), str(ROOT / "benchmarks" / "peers" / "rules.py"), peer, str(pages), str(out)]
         done = subprocess.run(
-            [*command, *([checkout] if checkout else [])],
+            [*command, checkout or "", *(["texts"] if with_texts else [])],
             capture_output=True,
             text=True,
             check=False,

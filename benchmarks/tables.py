@@ -75,7 +75,188 @@ def _serve() -> str:
     return "\n".join([head, "|---|---|---|", *rows])
 
 
-TABLES: dict[str, Callable[[], str]] = {"lessons": _lessons, "serve": _serve}
+def _speed() -> str:
+    """What the whole job, extraction, rules and duplicates cost beside peers, each on the same documents in one run."""
+    whole = {(row["corpus"], row["tool"]): row for row in _result("filter")["rows"]}
+    pages = [row for (corpus, _), row in whole.items() if corpus == "raw HTML"]
+    extraction = {row["extractor"]: row["pages_per_cpu_s"] for row in _result("extraction")["rows"]}
+    rules = {row["contender"]: row["documents_per_cpu_s"] for row in _result("signals")["rows"]}
+    dedup = {row["tool"]: row["marginal_cpu_us"] for row in _result("dedup")["rows"]}
+    ours = next(row for row in pages if row["tool"] == "curate")
+    others = "; ".join(f"{row['tool']} {row['docs_per_cpu_s']:.0f}" for row in pages if row is not ours)
+    peers = ", ".join(f"{name} {speed:,.0f}" for name, speed in extraction.items() if "curate" not in name)
+    judges = ", ".join(f"{name} {speed:,.0f}" for name, speed in rules.items() if "curate" not in name)
+    finders = ", ".join(f"{name} {us:,.0f}" for name, us in dedup.items() if name != "curate")
+    own_rules = next(name for name in ("curate, named sets", "curate") if name in rules)
+    return "\n".join(
+        [
+            "| per CPU second on one core | curate | peers |",
+            "|---|---|---|",
+            f"| whole job from raw HTML, {ours['n_documents']} pages, start-up included | **{ours['docs_per_cpu_s']:.0f}** | {others} |",
+            f"| main text of {_result('extraction')['n_pages_timed']} pages | **{extraction['curate']:,.0f}** | {peers} |",
+            f"| line rules, signals and verdicts of Gopher, C4 and FineWeb, pages | **{rules[own_rules]:,.0f}** | {judges} |",
+            f"| near-duplicates, Parquet to Parquet: µs a document more | **{dedup['curate']:.0f}** | {finders} |",
+        ]
+    )
+
+
+_DEDUP_NAMES = {
+    "rensa": "rensa 0.5.0, inline",
+    "datasketch": "datasketch 2.0.0, `MinHashLSH` loop",
+    "datatrove, white space": "datatrove 0.10.1, white-space tokens",
+    "datatrove": "datatrove 0.10.1, default tokenizer",
+}
+
+
+def _dedup() -> str:
+    """Cost and result of near-duplicate removal by tool."""
+    head = ("tool, one worker, Parquet to Parquet", "documents", "CPU µs a document more", "times ours")
+    head = (*head, "start-up, CPU s", "recall", "removed with a kept twin")
+    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+    for row in _result("dedup")["rows"]:
+        lines.append(  # noqa: PERF401
+            f"| {_DEDUP_NAMES.get(row['tool'], row['tool'])} | {row['n_documents']:,} | {row['marginal_cpu_us']:,.1f} | "
+            f"{row['times_curate']:.1f} | {row['start_up_cpu_s']:.1f} | {row['recall']:.5f} | {row['removed_with_a_kept_twin']:.3f} |"
+        )
+    return "\n".join(lines)
+
+
+def _hundred_labels() -> str:
+    """What a hundred labels give, beside the usual baseline on the same labels."""
+    lines = [
+        "| pages on | average precision | lowest and highest draw | TF-IDF + logistic regression (scikit-learn) | difference | ROC area |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in _result("hundred_labels")["rows"]:
+        ours, theirs, gain = (
+            _within(row[name], sign)
+            for name, sign in (
+                ("average_precision", ""),
+                ("tfidf_logistic", ""),
+                ("less_tfidf_logistic", "+"),
+            )
+        )
+        draws = row["of_draws"]
+        lines.append(
+            f"| {row['purpose']} | {ours} | {_bare(min(draws))}, {_bare(max(draws))} | {theirs} | {gain} | {_bare(row['roc_area'])} |"
+        )
+    return "\n".join(lines)
+
+
+_PARITY_NAMES = {
+    "gopher-quality@datatrove-0.10": "datatrove 0.10.1, GopherQualityFilter",
+    "gopher-repetition@datatrove-0.10": "GopherRepetitionFilter",
+    "c4@datatrove-0.10": "C4QualityFilter",
+    "fineweb@datatrove-0.10": "FineWebQualityFilter",
+    "gopher-quality@dolma": "dolma 1.2.1, tagger gopher_v1",
+    "gopher-repetition@dolma": "the same tagger",
+    "c4@code": "TensorFlow Datasets 4.9.10, c4_utils.py",
+    "c4@paper": "the same code with the paper's numbers",
+    "gopher-quality@datatrove-0.10-space": "GopherQualityFilter",
+    "gopher-repetition@datatrove-0.10-space": "GopherRepetitionFilter",
+    "c4@fineweb": "C4QualityFilter(filter_no_terminal_punct=False)",
+}
+
+
+def _parity() -> str:
+    """Decisions that are the same as those of the packages whose rules a set follows."""
+    rows = {row["rule_set"]: row for row in _result("parity")["rows"]}
+    lines = ["| rule set | their code | pages | they keep | we keep | same |", "|---|---|---|---|---|---|"]
+    for name, code in _PARITY_NAMES.items():
+        row = rows[name]
+        same = (
+            f"**{row['same']:,} of {row['pages']:,}**"
+            if row["same"] == row["pages"]
+            else f"{row['same']:,} ({row['share']:.2%})"
+        )
+        lines.append(
+            f"| `{name}` | {code} | {row['pages']:,} | {row['peer_keeps']:,} | {row['curate_keeps']:,} | {same} |"
+        )
+    return "\n".join(lines)
+
+
+def _curation() -> str:
+    """Bits per byte less than after raw web text, by choice of pages, model and text judged."""
+    selection = _result("curation_helps")["selection"]
+    gaps = {(gap["model"], gap["domain"], gap["arm"]): gap for gap in selection["gaps"]}
+    columns = [
+        (model, domain) for model in ("trigram", "transformer") for domain in ("textbook", "encyclopedia")
+    ]
+    heads = " | ".join(f"{model}, {domain}" for model, domain in columns)
+    raw = " | ".join(
+        f"{_mean(selection['bits_per_byte'][model][domain]['raw']):.3f}" for model, domain in columns
+    )
+    lines = [
+        f"| gap to raw, bits per byte (95%) | {heads} |",
+        "|---|---|---|---|---|",
+        f"| raw: bits per byte | {raw} |",
+    ]
+    for arm in list(selection["arms"])[1:]:
+        lines.append(  # noqa: PERF401
+            f"| {arm} | {' | '.join(_gap(gaps[model, domain, arm]) for model, domain in columns)} |"
+        )
+    return "\n".join(lines)
+
+
+def _arena(model: str) -> str:
+    """Bits per byte of every arm by domain, the best of each domain marked, and those whose gap to it is not clear."""
+    result = _result("arena")
+    judged = result["judges"][model]
+    bits = judged["bits_per_byte"][model]
+    domains = [domain for domain in bits if not domain.startswith("task: ")]
+    arms = list(judged["arms"])
+    lines = [
+        f"| | documents kept | CPU s per million tokens kept | {' | '.join(domain.removeprefix('textbook: ') for domain in domains)} |",
+        "|---|---|---|" + "---|" * len(domains),
+    ]
+    best = {domain: min(arms, key=lambda arm: _mean(bits[domain][arm])) for domain in domains}
+    for arm in arms:
+        made = result["made"][arm]
+        cost = made["cpu_s_per_million_tokens"]
+        cells = [
+            f"**{_mean(bits[domain][arm]):.3f}**"
+            if best[domain] == arm
+            else f"{_mean(bits[domain][arm]):.3f}"
+            for domain in domains
+        ]
+        lines.append(
+            f"| {arm} | {made['documents']:,} | {'' if cost is None else f'{cost:.1f}'} | {' | '.join(cells)} |"
+        )
+    return "\n".join(lines)
+
+
+def _mean(numbers: list[float]) -> float:
+    return sum(numbers) / len(numbers)
+
+
+def _gap(gap: dict[str, Any]) -> str:
+    if gap["low"] is None or (abs(gap["gap"]) < 5e-4 and gap["high"] - gap["low"] < 1e-3):
+        return f"{_bare(gap['gap'])}"
+    shown = f"{_bare(gap['gap'], '+')} ({_bare(gap['low'], '+')} to {_bare(gap['high'], '+')})"
+    return f"**{shown}**" if gap["low"] > 0 or gap["high"] < 0 else shown
+
+
+def _within(found: dict[str, float], sign: str = "") -> str:
+    low, high = _bare(found["low"]), _bare(found["high"])
+    return f"{_bare(found['value'], sign)} ({low} to {high})"
+
+
+def _bare(number: float, sign: str = "") -> str:
+    """A share without its zero: .748."""
+    return f"{number:{sign}.3f}".replace("0.", ".", 1) if abs(number) < 1 else f"{number:{sign}.3f}"
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "lessons": _lessons,
+    "serve": _serve,
+    "speed": _speed,
+    "dedup": _dedup,
+    "hundred-labels": _hundred_labels,
+    "parity": _parity,
+    "curation": _curation,
+    "arena-trigram": lambda: _arena("trigram"),
+    "arena-transformer": lambda: _arena("transformer"),
+}
 
 
 if __name__ == "__main__":

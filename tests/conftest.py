@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -50,6 +51,26 @@ def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(autouse=True)
+def _only_reasons_of_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every reason of every run of the tests stands in the ledger, so that no page and no `explain` lacks its words."""
+    from curate.reasons import REASONS
+    from curate.run.funnel import Funnel
+
+    known = {(reason.stage, reason.name) for reason in REASONS}
+    to_json = Funnel.to_json
+
+    def checked(self: Funnel) -> dict[str, Any]:
+        for stage, reason, _ in self.reasons():
+            name = "below_threshold" if reason.endswith("_below_threshold") else reason
+            assert stage in {"rules", "craft"} or (stage, name) in known, (
+                f"{reason} of {stage} is not in the ledger"
+            )
+        return to_json(self)
+
+    monkeypatch.setattr(Funnel, "to_json", checked)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Run a peer's own filters on pages, in its own environment: `rules.py PEER PAGES.jsonl OUT.json [CHECKOUT]`.
+"""Run a peer's own filters on pages, in its own environment: `rules.py PEER PAGES.jsonl OUT.json [CHECKOUT [texts]]`.
 
 Writes which pages each filter keeps, why not, a hash of the text it leaves if it changes texts, and the CPU
 seconds of the filters alone. Uses nothing of `curate`.
@@ -242,7 +242,7 @@ def digest(text):
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def main(peer, pages, out, checkout=None):
+def main(peer, pages, out, checkout="", texts_too=""):
     with open(pages, encoding="utf-8") as lines:
         texts = [json.loads(line) for line in lines]
     filters = PEERS[peer](checkout)
@@ -258,6 +258,8 @@ def main(peer, pages, out, checkout=None):
             "why": [row[1] for row in found],
             "left": [digest(row[2]) if len(row) > 2 and row[0] else None for row in found],
         }
+        if texts_too:
+            result[name]["texts"] = [row[2] if len(row) > 2 and row[0] else None for row in found]
     with open(out, "w", encoding="utf-8") as file:
         json.dump(result, file)
 

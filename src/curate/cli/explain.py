@@ -30,6 +30,14 @@ def explain_command(
         ),
     ] = None,
     sample: Annotated[int, typer.Option(help="With --reason or --grep: how many documents.")] = 5,
+    source: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--from",
+            help="The input that the run read: show which lines were taken out of the text. Can be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     text: Annotated[
         bool, typer.Option("--text", help="Show the whole text, not only its beginning.")
     ] = False,
@@ -42,7 +50,7 @@ def explain_command(
     from curate.work.progress import ProgressDisplay, nothing_counted
 
     with ProgressDisplay().step("Searching", 0, nothing_counted):
-        stories = explain(output, key, reason=reason, grep=grep, sample=sample)
+        stories = explain(output, key, reason=reason, grep=grep, sample=sample, source=source)
     if key is not None and not any(
         key in (s.document["id"], s.document["url"], s.document.get("path")) for s in stories
     ):

@@ -18,8 +18,8 @@ def export_command(
 ) -> None:
     """Write a model as PhiForCausalLM or LlamaForCausalLM safetensors with its tokenizer.
 
-    Example: curate export run/ exported/ && lm_eval --model hf --model_args pretrained=exported --tasks
-    arc_easy
+    Example: curate export run/ exported/
+    and then: lm_eval --model hf --model_args pretrained=exported --tasks arc_easy
     """
     from curate.train import export
 

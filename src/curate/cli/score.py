@@ -35,7 +35,7 @@ def score_command(
 
     settings = settings_from(ScoreSettings, given)
     report = run_score(settings, overwrite=overwrite)
-    say(f"Scored {report.n_scored:,} of {report.n_documents:,} documents in {report.n_files:,} files.")
+    say(f"Scored {report.n_scored:,} of {report.n_documents:,} documents, files: {report.n_files:,}.")
     for problem in report.problems:
         say(f"Could not read {problem}.")
     say(f"Result: {settings.output}/scored, {settings.output}/manifest.json")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,11 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from curate.config import Paths
 from curate.errors import SettingError, UnknownNameError
+from curate.reasons import reason_words
 from curate.results.open import KINDS, FinishedRun, read_run
+from curate.results.original import Line, original_lines
 from curate.results.render import describe_drop
 from curate.run.cut import LaneCut, reaches
 from curate.run.manifest import ScoreFacts
@@ -84,6 +88,8 @@ class Story:
         spared: what its score overruled, None where it passes its rules or was dropped.
         reasons: what raised and lowered the score of a program file, in words, the largest effect first; empty where
             its scorer cannot say, or is no longer there.
+        original: its lines as they were before the line rules, and whether each was taken out; None where the input was not
+            named.
     """
 
     fate: str
@@ -100,6 +106,7 @@ class Story:
     lines_removed: dict[str, int] = field(default_factory=dict[str, int])
     languages: tuple[str, ...] = ()
     reasons: list[Reason] = field(default_factory=list[Reason])
+    original: list[Line] | None = None
 
     def what_keeps(self) -> str | None:
         """What would have kept a dropped document, as far as the run knows; None for a kept one."""
@@ -118,8 +125,13 @@ class Story:
 
     def _repr_html_(self) -> str:
         """The story as a notebook shows it."""
-        told = "\n".join(story_lines(self, whole_text=False))
-        return f'<pre style="white-space:pre-wrap">{escape(told)}</pre>'
+        told = escape("\n".join(story_lines(self, whole_text=False)))
+        struck = (
+            re.sub(rf"^({re.escape(_STRUCK)})(.*)$", r"\1<s>\2</s>", told, flags=re.MULTILINE)
+            if self.original
+            else told
+        )
+        return f'<pre style="white-space:pre-wrap">{struck}</pre>'
 
     def __repr__(self) -> str:
         return f"<Story of '{printable(str(self.document.get('id')))}': {self.fate}>"
@@ -132,6 +144,7 @@ def explain(
     reason: str | None = None,
     grep: str | None = None,
     sample: int = 5,
+    source: Paths | None = None,
 ) -> list[Story]:
     """Tell the story of documents of a finished run.
 
@@ -142,15 +155,24 @@ def explain(
         reason: or documents dropped for this reason ('kept' for those that stayed), drawn by the hash of their ids.
         grep: words in text, title or address, whatever their case; alone, or with `reason`.
         sample: how many documents at most, of those found by `reason` or `grep`.
+        source: the input that the run read: documents are read again, to show which lines were taken out of them.
 
     Raises:
         SettingError: `output` holds no finished run, or no document is like that; the nearest addresses are named.
     """
     if (key is None) == (reason is None and grep is None):
         raise SettingError("Give either the id, URL or path of a document, or --reason or --grep.")
+
+    def tell(run: FinishedRun, database: duckdb.DuckDBPyConnection) -> list[Story]:
+        told = _draw(database, run, reason, grep, sample) if key is None else _tell_all(database, run, key)
+        if source is None:
+            return told
+        settings = run.manifest["settings"]
+        return [replace(story, original=original_lines(settings, story.document, source)) for story in told]
+
+    stories = read_run(output, tell)
     if key is None:
-        return read_run(output, lambda run, database: _draw(database, run, reason, grep, sample))
-    stories = read_run(output, lambda run, database: _tell_all(database, run, key))
+        return stories
     if not stories:
         near = read_run(output, lambda _run, database: _find_near(database, key))
         meant = f" Did you mean {' or '.join(near)}?" if near else ""
@@ -332,6 +354,7 @@ def _check_rules(rule_sets: list[dict[str, Any]], row: dict[str, Any]) -> list[R
 
 
 _MOST_REASONS = 8
+_STRUCK = "  - "
 
 
 def story_lines(story: Story, *, whole_text: bool, around: str | None = None) -> list[str]:
@@ -349,6 +372,8 @@ def story_lines(story: Story, *, whole_text: bool, around: str | None = None) ->
         lines.append(f"  language  {document['language']} ({document['language_confidence']:.3f})")
     if story.fate == "dropped":
         lines.append(f"  dropped   {document['drop_stage']}: {describe_drop(document, story.languages)}")
+        if words := reason_words(document["drop_reason"]):
+            lines.append(f"            {words}")
     if story.kept_twin:
         twin = " ".join(filter(None, story.kept_twin))
         jaccard = f"(Jaccard {document['jaccard']:.3f})"
@@ -379,6 +404,14 @@ def story_lines(story: Story, *, whole_text: bool, around: str | None = None) ->
         lines += [
             f"    {_mark(check)} {check.reason:<36} {_limits(check)}"
             for check in sorted(story.checks, key=_order)
+        ]
+    if story.original is not None:
+        n_removed = sum(is_removed for _, is_removed in story.original)
+        lines.append(
+            f"  text, with the lines that were taken out marked '{_STRUCK.strip()}': {n_removed:,} of {len(story.original):,}"
+        )
+        return lines + [
+            f"{_STRUCK if is_removed else '    '}{line.expandtabs(4)}" for line, is_removed in story.original
         ]
     body = document["text"] or ""
     shown = body if whole_text else _part(body, around)

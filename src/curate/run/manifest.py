@@ -21,6 +21,30 @@ from curate.run.settings import UNSCORED, FilterSettings
 _PACKAGES = ("fastwarc", "fasttext-community", "numba", "numpy", "pyarrow", "resiliparse", "trafilatura")
 
 
+MANIFEST_FIELDS = {
+    "curate_version": "version that wrote the folder",
+    "settings": "every setting that decides bytes, and under `contents` a hash of each scorer, list and rule file",
+    "input": "the inputs as they were named, without passwords and signatures",
+    "input_hash": "hash of the input files' names, sizes and times",
+    "n_input_files": "how many files were read",
+    "funnel": (
+        "`read` and `kept`: documents and bytes of text; `dropped`: the same by stage and reason; `spared` by the rule "
+        "that a score overruled; `kinds` and `languages`: the same for each; `n_scored`, `n_kept_scored`; `cut` and "
+        "`limits`: what had to be reached; `lines_removed` by reason, `n_chars_removed`; `records_not_read` by kind; "
+        "`problems`: files that could not be read whole, with `source`, `position`, `problem` and `detail`; `warnings`"
+    ),
+    "rule_sets": "every rule set as it was applied: name, version, source, rules with their limits, line rules",
+    "score": (
+        "`score_column` and `level_column` of the first scorer; `scored`: which kinds each scorer scored; `cuts`: what "
+        "each kind had to reach"
+    ),
+    "input_files": "each file's `source`, `n_bytes` and `hash` (XXH3, 128 bits)",
+    "timings": "`cpu_s` by stage, summed over workers, and `peak_memory_bytes` of the largest process",
+    "versions": "of Python and of the packages that decide bytes",
+}
+"""Every field of manifest.json, in words."""
+
+
 @dataclass(frozen=True, slots=True)
 class ScoreFacts:
     """What a manifest says of a run's scores.
