@@ -243,8 +243,8 @@ class RayEngine:
             raise
         except errors.OutOfMemoryError as error:
             raise RunError(
-                f"A task was killed for want of memory {MAX_RETRIES + 1} times. {again}, with a smaller --chunk-bytes or "
-                "fewer cores a node ('ray start --num-cpus N')."
+                f"A task was killed for want of memory, also when begun again ({MAX_RETRIES} times at the most). {again}, "
+                "with a smaller --chunk-bytes or fewer cores a node ('ray start --num-cpus N')."
             ) from error
         except (errors.WorkerCrashedError, errors.NodeDiedError, errors.ObjectLostError) as error:
             raise RunError(
