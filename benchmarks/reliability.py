@@ -65,16 +65,19 @@ def run(arguments: list[str]) -> dict[str, Any]:
         "--kills", type=int, default=100, help="of the one process; a fifth of it in each other local way"
     )
     parser.add_argument("--ray-kills", type=int, default=6, help="in each way on Ray; 0 for none")
+    parser.add_argument(
+        "--minutes", type=float, default=60, help="at most, about; a third of it for the one process"
+    )
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="curate-kills-") as name:
         folder = Path(name)
         crawl = write_crawl(folder / "crawl", N_DOCUMENTS)
         warm()
         curate.filter_crawl(str(crawl), folder / "clean", workers=1, progress=False, **SETTINGS)
-        trial = Trial(crawl, folder / "out", digest_of(folder / "clean"))
+        trial = Trial(crawl, folder / "out", digest_of(folder / "clean"), options.minutes * 60 / 9)
         few = max(1, options.kills // 5)
         rows = [
-            trial.repeat("the process of a run of one worker", options.kills, trial.kill_process),
+            trial.repeat("the process of a run of one worker", options.kills, trial.kill_process, share=3),
             trial.repeat("driver and two workers together", few, trial.kill_group),
             trial.repeat("one of two workers", few, trial.kill_worker),
             trial.repeat("a full disk (by a file-size limit)", few, trial.fill_disk),
@@ -96,18 +99,21 @@ def digest_of(output: Path) -> tuple[int, str]:
 class Trial:
     """One crawl and the result that every run over it must have."""
 
-    def __init__(self, crawl: Path, output: Path, wanted: tuple[int, str]) -> None:
-        self.crawl, self.output, self.wanted = crawl, output, wanted
+    def __init__(self, crawl: Path, output: Path, wanted: tuple[int, str], limit_s: float) -> None:
+        self.crawl, self.output, self.wanted, self.limit_s = crawl, output, wanted, limit_s
         self.random = random.Random(1)
         self.forked = multiprocessing.get_context("fork")
 
-    def repeat(self, way: str, n_kills: int, attempt: Callable[[float], bool]) -> dict[str, Any]:
-        """Begin runs and end them by `attempt`, which says whether it did, until there were so many kills."""
+    def repeat(
+        self, way: str, n_kills: int, attempt: Callable[[float], bool], share: float = 1
+    ) -> dict[str, Any]:
+        """Begin runs and end them by `attempt`, which says whether it did, until there were so many kills or time is up."""
         shutil.rmtree(self.output, ignore_errors=True)
         row: dict[str, Any] = {"way": way, "n_kills": 0, "n_finished": 0, "n_equal": 0, "n_rows_lost": 0}
         at: Counter[str] = Counter()
         limit_s = self.time_whole(row, attempt)
-        while row["n_kills"] < n_kills:
+        ends_s = time.monotonic() + share * self.limit_s
+        while row["n_kills"] < n_kills and time.monotonic() < ends_s:
             if attempt(self.random.uniform(0, limit_s)):
                 row["n_kills"] += 1
                 at[self.reached()] += 1

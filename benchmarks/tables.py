@@ -272,7 +272,9 @@ def _scale_plan() -> str:
     lines = [f"| | {' | '.join(row['name'] for row in rows)} |", "|---|" + "---|" * len(rows)]
     lines += [f"| pages | {' | '.join(_round(row['n_pages']) for row in rows)} |"]
     for stage in rows[0]["core_hours"]:
-        lines.append(f"| core hours: {stage} | {' | '.join(_round(row['core_hours'][stage]) for row in rows)} |")
+        lines.append(
+            f"| core hours: {stage} | {' | '.join(_round(row['core_hours'][stage]) for row in rows)} |"
+        )
     for name, label in (
         ("core_hours_in_all", "core hours in all"),
         ("usd", f"USD at {result['assumed']['price']} a core hour"),
