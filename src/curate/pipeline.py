@@ -3,7 +3,7 @@
 READ THIS FIRST. The journey of a document is `filter_crawl`, from top to bottom:
 
     pass 1   read -> extract -> language -> line rules -> signals -> rules -> keys     chunk by chunk
-    barrier  all keys -> duplicates, each with the document that stays
+    barrier  all keys -> duplicates, each with the document that stays                 range by range
     pass 2   survivors -> scores                                                       chunk by chunk
     cut      thresholds, or the best share -> every row's fate
     pass 3   kept/*.parquet, dropped/*.parquet                                         file by file
@@ -79,7 +79,7 @@ from curate.run.marked import follow_lines
 from curate.run.reading import Chunks, estimate_needed, holds_same, read_pages
 from curate.run.screens import MARKED, hash_lists, load_screens
 from curate.run.settings import DEFAULT_CODE_SCORER, FilterSettings
-from curate.run.shards import Shard, read_inputs, write_shard
+from curate.run.shards import SHARD, Shard, read_inputs, write_shard
 from curate.scoring import ask_all, scored_columns
 from curate.signals import compute_signals
 from curate.text.normalise import comparable, compose
@@ -190,6 +190,8 @@ def run_filter(
         earlier = folder.manifest()
         if earlier:
             return Funnel.from_json(earlier["funnel"])
+        if shard is not None and (folder.path / SHARD).is_file():
+            return survey_shard(folder, folder.chunk_names())
         display.expect(1 if shard else 4 if job.scorers() else 3)
         chunks = read_pages(job.make_documents, job.read_options, folder, splits, engine, display, shard)
         if shard is not None:

@@ -62,6 +62,7 @@ LEDGER_SCHEMA = pa.schema(
 
 KEYS_A_RANGE = 1 << 21
 GROUP_BYTES = 64 << 20
+_MAX_GROUPS = 1 << 12
 _KEY_BYTES = 64  # what a key takes while its range is sorted
 _SHINGLE_BYTES = 8
 _MAX_FILTER_KEYS = 1 << 28
@@ -136,7 +137,7 @@ class _Run:
     ) -> None:
         self.plan, self.folder = plan, folder
         self.keys_a_range = max(1, min(KEYS_A_RANGE, memory_bytes // 4 // _KEY_BYTES))
-        self.group_bytes = min(GROUP_BYTES, memory_bytes // 4)
+        self.memory_bytes = memory_bytes
         lengths = [measure_shard(shard, plan) for shard in (*shards, *earlier)]
         self.documents = Documents.of(shards, earlier, lengths)
         self.signed = any(isinstance(shard, SignedShard) for shard in earlier)
@@ -284,7 +285,9 @@ class _Run:
         find_roots(parents, np.arange(len(candidates)), roots)
         components, component_of = np.unique(roots, return_inverse=True)
         costs = np.bincount(component_of, n_words.astype(np.float64) * _SHINGLE_BYTES, len(components))
-        filled = ((np.cumsum(costs) - costs) // self.group_bytes).astype(np.int64)
+        # Small groups keep memory flat; without end they would be as many files and tasks.
+        limit = min(max(GROUP_BYTES, costs.sum() / _MAX_GROUPS), self.memory_bytes / 4)
+        filled = ((np.cumsum(costs) - costs) // limit).astype(np.int64)
         return np.unique(filled, return_inverse=True)[1][component_of].astype(np.int64)
 
     def _fetch(self, candidates: NDArray[np.int64], groups: NDArray[np.int64]) -> list[Fetched]:

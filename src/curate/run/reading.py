@@ -217,7 +217,7 @@ def holds_same(files: Sequence[InputFile], folder: RunFolder) -> bool:
 def digest_of(documents: pa.Table) -> str:
     """A digest of the documents' ids and texts: what tells a chunk from another one of its name."""
     digest = xxhash.xxh3_64()
-    for name in ("id", "text"):
+    for name in [name for name in ("id", "text") if name in documents.column_names]:
         for column in documents[name].cast(pa.large_string()).chunks:
             offsets = np.frombuffer(column.buffers()[1], np.int64)[column.offset :][: len(column) + 1]
             digest.update((offsets - offsets[:1]).tobytes())
