@@ -8,7 +8,7 @@ DEMO := demo-out
 
 demo: $(VENV)/base
 	rm -rf $(DEMO)
-	$(BIN)/curate filter --input examples/crawl --output $(DEMO)
+	$(BIN)/curate filter --input examples/crawl examples/source --output $(DEMO)
 
 test: $(VENV)/dev
 	$(BIN)/python -m pytest -n auto

@@ -112,10 +112,10 @@ def run(args: list[str]) -> dict[str, Any]:
     pool, evaluation = build(asked.folder / "pool")
     arms, facts = choose(pool, asked.folder)
     amounts: dict[str, Any] = {
-        "n_tokens": asked.tokens,
+        "tokens": asked.tokens,
         "transformer_tokens": asked.transformer_tokens,
         "eval_tokens": asked.eval_tokens,
-        "n_seeds": asked.seeds,
+        "seeds": asked.seeds,
     }
 
     tasks = cloze.items()
@@ -132,13 +132,13 @@ def run(args: list[str]) -> dict[str, Any]:
 
     few = asked.transformer_arms.split(",")
     with measured() as spent:
-        found = compare(arms, models=("trigram",))
+        found = compare(arms, model=("trigram",))
         slow = (
-            compare({name: arms[name] for name in few}, models=("transformer",))
+            compare({name: arms[name] for name in few}, model=("transformer",))
             if "transformer" in asked.models
             else None
         )
-        mixed = compare(mixtures(asked.folder / "default", arms), models=("trigram",))
+        mixed = compare(mixtures(asked.folder / "default", arms), model=("trigram",))
     PLOT.write_text(draw_svg(found, "One pool, equal tokens of what each pipeline keeps"), encoding="utf-8")
     for name, fact in facts.items():
         n_tokens = found.facts["arms"][name]["n_tokens"]

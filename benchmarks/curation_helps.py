@@ -173,12 +173,12 @@ def run(args: list[str]) -> dict[str, Any]:
 
     def compare(arms: dict[str, list[str]], **changes: Any) -> Ablation:
         values: dict[str, Any] = {
-            "models": ("trigram",),
-            "n_tokens": asked.tokens,
+            "model": ("trigram",),
+            "tokens": asked.tokens,
             "transformer_tokens": asked.transformer_tokens,
             "eval_tokens": asked.eval_tokens,
             "learning_rate": asked.learning_rate,
-            "n_seeds": asked.seeds,
+            "seeds": asked.seeds,
         }
         settings = AblateSettings(**(values | changes))
         return ablate(
@@ -190,9 +190,9 @@ def run(args: list[str]) -> dict[str, Any]:
         pages = extraction_arms(asked.folder)
         top = {name: arms[name] for name in (BASE, "edu top 20%")}
         found = {
-            "selection": compare({name: arms[name] for name in MAIN}, models=models),
+            "selection": compare({name: arms[name] for name in MAIN}, model=models),
             "keep_fraction": compare({name: arms[name] for name in SWEEP}),
-            **{f"scale_{n}": compare(top, n_tokens=n) for n in (60_000, 180_000, 540_000)},
+            **{f"scale_{n}": compare(top, tokens=n) for n in (60_000, 180_000, 540_000)},
             "extraction": compare(pages),
         }
     PLOT.parent.mkdir(parents=True, exist_ok=True)

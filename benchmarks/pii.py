@@ -1,27 +1,48 @@
-"""Precision and recall of `redact_pii` on labelled sentences written for this project.
+"""Precision and recall of `redact_pii` and `redact_secrets` on labelled text written for this project.
 
 `tests/rules/pii_labelled.jsonl` holds e-mail and public IP addresses as they stand in pages, addresses hidden on
 purpose (`ann (at) shop dot com`), and what looks like an address and is none (`others`): version numbers, private
 addresses, file names. A small set, half of it chosen to be hard: it shows which forms are missed, not how often
-they occur.
+they occur. `tests/rules/secret_cases.py` makes lines of programs with and without secrets; the patterns were mended on
+both of its parts, on the second after its first count.
 """
 
 from __future__ import annotations
 
+import runpy
 from collections import Counter
 from typing import Any
 
 import pyarrow as pa
 
 from benchmarks.harness import ROOT, read_jsonl
-from curate.rules import redact_pii
+from curate.rules import redact_pii, redact_secrets
 
 LABELLED = ROOT / "tests" / "rules" / "pii_labelled.jsonl"
+SECRET_CASES = ROOT / "tests" / "rules" / "secret_cases.py"
 KINDS = ("emails", "ips", "hidden", "others")
 
 
 def run(args: list[str]) -> dict[str, Any]:  # noqa: ARG001
-    return measure_pii()
+    return measure_pii() | {"secrets": measure_secrets()}
+
+
+def measure_secrets() -> dict[str, Any]:
+    """Count what was replaced of what is secret, and of what is not (false alarms)."""
+    cases = runpy.run_path(str(SECRET_CASES))["make_cases"]()
+    redacted, _ = redact_secrets(pa.array([text for text, _, _ in cases]))
+    missed, wrong = list[str](), list[str]()
+    for (text, gone, stays), after in zip(cases, redacted.to_pylist(), strict=True):
+        missed += [text for value in gone if value in after]
+        wrong += [text for value in stays if value not in after]
+    n_gone, n_stays = (sum(len(case[part]) for case in cases) for part in (1, 2))
+    return {
+        "secrets": n_gone,
+        "others": n_stays,
+        "missed": missed,
+        "false_alarms": wrong,
+        "recall": round(1 - len(missed) / n_gone, 3),
+    }
 
 
 def measure_pii() -> dict[str, Any]:

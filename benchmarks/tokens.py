@@ -130,7 +130,7 @@ def _load(work: Path, n_rounds: int) -> list[dict[str, Any]]:
         work / "tokens",
         tokenizer=work / "tokenizer.json",
         workers=1,
-        peers=["datatrove", "megatron"],
+        peer=["datatrove", "megatron"],
     )
     n_windows = N_STEPS * WINDOWS_PER_STEP
     group = tokens.train[0]

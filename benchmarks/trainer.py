@@ -51,7 +51,7 @@ def run(args: list[str]) -> dict[str, Any]:
         found: dict[tuple[str, str], list[dict[str, Any]]] = {key: [] for key in jobs}
         for _ in range(options.rounds):
             for (name, dtype), changes in jobs.items():
-                found[name, dtype].append(_ask(name.split(",")[0], common | changes))
+                found[name, dtype].append(ask(name.split(",")[0], common | changes))
     rows = [
         _row(name, dtype, runs, common["batch_windows"] * shape.context)
         for (name, dtype), runs in found.items()
@@ -86,7 +86,7 @@ def _row(name: str, dtype: str, runs: list[dict[str, Any]], n_tokens: int) -> di
     }
 
 
-def _ask(name: str, options: dict[str, Any]) -> dict[str, Any]:
+def ask(name: str, options: dict[str, Any]) -> dict[str, Any]:
     environment = os.environ | {"OMP_WAIT_POLICY": "passive", "PYTHONPATH": str(Path(ROOT, "src"))}
     command = [sys.executable, "-W", "ignore", str(PEER), name, json.dumps(options)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, env=environment)

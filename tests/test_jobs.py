@@ -20,7 +20,7 @@ JOBS = {
     "filter_crawl": "curate.pipeline",
     "score_files": "curate.jobs.score",
     "dedup_files": "curate.jobs.dedup",
-    "mix": "curate.mixture.mix",
+    "mix": "curate.mixture.run",
     "tokenize_mixture": "curate.tokens.tokenize",
     "fit_classifier": "curate.fit.fitting",
     "annotate_pages": "curate.annotate.run",

@@ -438,7 +438,9 @@ def test_the_command_prints_the_funnel_and_what_the_cut_means(tmp_path: Path) ->
 
 
 def test_the_readme_shows_what_the_demo_prints(tmp_path: Path) -> None:
-    done = run_curate("filter", "--input", "examples/crawl", "--output", tmp_path / "demo-out", cwd=ROOT)
+    done = run_curate(
+        "filter", "--input", "examples/crawl", "examples/source", "--output", tmp_path / "demo-out", cwd=ROOT
+    )
     readme = "\n".join(line.strip() for line in (ROOT / "README.md").read_text().splitlines())
     printed = done.stdout.replace(str(tmp_path / "demo-out"), "demo-out")
     said = [

@@ -16,6 +16,7 @@ from curate.fit.recipe import MemberRecipe, Recipe
 from curate.jobs.settings import DedupSettings, ScoreSettings
 from curate.mixture.settings import MixtureSettings
 from curate.run.settings import FilterSettings
+from curate.tokens.settings import TokenizeSettings
 from curate.train.settings import TrainSettings
 
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "curate"
@@ -29,6 +30,7 @@ FILES: dict[str, list[tuple[str, Any, set[str]]]] = {
     "mixture/keywords.py": [("MixtureKeywords", MixtureSettings, set())],
     "fit/keywords.py": [("RecipeKeywords", Recipe, set())],
     "annotate/keywords.py": [("AnnotateKeywords", AnnotateSettings, {"input", "output"})],
+    "tokens/keywords.py": [("TokenizeKeywords", TokenizeSettings, {"input", "output"})],
     "train/keywords.py": [("TrainKeywords", TrainSettings, {"tokens", "output"})],
 }
 # A path may be given as one, a number of bytes as a number, and numbers for several scorers as a dictionary.

@@ -86,7 +86,7 @@ def phi(shape):
     return model, lambda inputs: model(inputs, use_cache=False).logits
 
 
-def by_hand(name, shape, path, *, batch_windows, steps, bf16):
+def by_hand(name, shape, path, *, batch_windows, steps, bf16, device="cpu"):
     """The hand-written loop; returns seconds after each step."""
     torch.manual_seed(0)
     if name == "plain":
@@ -94,6 +94,7 @@ def by_hand(name, shape, path, *, batch_windows, steps, bf16):
         forward = model
     else:
         model, forward = phi(shape)
+    model.to(device)
     optimiser = torch.optim.AdamW(
         model.parameters(), lr=1e-3, betas=(0.9, 0.95), weight_decay=0.1, fused=True
     )
@@ -103,8 +104,8 @@ def by_hand(name, shape, path, *, batch_windows, steps, bf16):
     for _ in range(steps):
         places = rng.integers(0, len(data) - shape.context - 1, batch_windows)
         rows = np.stack([data[place : place + shape.context + 1] for place in places]).astype(np.int64)
-        inputs, targets = torch.from_numpy(rows[:, :-1]), torch.from_numpy(rows[:, 1:])
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
+        inputs, targets = (torch.from_numpy(part).to(device) for part in (rows[:, :-1], rows[:, 1:]))
+        with torch.autocast(device, dtype=torch.bfloat16, enabled=bf16):
             logits = forward(inputs)
             loss = functional.cross_entropy(logits.flatten(0, 1).float(), targets.flatten())
         loss.backward()
@@ -143,7 +144,7 @@ def curate(shape_name, tokens, *, batch_windows, micro_windows, steps, bf16, **s
         )
         with mock.patch.object(loop.Checkpoints, "save", return_value=None):
             result = run_training(settings)
-    return marks, result.loss, preset(shape_name).n_parameters
+    return marks, result.loss, settings.shape(preset(shape_name).n_vocabulary).n_parameters
 
 
 def main(name, options):
@@ -151,6 +152,9 @@ def main(name, options):
     from curate.train.shape import preset
 
     torch.set_num_threads(options["threads"])
+    device = options.get("device", "cpu")
+    if device == "cpu":
+        torch.cuda.is_available = lambda: False  # the trainer takes a GPU where there is one
     tokens = open_tokens(options["tokens"])
     group = tokens.train[0]
     common = {key: options[key] for key in ("batch_windows", "steps", "bf16")}
@@ -165,11 +169,14 @@ def main(name, options):
             options["tokens"],
             micro_windows=options["micro_windows"],
             **options.get("settings", {}),
+            **options.get("shape", {}),
             **common,
         )
     else:
         path = Path(f"{group.stem}.bin")
-        marks, loss, n_parameters = by_hand(name, preset(options["preset"]), path, **common)
+        marks, loss, n_parameters = by_hand(
+            name, preset(options["preset"], **options.get("shape", {})), path, device=device, **common
+        )
     cpu, wall = (np.diff([mark[i] for mark in marks])[-(options["steps"] - WARM_STEPS) :] for i in (0, 1))
     return {
         "cpu_s": cpu.tolist(),

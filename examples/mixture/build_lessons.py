@@ -79,8 +79,8 @@ def plants(rng: random.Random) -> str:
 KINDS: dict[str, tuple[str, Callable[[random.Random], str]]] = {
     "sharing": ("mathematics", sharing),
     "percentage": ("mathematics", percentage),
-    "melting": ("science", melting),
-    "plants": ("science", plants),
+    "melting": ("Science & Technology", melting),
+    "plants": ("Science & Technology", plants),
 }
 
 

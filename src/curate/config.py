@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike, fspath
 from pathlib import Path, PurePath
 from types import UnionType
@@ -24,6 +24,7 @@ from curate.errors import SettingError, UnknownNameError
 Settings = TypeVar("Settings")
 
 MIN_MEMORY_BYTES = 64 << 20
+_TOKEN_UNITS = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 
 
 def setting(
@@ -38,6 +39,7 @@ def setting(
     known: Sequence[str] | None = None,
     formerly: Mapping[str, Mapping[Any, Any]] | None = None,
     named: str | None = None,
+    parse: Callable[[Any], Any] | None = None,
 ) -> Any:
     """Declare a field: its default, the sentence that explains it, its section in the TOML file, and its limits.
 
@@ -51,7 +53,8 @@ def setting(
         high: greatest value.
         known: the names that the setting may take.
         formerly: an older name of the setting, which `settings_from` still takes, and what its values are today.
-        named: what users write for it where that is not the field's name: 'quality.edges'.
+        named: what users write for it where that is not the field's name: 'quality.edges', the key `edges` of `[quality]`.
+        parse: reads the value where it is written as text: '2B'.
 
     Limits of a list or a table are those of each of its values.
     """
@@ -61,6 +64,7 @@ def setting(
         "in_hash": in_hash,
         "named": named,
         "formerly": formerly or {},
+        "parse": parse,
     }
     metadata |= {"low": low, "above": above, "high": high, "known": None if known is None else tuple(known)}
     if isinstance(default, dict):
@@ -162,17 +166,60 @@ def parse_named_numbers(cls: type, name: str, items: Sequence[str]) -> dict[str 
     return numbers
 
 
-def settings_from(cls: type[Settings], values: Mapping[str, Any]) -> Settings:
-    """Build `cls` from named values; lists become tuples, unknown names are an error with the nearest one."""
-    hints = get_type_hints(cls)
+def settings_from(cls: type[Settings], values: Mapping[str, Any], of: str = "") -> Settings:
+    """Build `cls` from named values; lists become tuples, unknown names are an error with the nearest one.
+
+    `of` is for messages, where there are several: "source 'web'".
+    """
+    hints, whose = get_type_hints(cls), f" of {of}" if of else ""
+    about = {field.name: field.metadata for field in dataclasses.fields(cls)}  # pyright: ignore[reportArgumentType]
     checked: dict[str, Any] = {}
     for name, value in _with_todays_names(cls, values).items():
         if name not in hints:
-            raise UnknownNameError("setting", name, hints)
+            raise UnknownNameError(f"setting{whose}", name, hints)
         # A number of bytes may be written with its unit or not.
         plain = str(value) if name == "memory" and type(value) is int else value
-        checked[name] = _fit_type(name, plain, hints[name])
+        parse = about[name].get("parse")
+        plain = parse(plain) if parse and isinstance(plain, str | float) else plain
+        checked[name] = _fit_type(f"{about[name].get('named') or name}{whose}", plain, hints[name])
     return cls(**checked)
+
+
+def by_field(cls: type, data: Mapping[str, Any]) -> dict[str, Any]:
+    """The contents of a TOML file under the names of fields, where sections are part of a setting's name.
+
+    A field that is `named` 'quality.edges' is the key `edges` of the table `quality`; any other stands at the top.
+
+    Raises:
+        SettingError: a section or a key in it is unknown, or a section is no table.
+    """
+    sections: dict[str, dict[str, str]] = {}
+    top: list[str] = []
+    for field in dataclasses.fields(cls):
+        section, _, key = (field.metadata["named"] or "").partition(".")
+        if key:
+            sections.setdefault(section, {})[key] = field.name
+        else:
+            top.append(field.name)
+    values: dict[str, Any] = {}
+    for name, value in data.items():
+        if name in top:
+            values[name] = value
+        elif name not in sections:
+            raise UnknownNameError("setting", name, [*top, *sections])
+        else:
+            for key, inner in check_table(name, value).items():
+                if key not in sections[name]:
+                    raise UnknownNameError(f"setting in [{name}]", key, sections[name])
+                values[sections[name][key]] = inner
+    return values
+
+
+def check_table(name: str, value: Any) -> dict[str, Any]:
+    """Refuse what is no table of settings, and give it back."""
+    if not isinstance(value, dict):
+        raise SettingError(f"'{name}' must be a table of settings, not {value!r}.")
+    return value
 
 
 Paths = str | PathLike[str] | Iterable[str | PathLike[str]]
@@ -204,17 +251,24 @@ def _with_todays_names(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
 
 def read_toml(path: str | Path) -> dict[str, Any]:
     """Read a settings file: sections are for the reader's eye, names are unique over all of them."""
-    try:
-        with Path(path).open("rb") as file:
-            data = tomllib.load(file)
-    except OSError as error:
-        raise SettingError(f"Cannot read the settings file {path}: {error.strerror}.") from error
-    except tomllib.TOMLDecodeError as error:
-        raise SettingError(f"{path} is not valid TOML: {error}.") from error
     values: dict[str, Any] = {}
-    for name, value in data.items():
+    for name, value in load_toml(path).items():
         values.update(value if isinstance(value, dict) else {name: value})
     return values
+
+
+def load_toml(path: str | Path) -> dict[str, Any]:
+    """Read a TOML file as it stands.
+
+    Raises:
+        SettingError: it cannot be read, or is no TOML.
+    """
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingError(f"Cannot read the settings file {path}: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingError(f"{path} is not valid TOML: {error}.") from error
 
 
 def to_toml(settings: Any) -> str:
@@ -265,6 +319,23 @@ def parse_bytes(text: str | int) -> int:
     if n_bytes <= 0:
         raise SettingError(f"A number of bytes must be above 0, not '{text}'.")
     return n_bytes
+
+
+def parse_tokens(text: str | float) -> int:
+    """Read a number of tokens: '2B', '500M', '1.4T', 1e9.
+
+    >>> parse_tokens("1.4T"), parse_tokens(1e6)
+    (1400000000000, 1000000)
+    """
+    raw = str(text).strip().upper().replace("_", "").replace(",", "")
+    unit = raw[-1:] if raw[-1:] in _TOKEN_UNITS else ""
+    try:
+        n_tokens = round(float(raw.removesuffix(unit) if unit else raw) * _TOKEN_UNITS[unit])
+    except (ValueError, OverflowError):
+        raise SettingError(f"Not a number of tokens: '{text}'. Write for example 2B or 500M.") from None
+    if n_tokens <= 0:
+        raise SettingError(f"A number of tokens must be above 0, not '{text}'.")
+    return n_tokens
 
 
 def parse_memory(text: str | int) -> int:

@@ -63,6 +63,7 @@ from curate.run.keywords import FilterKeywords
 from curate.run.lanes import (
     LEFT_OUT,
     PROSE,
+    Labeller,
     Lane,
     LaneScorer,
     ScorerSource,
@@ -190,6 +191,7 @@ def run_filter(
         earlier = folder.manifest()
         if earlier:
             return Funnel.from_json(earlier["funnel"])
+<<<<<<< HEAD
         if shard is not None and (folder.path / SHARD).is_file():
             return survey_shard(folder, folder.chunk_names())
         display.expect(1 if shard else 4 if job.scorers() else 3)
@@ -199,6 +201,26 @@ def run_filter(
             return survey_shard(folder, chunks)
         return run_from_chunks(job, plan, folder, chunks, engine, display)
 
+=======
+        clock = StageClock()
+        display.expect(4 if job.score_columns() else 3)
+
+        read_pages(job.make_documents, job.read_options, folder, splits, engine, display)
+        names = folder.chunk_names()
+        with (
+            clock.stage("duplicates"),
+            display.step("Finding duplicates", 0, nothing_counted),
+        ):
+            find_run_duplicates(
+                folder,
+                names,
+                job.dedup_plan,
+                level=settings.dedup,
+                memory=settings.memory,
+                has_comments=settings.dedup_comments,
+            )
+        score_survivors(job, folder, names, engine, display)
+>>>>>>> main
 
 def run_from_chunks(
     job: Job,
@@ -283,10 +305,20 @@ class Job:
         """Every scorer of the run once, by name."""
         return list({scorer.name: scorer for lane in self.lanes for scorer in lane.scorers}.values())
 
+    def labellers(self) -> list[Labeller]:
+        """Every classifier of the run whose class becomes a column."""
+        return [labeller for lane in self.lanes for labeller in lane.labellers]
+
+    def score_columns(self) -> tuple[tuple[str, str], ...]:
+        """Names and types of the columns that pass 2 adds."""
+        scores = [column for scorer in self.scorers() for column in scorer.columns]
+        return tuple(dict.fromkeys([*scores, *((each.name, "string") for each in self.labellers())]))
+
     def contents(self) -> dict[str, str | None]:
         """What names in the settings stand for now: a hash of each scorer, list and rule file."""
         scorers = {f"the scorer {scorer.name}": scorer.fingerprint for scorer in self.scorers()}
-        return scorers | hash_lists(self.settings)
+        labels = {f"the classifier {each.name}": each.fingerprint for each in self.labellers()}
+        return scorers | labels | hash_lists(self.settings)
 
     # ---- pass 1 ---------------------------------------------------------------------------------------
 
@@ -322,7 +354,7 @@ class Job:
         with clock.stage("rules"):
             documents = screens.add_contamination(documents, words)
         with clock.stage("keys"):
-            documents = add_keys(documents, self.dedup_plan, words)
+            documents = add_keys(documents, self.dedup_plan, words, has_comments=self.settings.dedup_comments)
         types = extra_types(documents["extra"], documents["source"], chunk.extra_types)
         facts = {"extra_types": types, "judged": judged}
         return documents, facts | {"cpu_s": clock.rounded(), "peak_memory_bytes": peak_memory_bytes()}
@@ -346,8 +378,13 @@ class Job:
 
         layout = Layout(
             signals=self.number_columns(),
+<<<<<<< HEAD
             scores=tuple(dict.fromkeys(column for scorer in self.scorers() for column in scorer.columns)),
             extras=unite_types(facts["extra_types"] for facts in chunks.values()),
+=======
+            scores=self.score_columns(),
+            extras=unite_types(fact["extra_types"] for fact in facts),
+>>>>>>> main
             footer=footer_metadata(plan),
         )
         cuts = settle_cuts([ScoredKinds.of(lane) for lane in self.lanes], self.settings.cut, read_scored)
@@ -548,7 +585,7 @@ def hash_live_words(documents: pa.Table) -> Words:
     return hash_words(comparable(pc.if_else(is_live, documents["text"], pa.scalar(None, pa.string()))))
 
 
-def add_keys(documents: pa.Table, plan: DedupPlan, words: Words) -> pa.Table:
+def add_keys(documents: pa.Table, plan: DedupPlan, words: Words, *, has_comments: bool = True) -> pa.Table:
     """Add what finds duplicates: the hash of the normalised text and the MinHash bands.
 
     The words of prose are known; those of a program are hashed anew, with its marks among them.
@@ -556,11 +593,10 @@ def add_keys(documents: pa.Table, plan: DedupPlan, words: Words) -> pa.Table:
     rows = live_rows(documents)
     is_code = is_of_kind(documents["kind"].take(rows), ("code",))
     for some, known in ((rows[~is_code], words), (rows[is_code], None)):
-        texts = documents["text"].take(some)
         if known is None:
-            keys = compute_keys(comparable_texts(texts, documents["kind"].take(some)), plan)
+            keys = compute_keys(comparable_texts(documents, some, has_comments=has_comments), plan)
         else:
-            keys = compute_keys(texts, plan, known.take(some))
+            keys = compute_keys(documents["text"].take(some), plan, known.take(some))
         names = keys.schema.names
         documents = add_columns(documents, some, {f"{KEY_PREFIX}{name}": keys[name] for name in names})
     return documents
@@ -582,7 +618,7 @@ def score_survivors(
     job: Job, committed: Committed, names: Sequence[ChunkName], engine: Engine, display: ProgressDisplay
 ) -> None:
     """Run pass 2 over all chunks that have no scores yet."""
-    if not job.scorers():
+    if not job.score_columns():
         return
     folder = committed.folder
     tasks = [
@@ -613,8 +649,18 @@ def score_chunk(task: ScoreTask) -> None:
                 scorers = [scorer.load() for scorer in alike]
                 for scorer, scored in zip(scorers, ask_all(scorers, texts), strict=True):
                     table = add_columns(table, at, scored_columns(scorer, scored))
+<<<<<<< HEAD
     facts = {"cpu_s": clock.rounded(), "barrier": task.committed.barrier}
     write_arrow(folder.scores(task.name), table, facts)
+=======
+            for labeller in lane.labellers:
+                at = np.flatnonzero(
+                    is_lanes & is_in_languages(survivors["language"], lane.asks(labeller.languages))
+                )
+                texts = survivors["text"].take(pa.array(at)).combine_chunks()
+                table = add_columns(table, at, {labeller.name: labeller.label(texts)})
+    write_arrow(task.folder.scores(task.name), table, {"cpu_s": clock.rounded()})
+>>>>>>> main
 
 
 # ---- the end ----------------------------------------------------------------------------------------------

@@ -74,9 +74,9 @@ def test_the_output_of_filter_and_of_mix_are_arms(folder, curated):
         (["--arm", "third=empty.jsonl"], "'empty.jsonl' holds no text"),
         (["--arm", "third=goal.jsonl"], "All 20 documents of arm 'third' are copies"),
         (["--seeds", "300"], "300 seeds"),
-        (["--seeds", "0"], "n_seeds must be at least 1"),
+        (["--seeds", "0"], "seeds must be at least 1, not 0"),
         (["--model", "trigrm"], "Unknown model 'trigrm'. Did you mean 'trigram'?"),
-        (["--learning-rate", "7"], "learning_rate must be above 0 and below 1"),
+        (["--learning-rate", "7"], "learning_rate must be above 0 and at most 1, not 7"),
     ],
 )
 def test_what_is_wrong_is_one_line_and_exit_code_2(folder, changes, message):

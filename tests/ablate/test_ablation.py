@@ -19,7 +19,7 @@ from curate.tokens import train_encoder
 
 EASY = "the cat sat on a mat and saw the old dog run by the house in the rain".split()
 HARD = [f"{a}{b}{c}" for a in "xzqk" for b in "aeiou" for c in "bdgv"]
-SMALL = AblateSettings(n_tokens=4_000, n_vocabulary=400)
+SMALL = AblateSettings(tokens=4_000, vocabulary=400)
 
 
 def texts(words, n, seed):
@@ -58,7 +58,7 @@ def test_intervals_hold_the_truth_as_often_as_they_say(seeds_sd, documents_sd):
 
 def test_one_seed_gives_no_interval_and_valid_json(tmp_path):
     arms = {"raw": texts(HARD, 100, 1), "near": texts(EASY, 100, 3)}
-    settings = AblateSettings(n_tokens=3_000, n_vocabulary=400, n_seeds=1)
+    settings = AblateSettings(tokens=3_000, vocabulary=400, seeds=1)
     found = ablate(arms, {"goal": texts(EASY, 20, 4)}, settings)
     assert not found.gaps()[0].clear
     write_ablation(found, tmp_path)
@@ -142,7 +142,7 @@ def test_what_cannot_be_compared_says_why(arms, evaluation, message):
 def test_too_little_text_lowers_the_amount_for_all_and_says_so():
     lines = []
     arms = {"raw": texts(HARD, 300, 1), "small": texts(EASY, 120, 3)}
-    settings = AblateSettings(n_tokens=10**6, n_vocabulary=400)
+    settings = AblateSettings(tokens=10**6, vocabulary=400)
     found = ablate(arms, {"goal": texts(EASY, 20, 4)}, settings, report=lines.append)
     assert 2_000 <= found.facts["n_tokens"]["trigram"] < 10_000
     assert any("instead of 1,000,000: arm 'small' has no more" in line for line in lines)
@@ -170,13 +170,13 @@ def test_a_stopped_call_goes_on_with_the_runs_that_are_left(tmp_path, monkeypatc
     assert sum(line.endswith("known") for line in lines) == 4
     assert again.to_json() == whole.to_json()
     # Other settings are other runs.
-    ablate(arms, goal, AblateSettings(n_tokens=3_000, n_vocabulary=400, n_seeds=2), output=tmp_path)
+    ablate(arms, goal, AblateSettings(tokens=3_000, vocabulary=400, seeds=2), output=tmp_path)
     assert len(fitted) == 2 + 4
 
 
 def test_the_transformer_learns_and_finds_the_planted_difference():
     arms = {"raw": texts(HARD, 200, 1), "near": texts(EASY, 200, 3)}
-    settings = AblateSettings(models=("transformer",), transformer_tokens=4_000, n_vocabulary=300, n_seeds=2)
+    settings = AblateSettings(model=("transformer",), transformer_tokens=4_000, vocabulary=300, seeds=2)
     found = ablate(arms, {"goal": texts(EASY, 10, 4)}, settings)
     assert found.facts["learning_rate"] in run_module.PILOT_RATES
     (gap,) = found.gaps()

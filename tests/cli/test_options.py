@@ -16,6 +16,7 @@ from curate.config import setting
 from curate.craft.settings import CraftSettings
 from curate.jobs.settings import DedupSettings
 from curate.run.settings import FilterSettings
+from curate.tokens.settings import TokenizeSettings
 from curate.train.settings import TrainSettings
 
 ROOT = Path(__file__).parents[2]
@@ -72,6 +73,7 @@ def test_the_help_tells_the_sentence_and_the_default() -> None:
         ("train", TrainSettings),
         ("annotate", AnnotateSettings),
         ("craft", CraftSettings),
+        ("tokenize", TokenizeSettings),
     ],
 )
 def test_every_setting_is_a_flag(command: str, settings: type) -> None:

@@ -126,6 +126,16 @@ def test_bombs_and_large_files_are_a_reason_and_reading_goes_on(tmp_path):
     }
 
 
+def test_a_bomb_takes_nothing_from_the_members_behind_it(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        with archive.open("bomb.py", "w") as member:
+            for _ in range(90):
+                member.write(b"#" * (1 << 20))
+        archive.writestr("ok.py", PYTHON)
+    found = {path: fate[2] for path, fate in fates(read_all(tmp_path / "a.zip")).items()}
+    assert found == {"bomb.py": "decompression_bomb", "ok.py": None}
+
+
 def test_a_large_generated_file_in_a_folder_is_not_read_whole(tmp_path):
     (tmp_path / "tables.py").write_bytes(b"x = 1\n" * 100_000)
     (row,) = rows(read_all(tmp_path, options=ReadOptions(max_page_bytes=1 << 16)))
@@ -277,6 +287,15 @@ def test_a_notebook_is_its_cells_in_order_with_short_outputs(tmp_path):
         "# %% [markdown]\n# # Means\n#\n# Take a mean.\n\n# %%\nsum([1, 2]) / 2\n# Output:\n# 1.5\n\n"
         "# %%\nprint('x' * 5000)\n\n"
     )
+
+
+@pytest.mark.parametrize("strange", ["NaN", "-Infinity", '"\\ud800"'])
+def test_what_python_writes_into_json_is_read_in_a_notebook(strange):
+    output = f'{{"output_type": "execute_result", "data": {{"application/json": {strange}}}}}'
+    cell = f'{{"cell_type": "code", "source": "a = 1", "outputs": [{output}]}}'
+    book = read_notebook(f'{{"cells": [{cell}]}}'.encode())
+    assert book is not None
+    assert "a = 1" in book.text
 
 
 def test_the_language_of_a_notebook_is_its_kernels(tmp_path):

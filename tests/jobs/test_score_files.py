@@ -175,3 +175,29 @@ def test_numbers_of_any_length_stay_where_a_score_is_written_anew(tmp_path):
     written = (tmp_path / "out" / "scored" / "a.jsonl").read_text()
     assert f'"n":{digits}' in written
     assert '"edu_score":0' in written
+
+
+def test_the_class_of_each_document_is_a_column_of_text_null_where_there_is_no_text(folder, tmp_path):
+    curate.score_files(folder, tmp_path / "out", scorer="none", label=("topic", "format"), progress=False)
+    written = pq.read_table(tmp_path / "out/scored/pages.parquet")
+    likeliest = curate.scoring.load_classifier("topic").label([LESSON, "Buy shoes."]).to_pylist()
+    assert written["topic"].to_pylist() == [likeliest[0], None, likeliest[1]]
+    assert written.schema.field("format").type == pa.string()
+    assert not any(name.startswith("edu_") for name in written.column_names)
+    lines = (tmp_path / "out/scored/lines.jsonl").read_text().splitlines()
+    assert json.loads(lines[0])["topic"] == likeliest[0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"label": ("topik",)}, "Did you mean 'topic'"),
+        ({"label": ("topic", "topic")}, "named twice"),
+        ({"label": ("edu",)}, "Unknown classifier .edu.. Known: format, topic"),
+        ({"scorer": "none"}, "or 'none' with --label topic"),
+    ],
+)
+def test_what_cannot_label_is_said_before_anything_is_read(folder, tmp_path, settings, message):
+    with pytest.raises(SettingError, match=message):
+        curate.score_files(folder, tmp_path / "out", progress=False, **settings)
+    assert not (tmp_path / "out").exists()

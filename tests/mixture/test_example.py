@@ -20,16 +20,22 @@ def shown(begin):
     return block
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(1500)
-def test_the_commands_of_the_docs_lead_from_pages_to_a_model(tmp_path):
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param(["--budget-tokens", "16000"], id="an eighth of the tokens"),
+        pytest.param([], id="whole", marks=pytest.mark.slow),
+    ],
+)
+def test_the_commands_of_the_docs_lead_from_pages_to_a_model(tmp_path, changes):
     pytest.importorskip("torch")
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     commands = [shlex.split(line, comments=True) for line in shown("    curate filter")]
     assert [command[1] for command in commands] == ["filter", "mix", "tokenize", "train", "generate"]
     said = {}
     for _, name, *arguments in commands:
-        done = run_curate(name, *arguments, cwd=tmp_path)
+        done = run_curate(name, *arguments, *(changes if name == "train" else []), cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         said[name] = done.stdout
     assert [line.rstrip() for line in said["mix"].splitlines()][: len(shown("    source"))] == shown(
@@ -37,7 +43,7 @@ def test_the_commands_of_the_docs_lead_from_pages_to_a_model(tmp_path):
     )
     steps = [json.loads(line) for line in (tmp_path / "out/run/metrics.jsonl").read_text().splitlines()]
     losses = [step["loss"] for step in steps if "loss" in step]
-    assert losses[-1] < 0.2 * losses[0]
+    assert losses[-1] < (0.95 if changes else 0.2) * losses[0]
     assert len(said["generate"].split()) > 10
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
@@ -499,3 +500,24 @@ def test_two_bundled_scorers_go_through_one_command(crawl: Path, tmp_path: Path)
     moved = run_curate("rethreshold", tmp_path / "out", "--threshold", "topic:Health=1")
     assert moved.returncode == 4, moved.stderr
     assert "topic:Health_score" in curate.write_report(tmp_path / "out").read_text()
+
+
+def test_the_class_of_every_survivor_is_a_column_whatever_its_score_and_of_no_other(tmp_path):
+    rows = [{"id": str(i), "text": page(i, edu=i / 3)} for i in range(4)] + [{"id": "short", "text": "Buy."}]
+    lines = "".join(json.dumps(row | {"topic": "mine"}) + "\n" for row in rows)
+    (tmp_path / "pages.jsonl").write_text(lines)
+    (tmp_path / "own.toml").write_text(RULES)
+    for scorer, folder in ((EDU, "scored"), ("none", "unscored")):
+        settings = SETTINGS | {"scorer": scorer, "label": ("topic",), "rules": (str(tmp_path / "own.toml"),)}
+        curate.filter_crawl(tmp_path / "pages.jsonl", tmp_path / folder, **settings)
+        kept, dropped = (pq.read_table(tmp_path / folder / part) for part in ("kept", "dropped"))
+        below = dropped.filter(pc.equal(dropped["drop_stage"], "score")).to_pylist()
+        survivors = kept.to_pylist() + below
+        assert len(survivors) >= 3
+        assert bool(below) == (scorer is EDU)
+        topics = curate.scoring.load_classifier("topic").label([row["text"] for row in survivors])
+        assert [row["topic"] for row in survivors] == topics.to_pylist()
+        assert {row["input_topic"] for row in survivors} == {"mine"}
+        lost = dropped.filter(pc.not_equal(dropped["drop_stage"], "score"))
+        assert len(lost)
+        assert lost["topic"].null_count == len(lost)

@@ -67,6 +67,29 @@ def test_addresses_are_redacted_and_counted(tmp_path: Path) -> None:
     assert row["n_emails"] == 8
 
 
+def test_secrets_leave_text_and_title_before_addresses_are_looked_for(tmp_path: Path) -> None:
+    url = "postgres://ann:h7Gq2xTr@db.post.co.uk/shop"
+    program = f"# {url}\n" + "def add(a, b):\n    return a + b\n" * 8
+    (tmp_path / "connect.py").write_text(program)
+    rows = [{"text": f"Connect by {url}. " + "It is kept with the other notes. " * 20, "title": url}]
+    (tmp_path / "pages.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    curate.filter_crawl(
+        [tmp_path / "connect.py", tmp_path / "pages.jsonl"],
+        tmp_path / "out",
+        redact_secrets=True,
+        redact_pii=True,
+        rules=(),
+        code_rules=(),
+        scorer="none",
+        progress=False,
+    )
+    kept = pq.read_table(tmp_path / "out" / "kept").to_pylist()
+    assert [(row["n_secrets"], row["n_emails"]) for row in kept] == [(1, 0), (1, 0)]
+    for row in kept:
+        assert "postgres://ann:<PASSWORD>@db.post.co.uk/shop" in row["text"]
+    assert {row["title"] for row in kept} == {None, "postgres://ann:<PASSWORD>@db.post.co.uk/shop"}
+
+
 def test_a_list_that_changed_counts_as_a_changed_setting(lists: dict, tmp_path: Path) -> None:
     settings = {"url_blocklist": lists["url_blocklist"], "workers": 1, "progress": False}
     curate.filter_crawl(str(EXAMPLE_CRAWL), tmp_path / "out", **settings)

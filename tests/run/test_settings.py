@@ -23,6 +23,7 @@ from curate.config import (
 from curate.errors import SettingError, UnknownNameError
 from curate.jobs.settings import DedupSettings
 from curate.run.settings import DEFAULT_THRESHOLD, FilterSettings
+from curate.tokens.settings import TokenizeSettings
 from curate.train.settings import TrainSettings
 
 FILES = {"input": ("crawl/",), "output": "out"}
@@ -66,6 +67,7 @@ CLASSES = {
     FilterSettings: FILES,
     DedupSettings: FILES,
     TrainSettings: {"tokens": "tokens", "output": "out"},
+    TokenizeSettings: {"input": "mixture", "output": "out"},
 }
 LIMITED = [
     pytest.param(cls, field, id=f"{cls.__name__}.{field.name}")

@@ -47,6 +47,22 @@ def test_every_file_meets_its_fate(example, tmp_path):
     assert twin == rows["lessons/binary_search.py"]["id"]
 
 
+@pytest.mark.parametrize(("counts", "reason"), [(True, "near_duplicate"), (False, "exact_duplicate")])
+def test_copies_with_other_comments_are_exact_duplicates_where_comments_do_not_count(
+    example, tmp_path, counts, reason
+):
+    program = example.FILES["lessons/binary_search.py"]
+    lines = [line for line in program.split("\n") if not line.strip().startswith("#")]
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.py").write_text(program)
+    (tmp_path / "in" / "b.py").write_text("# Copyright 2020 Ann Lee\n\n" + "\n".join(lines))
+    curate.filter_crawl(tmp_path / "in", tmp_path / "out", workers=1, progress=False, dedup_comments=counts)
+    fates, rows = fates_of(tmp_path / "out")
+    assert fates == {"a.py": None, "b.py": reason}
+    assert rows["b.py"]["duplicate_of"] == rows["a.py"]["id"]
+    assert rows["a.py"]["text"] == program
+
+
 def test_the_committed_example_is_what_its_script_writes(example):
     for name, text in example.FILES.items():
         assert (EXAMPLES / "source" / name).read_text(encoding="utf-8") == text

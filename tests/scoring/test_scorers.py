@@ -177,7 +177,10 @@ def test_a_cascade_states_levels_if_both_parts_do_and_refuses_one_that_alone_doe
 
 def test_what_tells_classes_apart_is_no_scorer_and_the_error_says_what_to_type():
     for name in ("topic", classifiers_folder() / "topic"):
-        with pytest.raises(SettingError, match=r"as 'topic:Health', or label pages: load_classifier"):
+        with pytest.raises(
+            SettingError,
+            match=r"as 'topic:Health', or write the likeliest one as a column, with --label topic",
+        ):
             load_scorer(name)
     assert load_classifier("topic").label([LESSON]).to_pylist()
     with pytest.raises(UnknownNameError, match="Did you mean 'topic'"):

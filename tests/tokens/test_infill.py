@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from token_builders import TEXTS, make_mixture, many_texts, word_tokenizer
 
 from curate.errors import SettingError
-from curate.tokens import Infill, load_encoder, tokenize_mixture, train_encoder
+from curate.tokens import load_encoder, tokenize_mixture, train_encoder
 from curate.tokens.encoder import TextEncoder
-from curate.tokens.infill import SENTINELS, cut_document, encode_infilled, find_sentinels
+from curate.tokens.infill import SENTINELS, Infill, cut_document, encode_infilled, find_sentinels
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_both_orders_hold_the_whole_document(encoder, spm_rate):
     infill = Infill(rate=1.0, spm_rate=spm_rate, seed=3)
     texts = [text for text in TEXTS if text.isascii() and len(text) > 3]
     texts.append(f"x = 1 {SENTINELS[0]} {SENTINELS[2]} y")
-    tokens, lengths = encode_infilled(encoder, pa.array(texts), infill)
+    tokens, lengths = encode_infilled(encoder, pa.array(texts), [""] * len(texts), infill)
     for text, ids in zip(texts, np.split(tokens, np.cumsum(lengths)[:-1]), strict=True):
         prefix, middle, suffix, _ = cut_document(text, infill)
         found = parts_of(ids, encoder)
@@ -65,13 +65,11 @@ def test_both_orders_hold_the_whole_document(encoder, spm_rate):
 
 def test_training_documents_of_the_named_sources_are_reordered(tmp_path):
     mixture = make_mixture(tmp_path / "m")
-    infill = Infill(rate=1.0, sources=("one",))
-    tokens = tokenize_mixture(mixture, tmp_path / "a", vocab_size=400, workers=1, infill=infill)
-    again = tokenize_mixture(mixture, tmp_path / "b", vocab_size=400, workers=2, infill=infill)
+    settings = {"vocab_size": 400, "fim_rate": 1.0, "fim_source": "one"}
+    tokens = tokenize_mixture(mixture, tmp_path / "a", workers=1, **settings)
+    again = tokenize_mixture(mixture, tmp_path / "b", workers=2, **settings)
     assert tokens.fingerprint == again.fingerprint
-    other = tokenize_mixture(
-        mixture, tmp_path / "c", vocab_size=400, workers=1, infill=Infill(rate=1.0, seed=1, sources=("one",))
-    )
+    other = tokenize_mixture(mixture, tmp_path / "c", workers=1, seed=1, **settings)
     assert other.fingerprint != tokens.fingerprint
     middle = find_sentinels(load_encoder(tokens.tokenizer_path))[2]
     for split, groups in (("train", tokens.train), ("validation", tokens.validation)):
@@ -84,8 +82,8 @@ def test_training_documents_of_the_named_sources_are_reordered(tmp_path):
 def test_bad_settings_are_refused_before_anything_is_written(tmp_path):
     mixture = make_mixture(tmp_path / "m")
     with pytest.raises(SettingError, match="fim_rate must be between 0 and 1"):
-        Infill(rate=1.5)
+        tokenize_mixture(mixture, tmp_path / "out", fim_rate=1.5)
     with pytest.raises(SettingError, match="Did you mean 'one'"):
-        tokenize_mixture(mixture, tmp_path / "out", infill=Infill(rate=0.5, sources=("ome",)))
+        tokenize_mixture(mixture, tmp_path / "out", fim_rate=0.5, fim_source="ome")
     with pytest.raises(SettingError, match="no tokens to fill in the middle"):
         find_sentinels(TextEncoder(word_tokenizer(["a", "b"], ["<eos>"])))

@@ -134,8 +134,8 @@ def test_what_is_no_mixture_says_how_to_make_one(tmp_path):
 
 
 def test_an_unknown_layout_is_refused_before_any_work(mixture, tmp_path):
-    with pytest.raises(SettingError, match=r"Unknown layout 'parquet'\. Known: datatrove, megatron"):
-        tokenize_mixture(mixture, tmp_path / "out", peers=["parquet"], **SETTINGS)
+    with pytest.raises(SettingError, match=r"Unknown peer 'parquet'\. Known: datatrove, megatron"):
+        tokenize_mixture(mixture, tmp_path / "out", peer=["parquet"], **SETTINGS)
     assert not (tmp_path / "out").exists()
 
 

@@ -3,13 +3,52 @@
 from curate.ablate import AblateSettings, ablate
 found = ablate({"raw": raw_texts, "curated": curated_texts}, {"textbooks": textbook_texts})
 print(found.table())
+
+Importing this package reads settings only; the rest is loaded when asked for.
 """
 
 from __future__ import annotations
 
-from curate.ablate.plot import draw_svg, write_ablation
-from curate.ablate.result import Ablation, Gap
-from curate.ablate.run import AblateSettings, ablate
-from curate.ablate.texts import read_texts
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["AblateSettings", "Ablation", "Gap", "ablate", "draw_svg", "read_texts", "write_ablation"]
+from curate.ablate.settings import AblateSettings
+
+if TYPE_CHECKING:
+    from curate.ablate.grid import Grid, find_weights
+    from curate.ablate.plot import draw_svg, write_ablation
+    from curate.ablate.result import Ablation, Gap
+    from curate.ablate.run import ablate
+    from curate.mixture.texts import read_texts
+
+_HOME = {
+    "Ablation": "curate.ablate.result",
+    "Gap": "curate.ablate.result",
+    "Grid": "curate.ablate.grid",
+    "ablate": "curate.ablate.run",
+    "draw_svg": "curate.ablate.plot",
+    "find_weights": "curate.ablate.grid",
+    "read_texts": "curate.mixture.texts",
+    "write_ablation": "curate.ablate.plot",
+}
+
+__all__ = [
+    "AblateSettings",
+    "Ablation",
+    "Gap",
+    "Grid",
+    "ablate",
+    "draw_svg",
+    "find_weights",
+    "read_texts",
+    "write_ablation",
+]
+
+
+# Hidden from type checkers, for which every mistyped name would be there.
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        if name not in _HOME:
+            raise AttributeError(f"module 'curate.ablate' has no attribute '{name}'")
+        return getattr(import_module(_HOME[name]), name)

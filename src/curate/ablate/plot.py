@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from curate.ablate.result import Ablation, Gap
+from curate.ablate.result import Ablation, Gap, conclude
 from curate.work.files import committed, write_json
 
 WIDTH, LEFT, RIGHT = 720, 210, 24
@@ -52,7 +52,10 @@ def draw_svg(found: Ablation, title: str = "") -> str:
 def write_ablation(found: Ablation, folder: Path) -> None:
     """Write result.json, table.md and plot.svg."""
     write_json(folder / "result.json", found.to_json())
-    for name, text in (("table.md", found.table() + "\n"), ("plot.svg", draw_svg(found))):
+    for name, text in (
+        ("table.md", "\n".join([found.table(), "", *conclude(found)]) + "\n"),
+        ("plot.svg", draw_svg(found)),
+    ):
         with committed(folder / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
 

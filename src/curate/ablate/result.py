@@ -130,6 +130,35 @@ def _gap(names: tuple[str, str, str], bits: FloatArray, n_bytes: FloatArray) -> 
     return Gap(*names, mean, mean - half, mean + half, spread, error)
 
 
+def conclude(found: Ablation) -> list[str]:
+    """What the gaps say, in words, and what they do not: Markdown list items."""
+    lines: list[str] = []
+    for gap in found.gaps():
+        where = f"{gap.domain} ({gap.model})" if len(found.nats) > 1 else gap.domain
+        if gap.low is None or gap.high is None:
+            lines.append(f"- {where}: {gap.arm} {gap.gap:+.3f}; without an interval this says nothing.")
+        elif gap.clear:
+            least, most = sorted((abs(gap.low), abs(gap.high)))
+            better, worse = (gap.arm, found.arms[0]) if gap.gap < 0 else (found.arms[0], gap.arm)
+            lines.append(
+                f"- {where}: {better} is better than {worse}, by {least:.3f} to {most:.3f} bits per byte."
+            )
+        else:
+            widest = max(abs(gap.low), abs(gap.high))
+            lines.append(
+                f"- {where}: {gap.arm} and {found.arms[0]} are not told apart; a gap of up to {widest:.3f} either way may be "
+                "there. More seeds, or more text to judge on, narrow it."
+            )
+    n = len(found.gaps())
+    chance = f"Of {n} intervals about {n / 20:.1f} leave out 0 by chance. " if n > 4 else ""
+    tokens = max(found.facts.get("n_tokens", {"": 0}).values())
+    lines.append(
+        f"- {chance}Models this small, after {tokens:,} tokens, show which text is nearer to the evaluation text; "
+        "not whether a large model would reason better, nor anything of kinds of text that were not judged."
+    )
+    return lines
+
+
 def _describe(gap: Gap | None) -> str:
     if gap is None:
         return "-"

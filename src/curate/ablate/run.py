@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 
 from curate.ablate.encoded import Encoded, encode, encode_judged
 from curate.ablate.result import Ablation
+from curate.ablate.settings import AblateSettings
 from curate.ablate.store import Nats, RunStore
 from curate.ablate.texts import outside_evaluation
 from curate.ablate.trigram import Trigram
-from curate.errors import SettingError, UnknownNameError
+from curate.errors import SettingError
 from curate.tokens import TextEncoder, train_encoder
 
-MODELS = ("trigram", "transformer")
 PILOT_RATES = (1e-3, 3e-3, 1e-2)
 PILOT_SHARE = 0.4
 """Of a run's tokens, for each rate that is tried."""
@@ -39,40 +39,8 @@ VERSION = 1
 Report = Callable[[str], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AblateSettings:
-    """Settings of `ablate` and `curate ablate`."""
-
-    models: tuple[str, ...] = ("trigram",)
-    """trigram (seconds) and transformer (minutes)."""
-    n_tokens: int = 1_000_000
-    """Training tokens of each trigram run, at most what one seed has of the smallest arm."""
-    transformer_tokens: int = 300_000
-    """Training tokens of each transformer run, at most the same."""
-    eval_tokens: int = 100_000
-    """Tokens of each evaluation domain, at most."""
-    document_chars: int = 20_000
-    """Of longer training texts only the beginning is read: else one long page decides a small run."""
-    n_seeds: int = 3
-    n_vocabulary: int = 2048
-    jaccard: float = 0.7
-    """Similarity from which a training text counts as a copy of an evaluation text."""
-    learning_rate: float | None = None
-    """Of the transformer; chosen on a pilot if left out."""
-
-    def __post_init__(self) -> None:
-        for model in self.models:
-            if model not in MODELS:
-                raise UnknownNameError("model", model, MODELS)
-        for name in ("n_tokens", "transformer_tokens", "eval_tokens", "document_chars", "n_seeds"):
-            if getattr(self, name) < 1:
-                raise SettingError(f"{name} must be at least 1, not {getattr(self, name)}.")
-        if self.learning_rate is not None and not 0 < self.learning_rate < 1:
-            raise SettingError(f"learning_rate must be above 0 and below 1, not {self.learning_rate}.")
-
-
 @dataclass(frozen=True, slots=True)
-class _Bench:
+class Bench:
     """What all runs share. `arms` are places in `pool`."""
 
     encoder: TextEncoder
@@ -125,27 +93,27 @@ def ablate(
         if not any(texts):
             raise SettingError(f"'{name}' has no text.")
     store = RunStore(Path(output) / "runs" if output else None)
-    bench, facts = _prepare(arms, evaluation, settings, store, report)
+    bench, facts = prepare(arms, evaluation, settings, store, report)
     amounts = _amounts(bench, settings)
     rate: float | None = None
     nats: dict[str, dict[str, dict[str, NDArray[np.float64]]]] = {}
-    for model in settings.models:
+    for model in settings.model:
         if model == "transformer":
-            rate = settings.learning_rate or _pilot(bench, amounts[model])
+            rate = choose_rate(bench, settings, amounts[model])
         nats[model] = _runs(bench, model, amounts[model], rate)
-    about = {"arms": facts, "n_vocabulary": bench.encoder.vocab_size, "n_seeds": settings.n_seeds}
-    about |= {"learning_rate": rate, "n_tokens": {model: amounts[model] for model in settings.models}}
+    about = {"arms": facts, "n_vocabulary": bench.encoder.vocab_size, "n_seeds": settings.seeds}
+    about |= {"learning_rate": rate, "n_tokens": {model: amounts[model] for model in settings.model}}
     n_bytes = {name: domain.n_bytes for name, domain in bench.domains.items()}
     return Ablation(tuple(arms), tuple(evaluation), nats, n_bytes, about)
 
 
-def _prepare(
+def prepare(
     arms: Mapping[str, Sequence[str]],
     evaluation: Mapping[str, Sequence[str]],
     settings: AblateSettings,
     store: RunStore,
     report: Report,
-) -> tuple[_Bench, dict[str, dict[str, int]]]:
+) -> tuple[Bench, dict[str, dict[str, int]]]:
     """Take evaluation text out of the arms and encode what is left; facts of each arm for the result."""
     unique = list(dict.fromkeys(text for texts in arms.values() for text in texts if text))
     judged = [text for texts in evaluation.values() for text in texts if text]
@@ -164,7 +132,7 @@ def _prepare(
                 f"All {n_out:,} documents of arm '{name}' are copies of evaluation text: give other text to "
                 "--arm or to --eval."
             )
-    encoder = _shared_encoder(unique, places, settings.n_vocabulary)
+    encoder = _shared_encoder(unique, places, settings.vocabulary)
     pool = encode(encoder, [text[: settings.document_chars] for text in unique])
     for name, some in places.items():
         facts[name]["n_tokens"] = pool.n_tokens(some)
@@ -172,29 +140,29 @@ def _prepare(
         name: encode_judged(encoder, [text for text in texts if text], settings.eval_tokens)
         for name, texts in evaluation.items()
     }
-    return _Bench(encoder, pool, places, domains, settings.n_seeds, store, report), facts
+    return Bench(encoder, pool, places, domains, settings.seeds, store, report), facts
 
 
-def _amounts(bench: _Bench, settings: AblateSettings) -> dict[str, int]:
+def _amounts(bench: Bench, settings: AblateSettings) -> dict[str, int]:
     """Training tokens of a run of each model: as asked, or what the smallest arm has for a seed."""
     most, arm = bench.most_tokens()
     if most < LEAST_TOKENS:
         raise SettingError(
-            f"Arm '{arm}' has {most:,} tokens for the smallest of {settings.n_seeds} seeds, which share no "
+            f"Arm '{arm}' has {most:,} tokens for the smallest of {settings.seeds} seeds, which share no "
             f"text; {LEAST_TOKENS:,} are the least. Give more text or fewer seeds."
         )
-    asked = {"trigram": settings.n_tokens, "transformer": settings.transformer_tokens}
-    for model in settings.models:
+    asked = {"trigram": settings.tokens, "transformer": settings.transformer_tokens}
+    for model in settings.model:
         if asked[model] > most:
             bench.report(
                 f"{model}: {most:,} tokens a run instead of {asked[model]:,}: arm '{arm}' has no more for each "
-                f"of {settings.n_seeds} seeds"
+                f"of {settings.seeds} seeds"
             )
     return {model: min(n_tokens, most) for model, n_tokens in asked.items()}
 
 
 def _runs(
-    bench: _Bench, model: str, n_tokens: int, rate: float | None
+    bench: Bench, model: str, n_tokens: int, rate: float | None
 ) -> dict[str, dict[str, NDArray[np.float64]]]:
     """Nats of every evaluation document, (n_seeds, n_documents), by arm and domain."""
     found: dict[str, list[Nats]] = {arm: [] for arm in bench.arms}
@@ -215,7 +183,7 @@ def _runs(
     }
 
 
-def _draws(bench: _Bench, n_tokens: int) -> Iterator[tuple[int, str, NDArray[np.int64]]]:
+def _draws(bench: Bench, n_tokens: int) -> Iterator[tuple[int, str, NDArray[np.int64]]]:
     """All runs, seed by seed: whatever is finished then has every arm."""
     for seed in range(bench.n_seeds):
         for arm, places in bench.arms.items():
@@ -223,8 +191,13 @@ def _draws(bench: _Bench, n_tokens: int) -> Iterator[tuple[int, str, NDArray[np.
             yield seed, arm, bench.pool.draw(mine, n_tokens, f"seed {seed}")
 
 
+def run_model(bench: Bench, model: str, tokens: NDArray[np.int64], rate: float | None, seed: int) -> Nats:
+    """Nats of every evaluation document for a model of `tokens`, by domain; what is known is not run again."""
+    return _run(bench, model, tokens, rate, seed, bench.domains)[0]
+
+
 def _run(
-    bench: _Bench,
+    bench: Bench,
     model: str,
     tokens: NDArray[np.int64],
     rate: float | None,
@@ -247,7 +220,7 @@ def _run(
 
 
 def _judge(
-    bench: _Bench,
+    bench: Bench,
     model: str,
     tokens: NDArray[np.int64],
     rate: float | None,
@@ -273,8 +246,10 @@ def _by_document(nats: NDArray[np.float64], held: Encoded, eos_id: int) -> NDArr
     return np.add.reduceat(np.where(held.tokens == eos_id, 0.0, nats), held.offsets[:-1])
 
 
-def _pilot(bench: _Bench, n_tokens: int) -> float:
-    """The learning rate with the least loss on held-out text of an equal mix of all arms."""
+def choose_rate(bench: Bench, settings: AblateSettings, n_tokens: int) -> float:
+    """The learning rate that is asked for, else that with the least loss on held-out text of an equal mix of all arms."""
+    if settings.learning_rate is not None:
+        return settings.learning_rate
     share = int(n_tokens * PILOT_SHARE) // len(bench.arms)
     fitted: list[NDArray[np.int64]] = []
     held_out: list[NDArray[np.int64]] = []

@@ -1,45 +1,19 @@
-"""Texts of arms and evaluation domains: reading them, and keeping evaluation text out of training."""
+"""Keeping evaluation text out of training."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.dedup import find_duplicates
-from curate.errors import SettingError
-from curate.mixture.settings import MixtureSettings, Source
-from curate.mixture.sources import list_pieces
 from curate.text.words import hash_words
 
 NGRAM_WORDS = 13
 """Words in a row that show a copy (GPT-3, arXiv 2005.14165)."""
 _BASE = np.uint64(0x9E3779B97F4A7C15)
-
-
-def read_texts(path: str | Path, column: str | None = None) -> list[str]:
-    """Read the texts of Parquet or JSON-lines files (packed or not): one file, a folder, a glob or a URL.
-
-    The output folder of `curate filter` stands for what it kept, that of `curate mix` for its training text.
-    Rows without text, and lines that are not JSON, are left out. The column is found by its usual names.
-
-    Raises:
-        SettingError: There is no such file, or no text in it.
-    """
-    place = str(path)
-    for inner, marker in (("kept", "manifest.json"), ("train", "plan.json")):
-        if (Path(place) / inner).is_dir() and (Path(place) / marker).exists():
-            place = str(Path(place) / inner)
-    source = Source("texts", (place,), text_column=column)
-    pieces = list_pieces(MixtureSettings(sources=(source,)))
-    read = (text for piece in pieces for table in piece.read() for text in table["text"].to_pylist())
-    texts = [text for text in read if text and not text.isspace()]
-    if not texts:
-        raise SettingError(f"'{place}' holds no text: Parquet or JSON lines with a column 'text' are read.")
-    return texts
 
 
 def outside_evaluation(texts: Sequence[str], evaluation: Sequence[str], jaccard: float) -> NDArray[np.bool_]:

@@ -1,80 +1,78 @@
-"""`curate ablate`: did curation help?"""
+"""`curate ablate`: did curation help, and which weights would?"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from curate.ablate.settings import AblateSettings
+from curate.cli.options import with_settings
+from curate.cli.say import say
+from curate.config import load_toml, settings_from
 from curate.errors import SettingError
 
 
+@with_settings(AblateSettings)
 def ablate_command(
+    given: dict[str, Any],
     *,
-    arm: Annotated[
-        list[str], typer.Option(help="NAME=PATH of texts to train on; the first is compared with. Repeat.")
-    ],
     eval: Annotated[  # noqa: A002
-        list[str], typer.Option(help="NAME=PATH of the text that the models are judged on. Can be repeated.")
+        list[str],
+        typer.Option(
+            help="NAME=PATH of the text that the models are judged on, one for each domain. Repeat."
+        ),
     ],
+    arm: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="NAME=PATH of texts to train on; the first is compared with. Repeat.", show_default=False
+        ),
+    ] = None,
+    grid: Annotated[
+        Path | None,
+        typer.Option(
+            help="Instead of arms: the TOML file of a mixture, whose domains (or sources) are weighed.",
+            show_default=False,
+        ),
+    ] = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for the result and for finished runs.")
     ] = Path("ablation"),
-    model: Annotated[
-        str, typer.Option(help="trigram (seconds), transformer (minutes), or both.")
-    ] = "trigram",
-    tokens: Annotated[int, typer.Option(help="Training tokens of each trigram run, at most.")] = 1_000_000,
-    transformer_tokens: Annotated[
-        int, typer.Option(help="Training tokens of each transformer run, at most.")
-    ] = 300_000,
-    eval_tokens: Annotated[int, typer.Option(help="Tokens of each evaluation text, at most.")] = 100_000,
-    seeds: Annotated[int, typer.Option(help="Runs of each arm; they share no training text.")] = 3,
-    document_chars: Annotated[
-        int, typer.Option(help="Of longer training texts only the beginning is read.")
-    ] = 20_000,
-    learning_rate: Annotated[
-        float | None,
-        typer.Option(help="Of the transformer.  [default: chosen on text of all arms]", show_default=False),
-    ] = None,
 ) -> int:
     """Train small models on equal tokens of each arm and compare their bits per byte on the evaluation text.
 
     PATH is a Parquet or JSON-lines file, a folder or glob of them, or the output of 'curate filter' or
-    'curate mix'. Copies of evaluation text are left out of every arm. Run the same command again to go on
-    after a stop.
+    'curate mix'. Copies of evaluation text are left out of every arm. With --grid, many mixtures of one's domains are tried and
+    weights are proposed and checked: mix.toml in the output folder. Run the same command again to go on after a stop.
 
     Example: curate ablate --arm raw=crawl.jsonl --arm curated=curated/ --eval textbooks=books.jsonl
     """
-    from curate.ablate import AblateSettings, ablate, read_texts, write_ablation
+    from curate.ablate import ablate, find_weights, read_texts, write_ablation
+    from curate.ablate.result import conclude
+    from curate.mixture.texts import parse_named_paths
 
-    models = ("trigram", "transformer") if model == "both" else (model,)
-    settings = AblateSettings(
-        models=models,
-        n_tokens=tokens,
-        transformer_tokens=transformer_tokens,
-        eval_tokens=eval_tokens,
-        document_chars=document_chars,
-        n_seeds=seeds,
-        learning_rate=learning_rate,
-    )
-    arms = {name: read_texts(path) for name, path in _pairs("--arm", arm)}
-    domains = {name: read_texts(path) for name, path in _pairs("--eval", eval)}
-    found = ablate(arms, domains, settings, output=output, report=lambda line: typer.echo(line, err=True))
-    print(found.table())
+    settings = settings_from(AblateSettings, given)
+    if (grid is None) == (not arm):
+        raise SettingError("Give --arm NAME=PATH two times or more, or --grid with a mixture's file.")
+    domains = {name: read_texts(path) for name, path in parse_named_paths("--eval", eval).items()}
+    if grid is not None:
+        from curate.ablate.grid import write_grid
+
+        mixture = load_toml(grid)
+        weighed = find_weights(mixture, domains, settings, output=output, report=_tell)
+        print(weighed.table())
+        write_grid(weighed, mixture, output)
+        print(f"Result: {output}/mix.toml, {output}/grid.md, {output}/grid.json, {output}/plot.svg")
+        return 0
+    arms = {name: read_texts(path) for name, path in parse_named_paths("--arm", arm or []).items()}
+    found = ablate(arms, domains, settings, output=output, report=_tell)
+    print("\n".join([found.table(), "", *conclude(found)]))
     write_ablation(found, output)
     print(f"Result: {output}/result.json, {output}/table.md, {output}/plot.svg")
     return 0
 
 
-def _pairs(option: str, texts: Sequence[str]) -> list[tuple[str, str]]:
-    pairs: dict[str, str] = {}
-    for text in texts:
-        name, sign, path = text.partition("=")
-        if not (name and sign and path):
-            raise SettingError(f"{option} '{text}' is not NAME=PATH. Write for example raw=crawl.jsonl.")
-        if name in pairs:
-            raise SettingError(f"{option} has the name '{name}' twice; give each its own.")
-        pairs[name] = path
-    return list(pairs.items())
+def _tell(line: str) -> None:
+    say(line, to_stderr=True)

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from curate.cli.options import with_settings
 from curate.cli.say import make_console
+from curate.config import load_toml
+from curate.mixture.settings import MixtureSettings, mixture_settings_from
+
+# What the file has tables and sections for is no flag.
+_TABLES = [field.name for field in fields(MixtureSettings) if field.metadata["section"]]
 
 
+@with_settings(MixtureSettings, left_out=_TABLES)
 def mix_command(
+    given: dict[str, Any],
     *,
     config: Annotated[
         Path,
@@ -32,13 +41,13 @@ def mix_command(
 ) -> int:
     """Mix sources by weights, domains and quality under a token budget and a cap on passes.
 
-    Prints the plan (tokens and effective epochs by source, domain and quality bucket) before the mixture is
-    written. Splits off validation documents by hash and keeps their near-duplicates out of training. Run
+    Flags go before the file. Prints the plan (tokens and effective epochs by source, domain and quality bucket) before the
+    mixture is written. Splits off validation documents by hash and keeps their near-duplicates out of training. Run
     the same command again to go on after a stop.
 
     Example: curate mix --config mixture.toml --output mixture
     """
-    from curate.mixture import mix, read_mixture_settings
+    from curate.mixture import mix
     from curate.mixture.render import describe_plan, render_plan
     from curate.work.progress import ProgressDisplay
 
@@ -51,7 +60,7 @@ def mix_command(
             console.print(line, markup=False)
 
     mix(
-        read_mixture_settings(config),
+        mixture_settings_from(load_toml(config), given),
         None if plan else output,
         workers=workers,
         overwrite=overwrite,

@@ -51,7 +51,7 @@ def with_settings(
 
 def _option(field: dataclasses.Field[Any], hint: Any) -> inspect.Parameter:
     flag = "--" + field.name.replace("_", "-")
-    kind = _flag_type(hint)
+    kind = str if field.metadata["parse"] else _flag_type(hint)
     info = typer.Option(
         *([f"{flag}/--no-{flag[2:]}"] if kind is bool else [flag, *_short(field.name)]),
         help=_describe(field, repeats=get_origin(kind) is list),

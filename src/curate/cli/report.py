@@ -11,7 +11,9 @@ from curate.cli.say import say
 
 
 def report_command(
-    output: Annotated[Path, typer.Argument(help="The output folder of 'curate filter'.")],
+    output: Annotated[
+        Path, typer.Argument(help="The output folder of 'curate filter', or of 'curate train'.")
+    ],
     other: Annotated[
         Path | None, typer.Argument(help="A second one, to be compared with.", show_default=False)
     ] = None,
@@ -28,7 +30,8 @@ def report_command(
     """Write a finished run as one HTML file, or the comparison of two.
 
     Of one: what became of the documents, what a threshold means, which rules are suspicious, duplicates side by side,
-    sites, topics, examples. Of two: what both keep, and what only one does and why the other does not.
+    sites, topics, examples; of a training run its curves. Of two: what both keep, and what only one does and why the other
+    does not.
 
     Example: curate report curated
     """
@@ -41,4 +44,11 @@ def report_command(
             path = write_report(output, to)
         else:
             path = write_comparison(output, other, to or "comparison.html")
-    say(f"Wrote {path}. It holds texts and addresses of the crawl: mind whom you send it to.")
+    from curate.results.training import is_training_run
+
+    mind = (
+        ""
+        if is_training_run(output)
+        else " It holds texts and addresses of the crawl: mind whom you send it to."
+    )
+    say(f"Wrote {path}.{mind}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from curate.cli.options import with_settings
+from curate.cli.say import say
 from curate.config import read_toml, settings_from
 from curate.train.settings import TrainSettings
 
@@ -52,11 +53,13 @@ def train_command(
 
     result = run_training(settings)
     if os.environ.get("RANK", "0") == "0":
-        print("\n".join(_lines(result, settings.output)))
+        from curate.results.training import write_training_report
+
+        say(*_lines(result, settings.output, write_training_report(settings.output)))
     return 0
 
 
-def _lines(result: TrainResult, output: str) -> list[str]:
+def _lines(result: TrainResult, output: str, report: Path) -> list[str]:
     lines = [
         f"Step {result.step:,} of {result.n_steps:,}"
         + (f", loss {result.loss:.4f} nats a token" if result.loss is not None else "")
@@ -65,5 +68,5 @@ def _lines(result: TrainResult, output: str) -> list[str]:
     lines += [f"  {bits:.4f} bits per byte  {name}" for name, bits in result.bits_per_byte.items()]
     if result.stopped:
         lines.append("Stopped by a signal and saved. Run the same command again to go on.")
-    lines.append(f"Result: {output}/checkpoints, {output}/metrics.jsonl")
+    lines.append(f"Result: {output}/checkpoints, {output}/metrics.jsonl, {report}")
     return lines

@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
+from curate.text.json_values import parse_json
 
 MAX_OUTPUT_CHARS = 400
 _SLASHES = (
@@ -52,8 +52,8 @@ def read_notebook(content: bytes, max_output_chars: int = MAX_OUTPUT_CHARS) -> N
         max_output_chars: a cell's text outputs that are longer, together, are left out; pictures always are.
     """
     try:
-        book = orjson.loads(content)
-    except orjson.JSONDecodeError:
+        book = parse_json(content)  # Python writes NaN into notebooks, and halves of surrogate pairs
+    except ValueError:
         return None
     if not isinstance(book, dict):
         return None

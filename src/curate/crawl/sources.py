@@ -189,7 +189,7 @@ class ZipReader:
         self._members: list[zipfile.ZipInfo] = []
         self._sums: list[
             int
-        ] = []  # bytes of the members up to each; by the directory, so the same from any mark
+        ] = []  # bytes to read of the members up to each; by the directory, so the same from any mark
         self._archive: zipfile.ZipFile | None = None
         try:
             file.seek(0, io.SEEK_END)
@@ -198,7 +198,8 @@ class ZipReader:
             )  # members may overlap: the sum is bounded too
             self._archive = zipfile.ZipFile(file)
             self._members = self._archive.infolist()[:_MAX_MEMBERS]
-            self._sums = list(accumulate(info.file_size for info in self._members))
+            n_read = (0 if self._refuse(info) else info.file_size for info in self._members)
+            self._sums = list(accumulate(n_read))
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
             self.problems.append(FileProblem(source, None, "zip_damaged", str(error)[:200]))
 
@@ -224,15 +225,21 @@ class ZipReader:
         self.position += 1
         return record
 
+    def _refuse(self, info: zipfile.ZipInfo) -> str | None:
+        """Why a member is not read, by what the directory says of it; null where it is."""
+        if info.file_size > max(MIB, MAX_RATIO * info.compress_size):
+            return "decompression_bomb"
+        if info.flag_bits & 1:
+            return "encrypted"
+        return "page_too_large" if info.file_size > self._options.max_page_bytes else None
+
     def _content(self, info: zipfile.ZipInfo, *, is_bomb: bool) -> tuple[bytes | None, str | None]:
         """(the member, null) or (null, drop reason)."""
         n_most = self._options.max_page_bytes
-        if is_bomb or info.file_size > max(MIB, MAX_RATIO * info.compress_size):
+        if reason := self._refuse(info):
+            return None, reason
+        if is_bomb:
             return None, "decompression_bomb"
-        if info.flag_bits & 1:
-            return None, "encrypted"
-        if info.file_size > n_most:
-            return None, "page_too_large"
         if self._archive is None:
             return None, "record_damaged"
         try:

@@ -10,7 +10,6 @@ so a run that was killed goes on where it was and ends with the same bytes.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
@@ -26,9 +25,8 @@ import pyarrow.parquet as pq
 import xxhash
 from numpy.typing import NDArray
 
-from curate._version import __version__
-from curate.config import Paths, hashed_settings, input_paths, parse_bytes, settings_from, stable_hash
-from curate.crawl import FileProblem, InputFile, ReadOptions, check_columns, find_files, plan_splits
+from curate.config import Paths, input_paths, parse_bytes, settings_from
+from curate.crawl import FileProblem, ReadOptions, check_columns, find_files, plan_splits
 from curate.crawl.find import public_name
 from curate.dedup import DedupPlan, compute_keys, resolve_duplicates
 from curate.dedup.index import Index, open_index
@@ -36,7 +34,7 @@ from curate.dedup.texts import RowTexts
 from curate.errors import RunError, SettingError
 from curate.jobs.keywords import DedupKeywords
 from curate.jobs.parts import PartWriter, add_reasons
-from curate.jobs.pieces import Piece, plan_pieces, split_by_format, stage_texts, staged_piece
+from curate.jobs.pieces import Piece, plan_job, plan_pieces, split_by_format, stage_texts, staged_piece
 from curate.jobs.settings import DedupSettings
 from curate.jobs.warnings import find_losses, tell_out_of_reach, tell_unlike
 from curate.protocols import Engine
@@ -107,7 +105,8 @@ def run_dedup(
     options = read_options(settings)
     check_columns(files, options)
     direct, staged = split_by_format(files, options, settings.score_column)
-    plan = _build_plan(settings, files, indexes)
+    inputs_named = [public_name(name) for name in settings.input]
+    plan = plan_job("dedup", settings, files, input=inputs_named, indexes=[index.stamp for index in indexes])
     inputs = [*(file.path for file in files), *settings.against]
     with (
         opened_run(Path(settings.output), plan, overwrite=overwrite, inputs=inputs) as folder,
@@ -156,26 +155,6 @@ class _Job:
 
     def keys_path(self, number: int) -> Path:
         return self.folder.work / "keys" / f"{number:06d}.arrow"
-
-
-def _build_plan(
-    settings: DedupSettings, files: Sequence[InputFile], indexes: Sequence[Index]
-) -> dict[str, Any]:
-    stamps = [
-        [file.source, file.size_bytes, os.stat(file.path).st_mtime_ns if os.path.exists(file.path) else None]
-        for file in files
-    ]
-    return {
-        "curate_version": __version__,
-        "settings": hashed_settings(settings)
-        | {
-            "job": "dedup",
-            "input": [public_name(name) for name in settings.input],
-            "indexes": [index.stamp for index in indexes],
-        },
-        "input_hash": stable_hash(stamps),
-        "n_input_files": len(files),
-    }
 
 
 # ---- pass 1 ---------------------------------------------------------------------------------------------

@@ -28,4 +28,5 @@ class ScoreKeywords(TypedDict, total=False):
     """The fields of `ScoreSettings`."""
 
     text_column: str | None
+    label: str | PathLike[str] | Sequence[str | PathLike[str]]
     workers: int | None

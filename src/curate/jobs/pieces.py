@@ -16,7 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from curate._version import __version__
 from curate.batch import valid_text
+from curate.config import hashed_settings, stable_hash
 from curate.crawl import Chunk, InputFile, ReadOptions
 from curate.crawl.columns import find_layout
 from curate.crawl.find import is_url, open_file
@@ -27,6 +29,20 @@ from curate.work.files import read_arrow, read_facts
 PIECE_BYTES = 128 << 20
 BATCH_ROWS = 8192
 STAGED_COLUMNS = ("id", "url", "date", "title", "text", "source", "extra")
+
+
+def plan_job(job: str, settings: Any, files: Sequence[InputFile], **facts: Any) -> dict[str, Any]:
+    """What a job's folder remembers of what it was asked to do: its settings with `facts`, and its input."""
+    stamps = [
+        [file.source, file.size_bytes, os.stat(file.path).st_mtime_ns if os.path.exists(file.path) else None]
+        for file in files
+    ]
+    return {
+        "curate_version": __version__,
+        "settings": hashed_settings(settings) | {"job": job} | facts,
+        "input_hash": stable_hash(stamps),
+        "n_input_files": len(files),
+    }
 
 
 @dataclass(frozen=True, slots=True)

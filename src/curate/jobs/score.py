@@ -1,4 +1,4 @@
-"""Score files that are text already: the same files out, with the scorers' columns beside their own.
+"""Score files that are text already: the same files out, with the scorers' columns (and classes) beside their own.
 
     PATH.parquet  ->  OUT/scored/PATH.parquet     same columns and types; a large one in parts, PATH-00000.parquet ...
     PATH.jsonl.gz ->  OUT/scored/PATH.jsonl.gz    same lines, with the scores as further keys
@@ -23,18 +23,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from curate._version import __version__
-from curate.config import Paths, hashed_settings, input_paths, settings_from, stable_hash
+from curate.config import Paths, input_paths, settings_from
 from curate.crawl import FileProblem, InputFile, ReadOptions, find_files
 from curate.crawl.columns import find_layout, get_path
 from curate.crawl.find import open_file
 from curate.crawl.opening import sniff_file
 from curate.errors import SettingError
 from curate.jobs.keywords import ScoreKeywords
-from curate.jobs.pieces import open_parquet, plan_pieces
+from curate.jobs.pieces import open_parquet, plan_job, plan_pieces
 from curate.jobs.settings import ScoreSettings
 from curate.protocols import Scorer
-from curate.run.lanes import LaneScorer, ScorerSource, check_distinct, name_scorers
+from curate.run.lanes import Labeller, LaneScorer, ScorerSource, check_distinct, load_labellers, name_scorers
 from curate.run.settings import available_cores
 from curate.scoring import ask_all, scored_columns
 from curate.text.json_values import clean_surrogates, dump_json, parse_object
@@ -79,8 +78,14 @@ class _Piece:
 class _Job:
     folder: RunFolder
     scorers: tuple[LaneScorer, ...]
+    labellers: tuple[Labeller, ...]
     options: ReadOptions
     pieces: tuple[_Piece, ...]
+
+    def columns(self) -> list[tuple[str, str]]:
+        """Names and types of what is added."""
+        scores = [column for scorer in self.scorers for column in scorer.columns]
+        return scores + [(labeller.name, "string") for labeller in self.labellers]
 
     def facts_path(self, number: int) -> Path:
         return self.folder.work / "pieces" / f"{number:06d}.arrow"
@@ -123,12 +128,15 @@ def run_score(
     """Run the job with checked settings; see `score_files`."""
     display = display or ProgressDisplay()
     named = (settings.scorer,) if isinstance(settings.scorer, str) else settings.scorer
-    loaded = tuple(LaneScorer.of(source) for source in (named if scorers is None else scorers))
+    loaded = tuple(LaneScorer.of(source) for source in (scorers if scorers is not None and named else named))
     check_distinct(loaded)
+    labellers = load_labellers(settings.label)
     files = find_files(settings.input)
     options = ReadOptions(text_column=settings.text_column)
     pieces = _plan_pieces(files, options)
-    plan = _build_plan(settings, loaded, files)
+    contents = {f"the scorer {scorer.name}": scorer.fingerprint for scorer in loaded}
+    contents |= {f"the classifier {each.name}": each.fingerprint for each in labellers}
+    plan = plan_job("score", settings, files, contents=contents)
     n_workers = settings.workers or available_cores()
     inputs = [file.path for file in files]
     with (
@@ -138,7 +146,7 @@ def run_score(
         earlier = folder.manifest()
         if earlier:
             return _report_from(earlier["report"])
-        job = _Job(folder, loaded, options, tuple(pieces))
+        job = _Job(folder, loaded, labellers, options, tuple(pieces))
         done = Counted(len(pieces), "files")
         with display.step("Scoring", len(pieces), done.look):
             for _ in engine.map(partial(_score_piece, job), range(len(pieces))):
@@ -146,25 +154,6 @@ def run_score(
         report = _count(job)
         folder.finish(plan | {"report": asdict(report)})
     return report
-
-
-def _build_plan(
-    settings: ScoreSettings, scorers: Sequence[LaneScorer], files: Sequence[InputFile]
-) -> dict[str, Any]:
-    stamps = [
-        [file.source, file.size_bytes, os.stat(file.path).st_mtime_ns if os.path.exists(file.path) else None]
-        for file in files
-    ]
-    return {
-        "curate_version": __version__,
-        "settings": hashed_settings(settings)
-        | {
-            "job": "score",
-            "contents": {f"the scorer {scorer.name}": scorer.fingerprint for scorer in scorers},
-        },
-        "input_hash": stable_hash(stamps),
-        "n_input_files": len(files),
-    }
 
 
 def _plan_pieces(files: Sequence[InputFile], options: ReadOptions) -> list[_Piece]:
@@ -239,7 +228,9 @@ def _score_piece(job: _Job, number: int) -> None:
     n_documents, n_scored, problem = 0, 0, None
     try:
         with committed(job.folder.path / "scored" / piece.name) as path:
-            n_documents, n_scored = write(job, piece, path, partial(score_texts, scorers))
+            n_documents, n_scored = write(
+                job, piece, path, partial(score_texts, scorers, labellers=job.labellers)
+            )
     except (pa.ArrowException, OSError, EOFError) as error:
         problem = asdict(
             FileProblem(piece.file.source, None, "unreadable", " ".join(str(error).split())[:200])
@@ -251,8 +242,10 @@ def _score_piece(job: _Job, number: int) -> None:
 Score = Callable[[pa.Array], dict[str, pa.Array]]
 
 
-def score_texts(scorers: Sequence[Scorer], texts: pa.Array) -> dict[str, pa.Array]:
-    """The scorers' columns for N texts; null where there is no text."""
+def score_texts(
+    scorers: Sequence[Scorer], texts: pa.Array, labellers: Sequence[Labeller] = ()
+) -> dict[str, pa.Array]:
+    """The scorers' and classifiers' columns for N texts; null where there is no text."""
     has_text = texts.is_valid()
     rows = np.flatnonzero(has_text.to_numpy(zero_copy_only=False))
     places = np.full(len(texts), -1, np.int64)
@@ -262,13 +255,13 @@ def score_texts(scorers: Sequence[Scorer], texts: pa.Array) -> dict[str, pa.Arra
     columns: dict[str, pa.Array] = {}
     for scorer, scored in zip(scorers, ask_all(scorers, given), strict=True):
         columns |= {name: values.take(picks) for name, values in scored_columns(scorer, scored).items()}
-    return columns
+    return columns | {each.name: each.label(given).take(picks) for each in labellers}
 
 
 def _write_parquet(job: _Job, piece: _Piece, path: Path, score: Score) -> tuple[int, int]:
     n_documents = n_scored = 0
     with open_parquet(piece.file) as file:
-        schema = _schema_with(file.schema_arrow, job.scorers)
+        schema = _schema_with(file.schema_arrow, job.columns())
         batches = file.iter_batches(
             _BATCH_ROWS, row_groups=list(range(*piece.groups or (0, 0))), use_threads=False
         )
@@ -282,10 +275,10 @@ def _write_parquet(job: _Job, piece: _Piece, path: Path, score: Score) -> tuple[
     return n_documents, n_scored
 
 
-def _schema_with(schema: pa.Schema, scorers: Sequence[LaneScorer]) -> pa.Schema:
+def _schema_with(schema: pa.Schema, columns: Sequence[tuple[str, str]]) -> pa.Schema:
     # What Hugging Face's `datasets` notes of a file lists all of its columns, and is refused where one is missing.
     notes = {key: value for key, value in (schema.metadata or {}).items() if key != b"huggingface"}
-    for name, alias in (column for scorer in scorers for column in scorer.columns):
+    for name, alias in columns:
         own = pa.field(name, pa.type_for_alias(alias))
         place = schema.get_field_index(name)
         schema = schema.append(own) if place < 0 else schema.set(place, own)

@@ -92,7 +92,14 @@ class ScoreSettings:
     output: str = setting("scored", "Folder for scored/ and manifest.json.", section="files", in_hash=False)
     text_column: str | None = setting(None, "Column with the text; found by its usual names.", section="read")
     scorer: tuple[str, ...] | str = setting(
-        "edu", "Bundled classifier or folder of your own; several give their columns each.", section="score"
+        "edu",
+        "Bundled classifier or folder of your own; several give their columns each; 'none' with label alone.",
+        section="score",
+    )
+    label: tuple[str, ...] = setting(
+        (),
+        "Classifier into classes, whose likeliest class becomes a column of its name: topic, format, or a folder.",
+        section="score",
     )
     workers: int | None = setting(
         None, "Worker processes; all cores if left out.", section="run", in_hash=False, low=1
@@ -107,6 +114,8 @@ class ScoreSettings:
         if Path(self.output).exists() and not Path(self.output).is_dir():
             raise SettingError(f"The output {self.output} is a file. Give --output with a folder.")
         names = (self.scorer,) if isinstance(self.scorer, str) else self.scorer
-        if not names or "none" in names:
-            raise SettingError("scorer is empty. Name one, such as 'edu'.")
+        if names == ("none",) and self.label:
+            names = ()
+        elif not names or "none" in names:
+            raise SettingError("scorer is empty. Name one, such as 'edu'; or 'none' with --label topic.")
         object.__setattr__(self, "scorer", names[0] if len(names) == 1 else names)

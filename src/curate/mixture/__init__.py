@@ -1,17 +1,32 @@
-"""Mixtures: weights, budgets and caps over sources, domains and quality; the split; the order of training."""
+"""Mixtures: weights, budgets and caps over sources, domains and quality; the split; the order of training.
+
+Importing this package reads settings only; asking for `mix` or the order of windows loads the rest.
+"""
 
 from __future__ import annotations
 
-from curate.mixture.mix import mix
-from curate.mixture.order import WindowOrder, build_order, validation_windows
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from curate.config import parse_tokens
 from curate.mixture.settings import (
     MixtureSettings,
     Source,
     Stage,
     mixture_settings_from,
-    parse_tokens,
     read_mixture_settings,
 )
+
+if TYPE_CHECKING:
+    from curate.mixture.order import WindowOrder, build_order, validation_windows
+    from curate.mixture.run import mix
+
+_HOME = {
+    "WindowOrder": "curate.mixture.order",
+    "build_order": "curate.mixture.order",
+    "mix": "curate.mixture.run",
+    "validation_windows": "curate.mixture.order",
+}
 
 __all__ = [
     "MixtureSettings",
@@ -25,3 +40,12 @@ __all__ = [
     "read_mixture_settings",
     "validation_windows",
 ]
+
+
+# Hidden from type checkers, for which every mistyped name would be there.
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        if name not in _HOME:
+            raise AttributeError(f"module 'curate.mixture' has no attribute '{name}'")
+        return getattr(import_module(_HOME[name]), name)

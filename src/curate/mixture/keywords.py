@@ -22,6 +22,8 @@ class MixtureKeywords(TypedDict, total=False):
     n_buckets: int
     upsample: Sequence[float]
     upsample_power: float | None
+    upsample_from: float
+    upsample_growth: float
     bucket_weights: Mapping[str, float]
     domain_column: str
     domain_weights: Mapping[str, float]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,7 +117,7 @@ def build_plan(
         for group, n, size in zip(groups, n_documents.tolist(), n_bytes.tolist(), strict=True):
             n_tokens = round(size / settings.bytes_per_token) + n  # each ends with an eos
             group[split] = {"n_documents": n, "n_bytes": size, "n_tokens": n_tokens}
-    stages = _stages(settings, grouping.edges)
+    stages = _stages(settings, groups, len(grouping.edges) + 1)
     plan: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
@@ -172,13 +172,57 @@ def _quantile_edges(documents: Documents, is_in: NDArray[np.bool_], n_buckets: i
     return tuple(edges.tolist())
 
 
-def _stages(settings: MixtureSettings, edges: Sequence[float]) -> list[dict[str, Any]]:
+def percentiles_of(groups: Sequence[Mapping[str, Any]]) -> dict[str, tuple[float, float]]:
+    """The part of all scored text, worst first, that each bucket is: where it begins and ends, from 0 to 1."""
+    sizes: dict[str, int] = {}
+    for group in groups:
+        if group["bucket"] != UNSCORED:
+            sizes[group["bucket"]] = sizes.get(group["bucket"], 0) + group["train"]["n_bytes"]
+    total, done = sum(sizes.values()) or 1, 0
+    found: dict[str, tuple[float, float]] = {}
+    for name in sorted(sizes, key=lambda name: int(name[1:])):
+        found[name] = done / total, (done + sizes[name]) / total
+        done += sizes[name]
+    return found
+
+
+def curve_factors(
+    percentiles: Mapping[str, tuple[float, float]], *, power: float, begins: float, growth: float
+) -> dict[str, float]:
+    """The mean over each bucket of C (x - a)^p e^(l (x - a)), 0 below a; C makes the mean over all text 1.
+
+    >>> curve_factors({"q0": (0.0, 0.5), "q1": (0.5, 1.0)}, power=1, begins=0.0, growth=0.0)
+    {'q0': 0.5, 'q1': 1.5}
+    """
+    places = (np.arange(_CURVE_STEPS) + 0.5) / _CURVE_STEPS
+    above = np.maximum(places - begins, 0.0)
+    heights = np.where(places > begins, above**power * np.exp(growth * above), 0.0)
+    summed = np.concatenate([[0.0], np.cumsum(heights)]) / heights.sum()
+    edges = np.linspace(0.0, 1.0, _CURVE_STEPS + 1)
+    factors: dict[str, float] = {}
+    for name, (low, high) in percentiles.items():
+        taken = np.interp(high, edges, summed) - np.interp(low, edges, summed)
+        factors[name] = round(float(taken / (high - low)), 6) if high > low else 0.0
+    return factors
+
+
+_CURVE_STEPS = 10_000
+
+
+def _stages(
+    settings: MixtureSettings, groups: Sequence[Mapping[str, Any]], n_buckets: int
+) -> list[dict[str, Any]]:
     """Every stage with all its weights: its own, else the mixture's."""
-    names = [f"q{i}" for i in range(len(edges) + 1)]
+    names = [f"q{i}" for i in range(n_buckets)]
     curve = settings.upsample
     if settings.upsample_power is not None:
-        middles = (np.arange(len(names)) + 0.5) / len(names)
-        curve = tuple(((settings.upsample_power + 1) * middles**settings.upsample_power).tolist())
+        found = curve_factors(
+            percentiles_of(groups),
+            power=settings.upsample_power,
+            begins=settings.upsample_from,
+            growth=settings.upsample_growth,
+        )
+        curve = tuple(found.get(name, 0.0) for name in names)
     sources = {source.name: source.weight for source in settings.sources if source.weight is not None}
     caps = {source.name: source.max_share for source in settings.sources if source.max_share is not None}
     stages: list[dict[str, Any]] = []

@@ -10,6 +10,7 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
+from curate.mixture.plan import percentiles_of
 from curate.mixture.shares import AXES, solve_shares
 
 _MOST_ROWS = 30
@@ -26,6 +27,8 @@ def render_plan(plan: Mapping[str, Any]) -> list[Table]:
     tables = [
         _render_axis(plan, axis) for axis in AXES.values() if axis == "source" or _n_values(plan, axis) > 1
     ]
+    if plan["settings"].get("upsample_power") is not None:
+        tables.append(_render_curve(plan))
     if len(plan["stages"]) > 1:
         tables.append(_render_stages(plan))
     return tables
@@ -157,6 +160,19 @@ def _sum_axis(plan: Mapping[str, Any], axis: str) -> list[tuple[str, int, int, i
     if axis == "bucket":
         return sorted(rows, key=lambda row: (len(row[0]), row[0]))
     return sorted(rows, key=lambda row: (-row[3], row[0]))
+
+
+def _render_curve(plan: Mapping[str, Any]) -> Table:
+    """Of each bucket: the text by score that it is, worst first, and its factor in each stage."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    stages = plan["stages"]
+    for name in ("bucket", "text by score", *(stage["name"] for stage in stages)):
+        table.add_column(Text("factor" if len(stages) == 1 and name == stages[0]["name"] else name))
+        table.columns[-1].justify = "right"
+    for name, (low, high) in percentiles_of(plan["groups"]).items():
+        factors = [f"{stage['upsample'].get(name, 1.0):.2f}" for stage in stages]
+        table.add_row(name, f"{low:.0%} to {high:.0%}", *factors)
+    return table
 
 
 def _render_stages(plan: Mapping[str, Any]) -> Table:

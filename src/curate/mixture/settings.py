@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from curate.config import check, setting
+from curate.config import by_field, check, check_table, load_toml, parse_tokens, setting, settings_from
 from curate.errors import SettingError, UnknownNameError
 
-_TOKEN_UNITS = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -110,7 +109,12 @@ class MixtureSettings:
         (Stage(),), "In the order of training; one that covers all if none is given.", section="stages"
     )
     budget_tokens: int | None = setting(
-        None, "Tokens to train on; one pass over everything if left out.", section="", low=1, high=2**53
+        None,
+        "Tokens to train on, as 2B; one pass over everything if left out.",
+        section="",
+        low=1,
+        high=2**53,
+        parse=parse_tokens,
     )
     # Up to 4 passes repeated text is worth nearly as much as new text (Muennighoff et al., 2023, arXiv 2305.16264).
     max_passes: float | None = setting(
@@ -144,11 +148,28 @@ class MixtureSettings:
         low=0,
         high=LARGEST_FACTOR,
     )
+    # The curve of OLMo 3's quality-aware upsampling (arXiv 2512.13961): nothing below a, C (x - a)^p e^(l (x - a)) above.
     upsample_power: float | None = setting(
         None,
-        "Instead of factors: (p + 1) u^p, u being the middle of the bucket among all text by score.",
+        "Instead of factors: a curve over the text by score, its place x from 0 to 1; the power p of (x - from)^p.",
         section="quality",
         named="quality.upsample_power",
+        low=0,
+        high=20,
+    )
+    upsample_from: float = setting(
+        0.0,
+        "Of that curve: the share of the text, by score, that is left out (OLMo 3: 0.4).",
+        section="quality",
+        named="quality.upsample_from",
+        low=0,
+        high=0.99,
+    )
+    upsample_growth: float = setting(
+        0.0,
+        "Of that curve: the l of its factor e^(l (x - from)).",
+        section="quality",
+        named="quality.upsample_growth",
         low=0,
         high=20,
     )
@@ -238,101 +259,36 @@ def read_mixture_settings(path: str | Path) -> MixtureSettings:
     Raises:
         SettingError: The file cannot be read, or a setting in it is unknown or wrong.
     """
-    import tomllib
-
-    try:
-        data = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingError(f"Cannot read the settings file {path}: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingError(f"{path} is not valid TOML: {error}.") from error
-    return mixture_settings_from(data)
+    return mixture_settings_from(load_toml(path))
 
 
-def _sections() -> dict[str, dict[str, str]]:
-    """Sections of the TOML file, their settings and the fields they fill."""
-    sections: dict[str, dict[str, str]] = {}
-    for field in dataclasses.fields(MixtureSettings):
-        section, _, key = (field.metadata["named"] or "").partition(".")
-        if key:
-            sections.setdefault(section, {})[key] = field.name
-    return sections
+def mixture_settings_from(data: Mapping[str, Any], given: Mapping[str, Any] | None = None) -> MixtureSettings:
+    """Build the settings from a TOML file's contents; unknown names are errors with the nearest known one.
 
-
-_SECTIONS = _sections()
-_TOP = ("budget_tokens", "max_passes", "seed", "bytes_per_token")
-
-
-def mixture_settings_from(data: Mapping[str, Any]) -> MixtureSettings:
-    """Build the settings from a TOML file's contents; unknown names are errors with the nearest known one."""
-    known = {*_TOP, *_SECTIONS, "sources", "stages"}
-    values: dict[str, Any] = {}
-    for name, value in data.items():
-        if name not in known:
-            raise UnknownNameError("setting", name, known)
-        if name in _TOP:
-            values[name] = value
-        elif name in _SECTIONS:
-            for key, inner in _table(name, value).items():
-                if key not in _SECTIONS[name]:
-                    raise UnknownNameError(f"setting in [{name}]", key, _SECTIONS[name])
-                values[_SECTIONS[name][key]] = inner
-    if isinstance(values.get("decontaminate"), str):
-        values["decontaminate"] = (values["decontaminate"],)
-    if "budget_tokens" in values:
-        values["budget_tokens"] = parse_tokens(values["budget_tokens"])
-    sources = _table("sources", data.get("sources", {}))
-    values["sources"] = tuple(
-        _source(name, _table(f"sources.{name}", fields)) for name, fields in sources.items()
-    )
-    stages = data.get("stages", [])
+    `given` are settings by their fields' names, which go before those of the file.
+    """
+    values = by_field(MixtureSettings, data) | dict(given or {})
+    sources = check_table("sources", values.get("sources", {}))
+    values["sources"] = [
+        _named(Source, name, check_table(f"sources.{name}", fields), f"source '{name}'")
+        for name, fields in sources.items()
+    ]
+    stages = values.pop("stages", [])
     if not isinstance(stages, list):
         raise SettingError("Write each stage as a table of its own under [[stages]].")
     if stages:
-        values["stages"] = tuple(_stage(i, _table("stages", fields)) for i, fields in enumerate(stages))
-    return MixtureSettings(**values)
+        names = [check_table("stages", stage).get("name", f"stage-{i}") for i, stage in enumerate(stages, 1)]
+        values["stages"] = [
+            settings_from(Stage, {**stage, "name": name}, "a stage")
+            for name, stage in zip(names, stages, strict=True)
+        ]
+    return settings_from(MixtureSettings, values)
 
 
-def parse_tokens(text: str | float) -> int:
-    """Read a number of tokens: '2B', '500M', '1.4T', 1e9.
-
-    >>> parse_tokens("1.4T"), parse_tokens(1e6)
-    (1400000000000, 1000000)
-    """
-    raw = str(text).strip().upper().replace("_", "").replace(",", "")
-    unit = raw[-1:] if raw[-1:] in _TOKEN_UNITS else ""
-    try:
-        n_tokens = round(float(raw.removesuffix(unit) if unit else raw) * _TOKEN_UNITS[unit])
-    except (ValueError, OverflowError):
-        raise SettingError(f"Not a number of tokens: '{text}'. Write for example 2B or 500M.") from None
-    if n_tokens <= 0:
-        raise SettingError(f"A number of tokens must be above 0, not '{text}'.")
-    return n_tokens
-
-
-def _table(name: str, value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise SettingError(f"'{name}' must be a table of settings, not {value!r}. See docs/mixture.md.")
-    return value
-
-
-def _source(name: str, fields: dict[str, Any]) -> Source:
-    path = fields.get("path", ())
-    known = [field.name for field in dataclasses.fields(Source) if field.name != "name"]
-    for key in fields:
-        if key not in known:
-            raise UnknownNameError(f"setting of source '{name}'", key, known)
-    values: dict[str, Any] = {"name": name, **fields, "path": (path,) if isinstance(path, str) else path}
-    return Source(**values)
-
-
-def _stage(number: int, fields: dict[str, Any]) -> Stage:
-    known = [field.name for field in dataclasses.fields(Stage)]
-    for key in fields:
-        if key not in known:
-            raise UnknownNameError("setting of a stage", key, known)
-    values: dict[str, Any] = {"name": f"stage-{number + 1}", **fields}
-    return Stage(**values)
+def _named(cls: type[Source], name: str, fields: dict[str, Any], of: str) -> Source:
+    if "name" in fields:
+        raise UnknownNameError(f"setting of {of}", "name", [f.name for f in dataclasses.fields(cls)][1:])
+    return settings_from(cls, {**fields, "name": name}, of)
 
 
 def _check_together(settings: MixtureSettings) -> None:
@@ -349,6 +305,15 @@ def _check_together(settings: MixtureSettings) -> None:
         raise SettingError(f"quality.edges must ascend, not {list(settings.bucket_edges)}.")
     if settings.upsample and settings.upsample_power is not None:
         raise SettingError("Give quality.upsample or quality.upsample_power, not both.")
+    if settings.upsample_power is None and (settings.upsample_from or settings.upsample_growth):
+        raise SettingError(
+            "quality.upsample_from and upsample_growth shape a curve: give quality.upsample_power too."
+        )
+    _check_shares(settings)
+
+
+def _check_shares(settings: MixtureSettings) -> None:
+    """Refuse tables of weights that name nothing, and curves that are not for these buckets."""
     tables = {"quality.weights": settings.bucket_weights, "domains.weights": settings.domain_weights}
     curves = {"quality.upsample": settings.upsample}
     known = [source.name for source in settings.sources]

@@ -58,6 +58,8 @@ PROVENANCE_NAMES = (
     "seed_url",
     "seed_license",
     "license",
+    "path",
+    "program_language",
 )
 """Columns that say where a text is from, as rows of pages and of LLM-written text name them."""
 

@@ -28,6 +28,7 @@ from curate.results.overview import (
 )
 from curate.results.page import Plot, bar, fill_page, flow, name, row, table, text
 from curate.results.render import describe_drop, describe_hint, describe_limits, format_bytes
+from curate.results.training import is_training_run, write_training_report
 from curate.run.funnel import STAGES
 from curate.run.settings import FilterSettings
 from curate.work.files import committed
@@ -41,11 +42,14 @@ BYTES_PER_TOKEN = 4.5  # of English text, as a rule of thumb; the tokenizer deci
 def write_report(output: str | Path, path: str | Path | None = None) -> Path:
     """Write the report of a finished run to `path`, by default `output`/report.html, and return where it is.
 
-    The same result gives the same bytes. The file holds texts and addresses of the crawl.
+    The same result gives the same bytes. The file holds texts and addresses of the crawl. Of a training run, finished or not, it
+    holds the curves (`curate.results.training`).
 
     Raises:
         SettingError: `output` holds no finished run.
     """
+    if is_training_run(output):
+        return write_training_report(output, path)
     target = Path(path) if path is not None else Path(output) / REPORT
     page = render_page(read_overview(output), str(output))
     with committed(target) as temporary:

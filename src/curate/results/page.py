@@ -100,7 +100,7 @@ def _steps(start: float, end: float, step: float) -> list[float]:
 
 
 class Plot:
-    """A plot with two axes that have names and marks: x linear, y linear or logarithmic."""
+    """A plot with two axes that have names and marks: x linear, y linear or logarithmic, in whole numbers or of some `digits`."""
 
     def __init__(
         self,
@@ -112,6 +112,7 @@ class Plot:
         *,
         log: bool = False,
         percent: bool = False,
+        digits: int | None = None,
     ) -> None:
         self._label, self._x, self._y, self._log = label, x, y, log
         self._parts = [
@@ -126,7 +127,7 @@ class Plot:
             )
         for at in self._ticks():
             told = f"{at:.3%}".rstrip("0%").rstrip(".") + "%" if percent and at < 0.01 else f"{at:.0%}"
-            told = told if percent else f"{at:,.0f}"
+            told = told if percent else f"{at:,.0f}" if digits is None else f"{at:.{digits}g}"
             self._parts.append(
                 f'<text x="{_LEFT - 5}" y="{self.up(at) + 4:.1f}" text-anchor="end">{told}</text>'
                 f'<path class="axis" d="M{_LEFT - 3} {self.up(at):.1f}h3"/>'

@@ -6,6 +6,7 @@ from curate.rules.lines import clean_lines
 from curate.rules.load import line_rules_of, load_rules, reasons_of, required_signals
 from curate.rules.model import LineRules, Rule, RuleSet
 from curate.rules.pii import redact_pii
+from curate.rules.secrets import redact_secrets
 from curate.rules.sets import DEFAULT_VERSIONS, RULE_SETS
 from curate.rules.urls import UrlRules
 from curate.rules.words import BadWords
@@ -27,6 +28,7 @@ __all__ = [
     "load_rules",
     "reasons_of",
     "redact_pii",
+    "redact_secrets",
     "required_signals",
     "rule_warnings",
     "warn_by_language",

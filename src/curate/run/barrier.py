@@ -19,7 +19,12 @@ from curate.errors import RunError
 from curate.protocols import Engine
 from curate.run.reading import Chunks
 from curate.text.program import spell_marks
+<<<<<<< HEAD
 from curate.work.files import read_arrow, read_facts, write_arrow, write_json
+=======
+from curate.text.uncommented import drop_comments
+from curate.work.files import read_arrow, write_arrow, write_json
+>>>>>>> main
 from curate.work.folder import ChunkName, RunFolder
 from curate.work.json_files import read_json
 
@@ -33,7 +38,11 @@ class ChunkShard:
 
     path: Path
     name: str
+<<<<<<< HEAD
     digest: str
+=======
+    has_comments: bool = True
+>>>>>>> main
 
     def read_keys(self) -> pa.Table:
         """Read the survivors' keys, with their row in the chunk and their id; see `read_columns`."""
@@ -60,10 +69,10 @@ class ChunkShard:
 
     def read_texts(self, rows: NDArray[np.int64], /) -> pa.Array | pa.ChunkedArray:
         """Read the texts of the rows named, as they are compared."""
-        documents = read_arrow(self.path).select(["kind", "text"]).take(rows)
-        return comparable_texts(documents["text"], documents["kind"])
+        return comparable_texts(read_arrow(self.path), rows, has_comments=self.has_comments)
 
 
+<<<<<<< HEAD
 def read_chunk(path: Path, digest: str) -> pa.Table:
     """Read the documents of a chunk, which must be those of `digest`.
 
@@ -79,11 +88,25 @@ def read_chunk(path: Path, digest: str) -> pa.Table:
 
 def comparable_texts(texts: pa.ChunkedArray, kinds: pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     """Texts as deduplication compares them: of a program every mark counts as a word, of prose none."""
+=======
+def comparable_texts(
+    documents: pa.Table, rows: NDArray[np.int64], *, has_comments: bool
+) -> pa.Array | pa.ChunkedArray:
+    """Texts of rows as deduplication compares them: of a program every mark counts as a word, of prose none.
+
+    Without `has_comments` programs are compared without comments and documentation.
+    """
+    some = documents.select(["kind", "text", "program_language"]).take(pa.array(rows))
+    texts, kinds = some["text"], some["kind"]
+>>>>>>> main
     is_code = pc.fill_null(pc.equal(kinds, "code"), fill_value=False).combine_chunks()
     if not pc.any(is_code).as_py():
         return texts
     texts = texts.cast(pa.large_string()).combine_chunks()
-    return pc.replace_with_mask(texts, is_code, spell_marks(texts.filter(is_code)))
+    programs = texts.filter(is_code)
+    if not has_comments:
+        programs = drop_comments(programs, some["program_language"].filter(is_code).to_pylist())
+    return pc.replace_with_mask(texts, is_code, spell_marks(programs))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +155,16 @@ class Committed:
 
 def find_run_duplicates(
     folder: RunFolder,
+<<<<<<< HEAD
     chunks: Chunks,
+=======
+    names: Sequence[ChunkName],
+>>>>>>> main
     plan: DedupPlan,
     *,
     level: str,
     memory: str,
+<<<<<<< HEAD
     engine: Engine | None = None,
 ) -> Committed:
     """Commit each chunk's duplicates, by row, unless all are there already.
@@ -167,6 +195,18 @@ def find_run_duplicates(
         for name, facts in chunks.items()
         if level != "none"
     ]
+=======
+    has_comments: bool,
+) -> None:
+    """Commit each chunk's duplicates, by row, unless all are there already.
+
+    `level` is 'near' (and exact), 'exact' or 'none'; `has_comments` see `comparable_texts`.
+    """
+    if folder.found_duplicates.exists():
+        return
+    compared = [] if level == "none" else names
+    shards = [ChunkShard(folder.documents(name), str(name), has_comments) for name in compared]
+>>>>>>> main
     found = resolve_duplicates(
         shards,
         plan,

@@ -30,16 +30,19 @@ class FilterKeywords(TypedDict, total=False):
     bad_words: str | PathLike[str] | Sequence[str | PathLike[str]]
     screen: str | PathLike[str] | Sequence[str | PathLike[str]]
     redact_pii: bool
+    redact_secrets: bool
     decontaminate: str | PathLike[str] | Sequence[str | PathLike[str]]
     flag_contaminated: bool
     dedup: str
     jaccard: float
+    dedup_comments: bool
     recall: float
     threshold: float | str | Sequence[str] | Mapping[str, float] | None
     keep_fraction: float | None
     weights: str | Sequence[str] | Mapping[str, float]
     spare_above: str | float
     unscored: str
+    label: str | PathLike[str] | Sequence[str | PathLike[str]]
     workers: int | None
     engine: str
     ray_address: str | None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import PurePath
 from typing import Any
@@ -24,7 +24,8 @@ from curate.language import ANY_LANGUAGE
 from curate.protocols import Scorer
 from curate.rules import RuleSet, load_rules, required_signals
 from curate.run.settings import NONE, UNSCORED, FilterSettings
-from curate.scoring import load_scorer, score_columns
+from curate.scoring import FittedClasses, load_classifier, load_scorer, score_columns
+from curate.scoring.storage import languages_of
 from curate.signals import DEFAULT_SIGNALS, KIND_SIGNALS
 
 PROSE = ("page", "text")
@@ -90,6 +91,45 @@ class LaneScorer:
 
 
 @dataclass(frozen=True, slots=True)
+class Labeller:
+    """A classifier into classes whose likeliest class becomes the column `name`, text; null where none is asked for.
+
+    Attributes:
+        name: of the column.
+        source: what the classifier is loaded by.
+        fingerprint: of its weights.
+        languages: codes of those it was fitted for; None where it states none.
+    """
+
+    name: str
+    source: str
+    fingerprint: str
+    languages: tuple[str, ...] | None
+
+    @classmethod
+    def of(cls, source: str) -> Labeller:
+        """Load a classifier, and so check it."""
+        found = load_classifier(source)
+        return cls(found.name, source, found.sha256, languages_of(found.about))
+
+    def label(self, texts: pa.Array) -> pa.Array:
+        """The class of each of N texts, an array of strings (N,)."""
+        return _load_classes_once(self.source, self.fingerprint).label(texts).cast(pa.string())
+
+
+def load_labellers(names: Sequence[str]) -> tuple[Labeller, ...]:
+    """Load classifiers by name or folder.
+
+    Raises:
+        SettingError: one is none, or two are of one name.
+    """
+    found = tuple(Labeller.of(name) for name in names)
+    if len({each.name for each in found}) < len(found):
+        raise SettingError("A classifier is named twice in label. Name each once.")
+    return found
+
+
+@dataclass(frozen=True, slots=True)
 class Lane:
     """What documents of some kinds go through.
 
@@ -100,6 +140,7 @@ class Lane:
         scorers: asked for each survivor; the first ranks and spares.
         spare_above: the least score with which a document may fail rules that are not hard; None where none may.
         unscored: what becomes of documents in a language that a scorer was not made for (`FilterSettings.unscored`).
+        labellers: name each survivor's class, whether it is scored or not.
     """
 
     kinds: tuple[str, ...]
@@ -108,12 +149,17 @@ class Lane:
     scorers: tuple[LaneScorer, ...]
     spare_above: float | None
     unscored: str = UNSCORED[0]
+    labellers: tuple[Labeller, ...] = ()
+
+    def asks(self, languages: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        """The languages in which one that was made for `languages` is asked; None is every language."""
+        return None if self.unscored == "score" else languages
 
     def scorers_by_language(self) -> dict[tuple[str, ...] | None, list[LaneScorer]]:
         """The scorers by the languages that they are asked for; None stands for every language."""
         found: dict[tuple[str, ...] | None, list[LaneScorer]] = {}
         for scorer in self.scorers:
-            found.setdefault(None if self.unscored == "score" else scorer.languages, []).append(scorer)
+            found.setdefault(self.asks(scorer.languages), []).append(scorer)
         return found
 
     def rows(self, documents: pa.Table) -> NDArray[np.int64]:
@@ -127,6 +173,7 @@ def make_lanes(
 ) -> tuple[Lane, ...]:
     """The lanes of a run. `scorers` are empty where nothing is scored; `code_scorer` None leaves program files out."""
     prose = _make_lane(settings, PROSE, settings.rules, scorers, settings.spares_from)
+    prose = replace(prose, labellers=load_labellers(settings.label))
     if not scorers:
         return prose, _make_lane(settings, CODE, settings.code_rules, (), None)
     if code_scorer is None:
@@ -227,3 +274,8 @@ def is_of_kind(kinds: pa.Array | pa.ChunkedArray, wanted: Sequence[str]) -> NDAr
 @cache
 def _load_once(name: str, fingerprint: str | None) -> Scorer:  # noqa: ARG001  (a refitted one is another)
     return load_scorer(name)
+
+
+@cache
+def _load_classes_once(name: str, fingerprint: str) -> FittedClasses:  # noqa: ARG001  (likewise)
+    return load_classifier(name)

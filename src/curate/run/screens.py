@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +18,7 @@ import xxhash
 from numpy.typing import NDArray
 
 from curate.batch import add_columns, drop_rows, live_rows
-from curate.rules import BadWords, Decontaminator, UrlRules, redact_pii
+from curate.rules import BadWords, Decontaminator, UrlRules, redact_pii, redact_secrets
 from curate.rules.own import ask_screen, load_screen, screen_fingerprint
 from curate.run.settings import FilterSettings
 from curate.text.words import Words
@@ -47,7 +48,8 @@ class Screens:
     words: BadWords | None
     benchmarks: Decontaminator | None
     drops_contaminated: bool
-    redacts: bool
+    redacts_pii: bool
+    redacts_secrets: bool
     own: tuple[str, ...] = ()
 
     def add_address(self, documents: pa.Table) -> pa.Table:
@@ -59,18 +61,26 @@ class Screens:
         return _drop(documents, rows, found["drop_reason"], found["entry"])
 
     def add_redaction(self, documents: pa.Table) -> pa.Table:
-        """Replace e-mail and public IP addresses in text and title; count those of the text in `n_emails` and `n_ips`."""
-        if not self.redacts:
+        """Replace secrets and addresses in text and title; count those of the text in `n_secrets`, `n_emails`, `n_ips`."""
+        if not (self.redacts_pii or self.redacts_secrets):
             return documents
         rows = live_rows(documents)
-        texts, n_emails, n_ips = redact_pii(documents["text"].take(rows))
-        found = {"text": texts.cast(pa.string()), "n_emails": n_emails, "n_ips": n_ips}
+        texts, counts = self._redact(documents["text"].take(rows))
+        found = {"text": texts.cast(pa.string())} | counts
         if MARKED in documents.column_names:
-            found[MARKED] = redact_pii(documents[MARKED].take(rows))[0].cast(pa.string())
+            found[MARKED] = self._redact(documents[MARKED].take(rows))[0].cast(pa.string())
         documents = add_columns(documents, rows, found)
         titles = documents["title"].combine_chunks()
-        redacted = pc.if_else(pc.is_null(titles), None, redact_pii(titles)[0].cast(titles.type))
+        redacted = pc.if_else(pc.is_null(titles), None, self._redact(titles)[0].cast(titles.type))
         return documents.set_column(documents.schema.get_field_index("title"), "title", redacted)
+
+    def _redact(self, texts: pa.Array | pa.ChunkedArray) -> tuple[Any, dict[str, pa.Array]]:
+        counts: dict[str, pa.Array] = {}
+        if self.redacts_secrets:  # first: `:password@host` is no address of a person
+            texts, counts["n_secrets"] = redact_secrets(texts)
+        if self.redacts_pii:
+            texts, counts["n_emails"], counts["n_ips"] = redact_pii(texts)
+        return texts, counts
 
     def add_words(self, documents: pa.Table) -> pa.Table:
         """Drop documents that hold a listed word."""
@@ -118,7 +128,9 @@ class Screens:
     def columns(self) -> list[tuple[str, str]]:
         """Names and types of the columns that the screens add to every row."""
         columns: list[tuple[str, str]] = []
-        if self.redacts:
+        if self.redacts_secrets:
+            columns.append(("n_secrets", "int32"))
+        if self.redacts_pii:
             columns += [("n_emails", "int32"), ("n_ips", "int32")]
         if self.benchmarks is not None:
             columns += [("benchmark", "string"), ("benchmark_ngram", "string")]
@@ -136,7 +148,8 @@ def load_screens(settings: FilterSettings) -> Screens:
         words=_load_words(settings.bad_words),
         benchmarks=_load_benchmarks(settings.decontaminate),
         drops_contaminated=not settings.flag_contaminated,
-        redacts=settings.redact_pii,
+        redacts_pii=settings.redact_pii,
+        redacts_secrets=settings.redact_secrets,
         own=_load_own(settings.screen),
     )
 

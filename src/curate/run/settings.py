@@ -118,6 +118,11 @@ class FilterSettings:
     redact_pii: bool = setting(
         False, "Replace e-mail and public IP addresses by placeholders.", section="rules"
     )
+    redact_secrets: bool = setting(
+        False,
+        "Replace keys, tokens and passwords by <KEY> and <PASSWORD>, in programs and pages.",
+        section="rules",
+    )
     decontaminate: tuple[str, ...] = setting(
         (), "Benchmark files; pages that share a 13-gram are dropped.", section="rules"
     )
@@ -132,6 +137,11 @@ class FilterSettings:
         section="dedup",
         above=0,
         high=1,
+    )
+    dedup_comments: bool = setting(
+        True,
+        "Comments and documentation count where programs are compared; off, copies with other ones are exact duplicates.",
+        section="dedup",
     )
     recall: float = setting(
         0.999,
@@ -187,6 +197,11 @@ class FilterSettings:
         DEFAULT_CODE_SCORER,
         "Scorer of program files; 'none' leaves them out (with the reason 'code_left_out'). With the scorer 'none' "
         "nothing is scored, and program files stay too.",
+        section="score",
+    )
+    label: tuple[str, ...] = setting(
+        (),
+        "Classifier into classes, whose likeliest class becomes a column of its name: topic, format, or a folder.",
         section="score",
     )
     workers: int | None = setting(

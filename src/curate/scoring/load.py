@@ -186,7 +186,7 @@ def load_folder(folder: Path) -> Scorer:
         one = "Health" if "Health" in classes else classes[0]
         raise SettingError(
             f"'{name}' tells {len(classes)} classes apart, and is no scorer. Score one of them, as '{name}:{one}', "
-            f'or label pages: load_classifier("{name}").label(texts).'
+            f"or write the likeliest one as a column, with --label {name}."
         )
     if not isinstance(kind, str) or kind not in _LOADERS:
         msg = f"'{folder}' holds a {str(kind)[:80]}, not a scorer."

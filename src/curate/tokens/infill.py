@@ -9,7 +9,7 @@ the two orders are mixed. What a document becomes depends on its text and the se
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +33,7 @@ _KNOWN_SENTINELS = (
 _MIN_CHARS = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Infill:
     """How many documents are reordered, and how.
 
@@ -48,11 +48,6 @@ class Infill:
     spm_rate: float = 0.5
     seed: int = 0
     sources: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        for name in ("rate", "spm_rate"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise SettingError(f"fim_{name} must be between 0 and 1, not {getattr(self, name)}.")
 
     def applies_to(self, split: str, source: str) -> bool:
         """Whether documents of a source are reordered; those of the validation split never are."""
@@ -99,17 +94,18 @@ def _draws(text: str, seed: int) -> Iterator[float]:
 
 
 def encode_infilled(
-    encoder: TextEncoder, texts: pa.Array, infill: Infill
+    encoder: TextEncoder, texts: pa.Array, heads: Sequence[str], infill: Infill
 ) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Encode N texts, some of them reordered; see `TextEncoder.encode_joined`.
+    """Encode N texts with what stands before each, some of them reordered; see `TextEncoder.encode_joined`.
 
-    The three parts are encoded each by itself. What stands in a text can make no sentinel, as it can make no eos.
+    The head of a document that is reordered stays before it all. Parts are encoded each by itself. What stands in a text
+    can make no sentinel, as it can make no eos.
     """
     prefix_id, suffix_id, middle_id = find_sentinels(encoder)
     documents = [(text or "", cut_document(text or "", infill)) for text in texts.to_pylist()]
     parts: list[str] = []
-    for text, cut in documents:
-        parts += [text] if cut is None else cut[:3]
+    for (text, cut), head in zip(documents, heads, strict=True):
+        parts += [head + text] if cut is None else [head, *cut[:3]]
     encoded = encoder.encode(parts)
     tokens: list[NDArray[Any]] = []
     lengths = np.empty(len(documents), np.int64)
@@ -119,13 +115,13 @@ def encode_infilled(
             found = [encoded[at]]
             at += 1
         else:
-            prefix, middle, suffix = (ids[:-1] for ids in encoded[at : at + 3])
+            head, prefix, middle, suffix = (ids[:-1] for ids in encoded[at : at + 4])
             marks = [np.array([name], encoder.dtype) for name in (prefix_id, suffix_id, middle_id)]
             end = np.array([encoder.eos_id], encoder.dtype)
             spm = [marks[0], marks[1], suffix, marks[2], prefix, middle, end]
             psm = [marks[0], prefix, marks[1], suffix, marks[2], middle, end]
-            found = spm if cut[3] else psm
-            at += 3
+            found = [head, *(spm if cut[3] else psm)]
+            at += 4
         tokens += found
         lengths[row] = sum(map(len, found))
     joined = np.concatenate(tokens) if tokens else np.zeros(0, encoder.dtype)

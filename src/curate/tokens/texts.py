@@ -6,8 +6,9 @@ hash of its text, is for validation.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from curate.crawl.columns import find_layout
 from curate.errors import SettingError
 from curate.tokens.folder import SPLITS
 from curate.tokens.plan import read_plan
+from curate.tokens.template import NO_TEMPLATE, Template
 
 ONE_IN = 200
 """Of so many documents of a folder that is no mixture one is for validation."""
@@ -38,13 +40,26 @@ class TextFiles:
         plan: what `plan.json` of a mixture holds.
         files: of each (split, group).
         column: with the text.
-        is_split: whether training and validation lie in files of their own; else `is_validation` tells them apart.
+        is_split: whether training and validation lie in files of their own; else the hash of a text tells them apart.
+        template: what stands before the texts.
+        columns: to read, the text's first and then those of the template.
     """
 
     plan: dict[str, Any]
     files: dict[tuple[str, str], list[Path]]
     column: str
     is_split: bool
+    template: Template = NO_TEMPLATE
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The column of the text, then those that the template needs.
+
+        Raises:
+            SettingError: a name of the template is nowhere.
+        """
+        files = list(dict.fromkeys(chain(*self.files.values())))
+        return (self.column, *self.template.find_columns(files, self.column))
 
 
 def find_texts(folder: Path) -> TextFiles:
@@ -134,14 +149,20 @@ def _column_bytes(path: Path, column: str) -> int:
     )
 
 
-def read_split(path: Path, column: str, split: str | None, n_rows: int) -> Iterator[pa.Array]:
-    """Yield texts of a file; with a `split`, only those that fall into it, and none that are empty."""
+def read_split(
+    path: Path, columns: Sequence[str], split: str | None, n_rows: int, template: Template
+) -> Iterator[tuple[pa.Array, list[str]]]:
+    """Yield texts of a file and what stands before each; with a `split`, only those that fall into it, none empty.
+
+    Of `columns` the first holds the text; the others are what `template` needs, where the file has them.
+    """
     with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(n_rows, columns=[column]):
-            texts = batch.column(0)
+        found = [name for name in columns if name in file.schema_arrow.names]
+        for batch in file.iter_batches(n_rows, columns=found):
             if split is not None:
-                texts = texts.filter(pa.array(_in_split(texts, split)))
-            yield texts
+                batch = batch.filter(pa.array(_in_split(batch[columns[0]], split)))  # noqa: PLW2901
+            texts = batch[columns[0]]
+            yield texts, template.write_heads(batch, texts)
 
 
 def _in_split(texts: pa.Array, split: str) -> np.ndarray:

@@ -11,26 +11,29 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache, partial
 from itertools import chain
+from os import fspath
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Unpack
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
-from curate.config import parse_bytes, stable_hash
+from curate.config import parse_bytes, settings_from, stable_hash
 from curate.errors import SettingError, UnknownNameError
 from curate.tokens.encoder import TextEncoder, load_encoder, train_encoder
 from curate.tokens.folder import FORMAT, SPLITS, VERSION, TokenFolder, open_tokens
 from curate.tokens.infill import SENTINELS, Infill, encode_infilled, find_sentinels
-from curate.tokens.peers import PEERS, write_peer
+from curate.tokens.keywords import TokenizeKeywords
+from curate.tokens.peers import write_peer
 from curate.tokens.sample import sample_texts
+from curate.tokens.settings import TokenizeSettings
+from curate.tokens.template import NO_TEMPLATE, Template, put_before
 from curate.tokens.texts import TextFiles, find_texts, read_split
-from curate.work.cores import available_cores
 from curate.work.engine import make_engine
 from curate.work.files import committed, write_json
 from curate.work.json_files import check_file_name
@@ -59,7 +62,7 @@ class _Part:
 
     source: Path
     stem: Path
-    column: str = "text"
+    columns: tuple[str, ...] = ("text",)  # the text's first
     split: str | None = None  # of a file that holds both
     is_infilled: bool = False
 
@@ -72,86 +75,107 @@ def tokenize_mixture(
     input: str | Path,  # noqa: A002
     output: str | Path,
     *,
-    vocab_size: int = 32_000,
-    tokenizer: str | Path | None = None,
-    eos_token: str | None = None,
-    train_bytes: str | int = "256MB",
-    infill: Infill | None = None,
-    peers: Sequence[str] = (),
-    workers: int | None = None,
-    engine: str = "local",
     overwrite: bool = False,
     progress: bool | ProgressDisplay = True,
+    **settings: Unpack[TokenizeKeywords],
 ) -> TokenFolder:
-    """Turn a mixture folder into a token folder; run it again to go on after a stop.
+    """Turn a mixture folder into a token folder; run it again to go on after a stop. The same job as `curate tokenize`.
 
     Args:
         input: a folder that `curate mix` wrote, or any folder of Parquet with a text column (`curate.tokens.texts`).
         output: the token folder.
-        vocab_size: of the byte-level BPE that is fitted on the mixture, when no `tokenizer` is given.
-        tokenizer: a tokenizer.json to use instead.
-        eos_token: the token of `tokenizer` that ends documents; without it, the first known name it has.
-        train_bytes: text to fit the tokenizer on, taken from the groups by their planned shares.
-        infill: reorders some training documents so that a model learns to fill in the middle.
-        peers: other layouts to write beside ours: 'datatrove', 'megatron'.
-        workers: processes; null for one for each core.
-        engine: 'local' or 'ray'.
         overwrite: delete what is in `output` first.
         progress: show progress on stderr; or a display to show it on.
+        **settings: the other fields of `curate.tokens.settings.TokenizeSettings`.
 
     Raises:
-        SettingError: `input` holds neither a mixture nor Parquet with text, or the tokenizer cannot be used.
+        SettingError: a setting is wrong, `input` holds neither a mixture nor Parquet with text, or the tokenizer cannot
+            be used.
         ChangedSettingsError: `output` was begun with other settings or another mixture.
     """
-    mixture, folder = Path(os.path.abspath(input)), Path(output)
-    texts = find_texts(mixture)
-    plan = texts.plan
-    for peer in peers:
-        if peer not in PEERS:
-            raise SettingError(f"Unknown layout '{peer}'. Known: {', '.join(PEERS)}.")
-    infill = infill or Infill()
-    known = {group["source"] for group in plan["groups"]}
-    for name in infill.sources:
-        if name not in known:
-            raise UnknownNameError("source of the mixture", name, sorted(known))
-    settings = {
-        "vocab_size": vocab_size if tokenizer is None else None,
-        "tokenizer": None if tokenizer is None else _hash_file(Path(tokenizer)),
-        "eos_token": eos_token,
-        "train_bytes": parse_bytes(train_bytes) if tokenizer is None else None,
-        "mixture": stable_hash({name: value for name, value in plan.items() if name in _PLAN_FACTS}),
-        "format": VERSION,
-        **({"infill": asdict(infill) | {"sources": list(infill.sources)}} if infill.rate else {}),
-    }
-    inputs = [mixture, *([] if tokenizer is None else [tokenizer])]
+    values: dict[str, Any] = settings | {"input": fspath(input), "output": fspath(output)}
+    checked = settings_from(TokenizeSettings, values)
+    return run_tokenize(checked, overwrite=overwrite, display=ProgressDisplay.of(progress))
+
+
+def run_tokenize(
+    settings: TokenizeSettings, *, overwrite: bool = False, display: ProgressDisplay | None = None
+) -> TokenFolder:
+    """Run the job with checked settings; see `tokenize_mixture`."""
+    display = display or ProgressDisplay()
+    mixture, folder = Path(os.path.abspath(settings.input)), Path(settings.output)
+    texts = replace(find_texts(mixture), template=_settle_template(settings))
+    infill, columns = _settle_infill(settings, texts), texts.columns
+    record = _record(settings, texts, infill)
+    inputs = [mixture, *([] if settings.tokenizer is None else [settings.tokenizer])]
 
     def compare(before: dict[str, Any]) -> list[str]:
-        return [f"another {name}" for name in sorted(settings) if settings[name] != before.get(name)]
+        names = sorted(record.keys() | (before.keys() & _WHERE_ASKED_FOR))
+        return [f"another {name}" for name in names if record.get(name) != before.get(name)]
 
     with opened_output(folder, _LAYOUT, compare=compare, inputs=inputs, overwrite=overwrite):
         if not (folder / BEGUN).exists():
-            write_json(folder / BEGUN, settings)
+            write_json(folder / BEGUN, record)
         if not (folder / "manifest.json").exists():
-            encoder = _settle_tokenizer(texts, folder, settings, tokenizer)
+            encoder = _settle_tokenizer(texts, folder, settings)
             if infill.rate:
                 find_sentinels(encoder)
-            parts = _list_parts(texts, folder, plan, infill)
+            parts = _list_parts(texts, folder, columns, infill)
             waiting = [part for part in chain(*parts.values()) if not part.is_done]
             encode = partial(
-                _encode_part, tokenizer=folder / "tokenizer.json", eos_token=encoder.eos_token, infill=infill
+                _encode_part,
+                tokenizer=folder / "tokenizer.json",
+                eos_token=encoder.eos_token,
+                template=texts.template,
+                infill=infill,
             )
             counted = Counted(len(waiting), "parts")
-            display = ProgressDisplay.of(progress)
-            n_workers = workers or available_cores()
-            with display.step("Encoding", len(waiting), counted.look), make_engine(engine, n_workers) as pool:
+            engine = make_engine(settings.engine, settings.n_workers)
+            with display.step("Encoding", len(waiting), counted.look), engine as pool:
                 for _ in pool.map(encode, waiting):
                     counted.n_done += 1
-            _finish(folder, plan, encoder, parts, settings)
+            _finish(folder, texts.plan, encoder, parts, record)
         shutil.rmtree(folder / "work", ignore_errors=True)
         tokens = open_tokens(folder)
-        for peer in peers:
+        for peer in settings.peer:
             write_peer(tokens, peer)
     return tokens
+
+
+def _settle_infill(settings: TokenizeSettings, texts: TextFiles) -> Infill:
+    known = {group["source"] for group in texts.plan["groups"]}
+    for name in settings.fim_source:
+        if name not in known:
+            raise UnknownNameError("source of the mixture", name, known)
+    return Infill(settings.fim_rate, settings.fim_spm_rate, settings.seed, settings.fim_source)
+
+
+def _settle_template(settings: TokenizeSettings) -> Template:
+    if settings.template is None:
+        return NO_TEMPLATE
+    return Template.parse(settings.template, settings.template_rate, settings.seed)
+
+
+_WHERE_ASKED_FOR = {"infill", "template"}
+
+
+def _record(settings: TokenizeSettings, texts: TextFiles, infill: Infill) -> dict[str, Any]:
+    """What decides the bytes of the result."""
+    fits = settings.tokenizer is None
+    facts = {name: value for name, value in texts.plan.items() if name in _PLAN_FACTS}
+    record: dict[str, Any] = {
+        "vocab_size": settings.vocab_size if fits else None,
+        "tokenizer": None if settings.tokenizer is None else _hash_file(Path(settings.tokenizer)),
+        "eos_token": settings.eos_token,
+        "train_bytes": parse_bytes(settings.train_bytes) if fits else None,
+        "mixture": stable_hash(facts),
+        "format": VERSION,
+    }
+    if infill.rate:
+        record["infill"] = asdict(infill) | {"sources": list(infill.sources)}
+    if settings.template is not None:
+        record["template"] = [settings.template, settings.template_rate, settings.seed]
+    return record
 
 
 def write_tokens(
@@ -187,43 +211,43 @@ def write_tokens(
             part = _Part(folder, folder / "work" / split / name / "part-00000")
             parts[split, name] = [part]
             documents = pa.array(texts.get(split, {}).get(name, ()), pa.large_string())
-            batches = (documents[i : i + _BATCH_ROWS] for i in range(0, len(documents), _BATCH_ROWS))
+            batches = ((documents[i : i + _BATCH_ROWS], []) for i in range(0, len(documents), _BATCH_ROWS))
             _write_part(part, batches, encoder)
     _finish(folder, plan, encoder, parts, {"format": VERSION, "texts": names})
     shutil.rmtree(folder / "work", ignore_errors=True)
     return open_tokens(folder)
 
 
-def _settle_tokenizer(
-    texts: TextFiles, folder: Path, settings: dict[str, Any], tokenizer: str | Path | None
-) -> TextEncoder:
+def _settle_tokenizer(texts: TextFiles, folder: Path, settings: TokenizeSettings) -> TextEncoder:
     """Fit or load the tokenizer, and commit it to the folder."""
     target = folder / "tokenizer.json"
     if not target.exists():
-        if tokenizer is None:
-            sample = sample_texts(texts, settings["train_bytes"])
-            special = SENTINELS if "infill" in settings else ()
-            encoder = train_encoder(sample, settings["vocab_size"], special)
+        if settings.tokenizer is None:
+            sample = sample_texts(texts, parse_bytes(settings.train_bytes))
+            special = SENTINELS if settings.fim_rate else ()
+            encoder = train_encoder(sample, settings.vocab_size, special)
         else:
-            encoder = load_encoder(tokenizer, settings["eos_token"])
+            encoder = load_encoder(settings.tokenizer, settings.eos_token)
         with committed(target) as temporary:
             temporary.write_text(encoder.tokenizer.to_str(pretty=True), encoding="utf-8")
-    return load_encoder(target, settings["eos_token"])
+    return load_encoder(target, settings.eos_token)
 
 
 def _list_parts(
-    texts: TextFiles, folder: Path, plan: dict[str, Any], infill: Infill
+    texts: TextFiles, folder: Path, columns: tuple[str, ...], infill: Infill
 ) -> dict[tuple[str, str], list[_Part]]:
-    source_of = {group["name"]: group["source"] for group in plan["groups"]}
+    source_of = {group["name"]: group["source"] for group in texts.plan["groups"]}
     parts: dict[tuple[str, str], list[_Part]] = {}
     for (split, name), files in texts.files.items():
         work = folder / "work" / split / name
         is_infilled = infill.applies_to(split, source_of[name])
         if texts.is_split:
-            parts[split, name] = [_Part(file, work / file.stem, is_infilled=is_infilled) for file in files]
+            parts[split, name] = [
+                _Part(file, work / file.stem, columns, is_infilled=is_infilled) for file in files
+            ]
         else:
             parts[split, name] = [
-                _Part(file, work / f"part-{number:05d}", texts.column, split, is_infilled)
+                _Part(file, work / f"part-{number:05d}", columns, split, is_infilled)
                 for number, file in enumerate(files)
             ]
     return parts
@@ -234,26 +258,31 @@ def _load_once(tokenizer: Path, eos_token: str, _modified_ns: int) -> TextEncode
     return load_encoder(tokenizer, eos_token)
 
 
-def _encode_part(part: _Part, *, tokenizer: Path, eos_token: str, infill: Infill) -> None:
+def _encode_part(part: _Part, *, tokenizer: Path, eos_token: str, template: Template, infill: Infill) -> None:
     encoder = _load_once(tokenizer, eos_token, tokenizer.stat().st_mtime_ns)
-    _write_part(part, read_split(part.source, part.column, part.split, _BATCH_ROWS), encoder, infill)
+    batches = read_split(part.source, part.columns, part.split, _BATCH_ROWS, template)
+    _write_part(part, batches, encoder, infill)
 
 
 def _write_part(
-    part: _Part, batches: Iterator[pa.Array], encoder: TextEncoder, infill: Infill | None = None
+    part: _Part,
+    batches: Iterator[tuple[pa.Array, list[str]]],
+    encoder: TextEncoder,
+    infill: Infill | None = None,
 ) -> None:
     """Encode texts to a part's tokens, document lengths and bytes, and commit its counts last."""
     lengths, n_bytes = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     with committed(part.stem.with_suffix(".bin")) as temporary, temporary.open("wb") as file:
-        for texts in batches:
+        for texts, heads in batches:
+            whole = put_before(heads, texts)
             if infill is not None and part.is_infilled:
-                tokens, some = encode_infilled(encoder, texts, infill)
+                tokens, some = encode_infilled(encoder, texts, heads, infill)
             else:
-                tokens, some = encoder.encode_joined(texts)
+                tokens, some = encoder.encode_joined(whole)
             file.write(tokens.tobytes())
             lengths.append(some)
             n_bytes.append(
-                pc.fill_null(pc.binary_length(texts), 0).to_numpy(zero_copy_only=False).astype(np.int64)
+                pc.fill_null(pc.binary_length(whole), 0).to_numpy(zero_copy_only=False).astype(np.int64)
             )
     for ending, numbers in ((".idx", lengths), (".bytes", n_bytes)):
         with committed(part.stem.with_suffix(ending)) as temporary:

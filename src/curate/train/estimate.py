@@ -10,8 +10,8 @@ b = 2 bytes a number in bfloat16 (4 in float32):
     activations   17 b C T L         attention without a score matrix (arXiv 2205.05198 counts 34 bytes in
                                      16 bits, without its 5 a s / h);
                   b C T L + 17 b C T with recompute: each layer's input, and one layer at a time
-    logits        (4 + 2 b) V min(T, 4096) + 4 V C   logits, their chances in float32, their gradient; and the
-                                     float32 gradient of the output layer
+    logits        (8 + b) V min(T, 4096) + 4 V C   logits, twice in float32 for their chances, and the float32
+                                     gradient of the output layer
 
 Time is tokens x FLOPs a token / (devices x peak x MFU). FLOPs a token are 6 for each weight that multiplies, all
 but the input embedding, and 6 L x context x attended width for causal attention. The MFU is an assumption, 0.40
@@ -81,7 +81,7 @@ def estimate(
         gathered = (size + (4 if n_passes > 1 else 0)) * shape.n_parameters
     else:
         gathered = (2 * size + 4) * (ends + 2 * layer)
-    logits = (4 + 2 * size) * shape.n_vocabulary * min(at_once, logits_at_once)
+    logits = (8 + size) * shape.n_vocabulary * min(at_once, logits_at_once)
     return Estimate(
         states=16 * shape.n_parameters / (shard_processes or n_devices),
         gathered=gathered,

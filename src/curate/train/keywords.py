@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from os import PathLike
 from typing import TypedDict
 
 
@@ -48,6 +50,7 @@ class TrainKeywords(TypedDict, total=False):
     save_async: bool
     eval_every: int
     eval_windows: int
+    eval_texts: str | PathLike[str] | Sequence[str | PathLike[str]]
     tensorboard: bool
     wandb: str | None
     check_tokens: bool

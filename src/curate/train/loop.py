@@ -27,12 +27,12 @@ from torch.optim import AdamW
 from curate.config import hashed_settings, settings_from, to_toml
 from curate.errors import RunError, SettingError
 from curate.mixture.order import WindowOrder, build_order
-from curate.tokens import TokenFolder, check_hashes, open_tokens
+from curate.tokens import TokenFolder, TokenGroup, check_hashes, open_tokens
 from curate.tokens.identity import tokenizer_identity
 from curate.train.attention import chosen_kind
 from curate.train.checkpoint import Checkpoints, refuse_change
 from curate.train.data import make_batch, slots_of
-from curate.train.evaluate import Window, bits_per_byte, plan_validation
+from curate.train.evaluate import NamedText, Window, bits_per_byte, plan_validation, read_named_texts
 from curate.train.folders import CONFIG, TOKENIZER, find_checkpoint
 from curate.train.grow import weights_for
 from curate.train.keywords import TrainKeywords
@@ -80,6 +80,7 @@ class _Run:
     optimiser: AdamW
     checkpoints: Checkpoints
     sinks: list[Sink]
+    judged: tuple[TokenGroup | NamedText, ...]
     validation: list[Window]
     facts: dict[str, Any]
     notes: tuple[str, ...]
@@ -156,6 +157,7 @@ def _prepare(settings: TrainSettings, team: Team, held: ExitStack) -> tuple[_Run
             f"n_vocabulary ({shape.n_vocabulary}) is below the tokenizer's {tokens.vocab_size}."
         )
     identity = tokenizer_identity(tokens.tokenizer_path)
+    judged = (*tokens.validation, *read_named_texts(settings.eval_texts, tokens))
     order, n_steps = order_of(settings, tokens, shape)
     if team.leads:
         held.enter_context(locked(folder))
@@ -212,7 +214,8 @@ def _prepare(settings: TrainSettings, team: Team, held: ExitStack) -> tuple[_Run
         optimiser=optimiser,
         checkpoints=checkpoints,
         sinks=sinks,
-        validation=plan_validation(tokens.validation, shape.context, settings.eval_windows),
+        judged=judged,
+        validation=plan_validation(judged, shape.context, settings.eval_windows),
         facts=facts,
         notes=notes_on(tokens, order, n_steps),
     )
@@ -282,13 +285,15 @@ def _steps(run: _Run, done: int, stop: list[int]) -> TrainResult:
         elapsed_s = time.perf_counter() - begun
         last = done == run.n_steps
         numbers |= _speeds(run, elapsed_s, peak)
+        numbers["stage"] = run.tokens.plan["stages"][run.order.stage(step)]["name"]
         numbers["passes"] = passes_by_source(run.order, run.tokens, done)
         if settings.eval_every and run.validation and (last or done % settings.eval_every == 0):
             bits = bits_per_byte(
                 run.decoder,
-                run.tokens,
+                run.judged,
                 run.validation,
                 run.team,
+                eos_id=run.tokens.eos_id,
                 kind=run.kind,
                 micro_windows=settings.micro_windows,
             )

@@ -19,8 +19,8 @@ from torch.nn import functional
 NO_TARGET = -1
 """Target of a token whose successor belongs to another document."""
 CHUNK_TOKENS = 4096
-CPU_CHUNK_NUMBERS = 1 << 23
-"""Logits at once on a CPU, 32 MiB in float32: larger blocks come anew from the system each time."""
+CPU_CHUNK_NUMBERS = 1 << 22
+"""Logits at once on a CPU, 16 MiB in float32: blocks of 32 MiB and more come anew from the system each time, page by page."""
 
 
 def each(hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor) -> tuple[Tensor, Tensor]:
@@ -56,8 +56,10 @@ class _Summed(torch.autograd.Function):
         sums = torch.zeros(2, dtype=torch.float64, device=hidden.device)
         n = _chunk_tokens(weight)
         parts = zip(hidden.split(n), targets.split(n), by_hidden.split(n), strict=True)
+        # Touching new memory costs four times what the softmax does: two blocks serve all chunks.
+        scratch = hidden.new_empty(2, min(n, len(hidden)), len(weight), dtype=torch.float32)
         for part, wanted, by_part in parts:
-            by_logits = _chunk(functional.linear(part, weight, bias), wanted, z_loss, sums)
+            by_logits = _chunk(functional.linear(part, weight, bias), wanted, z_loss, sums, scratch)
             torch.mm(by_logits, weight, out=by_part)
             by_weight += by_logits.T @ part
             if by_bias is not None:
@@ -76,20 +78,20 @@ class _Summed(torch.autograd.Function):
         return by_hidden * scale, by_weight * scale, by_bias, None, None
 
 
-def _chunk(logits: Tensor, wanted: Tensor, z_loss: float, sums: Tensor) -> Tensor:
-    """Add to `sums` and give the gradient by the logits, in their precision."""
-    known = wanted != NO_TARGET
+def _chunk(logits: Tensor, wanted: Tensor, z_loss: float, sums: Tensor, scratch: Tensor) -> Tensor:
+    """Add to `sums` and put the gradient by the logits in their place; `scratch` is float32 (2, n or more, V)."""
+    known = (wanted != NO_TARGET).unsqueeze(-1)
     at = wanted.clamp(min=0).unsqueeze(-1)
-    chances = torch.softmax(logits, dim=-1, dtype=torch.float32)
+    full, chances = scratch[0, : len(logits)], scratch[1, : len(logits)]
+    torch.softmax(full.copy_(logits), dim=-1, out=chances)
     # The likeliest word's chance is at least 1 / V: no logarithm of nothing, whatever the target's is.
-    highest, where = logits.max(dim=-1, keepdim=True)
-    log_partition = highest.float() - chances.gather(-1, where).log()
-    nats = log_partition - logits.gather(-1, at).float()
-    both = torch.cat([nats, log_partition.square()], dim=-1) * known.unsqueeze(-1)  # (n, 2)
+    log_partition = full.amax(-1, keepdim=True) - chances.amax(-1, keepdim=True).log()
+    nats = log_partition - full.gather(-1, at)
+    both = torch.cat([nats, log_partition.square()], dim=-1) * known  # (n, 2)
     sums += both.sum(0, dtype=torch.float64)
-    chances.mul_((1.0 + 2.0 * z_loss * log_partition) * known.unsqueeze(-1))
-    chances.scatter_add_(-1, at, -known.unsqueeze(-1).float())
-    return chances.to(logits.dtype)
+    chances.mul_((1.0 + 2.0 * z_loss * log_partition) * known)
+    chances.scatter_add_(-1, at, -known.float())
+    return logits.copy_(chances)
 
 
 def _chunk_tokens(weight: Tensor) -> int:

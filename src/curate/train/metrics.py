@@ -109,7 +109,7 @@ def open_sinks(settings: TrainSettings, last_step: int, config: dict[str, Any]) 
 
 
 def flat(numbers: dict[str, Any]) -> dict[str, float]:
-    """Nested dicts of numbers as 'outer/inner'.
+    """Nested dicts of numbers as 'outer/inner'; names, as that of the stage, are no numbers.
 
     >>> flat({"loss": 2.0, "passes": {"web": 0.5}})
     {'loss': 2.0, 'passes/web': 0.5}
@@ -118,7 +118,7 @@ def flat(numbers: dict[str, Any]) -> dict[str, float]:
     for name, value in numbers.items():
         if isinstance(value, dict):
             out |= {f"{name}/{inner}": number for inner, number in flat(value).items()}
-        elif value is not None:
+        elif value is not None and not isinstance(value, str):
             out[name] = value
     return out
 

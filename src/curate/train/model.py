@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
 import torch
 import xxhash
@@ -201,13 +201,30 @@ def rotary_table(positions: Tensor, shape: ModelShape) -> Tensor:
 
 def rotate(x: Tensor, rotary: Tensor) -> Tensor:
     """Turn the first numbers of each head by their position, in float32: (N, H, D) -> (N, H, D)."""
-    cosines, sines = rotary
+    return cast("Tensor", _Rotate.apply(x, rotary))
+
+
+class _Rotate(torch.autograd.Function):
+    """The way back of a rotation is the rotation back: nothing but the table is kept, and half the time is saved."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, rotary: Tensor) -> Tensor:
+        ctx.save_for_backward(rotary)
+        return _turn(x, rotary[0], rotary[1])
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> tuple[Tensor, None]:
+        (rotary,) = ctx.saved_tensors
+        return _turn(gradients[0], rotary[0], -rotary[1]), None
+
+
+def _turn(x: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
     half = cosines.shape[-1]
+    out = x.clone()
     first, second = x[..., :half].float(), x[..., half : 2 * half].float()
-    turned = torch.cat([first * cosines - second * sines, second * cosines + first * sines], dim=-1).to(
-        x.dtype
-    )
-    return turned if x.shape[-1] == 2 * half else torch.cat([turned, x[..., 2 * half :]], dim=-1)
+    out[..., :half] = first * cosines - second * sines
+    out[..., half : 2 * half] = second * cosines + first * sines
+    return out
 
 
 def initial_weight(name: str, size: torch.Size, shape: ModelShape, seed: int) -> Tensor:

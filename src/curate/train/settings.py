@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from curate.config import check, setting
+from curate.config import check, parse_tokens, setting
 from curate.errors import SettingError
 from curate.train.folders import read_shape
 from curate.train.shape import PRESETS, ModelShape, changed
@@ -84,7 +84,11 @@ class TrainSettings:
         None, "Steps in all; as many as the token budget gives if left out.", section="schedule", low=1
     )
     budget_tokens: int | None = setting(
-        None, "Tokens to train on, instead of the plan's budget.", section="schedule", low=1
+        None,
+        "Tokens to train on, as 2B, instead of the plan's budget.",
+        section="schedule",
+        low=1,
+        parse=parse_tokens,
     )
     learning_rate: float = setting(1e-3, "Peak learning rate.", section="schedule", above=0)
     schedule: str = setting(
@@ -147,7 +151,15 @@ class TrainSettings:
     )
 
     eval_every: int = setting(200, "Steps between validations; 0 for none.", section="evaluate", low=0)
-    eval_windows: int = setting(64, "Windows of each validation domain, at most.", section="evaluate", low=1)
+    eval_windows: int = setting(
+        64, "Windows of each validation domain and each named text, at most.", section="evaluate", low=1
+    )
+    eval_texts: tuple[str, ...] = setting(
+        (),
+        "NAME=PATH of texts to judge the model on as it trains, in bits per byte: Parquet, JSON lines, a folder, a result of "
+        "filter or mix.",
+        section="evaluate",
+    )
 
     tensorboard: bool = setting(
         default=False,
