@@ -191,36 +191,15 @@ def run_filter(
         earlier = folder.manifest()
         if earlier:
             return Funnel.from_json(earlier["funnel"])
-<<<<<<< HEAD
         if shard is not None and (folder.path / SHARD).is_file():
             return survey_shard(folder, folder.chunk_names())
-        display.expect(1 if shard else 4 if job.scorers() else 3)
+        display.expect(1 if shard else 4 if job.score_columns() else 3)
         chunks = read_pages(job.make_documents, job.read_options, folder, splits, engine, display, shard)
         if shard is not None:
             write_shard(folder, shard, plan, len(splits), len(chunks))
             return survey_shard(folder, chunks)
         return run_from_chunks(job, plan, folder, chunks, engine, display)
 
-=======
-        clock = StageClock()
-        display.expect(4 if job.score_columns() else 3)
-
-        read_pages(job.make_documents, job.read_options, folder, splits, engine, display)
-        names = folder.chunk_names()
-        with (
-            clock.stage("duplicates"),
-            display.step("Finding duplicates", 0, nothing_counted),
-        ):
-            find_run_duplicates(
-                folder,
-                names,
-                job.dedup_plan,
-                level=settings.dedup,
-                memory=settings.memory,
-                has_comments=settings.dedup_comments,
-            )
-        score_survivors(job, folder, names, engine, display)
->>>>>>> main
 
 def run_from_chunks(
     job: Job,
@@ -234,7 +213,13 @@ def run_from_chunks(
     clock, settings, funnel = StageClock(), job.settings, Funnel()
     with clock.stage("duplicates"), display.step("Finding duplicates", 0, nothing_counted):
         committed = find_run_duplicates(
-            folder, chunks, job.dedup_plan, level=settings.dedup, memory=settings.memory, engine=engine
+            folder,
+            chunks,
+            job.dedup_plan,
+            level=settings.dedup,
+            memory=settings.memory,
+            has_comments=settings.dedup_comments,
+            engine=engine,
         )
     score_survivors(job, committed, list(chunks), engine, display)
     with clock.stage("cut"):
@@ -378,13 +363,8 @@ class Job:
 
         layout = Layout(
             signals=self.number_columns(),
-<<<<<<< HEAD
-            scores=tuple(dict.fromkeys(column for scorer in self.scorers() for column in scorer.columns)),
-            extras=unite_types(facts["extra_types"] for facts in chunks.values()),
-=======
             scores=self.score_columns(),
-            extras=unite_types(fact["extra_types"] for fact in facts),
->>>>>>> main
+            extras=unite_types(facts["extra_types"] for facts in chunks.values()),
             footer=footer_metadata(plan),
         )
         cuts = settle_cuts([ScoredKinds.of(lane) for lane in self.lanes], self.settings.cut, read_scored)
@@ -649,18 +629,14 @@ def score_chunk(task: ScoreTask) -> None:
                 scorers = [scorer.load() for scorer in alike]
                 for scorer, scored in zip(scorers, ask_all(scorers, texts), strict=True):
                     table = add_columns(table, at, scored_columns(scorer, scored))
-<<<<<<< HEAD
-    facts = {"cpu_s": clock.rounded(), "barrier": task.committed.barrier}
-    write_arrow(folder.scores(task.name), table, facts)
-=======
             for labeller in lane.labellers:
                 at = np.flatnonzero(
                     is_lanes & is_in_languages(survivors["language"], lane.asks(labeller.languages))
                 )
                 texts = survivors["text"].take(pa.array(at)).combine_chunks()
                 table = add_columns(table, at, {labeller.name: labeller.label(texts)})
-    write_arrow(task.folder.scores(task.name), table, {"cpu_s": clock.rounded()})
->>>>>>> main
+    facts = {"cpu_s": clock.rounded(), "barrier": task.committed.barrier}
+    write_arrow(folder.scores(task.name), table, facts)
 
 
 # ---- the end ----------------------------------------------------------------------------------------------
@@ -681,7 +657,7 @@ def finish_run(
         funnel.problems += fact["problems"]
     cpu_s: Counter[str] = Counter()
     cpu_s.update(clock.cpu_s)
-    scores = [read_facts(folder.scores(name)) for name in chunks] if job.scorers() else []
+    scores = [read_facts(folder.scores(name)) for name in chunks] if job.score_columns() else []
     for fact in [*facts, *scores]:
         cpu_s.update(fact["cpu_s"])
     scored = tuple(ScoredKinds.of(lane) for lane in job.lanes if lane.scorers)

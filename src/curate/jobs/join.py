@@ -72,7 +72,7 @@ def join_shards(
         earlier = folder.manifest()
         if earlier:
             return Funnel.from_json(earlier["funnel"])
-        display.expect(3 if job.scorers() else 2)
+        display.expect(3 if job.score_columns() else 2)
         splits = found.bring_together(folder)
         chunks = all_chunks(folder, splits)
         return run_from_chunks(job, found.plan, folder, chunks, workers_engine, display)

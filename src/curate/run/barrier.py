@@ -19,12 +19,8 @@ from curate.errors import RunError
 from curate.protocols import Engine
 from curate.run.reading import Chunks
 from curate.text.program import spell_marks
-<<<<<<< HEAD
-from curate.work.files import read_arrow, read_facts, write_arrow, write_json
-=======
 from curate.text.uncommented import drop_comments
-from curate.work.files import read_arrow, write_arrow, write_json
->>>>>>> main
+from curate.work.files import read_arrow, read_facts, write_arrow, write_json
 from curate.work.folder import ChunkName, RunFolder
 from curate.work.json_files import read_json
 
@@ -38,11 +34,8 @@ class ChunkShard:
 
     path: Path
     name: str
-<<<<<<< HEAD
     digest: str
-=======
     has_comments: bool = True
->>>>>>> main
 
     def read_keys(self) -> pa.Table:
         """Read the survivors' keys, with their row in the chunk and their id; see `read_columns`."""
@@ -72,7 +65,6 @@ class ChunkShard:
         return comparable_texts(read_arrow(self.path), rows, has_comments=self.has_comments)
 
 
-<<<<<<< HEAD
 def read_chunk(path: Path, digest: str) -> pa.Table:
     """Read the documents of a chunk, which must be those of `digest`.
 
@@ -86,9 +78,6 @@ def read_chunk(path: Path, digest: str) -> pa.Table:
     return read_arrow(path)
 
 
-def comparable_texts(texts: pa.ChunkedArray, kinds: pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
-    """Texts as deduplication compares them: of a program every mark counts as a word, of prose none."""
-=======
 def comparable_texts(
     documents: pa.Table, rows: NDArray[np.int64], *, has_comments: bool
 ) -> pa.Array | pa.ChunkedArray:
@@ -98,7 +87,6 @@ def comparable_texts(
     """
     some = documents.select(["kind", "text", "program_language"]).take(pa.array(rows))
     texts, kinds = some["text"], some["kind"]
->>>>>>> main
     is_code = pc.fill_null(pc.equal(kinds, "code"), fill_value=False).combine_chunks()
     if not pc.any(is_code).as_py():
         return texts
@@ -155,16 +143,12 @@ class Committed:
 
 def find_run_duplicates(
     folder: RunFolder,
-<<<<<<< HEAD
     chunks: Chunks,
-=======
-    names: Sequence[ChunkName],
->>>>>>> main
     plan: DedupPlan,
     *,
     level: str,
     memory: str,
-<<<<<<< HEAD
+    has_comments: bool,
     engine: Engine | None = None,
 ) -> Committed:
     """Commit each chunk's duplicates, by row, unless all are there already.
@@ -178,6 +162,7 @@ def find_run_duplicates(
         plan: that the keys were computed with.
         level: 'near' (and exact), 'exact' or 'none'.
         memory: bytes, as text, that keys and shingles may take.
+        has_comments: see `comparable_texts`.
         engine: whose workers share the search.
     """
     names = list(chunks)
@@ -191,22 +176,10 @@ def find_run_duplicates(
         return committed
     folder.forget_duplicates()
     shards = [
-        ChunkShard(folder.documents(name), str(name), facts["digest"])
+        ChunkShard(folder.documents(name), str(name), facts["digest"], has_comments)
         for name, facts in chunks.items()
         if level != "none"
     ]
-=======
-    has_comments: bool,
-) -> None:
-    """Commit each chunk's duplicates, by row, unless all are there already.
-
-    `level` is 'near' (and exact), 'exact' or 'none'; `has_comments` see `comparable_texts`.
-    """
-    if folder.found_duplicates.exists():
-        return
-    compared = [] if level == "none" else names
-    shards = [ChunkShard(folder.documents(name), str(name), has_comments) for name in compared]
->>>>>>> main
     found = resolve_duplicates(
         shards,
         plan,
