@@ -10,6 +10,7 @@ so a run that was killed goes on where it was and ends with the same bytes.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
@@ -25,7 +26,7 @@ import pyarrow.parquet as pq
 import xxhash
 from numpy.typing import NDArray
 
-from curate.config import Paths, input_paths, parse_bytes, settings_from
+from curate.config import Paths, input_paths, parse_bytes, settings_from, stable_hash
 from curate.crawl import FileProblem, ReadOptions, check_columns, find_files, plan_splits
 from curate.crawl.find import public_name
 from curate.dedup import DedupPlan, compute_keys, resolve_duplicates
