@@ -51,7 +51,6 @@ def measure(work: Path, n: int) -> dict[str, Any]:
         "shingle_bytes_a_document": round(facts["peak_scratch_bytes"]["shingles"] / n),
         "work_bytes_a_document": round(facts["work_bytes"] / n),
         "output_bytes_a_document": round(facts["output_bytes"] / n),
-        "facts_bytes_a_chunk": round(facts["facts_bytes_a_chunk"]),
         "n_duplicates": facts["n_duplicates"],
         "passes": facts["passes"],
     }

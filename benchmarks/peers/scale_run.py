@@ -92,10 +92,6 @@ def main() -> None:
             watch.end(name)
             if function == "find_run_duplicates":
                 facts["key_column_bytes"], facts["n_with_keys"] = key_bytes(Path(output))
-                chunks = arguments[1]
-                facts["facts_bytes_a_chunk"] = sum(len(json.dumps(each)) for each in chunks.values()) / len(
-                    chunks
-                )
                 facts["work_bytes"] = folder_bytes(Path(output) / ".curate")
                 watch.begin()
             return found
