@@ -111,7 +111,6 @@ FIRST = "00000-000000.arrow"
         ("score_survivors", without(".curate", "documents", FIRST), "documents/00000-000000.arrow"),
         ("score_survivors", without(".curate", "duplicates", FIRST), "duplicates/00000-000000.arrow"),
         ("survey", without(".curate", "scores", FIRST), "scores/00000-000000.arrow"),
-        ("survey", without(".curate", "duplicates", FIRST), "duplicates/00000-000000.arrow"),
         ("check_parts", without("kept", "part-00000.parquet"), "part-00000.parquet is not there"),
     ],
 )
@@ -185,7 +184,7 @@ def test_a_chunk_of_another_run_is_named(
         run(crawl, tmp_path / "out")
 
 
-@pytest.mark.parametrize("function", ["score_survivors", "survey", "check_parts"])
+@pytest.mark.parametrize("function", ["score_survivors", "check_parts"])
 def test_duplicates_found_among_other_chunks_are_found_again(
     crawl: Path, clean: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, function: str
 ) -> None:
