@@ -393,6 +393,74 @@ def _domains(name: str) -> str:
     return "\n".join(lines)
 
 
+def _scale() -> str:
+    """Seconds, memory and bytes by number of documents and by pass."""
+    rows = _result("scale")["rows"]
+    names = [each["pass"] for each in rows[0]["passes"]]
+    lines = [
+        f"| documents | CPU s | {' | '.join(names)} | peak memory, MB | of the barrier | key bytes a document |",
+        "|" + "---|" * (len(names) + 5),
+    ]
+    for row in rows:
+        found = {each["pass"]: each for each in row["passes"]}
+        seconds = " | ".join(f"{found[name]['cpu_s']:.1f}" for name in names)
+        peaks = [each["peak_memory_bytes"] / 1e6 for each in row["passes"]]
+        lines.append(
+            f"| {row['n_documents']:,} | {row['cpu_s']:.0f} | {seconds} | {max(peaks):.0f} | "
+            f"{found['barrier']['peak_memory_bytes'] / 1e6:.0f} | {row['key_bytes_a_document']} |"
+        )
+    return "\n".join(lines)
+
+
+def _scale_plan() -> str:
+    """Core hours, bytes and money of a snapshot and of a hundred billion pages."""
+    result = _result("scale_plan")
+    rows = result["rows"]
+    lines = [f"| | {' | '.join(row['name'] for row in rows)} |", "|---|" + "---|" * len(rows)]
+    lines += [f"| pages | {' | '.join(_round(row['n_pages']) for row in rows)} |"]
+    for stage in rows[0]["core_hours"]:
+        lines.append(
+            f"| core hours: {stage} | {' | '.join(_round(row['core_hours'][stage]) for row in rows)} |"
+        )
+    for name, label in (
+        ("core_hours_in_all", "core hours in all"),
+        ("usd", f"USD at {result['assumed']['price']} a core hour"),
+        ("read_tb", "TB read, compressed"),
+        ("chunks_tb", "TB of text in chunks"),
+        ("keys_tb", "TB of keys"),
+        ("shingles_tb", "TB of shingles during the barrier"),
+        ("driver_gb", "GB in the driver: documents that share a band, or go"),
+        ("n_chunks", "chunks of 32 MiB"),
+        ("driver_facts_gb", "GB in the driver: what each chunk notes"),
+    ):
+        lines.append(f"| {label} | {' | '.join(_round(row[name]) for row in rows)} |")
+    return "\n".join(lines)
+
+
+def _round(number: float) -> str:
+    """Two digits, which is more than a model of this kind knows."""
+    if number < 100:
+        return f"{number:.2g}"
+    factor = 10 ** (len(str(int(number))) - 2)
+    return f"{round(number / factor) * factor:,}"
+
+
+def _reliability() -> str:
+    """Kills by way and pass, and what came of the runs."""
+    result = _result("reliability")
+    passes = list(dict.fromkeys(name for row in result["rows"] for name in row["at"]))
+    lines = [
+        f"| killed or failed | times | {' | '.join(f'in {name}' for name in passes)} | runs that ended | equal bytes | rows lost |",
+        "|" + "---|" * (len(passes) + 5),
+    ]
+    for row in result["rows"]:
+        at = " | ".join(str(row["at"].get(name, 0)) for name in passes)
+        lines.append(
+            f"| {row['way']} | {row['n_kills']} | {at} | {row['n_finished']} | {row['n_equal']} | {row['n_rows_lost']} |"
+        )
+    return "\n".join(lines)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "adult": _adult,
     "languages": _languages,
@@ -410,6 +478,9 @@ TABLES: dict[str, Callable[[], str]] = {
     "hundred-labels": _hundred_labels,
     "parity": _parity,
     "curation": _curation,
+    "scale": _scale,
+    "scale-plan": _scale_plan,
+    "reliability": _reliability,
     "arena-trigram": lambda: _arena("trigram"),
     "arena-transformer": lambda: _arena("transformer"),
 }

@@ -511,7 +511,7 @@ def test_input_that_could_not_be_read_is_named_and_not_exit_code_0(tmp_path: Pat
     done = run_curate("filter", "--input", tmp_path / "crawl", "--output", tmp_path / "out", "--workers", "1")
     assert done.returncode == 3
     assert "Could not read clipped.warc.gz" in done.stdout
-    assert len(rows_of(tmp_path / "out", "kept")) == 5
+    assert len(rows_of(tmp_path / "out", "kept")) == 6
 
 
 @pytest.mark.parametrize("flags", [(), ("--overwrite",)])

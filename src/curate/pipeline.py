@@ -4,7 +4,7 @@ READ THIS FIRST. The journey of a document is `filter_crawl`, from top to bottom
 
     pass 1   read -> extract -> language -> line rules -> signals -> rules -> keys     chunk by chunk
              (with --dedup-lines in two halves, and all lines are counted after the language)
-    barrier  all keys -> duplicates, each with the document that stays
+    barrier  all keys -> duplicates, each with the document that stays                 range by range
     pass 2   survivors -> scores                                                       chunk by chunk
     cut      thresholds, or the best share -> every row's fate
     pass 3   kept/*.parquet, dropped/*.parquet                                         file by file
@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 
 from curate.batch import DROP_COLUMNS, SPARED_COLUMNS, add_columns, drop_rows, live_rows
 from curate.config import Paths, input_paths, parse_bytes, settings_from
-from curate.crawl import Chunk, InputFile, ReadOptions, check_columns, find_files, hash_file, plan_splits
+from curate.crawl import Chunk, InputFile, ReadOptions, check_columns, find_files, plan_splits
 from curate.dedup import DedupPlan, compute_keys
 from curate.extract import METADATA_FIELDS, decode_text, extract_pages
 from curate.language import ANY_LANGUAGE, check_languages, identify_languages
@@ -47,10 +47,19 @@ from curate.rules import (
     rule_warnings,
     warn_by_language,
 )
-from curate.run.barrier import KEY_PREFIX, compared_texts, find_run_duplicates, read_duplicates
+from curate.run.barrier import KEY_PREFIX, Committed, compared_texts, find_run_duplicates
 from curate.run.cut import Scored, ScoredKinds, check_names, note_cuts, settle_cuts
 from curate.run.extras import extra_types, unite_types
-from curate.run.fates import Decisions, Layout, footer_metadata, show_marked, survey, write_part
+from curate.run.fates import (
+    Decisions,
+    Layout,
+    check_parts,
+    footer_metadata,
+    show_marked,
+    survey,
+    survey_shard,
+    write_part,
+)
 from curate.run.funnel import Funnel
 from curate.run.keywords import FilterKeywords
 from curate.run.lanes import (
@@ -76,10 +85,11 @@ from curate.run.languages import (
 )
 from curate.run.manifest import ScoreFacts, build_manifest, build_plan
 from curate.run.marked import follow_lines
-from curate.run.reading import estimate_needed, read_pages
+from curate.run.reading import Chunks, estimate_needed, holds_same, read_pages
 from curate.run.recurring import add_to_funnel, read_without_recurring, recurring_columns
 from curate.run.screens import MARKED, hash_lists, load_screens
 from curate.run.settings import DEFAULT_CODE_SCORER, MIXED_LANGUAGES, FilterSettings
+from curate.run.shards import SHARD, Shard, read_inputs, write_shard
 from curate.run.tokens import count_tokens, estimate_tokens, token_columns
 from curate.scoring import ask_all, scored_columns
 from curate.signals import compute_signals
@@ -89,7 +99,7 @@ from curate.text.words import Words, hash_words
 from curate.work.clock import StageClock, peak_memory_bytes
 from curate.work.disk import disk_errors, free_bytes
 from curate.work.engine import make_engine
-from curate.work.files import read_arrow, read_facts, write_arrow
+from curate.work.files import read_facts, write_arrow
 from curate.work.folder import ChunkName, RunFolder, opened_run, run_path
 from curate.work.progress import Counted, ProgressDisplay, nothing_counted
 
@@ -172,6 +182,9 @@ def run_filter(
         first_stage,
     )
     plan = build_plan(settings, files, job.contents())
+    shard = None if settings.shard is None else Shard.parse(settings.shard)
+    if shard is not None:
+        plan["shard"] = settings.shard
     splits = plan_splits(files)
     inputs = [file.path for file in files]
     work_path = run_path(settings.output, settings.scratch)
@@ -190,45 +203,62 @@ def run_filter(
             inputs=inputs,
             scratch=settings.scratch,
             display=display,
+            holds_same=partial(holds_same, files),
         ) as folder,
-        make_engine(settings.engine, settings.n_workers(n_input_bytes)) as engine,
+        make_engine(
+            settings.engine, settings.n_workers(n_input_bytes), str(work_path), settings.ray_address
+        ) as engine,
     ):
         earlier = folder.manifest()
         if earlier:
             return Funnel.from_json(earlier["funnel"])
-        clock = StageClock()
-        display.expect(3 + bool(job.score_columns()) + 2 * settings.dedup_lines + bool(folder.store))
-
+        if shard is not None and (folder.path / SHARD).is_file():
+            return survey_shard(folder, folder.chunk_names())
+        n_steps = 3 + bool(job.score_columns()) + 2 * settings.dedup_lines + bool(folder.store)
+        display.expect(1 if shard else n_steps)
         if settings.dedup_lines:
             halves = job.begin, job.judge
-            read_without_recurring(*halves, settings, job.read_options, folder, splits, engine, display)
-        else:
-            read_pages(job.make_documents, job.read_options, folder, splits, engine, display)
-        names = folder.chunk_names()
-        with (
-            clock.stage("duplicates"),
-            display.step("Finding duplicates", 0, nothing_counted),
-        ):
-            find_run_duplicates(
-                folder,
-                names,
-                job.dedup_plan,
-                level=settings.dedup,
-                memory=settings.memory,
-                has_comments=settings.dedup_comments,
+            chunks = read_without_recurring(
+                *halves, settings, job.read_options, folder, splits, engine, display
             )
-        score_survivors(job, folder, names, engine, display)
+        else:
+            chunks = read_pages(job.make_documents, job.read_options, folder, splits, engine, display, shard)
+        if shard is not None:
+            write_shard(folder, shard, plan, len(splits), len(chunks))
+            return survey_shard(folder, chunks)
+        return run_from_chunks(job, plan, folder, chunks, engine, display)
 
-        facts = [read_facts(folder.documents(name)) for name in names]
-        funnel = Funnel()
-        with clock.stage("cut"):
-            decisions = job.decide(folder, plan, names, facts)
-            parts = survey(decisions, names, funnel, part_bytes=parse_bytes(settings.shard_size))
-        written = Counted(len(parts), "files")
-        with display.step("Writing", len(parts), written.look):
-            for _ in engine.map(partial(write_part, decisions), parts):
-                written.n_done += 1
-        finish_run(job, folder, plan, funnel, decisions, facts, files, clock)
+
+def run_from_chunks(
+    job: Job,
+    plan: dict[str, Any],
+    folder: RunFolder,
+    chunks: Chunks,
+    engine: Engine,
+    display: ProgressDisplay,
+) -> Funnel:
+    """All that follows pass 1, which is the same for one run and for the shards of one that were brought together."""
+    clock, settings, funnel = StageClock(), job.settings, Funnel()
+    with clock.stage("duplicates"), display.step("Finding duplicates", 0, nothing_counted):
+        committed = find_run_duplicates(
+            folder,
+            chunks,
+            job.dedup_plan,
+            level=settings.dedup,
+            memory=settings.memory,
+            has_comments=settings.dedup_comments,
+            engine=engine,
+        )
+    score_survivors(job, committed, list(chunks), engine, display)
+    with clock.stage("cut"):
+        decisions = job.decide(committed, plan, chunks)
+        parts = survey(decisions, list(chunks), funnel, part_bytes=parse_bytes(settings.shard_size))
+    written = Counted(len(parts), "files")
+    with display.step("Writing", len(parts), written.look):
+        for _ in engine.map(partial(write_part, decisions), parts):
+            written.n_done += 1
+    check_parts(folder, parts)
+    finish_run(job, plan, funnel, decisions, chunks, clock)
     return funnel
 
 
@@ -362,15 +392,14 @@ class Job:
 
     def decide(
         self,
-        folder: RunFolder,
+        committed: Committed,
         plan: Mapping[str, Any],
-        names: Sequence[ChunkName],
-        facts: Sequence[Mapping[str, Any]],
+        chunks: Chunks,
     ) -> Decisions:
         """Settle what scored documents must reach, and the columns of the output."""
 
         def read_scored(kinds: ScoredKinds) -> Scored:
-            tables = [read_arrow(folder.scores(name)) for name in names]
+            tables = [committed.scores(name) for name in chunks]
             found = pa.concat_tables(
                 [table.filter(is_of_kind(table["kind"], kinds.kinds)) for table in tables]
             )
@@ -379,11 +408,11 @@ class Job:
         layout = Layout(
             signals=self.number_columns(),
             scores=self.score_columns() + token_columns(self.settings),
-            extras=unite_types(fact["extra_types"] for fact in facts),
+            extras=unite_types(facts["extra_types"] for facts in chunks.values()),
             footer=footer_metadata(plan),
         )
         cuts = settle_cuts([ScoredKinds.of(lane) for lane in self.lanes], self.settings.cut, read_scored)
-        return Decisions(folder, layout, self.dedup_plan.jaccard, cuts)
+        return Decisions(committed.folder, committed, layout, self.dedup_plan.jaccard, cuts)
 
     def number_columns(self) -> tuple[tuple[str, str], ...]:
         """Names and types of the columns that rules and signals add: lines removed by reason, and signals."""
@@ -636,22 +665,23 @@ def add_keys(documents: pa.Table, plan: DedupPlan, words: Words, *, has_comments
 class ScoreTask:
     """One chunk whose survivors are to be scored."""
 
-    folder: RunFolder
+    committed: Committed
     name: ChunkName
     lanes: tuple[Lane, ...]
     tokenizer: str | None
 
 
 def score_survivors(
-    job: Job, folder: RunFolder, names: Sequence[ChunkName], engine: Engine, display: ProgressDisplay
+    job: Job, committed: Committed, names: Sequence[ChunkName], engine: Engine, display: ProgressDisplay
 ) -> None:
     """Run pass 2 over all chunks that have no scores yet."""
     if not job.score_columns():
         return
+    folder = committed.folder
     tasks = [
-        ScoreTask(folder, name, job.lanes, job.settings.tokenizer)
+        ScoreTask(committed, name, job.lanes, job.settings.tokenizer)
         for name in names
-        if not folder.scores(name).exists()
+        if not committed.is_there(folder.scores(name))
     ]
     scored = Counted(len(tasks), "chunks")
     with display.step("Scoring", len(tasks), scored.look):
@@ -662,8 +692,9 @@ def score_survivors(
 def score_chunk(task: ScoreTask) -> None:
     """Commit what the scorers say of one chunk's survivors: row, kind, whether a score may spare it, and columns."""
     clock = StageClock()
-    documents = read_arrow(task.folder.documents(task.name))
-    rows = np.setdiff1d(live_rows(documents), read_duplicates(task.folder, task.name)["row"].to_numpy())
+    folder = task.committed.folder
+    documents = task.committed.documents(task.name)
+    rows = np.setdiff1d(live_rows(documents), task.committed.duplicates(task.name)["row"].to_numpy())
     survivors = documents.select(["text", "kind", "language", "spared_by"]).take(pa.array(rows, pa.int64()))
     table = pa.table(
         {"row": rows, "kind": survivors["kind"], "is_sparable": survivors["spared_by"].is_valid()}
@@ -686,7 +717,8 @@ def score_chunk(task: ScoreTask) -> None:
                 )
                 texts = survivors["text"].take(pa.array(at)).combine_chunks()
                 table = add_columns(table, at, {labeller.name: labeller.label(texts)})
-    write_arrow(task.folder.scores(task.name), table, {"cpu_s": clock.rounded()})
+    facts = {"cpu_s": clock.rounded(), "barrier": task.committed.barrier}
+    write_arrow(folder.scores(task.name), table, facts)
 
 
 # ---- the end ----------------------------------------------------------------------------------------------
@@ -694,25 +726,22 @@ def score_chunk(task: ScoreTask) -> None:
 
 def finish_run(
     job: Job,
-    folder: RunFolder,
     plan: dict[str, Any],
     funnel: Funnel,
     decisions: Decisions,
-    facts: Sequence[Mapping[str, Any]],
-    files: Sequence[InputFile],
+    chunks: Chunks,
     clock: StageClock,
 ) -> None:
     """Complete the funnel with what the chunks noted, and commit the manifest."""
+    folder, facts = decisions.folder, list(chunks.values())
     for fact in facts:
         funnel.records.update(fact["records"])
         funnel.problems += fact["problems"]
         funnel.n_chars_removed += add_to_funnel(funnel.lines_removed, fact)
     cpu_s: Counter[str] = Counter()
     cpu_s.update(clock.cpu_s)
-    for fact in [
-        *facts,
-        *(read_facts(path) for path in sorted((folder.work / "scores").glob("[0-9]*.arrow"))),
-    ]:
+    scores = [read_facts(folder.scores(name)) for name in chunks] if job.score_columns() else []
+    for fact in [*facts, *scores]:
         cpu_s.update(fact["cpu_s"])
     for fact in facts:
         if n_lines := fact["in_other_languages"]["n_lines"]:
@@ -742,7 +771,7 @@ def finish_run(
             for rule_set in lane.rule_sets
         ],
         score=score,
-        files=[{"source": f.source, "n_bytes": f.size_bytes, "hash": hash_file(f)} for f in files],
+        files=[file for _, found in sorted(read_inputs(folder).items()) for file in found["files"]],
         timings={
             "cpu_s": {stage: round(seconds, 3) for stage, seconds in cpu_s.items()},
             "peak_memory_bytes": max([peak_memory_bytes(), *(fact["peak_memory_bytes"] for fact in facts)]),

@@ -78,6 +78,8 @@ class Engine(Protocol):
     """
 
     n_workers: int
+    is_local: bool
+    """Whether all tasks run on this machine, and so see files the moment they are written."""
 
     def __enter__(self) -> Self:
         """Give the engine; what it needs starts with the first map."""

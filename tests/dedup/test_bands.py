@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.dedup import bands
-from curate.dedup.bands import KeyFilter, KeySpool, find_roots, find_shared, join_buckets
+from curate.dedup import exchange
+from curate.dedup.bands import KeyFilter, find_roots, find_shared, join_buckets
+from curate.dedup.exchange import MAX_RANGES, SpreadWriter, count_ranges, read_range
 
 
 def shared_by_dict(keys, documents):
@@ -32,33 +33,41 @@ def test_shared_keys_are_those_of_a_dictionary(values):
     assert as_lists(*find_shared(keys, documents)) == shared_by_dict(keys, documents)
 
 
-@pytest.mark.parametrize(("per_partition", "buffer_bytes"), [(1 << 21, 1 << 30), (100, 1 << 30), (100, 2000)])
-def test_partitions_give_back_every_pair_from_memory_or_disk(
-    tmp_path, monkeypatch, per_partition, buffer_bytes
-):
-    monkeypatch.setattr(bands, "_KEYS_PER_PARTITION", per_partition)
+@pytest.mark.parametrize("n_ranges", [1, 2, 64])
+@pytest.mark.parametrize("buffer_bytes", [1 << 30, 2000])
+def test_ranges_give_back_every_row_once_and_in_order(tmp_path, monkeypatch, n_ranges, buffer_bytes):
+    monkeypatch.setattr(exchange, "BUFFER_BYTES", buffer_bytes)
     rng = np.random.default_rng(2)
     keys = rng.integers(0, 2**64, 3000, np.uint64)
     keys[::3] = keys[0]
-    documents = np.arange(3000, dtype=np.uint32)
-    spool = KeySpool(tmp_path, "k", 3000, buffer_bytes)
-    for begin in range(0, 3000, 250):
-        spool.add(keys[begin : begin + 250], documents[begin : begin + 250])
-    assert bool(list(tmp_path.iterdir())) == (buffer_bytes == 2000)
-    parts = list(spool.partitions())
-    assert len(parts) > 1 or per_partition > 3000
-    found = sorted(
-        pair for some, numbers in parts for pair in zip(some.tolist(), numbers.tolist(), strict=True)
-    )
-    assert found == sorted(zip(keys.tolist(), documents.tolist(), strict=True))
-    assert not list(tmp_path.iterdir())
+    numbers = np.arange(3000)
+    spreads = []
+    for name, own in (("a", range(0, 1500, 250)), ("b", range(1500, 3000, 250))):
+        with SpreadWriter(tmp_path / name, ("u8", "u4"), n_ranges) as writer:
+            for begin in own:
+                writer.add(keys[begin : begin + 250], numbers[begin : begin + 250])
+            spreads.append(writer.finish())
+    parts = [read_range(spreads, number, ("u8", "u4")) for number in range(n_ranges)]
+    assert [part[0].dtype.str for part in parts] == ["<u8"] * n_ranges
+    for number, (some, own) in enumerate(parts):
+        assert (some >> np.uint64(64 - n_ranges.bit_length() + 1) == number).all() or n_ranges == 1
+        assert (np.diff(own.astype(np.int64)) > 0).all()
+        assert (keys[own] == some).all()
+    assert sorted(np.concatenate([own for _, own in parts]).tolist()) == numbers.tolist()
+
+
+def test_ranges_are_a_power_of_two_and_not_without_end():
+    assert [count_ranges(n, 100) for n in (0, 1, 100, 101, 201, 10**9)] == [1, 1, 1, 2, 4, MAX_RANGES]
 
 
 def test_a_filter_holds_what_was_added_and_little_else():
     rng = np.random.default_rng(4)
     keys, others = rng.integers(0, 2**64, (2, 50_000), np.uint64)
     seen = KeyFilter(50_000)
-    seen.add(keys)
+    seen.add(keys[:20_000])
+    other = KeyFilter(50_000)
+    other.add(keys[20_000:])
+    seen = KeyFilter.of([seen, other])
     assert seen.may_hold(keys).all()
     assert seen.may_hold(others).mean() < 0.12
 

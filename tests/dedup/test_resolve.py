@@ -10,14 +10,15 @@ from planted import exact_sets, plant_texts, similar_pairs, similarity
 from curate.dedup import (
     DedupPlan,
     TextShard,
-    bands,
-    candidates,
     compute_keys,
+    exchange,
     find_duplicates,
     resolve,
     resolve_duplicates,
+    steps,
 )
 from curate.errors import SettingError
+from curate.work.local import LocalEngine
 
 PLAN = DedupPlan()
 STORY = [
@@ -130,14 +131,26 @@ def test_little_memory_gives_the_same_ledger(planted, tmp_path, monkeypatch):
     texts, _ = planted
     shards = [shard_of(texts[:700], "a"), shard_of(texts[700:], "b")]
     in_memory = resolve_duplicates(shards, PLAN, tmp_path / "x")
-    monkeypatch.setattr(bands, "_KEYS_PER_PARTITION", 1000)
     monkeypatch.setattr(resolve, "MIN_MEMORY_BYTES", 0)
-    monkeypatch.setattr(candidates, "_SLICE_DOCUMENTS", 100)
-    monkeypatch.setattr(candidates, "_FETCH_BYTES", 5000)
-    for memory_bytes in (100_000, 800):
+    monkeypatch.setattr(exchange, "BUFFER_BYTES", 3000)
+    monkeypatch.setattr(steps, "SLICE_DOCUMENTS", 100)
+    monkeypatch.setattr(steps, "FETCH_BYTES", 5000)
+    monkeypatch.setattr(steps, "MAP_BYTES", 20_000)
+    for memory_bytes in (1_000_000, 100_000):
         out_of_core = resolve_duplicates(shards, PLAN, tmp_path / "x", memory_bytes=memory_bytes)
         assert out_of_core.equals(in_memory)
     assert not (tmp_path / "x").exists()
+
+
+def test_workers_that_share_the_steps_give_the_same_ledger(planted, tmp_path, monkeypatch):
+    texts, _ = planted
+    shards = [shard_of(texts[begin : begin + 300], f"{begin:05d}") for begin in range(0, len(texts), 300)]
+    alone = resolve_duplicates(shards, PLAN, tmp_path / "x")
+    monkeypatch.setattr(resolve, "_WORTH_WORKERS", 0)
+    monkeypatch.setattr(resolve, "KEYS_A_RANGE", 5000)
+    monkeypatch.setattr(resolve, "GROUP_BYTES", 50_000)
+    with LocalEngine(2) as engine:
+        assert resolve_duplicates(shards, PLAN, tmp_path / "x", engine=engine).equals(alone)
 
 
 def test_the_longest_stays_then_the_smallest_id():

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from curate.errors import ChangedSettingsError, SettingError
+from curate.work.folder import opened_run
 from curate.work.json_files import check_shape
 from curate.work.lock import LOCK_FILE, locked
 from curate.work.output import Layout, opened_output
@@ -174,8 +175,33 @@ def test_where_folders_cannot_be_locked_a_file_is_and_never_through_a_link(
 
     monkeypatch.setattr(fcntl, "flock", never)
     (tmp_path / LOCK_FILE).unlink()
-    with pytest.raises(SettingError, match="another disk"), locked(tmp_path):
+    with pytest.raises(SettingError, match="another disk, or set CURATE_NO_LOCK=1"), locked(tmp_path):
         pass
+    monkeypatch.setenv("CURATE_NO_LOCK", "1")
+    with locked(tmp_path):
+        (tmp_path / "new").touch()
+
+
+def test_a_work_folder_that_cannot_go_yet_as_on_nfs_ends_no_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = {"input_hash": "1", "n_input_files": 1, "curate_version": "1", "settings": {}}
+    real = os.rmdir
+
+    def busy(path: str, **at: int) -> None:
+        if os.fspath(path).endswith(("documents", ".curate")):
+            raise OSError(39, "Directory not empty", path)
+        real(path, **at)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "rmdir", busy)
+        with opened_run(tmp_path, plan, overwrite=False) as folder:
+            (folder.work / "documents").mkdir()
+            folder.finish(plan)
+    assert (tmp_path / ".curate").exists()
+    with opened_run(tmp_path, plan, overwrite=False) as folder:
+        assert folder.manifest() == plan
+    assert [path.name for path in tmp_path.iterdir()] == ["manifest.json"]
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def exit_code(n_documents: int, problems: Sequence[object]) -> int:
     return EXIT_PARTIAL if problems else 0
 
 
-_GO_ON = ("annotate", "dedup", "filter", "generate", "index", "mix", "score", "tokenize", "train")
+_GO_ON = ("annotate", "dedup", "filter", "generate", "index", "join", "mix", "score", "tokenize", "train")
 """Commands whose work is committed piece by piece and which go on where they were."""
 _stopped_by: list[int] = []
 

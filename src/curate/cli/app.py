@@ -18,6 +18,7 @@ from curate.cli.filter import filter_command, init_config_command
 from curate.cli.fit import fit_command
 from curate.cli.generate import generate_command
 from curate.cli.index import index_app
+from curate.cli.join import join_command
 from curate.cli.mix import mix_command
 from curate.cli.report import report_command
 from curate.cli.rethreshold import rethreshold_command
@@ -64,6 +65,7 @@ def _options(
 app.command("filter")(filter_command)
 app.command("explain")(explain_command)
 app.command("report")(report_command)
+app.command("join")(join_command)
 app.command("dedup")(dedup_command)
 app.add_typer(index_app)
 app.command("fit")(fit_command)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +15,9 @@ from curate.cli.say import make_console, say
 from curate.config import read_toml, settings_from, to_toml
 from curate.errors import SettingError
 from curate.run.settings import FilterSettings
+
+if TYPE_CHECKING:  # every command line loads this file, and the funnel loads Arrow
+    from curate.run.funnel import Funnel
 
 _CUTS = ("threshold", "keep_fraction", "target_tokens")
 _LISTS = ("language", "rules", "code_rules")
@@ -85,6 +89,21 @@ def _split(items: list[str]) -> list[str]:
 
 def _run(settings: FilterSettings, *, overwrite: bool) -> int:
     from curate.pipeline import run_filter
+
+    if settings.shard is not None:
+        funnel = run_filter(settings, overwrite=overwrite)
+        console = make_console()
+        console.print(
+            f"Read shard {settings.shard}: {funnel.read.n_documents:,} documents, of which {funnel.kept.n_documents:,} go on. "
+            "When all shards are read: curate join SHARDS --output FOLDER",
+            markup=False,
+        )
+        return 0
+    return report_run(settings.output, lambda: run_filter(settings, overwrite=overwrite), settings.language)
+
+
+def report_run(output: str, run: Callable[[], Funnel], languages: tuple[str, ...] | None) -> int:
+    """Do a run and print what came of it; `languages` are those that were wanted, where hints may be about them."""
     from curate.results.render import (
         describe_cut,
         describe_folder,
@@ -95,20 +114,20 @@ def _run(settings: FilterSettings, *, overwrite: bool) -> int:
     from curate.work.urls import public_name
 
     began_s = time.monotonic()
-    funnel = run_filter(settings, overwrite=overwrite)
+    funnel = run()
     elapsed_s = time.monotonic() - began_s
     console = make_console()
     console.print(render_funnel(funnel))
     for line in describe_rest(funnel):
         console.print(line, markup=False)
-    if hint := describe_hint(funnel, public_name(settings.output), settings.language):
+    if languages is not None and (hint := describe_hint(funnel, public_name(output), languages)):
         console.print(hint, markup=False)
     console.print(describe_cut(funnel), markup=False)
     n_read = funnel.read.n_documents
     console.print(
         f"Took {elapsed_s:.0f} s, {n_read / max(elapsed_s, 0.001):,.0f} documents a second.", markup=False
     )
-    for line in describe_folder(public_name(settings.output)):
+    for line in describe_folder(public_name(output)):
         console.print(line, markup=False)
     if not funnel.kept.n_documents:
         console.print(

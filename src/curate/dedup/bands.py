@@ -1,87 +1,19 @@
 # ruff: noqa: ANN001, ANN201, ANN202  (numba infers the types of kernels, and takes no keywords)
-"""Which documents share a key: keys spread over partitions by their top bits, one partition at a time.
+"""Which documents share a key, and which are joined by that.
 
-Most keys are seen once. Two bitmaps of a partition find those that may be seen twice, and only these are
-sorted. Partitions stay in memory until a budget is spent, then go to files of a scratch folder.
+Most keys are seen once. Two bitmaps find those that may be seen twice, and only these are sorted.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from curate.text.kernel import kernel
 
-_KEYS_PER_PARTITION = 1 << 21
-_MAX_PARTITIONS = 512
-_BYTES_PER_KEY = 12
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-
-
-class KeySpool:
-    """Collects (key, document) pairs and gives them back a partition of the key space at a time."""
-
-    def __init__(self, folder: Path, name: str, n_expected: int, buffer_bytes: int) -> None:
-        """Plan partitions for `n_expected` pairs, of which about `buffer_bytes` may wait in memory."""
-        wanted = max(1, n_expected // _KEYS_PER_PARTITION)
-        self.n_partitions = min(_MAX_PARTITIONS, 1 << (wanted - 1).bit_length())
-        self._shift = np.uint64(64 - (self.n_partitions - 1).bit_length())
-        self._folder, self._name, self._buffer_bytes = folder, name, buffer_bytes
-        self._waiting: list[list[tuple[NDArray[np.uint64], NDArray[np.uint32]]]] = [
-            [] for _ in range(self.n_partitions)
-        ]
-        self._n_waiting_bytes = 0
-        self._n_files = 0
-
-    def add(self, keys: NDArray[np.uint64], documents: NDArray[np.uint32]) -> None:
-        """Add pairs; both arrays have shape (n,)."""
-        if self.n_partitions > 1:
-            starts = np.zeros(self.n_partitions + 1, np.int64)
-            keys, documents = _spread(keys, documents, self._shift, starts)
-            for partition, waiting in enumerate(self._waiting):
-                begin, end = starts[partition], starts[partition + 1]
-                if begin < end:
-                    waiting.append((keys[begin:end], documents[begin:end]))
-        else:
-            self._waiting[0].append((keys, documents))
-        self._n_waiting_bytes += len(keys) * _BYTES_PER_KEY
-        if self._n_waiting_bytes > self._buffer_bytes:
-            self._write_waiting()
-
-    def partitions(self) -> Iterator[tuple[NDArray[np.uint64], NDArray[np.uint32]]]:
-        """Yield every partition's pairs, in the order in which they were added, and forget them."""
-        for partition, waiting in enumerate(self._waiting):
-            parts = [_read_pairs(path) for path in self._paths(partition)] + waiting
-            self._waiting[partition] = []
-            if parts:
-                yield np.concatenate([keys for keys, _ in parts]), np.concatenate([some for _, some in parts])
-            for path in self._paths(partition):
-                os.unlink(path)
-
-    def _write_waiting(self) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        for partition, waiting in enumerate(self._waiting):
-            path = self._folder / f"{self._name}-{partition:03d}-{self._n_files:04d}.bin"
-            with open(path, "wb") as file:
-                file.write(np.int64(sum(len(keys) for keys, _ in waiting)).tobytes())
-                file.writelines(keys.tobytes() for keys, _ in waiting)
-                file.writelines(documents.tobytes() for _, documents in waiting)
-            waiting.clear()
-        self._n_files += 1
-        self._n_waiting_bytes = 0
-
-    def _paths(self, partition: int) -> list[Path]:
-        return [self._folder / f"{self._name}-{partition:03d}-{n:04d}.bin" for n in range(self._n_files)]
-
-
-def _read_pairs(path: Path) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
-    raw = np.fromfile(path, np.uint8)
-    n = int(raw[:8].view(np.int64)[0])
-    return raw[8 : 8 + 8 * n].view(np.uint64), raw[8 + 8 * n :].view(np.uint32)
 
 
 class KeyFilter:
@@ -89,16 +21,23 @@ class KeyFilter:
 
     def __init__(self, n_expected: int) -> None:
         """Take a byte of memory for each of `n_expected` keys."""
-        self._bits = np.zeros(max(1, (1 << int(8 * n_expected).bit_length()) // 64), np.uint64)
+        self.bits = np.zeros(max(1, (1 << int(8 * n_expected).bit_length()) // 64), np.uint64)
+
+    @classmethod
+    def of(cls, filters: Sequence[KeyFilter]) -> KeyFilter:
+        """One that remembers what all of these do, which were made for the same number of keys."""
+        united = cls(0)
+        united.bits = np.bitwise_or.reduce([each.bits for each in filters])
+        return united
 
     def add(self, keys: NDArray[np.uint64]) -> None:
         """Remember the keys."""
-        _set_bits(keys, np.uint64(64 * len(self._bits) - 1), self._bits)
+        _set_bits(keys, np.uint64(64 * len(self.bits) - 1), self.bits)
 
     def may_hold(self, keys: NDArray[np.uint64]) -> NDArray[np.bool_]:
         """Say of each key whether it may have been added."""
         held = np.empty(len(keys), np.bool_)
-        _test_bits(keys, np.uint64(64 * len(self._bits) - 1), self._bits, held)
+        _test_bits(keys, np.uint64(64 * len(self.bits) - 1), self.bits, held)
         return held
 
 
@@ -157,23 +96,6 @@ def _copy_repeated(keys, documents, mask, once, twice, kept_keys, kept_documents
             kept_keys[n], kept_documents[n] = keys[i], documents[i]
             n += 1
     return n
-
-
-@kernel
-def _spread(keys, documents, shift, starts):
-    """Reorder the pairs by partition, keeping their order within one; fills starts (n_partitions + 1)."""
-    for key in keys:
-        starts[np.int64(key >> shift) + 1] += 1
-    for partition in range(1, len(starts)):
-        starts[partition] += starts[partition - 1]
-    fill = starts[:-1].copy()
-    spread_keys, spread_documents = np.empty_like(keys), np.empty_like(documents)
-    for i in range(len(keys)):
-        partition = np.int64(keys[i] >> shift)
-        at = fill[partition]
-        spread_keys[at], spread_documents[at] = keys[i], documents[i]
-        fill[partition] = at + 1
-    return spread_keys, spread_documents
 
 
 @kernel

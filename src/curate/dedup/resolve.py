@@ -1,30 +1,49 @@
 """The barrier: all keys in, and for every duplicate the document that stays out.
 
-    read keys -> same address -> same words -> shared bands -> exact Jaccard, best first -> ledger
+    same address -> same words -> shared bands -> components -> exact Jaccard, best first -> ledger
 
-What is held in memory is about 40 bytes a document, and within the given budget the partitions of the keys
-and the shingles of the candidates; what exceeds it waits in files of the scratch folder.
+Each step is tasks over batches of shards, over ranges of keys, or over groups of documents (`curate.dedup.steps`), and
+what lies between two steps is files of the scratch folder. One machine runs the same tasks, one after another. What
+is held here is what documents have in common: about 40 bytes for each that shares a band, 20 for each that goes.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.config import MIN_MEMORY_BYTES
-from curate.dedup.bands import KeyFilter, KeySpool, find_shared
-from curate.dedup.candidates import find_buckets, read_groups, starts_of
-from curate.dedup.documents import DOCUMENT_BYTES, Documents, read_numbers
+from curate.dedup.bands import KeyFilter, find_roots, join_buckets
+from curate.dedup.documents import Documents, Placed, measure_shard
+from curate.dedup.exchange import Spread, count_ranges
 from curate.dedup.plan import DedupPlan
-from curate.dedup.shards import KeyShard
-from curate.dedup.urls import hash_urls
-from curate.dedup.verify import keep_greedily
+from curate.dedup.shards import KeyShard, SignedShard
+from curate.dedup.steps import (
+    Batch,
+    DescribeTask,
+    Fetched,
+    FetchTask,
+    MatchTask,
+    SpreadTask,
+    VerifyTask,
+    describe,
+    fetch,
+    load_arrays,
+    match_bands,
+    match_same,
+    save_arrays,
+    spread_keys,
+    starts_of,
+    verify,
+)
 from curate.errors import SettingError
+from curate.protocols import Engine
 
 METHODS = ("url", "exact", "near", "estimate")
 """How a duplicate was told: same address, same words, exact Jaccard, or the signatures' estimate of it where
@@ -41,8 +60,15 @@ LEDGER_SCHEMA = pa.schema(
     ]
 )
 
-_BASE_BYTES = 400 << 20  # interpreter, libraries and a batch of texts
-_STAYS = -1
+KEYS_A_RANGE = 1 << 21
+GROUP_BYTES = 64 << 20
+_MAX_GROUPS = 1 << 12
+_KEY_BYTES = 64  # what a key takes while its range is sorted
+_SHINGLE_BYTES = 8
+_MAX_FILTER_KEYS = 1 << 28
+_WORTH_WORKERS = 100_000  # documents; fewer are resolved in this process
+Task = TypeVar("Task")
+Result = TypeVar("Result")
 
 
 def resolve_duplicates(
@@ -54,6 +80,7 @@ def resolve_duplicates(
     by_url: bool = False,
     near: bool = True,
     earlier: Sequence[KeyShard] = (),
+    engine: Engine | None = None,
 ) -> pa.Table:
     """Find every document to remove and the document that stays for it.
 
@@ -63,11 +90,13 @@ def resolve_duplicates(
     Args:
         shards: what to deduplicate, in any order.
         plan: the plan that the keys were computed with.
-        scratch: a folder for files that exceed the memory; it is emptied before and after.
-        memory_bytes: what keys and shingles may take at a time.
+        scratch: a folder for files between the steps; it is emptied before and after.
+        memory_bytes: what keys and shingles may take at a time, in each task.
         near: remove near-duplicates, not only exact ones.
         by_url: first remove all but one of the documents of each address.
         earlier: shards of documents that stay whatever comes; nothing of theirs is removed.
+        engine: whose workers share the steps, where there are many documents; shards must be such that they can be
+            sent to them.
 
     Returns:
         A table of `LEDGER_SCHEMA`, ordered by shard and row. `shard` and `kept_shard` are positions in
@@ -79,10 +108,11 @@ def resolve_duplicates(
     names = [shard.name for shard in (*shards, *earlier)]
     if len(set(names)) < len(names):
         raise SettingError("Two shards have the same name; give each its own.")
-    folder = Path(scratch)
+    folder = Path(scratch).absolute()
     shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     try:
-        run = _Run(Documents(shards, earlier, plan), plan, folder, memory_bytes)
+        run = _Run(shards, earlier, plan, folder, memory_bytes, engine)
         if by_url:
             run.remove_same_keys("url")
         run.remove_same_keys("exact")
@@ -94,90 +124,86 @@ def resolve_duplicates(
 
 
 class _Run:
-    """State of one resolution."""
+    """State of one resolution: what is removed, ascending, with its keeper, similarity and method."""
 
-    def __init__(self, documents: Documents, plan: DedupPlan, folder: Path, memory_bytes: int) -> None:
-        self.documents, self.plan, self.folder = documents, plan, folder
-        n = documents.n_documents
-        # What is left for keys and shingles; a quarter at the least, however small the limit.
-        spent = _BASE_BYTES + n * DOCUMENT_BYTES
-        self.memory_bytes = max(memory_bytes // 4, memory_bytes - spent)
-        self.keepers = np.full(n, _STAYS, np.int64)
-        self.jaccards = np.full(n, np.nan, np.float32)
-        self.methods = np.zeros(n, np.uint8)
+    def __init__(
+        self,
+        shards: Sequence[KeyShard],
+        earlier: Sequence[KeyShard],
+        plan: DedupPlan,
+        folder: Path,
+        memory_bytes: int,
+        engine: Engine | None,
+    ) -> None:
+        self.plan, self.folder = plan, folder
+        self.keys_a_range = max(1, min(KEYS_A_RANGE, memory_bytes // 4 // _KEY_BYTES))
+        self.memory_bytes = memory_bytes
+        lengths = [measure_shard(shard, plan) for shard in (*shards, *earlier)]
+        self.documents = Documents.of(shards, earlier, lengths)
+        self.signed = any(isinstance(shard, SignedShard) for shard in earlier)
+        self.engine = engine if engine and self.documents.n_documents >= _WORTH_WORKERS else None
+        self.removed, self.keepers = np.zeros(0, np.int64), np.zeros(0, np.int64)
+        self.jaccards, self.methods = np.zeros(0, np.float32), np.zeros(0, np.uint8)
+        self.n_files = 0
+
+    # ---- the steps ------------------------------------------------------------------------------------
 
     def remove_same_keys(self, method: str) -> None:
         """Remove all but the preferred one of the documents with the same 128-bit key."""
-        docs = self.documents
-        spool = KeySpool(self.folder, method, docs.n_documents, self.memory_bytes // 8)
-        # The lower half of the keys stays in memory and confirms what the upper half found.
-        lows = np.zeros(docs.n_documents, np.uint64)
-        wanted = KeyFilter(docs.n_documents - docs.n_fixed) if docs.n_fixed else None
-        for place in reversed(docs.placed):  # earlier documents come last: few of theirs are wanted
-            high, low, takes_part = _read_same_keys(place.shard.read_keys(), method)
-            takes_part &= self.keepers[place.begin : place.end] == _STAYS
-            if wanted and place.begin < docs.n_fixed:
-                takes_part &= wanted.may_hold(high)
-            lows[place.begin : place.end] = low
-            documents = np.flatnonzero(takes_part)
-            if wanted and place.begin >= docs.n_fixed:
-                wanted.add(high[documents])
-            spool.add(high[documents], (documents + place.begin).astype(np.uint32))
-        for keys, documents in spool.partitions():
-            starts, members = find_shared(keys, documents)
-            groups = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
-            by_number = np.argsort(members)
-            preference = np.empty(len(members), np.int64)
-            preference[by_number] = docs.preference(members[by_number].astype(np.int64))
-            order = np.lexsort((preference, lows[members], groups))
-            members, groups = members[order].astype(np.int64), groups[order]
-            low = lows[members]
-            is_first = np.append(True, (groups[1:] != groups[:-1]) | (low[1:] != low[:-1]))[: len(members)]
-            keepers = members[is_first][np.cumsum(is_first) - 1]
-            removed = (keepers != members) & (members >= docs.n_fixed)
-            self._remove(members[removed], keepers[removed], 1.0 if method == "exact" else np.nan, method)
+        found = list(self._match(method, self.documents.n_documents, match_same))
+        if found:
+            removed, keepers = (np.concatenate(parts) for parts in zip(*found, strict=True))
+            self._remove(removed, keepers, 1.0 if method == "exact" else np.nan, method)
 
     def remove_near(self) -> None:
         """Remove what has a kept twin at or above the threshold, by bands and exact comparison."""
-        docs = self.documents
-        takes_part = (self.keepers == _STAYS) & (docs.n_words >= self.plan.shingle_words)
-        buckets = find_buckets(docs, takes_part, self.plan, self.folder, self.memory_bytes // 4)
-        ranks = np.zeros(docs.n_documents, np.int64)  # by number, in the group at hand
-        for group in read_groups(docs, buckets, self.plan, self.folder, self.memory_bytes // 2):
-            documents = group.documents
-            preference = docs.preference(documents)
-            ranks[documents] = preference
-            order = np.argsort(preference)
-            shingles, begins, ends = group.sets
-            keepers, jaccards, estimated = keep_greedily(
-                (
-                    starts_of(group.buckets.sizes),
-                    ranks[group.buckets.members],
+        n_keys = (self.documents.n_documents - len(self.removed)) * self.plan.n_bands
+        buckets = list(self._match("near", n_keys, match_bands))
+        members = [np.unique(load_arrays(path)[1]) for path in buckets]
+        candidates = np.unique(np.concatenate([*members, np.zeros(0, np.int64)]))
+        del members
+        if not len(candidates):
+            return
+        _, n_words = self._describe(candidates)
+        groups = self._assign_groups(candidates, n_words, buckets)
+        fetched = self._fetch(candidates, groups)
+        n_groups = int(groups.max()) + 1
+        routed = [self._route(path, candidates, groups, n_groups) for path in buckets]
+        tasks = [
+            VerifyTask(
+                tuple(
+                    (path, *bounds[group].tolist())
+                    for path, bounds in zip(buckets, routed, strict=True)
+                    if bounds[group, 0] < bounds[group, 1]
                 ),
-                (shingles, begins[order], ends[order]),
-                group.signatures[order] if len(group.signatures) else group.signatures,
-                int(np.count_nonzero(documents < docs.n_fixed)),
-                self.plan.jaccard,
+                tuple(each for each in fetched if (each.groups == group).any()),
+                group,
+                self.documents.n_fixed,
+                self.plan,
+                self._file("shingles"),
             )
-            ordered = documents[order]
-            for method, told_so in (("near", ~estimated), ("estimate", estimated)):
-                removed = np.flatnonzero((keepers != _STAYS) & told_so)
-                self._remove(ordered[removed], ordered[keepers[removed]], jaccards[removed], method)
+            for group in range(n_groups)
+        ]
+        found = list(self._map(verify, tasks))
+        removed, keepers, jaccards, estimated = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        self._remove(removed, keepers, jaccards, np.where(estimated, "estimate", "near"))
 
     def ledger(self) -> pa.Table:
         """List what is removed. A copy of a document that fell later goes with it, to the one that stays."""
+        removed, keepers, jaccards = self.removed, self.keepers.copy(), self.jaccards.copy()
+        methods = self.methods.copy()
         for method in ("exact", "url"):  # the reverse of the order of removal
-            removed = np.flatnonzero((self.keepers != _STAYS) & (self.methods == METHODS.index(method)))
-            removed = removed[self.keepers[self.keepers[removed]] != _STAYS]
-            fallen = self.keepers[removed]
-            self.keepers[removed] = self.keepers[fallen]
+            own = np.flatnonzero(methods == METHODS.index(method))
+            at = np.searchsorted(removed, keepers[own])
+            fell = (at < len(removed)) & (removed[np.minimum(at, len(removed) - 1)] == keepers[own])
+            own, at = own[fell], at[fell]
+            keepers[own] = keepers[at]
             if method == "exact":
-                self.jaccards[removed], self.methods[removed] = self.jaccards[fallen], self.methods[fallen]
-        removed = np.flatnonzero(self.keepers != _STAYS)
-        keepers = self.keepers[removed]
-        shard, row = self.documents.locate(removed)
-        kept_shard, kept_row = self.documents.locate(keepers)
-        jaccards, methods = self.jaccards[removed], self.methods[removed]
+                jaccards[own], methods[own] = jaccards[at], methods[at]
+        row = self._describe(removed)[0]
+        stays, place = np.unique(keepers, return_inverse=True)
+        kept_row = self._describe(stays)[0][place]
+        shard, kept_shard = self.documents.positions(removed), self.documents.positions(keepers)
         ledger = pa.table(
             {
                 "shard": shard,
@@ -191,26 +217,163 @@ class _Run:
         )
         return ledger.take(pa.array(np.lexsort((row, shard))))
 
+    # ---- their parts ----------------------------------------------------------------------------------
+
+    def _match(self, method: str, n_keys: int, match: Callable[[MatchTask], Result]) -> Iterator[Result]:
+        """Spread the keys, and find in each range those that documents have in common."""
+        n_ranges = count_ranges(n_keys, self.keys_a_range)
+        spreads = self._spread(method, n_ranges)
+        tasks = [
+            MatchTask(tuple(spreads), number, self.documents, self._file("buckets"))
+            for number in range(n_ranges)
+        ]
+        yield from self._map(match, tasks)
+        for spread in spreads:
+            spread.path.unlink()
+
+    def _spread(self, method: str, n_ranges: int) -> list[Spread]:
+        """Write the keys of all shards by range. Of earlier ones only those that a later one may share."""
+        documents = self.documents
+        kinds = [False, True] if documents.n_fixed else [True]
+        n_late_keys = documents.n_documents - documents.n_fixed
+        n_late_keys *= self.plan.n_bands if method == "near" else 1
+        use_filter = bool(documents.n_fixed) and n_late_keys <= _MAX_FILTER_KEYS
+        spreads: list[Spread] = []
+        wanted = None
+        for late in reversed(kinds):
+            tasks = [
+                SpreadTask(
+                    Batch(placed, self._removed_of(placed)),
+                    method,
+                    self.plan,
+                    self._file("keys"),
+                    n_ranges,
+                    documents.number_kind,
+                    n_late_keys if late and use_filter else 0,
+                    None if late else wanted,
+                )
+                for placed in self._batches(late=late)
+            ]
+            found = list(self._map(spread_keys, tasks))
+            spreads += [spread for spread, _ in found]
+            filters = [held for _, held in found if held is not None]
+            wanted = KeyFilter.of(filters) if filters else None
+        return spreads
+
+    def _describe(self, numbers: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
+        """Rows and numbers of words of ascending documents."""
+        tasks = [
+            DescribeTask(placed, own) for placed in self._batches() if len(own := _within(numbers, placed))
+        ]
+        found = list(self._map(describe, tasks))
+        rows, n_words = [np.zeros(0, np.int64)], [np.zeros(0, np.uint32)]
+        return (
+            np.concatenate([*rows, *(each[0] for each in found)]),
+            np.concatenate([*n_words, *(each[1] for each in found)]),
+        )
+
+    def _assign_groups(
+        self, candidates: NDArray[np.int64], n_words: NDArray[np.uint32], buckets: Sequence[Path]
+    ) -> NDArray[np.int64]:
+        """Give every candidate its group: connected documents together, small clusters packed up to the limit."""
+        parents = np.arange(len(candidates), dtype=np.uint32 if len(candidates) < 1 << 32 else np.uint64)
+        for path in buckets:
+            sizes, members = load_arrays(path)
+            places = np.searchsorted(candidates, members).astype(parents.dtype)
+            join_buckets(parents, starts_of(sizes), places)
+        roots = np.empty(len(candidates), parents.dtype)
+        find_roots(parents, np.arange(len(candidates)), roots)
+        components, component_of = np.unique(roots, return_inverse=True)
+        costs = np.bincount(component_of, n_words.astype(np.float64) * _SHINGLE_BYTES, len(components))
+        # Small groups keep memory flat; without end they would be as many files and tasks.
+        limit = min(max(GROUP_BYTES, costs.sum() / _MAX_GROUPS), self.memory_bytes / 4)
+        filled = ((np.cumsum(costs) - costs) // limit).astype(np.int64)
+        return np.unique(filled, return_inverse=True)[1][component_of].astype(np.int64)
+
+    def _fetch(self, candidates: NDArray[np.int64], groups: NDArray[np.int64]) -> list[Fetched]:
+        """Have the candidates' texts read."""
+        id_type = pa.int64() if self.documents.has_whole_ids else pa.large_string()
+        tasks: list[FetchTask] = []
+        for placed in self._batches():
+            begin, end = np.searchsorted(candidates, (placed[0].begin, placed[-1].end))
+            if begin < end:
+                some, own = candidates[begin:end], groups[begin:end]
+                path = self._file("texts")
+                tasks.append(FetchTask(placed, some, own, self.plan, path, id_type, self.signed))
+        return list(self._map(fetch, tasks))
+
+    def _route(
+        self, path: Path, candidates: NDArray[np.int64], groups: NDArray[np.int64], n_groups: int
+    ) -> NDArray[np.int64]:
+        """Sort the buckets of a range by group; give for each group its (first, last) bucket and (begin, end) member."""
+        sizes, members = load_arrays(path)
+        starts = starts_of(sizes)
+        group_of = groups[np.searchsorted(candidates, members[starts[:-1]])]
+        order = np.argsort(group_of, kind="stable")
+        of_member = np.repeat(group_of, sizes)
+        sorted_sizes, sorted_members = sizes[order], members[np.argsort(of_member, kind="stable")]
+        save_arrays(path.with_suffix(".sorted"), sorted_sizes, sorted_members)
+        path.with_suffix(".sorted").replace(path)
+        bounds = np.searchsorted(group_of[order], np.arange(n_groups + 1))
+        ends = starts_of(sorted_sizes)[bounds]
+        return np.stack([bounds[:-1], bounds[1:], ends[:-1], ends[1:]], axis=1)
+
     def _remove(
         self,
         documents: NDArray[np.int64],
         keepers: NDArray[np.int64],
         jaccards: NDArray[np.float64] | float,
-        method: str,
+        method: str | NDArray[np.str_],
     ) -> None:
-        self.keepers[documents] = keepers
-        self.jaccards[documents] = jaccards
-        self.methods[documents] = METHODS.index(method)
+        names = np.broadcast_to(np.asarray(method), documents.shape)
+        methods = np.zeros(len(documents), np.uint8)
+        for number, name in enumerate(METHODS):
+            methods[names == name] = number
+        similar = np.broadcast_to(np.asarray(jaccards, np.float32), documents.shape)
+        removed = np.concatenate([self.removed, documents])
+        order = np.argsort(removed)
+        self.removed = removed[order]
+        self.keepers = np.concatenate([self.keepers, keepers])[order]
+        self.jaccards = np.concatenate([self.jaccards, similar])[order]
+        self.methods = np.concatenate([self.methods, methods])[order]
+
+    def _removed_of(self, placed: Sequence[Placed]) -> NDArray[np.int64]:
+        return _within(self.removed, placed)
+
+    def _batches(self, *, late: bool | None = None) -> list[tuple[Placed, ...]]:
+        """Shards, in their order, as many together as make a few tasks for each worker."""
+        placed = [
+            place
+            for place in self.documents.placed
+            if late is None or (place.begin >= self.documents.n_fixed) == late
+        ]
+        n = 4 * self.engine.n_workers if self.engine else 1
+        size = max(1, -(-len(placed) // n))
+        return [tuple(placed[begin : begin + size]) for begin in range(0, len(placed), size)]
+
+    def _map(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterable[Result]:
+        """The tasks' results in their order."""
+        if self.engine is None:
+            return map(function, tasks)
+        numbered = dict(self.engine.map(_Numbered(function), list(enumerate(tasks))))
+        return [numbered[number] for number in range(len(tasks))]
+
+    def _file(self, name: str) -> Path:
+        self.n_files += 1
+        return self.folder / f"{name}-{self.n_files:06d}.bin"
 
 
-def _read_same_keys(
-    keys: pa.RecordBatch | pa.Table, method: str
-) -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.bool_]]:
-    """Give (high, low, takes part) of the keys that equal documents have in common."""
-    if method == "url":
-        if "url" not in keys.schema.names:
-            raise SettingError("Deduplication by URL was asked for, but the input has no column 'url'.")
-        return hash_urls(keys["url"])
-    # Of documents without words, those without bytes have nothing in common.
-    takes_part = read_numbers(keys, "n_bytes", np.int64) > 0
-    return read_numbers(keys, "exact_high", np.uint64), read_numbers(keys, "exact_low", np.uint64), takes_part
+class _Numbered:
+    """A step that gives a task's number back with its result."""
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        self._function = function
+
+    def __call__(self, task: tuple[int, Any]) -> tuple[int, Any]:
+        return task[0], self._function(task[1])
+
+
+def _within(numbers: NDArray[np.int64], placed: Sequence[Placed]) -> NDArray[np.int64]:
+    """Those of ascending numbers that are of these shards."""
+    begin, end = np.searchsorted(numbers, (placed[0].begin, placed[-1].end))
+    return numbers[begin:end]

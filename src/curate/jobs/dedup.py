@@ -10,6 +10,7 @@ so a run that was killed goes on where it was and ends with the same bytes.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
@@ -21,19 +22,22 @@ from typing import Any, Unpack
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import xxhash
 from numpy.typing import NDArray
 
-from curate.config import Paths, input_paths, parse_bytes, settings_from
+from curate.config import Paths, input_paths, parse_bytes, settings_from, stable_hash
 from curate.crawl import FileProblem, ReadOptions, check_columns, find_files, plan_splits
 from curate.dedup import DedupPlan, compute_keys, resolve_duplicates
 from curate.dedup.index import Index, open_index
 from curate.dedup.texts import RowTexts
-from curate.errors import SettingError
+from curate.errors import RunError, SettingError
 from curate.jobs.keywords import DedupKeywords
 from curate.jobs.parts import PartWriter, add_reasons
 from curate.jobs.pieces import Piece, plan_job, plan_pieces, split_by_format, stage_texts, staged_piece
 from curate.jobs.settings import DedupSettings
 from curate.jobs.warnings import find_losses, tell_out_of_reach, tell_unlike
+from curate.protocols import Engine
 from curate.run.reading import read_pages
 from curate.work.engine import make_engine
 from curate.work.files import committed, read_arrow, read_facts, write_arrow
@@ -122,19 +126,20 @@ def run_dedup(
         display.expect(3 + bool(staged) + bool(folder.store))
         pieces = plan_pieces(direct)
         if staged:
-            read_pages(stage_texts, options, folder, plan_splits(staged), engine, display)
-            pieces += [staged_piece(str(name), folder.documents(name)) for name in folder.chunk_names()]
+            chunks = read_pages(stage_texts, options, folder, plan_splits(staged), engine, display)
+            pieces += [staged_piece(str(name), folder.documents(name)) for name in chunks]
         job = _Job(settings.plan, folder, tuple(pieces), by_url=settings.url)
         tally = Counted(len(pieces), "pieces")
         with display.step("Computing keys", len(pieces), tally.look):
             for _ in engine.map(partial(write_keys, job), range(len(pieces))):
                 tally.n_done += 1
         with display.step("Finding duplicates", 0, nothing_counted):
-            find_file_duplicates(job, settings, indexes)
+            find_file_duplicates(job, settings, indexes, engine)
         written = Counted(len(pieces), "files")
         with display.step("Writing", len(pieces), written.look):
             for _ in engine.map(partial(write_piece, job), range(len(pieces))):
                 written.n_done += 1
+        check_pieces(job)
         report = _count(job, settings, indexes)
         folder.finish(plan | {"report": asdict(report)})
     return report
@@ -182,7 +187,12 @@ def write_keys(job: _Job, number: int) -> None:
     if not tables:
         empty = pa.array([], pa.string())
         tables = [_compute_table(job, pa.record_batch({"text": empty}), {"text": empty, "id": empty})]
-    write_arrow(path, pa.concat_tables(tables), {"problem": problem})
+    table = pa.concat_tables(tables)
+    digest = xxhash.xxh3_64()
+    for name in ("exact_high", "exact_low"):
+        digest.update(table[name].to_numpy().tobytes())
+    facts = {"problem": problem, "n_documents": len(table), "digest": digest.hexdigest()}
+    write_arrow(path, table, facts)
 
 
 def _compute_table(job: _Job, batch: pa.RecordBatch, parts: dict[str, Any]) -> pa.Table:
@@ -240,10 +250,25 @@ class PieceShard:
         self.texts.release()
 
 
-def find_file_duplicates(job: _Job, settings: DedupSettings, indexes: Sequence[Index]) -> None:
-    """Commit the table of duplicates with the ids that stay, unless it is there already."""
+def find_file_duplicates(
+    job: _Job, settings: DedupSettings, indexes: Sequence[Index], engine: Engine | None = None
+) -> None:
+    """Commit the table of duplicates with the ids that stay, unless it is there already.
+
+    One that was found among other pieces is deleted with what was made of it: it names rows by their place.
+    """
+    keys = [read_facts(job.keys_path(number)) for number in range(len(job.pieces))]
+    barrier = stable_hash(
+        [
+            [piece.name, facts["n_documents"], facts["digest"]]
+            for piece, facts in zip(job.pieces, keys, strict=True)
+        ]
+    )
     if job.folder.duplicates.exists():
-        return
+        if read_facts(job.folder.duplicates).get("barrier") == barrier:
+            return
+        job.folder.duplicates.unlink()
+        job.folder.forget_duplicates()
     shards = [
         PieceShard(piece.name, job.keys_path(number), RowTexts(piece.read_texts))
         for number, piece in enumerate(job.pieces)
@@ -257,6 +282,7 @@ def find_file_duplicates(job: _Job, settings: DedupSettings, indexes: Sequence[I
         near=not settings.exact,
         by_url=settings.url,
         earlier=earlier,
+        engine=None if earlier else engine,  # what an index has open stays in this process
     )
     owners = [
         str(path) for path, index in zip(settings.against, indexes, strict=True) for _ in index.shards()
@@ -272,7 +298,8 @@ def find_file_duplicates(job: _Job, settings: DedupSettings, indexes: Sequence[I
             places[here] = owners[shard - len(shards)]
         ids[here] = column.cast(pa.large_string()).take(pa.array(kept_rows[here])).to_pylist()
     found = found.append_column("kept_id", pa.array(ids, pa.string()))
-    write_arrow(job.folder.duplicates, found.append_column("kept_in", pa.array(places, pa.string())), {})
+    found = found.append_column("kept_in", pa.array(places, pa.string()))
+    write_arrow(job.folder.duplicates, found, {"barrier": barrier})
 
 
 # ---- pass 2 ---------------------------------------------------------------------------------------------
@@ -304,6 +331,23 @@ def write_piece(job: _Job, number: int) -> None:
         for writer in writers:
             if writer:
                 writer.close()
+
+
+def check_pieces(job: _Job) -> None:
+    """Refuse to call a run finished in whose files not every row of its pieces is.
+
+    Raises:
+        RunError: names the piece's file.
+    """
+    for number in range(len(job.pieces)):
+        facts = read_facts(job.keys_path(number))
+        paths = [job.folder.part(kind, number) for kind in ("kept", "dropped")]
+        found = [pq.read_metadata(os.path.abspath(path)).num_rows for path in paths if path.exists()]
+        if sum(found) != facts["n_documents"]:
+            raise RunError(
+                f"{paths[0]} and its file of dropped rows have {sum(found):,} rows, and must have "
+                f"{facts['n_documents']:,}. Delete what is there of the two, and run the same command again."
+            )
 
 
 @dataclass(frozen=True, slots=True)

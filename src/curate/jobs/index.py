@@ -110,8 +110,8 @@ def _add_files(
         text_files = [places.get(str(Path(piece.file.path).absolute()), -1) for piece in pieces]
         if staged:
             folder = RunFolder(work)
-            read_pages(stage_texts, options, folder, plan_splits(staged), engine, display)
-            pieces += [staged_piece(str(name), folder.documents(name)) for name in folder.chunk_names()]
+            chunks = read_pages(stage_texts, options, folder, plan_splits(staged), engine, display)
+            pieces += [staged_piece(str(name), folder.documents(name)) for name in chunks]
             text_files += [-1] * (len(pieces) - len(text_files))
         job = _IndexJob(index.plan, work / "keys", tuple(pieces), tuple(text_files))
         tally = Counted(len(pieces), "pieces")

@@ -14,7 +14,6 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import xxhash
@@ -32,7 +31,7 @@ from curate.run.fates import survey, write_part
 from curate.run.funnel import STAGES, Funnel
 from curate.run.lanes import code_scorer_of
 from curate.run.manifest import build_plan
-from curate.run.reading import reader_facts
+from curate.run.reading import Chunks, reader_facts
 from curate.run.settings import FilterSettings
 from curate.text.printable import format_bytes
 from curate.work.clock import peak_memory_bytes
@@ -212,33 +211,33 @@ class _Found:
 
 
 def _run(sample: Sequence[_Sampled], job: Job, files: Sequence[InputFile], folder: RunFolder) -> _Found:
-    names = [ChunkName(0, number) for number in range(len(sample))]
-    all_facts: list[dict[str, Any]] = []
-    for name, each in zip(names, sample, strict=True):
+    chunks: Chunks = {}
+    for number, each in enumerate(sample):
         began_s = time.process_time()
+        name = ChunkName(0, number)
         documents, facts = job.make_documents(each.chunk)
-        all_facts.append(facts | reader_facts(each.chunk, documents))
-        write_arrow(folder.documents(name), documents, all_facts[-1])
+        chunks[name] = facts | reader_facts(each.chunk, documents)
+        write_arrow(folder.documents(name), documents, chunks[name])
         each.cpu_s += time.process_time() - began_s
     began_s = time.process_time()
     settings, quiet = job.settings, ProgressDisplay(quiet=True)
-    find_run_duplicates(
+    committed = find_run_duplicates(
         folder,
-        names,
+        chunks,
         job.dedup_plan,
         level=settings.dedup,
         memory=settings.memory,
         has_comments=settings.dedup_comments,
     )
     with make_engine("local", 1) as engine:
-        score_survivors(job, folder, names, engine, quiet)
-    decisions = job.decide(folder, build_plan(settings, files, job.contents()), names, all_facts)
+        score_survivors(job, committed, list(chunks), engine, quiet)
+    decisions = job.decide(committed, build_plan(settings, files, job.contents()), chunks)
     funnel = Funnel()
-    for part in survey(decisions, names, funnel, part_bytes=parse_bytes(settings.shard_size)):
+    for part in survey(decisions, list(chunks), funnel, part_bytes=parse_bytes(settings.shard_size)):
         write_part(decisions, part)
     other_cpu_s = time.process_time() - began_s
-    fates = np.zeros((len(names), len(STAGES) + 1), np.int64)
-    for place, name in enumerate(names):
+    fates = np.zeros((len(chunks), len(STAGES) + 1), np.int64)
+    for place, name in enumerate(chunks):
         own = Funnel()
         survey(decisions, [name], own, part_bytes=1 << 62)
         for (stage, _), tally in own.dropped.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,11 +13,15 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from curate.batch import live_rows
-from curate.config import parse_bytes
+from curate.config import parse_bytes, stable_hash
 from curate.dedup import DedupPlan, resolve_duplicates
+from curate.errors import RunError
+from curate.protocols import Engine
+from curate.run.reading import Chunks
 from curate.text.uncommented import drop_comments
-from curate.work.files import read_arrow, write_arrow, write_json
+from curate.work.files import read_arrow, read_facts, write_arrow, write_json
 from curate.work.folder import ChunkName, RunFolder
+from curate.work.json_files import read_json
 
 KEY_PREFIX = "key_"
 """Before the names of key columns in a chunk, where signals may have the same names."""
@@ -28,25 +33,48 @@ class ChunkShard:
 
     path: Path
     name: str
+    digest: str
     has_comments: bool = True
 
     def read_keys(self) -> pa.Table:
-        """Read the survivors' keys, with their row in the chunk and their id.
+        """Read the survivors' keys, with their row in the chunk and their id; see `read_columns`."""
+        documents = read_chunk(self.path, self.digest)
+        names = [name for name in documents.column_names if name.startswith(KEY_PREFIX)]
+        return self.read_columns(["id", "score", "row", *(name.removeprefix(KEY_PREFIX) for name in names)])
+
+    def read_columns(self, names: Sequence[str]) -> pa.Table:
+        """Read some columns of the survivors' keys.
 
         A document that passes its rules stays before one that its score must spare yet: that one may still go.
         """
-        documents = read_arrow(self.path)
-        names = [name for name in documents.column_names if name.startswith(KEY_PREFIX)]
+        documents = read_chunk(self.path, self.digest)
         rows = live_rows(documents)
-        keys = documents.select(["id", "spared_by", *names]).take(rows)
-        passes = keys["spared_by"].is_null().cast(pa.float64())
-        keys = keys.drop_columns(["spared_by"])
-        keys = keys.rename_columns([name.removeprefix(KEY_PREFIX) for name in keys.column_names])
-        return keys.append_column("score", passes).append_column("row", pa.array(rows))
+        columns: dict[str, Any] = {}
+        for name in names:
+            if name == "row":
+                columns[name] = pa.array(rows)
+            elif name == "score":
+                columns[name] = documents["spared_by"].take(rows).is_null().cast(pa.float64())
+            else:
+                columns[name] = documents[name if name == "id" else f"{KEY_PREFIX}{name}"].take(rows)
+        return pa.table(columns)
 
     def read_texts(self, rows: NDArray[np.int64], /) -> pa.Array | pa.ChunkedArray:
         """Read the texts of the rows named, as they are compared."""
         return compared_texts(read_arrow(self.path), rows, has_comments=self.has_comments)
+
+
+def read_chunk(path: Path, digest: str) -> pa.Table:
+    """Read the documents of a chunk, which must be those of `digest`.
+
+    Raises:
+        RunError: it is missing, damaged, or holds others.
+    """
+    if read_facts(path)["digest"] != digest:
+        raise RunError(
+            f"{path} holds other documents than it did before. Delete it, and run the same command again: it is made again."
+        )
+    return read_arrow(path)
 
 
 def compared_texts(
@@ -65,50 +93,110 @@ def compared_texts(
     return pc.replace_with_mask(texts, is_code, programs)
 
 
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What a file of a chunk's rows must say that it was made among, for its rows to be the chunk's.
+
+    Attributes:
+        barrier: a digest of all chunks that the barrier saw: their names, lengths and contents.
+    """
+
+    folder: RunFolder
+    barrier: str
+
+    def read(self, path: Path) -> pa.Table:
+        """Read such a file.
+
+        Raises:
+            RunError: it is missing, damaged, or was made among other chunks.
+        """
+        found = read_facts(path).get("barrier")
+        if found != self.barrier:
+            raise RunError(
+                f"{path} was made among other chunks than those that are there now. Run the same command again: it is "
+                "made again."
+            )
+        return read_arrow(path)
+
+    def is_there(self, path: Path) -> bool:
+        """Whether such a file is there, made among these chunks."""
+        return path.exists() and read_facts(path).get("barrier") == self.barrier
+
+    def duplicates(self, name: ChunkName) -> pa.Table:
+        """Read the duplicates among the rows of a chunk, in row order."""
+        return self.read(self.folder.chunk_duplicates(name))
+
+    def documents(self, name: ChunkName) -> pa.Table:
+        """Read a chunk's documents: those that the barrier saw."""
+        return read_chunk(
+            self.folder.documents(name), read_facts(self.folder.chunk_duplicates(name)).get("digest", "")
+        )
+
+    def scores(self, name: ChunkName) -> pa.Table:
+        """Read the scores of a chunk's survivors."""
+        return self.read(self.folder.scores(name))
+
+
 def find_run_duplicates(
     folder: RunFolder,
-    names: Sequence[ChunkName],
+    chunks: Chunks,
     plan: DedupPlan,
     *,
     level: str,
     memory: str,
     has_comments: bool,
-) -> None:
+    engine: Engine | None = None,
+) -> Committed:
     """Commit each chunk's duplicates, by row, unless all are there already.
 
-    `level` is 'near' (and exact), 'exact' or 'none'; `has_comments` see `compared_texts`.
+    What was found among other chunks is deleted with all that was made of it: rows are named by their place in a
+    chunk, so among others it would name other documents.
+
+    Args:
+        folder: of the run.
+        chunks: all of them, with their facts.
+        plan: that the keys were computed with.
+        level: 'near' (and exact), 'exact' or 'none'.
+        memory: bytes, as text, that keys and shingles may take.
+        has_comments: see `compared_texts`.
+        engine: whose workers share the search.
     """
-    if folder.found_duplicates.exists():
-        return
-    compared = [] if level == "none" else names
-    shards = [ChunkShard(folder.documents(name), str(name), has_comments) for name in compared]
+    names = list(chunks)
+    barrier = stable_hash(
+        [[str(name), facts["n_documents"], facts["digest"]] for name, facts in chunks.items()]
+    )
+    committed = Committed(folder, barrier)
+    ledger = read_json(folder.found_duplicates)
+    paths = {folder.chunk_duplicates(name) for name in names}
+    if ledger.get("barrier") == barrier and paths <= set((folder.work / "duplicates").glob("*.arrow")):
+        return committed
+    folder.forget_duplicates()
+    shards = [
+        ChunkShard(folder.documents(name), str(name), facts["digest"], has_comments)
+        for name, facts in chunks.items()
+        if level != "none"
+    ]
     found = resolve_duplicates(
-        shards, plan, folder.work / "dedup", memory_bytes=parse_bytes(memory), near=level == "near"
+        shards,
+        plan,
+        folder.work / "dedup",
+        memory_bytes=parse_bytes(memory),
+        near=level == "near",
+        engine=engine,
     )
     found = add_kept_ids(found, folder, names)
     starts = np.searchsorted(found["shard"].to_numpy(), np.arange(len(names) + 1))
     for place, name in enumerate(names):
-        if starts[place] < starts[place + 1]:
-            rows = found.slice(starts[place], starts[place + 1] - starts[place])
-            write_arrow(folder.chunk_duplicates(name), rows.select(_COLUMNS), {})
-    write_json(folder.found_duplicates, {"n_duplicates": len(found)})
+        rows = found.slice(starts[place], starts[place + 1] - starts[place])
+        facts = {"barrier": barrier, "digest": chunks[name]["digest"]}
+        write_arrow(folder.chunk_duplicates(name), rows.select(_COLUMNS), facts)
+    write_json(
+        folder.found_duplicates, {"n_duplicates": len(found), "n_chunks": len(names), "barrier": barrier}
+    )
+    return committed
 
 
-_SCHEMA = pa.schema(
-    [
-        ("row", pa.int64()),
-        ("jaccard", pa.float32()),
-        ("method", pa.string()),
-        ("kept_id", pa.string()),
-    ]
-)
-_COLUMNS = _SCHEMA.names
-
-
-def read_duplicates(folder: RunFolder, name: ChunkName) -> pa.Table:
-    """Read the duplicates among the rows of a chunk, in row order; a chunk without any has no file."""
-    path = folder.chunk_duplicates(name)
-    return read_arrow(path) if path.exists() else _SCHEMA.empty_table()
+_COLUMNS = ["row", "jaccard", "method", "kept_id"]
 
 
 def add_kept_ids(found: pa.Table, folder: RunFolder, names: Sequence[ChunkName]) -> pa.Table:

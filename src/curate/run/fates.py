@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from curate.batch import DOCUMENT_COLUMNS, DROP_COLUMNS, SPARED_COLUMNS, add_columns, drop_rows
-from curate.run.barrier import read_duplicates
+from curate.errors import RunError
+from curate.run.barrier import Committed
 from curate.run.cut import LaneCut, decide_scored
 from curate.run.extras import extra_columns, extra_fields
 from curate.run.funnel import Funnel, fates_of
@@ -58,6 +61,7 @@ class Decisions:
     """What the passes left for pass 3: the duplicates, the scores, and what documents must reach."""
 
     folder: RunFolder
+    committed: Committed
     layout: Layout
     jaccard: float
     cuts: tuple[LaneCut, ...]
@@ -67,18 +71,18 @@ class Decisions:
 
         `columns` leaves out what is not asked for, besides what is needed to decide.
         """
-        documents = show_marked(read_arrow(self.folder.documents(name)))
+        documents = show_marked(self.committed.documents(name))
         if columns is not None:
             documents = documents.select(list(columns))
         documents = self._add_duplicates(documents, name)
         if self.layout.scores:
-            scores = read_arrow(self.folder.scores(name))
+            scores = self.committed.scores(name)
             found = {column: scores[column].combine_chunks() for column, _ in self.layout.scores}
             documents = add_columns(documents, scores["row"].to_numpy(), found)
         return decide_scored(documents, self.cuts)
 
     def _add_duplicates(self, documents: pa.Table, name: ChunkName) -> pa.Table:
-        duplicates = read_duplicates(self.folder, name)
+        duplicates = self.committed.duplicates(name)
         rows = duplicates["row"].to_numpy().astype(np.int64)
         found = {"duplicate_of": duplicates["kept_id"], "jaccard": duplicates["jaccard"]}
         documents = add_columns(
@@ -107,6 +111,11 @@ class Part:
     number: int
     pieces: tuple[tuple[ChunkName, int, int], ...]
 
+    @property
+    def n_rows(self) -> int:
+        """Rows that the file must have."""
+        return sum(high - low for _, low, high in self.pieces)
+
 
 def footer_metadata(plan: Mapping[str, Any]) -> dict[bytes, bytes]:
     """What every output file says of its origin: settings and version, as JSON under the key `curate`."""
@@ -127,6 +136,15 @@ def survey(
         plans["kept"].add(name, n_bytes[is_kept])
         plans["dropped"].add(name, n_bytes[~is_kept])
     return plans["kept"].parts(part_bytes) + plans["dropped"].parts(part_bytes)
+
+
+def survey_shard(folder: RunFolder, chunks: Iterable[ChunkName]) -> Funnel:
+    """What pass 1 says of a shard's documents; duplicates and scores are still to come."""
+    funnel = Funnel()
+    for name in chunks:
+        documents = read_arrow(folder.documents(name)).select(list(_DECIDING))
+        funnel.add_documents(fates_of(documents, text_bytes(documents), []))
+    return funnel
 
 
 _DECIDING = (
@@ -176,6 +194,27 @@ def write_part(decisions: Decisions, part: Part) -> None:
     path = decisions.folder.part(part.kind, part.number)
     if not path.exists():
         write_parquet(path, _part_tables(decisions, part), decisions.layout.schema(part.kind))
+
+
+def check_parts(folder: RunFolder, parts: Sequence[Part]) -> None:
+    """Refuse to call a run finished of which a file is missing, one too many, or of other rows than were promised.
+
+    Raises:
+        RunError: names the file.
+    """
+    planned = {folder.part(part.kind, part.number): part.n_rows for part in parts}
+    for path, n_rows in planned.items():
+        n_found = pq.read_metadata(os.path.abspath(path)).num_rows if path.exists() else None
+        if n_found != n_rows:
+            there = "is not there" if n_found is None else f"has {n_found:,} rows"
+            raise RunError(
+                f"{path} {there}, and must have {n_rows:,} rows. Every machine of a run must see the output folder. "
+                "Delete the file if it is there, and run the same command again."
+            )
+    for kind in ("kept", "dropped"):
+        strange = sorted(set((folder.path / kind).glob("*.parquet")) - planned.keys())
+        if strange:
+            raise RunError(f"{strange[0]} is not of this run. Delete it, and run the same command again.")
 
 
 def _part_tables(decisions: Decisions, part: Part) -> Iterator[pa.Table]:

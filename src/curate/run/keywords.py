@@ -56,4 +56,6 @@ class FilterKeywords(TypedDict, total=False):
     label: str | PathLike[str] | Sequence[str | PathLike[str]]
     workers: int | None
     engine: str
+    ray_address: str | None
+    shard: str | None
     memory: str | int

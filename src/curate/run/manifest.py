@@ -25,7 +25,8 @@ MANIFEST_FIELDS = {
     "curate_version": "version that wrote the folder",
     "settings": "every setting that decides bytes, and under `contents` a hash of each scorer, list and rule file",
     "input": "the inputs as they were named, without passwords and signatures",
-    "input_hash": "hash of the input files' names, sizes and times",
+    "input_hash": "hash of the input files' names and sizes",
+    "input_modified": "hash of the input files' times; where they alone have changed, contents are compared",
     "n_input_files": "how many files were read",
     "funnel": (
         "`read` and `kept`: documents and bytes of text; `dropped`: the same by stage and reason; `spared` by the rule "
@@ -123,7 +124,8 @@ def build_plan(
         "curate_version": __version__,
         "settings": hashed_settings(settings) | {"contents": dict(contents)},
         "input": [public_name(name) for name in settings.input],
-        "input_hash": stable_hash([[file.source, file.size_bytes, _modified_ns(file)] for file in files]),
+        "input_hash": stable_hash([[file.source, file.size_bytes] for file in files]),
+        "input_modified": stable_hash([_modified_ns(file) for file in files]),
         "n_input_files": len(files),
     }
 

@@ -37,12 +37,13 @@ from curate.dedup.lines import (
 from curate.protocols import Engine
 from curate.run.lanes import PROSE, is_of_kind
 from curate.run.marked import follow_lines
-from curate.run.reading import MakeDocuments, read_pages
+from curate.run.reading import LISTING_AGE_S, Chunks, MakeDocuments, all_chunks, digest_of, read_pages
 from curate.run.screens import MARKED
 from curate.run.settings import FilterSettings
 from curate.work.clock import StageClock
-from curate.work.files import read_arrow, read_facts, write_arrow
+from curate.work.files import read_arrow, read_facts, write_arrow, write_json
 from curate.work.folder import ChunkName, RunFolder
+from curate.work.json_files import read_json
 from curate.work.progress import Counted, ProgressDisplay, nothing_counted
 
 REASONS = ("recurring_on_site", "recurring_everywhere")
@@ -70,12 +71,13 @@ def read_without_recurring(
     splits: Sequence[Split],
     engine: Engine,
     display: ProgressDisplay,
-) -> None:
-    """Commit every chunk without the lines that recur; see `curate.run.reading.read_pages`."""
+) -> Chunks:
+    """Commit every chunk without the lines that recur, and return them; see `curate.run.reading.read_pages`."""
     first, found = RunFolder(folder.work / "extracted"), folder.work / "lines.arrow"
     if not found.exists():
-        read_pages(partial(_begin, begin), options, first, splits, engine, display)
-        names = first.chunk_names()
+        names = list(read_pages(partial(_begin, begin), options, first, splits, engine, display))
+        for split in splits:
+            write_json(folder.inputs(split.index), read_json(first.inputs(split.index)))
         with display.step("Counting lines", 0, nothing_counted):
             recurring = _count(first, names, settings)
             table = pa.table(
@@ -88,6 +90,7 @@ def read_without_recurring(
     with display.step("Taking out lines", len(waiting), done.look):
         for _ in engine.map(partial(_finish, judge, folder, first, found), waiting):
             done.n_done += 1
+    return all_chunks(folder, splits, patience_s=0.0 if engine.is_local else LISTING_AGE_S)
 
 
 def _begin(begin: MakeDocuments, chunk: Chunk) -> tuple[pa.Table, dict[str, Any]]:
@@ -142,7 +145,7 @@ def _finish(judge: Judge, folder: RunFolder, first: RunFolder, found: Path, name
         documents, tally = take_out(read_arrow(first.documents(name)), _load(found))
     cpu_s = facts["cpu_s"] | {"lines": facts["cpu_s"]["lines"] + clock.rounded()["lines"]}
     documents, facts = judge(documents, facts | tally | {"cpu_s": cpu_s})
-    write_arrow(folder.documents(name), documents, facts)
+    write_arrow(folder.documents(name), documents, facts | {"digest": digest_of(documents)})
     first.documents(name).unlink()
 
 

@@ -22,6 +22,7 @@ from curate.config import (
 from curate.errors import SettingError
 from curate.work.cores import available_cores
 from curate.work.engine import ENGINE_NAMES
+from curate.work.urls import is_url, public_name
 
 MIB = 1 << 20
 EXTRACTORS = ("curate", "resiliparse", "trafilatura")
@@ -290,6 +291,20 @@ class FilterSettings:
     engine: str = setting(
         "local", "local (processes on this machine) or ray.", section="run", in_hash=False, known=ENGINE_NAMES
     )
+    ray_address: str | None = setting(
+        None,
+        "For the engine ray: the cluster, as HOST:PORT or ray://HOST:PORT; left out, what RAY_ADDRESS names, else one that "
+        "runs on this machine, else one is started here.",
+        section="run",
+        in_hash=False,
+    )
+    shard: str | None = setting(
+        None,
+        "Read a share of the input only, as one job of a batch system: 0/100 to 99/100, each with an --output of its own. "
+        "'curate join' makes one run of them.",
+        section="run",
+        in_hash=False,
+    )
     memory: str = setting("4GB", "Memory that deduplication may use.", section="run", in_hash=False)
 
     def __post_init__(self) -> None:
@@ -298,6 +313,18 @@ class FilterSettings:
         check(self)
         self._check_files()
         self._check_scores()
+        if self.shard is not None:
+            from curate.run.shards import Shard  # which loads the reader
+
+            Shard.parse(self.shard)
+            if self.dedup_lines:
+                raise SettingError(
+                    "dedup_lines counts the lines of all input, which a shard does not see. Leave one out."
+                )
+            if is_url(self.output):
+                raise SettingError(
+                    f"A shard is joined from local folders: give --output a local one, not '{public_name(self.output)}'."
+                )
         if not self.language:
             raise SettingError('language is empty. Name at least one, or "any".')
         parse_memory(self.memory)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from curate.errors import UnknownNameError
@@ -12,8 +13,13 @@ if TYPE_CHECKING:  # every command line reads the names, and the protocols load 
 ENGINE_NAMES = ("local", "ray")
 
 
-def make_engine(name: str, n_workers: int) -> Engine:
-    """Make the engine called `name`: 'local' or 'ray'."""
+def make_engine(
+    name: str, n_workers: int, folder: str | Path | None = None, address: str | None = None
+) -> Engine:
+    """Make the engine called `name`: 'local' or 'ray'.
+
+    `folder` is where tasks commit, which every machine must see; `address` is that of a Ray cluster.
+    """
     if name == "local":
         from curate.work.local import LocalEngine
 
@@ -21,5 +27,5 @@ def make_engine(name: str, n_workers: int) -> Engine:
     if name == "ray":
         from curate.work.ray import RayEngine
 
-        return RayEngine(n_workers)
+        return RayEngine(n_workers, address, folder)
     raise UnknownNameError("engine", name, ENGINE_NAMES)

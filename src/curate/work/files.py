@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from curate.errors import RunError
 from curate.work.json_files import to_json
 
 ROW_GROUP_ROWS = 16_384
@@ -71,15 +72,36 @@ def write_arrow(path: Path, table: pa.Table, facts: dict[str, Any]) -> None:
 
 
 def read_arrow(path: Path) -> pa.Table:
-    """Map an Arrow file into memory; only what is used of it is read from disk."""
-    with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as file:
+    """Map an Arrow file into memory; only what is used of it is read from disk.
+
+    Raises:
+        RunError: what a step before has committed is not there, or not whole.
+    """
+    with _opened_arrow(path) as file:
         return file.read_all()
 
 
 def read_facts(path: Path) -> dict[str, Any]:
-    """Read the facts of a file that `write_arrow` wrote."""
-    with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as file:
+    """Read the facts of a file that `write_arrow` wrote; raises as `read_arrow` does."""
+    with _opened_arrow(path) as file:
         return json.loads(file.schema.metadata[_FACTS])
+
+
+@contextmanager
+def _opened_arrow(path: Path) -> Generator[pa.RecordBatchFileReader]:
+    try:
+        with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as file:
+            yield file
+    except FileNotFoundError as error:
+        raise RunError(
+            f"{path} is not there, though an earlier step committed it. Every machine of a run must see the output "
+            "folder. Run the same command again: what is missing is made again."
+        ) from error
+    except pa.ArrowInvalid as error:
+        said = " ".join(str(error).split())[:200]
+        raise RunError(
+            f"{path} is damaged ({said}). Delete it, and run the same command again: it is made again."
+        ) from error
 
 
 def write_parquet(path: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> int:

@@ -2,9 +2,10 @@
 
     OUT/kept/part-00000.parquet ...      OUT/dropped/part-00000.parquet ...      OUT/manifest.json
     OUT/.curate/plan.json                what the run was asked to do
+    OUT/.curate/inputs/SSSSS.json        the input files of a split, with hashes
     OUT/.curate/documents/SSSSS-CCCCC.arrow     chunk CCCCC of split SSSSS after pass 1
-    OUT/.curate/duplicates/SSSSS-CCCCC.arrow    the chunk's duplicates, where it has any
-    OUT/.curate/duplicates.json          says that the barrier has found them all
+    OUT/.curate/duplicates/SSSSS-CCCCC.arrow    the chunk's duplicates
+    OUT/.curate/duplicates.json          says that the barrier has found them all, and among which chunks
     OUT/.curate/scores/SSSSS-CCCCC.arrow        scores of the chunk's survivors
 
 `.curate` is deleted once the manifest is written.
@@ -26,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from curate.errors import SettingError
-from curate.work.files import read_facts, remove_leftovers, write_json
+from curate.work.files import remove_leftovers, write_json
 from curate.work.json_files import read_json
 from curate.work.lock import locked
 from curate.work.output import Layout, changed_error, opened_output, refuse_links
@@ -38,7 +39,7 @@ MANIFEST = "manifest.json"
 REPORT = "report.html"
 SWAP = ".curate-swap"
 _FILES = re.compile(
-    r"(kept|dropped)/part-[0-9]+\.parquet|scored/.+|manifest\.json|report\.html|\.curate(-swap)?/.+",
+    r"(kept|dropped)/part-[0-9]+\.parquet|scored/.+|(manifest|shard)\.json|report\.html|\.curate(-swap)?/.+",
     re.DOTALL,
 )
 PLAN = ".curate/plan.json"
@@ -81,8 +82,19 @@ class RunFolder:
 
     @property
     def found_duplicates(self) -> Path:
-        """Stands once the barrier has committed every chunk's duplicates."""
+        """Stands once the barrier has committed every chunk's duplicates, and names what it found them among."""
         return self.work / "duplicates.json"
+
+    def forget_duplicates(self) -> None:
+        """Delete what the barrier found and all that was made of it."""
+        self.found_duplicates.unlink(missing_ok=True)
+        for folder in (
+            self.work / "duplicates",
+            self.work / "scores",
+            self.path / "kept",
+            self.path / "dropped",
+        ):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def chunk_duplicates(self, name: ChunkName) -> Path:
         """The duplicates among a chunk's documents."""
@@ -97,6 +109,10 @@ class RunFolder:
         """A chunk after pass 1."""
         return self.work / "documents" / f"{name}.arrow"
 
+    def inputs(self, split: int) -> Path:
+        """What is noted of a split's input files: name, size, hash."""
+        return self.work / "inputs" / f"{split:05d}.json"
+
     def scores(self, name: ChunkName) -> Path:
         """The scores of a chunk's survivors."""
         return self.work / "scores" / f"{name}.arrow"
@@ -108,11 +124,6 @@ class RunFolder:
     def chunk_names(self) -> list[ChunkName]:
         """Chunks that pass 1 has committed, in the order of the documents."""
         return sorted(ChunkName.parse(path.stem) for path in (self.work / "documents").glob("[0-9]*.arrow"))
-
-    def split_facts(self, split: int) -> dict[int, dict[str, Any]]:
-        """The facts of a split's committed chunks, by chunk number."""
-        names = (name for name in self.chunk_names() if name.split == split)
-        return {name.chunk: read_facts(self.documents(name)) for name in names}
 
     def manifest(self) -> dict[str, Any] | None:
         """The manifest of a finished run, if there is one."""
@@ -141,6 +152,7 @@ def opened_run(
     inputs: Iterable[str | Path] = (),
     scratch: str | None = None,
     display: ProgressDisplay | None = None,
+    holds_same: Callable[[RunFolder], bool] = lambda _folder: False,
 ) -> Generator[RunFolder]:
     """Open `output` for the run that `plan` describes: new, or one to go on with; one process at a time.
 
@@ -154,6 +166,7 @@ def opened_run(
         inputs: the files that the run reads.
         scratch: where the work files of a run lie whose output is in a store; see `scratch_folder`.
         display: to show what is put into the store on.
+        holds_same: whether the input files, where only their times have changed, hold what the folder's run has read.
 
     Raises:
         ChangedSettingsError: the folder holds a run, finished or not, with another plan; the differences
@@ -165,7 +178,8 @@ def opened_run(
     store = Store.of(str(output)) if is_url(str(output)) else None
     folder = RunFolder(path, store)
     layout, inputs = _layout_of(plan), list(inputs)
-    compare, advise = partial(changed_settings, plan=plan), partial(_advise_cut, output, plan)
+    compare = partial(changed_settings, plan=plan, holds_same=partial(holds_same, folder))
+    advise = partial(_advise_cut, output, plan)
     with opened_output(
         path,
         layout,
@@ -184,9 +198,10 @@ def opened_run(
         yield folder
         if store is not None and folder.manifest():
             publish(folder, layout.files, display or ProgressDisplay(quiet=True))
-            shutil.rmtree(path)
+            shutil.rmtree(path, ignore_errors=True)
         elif (path / MANIFEST).is_file():
-            shutil.rmtree(folder.work)
+            # A file that is mapped yet stays on NFS under another name, and its folder with it, until the next call.
+            shutil.rmtree(folder.work, ignore_errors=True)
 
 
 @contextmanager
@@ -382,8 +397,13 @@ def _advise_cut(output: str | Path, plan: dict[str, Any], record: dict[str, Any]
     return f"'{command}' makes that cut without reading or scoring again."
 
 
-def changed_settings(earlier: dict[str, Any], plan: dict[str, Any]) -> list[str]:
-    """What differs between two plans, for people: 'threshold was 0.8, now 0.6'."""
+def changed_settings(
+    earlier: dict[str, Any], plan: dict[str, Any], holds_same: Callable[[], bool] = lambda: True
+) -> list[str]:
+    """What differs between two plans, for people: 'threshold was 0.8, now 0.6'.
+
+    `holds_same` is asked where nothing differs but the times of the input files.
+    """
     before, now = earlier.get("settings", {}), plan["settings"]
     changes = [
         f"{name} was {before.get(name)!r}, now {now.get(name)!r}"
@@ -399,7 +419,10 @@ def changed_settings(earlier: dict[str, Any], plan: dict[str, Any]) -> list[str]
         for name in both
         if old[name] is None and new[name] is None
     ]
-    if earlier.get("input_hash") != plan["input_hash"]:
+    if earlier.get("shard") != plan.get("shard"):
+        changes.append(f"shard was {earlier.get('shard')}, now {plan.get('shard')}")
+    is_touched = earlier.get("input_modified") != plan.get("input_modified")
+    if earlier.get("input_hash") != plan["input_hash"] or (not changes and is_touched and not holds_same()):
         changes.append(
             f"the input was {earlier.get('n_input_files')} files, now {plan['n_input_files']}, "
             "or their contents changed"

@@ -15,7 +15,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import lru_cache
@@ -31,6 +31,7 @@ Result = TypeVar("Result")
 WARMED = "curate.warmed"
 """Imported by the server before it forks: `import curate.warmed` runs the main job on two made-up pages."""
 
+_TASKS_A_WORKER = 4  # handed over at a time: a million tasks are not pickled beforehand
 # Libraries that would start a thread for every core in every worker.
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "ARROW_IO_THREADS")
 _METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
@@ -41,6 +42,8 @@ class LocalEngine:
 
     The processes start with the first map that needs them and serve all maps until `close`.
     """
+
+    is_local = True
 
     def __init__(self, n_workers: int) -> None:
         # A process of a `multiprocessing.Pool` may start none of its own; the result is the same with one.
@@ -65,10 +68,16 @@ class LocalEngine:
         carried = cloudpickle.dumps(function)
         finished = False
         try:
-            with _script_left_alone(), _environment():  # processes start while tasks are handed over
-                waiting = [self._workers().submit(_call, carried, cloudpickle.dumps(task)) for task in tasks]
-            for future in as_completed(waiting):
-                yield pickle.loads(future.result())  # noqa: S301 - made by our own worker
+            n_begun, waiting = 0, set[Future[bytes]]()
+            while waiting or n_begun < len(tasks):
+                with _script_left_alone(), _environment():  # processes start while tasks are handed over
+                    while n_begun < len(tasks) and len(waiting) < _TASKS_A_WORKER * self.n_workers:
+                        task = cloudpickle.dumps(tasks[n_begun])
+                        waiting.add(self._workers().submit(_call, carried, task))
+                        n_begun += 1
+                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield pickle.loads(future.result())  # noqa: S301 - made by our own worker
             finished = True
         except BrokenProcessPool as error:
             raise RunError(

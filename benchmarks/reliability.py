@@ -1,0 +1,303 @@
+"""Runs of the main job that are killed at random moments, until they end: are all rows there, and are the bytes those of a clean run?
+
+    python -m benchmarks reliability [--kills 100] [--ray-kills 6]
+
+Generated documents in some twenty chunks. A run is begun, killed at a random moment, begun again, and so on; each that comes to an
+end is compared with a clean one, and the next begins anew. Ways to fail: the one process of a run; driver and workers together;
+a single worker; a file-size limit, which is told and handled as a full disk; and on Ray (two nodes of one core) the driver, a
+worker and a whole node.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import multiprocessing
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+import curate
+from benchmarks.harness import ROOT
+from benchmarks.peers.dedup_corpus import write_crawl
+from curate.errors import RunError
+from curate.warming import warm
+
+N_DOCUMENTS = 4000
+CHUNK_BYTES = 400_000
+SETTINGS: dict[str, Any] = {
+    "rules": (),
+    "language": ("any",),
+    "unscored": "score",
+    "threshold": 0.0,
+    "chunk_bytes": CHUNK_BYTES,
+}
+FLAGS = [
+    "--rules",
+    "none",
+    "--language",
+    "any",
+    "--unscored",
+    "score",
+    "--threshold",
+    "0.0",
+    "--chunk-bytes",
+    str(CHUNK_BYTES),
+]
+PASSES = ("pass 1", "barrier", "pass 2", "pass 3", "after the end")
+
+
+def run(arguments: list[str]) -> dict[str, Any]:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks reliability")
+    parser.add_argument(
+        "--kills", type=int, default=100, help="of the one process; a fifth of it in each other local way"
+    )
+    parser.add_argument("--ray-kills", type=int, default=6, help="in each way on Ray; 0 for none")
+    parser.add_argument(
+        "--minutes", type=float, default=60, help="at most, about; a third of it for the one process"
+    )
+    options = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory(prefix="curate-kills-") as name:
+        folder = Path(name)
+        crawl = write_crawl(folder / "crawl", N_DOCUMENTS)
+        warm()
+        curate.filter_crawl(str(crawl), folder / "clean", workers=1, progress=False, **SETTINGS)
+        trial = Trial(crawl, folder / "out", digest_of(folder / "clean"), options.minutes * 60 / 9)
+        few = max(1, options.kills // 5)
+        rows = [
+            trial.repeat("the process of a run of one worker", options.kills, trial.kill_process, share=3),
+            trial.repeat("driver and two workers together", few, trial.kill_group),
+            trial.repeat("one of two workers", few, trial.kill_worker),
+            trial.repeat("a full disk (by a file-size limit)", few, trial.fill_disk),
+        ]
+        if options.ray_kills:
+            rows += ray_rows(trial, options.ray_kills)
+    return {"n_documents": N_DOCUMENTS, "rows": rows, "n_kills": sum(row["n_kills"] for row in rows)}
+
+
+def digest_of(output: Path) -> tuple[int, str]:
+    """(rows, a hash of all Parquet files) of a result."""
+    paths = sorted(output.glob("*/*.parquet"))
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(str(path.relative_to(output)).encode() + path.read_bytes())
+    return sum(pq.read_metadata(path).num_rows for path in paths), digest.hexdigest()
+
+
+class Trial:
+    """One crawl and the result that every run over it must have."""
+
+    def __init__(self, crawl: Path, output: Path, wanted: tuple[int, str], limit_s: float) -> None:
+        self.crawl, self.output, self.wanted, self.limit_s = crawl, output, wanted, limit_s
+        self.random = random.Random(1)
+        self.forked = multiprocessing.get_context("fork")
+
+    def repeat(
+        self, way: str, n_kills: int, attempt: Callable[[float], bool], share: float = 1
+    ) -> dict[str, Any]:
+        """Begin runs and end them by `attempt`, which says whether it did, until there were so many kills or time is up."""
+        shutil.rmtree(self.output, ignore_errors=True)
+        row: dict[str, Any] = {"way": way, "n_kills": 0, "n_finished": 0, "n_equal": 0, "n_rows_lost": 0}
+        at: Counter[str] = Counter()
+        limit_s = self.time_whole(row, attempt)
+        ends_s = time.monotonic() + share * self.limit_s
+        while row["n_kills"] < n_kills and time.monotonic() < ends_s:
+            if attempt(self.random.uniform(0, limit_s)):
+                row["n_kills"] += 1
+                at[self.reached()] += 1
+            if (self.output / "manifest.json").exists():
+                self.compare(row)
+        self.time_whole(row, attempt)
+        row["at"] = {name: at[name] for name in PASSES if at[name]}
+        print(row, file=sys.stderr, flush=True)
+        return row
+
+    def time_whole(self, row: dict[str, Any], attempt: Callable[[float], bool]) -> float:
+        """Let a run come to its end, begun anew or gone on with; how long that took."""
+        began_s = time.monotonic()
+        for _ in range(5):  # a run may need to be gone on with
+            if not (self.output / "manifest.json").exists():
+                attempt(1e5)
+        self.compare(row)
+        return time.monotonic() - began_s
+
+    def compare(self, row: dict[str, Any]) -> None:
+        n_rows, digest = digest_of(self.output)
+        row["n_finished"] += 1
+        row["n_equal"] += digest == self.wanted[1]
+        row["n_rows_lost"] += abs(self.wanted[0] - n_rows)
+        shutil.rmtree(self.output)
+
+    def reached(self) -> str:
+        """The pass in which the run was ended, by what it has committed."""
+        work = self.output / ".curate"
+        if (self.output / "manifest.json").exists():
+            return PASSES[4]
+        if (self.output / "kept").exists():
+            return PASSES[3]
+        if (work / "duplicates.json").exists():
+            return PASSES[2]
+        return PASSES[1] if (work / "dedup").exists() or (work / "duplicates").exists() else PASSES[0]
+
+    # ---- ways to fail ---------------------------------------------------------------------------------
+
+    def begin(self, workers: int, file_bytes: int | None = None) -> Any:
+        """A run in a fork of this process, which is warm."""
+
+        def work() -> None:
+            os.setsid()
+            if file_bytes is not None:
+                signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+                resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
+            try:
+                curate.filter_crawl(str(self.crawl), self.output, workers=workers, progress=False, **SETTINGS)
+            except RunError:
+                os._exit(1)
+
+        process = self.forked.Process(target=work)
+        process.start()
+        return process
+
+    def kill_process(self, moment_s: float) -> bool:
+        process = self.begin(1)
+        process.join(moment_s)
+        return end_group(process)
+
+    def kill_group(self, moment_s: float) -> bool:
+        process = self.begin(2)
+        process.join(moment_s)
+        return end_group(process)
+
+    def kill_worker(self, moment_s: float) -> bool:
+        process = self.begin(2)
+        process.join(moment_s)
+        workers = [pid for pid in descendants(process.pid) if "forkserver" in command_of(pid)]
+        victims = [
+            pid for pid in workers if parent_of(pid) != process.pid
+        ]  # not the server that they are forks of
+        if victims and process.is_alive():
+            os.kill(self.random.choice(victims), signal.SIGKILL)
+        process.join()
+        return bool(victims) and process.exitcode != 0
+
+    def fill_disk(self, moment_s: float) -> bool:
+        process = self.begin(1, None if moment_s > 1e4 else self.random.randrange(50_000, 2_500_000))
+        process.join()
+        return process.exitcode != 0
+
+
+def end_group(process: Any) -> bool:
+    is_alive = process.is_alive()
+    if is_alive:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.join()
+    return is_alive
+
+
+def descendants(pid: int) -> list[int]:
+    children: list[int] = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            children += [int(child) for child in task.read_text().split()]
+        except OSError:
+            continue
+    return children + [each for child in children for each in descendants(child)]
+
+
+def command_of(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    except OSError:
+        return ""
+
+
+def parent_of(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+    except OSError:
+        return 0
+
+
+# ---- Ray -------------------------------------------------------------------------------------------------
+
+
+def ray_rows(trial: Trial, n_kills: int) -> list[dict[str, Any]]:
+    from ray.cluster_utils import Cluster
+
+    store = {"object_store_memory": 80 << 20}
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **store})
+    for _ in range(2):
+        cluster.add_node(num_cpus=1, **store)
+    command = [
+        sys.executable,
+        "-m",
+        "curate",
+        "filter",
+        "-i",
+        str(trial.crawl),
+        "-o",
+        str(trial.output),
+        *FLAGS,
+    ]
+    command += ["--engine", "ray", "--ray-address", cluster.address]
+
+    def begin() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT)
+
+    def wait(process: subprocess.Popen[bytes], moment_s: float) -> bool:
+        """Let the driver run so long after it has begun to write; False if it ends before."""
+        while process.poll() is None and not (trial.output / ".curate").exists():
+            time.sleep(0.05)
+        ends_s = time.monotonic() + moment_s
+        while process.poll() is None and time.monotonic() < ends_s:
+            time.sleep(0.02)
+        return process.poll() is None
+
+    def kill_driver(moment_s: float) -> bool:
+        process = begin()
+        was_alive = wait(process, moment_s)
+        if was_alive:
+            process.kill()
+        process.wait()
+        return was_alive
+
+    def kill_worker(moment_s: float) -> bool:
+        process = begin()
+        if not wait(process, moment_s):
+            return False
+        nodes = [info.process.pid for node in cluster.worker_nodes for info in node.all_processes["raylet"]]
+        workers = [pid for node in nodes for pid in descendants(node) if command_of(pid).startswith("ray::")]
+        if workers:
+            os.kill(trial.random.choice(workers), signal.SIGKILL)
+        process.wait()
+        return bool(workers)
+
+    def kill_node(moment_s: float) -> bool:
+        process = begin()
+        was_alive = wait(process, moment_s)
+        if was_alive:
+            cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
+            cluster.add_node(num_cpus=1, **store)
+        process.wait()
+        return was_alive
+
+    try:
+        return [
+            trial.repeat("Ray: the driver", n_kills, kill_driver),
+            trial.repeat("Ray: a worker process", n_kills, kill_worker),
+            trial.repeat("Ray: a whole node", n_kills, kill_node),
+        ]
+    finally:
+        cluster.shutdown()

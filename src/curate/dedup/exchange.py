@@ -1,0 +1,124 @@
+"""Arrays on their way from the tasks that read shards to the tasks that hold ranges of keys: one file a task, in segments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curate.text.kernel import kernel
+
+BUFFER_BYTES = 32 << 20
+MAX_RANGES = 1 << 12
+
+
+def count_ranges(n_keys: int, keys_a_range: int) -> int:
+    """How many ranges `n_keys` are spread over: a power of two."""
+    wanted = max(1, -(-n_keys // keys_a_range))
+    return min(MAX_RANGES, 1 << (wanted - 1).bit_length())
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """A file of columns cut into segments, each of one range.
+
+    Attributes:
+        path: of the file.
+        kinds: of the columns, as NumPy names them.
+        segments: int64 (N, 3): range, offset in the file, rows; in the order of writing.
+    """
+
+    path: Path
+    kinds: tuple[str, ...]
+    segments: NDArray[np.int64]
+
+    def read(self, number: int) -> list[list[NDArray[Any]]]:
+        """Read the segments of a range, each as its columns."""
+        found: list[list[NDArray[Any]]] = []
+        wanted = self.segments[self.segments[:, 0] == number]
+        if not len(wanted):
+            return found
+        with open(self.path, "rb") as file:
+            for _, offset, n in wanted.tolist():
+                file.seek(offset)
+                found.append([np.fromfile(file, kind, n) for kind in self.kinds])
+        return found
+
+
+class SpreadWriter:
+    """Collects rows and writes them by range of their first column, a key: by its top bits."""
+
+    def __init__(self, path: Path, kinds: Sequence[str], n_ranges: int) -> None:
+        self._path, self._kinds, self._n_ranges = path, tuple(kinds), n_ranges
+        self._shift = np.uint64(64 - (n_ranges - 1).bit_length()) if n_ranges > 1 else np.uint64(0)
+        self._waiting: list[list[NDArray[Any]]] = []
+        self._n_waiting = self._n_written = 0
+        self._row_bytes = sum(np.dtype(kind).itemsize for kind in kinds)
+        self._segments: list[tuple[int, int, int]] = []
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("wb")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def add(self, *columns: NDArray[Any]) -> None:
+        """Add rows; the first column is their key, uint64."""
+        self._waiting.append([np.asarray(c, kind) for c, kind in zip(columns, self._kinds, strict=True)])
+        self._n_waiting += len(columns[0])
+        if self._n_waiting * self._row_bytes > BUFFER_BYTES:
+            self._write()
+
+    def finish(self) -> Spread:
+        """Write what waits, and say where all is."""
+        self._write()
+        return Spread(self._path, self._kinds, np.array(self._segments, np.int64).reshape(-1, 3))
+
+    def _write(self) -> None:
+        if not self._n_waiting:
+            return
+        columns = [np.concatenate(parts) for parts in zip(*self._waiting, strict=True)]
+        self._waiting, self._n_waiting = [], 0
+        starts = np.array([0, len(columns[0])])
+        if self._n_ranges > 1:
+            starts = np.zeros(self._n_ranges + 1, np.int64)
+            order = _order_by_range(columns[0], self._shift, starts)
+            columns = [column[order] for column in columns]
+        for number in np.flatnonzero(np.diff(starts)).tolist():
+            begin, end = starts[number], starts[number + 1]
+            self._segments.append((number, self._n_written, int(end - begin)))
+            for column in columns:
+                self._file.write(column[begin:end].tobytes())
+            self._n_written += int(end - begin) * self._row_bytes
+
+
+def read_range(spreads: Iterable[Spread], number: int, kinds: Sequence[str]) -> list[NDArray[Any]]:
+    """Read the rows of a range from all files, column by column."""
+    parts = [segment for spread in spreads for segment in spread.read(number)]
+    return [
+        np.concatenate([segment[place] for segment in parts] or [np.zeros(0, kind)])
+        for place, kind in enumerate(kinds)
+    ]
+
+
+@kernel
+def _order_by_range(keys, shift, starts):  # noqa: ANN001, ANN202 - numba infers them
+    """Where each row of the file comes from: ranges one after another, each in the order of the rows."""
+    for key in keys:
+        starts[np.int64(key >> shift) + 1] += 1
+    for number in range(1, len(starts)):
+        starts[number] += starts[number - 1]
+    fill = starts[:-1].copy()
+    order = np.empty(len(keys), np.int64)
+    for i in range(len(keys)):
+        number = np.int64(keys[i] >> shift)
+        order[fill[number]] = i
+        fill[number] += 1
+    return order

@@ -1,0 +1,399 @@
+"""The steps of a resolution, each a task that can run anywhere: what it is given is small, what it makes is a file.
+
+    spread      some shards -> their keys, by range                   (a batch of shards each)
+    match       a range of keys -> who has the same
+    describe    some documents -> what is needed to share them out    (a batch of shards each)
+    fetch       some documents -> their shingles, by group            (a batch of shards each)
+    verify      a group -> who stays
+
+No result depends on how many batches, ranges or groups there are: equal keys are in one range, and documents that
+share a band, at whatever remove, in one group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from curate.dedup.bands import KeyFilter, find_shared
+from curate.dedup.documents import (
+    Documents,
+    Placed,
+    Preference,
+    read_bands,
+    read_columns,
+    read_numbers,
+    read_scores,
+)
+from curate.dedup.exchange import Spread, SpreadWriter, read_range
+from curate.dedup.minhash import compute_signatures, shingle_sets
+from curate.dedup.plan import DedupPlan
+from curate.dedup.shards import KeyShard, SignedShard
+from curate.dedup.urls import hash_urls
+from curate.dedup.verify import ShingleSets, keep_greedily
+from curate.errors import SettingError
+
+FETCH_BYTES = 32 << 20
+SLICE_DOCUMENTS = 1 << 16
+MAP_BYTES = 1 << 30
+STAYS = -1
+SAME_KINDS = ("u8", "u8", "u8", "i8", "f8")  # high, low, number, bytes of the text, score
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some shards, one after another, and which of their documents are gone already (ascending)."""
+
+    placed: tuple[Placed, ...]
+    removed: NDArray[np.int64]
+
+    def remaining(self, place: Placed) -> NDArray[np.bool_]:
+        """Which of a shard's documents are there yet."""
+        begin, end = np.searchsorted(self.removed, (place.begin, place.end))
+        remains = np.ones(place.end - place.begin, np.bool_)
+        remains[self.removed[begin:end] - place.begin] = False
+        return remains
+
+
+# ---- the same key ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SpreadTask:
+    """Spread the keys of a batch: the whole-document keys of `method`, or ('near') the bands.
+
+    `n_late_keys` above 0 asks for a filter of that size with all keys; `wanted` is such a filter, and what it does not
+    hold is left out.
+    """
+
+    batch: Batch
+    method: str
+    plan: DedupPlan
+    path: Path
+    n_ranges: int
+    number_kind: str
+    n_late_keys: int = 0
+    wanted: KeyFilter | None = None
+
+
+def spread_keys(task: SpreadTask) -> tuple[Spread, KeyFilter | None]:
+    """Write the keys by range."""
+    near = task.method == "near"
+    kinds = ("u8", task.number_kind) if near else SAME_KINDS
+    held = KeyFilter(task.n_late_keys) if task.n_late_keys else None
+    with SpreadWriter(task.path, kinds, task.n_ranges) as writer:
+        for place in task.batch.placed:
+            for columns in (_band_columns if near else _same_columns)(task, place):
+                if held is not None:
+                    held.add(columns[0])
+                if task.wanted is not None:
+                    may_meet = task.wanted.may_hold(columns[0])
+                    columns = [column[may_meet] for column in columns]  # noqa: PLW2901
+                writer.add(*columns)
+        return writer.finish(), held
+
+
+def _band_columns(task: SpreadTask, place: Placed) -> Iterator[list[NDArray[Any]]]:
+    keys = read_columns(place.shard, "bands", "n_words")
+    takes_part = task.batch.remaining(place)
+    takes_part &= read_numbers(keys, "n_words", np.int64) >= task.plan.shingle_words
+    bands, places = read_bands(keys, task.plan), np.flatnonzero(takes_part)
+    for begin in range(0, len(places), SLICE_DOCUMENTS):
+        some = places[begin : begin + SLICE_DOCUMENTS]
+        yield [bands[some].reshape(-1), np.repeat(some + place.begin, task.plan.n_bands)]
+
+
+def _same_columns(task: SpreadTask, place: Placed) -> Iterator[list[NDArray[Any]]]:
+    keys = read_columns(
+        place.shard, *(("url",) if task.method == "url" else ("exact_high", "exact_low")), "n_bytes", "score"
+    )
+    n_bytes = read_numbers(keys, "n_bytes", np.int64)
+    if task.method == "url":
+        if "url" not in keys.schema.names:
+            raise SettingError("Deduplication by URL was asked for, but the input has no column 'url'.")
+        high, low, takes_part = hash_urls(keys["url"])
+    else:
+        high, low = (read_numbers(keys, name, np.uint64) for name in ("exact_high", "exact_low"))
+        takes_part = n_bytes > 0  # of documents without words, those without bytes have nothing in common
+    at = np.flatnonzero(takes_part & task.batch.remaining(place))
+    yield [high[at], low[at], at + place.begin, n_bytes[at], read_scores(keys)[at]]
+
+
+@dataclass(frozen=True, slots=True)
+class MatchTask:
+    """Find the documents of a range that have a key in common; bands are committed to `path`."""
+
+    spreads: tuple[Spread, ...]
+    number: int
+    documents: Documents
+    path: Path
+
+
+def match_same(task: MatchTask) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """All but the preferred one of the documents with the same 128-bit key, and that one for each."""
+    high, low, numbers, n_bytes, scores = read_range(task.spreads, task.number, SAME_KINDS)
+    starts, members = find_shared(high, np.arange(len(high), dtype=np.uint32))
+    at = members.astype(np.int64)
+    # Documents of one upper half are told apart by the lower one.
+    groups = _split_groups(np.repeat(np.arange(len(starts) - 1), np.diff(starts)), low[at])
+    numbers = numbers[at].astype(np.int64)
+    preference = Preference(numbers, n_bytes[at], scores[at], numbers >= task.documents.n_fixed)
+    order, tied = preference.order(groups)
+    if len(tied):
+        tied = tied[np.argsort(numbers[tied])]
+        order = preference.order_with_ids(tied, task.documents.read_ids(numbers[tied]), groups)
+    numbers, groups = numbers[order], groups[order]
+    is_first = np.append(True, groups[1:] != groups[:-1])[: len(groups)]
+    keepers = numbers[is_first][np.cumsum(is_first) - 1]
+    removed = (keepers != numbers) & (numbers >= task.documents.n_fixed)
+    return numbers[removed], keepers[removed]
+
+
+def _split_groups(groups: NDArray[np.int64], values: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Number the groups anew so that all of one have the same value, too."""
+    order = np.lexsort((values, groups))
+    ordered = groups[order], values[order]
+    is_new = np.append(False, np.logical_or.reduce([each[1:] != each[:-1] for each in ordered]))[: len(order)]
+    split = np.empty(len(order), np.int64)
+    split[order] = np.cumsum(is_new)
+    return split
+
+
+def match_bands(task: MatchTask) -> Path:
+    """Commit the buckets of a range: sizes, and the documents of one after those of the other."""
+    kinds = ("u8", task.documents.number_kind)
+    keys, numbers = read_range(task.spreads, task.number, kinds)
+    starts, members = find_shared(keys, np.arange(len(keys), dtype=np.uint32))
+    save_arrays(task.path, np.diff(starts), numbers[members].astype(np.int64))
+    return task.path
+
+
+def save_arrays(path: Path, *arrays: NDArray[np.int64]) -> None:
+    """Write arrays of int64 into one file."""
+    with path.open("wb") as file:
+        file.write(np.array([len(arrays), *map(len, arrays)], np.int64).tobytes())
+        file.writelines(array.astype(np.int64).tobytes() for array in arrays)
+
+
+def load_arrays(path: Path) -> list[NDArray[np.int64]]:
+    """Map arrays of `save_arrays`."""
+    whole = np.memmap(path, np.int64, "r")
+    n = int(whole[0])
+    bounds = np.cumsum([n + 1, *whole[1 : n + 1].tolist()])
+    return [whole[begin:end] for begin, end in pairwise(bounds.tolist())]
+
+
+# ---- the exact similarity --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class DescribeTask:
+    """Documents (ascending) of a batch."""
+
+    placed: tuple[Placed, ...]
+    numbers: NDArray[np.int64]
+
+
+def describe(task: DescribeTask) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
+    """The rows of N documents in their shards, and their numbers of words."""
+    rows, n_words = np.zeros(len(task.numbers), np.int64), np.zeros(len(task.numbers), np.uint32)
+    for place in task.placed:
+        begin, end = np.searchsorted(task.numbers, (place.begin, place.end))
+        if begin < end:
+            keys, at = read_columns(place.shard, "row", "n_words"), task.numbers[begin:end] - place.begin
+            rows[begin:end] = read_numbers(keys, "row", np.int64)[at]
+            n_words[begin:end] = np.minimum(read_numbers(keys, "n_words", np.int64)[at], 2**32 - 1)
+    return rows, n_words
+
+
+@dataclass(frozen=True, slots=True)
+class FetchTask:
+    """Documents (ascending) of a batch, with the group of each; what is read of them goes to `path`."""
+
+    placed: tuple[Placed, ...]
+    numbers: NDArray[np.int64]
+    groups: NDArray[np.int64]
+    plan: DedupPlan
+    path: Path
+    id_type: pa.DataType
+    signed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """An Arrow file of documents, each record batch of one group: which group."""
+
+    path: Path
+    groups: NDArray[np.int64]
+
+
+def fetch(task: FetchTask) -> Fetched:
+    """Read the texts and write what decides over them: shingles, ids, and signatures where a text may be out of reach."""
+    signature = pa.list_(pa.uint32(), task.plan.n_permutations)
+    schema = pa.schema(
+        [
+            ("number", pa.int64()),
+            ("n_bytes", pa.int64()),
+            ("score", pa.float64()),
+            ("id", task.id_type),
+            ("shingles", pa.large_list(pa.uint64())),
+            ("signature", signature),
+        ]
+    )
+    groups: list[int] = []
+    with pa.OSFile(str(task.path), "wb") as sink, pa.ipc.new_file(sink, schema) as file:
+        for place in task.placed:
+            begin, end = np.searchsorted(task.numbers, (place.begin, place.end))
+            if begin == end:
+                continue
+            keys = read_columns(place.shard, "row", "n_bytes", "score", "id")
+            at = task.numbers[begin:end] - place.begin
+            rows, n_bytes = (read_numbers(keys, name, np.int64)[at] for name in ("row", "n_bytes"))
+            ids = keys["id"].take(pa.array(at)).cast(task.id_type)
+            scores = read_scores(keys)[at]
+            for low, high in _runs_of_bytes(n_bytes):
+                texts = place.shard.read_texts(rows[low:high])
+                sets, offsets = shingle_sets(texts, task.plan.shingle_words)
+                signatures = pa.nulls(high - low, signature)
+                if task.signed:
+                    signatures = _signatures(place.shard, rows[low:high], texts, task.plan, signature)
+                columns = {
+                    "number": task.numbers[begin + low : begin + high],
+                    "n_bytes": n_bytes[low:high],
+                    "score": scores[low:high],
+                    "id": ids[low:high],
+                    "shingles": pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), pa.array(sets)),
+                    "signature": signatures,
+                }
+                table = pa.table(columns, schema=schema)
+                of_rows = task.groups[begin + low : begin + high]
+                for group in np.unique(of_rows).tolist():
+                    is_own = of_rows == group
+                    own = table if is_own.all() else table.filter(pa.array(is_own))
+                    (batch,) = own.combine_chunks().to_batches()
+                    file.write_batch(batch)
+                    groups.append(group)
+            release = getattr(place.shard, "release", None)
+            if release is not None:
+                release()
+    return Fetched(task.path, np.array(groups, np.int64))
+
+
+def _runs_of_bytes(n_bytes: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+    """Cut documents into runs of about `FETCH_BYTES` of text."""
+    runs = (np.cumsum(n_bytes) - n_bytes) // FETCH_BYTES
+    cuts = [0, *(np.flatnonzero(np.diff(runs)) + 1).tolist(), len(n_bytes)]
+    yield from pairwise(cuts)
+
+
+def _signatures(
+    shard: KeyShard,
+    rows: NDArray[np.int64],
+    texts: pa.Array | pa.ChunkedArray,
+    plan: DedupPlan,
+    kind: pa.DataType,
+) -> pa.Array:
+    """Signatures of a run of documents; the stored ones where a text is out of reach."""
+    signatures = compute_signatures(texts, plan).copy()
+    missing = np.flatnonzero(texts.is_null().to_numpy(zero_copy_only=False))
+    if len(missing) and isinstance(shard, SignedShard):
+        signatures[missing] = shard.read_signatures(rows[missing])
+    return pa.FixedSizeListArray.from_arrays(pa.array(signatures.reshape(-1)), type=kind)
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyTask:
+    """A group: its buckets (files of sizes and members, with where the group's are), and its documents."""
+
+    buckets: tuple[tuple[Path, int, int, int, int], ...]
+    fetched: tuple[Fetched, ...]
+    group: int
+    n_fixed: int
+    plan: DedupPlan
+    scratch: Path
+
+
+def verify(
+    task: VerifyTask,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]:
+    """Who goes and for whom, with the similarity and whether it is the signatures' estimate."""
+    batches: list[pa.RecordBatch] = []
+    for each in task.fetched:
+        own = np.flatnonzero(each.groups == task.group).tolist()
+        if own:
+            with pa.memory_map(str(each.path)) as source, pa.ipc.open_file(source) as file:
+                batches += [file.get_batch(number) for number in own]
+    shingles, begins, ends = _gather(batches, task.scratch)
+    documents = pa.Table.from_batches(batches).drop_columns(["shingles"]).combine_chunks()
+    numbers = documents["number"].to_numpy()
+    preference = Preference(
+        numbers, documents["n_bytes"].to_numpy(), documents["score"].to_numpy(), numbers >= task.n_fixed
+    )
+    order, tied = preference.order()
+    if len(tied):
+        order = preference.order_with_ids(tied, _whole(documents["id"]).take(pa.array(tied)))
+    ranks = np.empty(len(order), np.int64)
+    ranks[order] = np.arange(len(order))
+    sizes, members = _read_buckets(task)
+    by_number = np.argsort(numbers)
+    places = by_number[np.searchsorted(numbers, members, sorter=by_number)]
+    keepers, jaccards, estimated = keep_greedily(
+        (starts_of(sizes), ranks[places]),
+        (shingles, begins[order], ends[order]),
+        _read_signatures(documents, task.plan)[order],
+        int(np.count_nonzero(numbers < task.n_fixed)),
+        task.plan.jaccard,
+    )
+    removed = np.flatnonzero(keepers != STAYS)
+    ordered = numbers[order]
+    return ordered[removed], ordered[keepers[removed]], jaccards[removed], estimated[removed]
+
+
+def _gather(batches: list[pa.RecordBatch], scratch: Path) -> ShingleSets:
+    """The shingles of all batches' documents; those of a cluster too large for memory lie in a file."""
+    columns = [batch["shingles"] for batch in batches]
+    lengths = np.concatenate([np.diff(column.offsets.to_numpy()) for column in columns])
+    bounds = starts_of(lengths)
+    n = int(bounds[-1])
+    shingles = np.empty(n, np.uint64)
+    if n * shingles.itemsize > MAP_BYTES:
+        shingles = np.memmap(scratch, np.uint64, "w+", shape=(n,))
+    fill = 0
+    for column in columns:
+        values = column.flatten().to_numpy()
+        shingles[fill : fill + len(values)] = values
+        fill += len(values)
+    return shingles, bounds[:-1], bounds[1:]
+
+
+def _read_buckets(task: VerifyTask) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    sizes, members = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    for path, first, last, begin, end in task.buckets:
+        all_sizes, all_members = load_arrays(path)
+        sizes.append(all_sizes[first:last])
+        members.append(all_members[begin:end])
+    return np.concatenate(sizes), np.concatenate(members)
+
+
+def _read_signatures(documents: pa.Table, plan: DedupPlan) -> NDArray[np.uint32]:
+    """Signatures of N documents, (N, 0) where no text is out of reach."""
+    column = _whole(documents["signature"])
+    if column.null_count == len(column):
+        return np.zeros((len(column), 0), np.uint32)
+    return column.values.to_numpy(zero_copy_only=False).reshape(-1, plan.n_permutations)
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
+
+
+def starts_of(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where each of several runs begins; the end of the last one at the end."""
+    return np.append(0, np.cumsum(sizes)).astype(np.int64)

@@ -1,0 +1,275 @@
+"""A Ray cluster of two nodes gives what one process gives, whatever is killed, and says which node is wrong with what.
+
+Slow: every cluster takes ten seconds and a gigabyte. `pytest tests/work/test_ray.py --run-slow`.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+import pytest
+
+import curate
+from common import EXAMPLE_CRAWL
+from curate.errors import MissingPackageError, RunError, SettingError
+from curate.work import ray as ray_engine
+from curate.work.ray import RayEngine
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+Cluster: Any = pytest.importorskip("ray.cluster_utils", reason="Ray is not installed").Cluster
+STORE = 80 << 20
+
+
+@contextmanager
+def cluster_of(*n_cpus: int, **head: Any) -> Iterator[Any]:
+    """A head without cores, and nodes with so many."""
+    cluster = Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 0, "object_store_memory": STORE, **head}
+    )
+    try:
+        for n in n_cpus:
+            cluster.add_node(num_cpus=n, object_store_memory=STORE)
+        yield cluster
+    finally:
+        import ray
+
+        ray.shutdown()
+        cluster.shutdown()
+
+
+@pytest.fixture(autouse=True)
+def unblocked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests may reach loopback only, and a node has another address."""
+    if "nothing_answers" not in request.node.name:
+        monkeypatch.setattr(ray_engine, "_knock", lambda _: None)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    with cluster_of(1, 1) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("local") / "out"
+    curate.filter_crawl(str(EXAMPLE_CRAWL), output, chunk_bytes=2000, workers=1, progress=False)
+    return output
+
+
+def command(cluster: Any, output: Path | str, *more: str) -> list[str]:
+    flags = ["--engine", "ray", "--ray-address", cluster.address, "--chunk-bytes", "2000"]
+    return [
+        sys.executable,
+        "-m",
+        "curate",
+        "filter",
+        "-i",
+        str(EXAMPLE_CRAWL),
+        "-o",
+        str(output),
+        *flags,
+        *more,
+    ]
+
+
+def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=280, **options)
+
+
+def bytes_of(output: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(output)): path.read_bytes() for path in sorted(output.glob("*/*.parquet"))}
+
+
+cloudpickle.register_pickle_by_value(sys.modules[__name__])  # nodes cannot import tests
+
+
+def add(factor: int, number: int) -> int:
+    return factor + number
+
+
+def test_two_nodes_write_what_one_process_writes_also_to_a_relative_folder(
+    cluster: Any, local: Path, tmp_path: Path
+) -> None:
+    done = run(*command(cluster, "out"), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert bytes_of(tmp_path / "out") == bytes_of(local)
+    assert "Traceback" not in done.stderr
+
+
+def test_results_come_out_once_and_workers_are_those_of_the_cluster(cluster: Any) -> None:
+    with RayEngine(7, cluster.address) as engine:
+        assert engine.n_workers == 2
+        assert sorted(engine.map(partial(add, 3), range(40))) == [number + 3 for number in range(40)]
+
+
+def fail(number: int) -> int:
+    if number == 3:
+        raise RunError("three is too many")
+    return number
+
+
+def test_an_error_of_ours_comes_out_as_it_was_raised(cluster: Any) -> None:
+    with RayEngine(1, cluster.address) as engine, pytest.raises(RunError, match="^three is too many$"):
+        list(engine.map(fail, range(6)))
+
+
+def wait_unless_second(folder: Path, number: int) -> int:
+    """The first try of task 5 never ends; the second does at once."""
+    mark = folder / f"{number}-{os.getpid()}"
+    mark.touch()
+    if number == 5 and len(list(folder.glob("5-*"))) == 1:
+        time.sleep(600)
+    return number
+
+
+def test_a_straggler_is_begun_a_second_time(cluster: Any, tmp_path: Path) -> None:
+    with RayEngine(1, cluster.address) as engine:
+        assert sorted(engine.map(partial(wait_unless_second, tmp_path), range(6))) == list(range(6))
+    assert len(list(tmp_path.glob("5-*"))) == 2
+
+
+def die_always(number: int) -> int:
+    if number == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def test_a_task_that_kills_its_process_is_begun_again_a_stated_number_of_times(cluster: Any) -> None:
+    with (
+        RayEngine(1, cluster.address) as engine,
+        pytest.raises(RunError, match="lost with its process .* 4 times"),
+    ):
+        list(engine.map(die_always, range(3)))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_driver_with_one_line_and_the_same_command_goes_on(
+    cluster: Any, local: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    process = subprocess.Popen(
+        command(cluster, tmp_path / "out"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    wait_until(lambda: any((tmp_path / "out" / ".curate" / "documents").glob("0*.arrow")))
+    process.send_signal(number)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == (143 if number == signal.SIGTERM else 130)
+    assert said.splitlines()[-1] == (
+        "curate: Stopped. What is committed is kept: run the same command again to go on."
+    )
+    assert "stack trace" not in said.lower()
+    assert run(*command(cluster, tmp_path / "out")).returncode == 0
+    assert bytes_of(tmp_path / "out") == bytes_of(local)
+
+
+def wait_until(holds: Callable[[], bool], seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_node_killed_in_the_middle_changes_nothing(local: Path, tmp_path: Path) -> None:
+    with cluster_of(1, 1) as cluster:
+        process = subprocess.Popen(command(cluster, tmp_path / "out"), stderr=subprocess.PIPE, text=True)
+        wait_until(lambda: any((tmp_path / "out" / ".curate" / "documents").glob("0*.arrow")))
+        cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
+        _, said = process.communicate(timeout=200)
+        assert process.returncode == 0, said
+    assert bytes_of(tmp_path / "out") == bytes_of(local)
+
+
+OTHER_VERSION = "import sys, types; m = types.ModuleType('curate._version'); m.__version__ = '0.0.9'; sys.modules['curate._version'] = m"
+NO_PACKAGE = """
+import sys
+class Refuse:
+    def find_spec(self, name, *rest):
+        if name.split(".")[0] == "curate":
+            raise ModuleNotFoundError("No module named 'curate'")
+sys.meta_path.insert(0, Refuse())
+"""
+
+
+@pytest.mark.parametrize(
+    ("site", "said"), [(OTHER_VERSION, r"has curate 0\.0\.9 \(here "), (NO_PACKAGE, r"has no curate \(here ")]
+)
+def test_a_node_with_another_curate_or_none_is_refused_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, site: str, said: str
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(site)
+    with cluster_of(1) as cluster:
+        with monkeypatch.context() as patch:
+            patch.setenv("PYTHONPATH", f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}")
+            cluster.add_node(num_cpus=1, object_store_memory=STORE)
+        done = run(*command(cluster, tmp_path / "out"))
+    assert done.returncode == 1
+    line = done.stderr.strip().splitlines()[-1]
+    assert line.startswith("curate: The Ray node ")
+    import re
+
+    assert re.search(said, line), done.stderr
+
+
+def test_a_cluster_without_workers_is_waited_for_with_a_word_and_not_for_ever(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(ray_engine, "WAIT_FOR_WORKERS_S", 3.0)
+    with cluster_of() as cluster, RayEngine(1, cluster.address) as engine:
+        with pytest.raises(RunError, match="no node with a core for 3 s"):
+            list(engine.map(partial(add, 1), range(3)))
+        assert "has no node with a core. Waiting for one" in capsys.readouterr().err
+
+
+def take_memory(number: int) -> int:
+    held = bytearray(200 << 20)
+    held[::4096] = b"x" * len(held[::4096])
+    time.sleep(100)
+    return len(held)
+
+
+def test_a_task_killed_for_memory_is_begun_again_a_stated_number_of_times(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(RayEngine, "_check_nodes", lambda *_: None)  # which would be killed, too
+    limits = {"memory_usage_threshold": 0.01, "memory_monitor_refresh_ms": 100}
+    with cluster_of(1, _system_config=limits) as cluster, RayEngine(1, cluster.address) as engine:
+        with pytest.raises(RunError, match="killed for want of memory, also when begun again"):
+            list(engine.map(take_memory, range(1)))
+
+
+def test_an_address_where_nothing_answers_is_one_line() -> None:
+    with pytest.raises(SettingError, match="No Ray cluster can be joined at '127.0.0.1:9'"):
+        RayEngine(1, "127.0.0.1:9")
+
+
+def test_a_folder_that_a_node_does_not_see_is_named(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from contextlib import contextmanager
+
+    @contextmanager
+    def elsewhere(_: object) -> Iterator[Path]:
+        yield Path("/nowhere/seen")
+
+    monkeypatch.setattr(RayEngine, "_token", elsewhere)
+    with (
+        RayEngine(1, cluster.address, tmp_path) as engine,
+        pytest.raises(RunError, match="does not see the output folder"),
+    ):
+        list(engine.map(partial(add, 1), range(3)))
+
+
+def test_ray_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(MissingPackageError):
+        RayEngine(1)
