@@ -27,7 +27,7 @@ def test_a_sample_that_is_the_whole_input_tells_what_the_run_does(curated, tmp_p
     }  # fmt: skip
     assert plan.sampled_bytes == plan.input_bytes
     assert (plan.n_documents.value, plan.n_documents.low, plan.n_documents.high) == (25, 25, 25)
-    assert plan.keep_rates["kept"].value == 5 / 25
+    assert plan.keep_rates["kept"].value == 6 / 25
     assert plan.keep_rates["language"].value == pytest.approx(21 / 22)
     kept = sum(path.stat().st_size for kind in ("kept", "dropped") for path in (curated / kind).iterdir())
     assert plan.output_bytes.value == pytest.approx(kept, rel=0.01)

@@ -54,7 +54,7 @@ def test_labels_of_annotate_are_a_source_by_level(tmp_path):
 
 def test_curated_parquet_is_a_source_with_its_addresses(tmp_path, curated):
     found = train_rows(tmp_path, Source("web", (f"{curated}/kept",)), bucket_edges=(0.8,))
-    assert len(found) == 5
+    assert len(found) == 6
     urls = [json.loads(row["provenance"])["url"] for row in found.values() if row["provenance"]]
     assert "https://lessons.example/vaccines" in urls
     assert {row["bucket"] for row in found.values()} == {"q0", "q1"}

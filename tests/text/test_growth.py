@@ -44,6 +44,7 @@ class Steps:
         self.is_dotall = bool(pattern.flags & re.DOTALL)
         self.tree = parser.parse(self.text, pattern.flags & ~re.LOCALE)
         self.n = 0
+        self.groups: dict[int | None, str] = {}
 
     def search(self, text: str, *, anchored: bool) -> int:
         """Steps until the first match, or until every start has failed."""
@@ -75,7 +76,14 @@ class Steps:
             for branch in value[1]:
                 yield from self.walk(list(branch), 0, text, at)
         elif op is sre.SUBPATTERN:
-            yield from self.walk(list(value[3]), 0, text, at)
+            for end in self.walk(list(value[3]), 0, text, at):
+                self.groups[value[0]] = text[at:end]
+                yield end
+        elif op is sre.GROUPREF:
+            self.n += 1
+            said = self.groups.get(value)
+            if said is not None and text.startswith(said, at):
+                yield at + len(said)
         elif op is sre.ATOMIC_GROUP:
             for end in self.walk(list(value), 0, text, at):
                 yield end

@@ -489,8 +489,9 @@ def compare_words(left: str, right: str) -> tuple[str, str]:
     for what, i, j, k, m in steps:
         for words, made, tag in ((ours[i:j], out[0], "del"), (theirs[k:m], out[1], "ins")):
             if words:
-                told = text("".join(words))
-                made.append(told if what == "equal" else f"<{tag}>{told}</{tag}>")
+                whole = "".join(words)
+                told, space = text(whole.rstrip()), whole[len(whole.rstrip()) :]
+                made.append((told if what == "equal" else f"<{tag}>{told}</{tag}>") + space)
     rest = " ..." if goes_on else ""
     return "".join(out[0]).strip() + rest, "".join(out[1]).strip() + rest
 
