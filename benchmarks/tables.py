@@ -461,7 +461,59 @@ def _reliability() -> str:
     return "\n".join(lines)
 
 
+def _extraction() -> str:
+    """Articles by extractor: snippets and whole texts with intervals, pages a CPU second."""
+    result = _result("extraction")
+    whole = {row["extractor"]: row for row in (result["whole_texts"] or {"rows": []})["rows"]}
+    n_whole = result["whole_texts"]["n_pages"] if whole else 0
+    lines = [
+        f"| extractor | snippets, F1 of {result['n_pages']} pages | over trafilatura | whole texts, F1 of {n_whole} | pages a CPU s |",
+        "|---|---|---|---|---|",
+    ]
+    for row in result["rows"]:
+        text = _with_interval(whole[row["extractor"]], "f1") if whole else "-"
+        difference = _with_interval(row, "f1_over_trafilatura", "+.3f")
+        lines.append(
+            f"| {row['extractor']} | {_with_interval(row, 'f1')} | {difference} | {text} | {row['pages_per_cpu_s']:,.0f} |"
+        )
+    return "\n".join(lines)
+
+
+def _with_interval(row: dict[str, Any], name: str, form: str = ".3f") -> str:
+    low, high = row[f"{name}_interval"]
+    return f"{row[name]:{form}} ({low:{form}} to {high:{form}})"
+
+
+def _elements() -> str:
+    """Elements of documentation that come out whole, and furniture that does, by extractor; ours also project by project."""
+    elements = _result("extraction")["elements"]
+    rows = {row["extractor"]: row for row in elements["rows"]}
+    shown = {"curate": "curate", "resiliparse main_content": "resiliparse", "trafilatura": "trafilatura"}
+    lines = [
+        f"| element | number | {' | '.join(shown.values())} | curate, the worst project |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name in rows["curate"]:
+        if name == "extractor":
+            continue
+        of_projects = [
+            (found["curate"][name]["share"], project)
+            for project, found in elements["by_project"].items()
+            if found["curate"].get(name, {"n": 0})["n"] >= _MIN_ELEMENTS
+        ]
+        worst = (max if name == "furniture" else min)(of_projects)
+        shares = " | ".join(f"{rows[extractor][name]['share']:.3f}" for extractor in shown)
+        label = f"{name.replace('_', ' ')}{' (let in)' if name == 'furniture' else ''}"
+        lines.append(f"| {label} | {rows['curate'][name]['n']:,} | {shares} | {worst[0]:.3f} {worst[1]} |")
+    return "\n".join(lines)
+
+
+_MIN_ELEMENTS = 20  # of a project that is shown by itself
+
+
 TABLES: dict[str, Callable[[], str]] = {
+    "extraction": _extraction,
+    "elements": _elements,
     "adult": _adult,
     "languages": _languages,
     "floors": _floors,
