@@ -82,7 +82,7 @@ class Engine(Protocol):
     """Whether all tasks run on this machine, and so see files the moment they are written."""
 
     def __enter__(self) -> Self:
-        """Give the engine; what it needs starts with the first map."""
+        """The engine; what it needs starts with the first map."""
         ...
 
     def __exit__(self, *error: object) -> None:

@@ -25,7 +25,7 @@ class RunStore:
         self._found: dict[str, Nats] = {}
 
     def find_or_run(self, what: Mapping[str, Any], run: Callable[[], Nats]) -> tuple[Nats, bool]:
-        """Give the result of the run that `what` describes, and whether it was there already."""
+        """The result of the run that `what` describes, and whether it was there already."""
         key = stable_hash(dict(what))
         if key in self._found:
             return self._found[key], True

@@ -191,7 +191,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
     def do_GET(self) -> None:
-        """Give the web page itself, or one page's labels."""
+        """The web page itself, or one page's labels."""
         url = urlsplit(self.path)
         if not self._is_for_us():
             self._send(403, b"Open the address that 'curate annotate review' printed.", "text/plain")

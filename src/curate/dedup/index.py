@@ -146,7 +146,7 @@ class Index:
         return xxhash.xxh3_64_hexdigest(json.dumps(self.manifest["segments"], sort_keys=True).encode())
 
     def shards(self) -> list[IndexShard]:
-        """Give one shard per segment."""
+        """One shard per segment."""
         return [
             IndexShard(
                 f"\0index {self.path.resolve()}/{segment['name']}",  # unlike the name of any input
@@ -331,7 +331,7 @@ def changing_index(path: str | Path) -> Generator[None]:
 
 
 def new_index(path: str | Path, plan: DedupPlan) -> Index:
-    """Give an index without documents, of which nothing is written yet, for a new or empty folder."""
+    """An index without documents, of which nothing is written yet, for a new or empty folder."""
     path = Path(path)
     if path.exists() and (not path.is_dir() or any(not each.name.startswith(".") for each in path.iterdir())):
         raise SettingError(f"{path} is not empty; name a new folder, or use 'curate index add'.")

@@ -83,7 +83,7 @@ class DedupPlan:
         return [(step / 20, self.chance_to_meet(step / 20)) for step in range(21)]
 
     def permutations(self) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
-        """Give the factors and terms of the affine permutations, those of datasketch 2's scheme "affine32".
+        """The factors and terms of the affine permutations, those of datasketch 2's scheme "affine32".
 
         Both are uint32, padded with the identity to a multiple of 32.
         """

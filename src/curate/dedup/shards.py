@@ -69,9 +69,9 @@ class TextShard:
         self._keys = pa.table(columns)
 
     def read_keys(self) -> pa.Table:
-        """Give the keys."""
+        """The keys."""
         return self._keys
 
     def read_texts(self, rows: NDArray[np.int64], /) -> pa.Array | pa.ChunkedArray:
-        """Give the texts of the rows."""
+        """The texts of the rows."""
         return self._texts.take(pa.array(rows))

@@ -40,7 +40,7 @@ def extract_text(
     keep_links: bool = False,
     text_format: str = "plain",
 ) -> str:
-    """Give the main text of one page, "" where there is none; `extract_pages` names the reason.
+    """The main text of one page, "" where there is none; `extract_pages` names the reason.
 
     `charset` is what the HTTP header said and matters for bytes only (see `decode_text`). Paragraphs,
     headings, list items and table rows stand on lines of their own. The other settings are `extract_pages`'s.

@@ -104,7 +104,7 @@ def fit_isotonic(levels: Vector, positive: NDArray[np.bool_], weights: Vector) -
 
 
 def perfect_calibration_error(scores: Vector, *, seed: int = 0, n_draws: int = 1000) -> dict[str, float]:
-    """Give the calibration error that chance alone makes: of a scorer whose every score is the true probability.
+    """The calibration error that chance alone makes: of a scorer whose every score is the true probability.
 
     Labels are drawn from `scores` (N,). The error is an average of absolute differences, so it does not vanish
     before each of its ten bins holds many pages; an error within this range is no sign of miscalibration.

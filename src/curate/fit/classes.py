@@ -108,7 +108,7 @@ def held_out_outputs(
     texts: pa.Array,
     sites: Sequence[str],
 ) -> Array:
-    """Give the classifiers' outputs on pages, each from a classifier that saw neither the page nor its site.
+    """The classifiers' outputs on pages, each from a classifier that saw neither the page nor its site.
 
     So that a scorer which uses the outputs as features learns how far they can be trusted on new pages.
     """

@@ -169,8 +169,7 @@ def _encoder_block(recipe: Recipe, scratch: Path | None) -> EncoderBlock:
             )
         return EncoderBlock(load_encoder(**settings), settings)
     if scratch is None:
-        msg = "an int8 encoder is written to a folder: give compute_columns one"
-        raise TypeError(msg)
+        raise TypeError("an int8 encoder is written to a folder: give compute_columns one")
     encoder, files = export_encoder(settings["model"], settings["max_tokens"], scratch)
     settings.update(max_tokens=encoder.max_tokens, files=files)
     return EncoderBlock(encoder, settings, scratch)

@@ -68,11 +68,10 @@ def evaluate(
     if not 0 < truth.sum() < len(pages):
         n = f"{truth.sum()} of {len(pages)}"
         reach = f"Levels reach from {pages.levels.min():g} to {pages.levels.max():g}"
-        msg = (
+        raise SettingError(
             f"{n} pages are at level {positive:g} or above; both kinds are needed. {reach}: set positive "
             "(--positive), or add pages."
         )
-        raise SettingError(msg)
     scale = (min(0.0, float(pages.levels.min())), float(pages.levels.max()), positive)
     levels, scores = predict(first, pages)
     metrics = summarise(pages, levels, scores, scale, seed=seed, n_resamples=n_resamples)
@@ -135,7 +134,7 @@ Pair = tuple[Vector, Vector]
 def compare(
     pages: Annotations, first: Pair, second: Pair, positive: float, n_resamples: int, seed: int
 ) -> dict[str, dict[str, float]]:
-    """Give the second scorer's measures less the first's, both on the same resampled pages.
+    """The second scorer's measures less the first's, both on the same resampled pages.
 
     Returns:
         Measure -> {"value", "low", "high", "share_above"}: the last is the share of resamples in which the

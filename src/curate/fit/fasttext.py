@@ -47,8 +47,7 @@ def fit_fasttext(
     import fasttext
 
     if rows is None:
-        msg = "fastText is fitted on bags of words"
-        raise TypeError(msg)
+        raise TypeError("fastText is fitted on bags of words")
     repeats = np.clip(np.rint(weights / np.median(weights)), 1, _MOST_REPEATS).astype(int)
     with tempfile.TemporaryDirectory(prefix="curate-fasttext-") as folder:
         path = Path(folder) / "pages.txt"

@@ -123,8 +123,9 @@ def fit_classifier(
     recipe = (recipe or (Recipe() if "members" in settings else DEFAULT_RECIPE)).replace(**settings)
     output = Path(output)
     if (output / "config.json").exists() and not overwrite:
-        msg = f"'{output}' holds a classifier already. Choose another folder, or set overwrite (--overwrite)."
-        raise SettingError(msg)
+        raise SettingError(
+            f"'{output}' holds a classifier already. Choose another folder, or set overwrite (--overwrite)."
+        )
     readings = read_annotations(input, annotator_weights=recipe.annotator_weights)
     scale = find_scale(readings, recipe)
     strictness, read_pages = compare_readings(readings, recipe, scale)
@@ -231,23 +232,22 @@ def find_scale(pages: Annotations, recipe: Recipe) -> tuple[float, float, float]
     low = recipe.low if recipe.low is not None else min(lowest, 0.0)
     high = recipe.high if recipe.high is not None else (1.0 if highest <= 1 else max(highest, 5.0))
     if recipe.positive is None and not (0 <= lowest <= highest <= 5 and _are_whole(pages.levels)):
-        msg = (
+        raise SettingError(
             f"Levels reach from {lowest:g} to {highest:g}, which is neither 0-1 nor 0-5 in whole steps: say "
             "from which level a page counts as positive (--positive)."
         )
-        raise SettingError(msg)
     positive = recipe.positive if recipe.positive is not None else (1.0 if high == 1 else 3.0)
     if not low <= lowest <= highest <= high:
-        msg = f"Levels reach from {lowest:g} to {highest:g}, outside low={low:g}, high={high:g}. Set both."
-        raise SettingError(msg)
+        raise SettingError(
+            f"Levels reach from {lowest:g} to {highest:g}, outside low={low:g}, high={high:g}. Set both."
+        )
     n_positive = int((pages.levels >= positive).sum())
     if min(n_positive, len(pages) - n_positive) < recipe.n_folds:
-        msg = (
+        raise SettingError(
             f"{n_positive} of {len(pages)} pages are at level {positive:g} or above; at least "
             f"{recipe.n_folds} of either kind are needed. Set positive (--positive) to another level, "
             "or annotate more pages."
         )
-        raise SettingError(msg)
     return low, high, positive
 
 
@@ -278,12 +278,11 @@ def find_folds(pages: Annotations, recipe: Recipe, positive: float) -> NDArray[n
             largest = int(np.bincount(groups).max())
             of_site = max((n for site, n in Counter(sites).items() if site), default=0)
             way_out = "let sites be parted (--part-sites)" if of_site > largest / 2 else "raise --overlap"
-            msg = (
+            raise SettingError(
                 f"The {len(pages)} pages fall into too few groups of one site or of near-duplicates "
                 f"({groups.max() + 1}, the largest of {largest}) to part {recipe.n_folds} times with pages of both kinds "
                 f"left. Annotate pages of more sites, set fewer folds (--folds), or {way_out}."
             )
-            raise SettingError(msg)
     return folds
 
 
@@ -427,7 +426,7 @@ def fit_member(
 def predict_member(
     member: MemberRecipe, columns: Columns, fitted: FittedMember, rows: NDArray[np.bool_]
 ) -> Vector:
-    """Give the member's level for the pages at `rows`."""
+    """The member's level for the pages at `rows`."""
     ready = prepare(columns.join(member.dense)[rows], fitted.centre, fitted.scale, fitted.limit)
     sparse_rows = None if member.sparse is None else columns.rows[member.sparse][rows]
     return fitted.head.predict(ready, sparse_rows).astype(np.float64)

@@ -41,7 +41,7 @@ class FittedHead:
     seen: Array | None = None
 
     def predict(self, dense: Array, rows: Rows) -> Array:
-        """Give one number a row, float32 (N,)."""
+        """One number a row, float32 (N,)."""
         columns = dense
         if rows is not None and self.sparse_weights is not None:
             products = np.asarray(rows @ self.sparse_weights, np.float32)
@@ -85,8 +85,7 @@ def fit_head(
     if unknown:
         raise UnknownNameError(f"setting of the {name} head", min(unknown), HEAD_SETTINGS[name])
     if rows is not None and name not in (*LINEAR_HEADS, "softmax"):
-        msg = f"The {name} head cannot take word counts; type {' or '.join(LINEAR_HEADS)}."
-        raise SettingError(msg)
+        raise SettingError(f"The {name} head cannot take word counts; type {' or '.join(LINEAR_HEADS)}.")
     settings = {**HEAD_SETTINGS[name], **settings}
     power = settings.get("idf_power", 0.0)
     if rows is None or idf is None or not power:

@@ -44,8 +44,9 @@ def read_sources(source: Any) -> list[tuple[str, Sequence[Row]]]:
                 )
             ]
         except (TypeError, ValueError) as error:
-            msg = "Labels in a dictionary need a list for each column, all of one length."
-            raise SettingError(msg) from error
+            raise SettingError(
+                "Labels in a dictionary need a list for each column, all of one length."
+            ) from error
     items = list(source)
     if all(isinstance(item, (str, Path)) for item in items):
         return [(str(path), _read_file(path)) for path in _expand(items)]
@@ -86,8 +87,7 @@ def _expand(patterns: Sequence[str | Path]) -> list[Path]:
     for pattern in patterns:
         found = sorted(glob.glob(str(pattern)))
         if not found:
-            msg = f"There is no annotation file '{pattern}'."
-            raise SettingError(msg)
+            raise SettingError(f"There is no annotation file '{pattern}'.")
         paths.extend(Path(path) for path in found)
     return list(dict.fromkeys(paths))
 
@@ -97,15 +97,15 @@ def _read_file(path: Path) -> list[dict[str, Any]]:
         try:
             return pq.ParquetFile(os.path.abspath(path)).read().to_pylist()
         except (OSError, pa.ArrowInvalid) as error:
-            msg = f"'{path}' cannot be read as Parquet ({_first_line(error)}). Write or copy it again."
-            raise SettingError(msg) from error
+            raise SettingError(
+                f"'{path}' cannot be read as Parquet ({_first_line(error)}). Write or copy it again."
+            ) from error
     kind = Path(path.stem).suffix if path.suffix in {".gz", ".zst"} else path.suffix
     if path.is_dir() or kind not in {".jsonl", ".ndjson", *_TABLES}:
-        msg = (
+        raise SettingError(
             f"'{path}' is no kind of annotation file that is known: use .jsonl, .csv or .tsv (also .gz or .zst), or "
             ".parquet. Pages whose labels lie elsewhere go behind --pages."
         )
-        raise SettingError(msg)
     if kind in _TABLES:
         return _read_table(path, _TABLES[kind])
     rows: list[dict[str, Any]] = []
@@ -134,8 +134,9 @@ def _read_table(path: Path, delimiter: str) -> list[dict[str, Any]]:
                 )
             rows.append({name: value or None for name, value in zip(head, fields, strict=True)})
     except csv.Error as error:
-        msg = f"'{path}' is broken after row {len(rows)} ({_first_line(error)}). Write or copy it again."
-        raise SettingError(msg) from error
+        raise SettingError(
+            f"'{path}' is broken after row {len(rows)} ({_first_line(error)}). Write or copy it again."
+        ) from error
     return rows
 
 

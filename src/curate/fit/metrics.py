@@ -166,7 +166,7 @@ Measure = Callable[[NDArray[np.int64]], float]
 def bootstrap(
     measure: Measure, n: int, seed: int, n_resamples: int = N_RESAMPLES, *, unbias: bool = False
 ) -> dict[str, float]:
-    """Give a measure on all rows and its 95% percentile interval over resampled rows.
+    """A measure on all rows and its 95% percentile interval over resampled rows.
 
     Args:
         measure: takes rows.

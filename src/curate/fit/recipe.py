@@ -49,24 +49,20 @@ class MemberRecipe:
             raise UnknownNameError("head", self.head, HEAD_NAMES)
         n_sparse = sum(feature in SPARSE_FEATURES for feature in self.features)
         if n_sparse > 1:
-            msg = f"'{self.name}' names {n_sparse} kinds of word counts; name one."
-            raise SettingError(msg)
+            raise SettingError(f"'{self.name}' names {n_sparse} kinds of word counts; name one.")
         if ("fasttext" in self.features) != (self.head == "softmax") or (
             "fasttext" in self.features and len(self.features) > 1
         ):
-            msg = (
+            raise SettingError(
                 f"'{self.name}': fasttext comes with its own head, softmax, and without other features; "
                 "write it as 'fasttext', and name another member to average it with."
             )
-            raise SettingError(msg)
         if n_sparse and self.head not in (*LINEAR_HEADS, "softmax"):
-            msg = f"'{self.name}': word counts need one of the heads {', '.join(LINEAR_HEADS)}."
-            raise SettingError(msg)
+            raise SettingError(f"'{self.name}': word counts need one of the heads {', '.join(LINEAR_HEADS)}.")
         if not self.features or self.weight <= 0:
-            msg = (
+            raise SettingError(
                 f"A member needs features and a weight above 0, as in 'tfidf+shape:ridge', not '{self.name}'."
             )
-            raise SettingError(msg)
         for setting in self.settings:
             if setting not in HEAD_SETTINGS[self.head]:
                 raise UnknownNameError(f"setting of the {self.head} head", setting, HEAD_SETTINGS[self.head])
@@ -106,11 +102,10 @@ class MemberRecipe:
             pairs = (item.split("=") for item in listed.split(",") if item)
             settings = {name.strip(): float(value) for name, value in pairs}
         except ValueError:
-            msg = (
+            raise SettingError(
                 f"'{text}' is no member; write it as 'tfidf+shape:ridge', 'static+shape:kernel*0.5' or "
                 "'static:svr:C=4,epsilon=0.2'."
-            )
-            raise SettingError(msg) from None
+            ) from None
         default = "softmax" if features == ("fasttext",) else "ridge"
         return cls(features, head.strip() or default, number, settings)
 
@@ -177,18 +172,17 @@ class Recipe:
     def __post_init__(self) -> None:
         """Check every setting."""
         if not self.members:
-            msg = "A recipe needs at least one member, as in --member tfidf+shape:ridge."
-            raise SettingError(msg)
+            raise SettingError("A recipe needs at least one member, as in --member tfidf+shape:ridge.")
         if len({member.name for member in self.members}) < len(self.members):
-            msg = "Two members of a recipe have the same features and head; leave one out."
-            raise SettingError(msg)
+            raise SettingError("Two members of a recipe have the same features and head; leave one out.")
         if self.calibration not in {"auto", "platt", "isotonic"}:
             raise UnknownNameError("calibration", self.calibration, ("auto", "platt", "isotonic"))
         if self.encoder_dtype not in _DTYPES:
             raise UnknownNameError("encoder_dtype", self.encoder_dtype, _DTYPES)
         if any("encoder" in member.features for member in self.members) and not self.encoder:
-            msg = "The feature 'encoder' needs a model: set encoder (--encoder) to its name or folder."
-            raise SettingError(msg)
+            raise SettingError(
+                "The feature 'encoder' needs a model: set encoder (--encoder) to its name or folder."
+            )
         for name, least in (
             ("window_bytes", 256),
             ("min_pages", 1),
@@ -197,8 +191,7 @@ class Recipe:
             ("encoder_max_tokens", 8),
         ):
             if getattr(self, name) < least:
-                msg = f"{name} is {getattr(self, name)}; set it to {least} or more."
-                raise SettingError(msg)
+                raise SettingError(f"{name} is {getattr(self, name)}; set it to {least} or more.")
         if self.positive_rate is not None and not 0 < self.positive_rate < 1:
             raise SettingError(
                 f"positive_rate is {self.positive_rate}; set it (--positive-rate) to a share between 0 and 1 (5% is 0.05)."
@@ -208,16 +201,16 @@ class Recipe:
                 f"overlap is {self.overlap}; set it above 0, such as 0.25 (above 1 for equal pages only)."
             )
         if self.n_buckets < 2 or self.n_buckets & (self.n_buckets - 1):
-            msg = f"n_buckets is {self.n_buckets}; set it to a power of two, such as 262144."
-            raise SettingError(msg)
+            raise SettingError(f"n_buckets is {self.n_buckets}; set it to a power of two, such as 262144.")
         for name in ("zones", "static_zones"):
             sizes = [zone or float("inf") for zone in getattr(self, name)]
             if not sizes or sizes != sorted(set(sizes), reverse=True) or min(sizes) < 1:
-                msg = f"{name} is {getattr(self, name)}; list numbers of words, falling, 0 (all) first."
-                raise SettingError(msg)
+                raise SettingError(
+                    f"{name} is {getattr(self, name)}; list numbers of words, falling, 0 (all) first."
+                )
 
     def replace(self, **settings: Any) -> Recipe:
-        """Give the recipe with other settings. Members may be given as texts, see `MemberRecipe.parse`."""
+        """The recipe with other settings. Members may be given as texts, see `MemberRecipe.parse`."""
         known = {item.name for item in fields(self)}
         for name in settings:
             if name not in known:
@@ -233,7 +226,7 @@ class Recipe:
         return replace(self, **settings)
 
     def to_config(self) -> dict[str, Any]:
-        """Give the recipe as JSON."""
+        """The recipe as JSON."""
         config = asdict(self)
         config["annotator_weights"] = dict(self.annotator_weights)
         return config

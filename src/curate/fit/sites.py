@@ -10,7 +10,7 @@ _LOCAL = {"example", "test", "invalid", "localhost", "local", "internal"}
 
 
 def site_of(url: Any) -> str:
-    """Give the registered domain of an address, with or without a scheme; "" where there is none.
+    """The registered domain of an address, with or without a scheme; "" where there is none.
 
     Subdomains are one site, but for those that are let to others: of github.io each is a site. A machine by its number or
     by a local name is a site of its own where the address has a scheme.

@@ -57,11 +57,10 @@ def find_price(settings: CallSettings) -> Price:
         table = _read_table(path)
         if settings.model in table:
             return _price(table[settings.model], f"{path}, [{settings.model}]")
-    msg = (
+    raise SettingError(
         f"No price is known for the model '{settings.model}'. Give --price-input and --price-output in dollars "
         "per million tokens (0 for a server of your own), or --prices with a TOML table."
     )
-    raise SettingError(msg)
 
 
 def _read_table(path: Path) -> dict[str, Any]:

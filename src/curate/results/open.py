@@ -109,7 +109,7 @@ class FinishedRun:
 
     @contextmanager
     def connect(self) -> Generator[duckdb.DuckDBPyConnection]:
-        """Give a database of the tables `kept` and `dropped` that can reach nothing else."""
+        """A database of the tables `kept` and `dropped` that can reach nothing else."""
         with locked_database() as database:
             for kind in KINDS:
                 database.register(kind, _dataset(self.files[kind], self.schemas[kind], self.system))
@@ -118,7 +118,7 @@ class FinishedRun:
 
 @contextmanager
 def locked_database() -> Generator[duckdb.DuckDBPyConnection]:
-    """Give a DuckDB that opens no file, loads no extension, and whose settings cannot be changed."""
+    """A DuckDB that opens no file, loads no extension, and whose settings cannot be changed."""
     config: dict[str, Any] = {
         "enable_external_access": False,
         "autoinstall_known_extensions": False,

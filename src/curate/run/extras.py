@@ -55,7 +55,7 @@ def extra_types(
     sources: pa.ChunkedArray | None = None,
     schemas: Mapping[str, Mapping[str, str]] | None = None,
 ) -> dict[str, list[Any]]:
-    """Give the type of every key in a column of JSON objects, and its number of rows.
+    """The type of every key in a column of JSON objects, and its number of rows.
 
     Beyond some thousand keys only those of most rows are told; `REST` stands for the others.
 

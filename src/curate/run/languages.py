@@ -20,7 +20,7 @@ MOSTLY_NOTATION = 0.5
 
 
 def tell_languages(texts: pa.Array, wanted: Sequence[str]) -> tuple[pa.RecordBatch, NDArray[np.bool_]]:
-    """Give the language of N texts with its confidence, and whether each text may stay for its language.
+    """The language of N texts with its confidence, and whether each text may stay for its language.
 
     It is the likeliest language of the whole text. Where that is not wanted, the lines that are prose are asked, if they
     have `MIN_PROSE_WORDS`: program text and notation pass for any language. A text that hardly has prose and is

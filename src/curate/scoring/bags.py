@@ -28,7 +28,7 @@ def bag_of(words: Words) -> Words:
 
 
 def bag_rows(numbers: NDArray[np.int32], offsets: NDArray[np.int64], n_columns: int) -> csr_matrix:
-    """Give the matrix (N, n_columns) whose product with vectors is their mean.
+    """The matrix (N, n_columns) whose product with vectors is their mean.
 
     Args:
         numbers: int32 (n_words,), below `n_columns - 1`, -1 where unknown.
@@ -53,7 +53,7 @@ def bag_rows(numbers: NDArray[np.int32], offsets: NDArray[np.int64], n_columns: 
 def bag_means(
     numbers: NDArray[np.int32], offsets: NDArray[np.int64], vectors: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Give the mean of each document's vectors.
+    """The mean of each document's vectors.
 
     Args:
         numbers: as of `bag_rows`.

@@ -78,7 +78,7 @@ class Cascade:
         return tuple(code for code in both[0] if all(code in named for named in both)) if both else None
 
     def score(self, texts: Sequence[str] | pa.Array, /) -> Array:
-        """Give the scores, float32 (N,)."""
+        """The scores, float32 (N,)."""
         return self._ask(texts).scores
 
     def score_levels(self, texts: Sequence[str] | pa.Array, /) -> tuple[Array, Array]:

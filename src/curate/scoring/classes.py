@@ -73,7 +73,7 @@ class FittedClasses:
         )
 
     def predict(self, texts: Sequence[str] | pa.Array, /) -> Array:
-        """Give the probability of every class, float32 (N, n_classes); rows sum to 1.
+        """The probability of every class, float32 (N, n_classes); rows sum to 1.
 
         Each row is of its text alone. A text without a word gets the classes' rates.
         """
@@ -87,7 +87,7 @@ class FittedClasses:
         return shares
 
     def label(self, texts: Sequence[str] | pa.Array, /) -> pa.DictionaryArray:
-        """Give the name of the likeliest class of every document, as an Arrow dictionary array (N,)."""
+        """The name of the likeliest class of every document, as an Arrow dictionary array (N,)."""
         best = self.predict(texts).argmax(axis=1).astype(np.int32)
         return pa.DictionaryArray.from_arrays(pa.array(best), pa.array(self.classes))
 
@@ -96,13 +96,13 @@ class FittedClasses:
         return count_read(as_texts(texts), self.window_bytes)
 
     def scorer(self, name: str) -> ClassScorer:
-        """Give the scorer of one class: the probability that a document is of it."""
+        """The scorer of one class: the probability that a document is of it."""
         if name not in self.classes:
             raise UnknownNameError(f"class of '{self.name}'", name, self.classes)
         return ClassScorer(f"{self.name}:{name}", self, self.classes.index(name))
 
     def outputs(self, pages: Pages) -> Array:
-        """Give the linear outputs, before calibration, float32 (N, n_classes)."""
+        """The linear outputs, before calibration, float32 (N, n_classes)."""
         numbers, words = self.sparse.number(pages)
         outputs = tfidf_times(numbers, words, self.sparse.zones, self.sparse.idf, self.weights) * self.steps
         outputs += self.bias
@@ -159,7 +159,7 @@ class ClassScorer:
         return languages_of(self.classifier.about)
 
     def score(self, texts: Sequence[str] | pa.Array, /) -> Array:
-        """Give the probability of the class, float32 (N,)."""
+        """The probability of the class, float32 (N,)."""
         return np.ascontiguousarray(self.classifier.predict(texts)[:, self.column])
 
     def count_read(self, texts: Sequence[str] | pa.Array, /) -> NDArray[np.int64]:

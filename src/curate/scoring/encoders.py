@@ -51,8 +51,7 @@ class SentenceEncoder:
         fetch: bool = True,
     ) -> None:
         if dtype not in {"fp32", "bf16"}:
-            msg = f"dtype is '{dtype}'; type fp32, bf16 or, in a fit, int8."
-            raise SettingError(msg)
+            raise SettingError(f"dtype is '{dtype}'; type fp32, bf16 or, in a fit, int8.")
         self.name = model
         self.max_tokens = max_tokens
         self.dtype = dtype
@@ -126,7 +125,7 @@ class SentenceEncoder:
 
 
 def cut_documents(texts: Sequence[str] | pa.Array, max_tokens: int) -> list[str]:
-    """Give the documents as Python strings, cut where no tokenizer would have got to."""
+    """The documents as Python strings, cut where no tokenizer would have got to."""
     limit = max_tokens * _WINDOW_CHARS_PER_TOKEN
     return [(text or "")[:limit] for text in as_texts(texts).to_pylist()]
 
@@ -174,5 +173,5 @@ def load_encoder(
     *,
     fetch: bool = True,
 ) -> SentenceEncoder:
-    """Give the encoder with these settings, the same object for the same settings."""
+    """The encoder with these settings, the same object for the same settings."""
     return SentenceEncoder(model, max_tokens=max_tokens, dtype=dtype, device=device, fetch=fetch)

@@ -40,7 +40,7 @@ class FastTextScorer:
         return load_fasttext, (self._path, self._label)
 
     def score(self, texts: Sequence[str] | pa.Array, /) -> NDArray[np.float32]:
-        """Give the label's probability, float32 (N,): every document is read as one line; 0 where it has no word."""
+        """The label's probability, float32 (N,): every document is read as one line; 0 where it has no word."""
         scores = np.zeros(len(texts), np.float32)
         for row, text in enumerate(as_texts(texts).to_pylist()):
             # fastText reads a line at a time, and stops at a zero byte.

@@ -85,14 +85,14 @@ class Pages:
         return Pages(self.programs.prose, 2 * self.window_bytes)
 
     def number(self, vocabulary: Vocabulary) -> NDArray[np.int32]:
-        """Give the words' numbers in a vocabulary."""
+        """The words' numbers in a vocabulary."""
         key = id(vocabulary)
         if key not in self._numbers:
             self._numbers[key] = vocabulary.find(self.words)
         return self._numbers[key]
 
     def compute(self, block: DenseBlock) -> Array:
-        """Give a dense block's columns; equal blocks of several parts are computed once."""
+        """A dense block's columns; equal blocks of several parts are computed once."""
         key = repr(block.to_config())
         if key not in self._dense:
             self._dense[key] = block.compute(self)
@@ -131,8 +131,7 @@ def load_word_table(folder: Path | None = None) -> WordTable:
 def _load_word_table(folder: Path) -> WordTable:
     config = read_config(folder)
     if config.get("kind") != "word_table":
-        msg = f"'{folder}' is no word table but a {config.get('kind')}."
-        raise SettingError(msg)
+        raise SettingError(f"'{folder}' is no word table but a {config.get('kind')}.")
     check_kernels(folder, config, KERNEL_VERSIONS)
     arrays = read_weights(folder, config)
     return WordTable(
@@ -174,7 +173,7 @@ class SparseFeature:
         return grams.hashes.astype(np.int32), grams
 
     def rows(self, pages: Pages) -> csr_matrix:
-        """Give the matrix (N, n_zones * n_columns) that heads are fitted on."""
+        """The matrix (N, n_zones * n_columns) that heads are fitted on."""
         from scipy.sparse import csr_matrix, hstack
 
         numbers, words = self.number(pages)
@@ -222,7 +221,7 @@ class ShapeBlock:
         return measure_shape(pages.texts)
 
     def to_config(self) -> dict[str, Any]:
-        """Give the block's name."""
+        """The block's name."""
         return {"block": "shape"}
 
 
@@ -237,7 +236,7 @@ class LinesBlock:
         return measure_lines(pages.texts)
 
     def to_config(self) -> dict[str, Any]:
-        """Give the block's name."""
+        """The block's name."""
         return {"block": "lines"}
 
 
@@ -326,7 +325,7 @@ class ProgramBlock:
         return pages.programs.shapes
 
     def to_config(self) -> dict[str, Any]:
-        """Give the block's name."""
+        """The block's name."""
         return {"block": "program"}
 
 
@@ -390,6 +389,7 @@ def table_of(sha256: str, folder: Path) -> WordTable:
     """Load the bundled word table and check that it is the one a classifier was fitted on."""
     table = load_word_table()
     if table.sha256 != sha256:
-        msg = f"'{folder}' was fitted on another table of word vectors. Fit it again with `curate fit`."
-        raise SettingError(msg)
+        raise SettingError(
+            f"'{folder}' was fitted on another table of word vectors. Fit it again with `curate fit`."
+        )
     return table

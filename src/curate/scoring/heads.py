@@ -25,11 +25,11 @@ class Head(Protocol):
     kind: ClassVar[str]
 
     def predict(self, features: Array, /) -> Array:
-        """Give one number a row, from that row alone."""
+        """One number a row, from that row alone."""
         ...
 
     def to_arrays(self) -> dict[str, NDArray[np.generic]]:
-        """Give the arrays that `head_from_arrays` makes the head from."""
+        """The arrays that `head_from_arrays` makes the head from."""
         ...
 
 
@@ -47,7 +47,7 @@ class LinearHead:
     bias: Array
 
     def predict(self, features: Array, /) -> Array:
-        """Give the weighted sum of every row."""
+        """The weighted sum of every row."""
         numbers = np.empty(len(features), np.float32)
         _predict_linear(features, self.weights, self.bias, numbers)
         return numbers
@@ -73,7 +73,7 @@ class OrdinalHead:
     levels: Array
 
     def predict(self, features: Array, /) -> Array:
-        """Give the lowest level, and for every other its step times the chance that it is reached."""
+        """The lowest level, and for every other its step times the chance that it is reached."""
         numbers = np.empty(len(features), np.float32)
         _predict_ordinal(features, self.weights, self.bias, self.levels, numbers)
         return numbers
@@ -97,7 +97,7 @@ class SoftmaxHead:
     levels: Array
 
     def predict(self, features: Array, /) -> Array:
-        """Give the mean of the levels by their probabilities."""
+        """The mean of the levels by their probabilities."""
         numbers = np.empty(len(features), np.float32)
         _predict_softmax(features, self.weights, self.levels, numbers)
         return numbers
@@ -125,7 +125,7 @@ class KernelHead:
     gamma: Array
 
     def predict(self, features: Array, /) -> Array:
-        """Give the sum of the bumps at every row."""
+        """The sum of the bumps at every row."""
         numbers = np.empty(len(features), np.float32)
         squares = np.square(self.centres, dtype=np.float32).sum(axis=0, dtype=np.float32)
         _predict_kernel(features, self.centres, squares, self.weights, self.bias, self.gamma, numbers)
@@ -156,7 +156,7 @@ class MlpHead:
     bias: Array
 
     def predict(self, features: Array, /) -> Array:
-        """Give the output of the network for every row."""
+        """The output of the network for every row."""
         numbers = np.empty(len(features), np.float32)
         _predict_mlp(features, self.hidden, self.hidden_bias, self.weights, self.bias, numbers)
         return numbers
@@ -193,7 +193,7 @@ class ForestHead:
     value: Array
 
     def predict(self, features: Array, /) -> Array:
-        """Give the mean of the trees' answers for every row."""
+        """The mean of the trees' answers for every row."""
         numbers = np.empty(len(features), np.float32)
         _predict_forest(
             features, self.roots, self.feature, self.threshold, self.left, self.right, self.value, numbers
@@ -201,7 +201,7 @@ class ForestHead:
         return numbers
 
     def to_arrays(self) -> dict[str, NDArray[np.generic]]:
-        """Give the node arrays."""
+        """The node arrays."""
         return {
             "roots": self.roots,
             "feature": self.feature,

@@ -74,7 +74,7 @@ class CheckpointScorer:
         return not self._wanted
 
     def score(self, texts: Sequence[str] | pa.Array, /) -> NDArray[np.float32]:
-        """Give the scores, float32 (N,); see the head of this module for what they are."""
+        """The scores, float32 (N,); see the head of this module for what they are."""
         return self.score_levels(texts)[1]
 
     def score_levels(
@@ -165,21 +165,18 @@ def _refuse_code_and_pickles(name: str) -> None:
         config, _ = PretrainedConfig.get_config_dict(name)
     except (OSError, ValueError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        msg = f"The checkpoint '{name}' cannot be loaded: {reason}"
-        raise SettingError(msg) from error
+        raise SettingError(f"The checkpoint '{name}' cannot be loaded: {reason}") from error
     if config.get("auto_map"):
-        msg = (
+        raise SettingError(
             f"The checkpoint '{name}' asks to run code of its own (auto_map in its config.json), which curate "
             "never does. Use one of an architecture that transformers knows."
         )
-        raise SettingError(msg)
     folder = Path(name)
     if folder.is_dir() and not any(folder.glob("*.safetensors")) and any(folder.glob("*.bin")):
-        msg = (
+        raise SettingError(
             f"The checkpoint '{name}' has its weights in a pickle (.bin), which can run code when it is loaded. "
             "Save it as safetensors: model.save_pretrained(folder, safe_serialization=True)."
         )
-        raise SettingError(msg)
 
 
 def _find_outputs(name: str, label: str, config: Any) -> tuple[int, ...]:
@@ -250,8 +247,7 @@ def load_checkpoint(
         )
     except (OSError, ValueError, ImportError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        msg = f"The checkpoint '{name}' cannot be loaded: {reason}"
-        raise SettingError(msg) from error
+        raise SettingError(f"The checkpoint '{name}' cannot be loaded: {reason}") from error
     if missing := sorted(found["missing_keys"]) or sorted(
         str(key) for key in found.get("mismatched_keys", ())
     ):

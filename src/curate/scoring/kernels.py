@@ -41,7 +41,7 @@ def tfidf_rows(
 def share_words(
     numbers: NDArray[np.int32], words: Words, places: NDArray[np.int16], n_places: int
 ) -> NDArray[np.float32]:
-    """Give the square root of the share of each document's words that stand at each place.
+    """The square root of the share of each document's words that stand at each place.
 
     Args:
         numbers: int32 (n_words,), word numbers, -1 where unknown.

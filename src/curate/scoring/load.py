@@ -112,8 +112,9 @@ def load_scorer(name_or_path: str | Path | Scorer) -> Scorer:
     if folder.is_dir():
         return load_folder(folder)
     if isinstance(name_or_path, Path) or "/" in name or "\\" in name:
-        msg = f"There is no classifier folder '{name}'. Fit one with `curate fit --output {name}`."
-        raise SettingError(msg)
+        raise SettingError(
+            f"There is no classifier folder '{name}'. Fit one with `curate fit --output {name}`."
+        )
     raise UnknownNameError("scorer", name, [*bundled, *others])
 
 
@@ -191,8 +192,7 @@ def load_folder(folder: Path) -> Scorer:
             f"or write the likeliest one as a column, with --label {name}."
         )
     if not isinstance(kind, str) or kind not in _LOADERS:
-        msg = f"'{folder}' holds a {str(kind)[:80]}, not a scorer."
-        raise SettingError(msg)
+        raise SettingError(f"'{folder}' holds a {str(kind)[:80]}, not a scorer.")
     return _LOADERS[kind](folder)
 
 
@@ -209,22 +209,25 @@ def _load_entry_point(point: EntryPoint) -> Scorer:
         found = point.load()
     except (ImportError, AttributeError) as error:
         package = point.dist.name if point.dist else point.module
-        msg = f"The scorer '{point.name}' of the package {package} cannot be loaded: {error}"
-        raise SettingError(msg) from error
+        raise SettingError(
+            f"The scorer '{point.name}' of the package {package} cannot be loaded: {error}"
+        ) from error
     makes_one = isinstance(found, type) or (callable(found) and not hasattr(found, "score"))
     try:
         scorer = found() if makes_one else found
     except (OSError, ValueError, TypeError, ImportError, AttributeError, LookupError, RuntimeError) as error:
         reason = (str(error).splitlines() or [""])[0]
-        msg = f"The scorer '{point.name}' ({point.value}) cannot be made: {type(error).__name__}: {reason}"
-        raise SettingError(msg) from error
+        raise SettingError(
+            f"The scorer '{point.name}' ({point.value}) cannot be made: {type(error).__name__}: {reason}"
+        ) from error
     return _checked(scorer, f"Entry point '{point.value}' of the group {ENTRY_POINT_GROUP}")
 
 
 def _checked(scorer: Any, what: str) -> Scorer:
     if not isinstance(scorer, Scorer):
-        msg = f"{what} is no scorer: it needs `name` and `score(texts)` (curate.protocols.Scorer)."
-        raise SettingError(msg)
+        raise SettingError(
+            f"{what} is no scorer: it needs `name` and `score(texts)` (curate.protocols.Scorer)."
+        )
     return scorer
 
 
@@ -403,8 +406,7 @@ def block_from_config(config: dict[str, Any], folder: Path) -> DenseBlock:  # no
         return ProgramWordsBlock(table_of(config["table_sha256"], folder))
     if kind == "classes":
         return load_classes_block(config["classifiers"], folder)
-    msg = f"'{folder}' asks for features '{kind}', which this version of curate does not know."
-    raise SettingError(msg)
+    raise SettingError(f"'{folder}' asks for features '{kind}', which this version of curate does not know.")
 
 
 def _encoder_block(settings: dict[str, Any], folder: Path) -> EncoderBlock:

@@ -52,8 +52,7 @@ def load_axes(folder: Path | None = None) -> WordAxes:
 def _load_axes(folder: Path) -> WordAxes:
     config = read_config(folder)
     if config.get("kind") != "word_axes":
-        msg = f"'{folder}' holds no word axes but a {config.get('kind')}."
-        raise SettingError(msg)
+        raise SettingError(f"'{folder}' holds no word axes but a {config.get('kind')}.")
     check_kernels(folder, config, KERNEL_VERSIONS)
     arrays = read_weights(folder, config)
     table = table_of(config["table_sha256"], folder)

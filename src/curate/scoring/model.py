@@ -69,7 +69,7 @@ class Member:
         return f"<Member '{self.name}': {self.weight:g} of the level>"
 
     def predict(self, pages: Pages, dense: dict[str, Array], sparse: dict[str, SparseFeature]) -> Array:
-        """Give the head's level for every page, float32 (N,)."""
+        """The head's level for every page, float32 (N,)."""
         columns = [dense[block] for block in self.blocks]
         joined = np.hstack(columns) if columns else np.zeros((len(pages), 0), np.float32)
         if joined.shape[1] != len(self.centre):  # heads index without asking
@@ -124,7 +124,7 @@ class FittedScorer:
         return languages_of(self.about)
 
     def score(self, texts: Sequence[str] | pa.Array, /) -> Array:
-        """Give the probability of the positive level or more, float32 (N,), from each text alone.
+        """The probability of the positive level or more, float32 (N,), from each text alone.
 
         A text without a word counts as the lowest level.
         """
@@ -139,18 +139,17 @@ class FittedScorer:
         return count_read(as_texts(texts), self.window_bytes)
 
     def with_window(self, window_bytes: int) -> FittedScorer:
-        """Give the same scorer with another window: the first `window_bytes` bytes of a document are read.
+        """The same scorer with another window: the first `window_bytes` bytes of a document are read.
 
         Its calibration is that of the window it was fitted with; fit again where the difference matters.
         """
         if window_bytes < 1:
-            msg = f"window_bytes is {window_bytes}; set it to 1 or more."
-            raise SettingError(msg)
+            raise SettingError(f"window_bytes is {window_bytes}; set it to 1 or more.")
         digest = fingerprint({"fitted": self.fingerprint, "window_bytes": window_bytes})
         return replace(self, window_bytes=window_bytes, fingerprint=digest)
 
     def predict_raw(self, pages: Pages) -> Array:
-        """Give the members' weighted sum, neither clipped nor calibrated."""
+        """The members' weighted sum, neither clipped nor calibrated."""
         dense = {name: pages.compute(block) for name, block in self.blocks.items()}
         raw = np.zeros(len(pages), np.float32)
         for member in self.members:

@@ -109,8 +109,9 @@ def export_encoder(model: str, max_tokens: int, folder: Path) -> tuple[Quantised
     source = load_encoder(model, max_tokens, "fp32", "cpu")
     tokenizer = getattr(source.sentence_model.tokenizer, "backend_tokenizer", None)
     if tokenizer is None:
-        msg = f"The encoder '{model}' has no tokenizer.json, which int8 needs. Set the dtype to fp32 or bf16."
-        raise SettingError(msg)
+        raise SettingError(
+            f"The encoder '{model}' has no tokenizer.json, which int8 needs. Set the dtype to fp32 or bf16."
+        )
     tokenizer.save(str(folder / TOKENIZER_FILE))
     whole = folder / "float.onnx"
     _export_float(source.sentence_model, whole)
@@ -132,8 +133,9 @@ def load_quantised(
     for name, expected in files.items():
         path = folder / name
         if name not in {MODEL_FILE, TOKENIZER_FILE} or not path.is_file() or _digest(path) != expected:
-            msg = f"'{path}' is missing or not the one that the classifier was fitted with: copy the folder."
-            raise SettingError(msg)
+            raise SettingError(
+                f"'{path}' is missing or not the one that the classifier was fitted with: copy the folder."
+            )
     return QuantisedEncoder(folder, model, max_tokens)
 
 

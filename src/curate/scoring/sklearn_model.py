@@ -40,7 +40,7 @@ class PipelineScorer:
         self._column = column
 
     def score(self, texts: Sequence[str] | pa.Array, /) -> NDArray[np.float32]:
-        """Give the probability of the class, float32 (N,)."""
+        """The probability of the class, float32 (N,)."""
         documents = [text or "" for text in as_texts(texts).to_pylist()]
         if not documents:
             return np.zeros(0, np.float32)

@@ -31,17 +31,20 @@ def read_config(folder: Path) -> dict[str, Any]:
     """Read the configuration of a fitted part and check the version of its format."""
     path = folder / CONFIG
     if not path.is_file():
-        msg = f"'{folder}' is no classifier folder: it holds no {CONFIG}. Fit one with `curate fit`."
-        raise SettingError(msg)
+        raise SettingError(
+            f"'{folder}' is no classifier folder: it holds no {CONFIG}. Fit one with `curate fit`."
+        )
     try:
         config = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        msg = f"'{path}' is not JSON ({error}). Fit the classifier again with `curate fit`."
-        raise SettingError(msg) from error
+        raise SettingError(
+            f"'{path}' is not JSON ({error}). Fit the classifier again with `curate fit`."
+        ) from error
     if not isinstance(config, dict) or config.get("format") != FORMAT_VERSION:
         found = config.get("format") if isinstance(config, dict) else None
-        msg = f"'{path}' has format {found!r}; this version of curate reads {FORMAT_VERSION}. Fit it again."
-        raise SettingError(msg)
+        raise SettingError(
+            f"'{path}' has format {found!r}; this version of curate reads {FORMAT_VERSION}. Fit it again."
+        )
     return config
 
 
@@ -50,24 +53,23 @@ def check_kernels(folder: Path, config: dict[str, Any], versions: dict[str, int]
     check_shape(config, {"kernels?": {"*": int}}, folder / CONFIG)
     for name, fitted in config.get("kernels", {}).items():
         if versions.get(name) != fitted:
-            msg = (
+            raise SettingError(
                 f"'{folder}' was fitted with version {fitted} of the {name} kernel; this is version "
                 f"{versions.get(name)}, and its scores would be wrong. Fit it again with `curate fit`."
             )
-            raise SettingError(msg)
 
 
 def read_weights(folder: Path, config: dict[str, Any]) -> Arrays:
     """Read the arrays of a fitted part and check that they are the ones its configuration names."""
     path = folder / WEIGHTS
     if not path.is_file():
-        msg = f"'{folder}' lacks {WEIGHTS}. Fit the classifier again with `curate fit`."
-        raise SettingError(msg)
+        raise SettingError(f"'{folder}' lacks {WEIGHTS}. Fit the classifier again with `curate fit`.")
     content = path.read_bytes()
     digest = hashlib.sha256(content).hexdigest()
     if digest != config.get("weights_sha256"):
-        msg = f"'{path}' is not the file that {CONFIG} was written with (SHA-256 {digest[:12]}…): copy both."
-        raise SettingError(msg)
+        raise SettingError(
+            f"'{path}' is not the file that {CONFIG} was written with (SHA-256 {digest[:12]}…): copy both."
+        )
     try:
         return load(content)
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
@@ -87,7 +89,7 @@ def write_folder(folder: Path, config: dict[str, Any], arrays: Arrays) -> dict[s
 
 @contextmanager
 def staged_folder(folder: Path) -> Generator[Path]:
-    """Give a folder to write a fitted part into, which is moved to its place when the block ends well.
+    """A folder to write a fitted part into, which is moved to its place when the block ends well.
 
     A new folder appears whole. In one that is there already files are replaced one by one, `config.json` last,
     and others stay: since the configuration names the digests of the files it belongs to, a folder in which only
@@ -131,12 +133,12 @@ def _sync(path: Path) -> None:
 
 
 def fingerprint(config: dict[str, Any]) -> str:
-    """Give a digest of a configuration, and so, by their digest in it, of the weights and tables."""
+    """A digest of a configuration, and so, by their digest in it, of the weights and tables."""
     return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def fingerprint_files(path: Path) -> str:
-    """Give a SHA-256 of a file, or of the names and contents of all files in a folder but for hidden ones."""
+    """A SHA-256 of a file, or of the names and contents of all files in a folder but for hidden ones."""
     if path.is_file():
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

@@ -46,7 +46,7 @@ class Vocabulary:
         return len(self.hashes)
 
     def find(self, words: Words) -> NDArray[np.int32]:
-        """Give the number of every word as int32 (n_words,), -1 where it is not in the vocabulary."""
+        """The number of every word as int32 (n_words,), -1 where it is not in the vocabulary."""
         numbers = np.empty(len(words.hashes), np.int32)
         if len(self.hashes) == 0:
             numbers[:] = _EMPTY

@@ -99,8 +99,9 @@ def _call(function: Callable[[Any], Any], texts: Any, name: str) -> Any:
         kind = f"an Arrow array of {texts.type}" if isinstance(texts, pa.Array) else "a list"
         what = f"the document {str(texts[0])[:40]!r}" if len(texts) == 1 else f"{len(texts)} documents"
         called = getattr(function, "__name__", "score")
-        msg = f"{name}: {called} raised {type(error).__name__} on {kind} of {what}: {error}"
-        raise AssertionError(msg) from error
+        raise AssertionError(
+            f"{name}: {called} raised {type(error).__name__} on {kind} of {what}: {error}"
+        ) from error
 
 
 def _scores(scorer: Scorer, texts: Any, name: str) -> NDArray[np.float32]:
