@@ -70,7 +70,7 @@ def test_time_ends_the_sample_and_chunks_are_drawn_from_every_file(tmp_path, mon
 def test_the_plan_is_printed_with_published_rates_and_says_where_the_disk_is_too_small(tmp_path, monkeypatch):
     plan = plan_of(EXAMPLE_CRAWL, tmp_path / "out")
     told = describe_plan(plan)
-    assert any(line.startswith("  kept        20.0%") for line in told)
+    assert any(line.startswith("  kept        24.0%") for line in told)
     assert all(any(name in line and source in line for line in told) for name, _, _, source in PUBLISHED)
     assert plan.fits
     monkeypatch.setattr(module, "free_bytes", lambda _: 1000)

@@ -44,7 +44,7 @@ def test_the_commands_of_the_docs_lead_from_pages_to_a_model(tmp_path, changes):
     steps = [json.loads(line) for line in (tmp_path / "out/run/metrics.jsonl").read_text().splitlines()]
     losses = [step["loss"] for step in steps if "loss" in step]
     assert losses[-1] < (0.95 if changes else 0.2) * losses[0]
-    assert len(said["generate"].split()) > 10
+    assert len(said["generate"].split()) > (4 if changes else 10)  # the prompt, and more
 
     # docs/training.md begins where docs/mixture.md ends.
     (tmp_path / "tokens").symlink_to(tmp_path / "out" / "tokens")
