@@ -42,7 +42,7 @@ const stripe = require('stripe')('{+rk_live_|a99}');
 sg = SendGridAPIClient('{+SG.|w22|.|w43}')
 mailchimp = "{+|x32|-us12}"
 password = {+pypi-AgEIcHlwaS5vcmc|w120}
-//registry.npmjs.org/:_authToken={+npm_|a36}
+//packages.example/:_authToken={+npm_|a36}
 square = "{+sq0atp-|w22}"
 bot.run("{+M|a23|.|a6|.|w27}")
 updater = Updater("{+|d10|:AA|w33}")
@@ -161,7 +161,7 @@ etag = '"{-|x32}"'
 const KEY_CODES = { enter: "{-Enter13}" }
 "access_token": "{-string(64)}"
 author = "{-Ann Lee <ann@shop.example>}"
-"resolved": "https://{-registry.npmjs.org/a/-/a-1.2.3.tgz}", "integrity": "sha512-{-|b86|==}"
+"resolved": "https://{-packages.example/a/-/a-1.2.3.tgz}", "integrity": "sha512-{-|b86|==}"
 uuid4 = "{-|x8|-|x4|-4|x3|-a|x3|-|x12}"
 font: url(data:font/woff2;base64,{-d09GMgABAAA|b120})
 passwordInput = document.getElementById("{-passwordInput2}")
