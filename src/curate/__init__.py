@@ -6,8 +6,9 @@ curate.load_scorer("edu").score(["some text"])
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from curate._lazy import lazy
 
 if TYPE_CHECKING:
     from curate.dedup import find_duplicates
@@ -70,11 +71,7 @@ __all__ = [
 
 # Hidden from type checkers, for which every mistyped name would be there.
 if not TYPE_CHECKING:
-
-    def __getattr__(name: str) -> Any:
-        if name not in _HOME:
-            raise AttributeError(f"module 'curate' has no attribute '{name}'")
-        return getattr(import_module(_HOME[name]), name)
+    __getattr__ = lazy(__name__, _HOME)
 
 
 def __dir__() -> list[str]:

@@ -9,9 +9,9 @@ run_annotation(settings)    # the same job
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from curate._lazy import lazy
 from curate.annotate.settings import AnnotateSettings
 
 if TYPE_CHECKING:
@@ -53,8 +53,4 @@ __all__ = [
 
 # Hidden from type checkers, for which every mistyped name would be there.
 if not TYPE_CHECKING:
-
-    def __getattr__(name: str) -> Any:
-        if name not in _HOME:
-            raise AttributeError(f"module 'curate.annotate' has no attribute '{name}'")
-        return getattr(import_module(_HOME[name]), name)
+    __getattr__ = lazy(__name__, _HOME)

@@ -7,9 +7,9 @@ craft_text(settings)         # -> crafted/kept, crafted/dropped, as `filter_craw
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from curate._lazy import lazy
 from curate.craft.settings import CraftSettings
 
 if TYPE_CHECKING:
@@ -48,7 +48,6 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'curate.craft' has no attribute '{name}'")
-    return getattr(import_module(_HOME[name]), name)
+# Hidden from type checkers, for which every mistyped name would be there.
+if not TYPE_CHECKING:
+    __getattr__ = lazy(__name__, _HOME)

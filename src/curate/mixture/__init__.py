@@ -5,9 +5,9 @@ Importing this package reads settings only; asking for `mix` or the order of win
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from curate._lazy import lazy
 from curate.config import parse_tokens
 from curate.mixture.settings import (
     MixtureSettings,
@@ -44,8 +44,4 @@ __all__ = [
 
 # Hidden from type checkers, for which every mistyped name would be there.
 if not TYPE_CHECKING:
-
-    def __getattr__(name: str) -> Any:
-        if name not in _HOME:
-            raise AttributeError(f"module 'curate.mixture' has no attribute '{name}'")
-        return getattr(import_module(_HOME[name]), name)
+    __getattr__ = lazy(__name__, _HOME)
