@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import signal
@@ -38,7 +39,22 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave)
     code = run(sys.argv[1:])
-    sys.exit(EXIT_TERMINATED if code == EXIT_INTERRUPTED and signal.SIGTERM in _stopped_by else code)
+    _end(EXIT_TERMINATED if code == EXIT_INTERRUPTED and signal.SIGTERM in _stopped_by else code)
+
+
+def _end(code: int) -> None:
+    """End the process as `sys.exit` does, but for the interpreter's own teardown.
+
+    A thread of Arrow's that asks for the interpreter's lock in the middle of that ends the process with SIGABRT, once in
+    some sixty times on a loaded machine, whatever the command had to say.
+    """
+    atexit._run_exitfuncs()  # noqa: SLF001 - what is registered to be done at the end is done
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:  # nobody reads it any more
+            code = code or EXIT_FAILED
+    os._exit(code)
 
 
 def _leave(number: int, _frame: object) -> None:
