@@ -39,15 +39,20 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave)
     code = run(sys.argv[1:])
-    _end(EXIT_TERMINATED if code == EXIT_INTERRUPTED and signal.SIGTERM in _stopped_by else code)
+    sys.exit(EXIT_TERMINATED if code == EXIT_INTERRUPTED and signal.SIGTERM in _stopped_by else code)
 
 
-def _end(code: int) -> None:
-    """End the process as `sys.exit` does, but for the interpreter's own teardown.
+def enter() -> None:
+    """Do `main`, and end the process as it says, but for the interpreter's own teardown.
 
     A thread of Arrow's that asks for the interpreter's lock in the middle of that ends the process with SIGABRT, once in
     some sixty times on a loaded machine, whatever the command had to say.
     """
+    code = EXIT_FAILED
+    try:
+        main()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 0 if end.code is None else EXIT_FAILED
     atexit._run_exitfuncs()  # noqa: SLF001 - what is registered to be done at the end is done
     for stream in (sys.stdout, sys.stderr):
         try:
