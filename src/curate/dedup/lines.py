@@ -63,7 +63,7 @@ def hash_lines(texts: pa.Array, min_letters: int = MIN_LETTERS) -> Lines:
     r"""Find the lines of N texts; null has none.
 
     >>> lines = hash_lines(pa.array(["All rights reserved.\nOne\n", "ALL  RIGHTS RESERVED"]), 5)
-    >>> lines.firsts.tolist(), lines.hashes[0] == lines.hashes[2], int(lines.hashes[1])
+    >>> lines.firsts.tolist(), bool(lines.hashes[0] == lines.hashes[2]), int(lines.hashes[1])
     ([0, 2, 3], True, 0)
     """
     data, offsets = view_utf8(texts)
