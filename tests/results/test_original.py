@@ -48,3 +48,21 @@ def test_a_page_of_html_is_extracted_again_as_the_run_did(curated: Path, pytestc
 def test_another_input_is_refused_in_one_line(run: Path, curated: Path) -> None:
     with pytest.raises(SettingError, match="is not in the input that --from names"):
         explain(curated, "https://lessons.example/fractions", source=run / "in.jsonl")
+
+
+def test_a_line_that_was_redacted_is_not_one_that_was_taken_out(tmp_path: Path) -> None:
+    secret = "The password in https://ann:x7Kq9-tZ2pL@db.example/ and ann@firma-nord.com were on this line."
+    (tmp_path / "in.jsonl").write_text(json.dumps({"id": "a", "text": f"{KEPT}\n{secret}"}), encoding="utf-8")
+    output = tmp_path / "out"
+    curate.filter_crawl(
+        str(tmp_path / "in.jsonl"),
+        output,
+        rules=(),
+        scorer="none",
+        redact_pii=True,
+        redact_secrets=True,
+        progress=False,
+    )
+    (story,) = explain(output, "a", source=tmp_path / "in.jsonl")
+    assert "x7Kq9" not in str(story.original)
+    assert [is_removed for _, is_removed in story.original or ()] == [False, False]

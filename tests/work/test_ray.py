@@ -1,6 +1,6 @@
 """A Ray cluster of two nodes gives what one process gives, whatever is killed, and says which node is wrong with what.
 
-Slow: every cluster takes ten seconds and a gigabyte. `pytest tests/work/test_ray.py --run-slow`.
+Slow, run with --run-slow: every cluster takes ten seconds and a gigabyte.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from curate.config import Paths, input_paths
 from curate.crawl import InputFile, ReadOptions, find_files, plan_splits, read_chunks
 from curate.errors import SettingError
 from curate.pipeline import add_text, start_documents
-from curate.rules import redact_pii
+from curate.run.screens import redact
 from curate.run.settings import EXTRACTORS, FOCUSES
 
 Line = tuple[str, bool]
@@ -44,8 +44,8 @@ def original_lines(settings: Mapping[str, Any], document: Mapping[str, Any], sou
     if not files:
         raise SettingError(f"'{document['source']}' is not in the input that --from names.")
     whole = _read_text(settings, files[0], document["position"])
-    if settings.get("redact_pii") is True:
-        whole = redact_pii(pa.array([whole]))[0][0].as_py()
+    asked = {name: settings.get(f"redact_{name}") is True for name in ("pii", "secrets")}
+    whole = redact(pa.array([whole]), **asked)[0][0].as_py()
     left = [line.strip() for line in (document["text"] or "").splitlines() if line.strip()]
     marked: list[Line] = []
     at = 0

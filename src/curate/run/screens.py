@@ -70,22 +70,17 @@ class Screens:
         if not (self.redacts_pii or self.redacts_secrets):
             return documents
         rows = live_rows(documents)
-        texts, counts = self._redact(documents["text"].take(rows))
+        texts, counts = self._redacted(documents["text"].take(rows))
         found = {"text": texts.cast(pa.string())} | counts
         if MARKED in documents.column_names:
-            found[MARKED] = self._redact(documents[MARKED].take(rows))[0].cast(pa.string())
+            found[MARKED] = self._redacted(documents[MARKED].take(rows))[0].cast(pa.string())
         documents = add_columns(documents, rows, found)
         titles = documents["title"].combine_chunks()
-        redacted = pc.if_else(pc.is_null(titles), None, self._redact(titles)[0].cast(titles.type))
+        redacted = pc.if_else(pc.is_null(titles), None, self._redacted(titles)[0].cast(titles.type))
         return documents.set_column(documents.schema.get_field_index("title"), "title", redacted)
 
-    def _redact(self, texts: pa.Array | pa.ChunkedArray) -> tuple[Any, dict[str, pa.Array]]:
-        counts: dict[str, pa.Array] = {}
-        if self.redacts_secrets:  # first: `:password@host` is no address of a person
-            texts, counts["n_secrets"] = redact_secrets(texts)
-        if self.redacts_pii:
-            texts, counts["n_emails"], counts["n_ips"] = redact_pii(texts)
-        return texts, counts
+    def _redacted(self, texts: pa.Array | pa.ChunkedArray) -> tuple[Any, dict[str, pa.Array]]:
+        return redact(texts, pii=self.redacts_pii, secrets=self.redacts_secrets)
 
     def add_words(self, documents: pa.Table) -> pa.Table:
         """Drop documents that hold a listed word."""
@@ -151,6 +146,16 @@ class Screens:
         if self.benchmarks is not None:
             columns += [("benchmark", "string"), ("benchmark_ngram", "string")]
         return columns
+
+
+def redact(texts: pa.Array | pa.ChunkedArray, *, pii: bool, secrets: bool) -> tuple[Any, dict[str, pa.Array]]:
+    """Replace what is asked for in N texts, as a run does, and count it by column."""
+    counts: dict[str, pa.Array] = {}
+    if secrets:  # first: `:password@host` is no address of a person
+        texts, counts["n_secrets"] = redact_secrets(texts)
+    if pii:
+        texts, counts["n_emails"], counts["n_ips"] = redact_pii(texts)
+    return texts, counts
 
 
 def load_screens(settings: FilterSettings) -> Screens:
