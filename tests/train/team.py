@@ -166,6 +166,8 @@ def kill_while_saving(kill_step, moment):
         signal.pause()
 
     def watched_save(self, decoder, optimiser, facts, **options):
+        # Under load the checkpoint before is still being written here: what it writes is not of this step.
+        self.finish()
         saving.append(facts["step"])
         save(self, decoder, optimiser, facts, **options)
 
