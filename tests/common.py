@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -31,3 +32,15 @@ def start_curate(*arguments: object, cwd: Path | None = None) -> subprocess.Comp
     """The same in a process of its own, as a user runs it."""
     command = [sys.executable, "-m", "curate", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
+
+
+def run_notebook(name: str, folder: Path) -> str:
+    """What the cells of a notebook print, run in this process from top to bottom, in `folder`."""
+    cells = json.loads((ROOT / "notebooks" / f"{name}.ipynb").read_text("utf-8"))["cells"]
+    said = io.StringIO()
+    names: dict[str, object] = {"__name__": "__main__"}
+    with contextlib.chdir(folder), contextlib.redirect_stdout(said):
+        for cell in cells:
+            if cell["cell_type"] == "code":
+                exec("".join(cell["source"]), names)
+    return said.getvalue()

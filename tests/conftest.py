@@ -7,14 +7,14 @@ import socket
 from pathlib import Path
 from typing import Any
 
-# Before numpy and torch are loaded: pytest runs a process for each core, and threads that spin would take each other's.
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_name, "1")
-
 import pytest
 from hypothesis import settings
 
 from common import EXAMPLE_CRAWL, ROOT
+
+# Before numpy and torch are loaded: pytest runs a process for each core, and threads that spin would take each other's.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
 
 # A loaded machine is no failure.
 settings.register_profile("curate", deadline=None)

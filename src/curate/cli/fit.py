@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from curate.cli import EXIT_INTERRUPTED
 from curate.cli.say import say, say_markdown
 
 
@@ -194,11 +192,7 @@ def fit_command(
         if about := describe_annotators(pages, recipe):
             say(*about.split("\n"), "")
         display = ProgressDisplay(quiet=quiet)
-        try:
-            result = fit_classifier(pages, folder, recipe=recipe, overwrite=overwrite, progress=display)
-        except KeyboardInterrupt:
-            print("curate: Stopped. Nothing was written.", file=sys.stderr)
-            sys.exit(EXIT_INTERRUPTED)
+        result = fit_classifier(pages, folder, recipe=recipe, overwrite=overwrite, progress=display)
         n_pages = len(result.annotations)
         say(f"Fitted on {n_pages:,} pages; figures are out of fold, on {result.metrics['n_pages']:,}.", "")
         for line in result.advice:
