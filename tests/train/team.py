@@ -24,7 +24,6 @@ import sys
 import traceback
 from pathlib import Path
 
-
 OURS = (
     "curate.cli.app",
     "curate.train.loop",
