@@ -146,12 +146,14 @@ class Maker:
         output: gets one folder for each classifier.
         kept: what earlier runs left.
         word_encoder: of single words, for the word table.
+        more: folders of more pages with levels.
     """
 
     data: Path
     output: Path
     kept: Kept
     word_encoder: Encoder
+    more: tuple[Path, ...] = ()
 
     def make(self, name: str) -> bool:
         """Make one classifier, unless it lies there as this code would make it. Says whether it was made."""
@@ -178,7 +180,7 @@ class Maker:
     @cached_property
     def levels(self) -> dict[str, LevelPages]:
         """The readings of either scorer."""
-        return {"edu": read_edu(self.data), "quality": read_quality(self.data)}
+        return {"edu": read_edu(self.data, self.more), "quality": read_quality(self.data, self.more)}
 
     @cached_property
     def web(self) -> WebPages:
@@ -236,18 +238,27 @@ class Maker:
 
     @cached_property
     def _digest_data(self) -> str:
-        files = sorted((*self.data.glob("*/*.jsonl.gz"), *self.data.glob("*/*.tsv")))
-        return digest_of(*(part for file in files for part in (file.name, file.read_bytes())))
+        return _digest_files([*self.data.glob("*/*.jsonl.gz"), *self.data.glob("*/*.tsv")])
+
+    @cached_property
+    def _digest_more(self) -> list[str]:
+        return [_digest_files([*folder.glob("*.jsonl.gz"), folder / "levels.tsv"]) for folder in self.more]
 
     def _digest_sources(self, name: str) -> str:
         """Digest all that a classifier is made from."""
         before = map(self._digest_made, STAGES[: STAGES.index(name)])
-        return digest_of(_digest_code(extracts=name not in {"static", "lsa"}), self._digest_data, *before)
+        is_of_text = name in {"static", "lsa"}
+        more = [] if is_of_text else self._digest_more
+        return digest_of(_digest_code(extracts=not is_of_text), self._digest_data, *before, *more)
 
     def _digest_made(self, name: str) -> str:
         """Digest the configuration of a made classifier, which names its weights."""
         config = self.output / name / CONFIG
         return digest_of(config.read_bytes()) if config.is_file() else ""
+
+
+def _digest_files(files: Sequence[Path]) -> str:
+    return digest_of(*(part for file in sorted(files) for part in (file.name, file.read_bytes())))
 
 
 def _digest_code(*, extracts: bool) -> str:
@@ -560,12 +571,20 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of the pages")
     parser.add_argument("--output", type=Path, help="folder of the classifiers; default: the bundled one")
     parser.add_argument("--work", type=Path, default=Path("bundled-work"), help="folder of what is kept")
+    parser.add_argument(
+        "--more",
+        type=Path,
+        action="append",
+        default=[],
+        help="folder of more pages and levels; may be repeated",
+    )
     options = parser.parse_args(arguments)
     maker = Maker(
         options.data,
         options.output or classifiers_folder(),
         Kept(options.work),
         SentenceEncoder(ENCODER, dtype=_DTYPE, batch_size=256),
+        tuple(options.more),
     )
     for name in options.names or STAGES:
         began_s = time.perf_counter()
