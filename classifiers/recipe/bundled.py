@@ -22,6 +22,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -314,8 +315,10 @@ def fit_levels(
         "calibration_error_if_perfect": perfect_calibration_error(result.scores[rows]),
         "rates_by_topic": compare_rates(result.scores[rows], chance[rows] == 1, topics[rows].tolist()),
         "by_domain": measure_domains(result, chance),
+        "beside_readers": measure_beside_readers(edu.pages, result),
     }
-    parts = [notes, "## By domain\n" + render_domains(metrics["by_domain"]), render_strictness(metrics)]
+    parts = [notes, "## By domain\n" + render_domains(metrics["by_domain"])]
+    parts += [render_beside_readers(metrics["beside_readers"]), render_strictness(metrics)]
     if beside is not None:
         metrics["beside_edu"] = beside.measure(result)
         parts.append(render_beside(metrics["beside_edu"]))
@@ -505,6 +508,103 @@ def render_domains(rows: list[dict[str, Any]]) -> str:
             "|---|---|---|",
         ]
         lines += [f"| {row['name']} | {row['modules_kept']:.0%} | {row['lists_kept']:.0%} |" for row in books]
+    return "\n".join(lines)
+
+
+_LESSON, _POOR = 2.5, 1.0  # on the readers' own scale, as they gave it
+_FEW_READ_TWICE = 30
+_FIRST, _LAST = itemgetter(0), itemgetter(-1)
+
+
+def measure_beside_readers(readings: Annotations, result: FitResult) -> list[dict[str, Any]]:
+    """Measure, out of fold and by domain, against what readers gave, as they gave it.
+
+    `kept` and `poor_kept` are the shares with a score of .5 or more of pages at 2.5 or more and at 1 or less on the mean of
+    readers. On pages that were read twice: `two_readings`, Spearman of one reading with the other, and `of_mean`, of the
+    level with their mean. `without_noise` is `of_one`, Spearman with the first reading, over the square root of
+    `two_readings`: what it would be with levels that hold no error of a reader (Spearman's correction for attenuation, 1904).
+    Readings as given are whole numbers with many ties. Levels brought to one scale differ by what readers differ in, which
+    parts these ties by chance: Spearman with those, in `measure_domains`, is lower.
+    """
+    readings_of: dict[int, list[float]] = {}
+    numbers = number_pages(readings).tolist()
+    for page, level, reader in zip(numbers, readings.levels.tolist(), readings.readers, strict=True):
+        if reader:
+            readings_of.setdefault(page, []).append(level)
+    domains = result.annotations.domains
+    groups = {name: (name,) for name in sorted(set(domains))}
+    groups["documentation and science together"] = ("documentation", "science")
+    rows: list[dict[str, Any]] = []
+    for name, here in groups.items():
+        read = {page: levels for page, levels in readings_of.items() if domains[page] in here}
+        if sum(len(levels) > 1 for levels in read.values()) >= _FEW_READ_TWICE:
+            rows.append(_measure_beside_readers(name, read, result))
+    return rows
+
+
+def _measure_beside_readers(name: str, read: dict[int, list[float]], result: FitResult) -> dict[str, Any]:
+    pages, n = np.array(list(read)), len(read)
+    first, last, mean = (np.array([f(levels) for levels in read.values()]) for f in (_FIRST, _LAST, np.mean))
+    twice = np.array([len(levels) > 1 for levels in read.values()])
+    told, kept = result.levels[pages], result.scores[pages] >= 0.5
+
+    def correlate(a: NDArray[Any], b: NDArray[Any]) -> float:
+        return spearman(a, b, np.ones(len(a)))
+
+    def two_readings(rows: NDArray[np.int64]) -> float:
+        a, b = first[rows][twice[rows]], last[rows][twice[rows]]
+        return correlate(np.append(a, b), np.append(b, a))  # which of the two is the first means nothing
+
+    def of_mean(rows: NDArray[np.int64]) -> float:
+        return correlate(told[rows][twice[rows]], mean[rows][twice[rows]])
+
+    def of_one(rows: NDArray[np.int64]) -> float:
+        return correlate(told[rows], first[rows])
+
+    def without_noise(rows: NDArray[np.int64]) -> float:
+        return of_one(rows) / float(np.sqrt(two_readings(rows)))
+
+    return {
+        "name": name,
+        "n_pages": n,
+        "n_read_twice": int(twice.sum()),
+        "two_readings": bootstrap(two_readings, n, 0),
+        "of_one": bootstrap(of_one, n, 0),
+        "of_mean": bootstrap(of_mean, n, 0),
+        "without_noise": bootstrap(without_noise, n, 0),
+        "n_lessons": int((mean >= _LESSON).sum()),
+        "kept": bootstrap(lambda rows: _share(kept[rows][mean[rows] >= _LESSON]), n, 0),
+        "poor_kept": bootstrap(lambda rows: _share(kept[rows][mean[rows] <= _POOR]), n, 0),
+    }
+
+
+def _share(which: NDArray[np.bool_]) -> float:
+    return float(which.mean()) if len(which) else float("nan")
+
+
+def render_beside_readers(rows: list[dict[str, Any]]) -> str:
+    """Render `measure_beside_readers` as Markdown."""
+    lines = [
+        "## Beside readers",
+        "Out of fold, Spearman of the level with what readers gave, as they gave it, and of two readings of one page. *Without",
+        "noise*: the first divided by the root of the second, which is what it would be were every reader right.",
+        "",
+        "| pages | n, read twice | level, a reading | two readings | level, mean of two | level, a reading without noise |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        names = ("of_one", "two_readings", "of_mean", "without_noise")
+        figures = " | ".join(_figure(row[name]) for name in names)
+        lines.append(f"| {row['name']} | {row['n_pages']:,}, {row['n_read_twice']} | {figures} |")
+    lines += [
+        "",
+        "| pages | at 2.5 or more | of these, score >= .5 | of those at 1 or less, score >= .5 |",
+        "|---|---|---|---|",
+    ]
+    lines += [
+        f"| {row['name']} | {row['n_lessons']} | {_figure(row['kept'])} | {_figure(row['poor_kept'])} |"
+        for row in rows
+    ]
     return "\n".join(lines)
 
 

@@ -26,6 +26,8 @@ from classifiers.recipe.kept import Kept
 
 from curate.bundled import classifiers_folder, classifiers_in
 from curate.fit import metrics
+from curate.fit.annotations import read_annotations
+from curate.fit.fitting import FitResult
 from curate.scoring import load_classifier, load_scorer
 from curate.testing import check_scorer
 from labelled_pages import make_pages
@@ -58,6 +60,7 @@ def _few_resamples():
         patch.setattr(
             metrics, "bootstrap", lambda measure, n, seed, _, **how: bootstrap(measure, n, seed, 20, **how)
         )
+        patch.setattr(bundled, "bootstrap", lambda measure, n, seed: bootstrap(measure, n, seed, 20))
         yield
 
 
@@ -181,6 +184,7 @@ def test_what_is_made_scores_from_its_own_folder(made):
     domains = {row["name"]: row for row in figures["by_domain"]}
     assert domains["documentation"]["n_pages"] == 39  # a page without a text is left out
     assert domains["documentation and science together"]["n_pages"] == 79
+    assert figures["beside_readers"] == []  # 20 pages were read twice
 
 
 def test_quality_goes_by_its_own_levels(made):
@@ -316,3 +320,24 @@ def test_program_files_of_several_folders_are_one_set_of_readings(tmp_path):
     assert readings.levels.tolist() == [2, 3, 4, 1]
     assert readings.readers == ("c1", "c2", "later: c1", "later: c1")
     assert readings.sites == ("npm/f", "npm/f", "npm/g", "npm/f")
+
+
+def test_a_level_is_measured_beside_readings_as_they_were_given():
+    rng = np.random.default_rng(0)
+    worth = rng.integers(0, 5, 400).astype(float)
+    read = np.repeat(np.arange(400), np.where(np.arange(400) < 100, 2, 1))
+    levels = np.clip(np.round(worth[read] + rng.normal(scale=0.5, size=len(read))), 0, 5)
+    rows = [
+        {"text": f"page {page}", "edu_level": level, "annotator": "a", "reader": "r", "domain": "science"}
+        for page, level in zip(read, levels, strict=True)
+    ]
+    readings = read_annotations(rows)
+    pages = readings.take(np.unique(read, return_index=True)[1])
+    told = FitResult(None, {}, worth, worth / 5, pages, None, None, None)
+    (row, both) = bundled.measure_beside_readers(readings, told)
+    assert (row["name"], both["name"]) == ("science", "documentation and science together")
+    assert (row["n_pages"], row["n_read_twice"]) == (400, 100)
+    assert row["two_readings"]["value"] < row["of_one"]["value"] < row["of_mean"]["value"] < 1
+    assert row["without_noise"]["value"] == pytest.approx(1, abs=0.03)  # the level is the worth itself
+    assert row["poor_kept"]["value"] < 0.05 < 0.9 < row["kept"]["value"]
+    assert "| science | 400, 100 |" in bundled.render_beside_readers([row])
