@@ -20,7 +20,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from operator import itemgetter
 from pathlib import Path
@@ -80,7 +80,14 @@ EDU_RECIPE = Recipe(
     positive=3.0,
     high=5.0,
 )
-QUALITY_RECIPE = Recipe(members=EDU_RECIPE.members, positive=3.0, high=5.0)
+QUALITY_RECIPE = Recipe(
+    members=(
+        EDU_RECIPE.members[0],
+        replace(EDU_RECIPE.members[1], settings={**EDU_RECIPE.members[1].settings, "alpha": 0.1}),
+    ),
+    positive=3.0,
+    high=5.0,
+)
 RECIPES = {"edu": EDU_RECIPE, "quality": QUALITY_RECIPE}
 STAGES = ("static", "lsa", "topic", "format", "edu", "quality")
 _NOTES = {
@@ -512,6 +519,7 @@ def render_domains(rows: list[dict[str, Any]]) -> str:
 
 
 _LESSON, _POOR = 2.5, 1.0  # on the readers' own scale, as they gave it
+_THRESHOLDS = (0.3, 0.4, 0.5, 0.6)
 _FEW_READ_TWICE = 30
 _FIRST, _LAST = itemgetter(0), itemgetter(-1)
 
@@ -519,9 +527,9 @@ _FIRST, _LAST = itemgetter(0), itemgetter(-1)
 def measure_beside_readers(readings: Annotations, result: FitResult) -> list[dict[str, Any]]:
     """Measure, out of fold and by domain, against what readers gave, as they gave it.
 
-    `kept` and `poor_kept` are the shares with a score of .5 or more of pages at 2.5 or more and at 1 or less on the mean of
-    readers. On pages that were read twice: `two_readings`, Spearman of one reading with the other, and `of_mean`, of the
-    level with their mean. `without_noise` is `of_one`, Spearman with the first reading, over the square root of
+    `kept` has, for some thresholds, the shares that reach it of pages at 2.5 or more (`lessons`) and at 1 or less (`poor`) on
+    the mean of readers. On pages that were read twice: `two_readings`, Spearman of one reading with the other, and `of_mean`,
+    of the level with their mean. `without_noise` is `of_one`, Spearman with the first reading, over the square root of
     `two_readings`: what it would be with levels that hold no error of a reader (Spearman's correction for attenuation, 1904).
     Readings as given are whole numbers with many ties. Levels brought to one scale differ by what readers differ in, which
     parts these ties by chance: Spearman with those, in `measure_domains`, is lower.
@@ -546,7 +554,7 @@ def _measure_beside_readers(name: str, read: dict[int, list[float]], result: Fit
     pages, n = np.array(list(read)), len(read)
     first, last, mean = (np.array([f(levels) for levels in read.values()]) for f in (_FIRST, _LAST, np.mean))
     twice = np.array([len(levels) > 1 for levels in read.values()])
-    told, kept = result.levels[pages], result.scores[pages] >= 0.5
+    told, scores = result.levels[pages], result.scores[pages]
 
     def correlate(a: NDArray[Any], b: NDArray[Any]) -> float:
         return spearman(a, b, np.ones(len(a)))
@@ -564,6 +572,13 @@ def _measure_beside_readers(name: str, read: dict[int, list[float]], result: Fit
     def without_noise(rows: NDArray[np.int64]) -> float:
         return of_one(rows) / float(np.sqrt(two_readings(rows)))
 
+    def share_kept(which: NDArray[np.bool_], threshold: float) -> dict[str, float]:
+        def share(rows: NDArray[np.int64]) -> float:
+            found = scores[rows][which[rows]]
+            return float((found >= threshold).mean()) if len(found) else float("nan")
+
+        return bootstrap(share, n, 0)
+
     return {
         "name": name,
         "n_pages": n,
@@ -573,13 +588,15 @@ def _measure_beside_readers(name: str, read: dict[int, list[float]], result: Fit
         "of_mean": bootstrap(of_mean, n, 0),
         "without_noise": bootstrap(without_noise, n, 0),
         "n_lessons": int((mean >= _LESSON).sum()),
-        "kept": bootstrap(lambda rows: _share(kept[rows][mean[rows] >= _LESSON]), n, 0),
-        "poor_kept": bootstrap(lambda rows: _share(kept[rows][mean[rows] <= _POOR]), n, 0),
+        "kept": [
+            {
+                "threshold": threshold,
+                "lessons": share_kept(mean >= _LESSON, threshold),
+                "poor": share_kept(mean <= _POOR, threshold),
+            }
+            for threshold in _THRESHOLDS
+        ],
     }
-
-
-def _share(which: NDArray[np.bool_]) -> float:
-    return float(which.mean()) if len(which) else float("nan")
 
 
 def render_beside_readers(rows: list[dict[str, Any]]) -> str:
@@ -598,13 +615,16 @@ def render_beside_readers(rows: list[dict[str, Any]]) -> str:
         lines.append(f"| {row['name']} | {row['n_pages']:,}, {row['n_read_twice']} | {figures} |")
     lines += [
         "",
-        "| pages | at 2.5 or more | of these, score >= .5 | of those at 1 or less, score >= .5 |",
-        "|---|---|---|---|",
+        "Share of pages at 2.5 or more on the mean of readers that reach a threshold / of those at 1 or less:",
+        "",
+        "| pages | at 2.5 or more | "
+        + " | ".join(f"score >= {threshold:g}" for threshold in _THRESHOLDS)
+        + " |",
+        "|---|---|" + "---|" * len(_THRESHOLDS),
     ]
-    lines += [
-        f"| {row['name']} | {row['n_lessons']} | {_figure(row['kept'])} | {_figure(row['poor_kept'])} |"
-        for row in rows
-    ]
+    for row in rows:
+        shares = " | ".join(f"{_percent(kept['lessons'])} / {_percent(kept['poor'])}" for kept in row["kept"])
+        lines.append(f"| {row['name']} | {row['n_lessons']} | {shares} |")
     return "\n".join(lines)
 
 
@@ -653,6 +673,10 @@ def measure_held_out(
 def topic_names(texts: pa.Array) -> list[str]:
     """Give the likeliest topic of every page, by the classifier that lies beside the one being made."""
     return load_classes(classifiers_folder() / "topic").label(texts).to_pylist()
+
+
+def _percent(figure: dict[str, float]) -> str:
+    return f"{figure['value']:.0%} ({figure['low']:.0%} to {figure['high']:.0%})"
 
 
 def _figure(figure: dict[str, float]) -> str:

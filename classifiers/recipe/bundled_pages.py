@@ -132,7 +132,9 @@ def read_edu(data: Path, more: Sequence[Path] = ()) -> LevelPages:
     rows: list[dict[str, Any]] = []
     for name in EDU_FILES:
         rows += [{"domain": "web", "file": name, **row} for row in read_rows(data, f"annotations/{name}")]
-    return _to_pages([*rows, *_read_by_readers(data, more), *book_rows(data)], "edu_level")
+    read = _read_by_readers(data, more)
+    read = [row if row["domain"] == "web" else {**row, "weight": _LESSON_WEIGHT} for row in read]
+    return _to_pages([*rows, *read, *book_rows(data)], "edu_level")
 
 
 def read_quality(data: Path, more: Sequence[Path] = ()) -> LevelPages:
@@ -229,11 +231,11 @@ def _join_levels(
     ]
 
 
+# Lessons in programs and science, and pages of books, are few beside those of the web. Counted more, they teach what a lesson
+# is where the web holds none of a subject: docs/log/scoring.md.
+_LESSON_WEIGHT, _BOOK_WEIGHT = 2, 8
 # What nobody read is given these levels: a textbook's module is a lesson, its lists of words or answers are not.
 _MODULE_LEVEL, _LIST_LEVEL = 4, 1
-# Pages of books are few beside those of the web. Counted more, they teach what a lesson is where the web holds none of a
-# subject: docs/log/scoring.md.
-_BOOK_WEIGHT = 4
 _LEAST_MODULE_BYTES = 1500
 _LINES_A_LIST, _CHARS_A_PART = 60, 4000
 _TERM = re.compile(r"\b[a-z]{5,}(?: [a-z]{5,})?\b")

@@ -339,5 +339,6 @@ def test_a_level_is_measured_beside_readings_as_they_were_given():
     assert (row["n_pages"], row["n_read_twice"]) == (400, 100)
     assert row["two_readings"]["value"] < row["of_one"]["value"] < row["of_mean"]["value"] < 1
     assert row["without_noise"]["value"] == pytest.approx(1, abs=0.03)  # the level is the worth itself
-    assert row["poor_kept"]["value"] < 0.05 < 0.9 < row["kept"]["value"]
+    kept = {kept["threshold"]: kept for kept in row["kept"]}[0.5]
+    assert kept["poor"]["value"] < 0.05 < 0.9 < kept["lessons"]["value"]
     assert "| science | 400, 100 |" in bundled.render_beside_readers([row])
