@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from curate.scoring.heads import KernelHead
 from curate.scoring.kernels import mean_vectors, project_zones, share_words, tfidf_rows, tfidf_times
 from curate.scoring.lines import LINE_KINDS, LINES_BYTES, LINES_NAMES, measure_lines
 from curate.scoring.shape import SHAPE_BYTES, SHAPE_NAMES, measure_shape
@@ -131,6 +132,23 @@ def test_a_vocabulary_finds_its_words_and_no_others(known, others):
     numbers = vocabulary.find(Words(asked, np.array([0, len(asked)])))
     place = {word: i for i, word in enumerate(known)}
     assert numbers.tolist() == [place.get(int(word), -1) for word in asked]
+
+
+@given(st.integers(0, 9), st.integers(1, 9), st.integers(0, 9), st.floats(0, 100))
+@settings(deadline=None)
+def test_bumps_equal_a_plain_sum_of_exponentials_in_any_batch(n_rows, n_features, n_centres, gamma):
+    rng = np.random.default_rng(n_rows + 10 * n_features + 100 * n_centres)
+    rows, centres = rng.normal(size=(n_rows, n_features)), rng.normal(size=(n_features, n_centres))
+    rows, centres, weights = (
+        array.astype(np.float32) for array in (rows, centres, rng.normal(size=n_centres))
+    )
+    head = KernelHead(centres, weights, np.float32([0.5]), np.float32([gamma]))
+    distances = np.square(rows.astype(np.float64)[:, :, None] - centres).sum(axis=1)
+    expected = np.exp(-float(head.gamma[0]) * distances) @ weights.astype(np.float64) + 0.5
+    found = head.predict(rows)
+    np.testing.assert_allclose(found, expected, atol=2e-5 * (1 + gamma))
+    alone = [head.predict(rows[i : i + 1])[0] for i in range(n_rows)]
+    assert found.tolist() == alone
 
 
 def test_words_that_share_a_slot_are_told_apart():
