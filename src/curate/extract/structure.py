@@ -16,6 +16,7 @@ from curate.extract.measure import (
     C_CHARS,
     C_DIGITS,
     C_LAST,
+    C_STOPS,
     C_WORDS,
     X_BLOCKS,
     X_CHARS,
@@ -53,7 +54,10 @@ AROUND = IN_NAV | IN_ASIDE | IN_FOOTER | IN_FORM | IN_COMMENT
 
 # How far under the bar a block may score and still be kept with its siblings, its list or table, what it introduces.
 # On a page of reference all but captions reach further by REFERENCE_REACH.
-HOLE_REACH, UNIT_REACH, HEAD_REACH, TERM_REACH, LEAD_REACH, CAPTION_REACH = 1.0, 1.5, 1.8, 3.0, 1.0, 0.4
+HOLE_REACH, UNIT_REACH, HEAD_REACH, TERM_REACH, LEAD_REACH = 1.0, 1.5, 1.8, 3.0, 1.0
+# Of captions: of what is kept itself, as a table or a listing; of a picture amid kept text, which some readers want left out.
+SHOWN_REACH, CAPTION_REACH, SHORT_REACH = 3.0, 1.0, 0.4
+MIN_CAPTION_WORDS, MANY_WORDS = 6, 8  # of a sentence, and without a stop at its end
 REFERENCE_REACH = 0.8
 EDGE_REACH = 0.4  # of prose at either end of a run of its kind
 PRE_REACH, NEAR = 3.5, 3  # of listings, and how many blocks away something must be kept
@@ -71,6 +75,8 @@ MAX_BESIDE = (
 )
 MAX_UNIT_CHARS = 200  # that one block counts for in its list or table
 T_FIGCAPTION, T_CAPTION, T_QUOTE = (TAG_NUMBERS[t] for t in ("figcaption", "caption", "blockquote"))
+T_FIGURE = TAG_NUMBERS["figure"]
+CAPTION_LEVELS = 4  # from a caption's block to its element
 KIN_LEVELS = 4  # a block's own element, its box and what that lies in, from which its kind is told
 
 
@@ -88,7 +94,7 @@ def keep_structure(
         w.marks[e, K_CONTENTS] = _is_contents(e, w)
     further = REFERENCE_REACH if reference else 0.0
     _fill_holes(n_blocks, bar, further, w, keep)
-    _join_units(n_blocks, bar - UNIT_REACH - further, reference, w, keep)
+    _join_units(n_blocks, bar - UNIT_REACH - further, w, keep)
     _drop_contents(n_blocks, w, keep)
     _join_introductions(n_blocks, bar - further, reference, w, keep)
     _join_formulas(n_blocks, w, keep)
@@ -161,16 +167,10 @@ def _nearly_passed(b: int, bar: float, w: Workspace) -> bool:
 
 
 @kernel(allocates=False)
-def _join_units(
-    n_blocks: int,
-    bar: float,
-    reference: bool,  # noqa: FBT001 - a kernel
-    w: Workspace,
-    keep: NDArray[np.uint8],
-) -> None:
+def _join_units(n_blocks: int, bar: float, w: Workspace, keep: NDArray[np.uint8]) -> None:
     """Keep the rest of a list or a table of data of which the greater part is kept.
 
-    In a reference also a table of data between two kept blocks, whose rows are as short as those of menus.
+    Also a table of data between two kept blocks, whose rows are as short as those of menus.
     """
     for b in range(n_blocks):
         unit = w.places[b, P_UNIT]
@@ -186,9 +186,7 @@ def _join_units(
         if w.elements[unit, E_TAG] == T_TABLE and w.marks[unit, K_ROWS] <= 0:  # layout
             continue
         greater = w.marks[unit, K_KEPT_CHARS] > UNIT_SHARE * w.marks[unit, K_UNIT_CHARS]
-        if greater or (
-            reference and w.elements[unit, E_TAG] == T_TABLE and _is_between(unit, n_blocks, w, keep)
-        ):
+        if greater or (w.elements[unit, E_TAG] == T_TABLE and _is_between(unit, n_blocks, w, keep)):
             flags = w.elements[w.blocks[b, B_ELEMENT], E_FLAGS]
             keep[b] = w.scores[b] > bar and w.counts[b, C_WORDS] > 0 and not flags & AROUND
 
@@ -273,10 +271,52 @@ def _goes_with_content(b: int, n_blocks: int, bar: float, w: Workspace, keep: ND
         for c in range(max(b - NEAR, 0), min(b + NEAR + 1, n_blocks)):
             near |= keep[c] != 0
         return near and w.scores[b] > bar - PRE_REACH
-    if w.elements[e, E_TAG] in (T_FIGCAPTION, T_CAPTION):
-        return below and w.scores[b] > bar - CAPTION_REACH and b > 0 and keep[b - 1] != 0
+    shown = _find_shown(e, w)
+    if shown >= 0:
+        if _holds_kept(shown, b, keep, w):
+            return w.scores[b] > bar - SHOWN_REACH
+        reach = CAPTION_REACH if _is_sentence(b, w) else SHORT_REACH
+        return w.scores[b] > bar - reach and _is_amid(b, n_blocks, keep)
     leads = below and w.counts[b, C_LAST] == COLON and _are_close(b, b + 1, w)
     return leads and w.scores[b] > bar - LEAD_REACH
+
+
+@kernel(allocates=False)
+def _find_shown(e: int, w: Workspace) -> int:
+    """The figure or table of which a block in the element `e` is the caption, -1 where it is none."""
+    for _ in range(CAPTION_LEVELS):
+        if e < 0 or w.elements[e, E_TAG] in (T_FIGCAPTION, T_CAPTION):
+            break
+        e = w.elements[e, E_PARENT]
+    caption = e >= 0 and w.elements[e, E_TAG] in (T_FIGCAPTION, T_CAPTION)
+    return w.elements[e, E_PARENT] if caption else -1
+
+
+@kernel(allocates=False)
+def _holds_kept(e: int, b: int, keep: NDArray[np.uint8], w: Workspace) -> bool:
+    """Whether a block that is kept, or one near `b`, stands in the figure or table `e`."""
+    if w.elements[e, E_TAG] not in (T_FIGURE, T_TABLE):
+        return False
+    for c in range(max(w.elements[e, E_FIRST], b - NEAR), min(w.elements[e, E_END], b + NEAR + 1)):
+        if c != b and keep[c] and _find_shown(w.blocks[c, B_ELEMENT], w) < 0:
+            return True
+    return False
+
+
+@kernel(allocates=False)
+def _is_sentence(b: int, w: Workspace) -> bool:
+    """Whether a caption says something, more than whose picture it is."""
+    return w.counts[b, C_WORDS] >= (MIN_CAPTION_WORDS if w.counts[b, C_STOPS] > 0 else MANY_WORDS)
+
+
+@kernel(allocates=False)
+def _is_amid(b: int, n_blocks: int, keep: NDArray[np.uint8]) -> bool:
+    """Whether something that is kept stands a few blocks before and a few blocks behind."""
+    before = behind = False
+    for k in range(1, NEAR + 1):
+        before |= b - k >= 0 and keep[b - k] != 0
+        behind |= b + k < n_blocks and keep[b + k] != 0
+    return before and behind
 
 
 @kernel(allocates=False)
