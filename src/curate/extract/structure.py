@@ -57,6 +57,7 @@ AROUND = IN_NAV | IN_ASIDE | IN_FOOTER | IN_FORM | IN_COMMENT
 HOLE_REACH, UNIT_REACH, HEAD_REACH, TERM_REACH, LEAD_REACH = 1.0, 1.5, 1.8, 3.0, 1.0
 # Of captions: of what is kept itself, as a table or a listing; of a picture amid kept text, which some readers want left out.
 SHOWN_REACH, CAPTION_REACH, SHORT_REACH = 3.0, 1.0, 0.4
+NO_REACH = 1e9
 MIN_CAPTION_WORDS, MANY_WORDS = 6, 8  # of a sentence, and without a stop at its end
 REFERENCE_REACH = 0.8
 EDGE_REACH = 0.4  # of prose at either end of a run of its kind
@@ -75,7 +76,7 @@ MAX_BESIDE = (
 )
 MAX_UNIT_CHARS = 200  # that one block counts for in its list or table
 T_FIGCAPTION, T_CAPTION, T_QUOTE = (TAG_NUMBERS[t] for t in ("figcaption", "caption", "blockquote"))
-T_FIGURE = TAG_NUMBERS["figure"]
+T_FIGURE, T_DL = TAG_NUMBERS["figure"], TAG_NUMBERS["dl"]
 CAPTION_LEVELS = 4  # from a caption's block to its element
 KIN_LEVELS = 4  # a block's own element, its box and what that lies in, from which its kind is told
 
@@ -94,7 +95,7 @@ def keep_structure(
         w.marks[e, K_CONTENTS] = _is_contents(e, w)
     further = REFERENCE_REACH if reference else 0.0
     _fill_holes(n_blocks, bar, further, w, keep)
-    _join_units(n_blocks, bar - UNIT_REACH - further, w, keep)
+    _join_units(n_blocks, bar - UNIT_REACH - further, reference, w, keep)
     _drop_contents(n_blocks, w, keep)
     _join_introductions(n_blocks, bar - further, reference, w, keep)
     _join_formulas(n_blocks, w, keep)
@@ -167,10 +168,17 @@ def _nearly_passed(b: int, bar: float, w: Workspace) -> bool:
 
 
 @kernel(allocates=False)
-def _join_units(n_blocks: int, bar: float, w: Workspace, keep: NDArray[np.uint8]) -> None:
+def _join_units(
+    n_blocks: int,
+    bar: float,
+    reference: bool,  # noqa: FBT001 - a kernel
+    w: Workspace,
+    keep: NDArray[np.uint8],
+) -> None:
     """Keep the rest of a list or a table of data of which the greater part is kept.
 
-    Also a table of data between two kept blocks, whose rows are as short as those of menus.
+    Also a table of data between two kept blocks or below its caption, whose rows are as short as those of menus, and
+    in a reference a list of terms between two kept blocks.
     """
     for b in range(n_blocks):
         unit = w.places[b, P_UNIT]
@@ -186,18 +194,31 @@ def _join_units(n_blocks: int, bar: float, w: Workspace, keep: NDArray[np.uint8]
         if w.elements[unit, E_TAG] == T_TABLE and w.marks[unit, K_ROWS] <= 0:  # layout
             continue
         greater = w.marks[unit, K_KEPT_CHARS] > UNIT_SHARE * w.marks[unit, K_UNIT_CHARS]
-        if greater or (w.elements[unit, E_TAG] == T_TABLE and _is_between(unit, n_blocks, w, keep)):
+        if greater or _is_amid(unit, n_blocks, reference, w, keep):
             flags = w.elements[w.blocks[b, B_ELEMENT], E_FLAGS]
             keep[b] = w.scores[b] > bar and w.counts[b, C_WORDS] > 0 and not flags & AROUND
 
 
 @kernel(allocates=False)
-def _is_between(e: int, n_blocks: int, w: Workspace, keep: NDArray[np.uint8]) -> bool:
-    """Whether the blocks before and behind an element of few links are kept."""
-    before, behind = w.elements[e, E_FIRST] - 1, w.elements[e, E_END]
-    if before < 0 or behind >= n_blocks or not keep[before] or not keep[behind]:
+def _is_amid(
+    e: int,
+    n_blocks: int,
+    reference: bool,  # noqa: FBT001 - a kernel
+    w: Workspace,
+    keep: NDArray[np.uint8],
+) -> bool:
+    """Whether a table of few links, or in a reference a list of terms, stands between kept blocks or below its caption."""
+    is_table = w.elements[e, E_TAG] == T_TABLE
+    if not is_table and not (reference and w.elements[e, E_TAG] == T_DL):
         return False
-    return w.sums[e, X_LINK_CHARS] + w.sums[e, X_INNER_CHARS] <= MAX_LINK_SHARE * w.sums[e, X_CHARS]
+    if is_table and w.sums[e, X_LINK_CHARS] + w.sums[e, X_INNER_CHARS] > MAX_LINK_SHARE * w.sums[e, X_CHARS]:
+        return False
+    first, end = w.elements[e, E_FIRST], w.elements[e, E_END]
+    for b in range(max(first - 1, 0), min(first + 1, n_blocks)):
+        shown = _find_shown(w.blocks[b, B_ELEMENT], w)
+        if keep[b] and shown >= 0 and w.elements[shown, E_FIRST] <= first and end <= w.elements[shown, E_END]:
+            return True
+    return first > 0 and end < n_blocks and keep[first - 1] != 0 and keep[end] != 0
 
 
 @kernel(allocates=False)
@@ -239,6 +260,10 @@ def _join_introductions(
             keep[b] = _goes_with_content(b, n_blocks, bar, w, keep)
         elif not reference:
             keep[b] = not _stands_alone(b, bar, w)
+        elif _says_nothing(b, w) and _may_join(b + 1, bar - HEAD_REACH, w):
+            # a line of a reference under its heading
+            keep[b + 1] = 1
+            w.running[b + 1, 0] += float(w.counts[b + 1, C_CHARS])
         chars = float(w.counts[b, C_CHARS])
         w.running[b, 0] = w.running[b + 1, 0] + (chars if keep[b] else 0.0)
         w.running[b, 1] = w.running[b + 1, 1] + chars
@@ -251,6 +276,16 @@ def _stands_alone(b: int, bar: float, w: Workspace) -> bool:
         return False
     end = w.places[b, P_END]
     return w.scores[b] < bar + SURE and end > b + 1 and w.running[b + 1, 0] == w.running[end, 0]
+
+
+@kernel(allocates=False)
+def _says_nothing(b: int, w: Workspace) -> bool:
+    """Whether a block is a heading of text of which nothing is kept."""
+    end = w.places[b, P_END]
+    if w.elements[w.blocks[b, B_ELEMENT], E_LEVEL] <= 0 or end == b + 1:
+        return False
+    below = w.elements[w.blocks[b + 1, B_ELEMENT], E_LEVEL]
+    return below <= 0 and w.running[b + 1, 0] == w.running[end, 0]
 
 
 @kernel(allocates=False)
@@ -273,10 +308,7 @@ def _goes_with_content(b: int, n_blocks: int, bar: float, w: Workspace, keep: ND
         return near and w.scores[b] > bar - PRE_REACH
     shown = _find_shown(e, w)
     if shown >= 0:
-        if _holds_kept(shown, b, keep, w):
-            return w.scores[b] > bar - SHOWN_REACH
-        reach = CAPTION_REACH if _is_sentence(b, w) else SHORT_REACH
-        return w.scores[b] > bar - reach and _is_amid(b, n_blocks, keep)
+        return w.scores[b] > bar - _caption_reach(b, shown, n_blocks, w, keep)
     leads = below and w.counts[b, C_LAST] == COLON and _are_close(b, b + 1, w)
     return leads and w.scores[b] > bar - LEAD_REACH
 
@@ -293,30 +325,23 @@ def _find_shown(e: int, w: Workspace) -> int:
 
 
 @kernel(allocates=False)
-def _holds_kept(e: int, b: int, keep: NDArray[np.uint8], w: Workspace) -> bool:
-    """Whether a block that is kept, or one near `b`, stands in the figure or table `e`."""
-    if w.elements[e, E_TAG] not in (T_FIGURE, T_TABLE):
-        return False
-    for c in range(max(w.elements[e, E_FIRST], b - NEAR), min(w.elements[e, E_END], b + NEAR + 1)):
-        if c != b and keep[c] and _find_shown(w.blocks[c, B_ELEMENT], w) < 0:
-            return True
-    return False
-
-
-@kernel(allocates=False)
-def _is_sentence(b: int, w: Workspace) -> bool:
-    """Whether a caption says something, more than whose picture it is."""
-    return w.counts[b, C_WORDS] >= (MIN_CAPTION_WORDS if w.counts[b, C_STOPS] > 0 else MANY_WORDS)
-
-
-@kernel(allocates=False)
-def _is_amid(b: int, n_blocks: int, keep: NDArray[np.uint8]) -> bool:
-    """Whether something that is kept stands a few blocks before and a few blocks behind."""
+def _caption_reach(b: int, shown: int, n_blocks: int, w: Workspace, keep: NDArray[np.uint8]) -> float:
+    """How far under the bar the caption `b` of a figure or table may score: by what is kept of that, or around it."""
     before = behind = False
-    for k in range(1, NEAR + 1):
-        before |= b - k >= 0 and keep[b - k] != 0
-        behind |= b + k < n_blocks and keep[b + k] != 0
-    return before and behind
+    for c in range(max(b - NEAR, 0), min(b + NEAR + 1, n_blocks)):
+        if c == b or not keep[c]:
+            continue
+        inside = w.elements[shown, E_FIRST] <= c < w.elements[shown, E_END]
+        of_picture = w.elements[shown, E_TAG] not in (T_FIGURE, T_TABLE)
+        if inside and not of_picture and _find_shown(w.blocks[c, B_ELEMENT], w) < 0:
+            return SHOWN_REACH
+        before |= c < b
+        behind |= c > b
+    if not (before and behind):
+        return -NO_REACH
+    # more than whose picture it is
+    said = w.counts[b, C_WORDS] >= (MIN_CAPTION_WORDS if w.counts[b, C_STOPS] > 0 else MANY_WORDS)
+    return CAPTION_REACH if said else SHORT_REACH
 
 
 @kernel(allocates=False)

@@ -17,8 +17,8 @@ from curate.extract.tags import (
     MASK32,
     MAX_ENTITY_CHARS,
     MAX_OPEN_ENTITY_CHARS,
-    peek,
     look_up,
+    peek,
 )
 from curate.text.kernel import kernel
 

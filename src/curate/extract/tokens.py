@@ -27,9 +27,9 @@ from curate.extract.tags import (
     ROLE_KEYS,
     ROLE_SHIFT,
     ROLE_VALUES,
-    peek,
     fnv,
     look_up,
+    peek,
 )
 from curate.text.kernel import kernel
 
