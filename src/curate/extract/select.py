@@ -136,15 +136,18 @@ def _judge_index(n_blocks: int, w: Workspace, keep: NDArray[np.uint8]) -> None:
         n_chars += w.counts[b, C_CHARS] if keep[b] else 0
     if n_chars >= MIN_SHARE * w.sums[0, X_CHARS]:
         return
-    for e in range(w.state[N_ELEMENTS]):
-        if w.elements[e, E_TAG] != T_DL or w.sums[e, X_CHARS] <= INDEX_SHARE * w.sums[0, X_CHARS]:
-            continue
-        n_terms = 0
-        for b in range(w.elements[e, E_FIRST], w.elements[e, E_END]):
-            linked = link_density(w.blocks, w.counts, b) > MAX_LINK_TEXT
-            n_terms += is_term(b, w.blocks, w.elements) and not linked
-        if n_terms < MIN_TERMS or w.elements[e, E_FLAGS] & (AROUND | IN_COMMENT):
-            continue
+    e = 0  # the outermost such list, so that nested ones are not counted again and again
+    while e < w.state[N_ELEMENTS] and (
+        w.elements[e, E_TAG] != T_DL or w.sums[e, X_CHARS] <= INDEX_SHARE * w.sums[0, X_CHARS]
+    ):
+        e += 1
+    if e == w.state[N_ELEMENTS] or w.elements[e, E_FLAGS] & (AROUND | IN_COMMENT):
+        return
+    n_terms = 0
+    for b in range(w.elements[e, E_FIRST], w.elements[e, E_END]):
+        linked = link_density(w.blocks, w.counts, b) > MAX_LINK_TEXT
+        n_terms += is_term(b, w.blocks, w.elements) and not linked
+    if n_terms >= MIN_TERMS:
         for b in range(w.elements[e, E_FIRST], w.elements[e, E_END]):
             keep[b] = w.counts[b, C_WORDS] > 0
 
