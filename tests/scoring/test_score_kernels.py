@@ -1,9 +1,6 @@
 """The kernels of the scorer against plain Python."""
 
 import math
-import os
-import subprocess
-import sys
 from collections import Counter
 
 import numpy as np
@@ -260,30 +257,6 @@ def test_shape_reads_the_beginning_only():
     beginning = "A line of text.\n" * 200
     shapes = measure_shape(pa.array([beginning, beginning[:SHAPE_BYTES], beginning + "9" * 5000]))
     assert (shapes == shapes[0]).all()
-
-
-NASTY = r"""
-import numpy as np, pyarrow as pa
-from curate.scoring import load_scorer
-from curate.scoring.vocabulary import hash_ngrams, Vocabulary
-from curate.scoring.kernels import tfidf_rows
-from curate.text.words import hash_words
-texts = ["", " ", "h", "www", "httpsss", "htt www.a", "\n\n", ".", "..", "x\x00y"]
-texts += ["é" * 9000, "a" * 20000, "w " * 20000, "光" * 7000]
-for kind in (pa.string(), pa.large_string()):
-    load_scorer("edu").score(pa.array(["z", *texts], kind).slice(1))
-words = hash_words(pa.array(texts))
-grams = hash_ngrams(words, 16, pairs=True)
-tfidf_rows(grams.hashes.astype(np.int32), grams, 7, np.ones(16, np.float32))
-Vocabulary.of(np.zeros(0, np.uint64)).find(words)
-Vocabulary.of(np.arange(1, 2, dtype=np.uint64)).find(words)
-"""
-
-
-@pytest.mark.slow
-def test_no_kernel_reads_or_writes_out_of_bounds(tmp_path):
-    env = {**os.environ, "NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path)}
-    subprocess.run([sys.executable, "-c", NASTY], check=True, env=env, timeout=240)
 
 
 LINES = {
