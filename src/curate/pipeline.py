@@ -31,7 +31,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from curate.batch import DROP_COLUMNS, SPARED_COLUMNS, add_columns, drop_rows, live_rows
+from curate.batch import DROP_COLUMNS, SPARED_COLUMNS, add_columns, drop_rows, live_rows, take_rows
 from curate.config import Paths, input_paths, parse_bytes, settings_from
 from curate.crawl import Chunk, InputFile, ReadOptions, check_columns, find_files, plan_splits
 from curate.dedup import DedupPlan, compute_keys
@@ -479,14 +479,14 @@ def add_text(
     is_html = pc.equal(pages["kind"], "html").to_numpy(zero_copy_only=False)[rows]
     html, plain = rows[is_html], rows[~is_html]
     extracted = extract_pages(
-        pages["content"].take(html),
+        take_rows(pages["content"], html),
         pages["charset"].take(html),
         extractor=extractor,
         focus=focus,
         keep_links=keep_links and not marks,
         metadata=True,
     )
-    decoded = compose(decode_texts(pages["content"].take(plain), pages["charset"].take(plain)))
+    decoded = compose(decode_texts(take_rows(pages["content"], plain), pages["charset"].take(plain)))
     stated = {name: pa.nulls(len(documents), pa.string()) for name in ("title", *METADATA_FIELDS)}
     for name, nothing in stated.items():
         documents = documents.append_column(name, nothing)
@@ -496,7 +496,7 @@ def add_text(
     documents = add_columns(documents, html, columns)
     if marks:
         marked = extract_pages(
-            pages["content"].take(html),
+            take_rows(pages["content"], html),
             pages["charset"].take(html),
             focus=focus,
             keep_links=keep_links,
