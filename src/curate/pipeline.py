@@ -214,9 +214,10 @@ def run_filter(
             return Funnel.from_json(earlier["funnel"])
         if shard is not None and (folder.path / SHARD).is_file():
             return survey_shard(folder, folder.chunk_names())
-        n_steps = 3 + bool(job.score_columns()) + 2 * settings.dedup_lines + bool(folder.store)
+        in_halves = settings.dedup_lines or settings.dedup_substrings > 0
+        n_steps = 3 + bool(job.score_columns()) + 2 * in_halves + bool(folder.store)
         display.expect(1 if shard else n_steps)
-        if settings.dedup_lines:
+        if in_halves:
             halves = job.begin, job.judge
             chunks = read_without_recurring(
                 *halves, settings, job.read_options, folder, splits, engine, display
