@@ -3,7 +3,7 @@
 READ THIS FIRST. The journey of a document is `filter_crawl`, from top to bottom:
 
     pass 1   read -> extract -> language -> line rules -> signals -> rules -> keys     chunk by chunk
-             (with --dedup-lines in two halves, and all lines are counted after the language)
+             (with --dedup-lines or --dedup-substrings in two halves: all lines are counted after the language)
     barrier  all keys -> duplicates, each with the document that stays                 range by range
     pass 2   survivors -> scores                                                       chunk by chunk
     cut      thresholds, or the best share -> every row's fate
