@@ -75,3 +75,10 @@ def dying(n: int | None = None) -> Iterator[Disk]:
         except BaseException:
             if not disk.is_dead:
                 raise
+
+
+def sampled(n_steps: int, n_sampled: int, config: pytest.Config) -> list[int]:
+    """Steps to die at: some, evenly over all of them; each with --run-slow."""
+    if config.getoption("--run-slow") or n_steps <= n_sampled:
+        return list(range(1, n_steps + 1))
+    return sorted({round(1 + (n_steps - 1) * part / (n_sampled - 1)) for part in range(n_sampled)})

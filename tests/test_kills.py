@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,13 +15,15 @@ import pyarrow.parquet as pq
 import pytest
 
 import curate
-from curate.errors import CurateError
+from curate.cli import main
+from curate.errors import CurateError, SettingError
 from curate.jobs.dedup import dedup_files
 from curate.jobs.index import add_to_index, build_index
 from curate.jobs.score import score_files
 from curate.mixture import mix
 from curate.tokens import tokenize_mixture
-from deaths import dying
+from curate.work.lock import locked
+from deaths import dying, sampled
 
 N_SAMPLED = 5
 QUIET: dict[str, Any] = {"workers": 1, "progress": False}
@@ -59,14 +62,14 @@ def tokenized(data: Path, out: Path, size: int, overwrite: bool) -> None:
     tokenize_mixture(data / "mixture", out, vocab_size=size, overwrite=overwrite, **QUIET)
 
 
-def filtered(data: Path, out: Path, overwrite: bool = False, **settings: Any) -> None:
+def filtered(data: Path, out: Path, *, overwrite: bool = False, **settings: Any) -> None:
     curate.filter_crawl(str(data / "a.parquet"), out, overwrite=overwrite, **BARE | QUIET | settings)
 
 
 JOBS = {
     "filter": Job(
         lambda data, out: filtered(data, out, dedup="exact"),
-        lambda data, out, overwrite: filtered(data, out, overwrite),
+        lambda data, out, overwrite: filtered(data, out, overwrite=overwrite),
     ),
     "dedup": Job(
         lambda data, out: dedup_files(str(data / "a.parquet"), out, jaccard=0.5, **QUIET),
@@ -87,7 +90,7 @@ JOBS = {
         lambda data, out, overwrite: tokenized(data, out, 310, overwrite),
     ),
     "index build": Job(
-        lambda _, __: None, lambda data, out, _: build_index(out, str(data / "a.parquet"), **QUIET), False
+        lambda data, out: None, lambda data, out, _: build_index(out, str(data / "a.parquet"), **QUIET), False
     ),
     "index add": Job(
         lambda data, out: build_index(out, str(data / "b.parquet"), **QUIET),
@@ -132,12 +135,6 @@ def of_the_result(folder: Path) -> dict[str, bytes]:
     }
 
 
-def steps_to_die_at(n_steps: int, config: pytest.Config) -> list[int]:
-    if config.getoption("--run-slow"):
-        return list(range(1, n_steps + 1))
-    return sorted({round(1 + (n_steps - 1) * part / (N_SAMPLED - 1)) for part in range(N_SAMPLED)})
-
-
 @pytest.mark.parametrize("name", sorted(JOBS))
 def test_a_death_at_any_step_loses_nothing_and_is_made_good(
     name: str, data: Path, tmp_path: Path, pytestconfig: pytest.Config
@@ -152,7 +149,7 @@ def test_a_death_at_any_step_loses_nothing_and_is_made_good(
         job.run(data, whole, True)
     wanted = of_the_result(whole)
     shutil.rmtree(whole)
-    for n in steps_to_die_at(len(disk.steps), pytestconfig):
+    for n in sampled(len(disk.steps), N_SAMPLED, pytestconfig):
         shutil.copytree(before, whole)  # of the same name, which some results hold
         with dying(n) as dead:
             job.run(data, whole, True)
@@ -162,12 +159,43 @@ def test_a_death_at_any_step_loses_nothing_and_is_made_good(
         try:
             job.run(data, whole, False)
         except CurateError as error:
-            assert "\n" not in str(error), said
+            advice = "--overwrite" if job.has_overwrite else "holds an index already"
+            assert re.fullmatch(f".*{advice}.*", str(error)), said  # noqa: PT017
             if job.has_overwrite:
-                assert "--overwrite" in str(error), said
                 job.run(data, whole, True)
-            else:
-                assert "holds an index already" in str(error), said
         assert of_the_result(whole) == wanted, said
         assert (whole / ".note.txt").read_text() == "mine", said
         shutil.rmtree(whole)
+
+
+@pytest.mark.parametrize("name", sorted(JOBS))
+def test_of_two_at_once_one_is_told_so_and_touches_nothing(name: str, data: Path, tmp_path: Path) -> None:
+    JOBS[name].before(data, tmp_path / "out")
+    with locked(tmp_path / "out"):
+        before = contents(tmp_path / "out")
+        with pytest.raises(SettingError, match=r"^Another process is writing to .*[^\n]*$"):
+            JOBS[name].run(data, tmp_path / "out", True)
+        assert contents(tmp_path / "out") == before
+    JOBS[name].run(data, tmp_path / "out", True)
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["filter {data}/a.parquet -o {out}", "mix --config {out}.toml -o {out}", "tokenize -i {data}/mixture -o {out}",
+     "dedup {data}/a.parquet -o {out}", "score {data}/a.parquet -o {out}", "index build {out} {data}/a.parquet"],
+)  # fmt: skip
+def test_the_command_that_came_second_ends_with_2_and_one_line(
+    command: str,
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = tmp_path / "out"
+    (tmp_path / "out.toml").write_text(f'[sources.web]\npath = "{data}/a.parquet"\n')
+    monkeypatch.setattr("sys.argv", ["curate", *command.format(data=data, out=out).split()])
+    with locked(out), pytest.raises(SystemExit) as ended:
+        main()
+    said = capsys.readouterr().err.strip()
+    assert (ended.value.code, said.count("\n")) == (2, 0), said
+    assert said.startswith(f"curate: Another process is writing to {out}."), said
