@@ -92,6 +92,7 @@ def _first(pool, levels, *, seed):
 def _label(pool, test, rows, strategy, *, seed):
     """After each round the labelled rows and the scores of the test pages."""
     everything = np.arange(len(pool))
+    scorer = ""
     for at, n_labels in enumerate(ROUNDS):
         if at:
             open_rows = np.setdiff1d(everything, rows)
