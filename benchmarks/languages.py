@@ -94,18 +94,18 @@ def _measure(name: str, code: str, texts: list[str], titles: list[str]) -> dict[
     lists = ["\n".join(draw.sample(titles, min(N_TITLES, len(titles)))) for _ in range(N_LISTS)]
     array = pa.array(texts, pa.large_string())
     row: dict[str, Any] = {"code": name, "pages": len(texts)}
-    row["language"] = _percent(tell_languages(array, [code])[1])
+    row["language"] = percent(tell_languages(array, [code])[1])
     confidence = identify_languages(array)["language_confidence"].to_numpy()
     row["median_confidence"] = round(float(np.median(confidence)), 3)
     for rule_set in SETS:
-        passes, failing = _judge(array, code, rule_set)
-        row[rule_set] = _percent(passes)
+        passes, failing = judge(array, code, rule_set)
+        row[rule_set] = percent(passes)
         row[f"{rule_set}_failing"] = {rule: n for rule, n in failing.items() if n > len(texts) / 20}
-        row[f"titles_{rule_set}"] = _percent(_judge(pa.array(lists, pa.large_string()), code, rule_set)[0])
+        row[f"titles_{rule_set}"] = percent(judge(pa.array(lists, pa.large_string()), code, rule_set)[0])
     return row
 
 
-def _judge(texts: pa.Array, code: str, name: str) -> tuple[Any, dict[str, int]]:
+def judge(texts: pa.Array, code: str, name: str) -> tuple[Any, dict[str, int]]:
     rule_sets = load_rules([name])
     languages = pa.array([code] * len(texts))
     cleaned, _ = clean_lines(texts, line_rules_of(rule_sets), languages)
@@ -115,5 +115,5 @@ def _judge(texts: pa.Array, code: str, name: str) -> tuple[Any, dict[str, int]]:
     return passes, count_failing(signals, rule_sets, languages)
 
 
-def _percent(mask: Any) -> float:
+def percent(mask: Any) -> float:
     return round(100 * float(np.mean(mask)), 1)

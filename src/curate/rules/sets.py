@@ -78,6 +78,25 @@ CURATE_SETS = (
                 hard=True,
                 languages=("th", "lo", "km", "my", "bo"),
             ),
+            Rule(
+                "curate_sentence_ends",
+                "sentence_ends_per_letter",
+                low=0.002,
+                hard=True,
+                where="frac_notation_lines",
+                where_high=0.3,
+                languages=("zh", "yue", "wuu", "ja"),
+            ),
+            Rule(
+                "curate_letter_repetition",
+                "dup_10letter_chars_beyond_length",
+                high=0.75,
+                hard=True,
+                languages=("zh", "yue", "wuu", "ja", "th", "lo", "km", "my", "bo"),
+                by_language=tuple(
+                    (code, None, 0.9) for code in ("th", "lo", "km", "my", "bo")
+                ),  # whose words have more letters
+            ),
             Rule("curate_lorem_ipsum", "frac_lorem_ipsum_words", high=0.01, hard=True),
             Rule("curate_repetition", "dup_5gram_chars_beyond_length", high=0.65, hard=True),
             Rule("curate_title_words", "frac_title_words", high=0.5, hard=True),
