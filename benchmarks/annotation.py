@@ -2,7 +2,7 @@
 
 Each run begins with the same random pages for all strategies and adds labels round by round: the default classifier of
 `curate fit` is fitted on what is labelled, and `uncertain`, `disagreement` and `stratified` choose by it (cut 0.5);
-`random` and `diverse` do not look at it. Fits do not know the chances that pages had. Every page of `edu_val` is ranked by the classifier,
+`random` and `diverse` do not look at it. For `disagreement` the members are fitted without stacking, which leaves out members. Fits do not know the chances that pages had. Every page of `edu_val` is ranked by the classifier,
 and average precision is for levels of 3 or more. Intervals: runs and test pages are drawn again together.
 
 `python -m benchmarks annotation [--runs N]`
@@ -22,6 +22,7 @@ from benchmarks.harness import DATA, measured, read_jsonl
 from curate.annotate.selection import draw_pages, select_pages
 from curate.annotate.settings import STRATEGIES
 from curate.fit import fit_classifier
+from curate.scoring.model import FittedScorer
 
 ROUNDS = (100, 150, 200, 300, 400, 500, 600, 700, 800)
 CUT_LEVEL = 3
@@ -107,10 +108,20 @@ def _label(pool, test, rows, strategy, *, seed):
             rows = np.sort(np.concatenate([rows, open_rows[chosen.rows]]))
         with tempfile.TemporaryDirectory() as folder:
             labels = pool.take(pa.array(rows)).to_pylist()
-            scorer = fit_classifier(
-                labels, Path(folder) / "mine", positive=CUT_LEVEL, n_resamples=2, progress=False
-            ).scorer
-        yield rows, scorer.score(test["text"].combine_chunks())
+
+            def fit(name: str, **settings: bool) -> FittedScorer:
+                return fit_classifier(
+                    labels,  # noqa: B023  (called in this round)
+                    Path(folder) / name,  # noqa: B023
+                    positive=CUT_LEVEL,
+                    n_resamples=2,
+                    progress=False,
+                    **settings,
+                ).scorer
+
+            ranker = fit("ranker")
+            scorer = fit("members", stack=False) if strategy == "disagreement" else ranker
+        yield rows, ranker.score(test["text"].combine_chunks())
 
 
 def _average_precision(scores, wanted):

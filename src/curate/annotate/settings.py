@@ -52,7 +52,10 @@ class AnnotateSettings(CallSettings):
     )
 
     select: str = setting(
-        "random", "random, stratified, uncertain, disagreement or diverse.", section="select", known=STRATEGIES
+        "random",
+        "random, stratified, uncertain, disagreement or diverse.",
+        section="select",
+        known=STRATEGIES,
     )
     n_pages: int | None = setting(None, "Pages to choose; all if left out.", section="select", low=1)
     scorer: str = setting("edu", "Scorer for stratified, uncertain and disagreement.", section="select")
