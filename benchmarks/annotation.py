@@ -112,7 +112,7 @@ def _label(pool, test, rows, strategy, *, seed):
             def fit(name: str, **settings: bool) -> FittedScorer:
                 return fit_classifier(
                     labels,  # noqa: B023  (called in this round)
-                    Path(folder) / name,  # noqa: B023
+                    Path(folder) / name,
                     positive=CUT_LEVEL,
                     n_resamples=2,
                     progress=False,

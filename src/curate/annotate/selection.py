@@ -261,8 +261,8 @@ def _disagreement(choice: _Choice) -> Vector:
     members = scorer.score_members(choice.texts) if isinstance(scorer, CommitteeScorer) else []
     if len(members) < 2:
         raise SettingError(
-            f"The scorer '{scorer.name}' has no members that could disagree. Give one of several (--scorer): 'curate fit "
-            "--no-stack' keeps all; or choose by --select uncertain."
+            f"The scorer '{scorer.name}' has no members that could disagree. Give one of several (--scorer): 'curate fit' "
+            "keeps all that --member names, without --stack; or choose by --select uncertain."
         )
     choice.scores = choice.walk = np.std(members, axis=0, dtype=np.float64).astype(np.float32)
     return _mostly(choice.scores + 1e-12, choice.n)
