@@ -5,6 +5,8 @@ package is fetched with `apt-get download` into a cache, or read from the folder
 Pages count that have 150 words or more in English, and of which two lines of three are translated. So the same pages are compared, and
 a rule that fails more of them than in English fails them for their language.
 
+The beginnings of the pages, 90 words or 250 letters of a script without spaces, stand for short pages: some rules are stricter with these.
+
 Lists of titles stand for pages without sentences: sixty titles of the manual each. The rules should take them in every language.
 """
 
@@ -30,6 +32,7 @@ CACHE = Path(os.environ.get("CURATE_MANUALS", Path.home() / ".cache" / "curate" 
 SETS = ("curate", "gopher", "fineweb2")
 MIN_WORDS, MOST_UNTRANSLATED, MIN_PAGES = 150, 1 / 3, 20
 N_TITLES, N_LISTS = 60, 50
+SHORT_WORDS, SHORT_CHARS = 90, 250
 _CODES = {"C": "en", "pt_BR": "pt", "zh_CN": "zh", "sr@latin": "sr"}
 _NAMES = {"pt_BR": "pt (Brazil)", "sr@latin": "sr (Latin)"}
 
@@ -97,6 +100,11 @@ def _measure(name: str, code: str, texts: list[str], titles: list[str]) -> dict[
     row["language"] = percent(tell_languages(array, [code])[1])
     confidence = identify_languages(array)["language_confidence"].to_numpy()
     row["median_confidence"] = round(float(np.median(confidence)), 3)
+    beginnings = [
+        text[:SHORT_CHARS] if code in {"zh", "ja"} else " ".join(text.split(" ")[:SHORT_WORDS])
+        for text in texts
+    ]
+    row["short_curate"] = percent(judge(pa.array(beginnings, pa.large_string()), code, "curate")[0])
     for rule_set in SETS:
         passes, failing = judge(array, code, rule_set)
         row[rule_set] = percent(passes)

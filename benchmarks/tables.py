@@ -111,16 +111,34 @@ def _adult() -> str:
 def _languages() -> str:
     """Pages of a translated manual that pass, by language."""
     rows = _result("languages")["rows"]
-    head = "| language | pages | stays for its language | `curate` | `gopher` | `fineweb2` | lists of titles: `curate` | `fineweb2` |"
-    lines = [head, "|" + "---|" * 8]
+    head = (
+        "| language | pages | stays for its language | `curate` | `curate`, short | `gopher` | `fineweb2` | "
+        "lists of titles: `curate` | `fineweb2` |"
+    )
+    lines = [head, "|" + "---|" * 9]
     for row in rows:
         numbers = [
             row[name]
-            for name in ("language", "curate", "gopher", "fineweb2", "titles_curate", "titles_fineweb2")
-        ]
+            for name in (
+                "language", "curate", "short_curate", "gopher", "fineweb2", "titles_curate", "titles_fineweb2",
+            )
+        ]  # fmt: skip
         lines.append(
             f"| {row['code']} | {row['pages']} | {' | '.join(f'{number:.0f}%' for number in numbers)} |"
         )
+    return "\n".join(lines)
+
+
+def _junk() -> str:
+    """Pages without worth that pass, by language."""
+    lines = [
+        "| language | `curate` | `gopher` | `fineweb2` | which pass `curate` |",
+        "|---|---|---|---|---|",
+    ]
+    for row in _result("junk")["rows"]:
+        numbers = " | ".join(f"{row[name]:.0f}%" for name in ("curate", "gopher", "fineweb2"))
+        passing = ", ".join(f"{kind} {n}" for kind, n in row["curate_passing"].items() if n)
+        lines.append(f"| {row['code']} | {numbers} | {passing} |")
     return "\n".join(lines)
 
 
@@ -516,6 +534,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "elements": _elements,
     "adult": _adult,
     "languages": _languages,
+    "junk": _junk,
     "floors": _floors,
     "spare-above": _spare_above,
     "scorer-figures": _scorer_figures,
