@@ -197,6 +197,7 @@ def test_what_tells_classes_apart_is_no_scorer_and_the_error_says_what_to_type()
         ([-0.1, 0], "gave the score -0.1"),
         ([0.5], r"gave scores of shape \(1,\) for 2 documents"),
         ([[0.5], [0.5]], r"gave scores of shape \(2, 1\)"),
+        (["a", "b"], "gave scores that are no numbers"),
     ],
 )
 def test_scores_that_break_the_law_end_in_one_line_with_the_scorers_name(scores, message):
@@ -204,7 +205,7 @@ def test_scores_that_break_the_law_end_in_one_line_with_the_scorers_name(scores,
         name = "broken"
 
         def score(self, texts):
-            return np.array(scores, np.float32)
+            return scores
 
     with pytest.raises(SettingError, match=f"^The scorer 'broken' {message}[^\n]*$"):
         ask(Broken(), ["a", "b"])
