@@ -142,6 +142,29 @@ def _junk() -> str:
     return "\n".join(lines)
 
 
+def _edu_languages() -> str:
+    """What features without words make of educational levels in other languages."""
+
+    def figure(found: dict[str, Any], measure: str) -> str:
+        return "{value:.2f} ({low:.2f} to {high:.2f})".format(**found[measure])
+
+    lines = [
+        "| language | pages, at 3 or above | English labels: AP | Spearman | and the other languages': AP | Spearman | length alone: AP |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in _result("edu_languages")["rows"]:
+        fits = [
+            figure(row[fit], measure)
+            for fit in ("english", "english_and_others")
+            for measure in ("average_precision", "spearman")
+        ]
+        length = figure(row["length"], "average_precision")
+        lines.append(
+            f"| {row['language']} | {row['pages']}, {row['at_3_or_above']} | {' | '.join(fits)} | {length} |"
+        )
+    return "\n".join(lines)
+
+
 def _speed() -> str:
     """What the whole job, extraction, rules and duplicates cost beside peers, each on the same documents in one run."""
     whole = {(row["corpus"], row["tool"]): row for row in _result("filter")["rows"]}
@@ -535,6 +558,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "adult": _adult,
     "languages": _languages,
     "junk": _junk,
+    "edu-languages": _edu_languages,
     "floors": _floors,
     "spare-above": _spare_above,
     "scorer-figures": _scorer_figures,
