@@ -211,6 +211,18 @@ def test_scores_that_break_the_law_end_in_one_line_with_the_scorers_name(scores,
         ask(Broken(), ["a", "b"])
 
 
+def test_the_score_lies_between_those_of_the_members():
+    edu = load_scorer("edu")
+    texts = [LESSON, "", "Buy now, cheap shoes", LESSON[:90]]
+    members = edu.score_members(texts)
+    assert members.shape == (len(edu.members), 4)
+    score = edu.score(texts)
+    assert (members.min(0) - 1e-6 <= score).all()
+    assert (score <= members.max(0) + 1e-6).all()
+    assert members[:, 1] == pytest.approx(np.full(len(members), score[1]))
+    np.testing.assert_array_equal(edu.score_members(texts[:1])[:, 0], members[:, 0])
+
+
 def test_scorers_asked_together_give_what_each_gives_alone():
     edu = load_scorer("edu")
     several = [
