@@ -264,8 +264,9 @@ def _disagreement(choice: _Choice) -> Vector:
             f"The scorer '{scorer.name}' has no members that could disagree. Give one of several (--scorer): 'curate fit' "
             "keeps all that --member names, without --stack; or choose by --select uncertain."
         )
-    choice.scores = choice.walk = np.std(members, axis=0, dtype=np.float64).astype(np.float32)
-    return _mostly(choice.scores + 1e-12, choice.n)
+    apart = np.std(np.asarray(members, np.float64), axis=0)
+    choice.scores = choice.walk = apart.astype(np.float32)
+    return _mostly(apart + 1e-12, choice.n)
 
 
 def _mostly(weights: Vector, n: int) -> Vector:
