@@ -65,7 +65,7 @@ FURNITURE = (
 )
 # Where words have many endings a good page repeats fewer of them: 65 words of a manual reach .85 in English at the 99th
 # percentile, .87 to .91 in the languages of the first line, .91 to .94 in the second, .94 to .97 in the third. Measured
-# (`python -m benchmarks languages`): ca da el es fr gl hu id nl pt sv, de hr sr, cs fi ko lv pl ru uk; the others by their kin.
+# (`python -m benchmarks languages`): ca da el es fr gl id nl pt sv, de hr hu sr, cs fi ko lv pl ru uk; the others by their kin.
 UNIQUE_WORDS = {
     0.90: "ca da el es fr gl id nl pt sv af an ast bg fa fo fy hi it lb mk ms nn no oc pa ro tl ur vi",
     0.94: "de hr hu sr ar az bs he hy is ka kk kn ky la ml mr ne sh ta te tr uz",
