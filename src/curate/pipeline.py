@@ -3,7 +3,7 @@
 READ THIS FIRST. The journey of a document is `filter_crawl`, from top to bottom:
 
     pass 1   read -> extract -> language -> line rules -> signals -> rules -> keys     chunk by chunk
-             (with --dedup-lines in two halves, and all lines are counted after the language)
+             (with --dedup-lines or --dedup-substrings in two halves: all lines are counted after the language)
     barrier  all keys -> duplicates, each with the document that stays                 range by range
     pass 2   survivors -> scores                                                       chunk by chunk
     cut      thresholds, or the best share -> every row's fate
@@ -31,7 +31,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from curate.batch import DROP_COLUMNS, SPARED_COLUMNS, add_columns, drop_rows, live_rows
+from curate.batch import DROP_COLUMNS, SPARED_COLUMNS, add_columns, drop_rows, live_rows, take_rows
 from curate.config import Paths, input_paths, parse_bytes, settings_from
 from curate.crawl import Chunk, InputFile, ReadOptions, check_columns, find_files, plan_splits
 from curate.dedup import DedupPlan, compute_keys
@@ -53,6 +53,7 @@ from curate.run.extras import extra_types, unite_types
 from curate.run.fates import (
     Decisions,
     Layout,
+    Part,
     check_parts,
     footer_metadata,
     show_marked,
@@ -214,9 +215,10 @@ def run_filter(
             return Funnel.from_json(earlier["funnel"])
         if shard is not None and (folder.path / SHARD).is_file():
             return survey_shard(folder, folder.chunk_names())
-        n_steps = 3 + bool(job.score_columns()) + 2 * settings.dedup_lines + bool(folder.store)
+        in_halves = settings.dedup_lines or settings.dedup_substrings > 0
+        n_steps = 3 + bool(job.score_columns()) + 2 * in_halves + bool(folder.store)
         display.expect(1 if shard else n_steps)
-        if settings.dedup_lines:
+        if in_halves:
             halves = job.begin, job.judge
             chunks = read_without_recurring(
                 *halves, settings, job.read_options, folder, splits, engine, display
@@ -238,7 +240,29 @@ def run_from_chunks(
     display: ProgressDisplay,
 ) -> Funnel:
     """All that follows pass 1, which is the same for one run and for the shards of one that were brought together."""
-    clock, settings, funnel = StageClock(), job.settings, Funnel()
+    clock, funnel = StageClock(), Funnel()
+    decisions, parts = settle_fates(job, plan, folder, chunks, engine, display, clock, funnel)
+    written = Counted(len(parts), "files")
+    with display.step("Writing", len(parts), written.look):
+        for _ in engine.map(partial(write_part, decisions), parts):
+            written.n_done += 1
+    check_parts(folder, parts)
+    finish_run(job, plan, funnel, decisions, chunks, clock)
+    return funnel
+
+
+def settle_fates(
+    job: Job,
+    plan: Mapping[str, Any],
+    folder: RunFolder,
+    chunks: Chunks,
+    engine: Engine,
+    display: ProgressDisplay,
+    clock: StageClock,
+    funnel: Funnel,
+) -> tuple[Decisions, list[Part]]:
+    """The barrier, pass 2 and the cut: every row's fate, counted into `funnel`, and the files that rows go into."""
+    settings = job.settings
     with clock.stage("duplicates"), display.step("Finding duplicates", 0, nothing_counted):
         committed = find_run_duplicates(
             folder,
@@ -252,14 +276,7 @@ def run_from_chunks(
     score_survivors(job, committed, list(chunks), engine, display)
     with clock.stage("cut"):
         decisions = job.decide(committed, plan, chunks)
-        parts = survey(decisions, list(chunks), funnel, part_bytes=parse_bytes(settings.shard_size))
-    written = Counted(len(parts), "files")
-    with display.step("Writing", len(parts), written.look):
-        for _ in engine.map(partial(write_part, decisions), parts):
-            written.n_done += 1
-    check_parts(folder, parts)
-    finish_run(job, plan, funnel, decisions, chunks, clock)
-    return funnel
+        return decisions, survey(decisions, list(chunks), funnel, part_bytes=parse_bytes(settings.shard_size))
 
 
 @dataclass(frozen=True, slots=True)
@@ -479,14 +496,14 @@ def add_text(
     is_html = pc.equal(pages["kind"], "html").to_numpy(zero_copy_only=False)[rows]
     html, plain = rows[is_html], rows[~is_html]
     extracted = extract_pages(
-        pages["content"].take(html),
+        take_rows(pages["content"], html),
         pages["charset"].take(html),
         extractor=extractor,
         focus=focus,
         keep_links=keep_links and not marks,
         metadata=True,
     )
-    decoded = compose(decode_texts(pages["content"].take(plain), pages["charset"].take(plain)))
+    decoded = compose(decode_texts(take_rows(pages["content"], plain), pages["charset"].take(plain)))
     stated = {name: pa.nulls(len(documents), pa.string()) for name in ("title", *METADATA_FIELDS)}
     for name, nothing in stated.items():
         documents = documents.append_column(name, nothing)
@@ -496,7 +513,7 @@ def add_text(
     documents = add_columns(documents, html, columns)
     if marks:
         marked = extract_pages(
-            pages["content"].take(html),
+            take_rows(pages["content"], html),
             pages["charset"].take(html),
             focus=focus,
             keep_links=keep_links,
@@ -737,16 +754,12 @@ def finish_run(
     for fact in facts:
         funnel.records.update(fact["records"])
         funnel.problems += fact["problems"]
-        funnel.n_chars_removed += add_to_funnel(funnel.lines_removed, fact)
+    count_removed_lines(funnel, facts)
     cpu_s: Counter[str] = Counter()
     cpu_s.update(clock.cpu_s)
     scores = [read_facts(folder.scores(name)) for name in chunks] if job.score_columns() else []
     for fact in [*facts, *scores]:
         cpu_s.update(fact["cpu_s"])
-    for fact in facts:
-        if n_lines := fact["in_other_languages"]["n_lines"]:
-            funnel.lines_removed[LINES_IN_OTHER_LANGUAGES] += n_lines
-            funnel.n_chars_removed += fact["in_other_languages"]["n_chars"]
     scored = tuple(ScoredKinds.of(lane) for lane in job.lanes if lane.scorers)
     levels = [name for scorer in job.scorers() for name, _ in scorer.columns if name.endswith("_level")]
     score = ScoreFacts(scored, decisions.cuts, tuple(levels))
@@ -757,8 +770,6 @@ def finish_run(
         n_failing: Counter[str] = Counter()
         for counts in judged:
             n_failing.update(counts["n_failing"])
-            funnel.lines_removed.update({name: n for name, n in counts["lines_removed"].items() if n})
-            funnel.n_chars_removed += counts["n_chars_removed"]
         n_judged = sum(counts["n_judged"] for counts in judged)
         funnel.warnings += rule_warnings(n_failing, n_judged, lane.rule_sets) if n_judged else []
         funnel.warnings += warn_by_language([counts["languages"] for counts in judged], lane.rule_sets)
@@ -778,3 +789,16 @@ def finish_run(
         },
     )
     folder.finish(manifest)
+
+
+def count_removed_lines(funnel: Funnel, facts: Sequence[Mapping[str, Any]]) -> None:
+    """Count the lines that left documents by reason, and their characters: recurring ones, other languages, line rules."""
+    for fact in facts:
+        funnel.n_chars_removed += add_to_funnel(funnel.lines_removed, fact)
+    lost = [fact["in_other_languages"] for fact in facts]
+    removed = [({LINES_IN_OTHER_LANGUAGES: each["n_lines"]}, each["n_chars"]) for each in lost]
+    for judged in zip(*(fact["judged"] for fact in facts), strict=True):  # lane by lane
+        removed += [(counts["lines_removed"], counts["n_chars_removed"]) for counts in judged]
+    for lines, n_chars in removed:
+        funnel.lines_removed.update({name: n for name, n in lines.items() if n})
+        funnel.n_chars_removed += n_chars

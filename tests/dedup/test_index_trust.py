@@ -17,7 +17,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import xxhash
-from planted import plant_texts
 
 from common import run_curate
 from curate.dedup.index import changing_index, open_index, relocate_texts
@@ -25,6 +24,7 @@ from curate.errors import CurateError, RunError, SettingError
 from curate.jobs.dedup import dedup_files
 from curate.jobs.index import add_to_index, build_index
 from curate.work.files import read_arrow, write_arrow
+from planted import plant_texts
 
 N = 200
 QUIET = {"workers": 1, "progress": False}
@@ -55,6 +55,14 @@ def test_a_second_addition_is_refused_at_its_start(index: Path, crawl: Path) -> 
             done = run_curate("index", *arguments, "--input", crawl, "--workers", 1)
             assert (done.returncode, "Another process" in done.stderr) == (2, True)
     assert open_index(index).n_documents == N
+
+
+def test_the_same_files_are_added_once_and_others_of_their_name_are_added(
+    index: Path, crawl: Path, texts: list[str]
+) -> None:
+    assert add_to_index(index, str(crawl), **QUIET).n_documents == N
+    pq.write_table(pa.table({"text": texts}), crawl)
+    assert add_to_index(index, str(crawl), **QUIET).n_documents == 2 * N
 
 
 def damaged_inputs(folder: Path, texts: list[str]) -> dict[str, Path]:
