@@ -1,7 +1,7 @@
 """Tables of README and docs from benchmarks/results: `python -m benchmarks.tables` writes them, a test compares.
 
-A page names a table between `<!-- table: NAME -->` and `<!-- end of table -->`; what stands between is made here, so that no
-figure is typed by hand.
+A page names a table, or a list of figures, between `<!-- table: NAME -->` and `<!-- end of table -->`; what stands between is
+made here, so that no figure is typed by hand.
 """
 
 from __future__ import annotations
@@ -508,6 +508,200 @@ def _elements() -> str:
     return "\n".join(lines)
 
 
+def _parity_curator() -> str:
+    """Decisions beside NeMo Curator's own filters, whose definitions no set follows."""
+    rows = {row["rule_set"]: row for row in _result("parity")["rows"]}
+    lines = ["| rule set | pages | they keep | we keep | same |", "|---|---|---|---|---|"]
+    for name in ("gopher-quality@paper", "gopher-repetition@paper"):
+        row = rows[name]
+        lines.append(
+            f"| `{name}` | {row['pages']:,} | {row['peer_keeps']:,} | {row['curate_keeps']:,} | {row['same']:,} ({row['share']:.2%}) |"
+        )
+    return "\n".join(lines)
+
+
+def _trainer() -> str:
+    """Seconds and memory of a training step beside a loop by hand and transformers."""
+    rows = {(row["contender"], row["dtype"]): row for row in _result("trainer")["trainers"]}
+    names = dict.fromkeys(name for name, _ in rows)
+    lines = [
+        "| | bf16: CPU s a step, lowest and highest | memory | float32: CPU s a step | memory |",
+        "|---|---|---|---|---|",
+    ]
+    for name in names:
+        cells = []
+        for dtype in ("bf16", "float32"):
+            row = rows.get((name, dtype))
+            cells += (
+                [
+                    f"{row['cpu_s_per_step']:.2f} ({row['cpu_s_least']:.2f} to {row['cpu_s_most']:.2f})",
+                    f"{row['memory_bytes'] / 1e9:.2f} GB",
+                ]
+                if row
+                else ["", ""]
+            )
+        lines.append(f"| {'by hand' if name == 'plain' else name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _scorer_peers() -> str:
+    """Quality and speed of scorers that were fitted on the same pages."""
+    lines = ["| scorer | pages per CPU second | average precision | Spearman |", "|---|---|---|---|"]
+    for row in _result("scoring")["beside_peers"]["rows"]:
+        lines.append(
+            f"| {row['name']} | {row['documents_per_cpu_s']:,.0f} | {_within(row['average_precision'])} | {_within(row['spearman'])} |"
+        )
+    return "\n".join(lines)
+
+
+def _learning_curve() -> str:
+    """What more labels give `edu`."""
+    lines = ["| annotated pages | Spearman | average precision |", "|---|---|---|"]
+    for row in _result("scoring")["beside_peers"]["learning_curve"]:
+        lines.append(
+            f"| {row['n_pages']:,} | {_within(row['spearman'])} | {_within(row['average_precision'])} |"
+        )
+    return "\n".join(lines)
+
+
+def _code_rules() -> str:
+    """What rules take of program files that teach, and of those that do not."""
+    rules = _result("code")["rules"]
+    lines = ["| rules | of level 3 and more | below level 1 |", "|---|---|---|"]
+    for name, found in rules.items():
+        label = f"`{name}`" + ("" if name.startswith("code") else ", made for pages")
+        lines.append(f"| {label} | {found['lost_of_level_3']:.1%} | {found['lost_below_level_1']:.0%} |")
+    return "\n".join(lines)
+
+
+def _code_scorers() -> str:
+    """The scorer `code` beside simpler ones, out of fold by package."""
+    lines = ["| | Spearman with the level | average precision at level 3 and more |", "|---|---|---|"]
+    for name, found in _result("code")["quality"].items():
+        label = f"`{name}`" if name in {"code", "edu"} else "TF-IDF and ridge" if name == "tfidf" else name
+        lines.append(
+            f"| {label} | {_within(found['spearman'])} | {_within(found['average_precision'])} |"
+        )
+    return "\n".join(lines)
+
+
+def _weights() -> str:
+    """What fitted mixture weights promised, and what they gave on text that the grid had not read."""
+    grid = _result("weights")["grid"]
+    unread = {gap["domain"]: gap for gap in grid["check"]["gaps"]}
+    lines = [
+        "| evaluated on | rank correlation, left out | promised gap (95%) | gap on unread text (95%) |",
+        "|---|---|---|---|",
+    ]
+    for domain, curve in grid["curves"].items():
+        promised = curve["promised"]
+        lines.append(
+            f"| {domain} | {_bare(curve['rank_correlation_left_out'])} | {_gap(promised).replace('*', '')} | {_gap(unread[domain])} |"
+        )
+    return "\n".join(lines)
+
+
+def _upsampling() -> str:
+    """Gaps to all pages alike, by how steeply good pages are preferred."""
+    curves = _result("weights")["curves"]
+    gaps = {(gap["arm"], gap["domain"]): gap for gap in curves["gaps"]}
+    domains = list(curves["evaluation"])
+    lines = [f"| | {' | '.join(domains)} |", "|---|" + "---|" * len(domains)]
+    for arm in list(curves["arms"])[1:]:
+        lines.append(f"| {arm} | {' | '.join(_gap(gaps[arm, domain]) for domain in domains)} |")
+    return "\n".join(lines)
+
+
+def _dedup_growth() -> str:
+    """CPU seconds and memory of deduplication by number of documents."""
+    lines = ["| documents | CPU s | peak memory, MB |", "|---|---|---|"]
+    for row in _result("dedup_growth")["growth"]["rows"]:
+        lines.append(f"| {row['n_documents']:,} | {row['cpu_s']:.1f} | {row['peak_memory_mb']:,} |")
+    return "\n".join(lines)
+
+
+def _dedup_lines() -> str:
+    """Share of characters that recurring lines make up, by where and by how many sites share a line."""
+    result = _result("dedup_lines")
+    letters, documents = result["settings"]["default"]
+    row = next(row for row in result["rows"] if (row["min_letters"], row["on_site"]) == (letters, documents))
+    lines = ["| text | characters | taken out |", "|---|---|---|"]
+    for name, label in (
+        ("web", "web pages"),
+        ("web, level 2 or more", "web pages, level 2 or more"),
+        ("web, level below 1", "web pages, level below 1"),
+        ("books", "modules of textbooks"),
+        ("want", "main part of documentation"),
+        ("furniture", "furniture that extraction lets into documentation"),
+    ):
+        found = row[name]
+        low, high = found["interval"]
+        lines.append(f"| {label} | {found['characters']:,} | {found['percent']:.2f}% ({low:.2f}-{high:.2f}) |")
+    return "\n".join(lines)
+
+
+def _craft() -> str:
+    """Replies that one core takes without model and network, by recipe."""
+    lines = ["| recipe | characters a reply | replies a CPU s | gate alone |", "|---|---|---|---|"]
+    for name, row in _result("craft")["recipes"].items():
+        lines.append(
+            f"| {name} | {row['chars_a_reply']:,.0f} | {row['replies_per_cpu_s']:,} | {row['gate_replies_per_cpu_s']:,} |"
+        )
+    return "\n".join(lines)
+
+
+def _lessons_more() -> str:
+    """Pages lost to rules and language in the pools that `lessons` leaves out."""
+    groups: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in _result("lessons")["rows"]:
+        if row["pool"] != "raw crawl pages" and row["group"] != "modules":
+            groups.setdefault((row["pool"], row["group"]), {})[row["rules"]] = row
+    lines = ["| pages | | lost to gopher, c4, fineweb | lost to the default |", "|---|---|---|---|"]
+    for (pool, group), found in groups.items():
+        if (pool, group) not in _SHOWN:
+            lost = " | ".join(_share(found[way]["lost"]) for way in ("named", "default"))
+            lines.append(f"| {pool}, {group} | {found['default']['pages']:,} | {lost} |")
+    return "\n".join(lines)
+
+
+def _equal_size() -> str:
+    """Levels of the best pages by score, after the default rules and after the named sets."""
+    found: dict[str, list[str]] = {}
+    for row in _result("lessons")["equal_size"]:
+        gain, low, high = row["mean_level"]["gain"]
+        found.setdefault(row["pool"], []).append(f"{gain:+.2f} ({low:+.2f} to {high:+.2f})")
+    lines = ["| mean level, default less named sets | best 5% by score | best 10% | best 30% |", "|---|---|---|---|"]
+    return "\n".join([*lines, *(f"| {pool} | {' | '.join(gains)} |" for pool, gains in found.items())])
+
+
+def _quality() -> str:
+    """README's figures of quality."""
+    scoring, code = _result("scoring"), _result("code")["quality"]
+    domains = scoring["domains"]
+    lessons = next(
+        row for row in domains["edu"]["domains"] if row["name"] == "documentation and science together"
+    )
+    web = next(row for row in domains["figures"] if row["scorer"] == "edu" and "not fitted on" in row["pages"])
+    ethics = scoring["textbooks_not_fitted_on"]["business-ethics"]
+    extraction = _result("extraction")
+    articles = {row["extractor"]: row for row in extraction["rows"]}
+    whole = {row["extractor"]: row for row in extraction["whole_texts"]["rows"]}
+    elements = next(row for row in extraction["elements"]["rows"] if row["extractor"] == "curate")
+    shares = {name: f"{found['share']:.3f}" for name, found in elements.items() if name != "extractor"}
+    dedup = next(row for row in _result("dedup")["rows"] if row["tool"] == "curate")
+    tfidf = code["tfidf"]
+    return f"""\
+- `edu`, out of fold by site, package and book: on documentation and science Spearman with readers' levels {_within(lessons["spearman"])}, average precision at level 2 or
+  more {_within(lessons["average_precision_2"])}; on {web["n_pages"]} ordinary pages left out of the fit (the shipped weights then saw them) {_within(web["spearman"])}, and
+  {_within(web["average_precision_3"])} at level 3 or more. Of the modules of a book on business ethics that no fit saw it keeps {ethics["edu_at_half_or_more"]:.0%} ([why](docs/log/scoring.md#humanities)).
+- `code`, out of fold by package: Spearman {_within(code["code"]["spearman"])}, average precision at level 3 or more {_within(code["code"]["average_precision"])}; TF-IDF
+  {_bare(tfidf["spearman"]["value"])} and {_bare(tfidf["average_precision"]["value"])}.
+- Extraction, sites held out: F1 of snippets on {extraction["n_pages"]} pages {_with_interval(articles["curate"], "f1")}, of whole texts {_with_interval(whole["curate"], "f1")}; trafilatura
+  {articles["trafilatura"]["f1"]:.3f} and {whole["trafilatura"]["f1"]:.3f}. On documentation, projects held out, elements that come out whole: headings {shares["headings"]}, terms {shares["terms"]}, paragraphs
+  {shares["paragraphs"]}, cells {shares["cells"]}, list items {shares["list_items"]}, listings {shares["pre"]}, definitions {shares["definitions"]} (the weak spot); furniture let in {shares["furniture"]} ([by project](docs/extraction.md#measured)).
+- Near-duplicates at Jaccard 0.8: recall {dedup["recall"]:.5f}; {dedup["removed_with_a_kept_twin"]:.1%} of what is removed has a kept twin."""
+
+
 _MIN_ELEMENTS = 20  # of a project that is shown by itself
 
 
@@ -523,12 +717,26 @@ TABLES: dict[str, Callable[[], str]] = {
     "domains-edu": lambda: _domains("edu"),
     "domains-quality": lambda: _domains("quality"),
     "lessons": _lessons,
+    "lessons-more": _lessons_more,
+    "equal-size": _equal_size,
+    "quality": _quality,
     "raw-pages": _raw,
     "serve": _serve,
     "speed": _speed,
     "dedup": _dedup,
     "hundred-labels": _hundred_labels,
     "parity": _parity,
+    "parity-curator": _parity_curator,
+    "trainer": _trainer,
+    "scorer-peers": _scorer_peers,
+    "learning-curve": _learning_curve,
+    "code-rules": _code_rules,
+    "code-scorers": _code_scorers,
+    "weights": _weights,
+    "upsampling": _upsampling,
+    "dedup-growth": _dedup_growth,
+    "dedup-lines": _dedup_lines,
+    "craft": _craft,
     "curation": _curation,
     "scale": _scale,
     "scale-plan": _scale_plan,
