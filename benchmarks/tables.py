@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -508,97 +508,122 @@ def _elements() -> str:
     return "\n".join(lines)
 
 
+def _table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A Markdown table."""
+    lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
+    return "\n".join([*lines, *(f"| {' | '.join(map(str, row))} |" for row in rows)])
+
+
 def _parity_curator() -> str:
     """Decisions beside NeMo Curator's own filters, whose definitions no set follows."""
     rows = {row["rule_set"]: row for row in _result("parity")["rows"]}
-    lines = ["| rule set | pages | they keep | we keep | same |", "|---|---|---|---|---|"]
-    for name in ("gopher-quality@paper", "gopher-repetition@paper"):
-        row = rows[name]
-        lines.append(
-            f"| `{name}` | {row['pages']:,} | {row['peer_keeps']:,} | {row['curate_keeps']:,} | {row['same']:,} ({row['share']:.2%}) |"
-        )
-    return "\n".join(lines)
+    found = [rows[name] for name in ("gopher-quality@paper", "gopher-repetition@paper")]
+    return _table(
+        ["rule set", "pages", "they keep", "we keep", "same"],
+        [
+            [
+                f"`{row['rule_set']}`",
+                *(f"{row[name]:,}" for name in ("pages", "peer_keeps", "curate_keeps")),
+                f"{row['same']:,} ({row['share']:.2%})",
+            ]
+            for row in found
+        ],
+    )
 
 
 def _trainer() -> str:
     """Seconds and memory of a training step beside a loop by hand and transformers."""
     rows = {(row["contender"], row["dtype"]): row for row in _result("trainer")["trainers"]}
-    names = dict.fromkeys(name for name, _ in rows)
-    lines = [
-        "| | bf16: CPU s a step, lowest and highest | memory | float32: CPU s a step | memory |",
-        "|---|---|---|---|---|",
-    ]
-    for name in names:
-        cells = []
-        for dtype in ("bf16", "float32"):
-            row = rows.get((name, dtype))
-            cells += (
-                [
-                    f"{row['cpu_s_per_step']:.2f} ({row['cpu_s_least']:.2f} to {row['cpu_s_most']:.2f})",
-                    f"{row['memory_bytes'] / 1e9:.2f} GB",
-                ]
-                if row
-                else ["", ""]
-            )
-        lines.append(f"| {'by hand' if name == 'plain' else name} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+
+    def cells(name: str, dtype: str) -> list[str]:
+        row = rows.get((name, dtype))
+        if row is None:
+            return ["", ""]
+        least, most = row["cpu_s_least"], row["cpu_s_most"]
+        return [
+            f"{row['cpu_s_per_step']:.2f} ({least:.2f} to {most:.2f})",
+            f"{row['memory_bytes'] / 1e9:.2f} GB",
+        ]
+
+    return _table(
+        ["", "bf16: CPU s a step, lowest and highest", "memory", "float32: CPU s a step", "memory"],
+        [
+            ["by hand" if name == "plain" else name, *cells(name, "bf16"), *cells(name, "float32")]
+            for name in dict.fromkeys(name for name, _ in rows)
+        ],
+    )
 
 
 def _scorer_peers() -> str:
     """Quality and speed of scorers that were fitted on the same pages."""
-    lines = ["| scorer | pages per CPU second | average precision | Spearman |", "|---|---|---|---|"]
-    for row in _result("scoring")["beside_peers"]["rows"]:
-        lines.append(
-            f"| {row['name']} | {row['documents_per_cpu_s']:,.0f} | {_within(row['average_precision'])} | {_within(row['spearman'])} |"
-        )
-    return "\n".join(lines)
+    return _table(
+        ["scorer", "pages per CPU second", "average precision", "Spearman"],
+        [
+            [
+                row["name"],
+                f"{row['documents_per_cpu_s']:,.0f}",
+                _within(row["average_precision"]),
+                _within(row["spearman"]),
+            ]
+            for row in _result("scoring")["beside_peers"]["rows"]
+        ],
+    )
 
 
 def _learning_curve() -> str:
     """What more labels give `edu`."""
-    lines = ["| annotated pages | Spearman | average precision |", "|---|---|---|"]
-    for row in _result("scoring")["beside_peers"]["learning_curve"]:
-        lines.append(
-            f"| {row['n_pages']:,} | {_within(row['spearman'])} | {_within(row['average_precision'])} |"
-        )
-    return "\n".join(lines)
+    return _table(
+        ["annotated pages", "Spearman", "average precision"],
+        [
+            [f"{row['n_pages']:,}", _within(row["spearman"]), _within(row["average_precision"])]
+            for row in _result("scoring")["beside_peers"]["learning_curve"]
+        ],
+    )
 
 
 def _code_rules() -> str:
     """What rules take of program files that teach, and of those that do not."""
-    rules = _result("code")["rules"]
-    lines = ["| rules | of level 3 and more | below level 1 |", "|---|---|---|"]
-    for name, found in rules.items():
-        label = f"`{name}`" + ("" if name.startswith("code") else ", made for pages")
-        lines.append(f"| {label} | {found['lost_of_level_3']:.1%} | {found['lost_below_level_1']:.0%} |")
-    return "\n".join(lines)
+    return _table(
+        ["rules", "of level 3 and more", "below level 1"],
+        [
+            [
+                f"`{name}`" + ("" if name.startswith("code") else ", made for pages"),
+                f"{found['lost_of_level_3']:.1%}",
+                f"{found['lost_below_level_1']:.0%}",
+            ]
+            for name, found in _result("code")["rules"].items()
+        ],
+    )
 
 
 def _code_scorers() -> str:
     """The scorer `code` beside simpler ones, out of fold by package."""
-    lines = ["| | Spearman with the level | average precision at level 3 and more |", "|---|---|---|"]
-    for name, found in _result("code")["quality"].items():
-        label = f"`{name}`" if name in {"code", "edu"} else "TF-IDF and ridge" if name == "tfidf" else name
-        lines.append(
-            f"| {label} | {_within(found['spearman'])} | {_within(found['average_precision'])} |"
-        )
-    return "\n".join(lines)
+    names = {"code": "`code`", "edu": "`edu`", "tfidf": "TF-IDF and ridge"}
+    return _table(
+        ["", "Spearman with the level", "average precision at level 3 and more"],
+        [
+            [names.get(name, name), _within(found["spearman"]), _within(found["average_precision"])]
+            for name, found in _result("code")["quality"].items()
+        ],
+    )
 
 
 def _weights() -> str:
     """What fitted mixture weights promised, and what they gave on text that the grid had not read."""
     grid = _result("weights")["grid"]
     unread = {gap["domain"]: gap for gap in grid["check"]["gaps"]}
-    lines = [
-        "| evaluated on | rank correlation, left out | promised gap (95%) | gap on unread text (95%) |",
-        "|---|---|---|---|",
-    ]
-    for domain, curve in grid["curves"].items():
-        promised = curve["promised"]
-        lines.append(
-            f"| {domain} | {_bare(curve['rank_correlation_left_out'])} | {_gap(promised).replace('*', '')} | {_gap(unread[domain])} |"
-        )
-    return "\n".join(lines)
+    return _table(
+        ["evaluated on", "rank correlation, left out", "promised gap (95%)", "gap on unread text (95%)"],
+        [
+            [
+                domain,
+                _bare(curve["rank_correlation_left_out"]),
+                _gap(curve["promised"]).replace("*", ""),
+                _gap(unread[domain]),
+            ]
+            for domain, curve in grid["curves"].items()
+        ],
+    )
 
 
 def _upsampling() -> str:
@@ -606,48 +631,63 @@ def _upsampling() -> str:
     curves = _result("weights")["curves"]
     gaps = {(gap["arm"], gap["domain"]): gap for gap in curves["gaps"]}
     domains = list(curves["evaluation"])
-    lines = [f"| | {' | '.join(domains)} |", "|---|" + "---|" * len(domains)]
-    for arm in list(curves["arms"])[1:]:
-        lines.append(f"| {arm} | {' | '.join(_gap(gaps[arm, domain]) for domain in domains)} |")
-    return "\n".join(lines)
+    return _table(
+        ["", *domains],
+        [[arm, *(_gap(gaps[arm, domain]) for domain in domains)] for arm in list(curves["arms"])[1:]],
+    )
 
 
 def _dedup_growth() -> str:
     """CPU seconds and memory of deduplication by number of documents."""
-    lines = ["| documents | CPU s | peak memory, MB |", "|---|---|---|"]
-    for row in _result("dedup_growth")["growth"]["rows"]:
-        lines.append(f"| {row['n_documents']:,} | {row['cpu_s']:.1f} | {row['peak_memory_mb']:,} |")
-    return "\n".join(lines)
+    return _table(
+        ["documents", "CPU s", "peak memory, MB"],
+        [
+            [f"{row['n_documents']:,}", f"{row['cpu_s']:.1f}", f"{row['peak_memory_mb']:,}"]
+            for row in _result("dedup_growth")["growth"]["rows"]
+        ],
+    )
 
 
 def _dedup_lines() -> str:
-    """Share of characters that recurring lines make up, by where and by how many sites share a line."""
+    """Share of characters in lines that recur, by kind of text, at the default limits."""
     result = _result("dedup_lines")
-    letters, documents = result["settings"]["default"]
-    row = next(row for row in result["rows"] if (row["min_letters"], row["on_site"]) == (letters, documents))
-    lines = ["| text | characters | taken out |", "|---|---|---|"]
-    for name, label in (
-        ("web", "web pages"),
-        ("web, level 2 or more", "web pages, level 2 or more"),
-        ("web, level below 1", "web pages, level below 1"),
-        ("books", "modules of textbooks"),
-        ("want", "main part of documentation"),
-        ("furniture", "furniture that extraction lets into documentation"),
-    ):
-        found = row[name]
-        low, high = found["interval"]
-        lines.append(f"| {label} | {found['characters']:,} | {found['percent']:.2f}% ({low:.2f}-{high:.2f}) |")
-    return "\n".join(lines)
+    default = tuple(result["settings"]["default"])
+    row = next(row for row in result["rows"] if (row["min_letters"], row["on_site"]) == default)
+    names = {
+        "web": "web pages",
+        "web, level 2 or more": "web pages, level 2 or more",
+        "web, level below 1": "web pages, level below 1",
+        "books": "modules of textbooks",
+        "want": "main part of documentation",
+        "furniture": "furniture that extraction lets into documentation",
+    }
+    return _table(
+        ["text", "characters", "taken out"],
+        [
+            [
+                label,
+                f"{row[name]['characters']:,}",
+                "{:.2f}% ({:.2f}-{:.2f})".format(row[name]["percent"], *row[name]["interval"]),
+            ]
+            for name, label in names.items()
+        ],
+    )
 
 
 def _craft() -> str:
     """Replies that one core takes without model and network, by recipe."""
-    lines = ["| recipe | characters a reply | replies a CPU s | gate alone |", "|---|---|---|---|"]
-    for name, row in _result("craft")["recipes"].items():
-        lines.append(
-            f"| {name} | {row['chars_a_reply']:,.0f} | {row['replies_per_cpu_s']:,} | {row['gate_replies_per_cpu_s']:,} |"
-        )
-    return "\n".join(lines)
+    return _table(
+        ["recipe", "characters a reply", "replies a CPU s", "gate alone"],
+        [
+            [
+                name,
+                f"{row['chars_a_reply']:,.0f}",
+                f"{row['replies_per_cpu_s']:,}",
+                f"{row['gate_replies_per_cpu_s']:,}",
+            ]
+            for name, row in _result("craft")["recipes"].items()
+        ],
+    )
 
 
 def _lessons_more() -> str:
@@ -670,7 +710,10 @@ def _equal_size() -> str:
     for row in _result("lessons")["equal_size"]:
         gain, low, high = row["mean_level"]["gain"]
         found.setdefault(row["pool"], []).append(f"{gain:+.2f} ({low:+.2f} to {high:+.2f})")
-    lines = ["| mean level, default less named sets | best 5% by score | best 10% | best 30% |", "|---|---|---|---|"]
+    lines = [
+        "| mean level, default less named sets | best 5% by score | best 10% | best 30% |",
+        "|---|---|---|---|",
+    ]
     return "\n".join([*lines, *(f"| {pool} | {' | '.join(gains)} |" for pool, gains in found.items())])
 
 
@@ -681,7 +724,9 @@ def _quality() -> str:
     lessons = next(
         row for row in domains["edu"]["domains"] if row["name"] == "documentation and science together"
     )
-    web = next(row for row in domains["figures"] if row["scorer"] == "edu" and "not fitted on" in row["pages"])
+    web = next(
+        row for row in domains["figures"] if row["scorer"] == "edu" and "not fitted on" in row["pages"]
+    )
     ethics = scoring["textbooks_not_fitted_on"]["business-ethics"]
     extraction = _result("extraction")
     articles = {row["extractor"]: row for row in extraction["rows"]}

@@ -84,7 +84,15 @@ def environment(extras: tuple[str, ...], cache: Path) -> Path:
     shutil.rmtree(home, ignore_errors=True)
     subprocess.run([sys.executable, "-m", "venv", home], check=True)
     wanted = f".[{','.join(extras)}]" if extras else "."
-    pip = [programs / "python", "-m", "pip", "--cache-dir", cache / "pip", "--quiet", "--disable-pip-version-check"]
+    pip = [
+        programs / "python",
+        "-m",
+        "pip",
+        "--cache-dir",
+        cache / "pip",
+        "--quiet",
+        "--disable-pip-version-check",
+    ]
     subprocess.run([*pip, "install", "--constraint", "constraints.txt", wanted], cwd=ROOT, check=True)
     mark.write_text(holds)
     return programs
@@ -92,9 +100,14 @@ def environment(extras: tuple[str, ...], cache: Path) -> Path:
 
 def _type(line: Line, programs: Path, folder: Path) -> str:
     """Run a line as a shell would; the reason why it is not what the page says, or nothing."""
-    around = {**os.environ, "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", "VIRTUAL_ENV": str(programs.parent)}
+    around = {
+        **os.environ,
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+        "VIRTUAL_ENV": str(programs.parent),
+    }
     around.pop("PYTHONPATH", None)
-    done = subprocess.run(["bash", "-c", line.typed], cwd=folder, env=around, capture_output=True, text=True)
+    typed = ["bash", "-c", line.typed]
+    done = subprocess.run(typed, cwd=folder, env=around, capture_output=True, text=True, check=False)
     if done.returncode:
         return f"exit code {done.returncode}\n{done.stdout}{done.stderr}"
     missing = line.not_in(done.stdout)
@@ -103,7 +116,9 @@ def _type(line: Line, programs: Path, folder: Path) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--cache", type=Path, default=Path(".venv-start"), help="environments and wheels stay here")
+    parser.add_argument(
+        "--cache", type=Path, default=Path(".venv-start"), help="environments and wheels stay here"
+    )
     cache = parser.parse_args().cache.resolve()
     failed = 0
     with tempfile.TemporaryDirectory() as name:
@@ -112,7 +127,9 @@ def main() -> int:
         for task in tasks(PAGE.read_text(encoding="utf-8")):
             started = time.monotonic()
             programs = environment(task.extras, cache)
-            wrong = [f"$ {line.typed}\n{found}" for line in task.lines if (found := _type(line, programs, folder))]
+            wrong = [
+                f"$ {line.typed}\n{found}" for line in task.lines if (found := _type(line, programs, folder))
+            ]
             failed += len(wrong)
             with_extras = f" with {', '.join(task.extras)}" if task.extras else ""
             word = "FAILED" if wrong else "ok"

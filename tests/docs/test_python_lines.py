@@ -37,7 +37,8 @@ def write_inputs(folder: Path, demo: Path) -> None:
     lessons = (ROOT / "examples" / "mixture" / "lessons.jsonl").read_text(encoding="utf-8").splitlines()
     for name, rows in (("medical-labels.jsonl", lessons[0::2]), ("more-labels.jsonl", lessons[1::2])):
         labelled = [
-            {"text": row["text"], "label": int(row["topic"] == "mathematics")} for row in map(json.loads, rows)
+            {"text": row["text"], "label": int(row["topic"] == "mathematics")}
+            for row in map(json.loads, rows)
         ]
         (folder / name).write_text("".join(json.dumps(row) + "\n" for row in labelled), encoding="utf-8")
 
