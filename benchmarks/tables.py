@@ -750,6 +750,72 @@ def _quality() -> str:
 _MIN_ELEMENTS = 20  # of a project that is shown by itself
 
 
+def prose() -> dict[str, list[str]]:
+    """Page -> figures that its sentences state, as the results have them; a test looks for each."""
+    dedup = {row["tool"]: row for row in _result("dedup")["rows"]}
+    ours = dedup["curate"]
+    labels = {
+        row["strategy"]: row
+        for row in _result("annotation")["labels_for_equal_ap"]
+        if row["random_labels"] == 400
+    }
+    grid = _result("weights")["grid"]
+    rose = {
+        name: f"{share:.1%} to {found['share']:.1%} ({found['low']:.1%}-{found['high']:.1%})".replace("%", "")
+        for name, share, found in zip(grid["names"], grid["natural"], grid["proposed"], strict=True)
+    }
+    code = _result("code")
+    alike = {row["rule"]: row["same"] for row in code["parity"]}
+    arena = _result("arena")["judges"]["transformer"]["bits_per_byte"]["transformer"]
+
+    def less(domain: str, arm: str) -> str:
+        return f"{abs(_mean(arena[domain]['default']) - _mean(arena[domain][arm])):.2f}".removeprefix("0")
+
+    chosen = {
+        name: sorted(row["web, junk"][0] for row in found["chosen_on_one_half_and_measured_on_the_other"])
+        for name, found in _result("limits")["floors"].items()
+    }
+    return {
+        "docs/dedup.md": [
+            f"{ours['n_pairs_left']} pairs of {ours['n_true_pairs']:,}, the most alike at {ours['largest_similarity_left']:.3f}",
+            *(
+                f"{row['times_curate_with_start_up']:.1f}"
+                for name, row in dedup.items()
+                if name not in {"curate", "datatrove"}
+            ),
+            f"{_result('dedup')['signatures'][0]['documents_per_cpu_s']:,}"[:3] + ",000 documents of 2 KB",
+        ],
+        "docs/annotation.md": [
+            _bare(labels["uncertain"]["average_precision"]),
+            *(f"{labels[name]['labels']}" for name in labels),
+            *("{}-{}".format(*row["interval"]) for row in labels.values()),
+        ],
+        "docs/training.md": [
+            *(
+                f"{name} from {rose[name][: rose[name].index(' (')]}% ({rose[name].split('(')[1]}"
+                for name in ("Health", "Science & Technology")
+            ),
+            f"{len(grid['mixtures'])} mixtures of {grid['n_tokens']:,} tokens, trigram model, {grid['cpu_s']} CPU seconds",
+        ],
+        "docs/code.md": [
+            f"{alike['lines and alpha_chars (curator)']:,}",
+            f"{alike['max_line_chars (dolma)']:,} and {alike['mean_line_chars (dolma)']:,}",
+            f"{round(code['files_per_cpu_s']['rules and score'], -3):,} in a CPU second",
+        ],
+        "docs/proof.md": [
+            f"documentation with {less('documentation', 'datatrove FineWeb')} bits per byte less and programs with {less('programs', 'datatrove FineWeb')} less",
+            *(
+                f"{less(f'textbook: {book}', 'strict rules and score')} on {book.replace('-', ' ')}"
+                for book in ("business-ethics", "microbiology", "world-history")
+            ),
+        ],
+        "docs/deciding.md": [
+            "drops {:.0f} and {:.0f}% of web junk".format(*chosen["quality"]),
+            "{:.0f} and {:.0f}% of web junk".format(*chosen["edu"]),
+        ],
+    }
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "extraction": _extraction,
     "elements": _elements,

@@ -1,7 +1,7 @@
 """The tasks of docs/start.md typed line by line, each in an environment of just what the page says is installed.
 
 `python tests/start_page.py --cache FOLDER` (or `make start`) needs Python and pip alone. Tasks that name the same extras
-share an environment, since it would be the same; environments are kept under --cache until what they hold changes.
+share an environment, since it would be the same; environments and wheels are kept under --cache.
 The pytest run types the same lines into the program of the running interpreter (tests/docs/test_typed_lines.py).
 """
 
@@ -52,38 +52,48 @@ class Task:
 
 
 def tasks(page: str) -> Iterator[Task]:
-    """The sections of a page in their order; the text before the first heading is one too."""
+    """The sections of a page in their order; the text before the first heading is one too.
+
+    What a section names before its first line is installed for it; what it names behind is for what it points to.
+    """
     for number, section in enumerate(re.split(r"^## ", page, flags=re.MULTILINE)):
         lines = []
         for block in _CONSOLE.findall(section):
             for part in block.split("$ ")[1:]:
                 typed, *printed = part.splitlines()
                 lines.append(Line(typed, tuple(printed)))
-        named = sorted({name for found in _EXTRA.findall(section) for name in found.split(",")})
+        before = _CONSOLE.split(section, maxsplit=1)[0] if number else ""
         title = section.splitlines()[0] if number else "Before the first task"
-        # The first section lists all that can be installed; it asks for nothing.
-        yield Task(title, tuple(named) if number else (), tuple(lines))
+        yield Task(title, extras_of(before), tuple(lines))
 
 
-def _digest(*paths: Path) -> str:
+def extras_of(text: str) -> tuple[str, ...]:
+    """The extras that a text says to install."""
+    return tuple(sorted({name for found in _EXTRA.findall(text) for name in found.split(",")}))
+
+
+def _digest(*names: str) -> str:
     state = hashlib.sha256(sys.version.encode())
-    for path in paths:
+    for path in (ROOT / name for name in names):
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if file.is_file() and "__pycache__" not in file.parts:
                 state.update(str(file.relative_to(ROOT)).encode() + b"\0" + file.read_bytes())
-    return state.hexdigest()[:16]
+    return state.hexdigest()
 
 
 def environment(extras: tuple[str, ...], cache: Path) -> Path:
-    """The environment's folder of programs, made anew where what it would hold has changed."""
+    """The environment's folder of programs: made anew where its packages would be others, else with the program of now."""
     home = cache / "-".join(["base", *extras])
     programs, mark = home / "bin", home / "holds"
-    holds = _digest(*(ROOT / name for name in ("pyproject.toml", "constraints.txt", "src", "classifiers")))
-    if mark.exists() and mark.read_text() == holds:
+    packages, program = _digest("pyproject.toml", "constraints.txt"), _digest("src", "classifiers")
+    held = mark.read_text().split() if mark.exists() else ["", ""]
+    if held == [packages, program]:
         return programs
-    shutil.rmtree(home, ignore_errors=True)
-    subprocess.run([sys.executable, "-m", "venv", home], check=True)
-    wanted = f".[{','.join(extras)}]" if extras else "."
+    again = held[0] == packages
+    if not again:
+        shutil.rmtree(home, ignore_errors=True)
+        subprocess.run([sys.executable, "-m", "venv", home], check=True)
+    wanted = [f".[{','.join(extras)}]" if extras else "."]
     pip = [
         programs / "python",
         "-m",
@@ -93,8 +103,10 @@ def environment(extras: tuple[str, ...], cache: Path) -> Path:
         "--quiet",
         "--disable-pip-version-check",
     ]
-    subprocess.run([*pip, "install", "--constraint", "constraints.txt", wanted], cwd=ROOT, check=True)
-    mark.write_text(holds)
+    # Compiled kernels whose source is as it was stay where they lie.
+    wanted = ["--force-reinstall", "--no-deps", "."] if again else wanted
+    subprocess.run([*pip, "install", "--constraint", "constraints.txt", *wanted], cwd=ROOT, check=True)
+    mark.write_text(f"{packages}\n{program}")
     return programs
 
 
@@ -121,10 +133,11 @@ def main() -> int:
     )
     cache = parser.parse_args().cache.resolve()
     failed = 0
+    page = PAGE.read_text(encoding="utf-8")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         shutil.copytree(ROOT / "examples", folder / "examples")
-        for task in tasks(PAGE.read_text(encoding="utf-8")):
+        for task in tasks(page):
             started = time.monotonic()
             programs = environment(task.extras, cache)
             wrong = [
@@ -137,6 +150,16 @@ def main() -> int:
                 f"{word:7}{task.title}{with_extras}: {len(task.lines)} lines, {time.monotonic() - started:.0f} s",
                 *wrong, sep="\n", flush=True,
             )  # fmt: skip
+    # What the page names for what lies behind a task: it installs, its packages agree, and the program starts.
+    for extra in extras_of(page):
+        programs = environment((extra,), cache)
+        for command in ([programs / "python", "-m", "pip", "check"], [programs / "curate", "--version"]):
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            failed += done.returncode != 0
+            print(
+                f"{'FAILED' if done.returncode else 'ok':7}{extra}: {done.stdout.strip()}{done.stderr}",
+                flush=True,
+            )
     return 1 if failed else 0
 
 

@@ -135,7 +135,8 @@ def typist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     texts = [row["text"] for row in rows]
     ids = [f"p{n}" for n in range(len(rows))]
     parquet("crawl/lessons.parquet", {"id": ids, "text": texts})
-    for name in ("pages.parquet", "data/part.parquet", "new/part.parquet", "crawl-3/part.parquet"):
+    parquet("data/part.parquet", {"id": ids, "text": texts})
+    for name in ("pages.parquet", "new/part.parquet", "crawl-3/part.parquet"):
         parquet(name, {"id": ids[:40], "text": texts[:40]})
     for n in (1, 2):
         parquet(
