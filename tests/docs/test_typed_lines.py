@@ -211,15 +211,10 @@ def test_the_commands_of_a_page_run_one_after_the_other(
         words = typed_words(line)
         words += SMALLER.get(words[0], [])
         flags = [n for n, word in enumerate(words) if word in {"-o", "--output"}]
-        output = (
-            Path(words[flags[0] + 1])
-            if flags
-            else Path(words[2])
-            if words[:2] == ["index", "build"]
-            else None
-        )
+        named = words[flags[0] + 1] if flags else "curated" if words[0] == "filter" else ""
+        output = Path(words[2] if words[:2] == ["index", "build"] else named)
         # A page shows several ways to fill one folder.
-        if output and output.is_dir() and "--plan" not in words:
+        if output.name and output.is_dir() and "--plan" not in words:
             shutil.rmtree(output)
         code = run(words)
         if code not in {0, 4}:  # 4: nothing was kept
