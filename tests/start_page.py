@@ -127,7 +127,9 @@ def _type(line: Line, programs: Path, folder: Path) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser = argparse.ArgumentParser(
+        description="Type the tasks of docs/start.md, each in an environment of its own."
+    )
     parser.add_argument(
         "--cache", type=Path, default=Path(".venv-start"), help="environments and wheels stay here"
     )
