@@ -69,6 +69,39 @@ def test_a_command_on_a_page_is_one_that_the_program_takes(where: str, line: str
         command.make_context(name, list(arguments))
 
 
+# Flags of other programs and of scripts, which sentences name too.
+NOT_OURS = set(
+    "--array --corrections --dclm --dry --evaluate --finished --lessons --peers-tests --ray-kills --snippets --textbooks --work".split()
+)
+
+
+def test_a_sentence_names_commands_and_flags_that_there_are() -> None:
+    root: Any = typer.main.get_command(app)
+
+    def flags_of(command: Any) -> set[str]:
+        return {"--help", *(flag for one in command.params for flag in (*one.opts, *one.secondary_opts))}
+
+    def every_flag(command: Any) -> set[str]:
+        return flags_of(command).union(*map(every_flag, getattr(command, "commands", {}).values()))
+
+    known, wrong = every_flag(root) | NOT_OURS, []
+    for page in [*PAGES, ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("classifiers/*/*.md"))]:
+        text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+        for span in re.findall(r"`((?:curate |--)[^`]+)`", text):
+            command, words = root, span.split()
+            while words and words[0] in {"curate", *getattr(command, "commands", {})}:
+                command = command if words[0] == "curate" else command.commands[words[0]]
+                words = words[1:]
+            allowed = known if span.startswith("--") else flags_of(command)
+            flags = {flag for word in words for flag in re.findall(r"^\[?(--[a-z][\w-]*)", word)}
+            unknown = (
+                command is root and words and span.startswith("curate ") and not words[0].startswith("-")
+            )
+            if unknown or flags - allowed:
+                wrong.append((page.name, span))
+    assert wrong == []
+
+
 def typed_words(line: str) -> list[str]:
     """A line's words as a shell hands them over, without the program's name."""
     return [
