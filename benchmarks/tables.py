@@ -771,6 +771,10 @@ def prose() -> dict[str, list[str]]:
     def less(domain: str, arm: str) -> str:
         return f"{abs(_mean(arena[domain]['default']) - _mean(arena[domain][arm])):.2f}".removeprefix("0")
 
+    plan = _result("scale_plan")["datatrove"]
+    theirs = next(
+        row for row in _result("filter")["rows"] if (row["corpus"], row["tool"]) == ("raw HTML", "datatrove")
+    )
     chosen = {
         name: sorted(row["web, junk"][0] for row in found["chosen_on_one_half_and_measured_on_the_other"])
         for name, found in _result("limits")["floors"].items()
@@ -808,6 +812,11 @@ def prose() -> dict[str, list[str]]:
                 f"{less(f'textbook: {book}', 'strict rules and score')} on {book.replace('-', ' ')}"
                 for book in ("business-ethics", "microbiology", "world-history")
             ),
+        ],
+        "docs/scale.md": [
+            f"`benchmarks filter`: {theirs['docs_per_cpu_s']:.0f} a CPU second)",
+            f"filtering would take it {_round(plan['core_hours_measured_here'])}",
+            f"at most {plan['core_hours_asked_in_all']:,} core hours",
         ],
         "docs/deciding.md": [
             "drops {:.0f} and {:.0f}% of web junk".format(*chosen["quality"]),
