@@ -10,8 +10,9 @@ demo: $(VENV)/base
 	rm -rf $(DEMO)
 	$(BIN)/curate filter --input examples/crawl examples/source --output $(DEMO)
 
+# Worksteal: a worker takes tests that lie together, so that their fixtures are made once, and none ends alone.
 test: $(VENV)/dev
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 	$(BIN)/python -m pytest -n auto --doctest-modules src
 
 # Also what takes long.

@@ -28,7 +28,7 @@ from classifiers.recipe.code import CODE_RECIPE, read_code
 from benchmarks.harness import DATA, ROOT
 from benchmarks.peers.environments import peer_environment
 from curate.fit.columns import compute_columns
-from curate.fit.fitting import cross_fit, find_folds
+from curate.fit.fitting import compare_readings, cross_fit, find_folds
 from curate.fit.metrics import average_precision, bootstrap, spearman
 from curate.fit.recipe import MemberRecipe
 from curate.rules import apply_rules, load_rules, required_signals
@@ -44,14 +44,18 @@ def run(args: list[str]) -> dict[str, Any]:
     parser = argparse.ArgumentParser(prog="python -m benchmarks code")
     parser.add_argument("--data", type=Path, default=DATA / "code")
     parser.add_argument("--encoder", default=None)
+    parser.add_argument(
+        "--more", type=Path, action="append", default=[], help="folder of more files and levels"
+    )
     settings = parser.parse_args(args)
-    pages, languages = read_code(settings.data)
-    levels = pages.levels
+    _, read = compare_readings(read_code(settings.data, settings.more), CODE_RECIPE, (0.0, 5.0, 3.0))
+    pages, levels = read.pages, read.pages.levels
     recipe = CODE_RECIPE.replace(members=(*CODE_RECIPE.members, MemberRecipe(("own_tfidf",), "ridge")))
     columns = compute_columns(pages, recipe)
     folds = find_folds(pages, recipe, 3.0)
     outputs = [
-        cross_fit(member, columns, levels, pages.weights, folds, recipe.seed) for member in recipe.members
+        cross_fit(member, columns, read.targets, pages.weights, folds, recipe.seed)
+        for member in recipe.members
     ]
     shapes = columns.dense["program"].astype(np.float64)
     window = take_window(pages.texts, recipe.window_bytes)
@@ -69,7 +73,7 @@ def run(args: list[str]) -> dict[str, Any]:
         "n_at_level_3": int((levels >= 3).sum()),
         "n_packages": len(set(pages.sites)),
         "quality": {name: _measure(values, levels) for name, values in numbers.items()},
-        "spearman_by_language": _by_language(numbers["code"], levels, languages),
+        "spearman_by_language": _by_language(numbers["code"], levels, list(pages.topics)),
         "rules": {name: _measure_rules(name, pages.texts, levels) for name in _RULE_SETS},
         "parity": measure_parity(pages.texts),
         "files_per_cpu_s": measure_speed(pages.texts),

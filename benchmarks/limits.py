@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,9 @@ def run(args: list[str]) -> dict[str, Any]:
     parser.add_argument(
         "--work", type=Path, default=Path("bundled-work"), help="what classifiers.recipe.bundled kept"
     )
-    pages = Pages.read(parser.parse_args(args).work)
+    parser.add_argument("--more", type=Path, action="append", default=[], help="as that fit had it")
+    settings = parser.parse_args(args)
+    pages = Pages.read(settings.work, settings.more)
     floors = {name: measure_floors(pages, name) for name in FLOORS}
     return {
         "settings": {"most_lost": MOST_LOST, "rules": {"floor": ["curate"], "spare_above": [*NAMED]}},
@@ -69,7 +72,7 @@ class Pages:
         self.texts, self.weights, self.half, self.groups, self.scores = texts, weights, half, groups, scores
 
     @classmethod
-    def read(cls, work: Path) -> Pages:
+    def read(cls, work: Path, more: Sequence[Path] = ()) -> Pages:
         """Read pages and scores; `work` holds what the fit of the bundled classifiers left there."""
         from classifiers.recipe.bundled import Maker, classifiers_folder
         from classifiers.recipe.bundled_pages import BOOK_LABELS
@@ -77,7 +80,7 @@ class Pages:
 
         from curate.scoring import load_scorer
 
-        maker = Maker(DATA, classifiers_folder(), Kept(work), None)  # type: ignore[arg-type]  # encodes nothing
+        maker = Maker(DATA, classifiers_folder(), Kept(work), None, tuple(more))  # type: ignore[arg-type]  # encodes nothing
         edu, quality = (read_once(maker.levels[name].pages) for name in ("edu", "quality"))
         scorers = [load_scorer(name) for name in ("edu", "quality")]
         scores_of = [

@@ -743,7 +743,7 @@ def _quality() -> str:
   {_bare(tfidf["spearman"]["value"])} and {_bare(tfidf["average_precision"]["value"])}.
 - Extraction, sites held out: F1 of snippets on {extraction["n_pages"]} pages {_with_interval(articles["curate"], "f1")}, of whole texts {_with_interval(whole["curate"], "f1")}; trafilatura
   {articles["trafilatura"]["f1"]:.3f} and {whole["trafilatura"]["f1"]:.3f}. On documentation, projects held out, elements that come out whole: headings {shares["headings"]}, terms {shares["terms"]}, paragraphs
-  {shares["paragraphs"]}, cells {shares["cells"]}, list items {shares["list_items"]}, listings {shares["pre"]}, definitions {shares["definitions"]} (the weak spot); furniture let in {shares["furniture"]} ([by project](docs/extraction.md#measured)).
+  {shares["paragraphs"]}, cells {shares["cells"]}, list items {shares["list_items"]}, listings {shares["pre"]}, definitions {shares["definitions"]}; furniture let in {shares["furniture"]} ([by project](docs/extraction.md#measured)).
 - Near-duplicates at Jaccard 0.8: recall {dedup["recall"]:.5f}; {dedup["removed_with_a_kept_twin"]:.1%} of what is removed has a kept twin."""
 
 

@@ -12,6 +12,13 @@ from hypothesis import settings
 
 from common import EXAMPLE_CRAWL, ROOT
 
+# Before numpy and torch are loaded: pytest runs a process for each core, and threads that spin would take each other's.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+
+# No test cuts the power; to wait for the disk at each of the thousand files of the tests takes a tenth of their time.
+os.fsync = lambda _: None
+
 # A loaded machine is no failure.
 settings.register_profile("curate", deadline=None)
 settings.load_profile("curate")

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import curate
-from common import EXAMPLE_CRAWL, ROOT, run_curate
+from common import EXAMPLE_CRAWL, ROOT, run_curate, start_curate
 from curate.errors import ChangedSettingsError, SettingError
 from curate.scoring import load_scorer
 from curate.work.folder import RunFolder
@@ -430,7 +430,9 @@ def test_rows_say_how_many_bytes_were_scored(tmp_path: Path) -> None:
 
 
 def test_the_command_prints_the_funnel_and_what_the_cut_means(tmp_path: Path) -> None:
-    done = run_curate("filter", "--input", EXAMPLE_CRAWL, "--output", tmp_path / "out", "--threshold", "0.8")
+    done = start_curate(
+        "filter", "--input", EXAMPLE_CRAWL, "--output", tmp_path / "out", "--threshold", "0.8"
+    )
     assert done.returncode == 0, done.stderr
     assert "curate_word_entropy" in done.stdout
     assert "at least 80% likely" in done.stdout

@@ -80,7 +80,9 @@ def marked_lines(data: Path) -> list[Line]:
     sources = [(row["source"].split("/")[0], row) for row in read_jsonl(data / "lessons/docs.jsonl.gz")]
     for book in FITTED_BOOKS:
         sources += [(row["id"][:3], row) for row in read_jsonl(data / f"textbooks/{book}.html.jsonl.gz")]
-    texts = extract_pages(pa.array([row["html"].encode() for _, row in sources]), markdown=True)["text"]
+    texts = extract_pages(pa.array([row["html"].encode() for _, row in sources]), text_format="markdown")[
+        "text"
+    ]
     found: list[Line] = []
     for (project, row), text in zip(sources, texts.to_pylist(), strict=True):
         lines = list(_kinds_of_markdown(text or "", chance))

@@ -20,8 +20,9 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,14 @@ EDU_RECIPE = Recipe(
     positive=3.0,
     high=5.0,
 )
-QUALITY_RECIPE = Recipe(members=EDU_RECIPE.members, positive=3.0, high=5.0)
+QUALITY_RECIPE = Recipe(
+    members=(
+        EDU_RECIPE.members[0],
+        replace(EDU_RECIPE.members[1], settings={**EDU_RECIPE.members[1].settings, "alpha": 0.1}),
+    ),
+    positive=3.0,
+    high=5.0,
+)
 RECIPES = {"edu": EDU_RECIPE, "quality": QUALITY_RECIPE}
 STAGES = ("static", "lsa", "topic", "format", "edu", "quality")
 _NOTES = {
@@ -146,12 +154,14 @@ class Maker:
         output: gets one folder for each classifier.
         kept: what earlier runs left.
         word_encoder: of single words, for the word table.
+        more: folders of more pages with levels.
     """
 
     data: Path
     output: Path
     kept: Kept
     word_encoder: Encoder
+    more: tuple[Path, ...] = ()
 
     def make(self, name: str) -> bool:
         """Make one classifier, unless it lies there as this code would make it. Says whether it was made."""
@@ -178,7 +188,7 @@ class Maker:
     @cached_property
     def levels(self) -> dict[str, LevelPages]:
         """The readings of either scorer."""
-        return {"edu": read_edu(self.data), "quality": read_quality(self.data)}
+        return {"edu": read_edu(self.data, self.more), "quality": read_quality(self.data, self.more)}
 
     @cached_property
     def web(self) -> WebPages:
@@ -236,18 +246,27 @@ class Maker:
 
     @cached_property
     def _digest_data(self) -> str:
-        files = sorted((*self.data.glob("*/*.jsonl.gz"), *self.data.glob("*/*.tsv")))
-        return digest_of(*(part for file in files for part in (file.name, file.read_bytes())))
+        return _digest_files([*self.data.glob("*/*.jsonl.gz"), *self.data.glob("*/*.tsv")])
+
+    @cached_property
+    def _digest_more(self) -> list[str]:
+        return [_digest_files([*folder.glob("*.jsonl.gz"), folder / "levels.tsv"]) for folder in self.more]
 
     def _digest_sources(self, name: str) -> str:
         """Digest all that a classifier is made from."""
         before = map(self._digest_made, STAGES[: STAGES.index(name)])
-        return digest_of(_digest_code(extracts=name not in {"static", "lsa"}), self._digest_data, *before)
+        is_of_text = name in {"static", "lsa"}
+        more = [] if is_of_text else self._digest_more
+        return digest_of(_digest_code(extracts=not is_of_text), self._digest_data, *before, *more)
 
     def _digest_made(self, name: str) -> str:
         """Digest the configuration of a made classifier, which names its weights."""
         config = self.output / name / CONFIG
         return digest_of(config.read_bytes()) if config.is_file() else ""
+
+
+def _digest_files(files: Sequence[Path]) -> str:
+    return digest_of(*(part for file in sorted(files) for part in (file.name, file.read_bytes())))
 
 
 def _digest_code(*, extracts: bool) -> str:
@@ -303,8 +322,10 @@ def fit_levels(
         "calibration_error_if_perfect": perfect_calibration_error(result.scores[rows]),
         "rates_by_topic": compare_rates(result.scores[rows], chance[rows] == 1, topics[rows].tolist()),
         "by_domain": measure_domains(result, chance),
+        "beside_readers": measure_beside_readers(edu.pages, result),
     }
-    parts = [notes, "## By domain\n" + render_domains(metrics["by_domain"]), render_strictness(metrics)]
+    parts = [notes, "## By domain\n" + render_domains(metrics["by_domain"])]
+    parts += [render_beside_readers(metrics["beside_readers"]), render_strictness(metrics)]
     if beside is not None:
         metrics["beside_edu"] = beside.measure(result)
         parts.append(render_beside(metrics["beside_edu"]))
@@ -497,6 +518,116 @@ def render_domains(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+_LESSON, _POOR = 2.5, 1.0  # on the readers' own scale, as they gave it
+_THRESHOLDS = (0.3, 0.4, 0.5, 0.6)
+_FEW_READ_TWICE = 30
+_FIRST, _LAST = itemgetter(0), itemgetter(-1)
+
+
+def measure_beside_readers(readings: Annotations, result: FitResult) -> list[dict[str, Any]]:
+    """Measure, out of fold and by domain, against what readers gave, as they gave it.
+
+    `kept` has, for some thresholds, the shares that reach it of pages at 2.5 or more (`lessons`) and at 1 or less (`poor`) on
+    the mean of readers. On pages that were read twice: `two_readings`, Spearman of one reading with the other, and `of_mean`,
+    of the level with their mean. `without_noise` is `of_one`, Spearman with the first reading, over the square root of
+    `two_readings`: what it would be with levels that hold no error of a reader (Spearman's correction for attenuation, 1904).
+    Readings as given are whole numbers with many ties. Levels brought to one scale differ by what readers differ in, which
+    parts these ties by chance: Spearman with those, in `measure_domains`, is lower.
+    """
+    readings_of: dict[int, list[float]] = {}
+    numbers = number_pages(readings).tolist()
+    for page, level, reader in zip(numbers, readings.levels.tolist(), readings.readers, strict=True):
+        if reader:
+            readings_of.setdefault(page, []).append(level)
+    domains = result.annotations.domains
+    groups = {name: (name,) for name in sorted(set(domains))}
+    groups["documentation and science together"] = ("documentation", "science")
+    rows: list[dict[str, Any]] = []
+    for name, here in groups.items():
+        read = {page: levels for page, levels in readings_of.items() if domains[page] in here}
+        if sum(len(levels) > 1 for levels in read.values()) >= _FEW_READ_TWICE:
+            rows.append(_measure_beside_readers(name, read, result))
+    return rows
+
+
+def _measure_beside_readers(name: str, read: dict[int, list[float]], result: FitResult) -> dict[str, Any]:
+    pages, n = np.array(list(read)), len(read)
+    first, last, mean = (np.array([f(levels) for levels in read.values()]) for f in (_FIRST, _LAST, np.mean))
+    twice = np.array([len(levels) > 1 for levels in read.values()])
+    told, scores = result.levels[pages], result.scores[pages]
+
+    def correlate(a: NDArray[Any], b: NDArray[Any]) -> float:
+        return spearman(a, b, np.ones(len(a)))
+
+    def two_readings(rows: NDArray[np.int64]) -> float:
+        a, b = first[rows][twice[rows]], last[rows][twice[rows]]
+        return correlate(np.append(a, b), np.append(b, a))  # which of the two is the first means nothing
+
+    def of_mean(rows: NDArray[np.int64]) -> float:
+        return correlate(told[rows][twice[rows]], mean[rows][twice[rows]])
+
+    def of_one(rows: NDArray[np.int64]) -> float:
+        return correlate(told[rows], first[rows])
+
+    def without_noise(rows: NDArray[np.int64]) -> float:
+        return of_one(rows) / float(np.sqrt(two_readings(rows)))
+
+    def share_kept(which: NDArray[np.bool_], threshold: float) -> dict[str, float]:
+        def share(rows: NDArray[np.int64]) -> float:
+            found = scores[rows][which[rows]]
+            return float((found >= threshold).mean()) if len(found) else float("nan")
+
+        return bootstrap(share, n, 0)
+
+    return {
+        "name": name,
+        "n_pages": n,
+        "n_read_twice": int(twice.sum()),
+        "two_readings": bootstrap(two_readings, n, 0),
+        "of_one": bootstrap(of_one, n, 0),
+        "of_mean": bootstrap(of_mean, n, 0),
+        "without_noise": bootstrap(without_noise, n, 0),
+        "n_lessons": int((mean >= _LESSON).sum()),
+        "kept": [
+            {
+                "threshold": threshold,
+                "lessons": share_kept(mean >= _LESSON, threshold),
+                "poor": share_kept(mean <= _POOR, threshold),
+            }
+            for threshold in _THRESHOLDS
+        ],
+    }
+
+
+def render_beside_readers(rows: list[dict[str, Any]]) -> str:
+    """Render `measure_beside_readers` as Markdown."""
+    lines = [
+        "## Beside readers",
+        "Out of fold, Spearman of the level with what readers gave, as they gave it, and of two readings of one page. *Without",
+        "noise*: the first divided by the root of the second, which is what it would be were every reader right.",
+        "",
+        "| pages | n, read twice | level, a reading | two readings | level, mean of two | level, a reading without noise |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        names = ("of_one", "two_readings", "of_mean", "without_noise")
+        figures = " | ".join(_figure(row[name]) for name in names)
+        lines.append(f"| {row['name']} | {row['n_pages']:,}, {row['n_read_twice']} | {figures} |")
+    lines += [
+        "",
+        "Share of pages at 2.5 or more on the mean of readers that reach a threshold / of those at 1 or less:",
+        "",
+        "| pages | at 2.5 or more | "
+        + " | ".join(f"score >= {threshold:g}" for threshold in _THRESHOLDS)
+        + " |",
+        "|---|---|" + "---|" * len(_THRESHOLDS),
+    ]
+    for row in rows:
+        shares = " | ".join(f"{_percent(kept['lessons'])} / {_percent(kept['poor'])}" for kept in row["kept"])
+        lines.append(f"| {row['name']} | {row['n_lessons']} | {shares} |")
+    return "\n".join(lines)
+
+
 def render_strictness(metrics: dict[str, Any]) -> str:
     """Render agreement and strictness as Markdown."""
     strictness = Strictness(np.zeros(0), **metrics["strictness"])
@@ -544,6 +675,10 @@ def topic_names(texts: pa.Array) -> list[str]:
     return load_classes(classifiers_folder() / "topic").label(texts).to_pylist()
 
 
+def _percent(figure: dict[str, float]) -> str:
+    return f"{figure['value']:.0%} ({figure['low']:.0%} to {figure['high']:.0%})"
+
+
 def _figure(figure: dict[str, float]) -> str:
     return f"{figure['value']:.3f} (95%: {figure['low']:.3f} to {figure['high']:.3f})"
 
@@ -560,12 +695,20 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of the pages")
     parser.add_argument("--output", type=Path, help="folder of the classifiers; default: the bundled one")
     parser.add_argument("--work", type=Path, default=Path("bundled-work"), help="folder of what is kept")
+    parser.add_argument(
+        "--more",
+        type=Path,
+        action="append",
+        default=[],
+        help="folder of more pages and levels; may be repeated",
+    )
     options = parser.parse_args(arguments)
     maker = Maker(
         options.data,
         options.output or classifiers_folder(),
         Kept(options.work),
         SentenceEncoder(ENCODER, dtype=_DTYPE, batch_size=256),
+        tuple(options.more),
     )
     for name in options.names or STAGES:
         began_s = time.perf_counter()

@@ -9,15 +9,25 @@
     web/c4, textbooks/osbooks-statistics, textbooks/enwiki                     text
 
 All but the levels are `.jsonl.gz`. HTML goes through `curate.extract`, as it does in a run.
+
+More pages with levels come from folders of their own (`--more`), each of which holds
+
+    *.jsonl.gz    pages: id, text or html, and what they belong to: site, else url, else source, whose part before the first
+                  `/` names the package; domain, where they are not documentation
+    levels.tsv    readings: id, edu_level, quality_level (either may be empty), reader; annotator, where the readers are not
+                  the kind that read the pages above
+
+An id that the folder has no page of is one of `lessons/` or `annotations/readers`: a known page, read again.
 """
 
 from __future__ import annotations
 
+import csv
 import gzip
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,8 +106,19 @@ class WebPages:
 
 def read_rows(data: Path, name: str) -> list[dict[str, Any]]:
     """Read one file of the data folder."""
-    with gzip.open(data / f"{name}.jsonl.gz", "rt", encoding="utf-8") as lines:
+    return read_lines(data / f"{name}.jsonl.gz")
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """Read a file of JSON lines."""
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
         return [json.loads(line) for line in lines]
+
+
+def read_levels(path: Path) -> list[dict[str, str]]:
+    """Read a table of levels: a row for each reading; nothing is quoted in it."""
+    with path.open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
 def read_corpora(data: Path) -> Iterator[pa.Array]:
@@ -106,25 +127,40 @@ def read_corpora(data: Path) -> Iterator[pa.Array]:
         yield pa.array([row["text"] for row in read_rows(data, name)], pa.large_string())
 
 
-def read_edu(data: Path) -> LevelPages:
+def read_edu(data: Path, more: Sequence[Path] = ()) -> LevelPages:
     """Read the pages with an educational level: of annotators, of readers, and weak ones of textbooks."""
     rows: list[dict[str, Any]] = []
     for name in EDU_FILES:
         rows += [{"domain": "web", "file": name, **row} for row in read_rows(data, f"annotations/{name}")]
-    rows += [*read_readings(data), *read_lessons(data), *book_rows(data)]
-    return _to_pages(rows, "edu_level")
+    read = _read_by_readers(data, more)
+    read = [row if row["domain"] == "web" else {**row, "weight": _LESSON_WEIGHT} for row in read]
+    return _to_pages([*rows, *read, *book_rows(data)], "edu_level")
 
 
-def read_quality(data: Path) -> LevelPages:
+def read_quality(data: Path, more: Sequence[Path] = ()) -> LevelPages:
     """Read the pages with a level of quality."""
-    return _to_pages([*read_readings(data), *read_lessons(data)], "quality_level")
+    return _to_pages(_read_by_readers(data, more), "quality_level")
 
 
 def _to_pages(rows: list[dict[str, Any]], level_field: str) -> LevelPages:
+    rows = [row for row in rows if row.get(level_field) not in (None, "")]
     pages = read_annotations(rows, level_field=level_field)
     if pages.skipped:
         raise ValueError(f"rows cannot be used: {pages.skipped}")
     return LevelPages(pages, np.array([row.get("file") == "edu_val" for row in rows]))
+
+
+def _read_by_readers(data: Path, more: Sequence[Path]) -> list[dict[str, Any]]:
+    """Read what readers read: web pages, documentation, science, and the pages of more folders."""
+    readings, lessons = read_readings(data), lesson_pages(data)
+    annotator = readings[0]["annotator"]
+    rows = [*readings, *_join_levels(lessons, data / "lessons", annotator)]
+    if more:
+        about = ("text", "url", "domain")
+        known = {row["id"]: {name: row[name] for name in about if name in row} for row in readings} | lessons
+        for folder in more:
+            rows += read_more(folder, known, annotator)
+    return rows
 
 
 def read_readings(data: Path) -> list[dict[str, Any]]:
@@ -141,30 +177,65 @@ def read_readings(data: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def read_lessons(data: Path) -> list[dict[str, Any]]:
-    """Read documentation and pages rich in science, with their readers' levels; pages without a text are left out.
-
-    A package's pages are one site.
-    """
+def lesson_pages(data: Path) -> dict[str, dict[str, Any]]:
+    """Read documentation and pages rich in science, by id; a package's pages are one site."""
     pages: dict[str, dict[str, Any]] = {}
     for row in read_rows(data, "lessons/docs"):
-        text, package = extract_text(row["html"]), row["source"].split("/")[0]
-        pages[row["id"]] = {"text": text, "site": package, "domain": "documentation"}
+        pages[row["id"]] = _documentation(row)
     for row in read_rows(data, "lessons/web"):
         pages[row["id"]] = {"text": row["text"], "url": row["url"], "domain": "science"}
-    annotator = read_rows(data, "annotations/readers")[0]["annotator"]
-    with (data / "lessons" / "levels.tsv").open(encoding="utf-8") as lines:
-        head, *rest = [line.rstrip("\n").split("\t") for line in lines]
-    rows = [dict(zip(head, fields, strict=True)) for fields in rest]
-    known = [row for row in rows if pages[row["id"]]["text"].strip()]
-    return [{**pages[row["id"]], **row, "annotator": annotator} for row in known]
+    return pages
 
 
+def _documentation(row: dict[str, Any]) -> dict[str, Any]:
+    text = row["text"] if "text" in row else extract_text(row["html"])
+    if not (row.get("site") or row.get("url")):
+        row = {**row, "site": row["source"].split("/")[0]}
+    about = {name: row[name] for name in ("site", "url", "propensity") if row.get(name)}
+    return {"text": text, "domain": row.get("domain", "documentation"), **about}
+
+
+def read_more(folder: Path, known: dict[str, dict[str, Any]], annotator: str) -> list[dict[str, Any]]:
+    """Read the readings of a folder of more pages; see the head of this file.
+
+    Args:
+        folder: of pages and levels.
+        known: pages that its levels may name too.
+        annotator: of readings that name none.
+    """
+    files = sorted(folder.glob("*.jsonl.gz"))
+    own = {row["id"]: _documentation(row) for file in files for row in read_lines(file)}
+    return _join_levels({**known, **own}, folder, annotator, readers_of=f"{folder.resolve().name}: ")
+
+
+def _join_levels(
+    pages: dict[str, dict[str, Any]], folder: Path, annotator: str, readers_of: str = ""
+) -> list[dict[str, Any]]:
+    """Give the readings in a folder their pages; pages without a text are left out.
+
+    `readers_of` stands before a reader's name: readers of two folders may bear the same.
+    """
+    rows = read_levels(folder / "levels.tsv")
+    lost = sorted({row["id"] for row in rows} - set(pages))
+    if lost:
+        raise ValueError(f"{folder / 'levels.tsv'} names {len(lost)} pages that no file has, as {lost[0]!r}")
+    return [
+        {
+            **pages[row["id"]],
+            **row,
+            "annotator": row.get("annotator") or annotator,
+            "reader": readers_of + row["reader"],
+        }
+        for row in rows
+        if pages[row["id"]]["text"].strip()
+    ]
+
+
+# Lessons in programs and science, and pages of books, are few beside those of the web. Counted more, they teach what a lesson
+# is where the web holds none of a subject: docs/log/scoring.md.
+_LESSON_WEIGHT, _BOOK_WEIGHT = 2, 8
 # What nobody read is given these levels: a textbook's module is a lesson, its lists of words or answers are not.
 _MODULE_LEVEL, _LIST_LEVEL = 4, 1
-# Pages of books are few beside those of the web. Counted more, they teach what a lesson is where the web holds none of a
-# subject: docs/log/scoring.md.
-_BOOK_WEIGHT = 4
 _LEAST_MODULE_BYTES = 1500
 _LINES_A_LIST, _CHARS_A_PART = 60, 4000
 _TERM = re.compile(r"\b[a-z]{5,}(?: [a-z]{5,})?\b")

@@ -53,6 +53,7 @@ from curate.run.extras import extra_types, unite_types
 from curate.run.fates import (
     Decisions,
     Layout,
+    Part,
     check_parts,
     footer_metadata,
     show_marked,
@@ -238,7 +239,29 @@ def run_from_chunks(
     display: ProgressDisplay,
 ) -> Funnel:
     """All that follows pass 1, which is the same for one run and for the shards of one that were brought together."""
-    clock, settings, funnel = StageClock(), job.settings, Funnel()
+    clock, funnel = StageClock(), Funnel()
+    decisions, parts = settle_fates(job, plan, folder, chunks, engine, display, clock, funnel)
+    written = Counted(len(parts), "files")
+    with display.step("Writing", len(parts), written.look):
+        for _ in engine.map(partial(write_part, decisions), parts):
+            written.n_done += 1
+    check_parts(folder, parts)
+    finish_run(job, plan, funnel, decisions, chunks, clock)
+    return funnel
+
+
+def settle_fates(
+    job: Job,
+    plan: Mapping[str, Any],
+    folder: RunFolder,
+    chunks: Chunks,
+    engine: Engine,
+    display: ProgressDisplay,
+    clock: StageClock,
+    funnel: Funnel,
+) -> tuple[Decisions, list[Part]]:
+    """The barrier, pass 2 and the cut: every row's fate, counted into `funnel`, and the files that rows go into."""
+    settings = job.settings
     with clock.stage("duplicates"), display.step("Finding duplicates", 0, nothing_counted):
         committed = find_run_duplicates(
             folder,
@@ -252,14 +275,7 @@ def run_from_chunks(
     score_survivors(job, committed, list(chunks), engine, display)
     with clock.stage("cut"):
         decisions = job.decide(committed, plan, chunks)
-        parts = survey(decisions, list(chunks), funnel, part_bytes=parse_bytes(settings.shard_size))
-    written = Counted(len(parts), "files")
-    with display.step("Writing", len(parts), written.look):
-        for _ in engine.map(partial(write_part, decisions), parts):
-            written.n_done += 1
-    check_parts(folder, parts)
-    finish_run(job, plan, funnel, decisions, chunks, clock)
-    return funnel
+        return decisions, survey(decisions, list(chunks), funnel, part_bytes=parse_bytes(settings.shard_size))
 
 
 @dataclass(frozen=True, slots=True)
@@ -737,16 +753,12 @@ def finish_run(
     for fact in facts:
         funnel.records.update(fact["records"])
         funnel.problems += fact["problems"]
-        funnel.n_chars_removed += add_to_funnel(funnel.lines_removed, fact)
+    count_removed_lines(funnel, facts)
     cpu_s: Counter[str] = Counter()
     cpu_s.update(clock.cpu_s)
     scores = [read_facts(folder.scores(name)) for name in chunks] if job.score_columns() else []
     for fact in [*facts, *scores]:
         cpu_s.update(fact["cpu_s"])
-    for fact in facts:
-        if n_lines := fact["in_other_languages"]["n_lines"]:
-            funnel.lines_removed[LINES_IN_OTHER_LANGUAGES] += n_lines
-            funnel.n_chars_removed += fact["in_other_languages"]["n_chars"]
     scored = tuple(ScoredKinds.of(lane) for lane in job.lanes if lane.scorers)
     levels = [name for scorer in job.scorers() for name, _ in scorer.columns if name.endswith("_level")]
     score = ScoreFacts(scored, decisions.cuts, tuple(levels))
@@ -757,8 +769,6 @@ def finish_run(
         n_failing: Counter[str] = Counter()
         for counts in judged:
             n_failing.update(counts["n_failing"])
-            funnel.lines_removed.update({name: n for name, n in counts["lines_removed"].items() if n})
-            funnel.n_chars_removed += counts["n_chars_removed"]
         n_judged = sum(counts["n_judged"] for counts in judged)
         funnel.warnings += rule_warnings(n_failing, n_judged, lane.rule_sets) if n_judged else []
         funnel.warnings += warn_by_language([counts["languages"] for counts in judged], lane.rule_sets)
@@ -778,3 +788,16 @@ def finish_run(
         },
     )
     folder.finish(manifest)
+
+
+def count_removed_lines(funnel: Funnel, facts: Sequence[Mapping[str, Any]]) -> None:
+    """Count the lines that left documents by reason, and their characters: recurring ones, other languages, line rules."""
+    for fact in facts:
+        funnel.n_chars_removed += add_to_funnel(funnel.lines_removed, fact)
+    lost = [fact["in_other_languages"] for fact in facts]
+    removed = [({LINES_IN_OTHER_LANGUAGES: each["n_lines"]}, each["n_chars"]) for each in lost]
+    for judged in zip(*(fact["judged"] for fact in facts), strict=True):  # lane by lane
+        removed += [(counts["lines_removed"], counts["n_chars_removed"]) for counts in judged]
+    for lines, n_chars in removed:
+        funnel.lines_removed.update({name: n for name, n in lines.items() if n})
+        funnel.n_chars_removed += n_chars

@@ -9,13 +9,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from planted import exact_sets, plant_texts, similar_pairs
 
 from curate.dedup import DedupPlan
 from curate.dedup.index import append_segment, open_index
 from curate.errors import RunError, SettingError
 from curate.jobs.dedup import dedup_files
 from curate.jobs.index import add_to_index, build_index
+from planted import exact_sets, plant_texts, similar_pairs
 
 N = 800
 

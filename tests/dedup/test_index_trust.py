@@ -17,7 +17,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import xxhash
-from planted import plant_texts
 
 from common import run_curate
 from curate.dedup.index import changing_index, open_index, relocate_texts
@@ -25,6 +24,7 @@ from curate.errors import CurateError, RunError, SettingError
 from curate.jobs.dedup import dedup_files
 from curate.jobs.index import add_to_index, build_index
 from curate.work.files import read_arrow, write_arrow
+from planted import plant_texts
 
 N = 200
 QUIET = {"workers": 1, "progress": False}

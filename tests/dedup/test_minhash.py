@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
 import subprocess
-import sys
 import time
 
 import numpy as np
@@ -180,28 +178,3 @@ def test_sketches_work_in_a_minhash_lsh_on_a_real_redis_server(tmp_path):
     finally:
         server.terminate()
         server.wait()
-
-
-CHECKED = """
-import numpy as np, pyarrow as pa
-from curate.dedup import DedupPlan, compute_keys, find_duplicates
-from curate.dedup.minhash import shingle_sets
-nasty = ["", None, "a", "a b c d", "a b c d e", "x " * 1029, "!", " ".join(map(str, range(1028))), "\\x00"]
-nasty += ["The old mill by the river stands idle now " * 3 + str(n) for n in range(90)]
-for some in (nasty, nasty[::-1], nasty[:1], []):
-    array = pa.array(some, pa.string())
-    for plan in (DedupPlan(), DedupPlan(shingle_words=1, n_bands=1, n_rows=1), DedupPlan(jaccard=0.3)):
-        compute_keys(array, plan, signatures=True)
-        shingle_sets(array, plan.shingle_words)
-        find_duplicates(array, plan=plan)
-print("checked")
-"""
-
-
-def test_no_index_leaves_its_array(tmp_path):
-    environment = os.environ | {"NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path)}
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
-    done = subprocess.run(
-        [sys.executable, "-c", CHECKED], env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.stdout == "checked\n", done.stderr

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
-from planted import exact_sets, plant_texts, similar_pairs, similarity
 
 from curate.dedup import (
     DedupPlan,
@@ -19,6 +18,7 @@ from curate.dedup import (
 )
 from curate.errors import SettingError
 from curate.work.local import LocalEngine
+from planted import exact_sets, plant_texts, similar_pairs, similarity
 
 PLAN = DedupPlan()
 STORY = [

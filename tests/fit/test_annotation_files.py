@@ -268,7 +268,7 @@ def run(monkeypatch, capsys, *arguments):
         (make_pages(60), ("--member", "fasttext+shape"), "name another member to average it with"),
         (make_pages(60), ("--member", "encoder:ridge"), "--encoder"),
         (make_pages(60), ("--encoder-dtype", "int4"), "Known: bf16, fp32, int8"),
-        (make_pages(60), ("--folds", "1"), "set it to 2 or more"),
+        (make_pages(60), ("--folds", "1"), "n_folds must be at least 2, not 1"),
         (make_pages(60), ("--calibration", "plat"), "Did you mean 'platt'"),
         (make_pages(60), ("--member", "encoder:ridge", "--encoder", "no/such/model"), "cannot be loaded"),
         (make_pages(60), ("--reference-annotator", "nobody"), "No page is of the annotator 'nobody'"),

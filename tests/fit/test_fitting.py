@@ -13,7 +13,8 @@ from curate.errors import SettingError, UnknownNameError
 from curate.fit import Recipe, fit_classifier, read_annotations
 from curate.fit.calibrate import fit_isotonic, fit_platt
 from curate.fit.folds import draw_folds, group_pages
-from curate.fit.heads import HEAD_NAMES, fit_head
+from curate.fit.heads import fit_head
+from curate.fit.recipe import HEAD_NAMES
 from curate.scoring import load_scorer
 from curate.scoring.heads import head_from_arrays
 from curate.testing import check_scorer

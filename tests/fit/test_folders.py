@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from common import run_curate
 from curate.errors import SettingError
-from curate.fit import fit_classifier, read_annotations
+from curate.fit import fit_classifier, fitting, read_annotations
 from curate.fit.fitted_on import hash_texts, read_fitted_on
 from curate.scoring import load_scorer
 from curate.scoring.storage import staged_folder
@@ -133,19 +134,14 @@ def test_two_processes_write_the_same_bytes(tmp_path):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
 
 
-def test_ctrl_c_stops_the_command_and_writes_nothing(tmp_path):
+def test_ctrl_c_stops_the_command_and_writes_nothing(tmp_path, monkeypatch):
     (tmp_path / "labels.jsonl").write_text("".join(json.dumps(row) + "\n" for row in make_pages(60)))
-    code = """
-        import curate.fit.fitting, curate.cli
-        def stop(*a, **k): raise KeyboardInterrupt
-        curate.fit.fitting.fit_calibration = stop
-        sys.argv = ["curate", "fit", "-a", "labels.jsonl", "-o", "mine", "--member", "shape"]
-        curate.cli.main()
-    """
-    done = subprocess.run(
-        [sys.executable, "-c", "import sys\n" + textwrap.dedent(code)],
-        cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False,
-    )  # fmt: skip
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fitting, "fit_calibration", stop)
+    done = run_curate("fit", "-a", "labels.jsonl", "-o", "mine", "--member", "shape", cwd=tmp_path)
     assert done.returncode == 130
     assert done.stderr.endswith("curate: Stopped. Nothing was written.\n")
     assert "fit: 83%, 5 of 6 fits" in done.stderr or "fit: 100%, 6 of 6 fits" in done.stderr

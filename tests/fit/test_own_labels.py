@@ -33,7 +33,9 @@ def test_balanced_labels_without_a_propensity_bring_advice_and_the_advice_helps(
     assert fit_classifier(stated, tmp_path / "c", members=MEMBERS, n_resamples=5).advice == ()
     few = [row | {"label": int(i % 5 == 0)} for i, row in enumerate(balanced())]
     assert fit_classifier(few, tmp_path / "d", members=MEMBERS, n_resamples=5).advice == ()
-    with pytest.raises(SettingError, match=r"positive_rate is 5.*--positive-rate.*5% is 0.05"):
+    with pytest.raises(
+        SettingError, match=r"positive_rate must be above 0 and at most 1, not 5\. Did you mean 0\.05\?"
+    ):
         fit_classifier(balanced(), tmp_path / "e", positive_rate=5)
 
 

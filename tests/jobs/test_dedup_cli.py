@@ -5,10 +5,10 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from planted import exact_sets, plant_texts, similarity
 
 from curate.cli import main
 from curate.dedup import find_duplicates
+from planted import exact_sets, plant_texts, similarity
 
 
 @pytest.fixture

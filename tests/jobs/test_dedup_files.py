@@ -16,13 +16,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from planted import exact_sets, plant_texts, similarity
 
 from curate.errors import ChangedSettingsError, SettingError
 from curate.jobs import pieces
 from curate.jobs.dedup import dedup_files
 from curate.jobs.estimate import estimate_dedup
 from curate.jobs.settings import DedupSettings
+from planted import exact_sets, plant_texts, similarity
 
 N = 600
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 
 import pyarrow.parquet as pq
 import pytest
 
+from common import run_curate
 from curate.errors import SettingError
 from curate.jobs.rules import compare_rules, write_signals
 from curate.signals import DEFAULT_SIGNALS
@@ -29,16 +27,6 @@ def pages(tmp_path):
         "".join(json.dumps({"id": str(i), "text": text}) + "\n" for i, text in enumerate(TEXTS)), "utf-8"
     )
     return str(path)
-
-
-def run(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "curate", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ,
-    )
 
 
 def test_signals_of_files_are_those_of_their_texts(pages, tmp_path):
@@ -83,21 +71,21 @@ def test_rule_sets_are_compared_on_the_same_documents(pages):
 
 
 def test_the_commands_print_sets_and_disagreements(pages, tmp_path):
-    shown = run("rules", "show", "gopher")
+    shown = run_curate("rules", "show", "gopher")
     assert shown.returncode == 0
     assert "arXiv 2112.11446" in shown.stdout
     assert "50 <= n_words <= 100000" in shown.stdout
-    compared = run("rules", "compare", "--input", pages, "fineweb", "gopher-quality")
+    compared = run_curate("rules", "compare", "--input", pages, "fineweb", "gopher-quality")
     assert compared.returncode == 0
     assert "Kept by fineweb, dropped by gopher-quality" in compared.stdout
     output = str(tmp_path / "s.parquet")
-    measured = run("signals", "--input", pages, "--output", output)
+    measured = run_curate("signals", "--input", pages, "--output", output)
     assert measured.returncode == 0, measured.stderr
     assert pq.read_table(output).num_rows == 3
 
 
 def test_an_unknown_set_exits_with_code_2_and_the_nearest_name():
-    done = run("rules", "show", "gophr")
+    done = run_curate("rules", "show", "gophr")
     assert done.returncode == 2
     assert "Did you mean 'gopher'" in done.stderr
     assert "Traceback" not in done.stderr

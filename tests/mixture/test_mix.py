@@ -116,6 +116,32 @@ def test_the_split_depends_on_the_words_and_the_seed_alone(tmp_path, web):
     assert held[2] != held[0]
 
 
+def test_of_each_seed_the_best_scored_passages_stay(tmp_path):
+    scores = {"a0": 0.1, "a1": 0.9, "a2": None, "b0": 0.5, "a3": 0.9, "a4": 0.9}
+    rows = [
+        {"id": name, "text": make_text(name, 40), "seed_id": name[0], "edu_score": score}
+        for name, score in scores.items()
+    ]
+    loose = [{"id": f"x{i}", "text": make_text(f"x{i}", 40)} for i in range(3)]
+    files = (
+        write_lines(tmp_path / "one.jsonl", rows[:3]),
+        write_lines(tmp_path / "two.jsonl", rows[3:] + loose),
+    )
+    capped = Source("crafted", files, max_per_seed=2)
+    _, folder = run(tmp_path, sources=(capped,), validation_fraction=0)
+    assert {row["id"] for row in read_split(folder, "train")} == {"a1", "a3", "b0", "x0", "x1", "x2"}
+    assert {row["id"]: row["reason"] for row in read_removed(folder)} == dict.fromkeys(
+        ("a0", "a2", "a4"), "over_seed_cap"
+    )
+
+
+def test_a_cap_by_seed_needs_the_column(tmp_path):
+    path = write_table(tmp_path / "x.parquet", make_rows("x", 3, page=str))
+    source = Source("x", (path,), max_per_seed=1)
+    with pytest.raises(SettingError, match=r"no column 'seed_id'.*seed_column in \[sources.x\]"):
+        run(tmp_path, sources=(source,))
+
+
 def test_near_duplicates_of_validation_documents_leave_training(tmp_path):
     rows = make_rows("x", 150)
     near = [

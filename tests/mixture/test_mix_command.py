@@ -10,12 +10,8 @@ import time
 import pytest
 from mixture_builders import make_rows, snapshot, write_lines
 
+from common import run_curate
 from curate.tokens import open_tokens
-
-
-def run_curate(*arguments, cwd):
-    command = [sys.executable, "-m", "curate", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
 
 
 @pytest.fixture

@@ -21,10 +21,13 @@ from classifiers.recipe.bundled_pages import (
     read_edu,
     read_quality,
 )
+from classifiers.recipe.code import read_code
 from classifiers.recipe.kept import Kept
 
 from curate.bundled import classifiers_folder, classifiers_in
 from curate.fit import metrics
+from curate.fit.annotations import read_annotations
+from curate.fit.fitting import FitResult
 from curate.scoring import load_classifier, load_scorer
 from curate.testing import check_scorer
 from labelled_pages import make_pages
@@ -57,6 +60,7 @@ def _few_resamples():
         patch.setattr(
             metrics, "bootstrap", lambda measure, n, seed, _, **how: bootstrap(measure, n, seed, 20, **how)
         )
+        patch.setattr(bundled, "bootstrap", lambda measure, n, seed: bootstrap(measure, n, seed, 20))
         yield
 
 
@@ -180,6 +184,7 @@ def test_what_is_made_scores_from_its_own_folder(made):
     domains = {row["name"]: row for row in figures["by_domain"]}
     assert domains["documentation"]["n_pages"] == 39  # a page without a text is left out
     assert domains["documentation and science together"]["n_pages"] == 79
+    assert figures["beside_readers"] == []  # 20 pages were read twice
 
 
 def test_quality_goes_by_its_own_levels(made):
@@ -247,3 +252,93 @@ def test_a_package_or_a_book_is_one_site_and_a_books_lists_are_no_lessons(data):
     of_books = np.array([name == BOOK_LABELS for name in edu.annotators])
     assert set(edu.levels[of_books].tolist()) == {1.0, 4.0}
     assert not any(name == BOOK_LABELS for name in read_quality(data).pages.annotators)
+
+
+@pytest.fixture
+def more(tmp_path):
+    """A folder as `--more` takes it: two pages of its own, one of them read twice, and two known ones read again."""
+    folder = tmp_path / "second round"
+    pages = [
+        {"id": "m0", "source": "packageA/a.html", "html": page_of("Lesson", "Of more.\n")},
+        {
+            "id": "m1",
+            "source": "b.txt",
+            "site": "packageB",
+            "text": "A text of its own",
+            "domain": "humanities",
+        },
+        {"id": "m2", "source": "packageA/empty.html", "html": ""},
+    ]
+    folder.mkdir()
+    write_rows(folder / "pages.jsonl.gz", pages)
+    readings = ["m0\t4\t5\tr1", "m0\t3\t4\tr2", "m1\t2\t\tr1", "m2\t0\t0\tr1", "d1\t5\t1\tr1", "p0\t0\t1\tr1"]
+    (folder / "levels.tsv").write_text("\n".join(["id\tedu_level\tquality_level\treader", *readings]) + "\n")
+    return folder
+
+
+def test_more_pages_are_read_by_further_readers_of_the_same_kind(data, more):
+    before, edu = read_edu(data).pages, read_edu(data, [more]).pages
+    is_new = np.array([reader.startswith("second round: r") for reader in edu.readers])
+    new = edu.take(np.flatnonzero(is_new))
+    assert len(edu) == len(before) + 5 == len(before) + is_new.sum()
+    assert set(new.annotators) == {"readers"}
+    assert dict(zip(new.sites, new.domains, strict=True)) == {
+        "packageA": "documentation",
+        "packageB": "humanities",
+        "package1": "documentation",  # known pages keep what is known of them
+        new.sites[-1]: "web",
+    }
+    assert new.texts.to_pylist()[-2] in before.texts.to_pylist()
+    assert len(read_quality(data, [more]).pages) == len(read_quality(data).pages) + 4  # one has no such level
+
+
+def test_more_pages_leave_word_table_and_axes_as_they_are(data, made, more):
+    with_more = Maker(data, made / "classifiers", Kept(made / "work"), DrawnEncoder(), (more,))
+    sources = {name: with_more._digest_sources(name) for name in STAGES}
+    assert {name for name in STAGES if sources[name] == maker(data, made)._digest_sources(name)} == {
+        "static",
+        "lsa",
+    }
+
+
+def test_levels_of_a_page_that_no_file_has_are_refused(data, more):
+    with (more / "levels.tsv").open("a") as lines:
+        lines.write("typo\t1\t1\tr1\n")
+    with pytest.raises(ValueError, match=r"names 1 pages that no file has, as 'typo'"):
+        read_edu(data, [more])
+
+
+def test_program_files_of_several_folders_are_one_set_of_readings(tmp_path):
+    folders = [tmp_path / "code", tmp_path / "later"]
+    levels = (["f0\t2\tc1\tmade up", 'f0\t3\tc2\t"as it is'], ["g0\t4\tc1\t", "f0\t1\tc1\t"])
+    for folder, name, rows in zip(folders, "fg", levels, strict=True):
+        folder.mkdir()
+        about = {"package": f"npm/{name}", "path": "a.js", "language": "javascript"}
+        write_rows(folder / "files.jsonl.gz", [{"id": f"{name}0", "text": f"let {name} = 1", **about}])
+        (folder / "levels.tsv").write_text("\n".join(["id\tedu_level\treader\treason", *rows]) + "\n")
+    readings = read_code(folders[0], folders[1:])
+    assert readings.levels.tolist() == [2, 3, 4, 1]
+    assert readings.readers == ("c1", "c2", "later: c1", "later: c1")
+    assert readings.sites == ("npm/f", "npm/f", "npm/g", "npm/f")
+
+
+def test_a_level_is_measured_beside_readings_as_they_were_given():
+    rng = np.random.default_rng(0)
+    worth = rng.integers(0, 5, 400).astype(float)
+    read = np.repeat(np.arange(400), np.where(np.arange(400) < 100, 2, 1))
+    levels = np.clip(np.round(worth[read] + rng.normal(scale=0.5, size=len(read))), 0, 5)
+    rows = [
+        {"text": f"page {page}", "edu_level": level, "annotator": "a", "reader": "r", "domain": "science"}
+        for page, level in zip(read, levels, strict=True)
+    ]
+    readings = read_annotations(rows)
+    pages = readings.take(np.unique(read, return_index=True)[1])
+    told = FitResult(None, {}, worth, worth / 5, pages, None, None, None)
+    (row, both) = bundled.measure_beside_readers(readings, told)
+    assert (row["name"], both["name"]) == ("science", "documentation and science together")
+    assert (row["n_pages"], row["n_read_twice"]) == (400, 100)
+    assert row["two_readings"]["value"] < row["of_one"]["value"] < row["of_mean"]["value"] < 1
+    assert row["without_noise"]["value"] == pytest.approx(1, abs=0.03)  # the level is the worth itself
+    kept = {kept["threshold"]: kept for kept in row["kept"]}[0.5]
+    assert kept["poor"]["value"] < 0.05 < 0.9 < kept["lessons"]["value"]
+    assert "| science | 400, 100 |" in bundled.render_beside_readers([row])

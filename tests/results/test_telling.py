@@ -1,5 +1,6 @@
 """What commands say of a run: whether a twin is in the data, what a limit means, where to look, and how they stop."""
 
+import contextlib
 import json
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 
 import curate
 from common import EXAMPLE_CRAWL, run_curate
+from curate import cli
 from curate.cli import EXIT_INTERRUPTED, run
 from curate.errors import ChangedSettingsError, SettingError
 from curate.results.render import describe_drop, describe_hint
@@ -164,24 +166,22 @@ def test_a_signal_while_the_command_still_loads_ends_it_in_one_line(number: int)
         ("rethreshold", " The run holds the old cut or the new one, whole: run the same command again."),
     ],
 )
-def test_a_query_that_a_signal_stops_is_told_in_one_line(command: str, stays: str, copies: Path) -> None:
-    stopping = (
-        "import sys, os, signal\n"
-        "import duckdb\n"
-        "import curate.cli as cli\n"
-        "import curate.results.open as opened\n"
-        "def connect(*args, **options):\n"
-        "    try:\n"
-        "        os.kill(os.getpid(), signal.SIGINT)\n"
-        "        for _ in range(100000): pass\n"
-        "    except KeyboardInterrupt:\n"
-        "        pass\n"
-        "    raise RuntimeError('Query interrupted')\n"
-        "duckdb.connect = connect\n"
-        f"sys.argv = ['curate', {command!r}, {str(copies)!r}, *{['--threshold', '0'] if command == 'rethreshold' else ['one'] if command == 'explain' else []!r}]\n"
-        "cli.main()\n"
-    )
-    done = subprocess.run([sys.executable, "-c", stopping], capture_output=True, text=True, check=False)
+def test_a_query_that_a_signal_stops_is_told_in_one_line(
+    command: str, stays: str, copies: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def connect(*_: object, **__: object) -> None:
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        raise RuntimeError("Query interrupted")
+
+    monkeypatch.setattr("duckdb.connect", connect)
+    monkeypatch.setattr(cli, "_stopped_by", [])
+    before = signal.signal(signal.SIGINT, cli._leave)  # what `main` sets up
+    try:
+        flags = {"rethreshold": ["--threshold", "0"], "explain": ["one"]}.get(command, [])
+        done = run_curate(command, copies, *flags)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert done.stderr == f"curate: Stopped.{stays}\n"
     assert done.returncode == 130
 

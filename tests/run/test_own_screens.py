@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import curate
-from common import EXAMPLE_CRAWL, run_curate
+from common import EXAMPLE_CRAWL, start_curate
 from curate.errors import ChangedSettingsError, SettingError
 from curate.testing import check_screen
 
@@ -125,7 +125,7 @@ def test_an_answer_of_another_form_ends_the_run_in_a_line(function, message, scr
 
 
 def test_the_command_takes_a_module_of_the_folder_it_is_run_in(screens, tmp_path):
-    done = run_curate("filter", EXAMPLE_CRAWL, "-o", "out", "--screen", "screens:no_plants", cwd=tmp_path)
+    done = start_curate("filter", EXAMPLE_CRAWL, "-o", "out", "--screen", "screens:no_plants", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "about_plants" in done.stdout
 

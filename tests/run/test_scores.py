@@ -22,6 +22,7 @@ from curate import pipeline
 from curate.errors import SettingError, UnknownNameError
 from curate.results.overview import read_overview
 from curate.run.cut import LaneCut, Limit, decide_scored, find_least, undecided
+from curate.run.funnel import Funnel
 from curate.run.settings import FilterSettings
 
 WORDS = "water river sea people built stone bridge light air plant cell energy force earth rain sun leaf root".split()
@@ -85,14 +86,15 @@ def bytes_of(output: Path) -> dict[str, str]:
     }
 
 
-@pytest.fixture
-def rules(tmp_path: Path) -> list[str]:
-    (tmp_path / "own.toml").write_text(RULES)
-    return [str(tmp_path / "own.toml")]
+@pytest.fixture(scope="module")
+def rules(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    path = tmp_path_factory.mktemp("rules") / "own.toml"
+    path.write_text(RULES)
+    return [str(path)]
 
 
-@pytest.fixture
-def crawl(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def crawl(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """d0 passes; d1 to d3 fail a sparable rule with scores .8, .3 and .01; d4 fails a hard one; d5 passes, low."""
     pages = [
         page(0, 0.9, 0.2),
@@ -102,8 +104,9 @@ def crawl(tmp_path: Path) -> Path:
         page(4, 0.95, 0.9, hard=True),
         page(5, 0.1, 0.9),
     ]
-    write(tmp_path / "in.jsonl", pages)
-    return tmp_path / "in.jsonl"
+    path = tmp_path_factory.mktemp("crawl") / "in.jsonl"
+    write(path, pages)
+    return path
 
 
 # ---- the score has a say ---------------------------------------------------------------------------------
@@ -194,20 +197,34 @@ CUTS = [
 ]
 
 
-@pytest.mark.parametrize(("start", "floor"), [(CUTS[0], ()), (CUTS[6], ()), (CUTS[6], ("quality=0.3",))])
-@pytest.mark.parametrize("cut", CUTS)
+@pytest.fixture(scope="module", params=[(), ("quality=0.3",)], ids=["no floor", "floor"])
+def runs(
+    request: pytest.FixtureRequest, crawl: Path, rules: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[dict, list[tuple[Path, Funnel]]]:
+    """The settings, and a finished run for each cut."""
+    settings = SETTINGS | {"scorer": [EDU, QUALITY], "rules": rules, "floor": request.param}
+    folders = [tmp_path_factory.mktemp("cut") / "out" for _ in CUTS]
+    return settings, [
+        (folder, curate.filter_crawl(str(crawl), folder, **settings, **cut))
+        for folder, cut in zip(folders, CUTS, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("start", [0, 6])
+@pytest.mark.parametrize("number", range(len(CUTS)))
 def test_rethreshold_decides_over_spared_pages_and_several_scores_as_a_run_would(
-    crawl: Path, rules: list[str], tmp_path: Path, start: dict, floor: tuple[str, ...], cut: dict
+    crawl: Path, runs: tuple[dict, list[tuple[Path, Funnel]]], tmp_path: Path, start: int, number: int
 ) -> None:
-    settings = SETTINGS | {"scorer": [EDU, QUALITY], "rules": rules, "floor": floor}
-    curate.filter_crawl(str(crawl), tmp_path / "moved", **settings, **start)
-    direct = curate.filter_crawl(str(crawl), tmp_path / "direct", **settings, **cut)
-    moved = curate.rethreshold(tmp_path / "moved", **cut)
-    assert bytes_of(tmp_path / "moved") == bytes_of(tmp_path / "direct")
-    assert moved == direct
-    manifests = [json.loads((tmp_path / name / "manifest.json").read_text()) for name in ("moved", "direct")]
+    settings, finished = runs
+    cut, (direct, funnel) = CUTS[number], finished[number]
+    shutil.copytree(finished[start][0], tmp_path / "moved")
+    assert curate.rethreshold(tmp_path / "moved", **cut) == funnel
+    assert bytes_of(tmp_path / "moved") == bytes_of(direct)
+    manifests = [
+        json.loads((folder / "manifest.json").read_text()) for folder in (tmp_path / "moved", direct)
+    ]
     assert manifests[0]["score"] == manifests[1]["score"]
-    assert curate.filter_crawl(str(crawl), tmp_path / "moved", **settings, **cut) == direct
+    assert curate.filter_crawl(str(crawl), tmp_path / "moved", **settings, **cut) == funnel
 
 
 def test_the_share_to_keep_counts_scored_pages_and_passes_over_what_cannot_be_spared(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -114,46 +112,3 @@ def test_a_line_of_ten_megabytes_is_measured(unit):
 def test_every_signal_equals_the_oracle_on_real_pages(real_pages):
     for start in range(0, len(real_pages), 500):
         check(real_pages[start : start + 500])
-
-
-NASTY = """
-import pyarrow as pa
-from curate.rules import clean_lines, line_rules_of, load_rules
-from curate.rules import Decontaminator
-from curate.rules.pii import _find_candidates
-from curate.signals.measure import text_buffers
-from curate.signals import DEFAULT_SIGNALS, SIGNALS, compute_signals
-EXTRA = [name for name in SIGNALS if name not in DEFAULT_SIGNALS]
-EXTRA += [f"n_lines[lines={r}]" for r in ("feed", "feeds", "breaks", "unstripped")]
-EXTRA += ["n_paragraphs[paragraphs=feeds]", "n_paragraphs[paragraphs=two_feeds]"]
-bad = [b"\\xff", b"\\xe2", b"\\xe2\\x80", b"\\xf0\\x9f", b"a\\xc2", b"\\x80\\x80\\x80"]
-bad += [b"x" * 9 + b"\\xf4\\xbf\\xbf\\xbf"]
-bad += [b"", b"\\n" * 50, b" " * 50, b"]" * 9, b"[" * 9 + b"]" * 9, b"lorem ipsu"]
-bad += [b"1.2.3.4", b":::2a00:", b"@", b"...1.", b"2:"]
-bad += [b"a [1] b", b"\\t[1]", b"[edit] ", b"\\xa0[1]", b"words [1]\\xe2\\x80"]
-bad += [b"use cookie", b"...", b"\\xed\\xa0\\x80"]
-tails = (b"", b" ", b"\\n", b" a b c d e f g. ")
-texts = pa.array([b + tail for b in bad for tail in tails] * 2, pa.binary())
-texts = pa.Array.from_buffers(pa.string(), len(texts), texts.buffers())
-for batch in (texts, texts[3:], *(texts[i : i + 1] for i in range(len(texts)))):
-    compute_signals(batch, [*DEFAULT_SIGNALS, *EXTRA])
-    _find_candidates(*text_buffers(batch))
-    Decontaminator({"b": ["a b c d e f"]}, 3).match(batch)
-    for name in ("c4@code", "c4@fineweb", "c4@fineweb-layout", "curate"):
-        clean_lines(batch, load_rules([name])[0].line_rules)
-print("ok")
-"""
-
-
-@pytest.mark.slow
-def test_kernels_stay_inside_their_arrays(tmp_path):
-    root = Path(__file__).parents[2]
-    environment = os.environ | {
-        "NUMBA_BOUNDSCHECK": "1",
-        "NUMBA_CACHE_DIR": str(tmp_path),
-        "PYTHONPATH": str(root / "src"),
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", NASTY], env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.stdout.strip() == "ok", done.stderr[-2000:]

@@ -138,6 +138,15 @@ def test_a_score_does_not_depend_on_what_holds_the_texts(doors):
     np.testing.assert_array_equal(padded, expected)
 
 
+def test_a_list_of_strings_is_laid_out_without_asking_arrow_which_would_import_pandas(monkeypatch):
+    texts = ["one", "", "zwölf", "\0"]
+    monkeypatch.setattr(gate.pa, "array", None)
+    found = as_texts(texts)
+    found.validate(full=True)
+    assert found.to_pylist() == texts
+    assert as_texts([]).to_pylist() == []
+
+
 def test_strings_of_more_than_two_gib_together_get_wide_offsets(monkeypatch):
     chunks = pa.chunked_array([["a"], ["bc"]], pa.string())
     monkeypatch.setattr(gate, "_MOST_BYTES_OF_STRINGS", 2)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 import sys
 import unicodedata
 
@@ -170,28 +168,6 @@ def test_kernel_and_oracle_agree_on_random_bytes(chunks):
 
 def test_words_that_differ_only_in_trailing_nul_or_padding_hash_apart():
     assert len({hash_word(b"a"), hash_word(b"a\x00"), hash_word(b"a" * 8), hash_word(b"a" * 9)}) == 4
-
-
-CHECKED = """
-import numpy as np, pyarrow as pa
-from curate.text.words import hash_words
-nasty = [b"", b"\\x00", b"\\xff" * 9000, b"\\xe4\\xb8", "İ".encode() * 9000]
-nasty += ["中".encode() * 5000, b"a" * 8185, b"a b" * 9000]
-for texts in (nasty, nasty[::-1], [b"abc"], []):
-    offsets = np.cumsum([0, *map(len, texts)]).astype(np.int32)
-    array = pa.StringArray.from_buffers(len(texts), pa.py_buffer(offsets), pa.py_buffer(b"".join(texts)))
-    hash_words(array)
-print("checked")
-"""
-
-
-def test_no_index_leaves_its_array(tmp_path):
-    environment = os.environ | {"NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path)}
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
-    done = subprocess.run(
-        [sys.executable, "-c", CHECKED], env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.stdout == "checked\n", done.stderr
 
 
 @settings(max_examples=200, deadline=None)

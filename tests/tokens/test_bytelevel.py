@@ -1,9 +1,6 @@
 """The byte-level kernel gives the ids of the package `tokenizers`, which is its oracle here."""
 
 import json
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pyarrow as pa
@@ -137,24 +134,3 @@ def test_merges_written_as_one_string_are_understood():
     merges = [" ".join(merge) for merge in description["model"]["merges"]]
     kernel = make_kernel(changed(model__merges=merges))
     assert ids_of_kernel(kernel, TEXTS) == ids_of_package(TEXTS)
-
-
-@pytest.mark.slow
-def test_kernels_stay_within_their_arrays(tmp_path):
-    code = (
-        "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "import json, pyarrow as pa\n"
-        "from token_builders import small_encoder\n"
-        "from test_bytelevel import SNIPPETS\n"
-        "from curate.tokens.bytelevel import ByteLevelKernel\n"
-        "model = json.loads(small_encoder().tokenizer.to_str())['model']\n"
-        "kernel = ByteLevelKernel(model['vocab'], [tuple(m) for m in model['merges']], n_slots=64)\n"
-        "texts = [*SNIPPETS, '', ''.join(SNIPPETS * 3), 'x' * 5000, \"'\", ' ']\n"
-        "for _ in range(2):\n"
-        "    kernel.encode(pa.array(texts, pa.large_string()), 0)\n"
-        "    kernel.encode(pa.array([b\"\\xff\\xe2\\x82\", b'\\xf4\\xbf\\xbf\\xbf', b'a\\xf0', b\"'\"]), 0)\n"
-    )
-    env = os.environ | {"NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path)}
-    command = [sys.executable, "-c", code, os.path.dirname(__file__)]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr

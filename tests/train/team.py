@@ -14,6 +14,7 @@ A job is the arguments of `python -m curate train`, and what is to happen on the
                         "removal" (the older checkpoint half removed)
 """
 
+import importlib
 import json
 import os
 import shutil
@@ -22,6 +23,14 @@ import subprocess
 import sys
 import traceback
 from pathlib import Path
+
+OURS = (
+    "curate.cli.app",
+    "curate.train.loop",
+    "curate.train.estimate",
+    "curate.results.training",
+    "tokenizers",
+)
 
 
 class Server:
@@ -67,12 +76,20 @@ class Server:
         self._process.stdout.close()
 
 
-def serve():
-    # What a team uses is loaded here, so that forked processes have it.
-    import typer  # noqa: F401
+def order_windows():
+    """Load the kernels that say which tokens a step reads."""
+    from curate.mixture.order import build_order
 
-    import curate.cli.app
-    import curate.train.loop  # noqa: F401
+    group = {"name": "a", "source": "a", "domain": "d", "bucket": "q", "max_passes": 1}
+    plan = {"groups": [group], "budget_tokens": None, "stages": [{"name": "m", "share": 1}]}
+    build_order(plan, [64], context_tokens=8, windows_per_step=1).window(0, 0)
+
+
+def serve():
+    # What a team uses is loaded here, so that forked processes have it: a second for each of them.
+    for module in ("typer", "torch._dynamo", "torch.distributed.checkpoint", "torch.distributed.fsdp", *OURS):
+        importlib.import_module(module)
+    order_windows()
 
     for line in sys.stdin:
         print(json.dumps(fork_team(**json.loads(line))), flush=True)

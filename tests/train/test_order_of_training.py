@@ -21,6 +21,7 @@ CHANGES = {
     "micro_windows": 1,
     "steps": 20,
     "eval_every": 0,
+    "save_every": 20,
 }
 
 

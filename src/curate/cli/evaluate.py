@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from curate.cli.labels import IdField, Levels, Pages, TextField
 from curate.cli.say import say, say_markdown
 
 
@@ -44,27 +45,10 @@ def evaluate_command(
         ),
     ] = None,
     threshold: Annotated[float, typer.Option(help="Score of the cut in the figures by slice.")] = 0.5,
-    text_field: Annotated[
-        str, typer.Option("--text-field", "--text-column", help="Field of the text.")
-    ] = "text",
-    id_field: Annotated[
-        str,
-        typer.Option(
-            "--id-field", "--id-column", help="Field of the page's id, where levels lie apart from texts."
-        ),
-    ] = "id",
-    levels: Annotated[
-        str | None,
-        typer.Option(help="Levels as words, from the lowest up: bad,fair,good.", show_default=False),
-    ] = None,
-    pages_of: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--pages",
-            help="Input as of `curate filter` with the texts of labels that have only an id or url. Can be repeated.",
-            show_default=False,
-        ),
-    ] = None,
+    text_field: TextField = "text",
+    id_field: IdField = "id",
+    levels: Levels = None,
+    pages_of: Pages = None,
     level_field: Annotated[
         str | None,
         typer.Option(

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from curate.cli import EXIT_INTERRUPTED
+from curate.cli.labels import IdField, Levels, Pages, TextField
+from curate.cli.options import with_settings
 from curate.cli.say import say, say_markdown
+from curate.fit.recipe import DEFAULT_RECIPE, Recipe
+
+_IN_PYTHON_ALONE = {
+    *("zones", "static_zones", "min_pages", "n_buckets", "max_words", "classifiers"),
+    *("same_scale", "annotator_weights"),
+}
+_OF_ANOTHER_FORM = {"members", "positive", "n_folds", "group_sites"}
 
 
+@with_settings(Recipe, left_out=_IN_PYTHON_ALONE | _OF_ANOTHER_FORM)
 def fit_command(
+    given: dict[str, Any],
     *,
     annotations: Annotated[
         list[str],
@@ -44,80 +53,19 @@ def fit_command(
             show_default=False,
         ),
     ] = None,
-    positive_rate: Annotated[
-        float | None,
-        typer.Option(
-            help="Share of such pages where the scorer will run, if labelled pages were chosen by kind.  "
-            "[default: as among the labels, by their propensity]",
-            show_default=False,
-        ),
+    folds: Annotated[
+        int | None, typer.Option(help="Folds of the cross-fitting.  [default: 5]", show_default=False)
     ] = None,
-    low: Annotated[
-        float | None, typer.Option(help="Lowest level of the scale.  [default: 0]", show_default=False)
-    ] = None,
-    high: Annotated[
-        float | None,
-        typer.Option(help="Highest level of the scale.  [default: 5, or 1]", show_default=False),
-    ] = None,
-    encoder: Annotated[
-        str | None,
-        typer.Option(
-            help="sentence-transformers model of the feature 'encoder': name or folder.", show_default=False
-        ),
-    ] = None,
-    encoder_dtype: Annotated[
-        str, typer.Option(help="fp32, bf16, or int8 (onnxruntime; needs no torch to score).")
-    ] = "fp32",
-    encoder_max_tokens: Annotated[int, typer.Option(help="How much of a page the encoder reads.")] = 256,
-    window_bytes: Annotated[int, typer.Option(help="How much of a page the other features read.")] = 16384,
-    calibration: Annotated[
-        str, typer.Option(help="platt, isotonic, or auto (by number of labels).")
-    ] = "auto",
-    stack: Annotated[bool, typer.Option("--stack", help="Fit the members' weights out of fold.")] = False,
-    folds: Annotated[int, typer.Option(help="Folds of the cross-fitting.")] = 5,
     part_sites: Annotated[
         bool, typer.Option("--part-sites", help="Let pages of one site be fitted and tested on.")
     ] = False,
-    seed: Annotated[int, typer.Option(help="Of everything drawn.")] = 0,
-    reference_annotator: Annotated[
-        str | None,
-        typer.Option(
-            help="The annotator whose scale is predicted, by the whole name.  [default: the most frequent]",
-            show_default=False,
-        ),
-    ] = None,
-    overlap: Annotated[
-        float,
-        typer.Option(
-            help="Pages that share this much of their text are never parted; above 1, only equal ones are held."
-        ),
-    ] = 0.25,
-    text_field: Annotated[
-        str, typer.Option("--text-field", "--text-column", help="Field of the text.")
-    ] = "text",
-    id_field: Annotated[
-        str,
-        typer.Option(
-            "--id-field", "--id-column", help="Field of the page's id, where levels lie apart from texts."
-        ),
-    ] = "id",
+    text_field: TextField = "text",
+    id_field: IdField = "id",
     annotator_field: Annotated[
         str, typer.Option("--annotator-field", "--annotator-column", help="Field of who gave the level.")
     ] = "annotator",
-    levels: Annotated[
-        str | None,
-        typer.Option(
-            help="Levels as words, from the lowest up: bad,fair,good counts as 0, 1, 2.", show_default=False
-        ),
-    ] = None,
-    pages_of: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--pages",
-            help="Input as of `curate filter` with the texts of labels that have only an id or url. Can be repeated.",
-            show_default=False,
-        ),
-    ] = None,
+    levels: Levels = None,
+    pages_of: Pages = None,
     level_field: Annotated[
         list[str] | None,
         typer.Option(
@@ -138,34 +86,16 @@ def fit_command(
     Example: curate fit -a labels.jsonl -o classifiers/mine
     """
     from curate.errors import SettingError
-    from curate.fit import Recipe, correlate_levels, describe_annotators, fit_classifier, read_annotations
+    from curate.fit import correlate_levels, describe_annotators, fit_classifier, read_annotations
     from curate.fit.annotations import render_sources
     from curate.fit.card import figures_table
-    from curate.fit.recipe import DEFAULT_RECIPE
     from curate.work.progress import ProgressDisplay
 
     words = levels.split(",") if levels else []
-    settings: dict[str, Any] = {
-        "positive": _positive_level(positive, words),
-        "positive_rate": positive_rate,
-        "overlap": overlap,
-        "low": low,
-        "high": high,
-        "encoder": encoder,
-        "encoder_dtype": encoder_dtype,
-        "encoder_max_tokens": encoder_max_tokens,
-        "window_bytes": window_bytes,
-        "calibration": calibration,
-        "n_folds": folds,
-        "group_sites": not part_sites,
-        "seed": seed,
-        "reference_annotator": reference_annotator,
-    }
-    if member:
-        settings["members"] = member
-    if stack:
-        settings["stack"] = True
-    recipe = (Recipe() if member else DEFAULT_RECIPE).replace(**settings)
+    given |= {"positive": _positive_level(positive, words), "group_sites": not part_sites}
+    given |= {"members": member} if member else {}
+    given |= {"n_folds": folds} if folds is not None else {}
+    recipe = (Recipe() if member else DEFAULT_RECIPE).replace(**given)
     fields = list(dict.fromkeys(level_field or [None]))
     for name in fields:
         if len(fields) > 1 and Path(name or "").name != name:
@@ -194,11 +124,7 @@ def fit_command(
         if about := describe_annotators(pages, recipe):
             say(*about.split("\n"), "")
         display = ProgressDisplay(quiet=quiet)
-        try:
-            result = fit_classifier(pages, folder, recipe=recipe, overwrite=overwrite, progress=display)
-        except KeyboardInterrupt:
-            print("curate: Stopped. Nothing was written.", file=sys.stderr)
-            sys.exit(EXIT_INTERRUPTED)
+        result = fit_classifier(pages, folder, recipe=recipe, overwrite=overwrite, progress=display)
         n_pages = len(result.annotations)
         say(f"Fitted on {n_pages:,} pages; figures are out of fold, on {result.metrics['n_pages']:,}.", "")
         for line in result.advice:

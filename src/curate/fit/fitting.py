@@ -40,10 +40,10 @@ from curate.fit.calibrate import fit_calibration
 from curate.fit.columns import Columns, compute_columns
 from curate.fit.fitted_on import write_fitted_on
 from curate.fit.folds import draw_folds, group_pages
-from curate.fit.heads import HEAD_SETTINGS, FittedHead, fit_head
+from curate.fit.heads import FittedHead, fit_head
 from curate.fit.keywords import RecipeKeywords
 from curate.fit.metrics import N_RESAMPLES, summarise, to_json
-from curate.fit.recipe import DEFAULT_RECIPE, MemberRecipe, Recipe
+from curate.fit.recipe import DEFAULT_RECIPE, HEAD_SETTINGS, MemberRecipe, Recipe
 from curate.scoring.calibration import Calibration
 from curate.scoring.load import load_fitted
 from curate.scoring.model import FittedScorer, Member, prepare

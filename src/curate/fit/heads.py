@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from curate.errors import SettingError, UnknownNameError
+from curate.fit.recipe import HEAD_SETTINGS, LINEAR_HEADS
 from curate.scoring.heads import ForestHead, Head, KernelHead, LinearHead, MlpHead, OrdinalHead, SoftmaxHead
 
 Array = NDArray[np.float32]
@@ -67,7 +68,7 @@ def fit_head(
     """Fit one head.
 
     Args:
-        name: one of `HEAD_NAMES`.
+        name: one of `curate.fit.recipe.HEAD_NAMES`.
         dense: float32 (N, n_dense), prepared.
         rows: sparse columns, or None.
         targets: (N,), levels.
@@ -315,20 +316,3 @@ _FITS: dict[str, Fit] = {
     "forest": _fit_forest,
     "softmax": _fit_softmax,
 }
-
-HEAD_NAMES = tuple(_FITS)
-LINEAR_HEADS = ("ridge", "logistic")
-
-HEAD_SETTINGS: dict[str, dict[str, Any]] = {
-    "ridge": {"alpha": 2.0, "idf_power": 0.0},
-    "logistic": {"C": 10.0, "max_iter": 300, "idf_power": 0.0},
-    "svr": {"C": 2.0, "epsilon": 0.1, "gamma": 0.6},
-    "kernel": {"alpha": 0.3, "gamma": 0.6, "n_centres": 1024, "vector_scale": 1.0},
-    "mlp": {"alpha": 1.0, "learning_rate": 0.003, "n_epochs": 30, "n_hidden": 32, "n_networks": 8},
-    "forest": {"n_trees": 200, "min_leaf": 3, "max_features": 0.3},
-    "softmax": {"learning_rate": 0.5, "n_dimensions": 16, "n_epochs": 25},
-}
-"""Settings of each head with their defaults. `gamma` is in units of the features' total variance. An `idf_power` below 0
-holds rare words, which are a subject's own, to a stronger penalty than common ones: less is learnt of what a page is
-about and more of how it speaks, which carries over to subjects that the labels hardly know; so does a `vector_scale`
-below 1, which lets word vectors say less of how near two pages are than the shape of a page and its lines do."""

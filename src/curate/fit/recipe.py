@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
+from curate.config import check, setting
 from curate.errors import SettingError, UnknownNameError
-from curate.fit.heads import HEAD_NAMES, HEAD_SETTINGS, LINEAR_HEADS
 
 SPARSE_FEATURES = ("tfidf", "own_tfidf", "ngrams", "fasttext")
 DENSE_FEATURES = (
@@ -21,7 +21,23 @@ DENSE_FEATURES = (
     "program_words",
     "encoder",
 )
-_DTYPES = ("fp32", "bf16", "int8")
+
+LINEAR_HEADS = ("ridge", "logistic")
+
+HEAD_SETTINGS: dict[str, dict[str, Any]] = {
+    "ridge": {"alpha": 2.0, "idf_power": 0.0},
+    "logistic": {"C": 10.0, "max_iter": 300, "idf_power": 0.0},
+    "svr": {"C": 2.0, "epsilon": 0.1, "gamma": 0.6},
+    "kernel": {"alpha": 0.3, "gamma": 0.6, "n_centres": 1024, "vector_scale": 1.0},
+    "mlp": {"alpha": 1.0, "learning_rate": 0.003, "n_epochs": 30, "n_hidden": 32, "n_networks": 8},
+    "forest": {"n_trees": 200, "min_leaf": 3, "max_features": 0.3},
+    "softmax": {"learning_rate": 0.5, "n_dimensions": 16, "n_epochs": 25},
+}
+"""Settings of each head with their defaults. `gamma` is in units of the features' total variance. An `idf_power` below 0
+holds rare words, which are a subject's own, to a stronger penalty than common ones: less is learnt of what a page is
+about and more of how it speaks, which carries over to subjects that the labels hardly know; so does a `vector_scale`
+below 1, which lets word vectors say less of how near two pages are than the shape of a page and its lines do."""
+HEAD_NAMES = tuple(HEAD_SETTINGS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +48,7 @@ class MemberRecipe:
         features: at most one of `SPARSE_FEATURES`, and any of `DENSE_FEATURES`; "fasttext" stands alone.
         head: one of `HEAD_NAMES`; "softmax" and the feature "fasttext" belong together.
         weight: share in the level, where members are not stacked.
-        settings: of the head; see `curate.fit.heads.HEAD_SETTINGS`.
+        settings: of the head; see `HEAD_SETTINGS`.
     """
 
     features: tuple[str, ...]
@@ -63,9 +79,9 @@ class MemberRecipe:
             raise SettingError(
                 f"A member needs features and a weight above 0, as in 'tfidf+shape:ridge', not '{self.name}'."
             )
-        for setting in self.settings:
-            if setting not in HEAD_SETTINGS[self.head]:
-                raise UnknownNameError(f"setting of the {self.head} head", setting, HEAD_SETTINGS[self.head])
+        for name in self.settings:
+            if name not in HEAD_SETTINGS[self.head]:
+                raise UnknownNameError(f"setting of the {self.head} head", name, HEAD_SETTINGS[self.head])
 
     @property
     def name(self) -> str:
@@ -112,95 +128,113 @@ class MemberRecipe:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Features, heads and settings of a fit.
+    """Features, heads and settings of a fit. Members are heads on features; the level is their weighted mean."""
 
-    Attributes:
-        members: heads on features; the level is their weighted mean.
-        stack: whether weights of members are fitted on out-of-fold levels.
-        low: lowest level; None for 0 or the lowest that occurs.
-        high: highest level; None for 1 with binary labels, else 5 or the highest that occurs.
-        positive: the score is the probability of this level or more; None for 1 (binary) or 3.
-        window_bytes: how much of a document is read.
-        zones: parts of a document counted apart by word counts: first so many words, 0 for the whole window.
-        static_zones: the same for means of word vectors and for LSA.
-        min_pages: pages a word of `own_tfidf` (a word or pair of `fasttext`) must occur in.
-        n_buckets: of `ngrams`, a power of two.
-        max_words: at most so many words and pairs of `fasttext`, those in most pages.
-        classifiers: bundled classifiers into classes whose outputs are the feature "classes".
-        encoder: sentence-transformers model of the feature "encoder", by name or folder.
-        encoder_max_tokens: how much of a document it reads.
-        encoder_dtype: "fp32", "bf16", or "int8" (onnxruntime; the encoder then lies in the classifier's folder).
-        calibration: "platt", "isotonic", or "auto".
-        positive_rate: share of positives where the scorer will run; None for that among the pages, by their propensity.
-        n_folds: of the cross-fitting.
-        group_sites: whether pages of one site stay in one fold.
-        overlap: pages that share this much of their text (Jaccard) stay in one fold; above 1, only equal ones.
-        seed: of everything drawn.
-        reference_annotator: name of the annotator whose scale is predicted; None for the most frequent one.
-        same_scale: names of annotators whose levels are taken for the reference's as they are.
-        annotator_weights: how much an annotator's pages count, by the annotator's name.
-    """
-
-    members: tuple[MemberRecipe, ...] = (
-        MemberRecipe(("tfidf", "shape"), "ridge"),
-        MemberRecipe(("static", "lsa", "shape"), "kernel"),
+    members: tuple[MemberRecipe, ...] = setting(
+        (MemberRecipe(("tfidf", "shape"), "ridge"), MemberRecipe(("static", "lsa", "shape"), "kernel")),
+        "Heads on features; the level is their weighted mean.",
+        section="members",
     )
-    stack: bool = False
-    low: float | None = None
-    high: float | None = None
-    positive: float | None = None
-    window_bytes: int = 16384
-    zones: tuple[int, ...] = (0, 300, 75)
-    static_zones: tuple[int, ...] = (0, 300)
-    min_pages: int = 2
-    n_buckets: int = 1 << 18
-    max_words: int = 1 << 17
-    classifiers: tuple[str, ...] = ("topic", "format")
-    encoder: str | None = None
-    encoder_max_tokens: int = 256
-    encoder_dtype: str = "fp32"
-    calibration: str = "auto"
-    positive_rate: float | None = None
-    n_folds: int = 5
-    group_sites: bool = True
-    overlap: float = 0.25
-    seed: int = 0
-    reference_annotator: str | None = None
-    same_scale: tuple[str, ...] = ()
-    annotator_weights: Mapping[str, float] = field(default_factory=dict[str, float])
+    stack: bool = setting(False, "Fit the members' weights out of fold.", section="members")  # noqa: FBT003
+    low: float | None = setting(
+        None, "Lowest level of the scale; left out, 0 or the lowest that occurs.", section="labels"
+    )
+    high: float | None = setting(
+        None,
+        "Highest level of the scale; left out, 1 of 0-1 labels, else 5 or the highest that occurs.",
+        section="labels",
+    )
+    positive: float | None = setting(
+        None,
+        "The score is the probability of this level or more; left out, 1 of 0-1 labels, else 3.",
+        section="labels",
+    )
+    window_bytes: int = setting(
+        16384, "How much of a page is read, by all features but the encoder.", section="members", low=256
+    )
+    zones: tuple[int, ...] = setting(
+        (0, 300, 75),
+        "Parts of a page that word counts count apart: first so many words, 0 for the whole window.",
+        section="members",
+    )
+    static_zones: tuple[int, ...] = setting(
+        (0, 300), "The same for means of word vectors and for LSA.", section="members"
+    )
+    min_pages: int = setting(
+        2,
+        "Pages that a word of own_tfidf, or a word or pair of fasttext, must occur in.",
+        section="members",
+        low=1,
+    )
+    n_buckets: int = setting(1 << 18, "Buckets of ngrams, a power of two.", section="members", low=2)
+    max_words: int = setting(
+        1 << 17,
+        "At most so many words and pairs of fasttext, those in most pages.",
+        section="members",
+        low=1,
+    )
+    classifiers: tuple[str, ...] = setting(
+        ("topic", "format"), "Bundled classifiers whose outputs are the feature 'classes'.", section="members"
+    )
+    encoder: str | None = setting(
+        None, "sentence-transformers model of the feature 'encoder': name or folder.", section="members"
+    )
+    encoder_max_tokens: int = setting(256, "How much of a page the encoder reads.", section="members", low=8)
+    encoder_dtype: str = setting(
+        "fp32",
+        "fp32, bf16, or int8 (onnxruntime; needs no torch to score, and lies in the classifier's folder).",
+        section="members",
+        known=("fp32", "bf16", "int8"),
+    )
+    calibration: str = setting(
+        "auto",
+        "platt, isotonic, or auto (by number of labels).",
+        section="fit",
+        known=("auto", "platt", "isotonic"),
+    )
+    positive_rate: float | None = setting(
+        None,
+        "Share of positive pages where the scorer will run, if labelled pages were chosen by kind; left out, as among "
+        "the labels, by their propensity.",
+        section="labels",
+        above=0,
+        high=1,
+    )
+    n_folds: int = setting(5, "Folds of the cross-fitting.", section="fit", low=2)
+    group_sites: bool = setting(True, "Pages of one site stay in one fold.", section="fit")  # noqa: FBT003
+    overlap: float = setting(
+        0.25,
+        "Pages that share this much of their text (Jaccard) are never parted; above 1, only equal ones are held.",
+        section="fit",
+        above=0,
+    )
+    seed: int = setting(0, "Of everything drawn.", section="fit")
+    reference_annotator: str | None = setting(
+        None,
+        "The annotator whose scale is predicted, by the whole name; left out, the most frequent one.",
+        section="labels",
+    )
+    same_scale: tuple[str, ...] = setting(
+        (), "Annotators whose levels are taken for the reference's as they are.", section="labels"
+    )
+    annotator_weights: Mapping[str, float] = setting(
+        {}, "How much an annotator's pages count, by the annotator's name.", section="labels"
+    )
 
     def __post_init__(self) -> None:
         """Check every setting."""
+        check(self)
         if not self.members:
             raise SettingError("A recipe needs at least one member, as in --member tfidf+shape:ridge.")
         if len({member.name for member in self.members}) < len(self.members):
             raise SettingError("Two members of a recipe have the same features and head; leave one out.")
-        if self.calibration not in {"auto", "platt", "isotonic"}:
-            raise UnknownNameError("calibration", self.calibration, ("auto", "platt", "isotonic"))
-        if self.encoder_dtype not in _DTYPES:
-            raise UnknownNameError("encoder_dtype", self.encoder_dtype, _DTYPES)
         if any("encoder" in member.features for member in self.members) and not self.encoder:
             raise SettingError(
                 "The feature 'encoder' needs a model: set encoder (--encoder) to its name or folder."
             )
-        for name, least in (
-            ("window_bytes", 256),
-            ("min_pages", 1),
-            ("max_words", 1),
-            ("n_folds", 2),
-            ("encoder_max_tokens", 8),
-        ):
-            if getattr(self, name) < least:
-                raise SettingError(f"{name} is {getattr(self, name)}; set it to {least} or more.")
-        if self.positive_rate is not None and not 0 < self.positive_rate < 1:
-            raise SettingError(
-                f"positive_rate is {self.positive_rate}; set it (--positive-rate) to a share between 0 and 1 (5% is 0.05)."
-            )
-        if not self.overlap > 0:
-            raise SettingError(
-                f"overlap is {self.overlap}; set it above 0, such as 0.25 (above 1 for equal pages only)."
-            )
-        if self.n_buckets < 2 or self.n_buckets & (self.n_buckets - 1):
+        if self.positive_rate == 1:
+            raise SettingError("positive_rate is 1; set it (--positive-rate) below 1 (5% is 0.05).")
+        if self.n_buckets & (self.n_buckets - 1):
             raise SettingError(f"n_buckets is {self.n_buckets}; set it to a power of two, such as 262144.")
         for name in ("zones", "static_zones"):
             sizes = [zone or float("inf") for zone in getattr(self, name)]
@@ -211,7 +245,7 @@ class Recipe:
 
     def replace(self, **settings: Any) -> Recipe:
         """The recipe with other settings. Members may be given as texts, see `MemberRecipe.parse`."""
-        known = {item.name for item in fields(self)}
+        known = {field.name for field in fields(self)}
         for name in settings:
             if name not in known:
                 raise UnknownNameError("setting", name, known)
@@ -220,9 +254,6 @@ class Recipe:
                 MemberRecipe.parse(member) if isinstance(member, str) else member
                 for member in settings["members"]
             )
-        for name in ("zones", "static_zones", "same_scale", "classifiers"):
-            if name in settings:
-                settings[name] = tuple(settings[name])
         return replace(self, **settings)
 
     def to_config(self) -> dict[str, Any]:

@@ -25,8 +25,7 @@ from curate.crawl.compressed import FileBytes, read_compressed
 from curate.crawl.find import open_file
 from curate.crawl.opening import sniff_file
 from curate.jobs.pieces import open_parquet
-from curate.pipeline import Job, score_survivors
-from curate.run.barrier import find_run_duplicates
+from curate.pipeline import Job, settle_fates
 from curate.run.fates import survey, write_part
 from curate.run.funnel import STAGES, Funnel
 from curate.run.lanes import code_scorer_of
@@ -34,7 +33,7 @@ from curate.run.manifest import build_plan
 from curate.run.reading import Chunks, reader_facts
 from curate.run.settings import FilterSettings
 from curate.text.printable import format_bytes
-from curate.work.clock import peak_memory_bytes
+from curate.work.clock import StageClock, peak_memory_bytes
 from curate.work.disk import disk_errors, folder_bytes, free_bytes
 from curate.work.engine import make_engine
 from curate.work.files import write_arrow
@@ -225,20 +224,12 @@ def _run(sample: Sequence[_Sampled], job: Job, files: Sequence[InputFile], folde
         write_arrow(folder.documents(name), documents, chunks[name])
         each.cpu_s += time.process_time() - began_s
     began_s = time.process_time()
-    settings, quiet = job.settings, ProgressDisplay(quiet=True)
-    committed = find_run_duplicates(
-        folder,
-        chunks,
-        job.dedup_plan,
-        level=settings.dedup,
-        memory=settings.memory,
-        has_comments=settings.dedup_comments,
-    )
+    plan, funnel = build_plan(job.settings, files, job.contents()), Funnel()
     with make_engine("local", 1) as engine:
-        score_survivors(job, committed, list(chunks), engine, quiet)
-    decisions = job.decide(committed, build_plan(settings, files, job.contents()), chunks)
-    funnel = Funnel()
-    for part in survey(decisions, list(chunks), funnel, part_bytes=parse_bytes(settings.shard_size)):
+        decisions, parts = settle_fates(
+            job, plan, folder, chunks, engine, ProgressDisplay(quiet=True), StageClock(), funnel
+        )
+    for part in parts:
         write_part(decisions, part)
     other_cpu_s = time.process_time() - began_s
     fates = np.zeros((len(chunks), len(STAGES) + 1), np.int64)

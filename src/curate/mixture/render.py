@@ -107,6 +107,7 @@ _REASONS = {
     "json_invalid": "that are no JSON object",
     "contaminated": "sharing a run of words with a benchmark",
     "duplicate": "duplicates",
+    "over_seed_cap": "beyond max_per_seed of their page",
     "near_validation": "near-duplicates of validation documents",
 }
 

@@ -25,7 +25,7 @@ from curate.errors import UnknownNameError
 from curate.mixture.keywords import MixtureKeywords
 from curate.mixture.plan import build_plan, group_documents
 from curate.mixture.scan import Documents, ScanPlan, load_benchmarks, read_scans, scan_piece
-from curate.mixture.separate import choose_validation, remove_duplicates, remove_near_validation
+from curate.mixture.separate import cap_seeds, choose_validation, remove_duplicates, remove_near_validation
 from curate.mixture.settings import MixtureSettings, mixture_settings_from, read_mixture_settings
 from curate.mixture.sources import Piece, describe_pieces, list_pieces
 from curate.mixture.write import REMOVED_SCHEMA, WriteTask, read_hashes, write_piece
@@ -152,6 +152,7 @@ class _Job:
         scan = self._scan()
         documents = read_scans(self.pieces, scan)
         remove_duplicates(documents, self.pieces, scan, settings, self.folder / "work" / "dedup")
+        cap_seeds(documents, self.pieces, scan)
         chosen = choose_validation(documents.split_key, settings.validation_fraction, settings.seed)
         chosen &= documents.reason == ""
         if not settings.keep_near_validation:

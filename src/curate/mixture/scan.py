@@ -40,7 +40,7 @@ class ScanPlan:
 
 
 def scan_piece(piece: Piece, *, plan: ScanPlan) -> None:
-    """Commit a row for each document: id, score, domain, reason, detail, the columns of `compute_keys`."""
+    """Commit a row for each document: id, score, domain, seed, reason, detail, the columns of `compute_keys`."""
     tables: list[pa.Table] = []
     for documents in piece.read():
         texts = documents["text"].combine_chunks()
@@ -99,7 +99,7 @@ class ScanShard:
             table = table.append_column("id", pa.array([], pa.string()))
             table = table.append_column("score", pa.array([], pa.float64()))
         keys = table.take(pa.array(self.rows))
-        wanted = [name for name in keys.column_names if name not in {"domain", "reason", "detail"}]
+        wanted = [name for name in keys.column_names if name not in {"domain", "seed", "reason", "detail"}]
         return keys.select(wanted).append_column("row", pa.array(self.rows))
 
     def read_texts(self, rows: NDArray[np.int64], /) -> pa.ChunkedArray:

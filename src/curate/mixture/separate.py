@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import xxhash
 from numpy.typing import NDArray
 
@@ -20,6 +21,7 @@ from curate.work.files import read_arrow
 
 DUPLICATE = "duplicate"
 NEAR_VALIDATION = "near_validation"
+OVER_SEED_CAP = "over_seed_cap"
 _MANY = 4096  # documents whose shingles are held at a time
 
 
@@ -36,6 +38,34 @@ def remove_duplicates(
     documents.reason[places] = DUPLICATE
     for place, kept, similarity in zip(places, kept_ids, ledger["jaccard"].to_pylist(), strict=True):
         documents.kept[int(place)] = (kept, similarity)
+
+
+def cap_seeds(documents: Documents, pieces: Sequence[Piece], plan: ScanPlan) -> None:
+    """Mark what a source has beyond `max_per_seed` passages of one seed: the best-scored stay, then the first.
+
+    Passages without a seed are not counted.
+    """
+    for source in {piece.source.name: piece.source for piece in pieces}.values():
+        if source.max_per_seed is None:
+            continue
+        places: list[NDArray[np.int64]] = []
+        seeds: list[pa.ChunkedArray] = []
+        for number, piece in enumerate(pieces):
+            rows = _rows_in(documents, number)
+            if piece.source.name == source.name and len(rows):
+                places.append(rows + documents.begins[number])
+                seeds.append(read_arrow(plan.path(piece))["seed"].take(pa.array(rows)))
+        if not places:
+            continue
+        codes = pa.chunked_array([chunk for some in seeds for chunk in some.chunks], pa.string())
+        seed = pc.fill_null(codes.combine_chunks().dictionary_encode().indices, -1).to_numpy()
+        place = np.concatenate(places)[seed >= 0]
+        seed = seed[seed >= 0]
+        score = np.nan_to_num(documents.score[place], nan=-np.inf)
+        order = np.lexsort((place, -score, seed))
+        begins = np.flatnonzero(np.diff(seed[order], prepend=-1))
+        rank = np.arange(len(order)) - np.repeat(begins, np.diff(begins, append=len(order)))
+        documents.reason[place[order[rank >= source.max_per_seed]]] = OVER_SEED_CAP
 
 
 def choose_validation(split_keys: NDArray[np.uint64], fraction: float, seed: int) -> NDArray[np.bool_]:

@@ -47,6 +47,16 @@ class Source:
         above=0,
         high=1,
     )
+    max_per_seed: int | None = setting(
+        None,
+        "Most passages written from one page; the best-scored stay.",
+        section="sources",
+        low=1,
+        high=2**31 - 1,
+    )
+    seed_column: str = setting(
+        "seed_id", "Names the page that a passage was written from.", section="sources"
+    )
     score: float | None = setting(
         None,
         "For documents without a score of their own, as text that is known to be good.",

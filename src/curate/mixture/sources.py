@@ -35,17 +35,20 @@ DOCUMENT_SCHEMA = pa.schema(
         ("text", pa.large_string()),
         ("score", pa.float64()),
         ("domain", pa.string()),
+        ("seed", pa.string()),
         ("provenance", pa.string()),
         ("is_invalid", pa.bool_()),
     ]
 )
-"""What a source gives; `text` is null or empty where there is none, the others null. `is_invalid`: no JSON object."""
+"""What a source gives; `text` is null or empty where there is none, the others null. `seed` is null too where its passages are
+not counted by seed. `is_invalid`: no JSON object."""
 
 _NAMED_BY = {
     "id": "id_column",
     "text": "text_column",
     "score": "column under [quality]",
     "domain": "column under [domains]",
+    "seed": "seed_column",
     "provenance": "provenance",
 }
 """The setting that names the column of each part."""
@@ -266,11 +269,18 @@ def _find_columns(piece: Piece, names: list[str], file: InputFile) -> dict[str, 
             f"[sources.{source.name}]; its columns: {', '.join(names)}."
         )
     has = set(names)
+    seed = source.seed_column if source.max_per_seed is not None else None
+    if seed is not None and seed not in has and _is_parquet(file.path):
+        raise SettingError(
+            f"{file.path} has no column '{seed}' to count passages by. Name it as seed_column in "
+            f"[sources.{source.name}], or leave max_per_seed out; its columns: {', '.join(names)}."
+        )
     return {
         "id": layout.id if layout.id in has else None,
         "text": text if has_text else None,
         "score": piece.score_column if piece.score_column in has else None,
         "domain": piece.domain_column if piece.domain_column in has else None,
+        "seed": seed if seed in has else None,
     }
 
 
