@@ -149,6 +149,40 @@ def _speed() -> str:
     )
 
 
+def _steady() -> str:
+    """The main job by one worker and two: CPU and wall seconds, and documents per CPU second without the start-up."""
+    found = _result("filter")["steady"]
+    start_up = found["start_up"]
+    lines = [
+        "| documents | MB | workers | CPU s | wall s | CPU, to one worker | wall, to one worker | documents per CPU s, steady |",
+        "|" + "---|" * 8,
+        f"| one line of text | 0 | 1 | {start_up['cpu_s']:.2f} | {start_up['wall_s']:.2f} | | | |",
+    ]
+    for row in found["rows"]:
+        alone = next(
+            each
+            for each in found["rows"]
+            if each["workers"] == 1 and all(each[key] == row[key] for key in ("corpus", "n_documents"))
+        )
+        ratios = (
+            " | "
+            if row is alone
+            else f"{row['cpu_s'] / alone['cpu_s']:.2f} | {row['wall_s'] / alone['wall_s']:.2f}"
+        )
+        lines.append(
+            f"| {row['n_documents']:,} of {row['corpus']} | {row['mb']:,} | {row['workers']} | {row['cpu_s']:.1f} | "
+            f"{row['wall_s']:.1f} | {ratios} | {row['docs_per_cpu_s_steady']:,} |"
+        )
+    return "\n".join(lines)
+
+
+def _memory() -> str:
+    """Peak memory of the main job by documents and workers."""
+    rows = _result("filter")["memory"]
+    lines = [f"| {row['n_documents']:,} | {row['workers']} | {row['peak_mb']:,} |" for row in rows]
+    return "\n".join(["| documents | workers | peak MB |", "|---|---|---|", *lines])
+
+
 _DEDUP_NAMES = {
     "rensa": "rensa 0.5.0, inline",
     "datasketch": "datasketch 2.0.0, `MinHashLSH` loop",
@@ -843,6 +877,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "raw-pages": _raw,
     "serve": _serve,
     "speed": _speed,
+    "steady": _steady,
+    "memory": _memory,
     "dedup": _dedup,
     "hundred-labels": _hundred_labels,
     "parity": _parity,

@@ -71,7 +71,7 @@ def test_a_command_on_a_page_is_one_that_the_program_takes(where: str, line: str
 
 # Flags of other programs and of scripts, which sentences name too.
 NOT_OURS = set(
-    "--array --corrections --dclm --dry --evaluate --finished --lessons --more --peers-tests --ray-kills --snippets --textbooks --work".split()
+    "--array --corrections --dclm --dry --evaluate --finished --lessons --more --peers-tests --ray-kills --run-slow --snippets --textbooks --work".split()
 )
 
 

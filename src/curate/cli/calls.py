@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from curate.llm.batches import BatchState, Submission
+    from curate.llm.settings import CallSettings
 
 TemperatureOption = Annotated[
     str | None,
@@ -33,6 +35,18 @@ BatchOption = Annotated[
 ]
 
 
+BaseUrlOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Server of the batches, where it is neither OpenAI's nor on this machine.", show_default=False
+    ),
+]
+ApiKeyEnvOption = Annotated[
+    str | None,
+    typer.Option(help="Environment variable of the key, where it is not OPENAI_API_KEY.", show_default=False),
+]
+
+
 def merge_values(given: dict[str, Any], config: Path | None, temperature: str | None) -> dict[str, Any]:
     """The settings of a file, over them the flags; `temperature` is a flag of its own, as it may be 'default'."""
     values = (read_toml(config) if config else {}) | given
@@ -44,8 +58,11 @@ def merge_values(given: dict[str, Any], config: Path | None, temperature: str | 
         raise SettingError(f"The temperature must be a number or 'default', not '{temperature}'.") from None
 
 
-def print_submission(found: Submission, collect: str) -> bool:
+def print_submission(found: Submission, command: str, settings: CallSettings) -> bool:
     """Say what was submitted and with which command it is collected; True where all of it was."""
+    collect = [*command.split(), "--output", str(getattr(settings, "output"))]  # noqa: B009 - of both rooms' settings
+    collect += [] if settings.base_url is None else ["--base-url", settings.base_url]
+    collect += [] if settings.api_key_env == "OPENAI_API_KEY" else ["--api-key-env", settings.api_key_env]
     for batch in found.batches:
         say(f"Submitted {batch.n_requests:,} requests as {batch.server_id}.")
     if not found.batches:
@@ -55,7 +72,7 @@ def print_submission(found: Submission, collect: str) -> bool:
             f"{found.n_beyond_budget:,} requests do not fit the budget at their worst cost. Raise --budget-usd to submit them."
         )
     if found.batches:
-        say(f"Later: {collect}")
+        say(f"Later: {shlex.join(collect)}")
     return not found.n_beyond_budget
 
 
