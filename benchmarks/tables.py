@@ -111,15 +111,56 @@ def _adult() -> str:
 def _languages() -> str:
     """Pages of a translated manual that pass, by language."""
     rows = _result("languages")["rows"]
-    head = "| language | pages | stays for its language | `curate` | `gopher` | `fineweb2` | lists of titles: `curate` | `fineweb2` |"
-    lines = [head, "|" + "---|" * 8]
+    head = (
+        "| language | pages | stays for its language | `curate` | `curate`, short | `gopher` | `fineweb2` | "
+        "lists of titles: `curate` | `fineweb2` |"
+    )
+    lines = [head, "|" + "---|" * 9]
     for row in rows:
         numbers = [
             row[name]
-            for name in ("language", "curate", "gopher", "fineweb2", "titles_curate", "titles_fineweb2")
-        ]
+            for name in (
+                "language", "curate", "short_curate", "gopher", "fineweb2", "titles_curate", "titles_fineweb2",
+            )
+        ]  # fmt: skip
         lines.append(
             f"| {row['code']} | {row['pages']} | {' | '.join(f'{number:.0f}%' for number in numbers)} |"
+        )
+    return "\n".join(lines)
+
+
+def _junk() -> str:
+    """Pages without worth that pass, by language."""
+    lines = [
+        "| language | `curate` | `gopher` | `fineweb2` | which pass `curate` |",
+        "|---|---|---|---|---|",
+    ]
+    for row in _result("junk")["rows"]:
+        numbers = " | ".join(f"{row[name]:.0f}%" for name in ("curate", "gopher", "fineweb2"))
+        passing = ", ".join(f"{kind} {n}" for kind, n in row["curate_passing"].items() if n)
+        lines.append(f"| {row['code']} | {numbers} | {passing} |")
+    return "\n".join(lines)
+
+
+def _edu_languages() -> str:
+    """What features without words make of educational levels in other languages."""
+
+    def figure(found: dict[str, Any], measure: str) -> str:
+        return "{value:.2f} ({low:.2f} to {high:.2f})".format(**found[measure])
+
+    lines = [
+        "| language | pages, at 3 or above | English labels: AP | Spearman | and the other languages': AP | Spearman | length alone: AP |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in _result("edu_languages")["rows"]:
+        fits = [
+            figure(row[fit], measure)
+            for fit in ("english", "english_and_others")
+            for measure in ("average_precision", "spearman")
+        ]
+        length = figure(row["length"], "average_precision")
+        lines.append(
+            f"| {row['language']} | {row['pages']}, {row['at_3_or_above']} | {' | '.join(fits)} | {length} |"
         )
     return "\n".join(lines)
 
@@ -864,6 +905,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "elements": _elements,
     "adult": _adult,
     "languages": _languages,
+    "junk": _junk,
+    "edu-languages": _edu_languages,
     "floors": _floors,
     "spare-above": _spare_above,
     "scorer-figures": _scorer_figures,
