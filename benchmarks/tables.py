@@ -867,7 +867,7 @@ def prose() -> dict[str, list[str]]:
         "docs/annotation.md": [
             _bare(labels["uncertain"]["average_precision"]),
             *(f"{labels[name]['labels']}" for name in labels),
-            *("{}-{}".format(*row["interval"]) for row in labels.values()),
+            *("{} to {}".format(*row["interval"]) for row in labels.values()),
         ],
         "docs/training.md": [
             *(
