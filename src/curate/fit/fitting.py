@@ -42,8 +42,9 @@ from curate.fit.fitted_on import write_fitted_on
 from curate.fit.folds import draw_folds, group_pages
 from curate.fit.heads import FittedHead, fit_head
 from curate.fit.keywords import RecipeKeywords
-from curate.fit.metrics import N_RESAMPLES, summarise, to_json
+from curate.fit.metrics import summarise, to_json
 from curate.fit.recipe import DEFAULT_RECIPE, HEAD_SETTINGS, MemberRecipe, Recipe
+from curate.fit.settings import N_RESAMPLES
 from curate.scoring.calibration import Calibration
 from curate.scoring.load import load_fitted
 from curate.scoring.model import FittedScorer, Member, prepare

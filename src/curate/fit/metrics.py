@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.fit.annotations import Annotations
+from curate.fit.settings import N_RESAMPLES
 
 Vector = NDArray[np.float64]
-N_RESAMPLES = 1000
 _N_BINS = 10
 _MOST_LEVELS, _LEAST_WHOLE = 11, 3
 
