@@ -243,7 +243,7 @@ class _Run:
         for late in reversed(kinds):
             tasks = [
                 SpreadTask(
-                    Batch(placed, self._removed_of(placed)),
+                    Batch(placed, _within(self.removed, placed)),
                     method,
                     self.plan,
                     self._file("keys"),
@@ -336,9 +336,6 @@ class _Run:
         self.keepers = np.concatenate([self.keepers, keepers])[order]
         self.jaccards = np.concatenate([self.jaccards, similar])[order]
         self.methods = np.concatenate([self.methods, methods])[order]
-
-    def _removed_of(self, placed: Sequence[Placed]) -> NDArray[np.int64]:
-        return _within(self.removed, placed)
 
     def _batches(self, *, late: bool | None = None) -> list[tuple[Placed, ...]]:
         """Shards, in their order, as many together as make a few tasks for each worker."""

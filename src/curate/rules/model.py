@@ -48,7 +48,7 @@ class Rule:
 
     def __post_init__(self) -> None:
         parse_signal(self.signal)
-        if not _is_flag(self.hard):
+        if not isinstance(self.hard, bool):
             raise SettingError(f"Rule '{self.reason}': hard is true or false, not {self.hard!r}.")
         if self.where is not None:
             parse_signal(self.where)
@@ -263,10 +263,6 @@ class RuleSet:
 _RULE_KEYS = ("reason", "signal", "low", "high", "hard", "where", "where_low", "where_high")
 _RULE_LISTS = ("languages", "except_languages")
 _LINE_KEYS = ("prefix", "remove_citations", "keep_layout", "max_word_chars", "end_marks", "min_words")
-
-
-def _is_flag(value: Any) -> bool:
-    return isinstance(value, bool)
 
 
 def _is_limit(value: Any) -> bool:
