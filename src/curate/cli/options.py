@@ -54,6 +54,18 @@ def with_settings(
     return decorate
 
 
+def split_names(given: dict[str, Any], *lists: str) -> dict[str, Any]:
+    """`given` with the names in some of its lists taken apart at commas; 'none' stands for an empty list."""
+    parts = {
+        each: [name.strip() for item in given[each] for name in item.split(",")]
+        for each in lists
+        if each in given
+    }
+    return given | {
+        each: [name for name in names if name and name != "none"] for each, names in parts.items()
+    }
+
+
 def _option(field: dataclasses.Field[Any], hint: Any, name: str) -> inspect.Parameter:
     flag = "--" + name.replace("_", "-")
     kind = str if field.metadata["parse"] else _flag_type(hint)
