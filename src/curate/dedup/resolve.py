@@ -275,7 +275,7 @@ class _Run:
     def _assign_groups(
         self, candidates: NDArray[np.int64], n_words: NDArray[np.uint32], buckets: Sequence[Path]
     ) -> NDArray[np.int64]:
-        """Give every candidate its group: connected documents together, small clusters packed up to the limit."""
+        """Every candidate's group: connected documents together, small clusters packed up to the limit."""
         parents = np.arange(len(candidates), dtype=np.uint32 if len(candidates) < 1 << 32 else np.uint64)
         for path in buckets:
             sizes, members = load_arrays(path)

@@ -119,7 +119,7 @@ def on_one_scale(scorer: Scorer, pages: Annotations, levels: Vector) -> bool:
 
 
 def predict(scorer: Scorer, pages: Annotations) -> tuple[Vector, Vector]:
-    """Give (levels, scores) of the pages; without levels of its own a scorer is ranked by its scores."""
+    """(levels, scores) of the pages; a scorer without levels of its own is ranked by its scores."""
     scored = ask(scorer, pages.texts)
     scores = scored.scores.astype(np.float64)
     return scores if scored.levels is None else scored.levels.astype(np.float64), scores

@@ -360,7 +360,7 @@ def _calibrate_out_of_fold(
     positive: float,
     whole: Calibration,
 ) -> Vector:
-    """Give every page the score of a calibration that saw no page of its fold, of the kind that `whole` is."""
+    """Every page's score by a calibration that saw no page of its fold, of the kind that `whole` is."""
     pages, reference = read_pages.pages, read_pages.reference
     truth, kind = pages.levels >= positive, str(whole.to_config()["kind"])
     scores = np.zeros(len(levels))
@@ -382,7 +382,7 @@ def cross_fit(
     seed: int,
     done: Counted | None = None,
 ) -> Vector:
-    """Give every page the level of a model that saw no page of its fold, (N,)."""
+    """Every page's level by a model that saw no page of its fold, (N,)."""
     levels = np.zeros(len(targets))
     for fold in range(int(folds.max()) + 1):
         held = folds == fold

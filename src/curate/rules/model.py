@@ -66,6 +66,17 @@ class Rule:
         for low, high in limits:
             self._check_limits(low, high)
 
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Rule:
+        """Read a rule back from a manifest, where `RuleSet.to_json` put it."""
+        lists = {key: tuple(data.get(key, ())) for key in _RULE_LISTS}
+        limits = data.get("by_language", {}).items()
+        return cls(
+            **{key: data[key] for key in _RULE_KEYS if key in data},
+            **lists,
+            by_language=tuple((code, each["low"], each["high"]) for code, each in limits),
+        )
+
     def limits_in(self, language: str | None) -> tuple[float | None, float | None]:
         """Low and high for a page in a language; those of English for a page in none."""
         for code, low, high in self.by_language:

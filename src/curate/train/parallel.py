@@ -52,7 +52,7 @@ class Team:
         dist.barrier(group=self.saving)
 
     def shared(self, value: list[object]) -> object:
-        """Give every process what the leading one put in `value`."""
+        """Fill `value` in every process with what the leading one put there."""
         dist.broadcast_object_list(value, src=0, group=self.saving)
         return value[0]
 
