@@ -1,4 +1,7 @@
-"""Named rule sets with their sources, and what applies them to lines, signals and addresses."""
+"""Named rule sets with their sources, and what applies them to lines, signals and addresses.
+
+Decisions made from numbers or words, as data, belong here; the numbers themselves are in `curate.signals`.
+"""
 
 from curate.rules.apply import (
     apply_rules,
