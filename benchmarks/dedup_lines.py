@@ -1,4 +1,4 @@
-"""What `--dedup-lines` takes: from good pages, from furniture, and of the time of a run.
+"""What `--dedup-lines` and `--dedup-substrings` take: from good pages, from furniture, and of the time of a run.
 
     furniture, wanted   documentation of 20 packages, each a site: lines of menus and footers that extraction let in, and
                         blocks of the main part, known by the pages' own containers (lessons/docs.blocks.jsonl.gz)
@@ -25,11 +25,13 @@ import curate
 from benchmarks.harness import DATA, read_jsonl
 from benchmarks.lessons import BOOKS
 from curate.dedup.lines import count_lines, distinct_lines, hash_lines, hash_sites, hash_texts, remove_lines
+from curate.dedup.passages import Windows, count_windows, hash_windows, remove_passages
 from curate.extract import extract_pages
 
 GRID = ((10, 5), (20, 5), (20, 10), (40, 3), (40, 5), (40, 10), (40, 20))
 DEFAULT = (40, 10)
 SITES = 20
+PASSAGE = 200
 N_RESAMPLES = 500
 
 
@@ -50,8 +52,39 @@ def run(args: list[str]) -> dict[str, Any]:
             row[f"web, {name}"] = _lost(web["texts"].take(some), after.take(some), at)
         rows.append(row)
         print(json.dumps(row), flush=True)
-    settings = {"sites": SITES, "default": DEFAULT, "resamples": N_RESAMPLES}
-    return {"settings": settings, "rows": rows, "speed": _speed(web), "run": _compare_runs()}
+    settings = {"sites": SITES, "default": DEFAULT, "resamples": N_RESAMPLES, "passage": PASSAGE}
+    return {
+        "settings": settings,
+        "rows": rows,
+        "passages": [_passages(n_bytes, docs, books, web) for n_bytes in (100, 200, 400)],
+        "speed": _speed(web),
+        "run": _compare_runs(),
+    }
+
+
+def _passages(n_bytes: int, *sets: dict[str, Any]) -> dict[str, Any]:
+    """What an earlier page of the same set has word for word, by its least length."""
+    docs, books, web = (each["texts"] for each in sets)
+    row: dict[str, Any] = {"bytes": n_bytes} | _blocks_lost(sets[0], take_out_passages(docs, n_bytes))
+    row["books"] = _lost(books, take_out_passages(books, n_bytes), sets[1]["sites"])
+    after = take_out_passages(web, n_bytes)
+    row["web"] = _lost(web, after, np.arange(len(web)))
+    for name, at in sets[2]["levels"].items():
+        some = pa.array(at)
+        row[f"web, {name}"] = _lost(web.take(some), after.take(some), at)
+    print(json.dumps(row), flush=True)
+    return row
+
+
+def take_out_passages(texts: pa.Array, n_bytes: int) -> pa.Array:
+    """Take out of the texts what earlier ones have."""
+    windows = hash_windows(texts, n_bytes)
+    repeated = count_windows(lambda: [(windows.hashes, _owners(windows))])
+    return remove_passages(texts, windows, repeated.find(windows, np.arange(len(texts))))[0]
+
+
+def _owners(windows: Windows) -> NDArray[np.int64]:
+    return np.repeat(np.arange(len(windows.firsts) - 1), np.diff(windows.firsts))
 
 
 def take_out(
@@ -108,11 +141,11 @@ def _compare_runs() -> dict[str, Any]:
     """The whole job over the web pages with and without: CPU seconds of its stages, and what was kept."""
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
-        for name, wanted in (("without", False), ("with", True)):
+        ways: dict[str, dict[str, Any]] = {"without": {}, "with": {"dedup_lines": True}}
+        ways["passages"] = {"dedup_substrings": PASSAGE}
+        for name, options in ways.items():
             output = Path(folder) / name
-            funnel = curate.filter_crawl(
-                str(DATA / "web"), output, dedup_lines=wanted, workers=1, progress=False
-            )
+            funnel = curate.filter_crawl(str(DATA / "web"), output, workers=1, progress=False, **options)
             cpu_s = json.loads((output / "manifest.json").read_bytes())["timings"]["cpu_s"]
             found[name] = {
                 "cpu_s": round(sum(cpu_s.values()), 2),
@@ -185,4 +218,17 @@ def _speed(web: dict[str, Any]) -> dict[str, Any]:
     keys, shard = cpu_us(lambda: (sites, hash_texts(texts), *distinct_lines(lines)))
     counting, recurring = cpu_us(lambda: count_lines(lambda: [shard], on_site=DEFAULT[1], sites=SITES))
     removing, _ = cpu_us(lambda: remove_lines(texts, lines, recurring.find(lines, sites)))
-    return {"hash": hashing, "distinct": keys, "count": counting, "remove": removing, "documents": len(texts)}
+    found = {
+        "hash": hashing,
+        "distinct": keys,
+        "count": counting,
+        "remove": removing,
+        "documents": len(texts),
+    }
+    hashing, windows = cpu_us(lambda: hash_windows(texts, PASSAGE))
+    owners, numbers = _owners(windows), np.arange(len(texts))
+    counting, repeated = cpu_us(lambda: count_windows(lambda: [(windows.hashes, owners)]))
+    removing, _ = cpu_us(lambda: remove_passages(texts, windows, repeated.find(windows, numbers)))
+    return found | {
+        "passages": {"hash": hashing, "count": counting, "remove": removing, "windows": len(owners)}
+    }

@@ -9,6 +9,7 @@ import os
 import platform
 import resource
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -41,17 +42,54 @@ def measured() -> Iterator[Spent]:
     spent.wall_s = time.perf_counter() - began_wall_s
 
 
-def run_command(command: Sequence[str], **options: Any) -> Spent:
-    """Run a command to its end and measure it with all of its children; a failure shows its stderr."""
+def run_command(command: Sequence[str], *, with_memory: bool = False, **options: Any) -> Spent:
+    """Run a command to its end and measure it with all of its children; a failure shows its stderr.
+
+    Byte code is kept, as where a package is installed. `with_memory` gives the peak of all its processes together, each
+    page of memory counted once (proportional set size, looked at five times a second); else it is that of the largest.
+    """
+    environment = {**options.pop("env", os.environ)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     began_s = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **options)
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment, **options
+    )
+    peaks = [0]
+    watcher = threading.Thread(target=_watch, args=(process.pid, peaks), daemon=True)
+    if with_memory:
+        watcher.start()
     stderr = process.stderr.read() if process.stderr else b""
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode not in (0, 3, 4):
         raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}: {stderr.decode()[-2000:]}")
+    wall_s = time.perf_counter() - began_s
     # ru_maxrss of a parent covers its waited-for children.
-    return Spent(usage.ru_utime + usage.ru_stime, time.perf_counter() - began_s, usage.ru_maxrss * 1024)
+    peak = max(peaks) if with_memory else usage.ru_maxrss * 1024
+    return Spent(usage.ru_utime + usage.ru_stime, wall_s, peak)
+
+
+def _watch(process: int, peaks: list[int]) -> None:
+    """Note the proportional set size of a process and all below it, until it has ended."""
+    while Path(f"/proc/{process}/smaps_rollup").exists():
+        peaks.append(sum(map(_shared_size, _tree(process))))
+        time.sleep(0.2)
+
+
+def _tree(process: int) -> list[int]:
+    try:
+        lists = [path.read_text() for path in Path(f"/proc/{process}/task").glob("*/children")]
+    except OSError:
+        return []
+    return [process, *(below for text in lists for child in text.split() for below in _tree(int(child)))]
+
+
+def _shared_size(process: int) -> int:
+    try:
+        lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(1024 * int(line.split()[1]) for line in lines if line.startswith("Pss:"))
 
 
 def alternate(contenders: dict[str, Callable[[], Spent]], n_rounds: int) -> dict[str, list[Spent]]:

@@ -111,15 +111,56 @@ def _adult() -> str:
 def _languages() -> str:
     """Pages of a translated manual that pass, by language."""
     rows = _result("languages")["rows"]
-    head = "| language | pages | stays for its language | `curate` | `gopher` | `fineweb2` | lists of titles: `curate` | `fineweb2` |"
-    lines = [head, "|" + "---|" * 8]
+    head = (
+        "| language | pages | stays for its language | `curate` | `curate`, short | `gopher` | `fineweb2` | "
+        "lists of titles: `curate` | `fineweb2` |"
+    )
+    lines = [head, "|" + "---|" * 9]
     for row in rows:
         numbers = [
             row[name]
-            for name in ("language", "curate", "gopher", "fineweb2", "titles_curate", "titles_fineweb2")
-        ]
+            for name in (
+                "language", "curate", "short_curate", "gopher", "fineweb2", "titles_curate", "titles_fineweb2",
+            )
+        ]  # fmt: skip
         lines.append(
             f"| {row['code']} | {row['pages']} | {' | '.join(f'{number:.0f}%' for number in numbers)} |"
+        )
+    return "\n".join(lines)
+
+
+def _junk() -> str:
+    """Pages without worth that pass, by language."""
+    lines = [
+        "| language | `curate` | `gopher` | `fineweb2` | which pass `curate` |",
+        "|---|---|---|---|---|",
+    ]
+    for row in _result("junk")["rows"]:
+        numbers = " | ".join(f"{row[name]:.0f}%" for name in ("curate", "gopher", "fineweb2"))
+        passing = ", ".join(f"{kind} {n}" for kind, n in row["curate_passing"].items() if n)
+        lines.append(f"| {row['code']} | {numbers} | {passing} |")
+    return "\n".join(lines)
+
+
+def _edu_languages() -> str:
+    """What features without words make of educational levels in other languages."""
+
+    def figure(found: dict[str, Any], measure: str) -> str:
+        return "{value:.2f} ({low:.2f} to {high:.2f})".format(**found[measure])
+
+    lines = [
+        "| language | pages, at 3 or above | English labels: AP | Spearman | and the other languages': AP | Spearman | length alone: AP |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in _result("edu_languages")["rows"]:
+        fits = [
+            figure(row[fit], measure)
+            for fit in ("english", "english_and_others")
+            for measure in ("average_precision", "spearman")
+        ]
+        length = figure(row["length"], "average_precision")
+        lines.append(
+            f"| {row['language']} | {row['pages']}, {row['at_3_or_above']} | {' | '.join(fits)} | {length} |"
         )
     return "\n".join(lines)
 
@@ -147,6 +188,40 @@ def _speed() -> str:
             f"| near-duplicates, Parquet to Parquet: µs a document more | **{dedup['curate']:.0f}** | {finders} |",
         ]
     )
+
+
+def _steady() -> str:
+    """The main job by one worker and two: CPU and wall seconds, and documents per CPU second without the start-up."""
+    found = _result("filter")["steady"]
+    start_up = found["start_up"]
+    lines = [
+        "| documents | MB | workers | CPU s | wall s | CPU, to one worker | wall, to one worker | documents per CPU s, steady |",
+        "|" + "---|" * 8,
+        f"| one line of text | 0 | 1 | {start_up['cpu_s']:.2f} | {start_up['wall_s']:.2f} | | | |",
+    ]
+    for row in found["rows"]:
+        alone = next(
+            each
+            for each in found["rows"]
+            if each["workers"] == 1 and all(each[key] == row[key] for key in ("corpus", "n_documents"))
+        )
+        ratios = (
+            " | "
+            if row is alone
+            else f"{row['cpu_s'] / alone['cpu_s']:.2f} | {row['wall_s'] / alone['wall_s']:.2f}"
+        )
+        lines.append(
+            f"| {row['n_documents']:,} of {row['corpus']} | {row['mb']:,} | {row['workers']} | {row['cpu_s']:.1f} | "
+            f"{row['wall_s']:.1f} | {ratios} | {row['docs_per_cpu_s_steady']:,} |"
+        )
+    return "\n".join(lines)
+
+
+def _memory() -> str:
+    """Peak memory of the main job by documents and workers."""
+    rows = _result("filter")["memory"]
+    lines = [f"| {row['n_documents']:,} | {row['workers']} | {row['peak_mb']:,} |" for row in rows]
+    return "\n".join(["| documents | workers | peak MB |", "|---|---|---|", *lines])
 
 
 _DEDUP_NAMES = {
@@ -516,6 +591,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "elements": _elements,
     "adult": _adult,
     "languages": _languages,
+    "junk": _junk,
+    "edu-languages": _edu_languages,
     "floors": _floors,
     "spare-above": _spare_above,
     "scorer-figures": _scorer_figures,
@@ -526,6 +603,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "raw-pages": _raw,
     "serve": _serve,
     "speed": _speed,
+    "steady": _steady,
+    "memory": _memory,
     "dedup": _dedup,
     "hundred-labels": _hundred_labels,
     "parity": _parity,

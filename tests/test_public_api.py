@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import types
@@ -43,9 +44,13 @@ def test_the_command_line_loads_no_kernels() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_the_main_job_loads_no_torch() -> None:
+def test_the_main_job_loads_no_torch_pandas_or_linear_algebra() -> None:
     script = (
-        "import sys, curate.pipeline; print('torch' in sys.modules, 'sentence_transformers' in sys.modules)"
+        "import sys, curate.pipeline, pyarrow; pyarrow.array([1]); "
+        "heavy = {'torch', 'sentence_transformers', 'pandas', 'scipy.linalg'}; print(sorted(heavy & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False False"
+    command = os.environ | {"CURATE_WITHOUT_PANDAS": "1"}  # as the command line sets it
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=command
+    )
+    assert done.stdout.strip() == "[]"

@@ -540,7 +540,7 @@ def measure_beside_readers(readings: Annotations, result: FitResult) -> list[dic
         if reader:
             readings_of.setdefault(page, []).append(level)
     domains = result.annotations.domains
-    groups = {name: (name,) for name in sorted(set(domains))}
+    groups: dict[str, tuple[str, ...]] = {name: (name,) for name in sorted(set(domains))}
     groups["documentation and science together"] = ("documentation", "science")
     rows: list[dict[str, Any]] = []
     for name, here in groups.items():

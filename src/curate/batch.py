@@ -6,6 +6,9 @@ it names a `drop_reason`, and later stages skip that row (`live_rows`, `add_colu
 
 from __future__ import annotations
 
+import importlib.abc
+import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -13,6 +16,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+
+
+class _NoPandas(importlib.abc.MetaPathFinder):
+    def find_spec(self, fullname: str, *_: object) -> None:
+        if fullname == "pandas":
+            raise ModuleNotFoundError(name=fullname)
+
+
+if os.environ.get("CURATE_WITHOUT_PANDAS") and "pandas" not in sys.modules:
+    # Arrow's first array loads pandas where it is installed, only to ask whether the values are its own: .3 CPU seconds
+    # and 100 MB a process. No command reads or writes a DataFrame; a library's caller may want one.
+    sys.meta_path.insert(0, _NoPandas())
+    pa.array([0])
+    del sys.meta_path[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,22 +121,34 @@ def live_rows(documents: pa.Table) -> NDArray[np.int64]:
     return np.flatnonzero(pc.is_null(documents["drop_reason"]).to_numpy())
 
 
+def take_rows(column: pa.Array, rows: NDArray[np.int64]) -> pa.Array:
+    """The values of `rows`, ascending; the column itself where that is all of it, for a page's bytes are many."""
+    return column if len(rows) == len(column) else column.take(pa.array(rows))
+
+
 def add_columns(
     documents: pa.Table, rows: NDArray[np.int64], columns: Mapping[str, pa.Array] | pa.RecordBatch | pa.Table
 ) -> pa.Table:
     """Add columns with one value for each of `rows`; other rows get null, or keep what the column had."""
     if isinstance(columns, pa.RecordBatch | pa.Table):
         columns = dict(zip(columns.schema.names, columns.columns, strict=True))
+    is_all = len(rows) == len(documents) and np.array_equal(rows, np.arange(len(rows)))
     places = np.full(len(documents), -1, np.int64)
     places[rows] = np.arange(len(rows))
-    picks = pa.array(places, mask=places < 0)
+    picks, has_value = pa.array(places, mask=places < 0), pa.array(places >= 0)
     for name, values in columns.items():
-        spread = values.take(picks) if len(rows) else pa.nulls(len(documents), values.type)
-        if name in documents.column_names:
-            merged = pc.if_else(pa.array(places >= 0), spread, documents[name])
-            documents = documents.set_column(documents.column_names.index(name), name, merged)
-        else:
+        at = documents.schema.get_field_index(name)
+        if at >= 0 and not len(rows) and values.type == documents.schema.field(at).type:
+            continue
+        spread = values
+        if not is_all:
+            spread = values.take(picks) if len(rows) else pa.nulls(len(documents), values.type)
+        if at < 0:
             documents = documents.append_column(name, spread)
+            continue
+        if not is_all or values.type != documents.schema.field(at).type:
+            spread = pc.if_else(has_value, spread, documents[name])
+        documents = documents.set_column(at, name, spread)
     return documents
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import stat
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from inspect import get_annotations
@@ -287,6 +288,24 @@ def read_toml(path: str | Path) -> dict[str, Any]:
     return values
 
 
+def plain_file(path: str | Path, most_bytes: int = 1 << 30) -> Path:
+    """Give back the path of a file that may be read whole, or of none; a pipe or a device may never end.
+
+    Raises:
+        SettingError: it is neither, or is larger than anything of its kind.
+    """
+    path = Path(path)
+    try:
+        state = path.stat()
+    except OSError:
+        return path  # who opens it says why
+    if not stat.S_ISREG(state.st_mode):
+        raise SettingError(f"{path} is no plain file, and is not read.")
+    if state.st_size > most_bytes:
+        raise SettingError(f"{path} has {state.st_size:,} bytes, which no such file has, and is not read.")
+    return path
+
+
 def load_toml(path: str | Path, what: str = "settings file") -> dict[str, Any]:
     """Read a TOML file as it stands; `what` is its name in messages.
 
@@ -294,11 +313,15 @@ def load_toml(path: str | Path, what: str = "settings file") -> dict[str, Any]:
         SettingError: it cannot be read, or is no TOML.
     """
     try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        return tomllib.loads(plain_file(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingError(f"Cannot read the {what} {path}: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingError(f"{path} is not valid TOML: {error}.") from error
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # of the parser, of UTF-8, of numbers that Python does not read
+        said = " ".join(str(error).split())[:200]
+        raise SettingError(f"{path} is not valid TOML: {said}.") from error
 
 
 def to_toml(settings: Any) -> str:

@@ -3,7 +3,7 @@
 READ THIS FIRST. The journey of a document is `filter_crawl`, from top to bottom:
 
     pass 1   read -> extract -> language -> line rules -> signals -> rules -> keys     chunk by chunk
-             (with --dedup-lines in two halves, and all lines are counted after the language)
+             (with --dedup-lines or --dedup-substrings in two halves: all lines are counted after the language)
     barrier  all keys -> duplicates, each with the document that stays                 range by range
     pass 2   survivors -> scores                                                       chunk by chunk
     cut      thresholds, or the best share -> every row's fate
@@ -31,7 +31,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from curate.batch import DROP_COLUMNS, SPARED_COLUMNS, add_columns, drop_rows, live_rows
+from curate.batch import DROP_COLUMNS, SPARED_COLUMNS, add_columns, drop_rows, live_rows, take_rows
 from curate.config import Paths, input_paths, parse_bytes, settings_from
 from curate.crawl import Chunk, InputFile, ReadOptions, check_columns, find_files, plan_splits
 from curate.dedup import DedupPlan, compute_keys
@@ -215,9 +215,10 @@ def run_filter(
             return Funnel.from_json(earlier["funnel"])
         if shard is not None and (folder.path / SHARD).is_file():
             return survey_shard(folder, folder.chunk_names())
-        n_steps = 3 + bool(job.score_columns()) + 2 * settings.dedup_lines + bool(folder.store)
+        in_halves = settings.dedup_lines or settings.dedup_substrings > 0
+        n_steps = 3 + bool(job.score_columns()) + 2 * in_halves + bool(folder.store)
         display.expect(1 if shard else n_steps)
-        if settings.dedup_lines:
+        if in_halves:
             halves = job.begin, job.judge
             chunks = read_without_recurring(
                 *halves, settings, job.read_options, folder, splits, engine, display
@@ -495,14 +496,14 @@ def add_text(
     is_html = pc.equal(pages["kind"], "html").to_numpy(zero_copy_only=False)[rows]
     html, plain = rows[is_html], rows[~is_html]
     extracted = extract_pages(
-        pages["content"].take(html),
+        take_rows(pages["content"], html),
         pages["charset"].take(html),
         extractor=extractor,
         focus=focus,
         keep_links=keep_links and not marks,
         metadata=True,
     )
-    decoded = compose(decode_texts(pages["content"].take(plain), pages["charset"].take(plain)))
+    decoded = compose(decode_texts(take_rows(pages["content"], plain), pages["charset"].take(plain)))
     stated = {name: pa.nulls(len(documents), pa.string()) for name in ("title", *METADATA_FIELDS)}
     for name, nothing in stated.items():
         documents = documents.append_column(name, nothing)
@@ -512,7 +513,7 @@ def add_text(
     documents = add_columns(documents, html, columns)
     if marks:
         marked = extract_pages(
-            pages["content"].take(html),
+            take_rows(pages["content"], html),
             pages["charset"].take(html),
             focus=focus,
             keep_links=keep_links,

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
+
 import pytest
 from annotate_pages_of_tests import N_PAGES, SECRET, page_text
 
 from curate.annotate import read_labels, run_annotation
 from curate.annotate.batches import batch_states, collect_batches, submit_batches
 from curate.errors import RunError, SettingError
+from curate.llm import batches
+from curate.llm.batches import Trusted
 from curate.testing.practice import PracticeServer, judge_by_words
 
 EXPECTED = {f"page-{n}": judge_by_words(page_text(n))[0] for n in range(N_PAGES)}
@@ -157,3 +162,49 @@ def test_the_key_is_in_no_file_of_a_batch(make_settings, tmp_path):
     for path in [path for path in tmp_path.rglob("*") if path.is_file()]:
         assert SECRET.encode() not in path.read_bytes(), path
     assert all(SECRET.encode() not in data for data in server.files.values())
+
+
+def change_note(cache, **settings):
+    with sqlite3.connect(cache) as database:
+        ((number, said),) = database.execute("SELECT id, tasks FROM batches").fetchall()
+        note = json.loads(said)
+        note["settings"] |= settings
+        database.execute("UPDATE batches SET tasks = ? WHERE id = ?", (json.dumps(note), number))
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("settings", "asks_for"),
+    [({"base_url": "http://elsewhere.example/v1"}, "--base-url"), ({"api_key_env": "A_SECRET"}, "--api-key-env")],
+)  # fmt: skip
+def test_a_cache_from_elsewhere_is_given_no_key(make_settings, monkeypatch, settings, asks_for):
+    monkeypatch.setenv("A_SECRET", "precious")
+    with PracticeServer() as server:
+        mine = make_settings(server)
+        submit_batches(mine)
+        change_note(mine.cache_path, **settings)
+        sent, call = [], batches._Server._call
+        monkeypatch.setattr(
+            batches._Server, "_call", lambda self, action: sent.append(self.key) or call(self, action)
+        )
+        for ask in (batch_states, collect_batches):
+            with pytest.raises(SettingError, match=asks_for):
+                ask(mine.cache_path)
+        assert sent == []
+        if "api_key_env" in settings:
+            batch_states(mine.cache_path, Trusted(api_key_env="A_SECRET"))
+            assert sent == ["precious"]
+
+
+def test_a_cache_from_elsewhere_writes_to_no_file_that_it_names(make_settings, tmp_path):
+    (tmp_path / "mine").mkdir()
+    precious = tmp_path / "mine" / "precious.jsonl"
+    precious.write_text('{"id": "1", "level": 3}\n')
+    with PracticeServer() as server:
+        mine = make_settings(server)
+        submit_batches(mine)
+        change_note(mine.cache_path, output=str(precious))
+        for output in (None, mine.output):
+            with pytest.raises(SettingError, match="--output"):
+                collect_batches(mine.cache_path, output)
+    assert precious.read_text() == '{"id": "1", "level": 3}\n'

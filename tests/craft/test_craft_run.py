@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -19,6 +20,7 @@ from craft_pages_of_tests import N_TOPICS, SECRET, page_text
 from curate.craft import craft_text, estimate_craft
 from curate.errors import SettingError
 from curate.results.explain import explain
+from deaths import dying, sampled
 
 PROMISED = {
     "wr_refusal": "craft_refused", "refusal": "craft_refused", "filter": "craft_refused",
@@ -46,6 +48,31 @@ def bytes_of(output) -> str:
 
 def number_of(text: str) -> int:
     return int(re.search(r"lamp (\d+)", text)[1])
+
+
+def test_a_death_at_any_step_of_the_gate_loses_no_reply_and_is_made_good(
+    make_settings, writer, tmp_path, pytestconfig
+):
+    with writer() as server:
+        first = make_settings(server)
+        craft_text(first, progress=False)
+    settings = replace(first, jaccard=0.6)  # judged anew; all replies are there, and nobody is asked
+    places = [Path(first.output), Path(f"{first.output}.craft")]
+    for path in places:
+        shutil.copytree(path, tmp_path / "before" / path.name)
+    with dying() as disk:
+        whole = craft_text(settings, progress=False)
+    wanted = bytes_of(whole.output)
+    for n in sampled(len(disk.steps), 4, pytestconfig):
+        for path in places:
+            shutil.rmtree(path)
+            shutil.copytree(tmp_path / "before" / path.name, path)
+        with dying(n) as dead:
+            craft_text(settings, progress=False)
+        assert dead.is_dead
+        after = craft_text(settings, progress=False)
+        assert bytes_of(after.output) == wanted, (n, dead.steps[n - 1])
+        assert (after.spent_usd, after.n_open, after.n_lost) == (whole.spent_usd, 0, 0)
 
 
 def plant_each(faults):

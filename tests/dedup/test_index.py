@@ -95,7 +95,9 @@ def test_a_file_that_changed_since_is_out_of_reach(crawls, tmp_path):
 
 @pytest.mark.slow
 def test_the_index_is_the_same_for_any_number_of_workers(crawls, tmp_path):
-    one, two = (build(tmp_path / f"index-{n}", tmp_path, workers=n, id_column="id") for n in (1, 2))
+    one, two = (
+        build(tmp_path / f"index-{n}", tmp_path / "*.parquet", workers=n, id_column="id") for n in (1, 2)
+    )
     assert one.manifest["segments"][0]["files"] == two.manifest["segments"][0]["files"]
 
 

@@ -57,6 +57,14 @@ def test_a_second_addition_is_refused_at_its_start(index: Path, crawl: Path) -> 
     assert open_index(index).n_documents == N
 
 
+def test_the_same_files_are_added_once_and_others_of_their_name_are_added(
+    index: Path, crawl: Path, texts: list[str]
+) -> None:
+    assert add_to_index(index, str(crawl), **QUIET).n_documents == N
+    pq.write_table(pa.table({"text": texts}), crawl)
+    assert add_to_index(index, str(crawl), **QUIET).n_documents == 2 * N
+
+
 def damaged_inputs(folder: Path, texts: list[str]) -> dict[str, Path]:
     lines = "".join(json.dumps({"id": str(n), "text": text}) + "\n" for n, text in enumerate(texts))
     packed = gzip.compress(lines.encode())

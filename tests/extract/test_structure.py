@@ -113,6 +113,10 @@ def test_boxes_and_units_are_those_that_hold_more_than_the_block():
         ("<ul><li>a<li>b<li>c</ul>", [1, 1, -1.4], "abc"),  # the greater part of a list
         ("<ul><li>a<li>b<li>c</ul>", [1, -1.4, -1.4], "a"),
         ("<p>a</p><pre>b</pre><p>c</p>", [1, -3, -3], "ab"),  # a listing beside what is kept
+        ("<p>a</p><figure><figcaption>b c d e f g.</figcaption></figure><p>h</p>", [1, -0.9, 1], "ab c d e f g.h"),  # a caption
+        ("<p>a</p><figure><figcaption>b c</figcaption></figure><p>d</p>", [1, -0.9, 1], "ad"),  # but whose picture it is
+        ("<p>a</p><figure><figcaption>b c d e f g.</figcaption></figure>", [1, -0.9], "a"),  # and not at the end
+        ("<figure><figcaption><p>a</p></figcaption><pre>b</pre></figure>", [-2.9, 1], "ab"),  # a listing with its name
         ("<p>a:</p><ul><li>b</ul>", [-0.9, 1], "a:b"),  # a lead-in
         ("<p>a</p><ul><li>b</ul>", [-0.9, 1], "b"),
         ("<p>a</p><div>$x=1$</div><p>c</p>", [1, -5, 1], "a$x=1$c"),  # displayed formulas between kept blocks
@@ -135,15 +139,43 @@ def test_a_table_of_data_stands_as_a_whole_and_one_of_layout_does_not():
     assert layout.kept([1, 1, -1.4]) == ["a", "b"]
 
 
-def test_a_table_of_data_between_kept_blocks_stands_on_a_page_of_reference():
+def test_a_table_of_data_between_kept_blocks_stands():
     page = Read("<p>a</p><table><tr><td>b<td>c<tr><td>d<td>e</table><p>f</p>")
-    assert page.kept([1, -1.4, -1.4, 1]) == ["a", "f"]
-    assert page.kept([1, -1.4, -1.4, 1], reference=True) == ["a", "b | c", "d | e", "f"]
-    assert page.kept([1, -1.4, -1.4, -1], reference=True) == ["a"]
+    assert page.kept([1, -1.4, -1.4, 1]) == ["a", "b | c", "d | e", "f"]
+    assert page.kept([1, -1.4, -1.4, -1]) == ["a"]
 
 
-def test_a_heading_stays_on_a_page_of_reference_whose_section_is_links():
-    assert Read("<h2>a</h2><p>b</p>").kept([1, -1], reference=True) == ["a"]
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<figure><figcaption>a</figcaption><table><tr><td>b<td>c<tr><td>d<td>e</table></figure>",
+        "<table><caption>a</caption><tr><td>b<td>c<tr><td>d<td>e</table>",
+    ],
+)
+def test_a_table_of_data_stands_below_its_caption(body):
+    page = Read(body)
+    assert page.kept([1, -1.4, -1.4]) == ["a", "b | c", "d | e"]
+    assert page.kept([-1, -1.4, -1.4]) == []
+
+
+def test_on_a_page_of_reference_a_list_of_terms_stands_between_kept_blocks_and_a_line_below_its_heading():
+    terms = Read("<p>a</p><dl><dt>b<dd><a href='/c'>c</a></dl><p>d</p>")
+    assert terms.kept([1, -2, -2, 1], reference=True) == ["a", "b", "c", "d"]
+    assert terms.kept([1, -2, -2, 1]) == ["a", "d"]
+    line = Read("<h2>a</h2><p>b</p><h2>c</h2><h3>d</h3><p><a href='/e'>e</a></p>")
+    assert line.kept([1, -2.5, 1, 1, -2], reference=True) == ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize(
+    ("holder", "n_terms", "n_kept"), [("div", 9, 19), ("div", 7, 0), ("nav", 9, 0), ("footer", 9, 0)]
+)
+def test_an_index_is_its_page_though_its_definitions_are_links(holder, n_terms, n_kept):
+    terms = "".join(f"<dt>term {n}<dd><a href='/{n}'>page {n}</a>" for n in range(n_terms))
+    page = Read(f"<{holder}><h2>Index</h2><dl>{terms}</dl></{holder}>")
+    page.w.scores[: page.n] = -2.0
+    keep = np.zeros(page.n, np.uint8)
+    choose_blocks(page.n, page.top, 0.2, page.w, keep)
+    assert keep.sum() == n_kept
 
 
 @pytest.mark.parametrize("scores", [[1, 1, -0.3], [-0.3, 1, 1]])

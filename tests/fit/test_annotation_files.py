@@ -168,7 +168,7 @@ def test_levels_may_be_words_with_an_order(tmp_path):
 
 def test_columns_have_the_names_that_their_owner_gave_them(tmp_path):
     (tmp_path / "labels.csv").write_text("doc,who,stars\n7,ann,3\n8,ben,1\n9,ben,1\n")
-    pq.write_table(pa.table({"doc": [7, 8], "text": ["seven", "eight"]}), tmp_path / "pages.parquet")
+    pq.write_table(pa.table({"doc": [7, 8], "text": [b"seven", b"eight"]}), tmp_path / "pages.parquet")
     files = [tmp_path / "labels.csv", tmp_path / "pages.parquet"]
     named = {"level_field": "stars", "id_field": "doc", "annotator_field": "who"}
     read = read_annotations(files, **named)

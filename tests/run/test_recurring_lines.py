@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -171,11 +172,13 @@ def run(crawl, output, **settings):
     return curate.filter_crawl(crawl, output, **(given | settings))
 
 
-def rows_of(output):
+NAMES = ["id", "text", "recurring_on_site", "recurring_everywhere", "n_chars_recurring"]
+
+
+def rows_of(output, names=NAMES):
     tables = [
         pq.read_table(path) for kind in ("kept", "dropped") for path in sorted((output / kind).iterdir())
     ]
-    names = ["id", "text", "recurring_on_site", "recurring_everywhere", "n_chars_recurring"]
     return {row["id"]: row for table in tables for row in table.select(names).to_pylist()}
 
 
@@ -207,8 +210,29 @@ def test_lines_of_many_sites_go_everywhere(crawl, tmp_path):
 
 
 def test_workers_chunks_and_a_stop_change_no_byte(crawl, tmp_path, monkeypatch):
-    run(crawl, tmp_path / "one", chunk_bytes=2000)
-    run(crawl, tmp_path / "two", chunk_bytes=2000, workers=2)
+    """Of lines, and of the passages that an earlier document has."""
+    quoted = "A sentence that page nine took from page eight, of all the pages there are, and from no other."
+    crawl = Path(shutil.copytree(crawl, tmp_path / "crawl"))
+    for n in (8, 9):
+        own = " ".join(f"The {TOPICS[n]} of number {k * n} is the one that we saw." for k in range(20))
+        row = {"id": f"quote-{n}", "text": f"{own} {quoted} {TOPICS[n]}"}
+        (crawl / f"z{n}.jsonl").write_text(json.dumps(row))
+    both = {"dedup_substrings": 60}
+    run(crawl, tmp_path / "whole", **both)
+    funnel = run(crawl, tmp_path / "one", chunk_bytes=2000, **both)
+    names = ["id", "text", "repeated_passages", "n_chars_repeated", "n_chars_recurring"]
+    one, whole = (rows_of(tmp_path / name, names) for name in ("one", "whole"))
+    assert one == whole
+    assert quoted in one["quote-8"]["text"]
+    assert quoted not in one["quote-9"]["text"]
+    assert one["quote-9"]["text"].endswith(TOPICS[9])
+    assert (
+        funnel.lines_removed["repeated_passages"] == sum(row["repeated_passages"] for row in one.values()) > 0
+    )
+    assert funnel.n_chars_removed == sum(
+        row["n_chars_repeated"] + row["n_chars_recurring"] for row in one.values()
+    )
+    run(crawl, tmp_path / "two", chunk_bytes=2000, workers=2, **both)
     real, stops = module.remove_lines, iter([True, True, False] + [True] * 99)
 
     def stopped(*args):
@@ -218,8 +242,8 @@ def test_workers_chunks_and_a_stop_change_no_byte(crawl, tmp_path, monkeypatch):
 
     monkeypatch.setattr("curate.run.recurring.remove_lines", stopped)
     with pytest.raises(KeyboardInterrupt):
-        run(crawl, tmp_path / "stopped", chunk_bytes=2000)
-    run(crawl, tmp_path / "stopped", chunk_bytes=2000)
+        run(crawl, tmp_path / "stopped", chunk_bytes=2000, **both)
+    run(crawl, tmp_path / "stopped", chunk_bytes=2000, **both)
     for name in ("two", "stopped"):
         for path in sorted((tmp_path / "one").rglob("*.parquet")):
             assert path.read_bytes() == (tmp_path / name / path.relative_to(tmp_path / "one")).read_bytes()

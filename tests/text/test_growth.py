@@ -6,12 +6,13 @@ repeat of a pattern is fed what it repeats, at two sizes: twice the text may tak
 
 from __future__ import annotations
 
+import ast
 import importlib
-import pkgutil
 import re
 import re._constants as sre
 import re._parser as parser
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,7 +31,6 @@ ANCHORED = {
     "curate.rules.pii:_NUMBERED": "fullmatch on such a name",
     "curate.rules.pii:_NUMBERING": "search in the 24 characters before an address",
 }
-SKIPPED_MODULES = {"curate.testing.practice", "curate.__main__"}
 
 
 class Steps:
@@ -217,23 +217,80 @@ def pumps(ops: Any, lead: str = "") -> Iterator[tuple[str, str]]:
         lead += sample([(op, value)])
 
 
-def patterns() -> dict[str, re.Pattern[Any]]:
-    """Every pattern that stands at the head of a module."""
-    found: dict[str, re.Pattern[Any]] = {}
-    for module in pkgutil.walk_packages(curate.__path__, "curate."):
-        if module.name in SKIPPED_MODULES or module.name.startswith("curate.train"):
-            continue
-        for name, value in vars(importlib.import_module(module.name)).items():
-            # A back reference to one character ("....") is walked once; the matcher here knows none.
-            if (
-                isinstance(value, re.Pattern)
-                and value not in found.values()
-                and r"\1" not in str(value.pattern)
-            ):
-                found[f"{module.name}:{name}"] = value
+def patterns() -> dict[str, tuple[re.Pattern[Any], bool]]:
+    """Every pattern of the package's source, by module and name, and whether it is only ever tried at one place."""
+    found: dict[str, tuple[re.Pattern[Any], bool]] = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        module = ".".join(("curate", *path.relative_to(PACKAGE).with_suffix("").parts))
+        for name, call in calls_of_re(ast.parse(path.read_text("utf-8"))):
+            place, number = f"{module}:{name}", 1
+            while place in found:
+                number += 1
+                place = f"{module}:{name}:{number}"
+            assert isinstance(call.func, ast.Attribute)
+            is_anchored = call.func.attr in {"match", "fullmatch"} or place in ANCHORED
+            if ast.unparse(call.args[0]) not in BY_HAND:
+                found[place] = (compiled(call, module), is_anchored)
+    for place, pattern in by_hand():
+        found[place] = (pattern, False)
     return found
 
 
+def calls_of_re(tree: ast.Module) -> Iterator[tuple[str, ast.Call]]:
+    """Calls of the module `re` that take a pattern, with the name that the pattern gets, or of the function it is in."""
+
+    def walk(node: ast.AST, name: str) -> Iterator[tuple[str, ast.Call]]:
+        for child in ast.iter_child_nodes(node):
+            inner = name
+            if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                inner = child.name
+            elif isinstance(child, ast.Assign) and isinstance(node, ast.Module):
+                inner = ast.unparse(child.targets[0])
+            elif isinstance(child, ast.Call) and ast.unparse(child.func) in TAKES_A_PATTERN:
+                yield name, child
+            yield from walk(child, inner)
+
+    return walk(tree, "")
+
+
+def compiled(call: ast.Call, module: str) -> re.Pattern[Any]:
+    """The pattern that a call makes, of constants or of names at the head of its module."""
+    position = {"compile": 1, "sub": 4, "subn": 4, "split": 3}.get(call.func.attr, 2)  # type: ignore[attr-defined]
+    flags = next((each.value for each in call.keywords if each.arg == "flags"), None)
+    flags = call.args[position] if flags is None and len(call.args) > position else flags
+    try:
+        names = {} if isinstance(call.args[0], ast.Constant) else vars(importlib.import_module(module))
+        text, bits = (
+            eval(ast.unparse(each), {"re": re} | names) if each else 0 for each in (call.args[0], flags)
+        )
+    except NameError:
+        raise AssertionError(
+            f"{module} line {call.lineno} makes a pattern while it runs: write it at the head of the module, or "
+            "show one to test in BY_HAND"
+        ) from None
+    return re.compile(text, bits)
+
+
+def by_hand() -> Iterator[tuple[str, re.Pattern[Any]]]:
+    """Patterns that are made while the program runs."""
+    from curate.craft import checks
+    from curate.craft.recipe import bundled_recipes, load_recipe
+
+    for word in ("key", "try", "c++", "a" * 40):
+        yield f"craft word {word}", checks._parts_of(word)[1]
+    for name in bundled_recipes():
+        if form := load_recipe(name).reply.must_match:
+            yield f"craft recipe {name}", re.compile(form)
+
+
+PACKAGE = Path(curate.__file__).parent
+TAKES_A_PATTERN = {
+    f"re.{name}" for name in ("compile", "match", "search", "sub", "subn", "findall", "finditer", "split", "fullmatch")
+}  # fmt: skip
+BY_HAND = {
+    "form.must_match": "a recipe's",
+    'f"(?:{endings}|{re.escape(word[-1])}s?)?(?:[\'’]s)?(?!\\\\w)"': "_parts_of",
+}
 PATTERNS = patterns()
 
 
@@ -264,7 +321,8 @@ def growth(pattern: re.Pattern[Any], *, anchored: bool = False) -> tuple[float, 
 
 @pytest.mark.parametrize("name", sorted(PATTERNS))
 def test_steps_grow_as_the_text_does(name: str) -> None:
-    ratio, text = growth(PATTERNS[name], anchored=name in ANCHORED)
+    pattern, is_anchored = PATTERNS[name]
+    ratio, text = growth(pattern, anchored=is_anchored)
     assert ratio <= MOST_GROWTH, f"{name}: {ratio:.1f} times the steps for twice the text {text}"
 
 
@@ -280,7 +338,7 @@ def test_patterns_that_grow_are_found(pattern: str) -> None:
     assert growth(re.compile(pattern, re.MULTILINE | re.DOTALL))[0] > MOST_GROWTH
 
 
-@pytest.mark.parametrize("pattern", [p for p in PATTERNS.values() if isinstance(p.pattern, str)][:12])
+@pytest.mark.parametrize("pattern", [p for p, _ in PATTERNS.values() if isinstance(p.pattern, str)][:12])
 def test_the_counting_matcher_agrees_with_re(pattern: re.Pattern[str]) -> None:
     steps = Steps(pattern)
     for _, pump in sorted(set(pumps(steps.tree))):

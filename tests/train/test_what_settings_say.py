@@ -5,7 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
-from test_resume import SETTINGS, losses, weights
+from test_resume import SETTINGS, assert_same, losses, weights
 from token_folder import tokenizer_json, write_token_folder
 
 torch = pytest.importorskip("torch")
@@ -229,12 +229,99 @@ def test_without_torch_the_trainer_says_what_to_install(monkeypatch, capsys):
         assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_a_second_run_on_the_same_folder_is_refused_and_touches_nothing(tokens, tmp_path):
+def copy_of(folder, target):
+    return shutil.copytree(folder, target) and target
+
+
+@pytest.fixture(scope="module")
+def trained(tokens, tmp_path_factory):
+    """A short run, and another to put in its place."""
+    root = tmp_path_factory.mktemp("trained")
+    run(tokens, root / "old", steps=2, keep=2, save_every=1)
+    run(tokens, root / "new", steps=2, seed=5)
+    return root
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_an_overwrite_that_dies_at_any_step_is_made_good(tokens, trained, tmp_path, pytestconfig):
+    from curate.errors import CurateError
+    from curate.train import train
+    from deaths import dying, sampled
+
+    def again(output, overwrite):
+        settings = SHORT | {"steps": 2, "seed": 5}
+        train(tokens, output, overwrite=overwrite, progress=False, **settings)
+
+    target = tmp_path / "run"
+    copy_of(trained / "old", target)
+    with dying() as disk:
+        again(target, True)
+    assert_same(target, trained / "new")
+    for n in sampled(len(disk.steps), 4, pytestconfig):
+        shutil.rmtree(target)
+        copy_of(trained / "old", target)
+        with dying(n) as dead:
+            again(target, True)
+        assert dead.is_dead
+        said = f"dead at {n} of {len(disk.steps)}: {dead.steps[n - 1]}"
+        try:
+            again(target, False)
+        except CurateError as error:
+            assert "\n" not in str(error), said  # noqa: PT017
+            again(target, True)
+        assert_same(target, trained / "new")
+        assert sorted(path.name for path in target.iterdir()) == [
+            "checkpoints",
+            "metrics.jsonl",
+            "run.toml",
+        ], said
+        assert [len(losses(target)), losses(target)] == [2, losses(trained / "new")], said
+
+
+@pytest.mark.parametrize(
+    "place", ["notes.md", "checkpoints/step-00000001/mine.txt", "checkpoints/best/state.json"]
+)
+def test_an_overwrite_touches_nothing_where_something_else_lies(tokens, trained, tmp_path, place):
+    from curate.errors import SettingError
+    from curate.train import train
+
+    target = copy_of(trained / "old", tmp_path / "run")
+    (target / place).parent.mkdir(exist_ok=True)
+    (target / place).write_text("mine")
+    before = sorted(target.rglob("*"))
+    with pytest.raises(SettingError, match="did not write"):
+        train(tokens, target, overwrite=True, progress=False, **SHORT)
+    assert sorted(target.rglob("*")) == before
+
+
+@pytest.mark.parametrize("name", ["run.toml", "metrics.jsonl"])
+def test_files_of_the_user_in_the_place_of_a_runs_stay(tokens, tmp_path, name):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / name).write_text("# mine\n")
+    assert "is not of a run of 'curate train'" in refused(tokens, tmp_path / "run")
+    assert (tmp_path / "run" / name).read_text() == "# mine\n"
+
+
+@pytest.mark.parametrize("name", ["run.toml", "metrics.jsonl", "checkpoints/.saving-00000009"])
+def test_a_strangers_run_writes_through_no_link(tokens, trained, tmp_path, name):
+    target = copy_of(trained / "old", tmp_path / "run")
+    (tmp_path / "precious").write_text("mine")
+    (target / name).unlink(missing_ok=True)
+    (target / name).symlink_to(tmp_path / "precious")
+    assert "is a link" in refused(tokens, target, steps=3)
+    assert (tmp_path / "precious").read_text() == "mine"
+
+
+def test_of_two_trainings_at_once_the_second_is_told_so_and_overwrites_nothing(tokens, trained, tmp_path):
+    from curate.errors import SettingError
+    from curate.train import train
     from curate.work.lock import locked
 
-    run(tokens, tmp_path / "run", steps=2)
-    beside = tmp_path / "run" / "checkpoints" / ".saving-00000004"
-    beside.mkdir()  # what the first is about to save
-    with locked(tmp_path / "run"):
-        assert "Another process is writing" in refused(tokens, tmp_path / "run", steps=4)
-    assert beside.exists()
+    target = copy_of(trained / "old", tmp_path / "run")
+    (target / "checkpoints" / ".saving-00000004").mkdir()  # what the first is about to save
+    before = sorted(target.rglob("*"))
+    with locked(target):
+        for overwrite in (True, False):
+            with pytest.raises(SettingError, match="Another process is writing to"):
+                train(tokens, target, overwrite=overwrite, progress=False, **SHORT)
+    assert sorted(target.rglob("*")) == before

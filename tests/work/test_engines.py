@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from functools import partial
@@ -18,7 +19,8 @@ import curate
 from common import EXAMPLE_CRAWL
 from curate.errors import RunError, UnknownNameError
 from curate.work.engine import make_engine
-from curate.work.local import LocalEngine
+from curate.work.local import LocalEngine, can_fork
+from curate.work.lock import locked
 
 
 def multiply(factor: int, number: int) -> int:
@@ -57,7 +59,8 @@ def test_a_worker_that_is_killed_is_named_and_not_waited_for() -> None:
 ENDLESS = """
 import os, sys, time
 from pathlib import Path
-from curate.work.local import LocalEngine
+from curate.work.local import LocalEngine, can_fork
+from curate.work.lock import locked
 
 def wait(number):
     Path(sys.argv[1], str(os.getpid())).touch()
@@ -161,7 +164,8 @@ def test_leaving_a_map_early_ends_its_workers_at_once_and_the_engine_serves_on()
 SCRIPT = """
 import os, sys
 import curate
-from curate.work.local import LocalEngine
+from curate.work.local import LocalEngine, can_fork
+from curate.work.lock import locked
 
 print("begun", flush=True)
 
@@ -190,7 +194,8 @@ def test_a_script_without_a_guard_is_run_once_and_brings_its_own_functions_and_s
 
 ORPHANS = """
 import os, sys, time
-from curate.work.local import LocalEngine
+from curate.work.local import LocalEngine, can_fork
+from curate.work.lock import locked
 
 def tell(n):
     print(os.getpid(), flush=True)
@@ -208,3 +213,43 @@ def test_workers_end_when_their_parent_is_killed() -> None:
         assert parent.pid not in workers
         parent.kill()
         assert not parent.stdout.read()  # which ends when the last worker has
+
+
+ALONE = """
+import os, sys, time
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+from pathlib import Path
+from curate.work.local import LocalEngine, can_fork
+from curate.work.lock import locked
+
+def wait(number):
+    Path(sys.argv[1], str(os.getppid())).touch()
+    time.sleep(600)
+
+assert can_fork()
+with locked(Path(sys.argv[1])):
+    list(LocalEngine(2).map(wait, range(2)))
+"""
+
+
+def test_a_process_without_threads_forks_its_workers_itself_and_they_hold_no_lock_of_its(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "script.py").write_text(ALONE)
+    (tmp_path / "pids").mkdir()
+    process = subprocess.Popen([sys.executable, tmp_path / "script.py", tmp_path / "pids"])
+    wait_until(lambda: any((tmp_path / "pids").iterdir()))
+    assert [path.name for path in (tmp_path / "pids").iterdir()] == [str(process.pid)]
+    process.kill()
+    process.wait()
+    with locked(tmp_path / "pids"):  # at once: a worker may live for a moment yet
+        pass
+
+
+def test_beside_another_thread_nothing_is_forked() -> None:
+    done = threading.Event()
+    thread = threading.Thread(target=done.wait)
+    thread.start()
+    assert not can_fork()
+    done.set()
+    thread.join()

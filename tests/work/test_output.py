@@ -47,8 +47,9 @@ def test_an_overwrite_deletes_the_whole_run_and_nothing_else(tmp_path: Path) -> 
     make_run(tmp_path)
     (tmp_path / ".tmp-notes.txt").write_text("mine")
     (tmp_path / "parts" / ".tmp-12-half.txt").write_text("of a killed writer")
+    (tmp_path / ".git" / "refs").mkdir(parents=True)
     with open_over(tmp_path):
-        assert tree(tmp_path) == {".tmp-notes.txt": "mine", "parts": None}
+        assert tree(tmp_path) == {".git": None, ".git/refs": None, ".tmp-notes.txt": "mine", "parts": None}
 
 
 @pytest.mark.parametrize(

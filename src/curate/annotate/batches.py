@@ -12,7 +12,7 @@ from curate.annotate.tasks import make_plan, read_level, request_body
 from curate.config import settings_from
 from curate.llm import batches
 from curate.llm.ask import check_price
-from curate.llm.batches import BatchState, Submission, open_existing
+from curate.llm.batches import NOBODY, BatchState, Submission, Trusted, open_existing
 from curate.llm.client import read_api_key
 from curate.llm.store import Store
 
@@ -38,23 +38,29 @@ def submit_batches(settings: AnnotateSettings) -> Submission:
         )
 
 
-def batch_states(cache: str | Path) -> list[BatchState]:
-    """Ask the server how far every batch is that is not collected yet."""
+def batch_states(cache: str | Path, trusted: Trusted = NOBODY) -> list[BatchState]:
+    """Ask the server how far every batch is that is not collected yet; see `Trusted` for which servers are asked."""
     with open_existing(cache) as store:
-        return batches.look(store, AnnotateSettings)
+        return batches.look(store, AnnotateSettings, trusted)
 
 
-def collect_batches(cache: str | Path) -> tuple[list[BatchState], list[AnnotationResult]]:
+def collect_batches(
+    cache: str | Path, output: str | None = None, trusted: Trusted = NOBODY
+) -> tuple[list[BatchState], list[AnnotationResult]]:
     """Take the results of every batch that is over into the cache, and write the label files again.
 
-    Requests without a result are free to be submitted again. Collecting twice changes nothing.
+    Requests without a result are free to be submitted again. Collecting twice changes nothing. Only the label file
+    `output` is written, or, where none is named, those that lie beside the cache.
     """
     with open_existing(cache) as store:
         states, notes = batches.collect(
             store,
             AnnotateSettings,
+            trusted,
             lambda note: lambda reply: read_level(reply, Prompt(**note["prompt"])),
         )
+        for note in notes:
+            batches.check_output(note, output, store)
         outputs = {
             note["settings"]["output"]: settings_from(AnnotateSettings, note["settings"]) for note in notes
         }

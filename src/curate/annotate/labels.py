@@ -154,7 +154,7 @@ def append_label(path: str | Path, row: Row) -> None:
 def locked(path: Path) -> Generator[None]:
     """Keep other writers of the file `path` waiting while the block runs."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -52,6 +52,7 @@ def enter() -> None:
     some sixty times on a loaded machine, whatever the command had to say.
     """
     code = EXIT_FAILED
+    os.environ.setdefault("CURATE_WITHOUT_PANDAS", "1")
     try:
         main()
     except SystemExit as end:

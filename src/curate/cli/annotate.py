@@ -9,7 +9,15 @@ import typer
 
 from curate.annotate.settings import AnnotateSettings
 from curate.cli import EXIT_PARTIAL
-from curate.cli.calls import print_end, print_money, print_states, print_submission, with_calls
+from curate.cli.calls import (
+    ApiKeyEnvOption,
+    BaseUrlOption,
+    print_end,
+    print_money,
+    print_states,
+    print_submission,
+    with_calls,
+)
 from curate.cli.say import say
 from curate.errors import SettingError
 
@@ -65,7 +73,7 @@ def _print_result(result: Any) -> int:
 def _submit(settings: Any) -> int:
     from curate.annotate.batches import submit_batches
 
-    is_all = print_submission(submit_batches(settings), f"curate annotate collect --output {settings.output}")
+    is_all = print_submission(submit_batches(settings), "curate annotate collect", settings)
     return 0 if is_all else EXIT_PARTIAL
 
 
@@ -90,23 +98,37 @@ CacheOption = Annotated[str | None, _option("Its cache.  [default: <output>.cach
 
 
 @annotate_app.command("status")
-def status_command(*, output: OutputOption = None, cache: CacheOption = None) -> int:
+def status_command(
+    *,
+    output: OutputOption = None,
+    cache: CacheOption = None,
+    base_url: BaseUrlOption = None,
+    api_key_env: ApiKeyEnvOption = None,
+) -> int:
     """Ask the server how far the batches are."""
     from curate.annotate.batches import batch_states
+    from curate.llm.batches import Trusted
 
-    print_states(batch_states(_cache_of(output, cache)))
+    print_states(batch_states(_cache_of(output, cache), Trusted(base_url, api_key_env)))
     return 0
 
 
 @annotate_app.command("collect")
-def collect_command(*, output: OutputOption = None, cache: CacheOption = None) -> int:
+def collect_command(
+    *,
+    output: OutputOption = None,
+    cache: CacheOption = None,
+    base_url: BaseUrlOption = None,
+    api_key_env: ApiKeyEnvOption = None,
+) -> int:
     """Take the results of batches that are over into the label file; collecting again changes nothing.
 
     Exit codes: 0 all is collected; 3 batches are still running, or labels are missing.
     """
     from curate.annotate.batches import collect_batches
+    from curate.llm.batches import Trusted
 
-    states, results = collect_batches(_cache_of(output, cache))
+    states, results = collect_batches(_cache_of(output, cache), output, Trusted(base_url, api_key_env))
     is_all = print_states(states)
     codes = [_print_result(result) for result in results]
     return 0 if is_all and not any(codes) else EXIT_PARTIAL

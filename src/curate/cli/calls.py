@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from curate.llm.batches import BatchState, Submission
     from curate.llm.estimate import CallEstimate
+    from curate.llm.settings import CallSettings
 
 _Temperature = Annotated[
     str | None,
@@ -33,6 +35,18 @@ _DryRun = Annotated[
 ]
 _Batch = Annotated[
     bool, typer.Option("--batch", help="Submit to the batch API at its lower price, and exit.")
+]
+
+
+BaseUrlOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Server of the batches, where it is neither OpenAI's nor on this machine.", show_default=False
+    ),
+]
+ApiKeyEnvOption = Annotated[
+    str | None,
+    typer.Option(help="Environment variable of the key, where it is not OPENAI_API_KEY.", show_default=False),
 ]
 
 
@@ -82,8 +96,11 @@ def _merge_values(given: dict[str, Any], config: Path | None, temperature: str |
         raise SettingError(f"The temperature must be a number or 'default', not '{temperature}'.") from None
 
 
-def print_submission(found: Submission, collect: str) -> bool:
+def print_submission(found: Submission, command: str, settings: CallSettings) -> bool:
     """Say what was submitted and with which command it is collected; True where all of it was."""
+    collect = [*command.split(), "--output", str(getattr(settings, "output"))]  # noqa: B009 - of both rooms' settings
+    collect += [] if settings.base_url is None else ["--base-url", settings.base_url]
+    collect += [] if settings.api_key_env == "OPENAI_API_KEY" else ["--api-key-env", settings.api_key_env]
     for batch in found.batches:
         say(f"Submitted {batch.n_requests:,} requests as {batch.server_id}.")
     if not found.batches:
@@ -93,7 +110,7 @@ def print_submission(found: Submission, collect: str) -> bool:
             f"{found.n_beyond_budget:,} requests do not fit the budget at their worst cost. Raise --budget-usd to submit them."
         )
     if found.batches:
-        say(f"Later: {collect}")
+        say(f"Later: {shlex.join(collect)}")
     return not found.n_beyond_budget
 
 

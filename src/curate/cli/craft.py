@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from curate.cli import EXIT_PARTIAL, exit_code
-from curate.cli.calls import print_end, print_money, print_states, print_submission, with_calls
+from curate.cli.calls import (
+    ApiKeyEnvOption,
+    BaseUrlOption,
+    print_end,
+    print_money,
+    print_states,
+    print_submission,
+    with_calls,
+)
 from curate.cli.options import with_settings
 from curate.cli.say import make_console, say
 from curate.config import settings_from
@@ -60,7 +68,7 @@ def _craft(settings: CraftSettings) -> int:
 def _submit(settings: CraftSettings) -> int:
     from curate.craft import submit_craft
 
-    is_all = print_submission(submit_craft(settings), f"curate craft collect --output {settings.output}")
+    is_all = print_submission(submit_craft(settings), "curate craft collect", settings)
     return 0 if is_all else EXIT_PARTIAL
 
 
@@ -102,23 +110,29 @@ OutputOption = Annotated[
 
 
 @craft_app.command("status")
-def status_command(*, output: OutputOption) -> int:
+def status_command(
+    *, output: OutputOption, base_url: BaseUrlOption = None, api_key_env: ApiKeyEnvOption = None
+) -> int:
     """Ask the server how far the batches are."""
     from curate.craft import craft_batches
+    from curate.llm.batches import Trusted
 
-    print_states(craft_batches(output))
+    print_states(craft_batches(output, Trusted(base_url, api_key_env)))
     return 0
 
 
 @craft_app.command("collect")
-def collect_command(*, output: OutputOption) -> int:
+def collect_command(
+    *, output: OutputOption, base_url: BaseUrlOption = None, api_key_env: ApiKeyEnvOption = None
+) -> int:
     """Take the results of batches that are over and judge them; collecting again changes nothing.
 
     Exit codes: 0 all is collected; 3 batches are still running, or prompts have no reply; 4 nothing was kept.
     """
     from curate.craft import collect_craft
+    from curate.llm.batches import Trusted
 
-    states, result = collect_craft(output)
+    states, result = collect_craft(output, trusted=Trusted(base_url, api_key_env))
     is_all = print_states(states)
     code = _print_result(result) if result else 0
     return code if is_all else EXIT_PARTIAL

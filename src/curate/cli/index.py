@@ -86,7 +86,12 @@ def add_command(
     after = add_to_index(
         index, _require(input), text_column=text_column, id_column=id_column, workers=workers
     ).n_documents
-    say(f"Added {after - before:,} documents to {index}; it has {after:,}.")
+    if after == before:
+        say(
+            f"These files are in {index} already, as they are now: nothing was added to its {after:,} documents."
+        )
+    else:
+        say(f"Added {after - before:,} documents to {index}; it has {after:,}.")
 
 
 @index_app.command("info")

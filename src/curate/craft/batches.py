@@ -8,7 +8,7 @@ from curate.craft.run import CraftResult, Gate, check_output, read
 from curate.craft.settings import CraftSettings, store_of
 from curate.llm import batches
 from curate.llm.ask import check_price
-from curate.llm.batches import BatchState, Submission, open_existing
+from curate.llm.batches import NOBODY, BatchState, Submission, Trusted, open_existing
 from curate.llm.client import read_api_key
 from curate.llm.store import Store
 from curate.work.progress import ProgressDisplay
@@ -30,21 +30,25 @@ def submit_craft(settings: CraftSettings) -> Submission:
         return batches.submit(settings, store, price, plan.open_prompts, body_of=plan.body, note={})
 
 
-def craft_batches(output: str) -> list[BatchState]:
-    """Ask the server how far every batch of an output is that is not collected yet."""
+def craft_batches(output: str, trusted: Trusted = NOBODY) -> list[BatchState]:
+    """Ask the server how far every batch of an output is that is not collected yet; see `Trusted`."""
     with open_existing(store_of(output)) as store:
-        return batches.look(store, CraftSettings)
+        return batches.look(store, CraftSettings, trusted)
 
 
-def collect_craft(output: str, *, progress: bool = True) -> tuple[list[BatchState], CraftResult | None]:
+def collect_craft(
+    output: str, *, trusted: Trusted = NOBODY, progress: bool = True
+) -> tuple[list[BatchState], CraftResult | None]:
     """Take the results of every batch that is over, and judge all replies to the last one's prompts.
 
     Prompts without a result are free to be submitted again. Collecting twice changes nothing. The result is None
     while no batch is over.
     """
     with open_existing(store_of(output)) as store:
-        states, notes = batches.collect(store, CraftSettings, lambda _: read)
+        states, notes = batches.collect(store, CraftSettings, trusted, lambda _: read)
         if not notes:
             return states, None
+        batches.check_output(notes[-1], output, store)
         settings = settings_from(CraftSettings, notes[-1]["settings"])
+        check_output(settings)
         return states, Gate(settings).judge(make_plan(settings), store, ProgressDisplay(quiet=not progress))

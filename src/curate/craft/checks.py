@@ -83,6 +83,7 @@ _OPEN_THOUGHTS = re.compile(r"^\s*<think(?:ing)?>")
 _WHOLE_FENCE = re.compile(r"^```(?:markdown|md|text|txt)?[ \t]*\n(.*)\n```$", re.DOTALL)
 _ENDS = tuple(".!?…。！？؟।\"”’»)]}'`|*_:;$>")
 _LAST_LINES = 400  # characters at the end in which an afterword is looked for
+_MOST_DIGITS = 200  # of a number that is compared: Python refuses to read one of thousands
 _FIRST_CHARS = 300
 
 
@@ -161,7 +162,7 @@ def _judge_form(raw: str, recipe: Recipe) -> Judged:  # noqa: PLR0911 - a row of
     text = raw
     if form.kind == "tags":
         for tag in form.tags:
-            found = re.findall(rf"<{tag}>(.*?)</{tag}>", raw, re.DOTALL)
+            found = _find_tagged(raw, tag)
             if len(found) != 1 or not found[0].strip():
                 return Judged(raw, reason="craft_wrong_format", value=len(found), limit=1, detail=tag)
             parts[tag] = found[0].strip()
@@ -180,6 +181,21 @@ def _judge_form(raw: str, recipe: Recipe) -> Judged:  # noqa: PLR0911 - a row of
     if checks.code != "none" and (why := _check_code(text, recipe)):
         return Judged(text, parts, reason="craft_code_unparsable", detail=why)
     return Judged(text, parts)
+
+
+def _find_tagged(text: str, tag: str) -> list[str]:
+    """What stands between `<tag>` and the next `</tag>`, each time.
+
+    >>> _find_tagged("<a>1</a> <a>2 <a>3</a> <a>4", "a")
+    ['1', '2 <a>3']
+    """
+    found: list[str] = []
+    opens, closes = f"<{tag}>", f"</{tag}>"
+    start = text.find(opens)
+    while start >= 0 and (end := text.find(closes, start + len(opens))) >= 0:
+        found.append(text[start + len(opens) : end])
+        start = text.find(opens, end + len(closes))
+    return found
 
 
 def find_missing(text: str, drawn: Drawn) -> list[str]:
@@ -269,9 +285,10 @@ def _number(text: str) -> tuple[Fraction, str] | None:
 
     >>> _number("1/2") == _number("0.5"), _number("3 cm") == _number("3 m")
     (True, False)
+    >>> _number("9" * 5000)  # no answer; and Python would not read it
     """
     found = re.findall(r"[-+]?\d+(?:\.\d+)?(?:\s*/\s*\d+(?:\.\d+)?)?", text)
-    if len(found) != 1:
+    if len(found) != 1 or len(found[0]) > _MOST_DIGITS:
         return None
     above, _, below = found[0].replace(" ", "").partition("/")
     if below and not Fraction(below):

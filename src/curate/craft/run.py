@@ -8,7 +8,6 @@ run_filter(...)                       staged rows -> kept/, dropped/, manifest.j
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections import Counter
 from collections.abc import Generator
@@ -32,7 +31,9 @@ from curate.llm.store import Store
 from curate.pipeline import run_filter
 from curate.run.funnel import Funnel
 from curate.run.settings import FilterSettings
-from curate.work.folder import MANIFEST, RunFolder
+from curate.work.folder import MANIFEST, RunFolder, layout_of
+from curate.work.json_files import check_shape, read_json
+from curate.work.output import is_overwritten
 from curate.work.progress import ProgressDisplay
 
 STAGED = "replies.parquet"
@@ -206,9 +207,16 @@ def check_output(settings: CraftSettings) -> None:
         raise SettingError(f"The output {output} is a file. Give --output with a folder.")
     for path in (output / MANIFEST, RunFolder(output).work / "plan.json"):
         if path.is_file():
-            found = "\0".join(json.loads(path.read_text(encoding="utf-8")).get("input", []))
-            if Path(found).name != STAGED or Path(found).parent.name != settings.work_path.name:
+            found = read_json(path)
+            check_shape(found, {"input": [str]}, path)
+            if not _is_staged(found["input"], settings):
                 raise SettingError(f"{output} holds a run of another command. Name another --output.")
             return
-    if output.exists() and any(output.iterdir()):
+    is_ours = settings.cache_path.is_file() and is_overwritten(output, layout_of("filter"))
+    if not is_ours and output.exists() and any(not path.name.startswith(".") for path in output.iterdir()):
         raise SettingError(f"The output folder {output} is not empty. Name another --output.")
+
+
+def _is_staged(input: list[str], settings: CraftSettings) -> bool:  # noqa: A002  (the name of the setting)
+    path = Path(input[0]) if len(input) == 1 else Path()
+    return (path.parent.name, path.name) == (settings.work_path.name, STAGED)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import pyarrow as pa
 
 from curate.batch import PAGE_SCHEMA
@@ -263,7 +264,10 @@ class _ChunkBuilder:
         """Make the chunk and forget the rows."""
         rows, self._rows = self._rows, []
         columns = list(zip(*rows, strict=True)) or [()] * len(PAGE_SCHEMA)
-        arrays = [pa.array(values, field.type) for values, field in zip(columns, PAGE_SCHEMA, strict=True)]
+        arrays = [
+            _join(values) if field.name == "content" else pa.array(values, field.type)
+            for values, field in zip(columns, PAGE_SCHEMA, strict=True)
+        ]
         pages = pa.record_batch(arrays, schema=PAGE_SCHEMA)
         skipped = dict(sorted(self._skipped.items()))
         return Chunk(
@@ -277,3 +281,13 @@ class _ChunkBuilder:
             last,
             self._types,
         )
+
+
+def _join(values: Sequence[bytes | None]) -> pa.Array:
+    """A binary array; its bytes are copied once, where `pa.array` grows its buffer as it goes."""
+    offsets = np.zeros(len(values) + 1, np.int64)
+    np.cumsum([len(value or b"") for value in values], out=offsets[1:])
+    valid = pa.array([value is not None for value in values], pa.bool_())
+    data = pa.py_buffer(b"".join(value or b"" for value in values))
+    buffers = [valid.buffers()[1], pa.py_buffer(offsets.astype(np.int32)), data]
+    return pa.Array.from_buffers(pa.binary(), len(values), buffers, values.count(None))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,6 +84,7 @@ class Layout:
     ending: str | None = None
     license: str | None = None
     reasons: tuple[tuple[str, str], ...] = ()  # (column of true and false, drop reason)
+    has_nest: bool = False  # url and date may stand in a column of columns
 
     @property
     def columns(self) -> list[str]:
@@ -114,9 +115,14 @@ class RowReader:
     def page(self, row: dict[str, Any], position: int) -> Page:
         """Make a page of one row; without text it carries the drop reason for that."""
         layout = self.layout(row)
-        url = _string(get_path(row, layout.url)) or _nested(row, URL_NAMES, layout.url)
-        date = _string(get_path(row, layout.date)) or _nested(row, DATE_NAMES, layout.date)
-        program = self._program(row, layout)
+        url = _string(get_path(row, layout.url))
+        date = _string(get_path(row, layout.date))
+        if layout.has_nest:
+            url, date = (
+                url or _nested(row, URL_NAMES, layout.url),
+                date or _nested(row, DATE_NAMES, layout.date),
+            )
+        program = self._program(row, layout) if layout.path or layout.ending else None
         column, kind, content = _find_content(row, layout.contents, is_code=program is not None)
         drop_reason = None
         if content is None:
@@ -178,7 +184,7 @@ class RowReader:
         return page
 
 
-def find_layout(names: Iterable[str], options: ReadOptions) -> Layout:
+def find_layout(names: Collection[str], options: ReadOptions) -> Layout:
     """Find each part's column: the one that the options name, else the first usual name that is there."""
     by_name: dict[str, str] = {}
     for name in names:
@@ -207,6 +213,7 @@ def find_layout(names: Iterable[str], options: ReadOptions) -> Layout:
         next(iter(usual(ENDING_NAMES)), None),
         next(iter(usual(LICENSE_NAMES)), None),
         tuple((by_name[name], reason) for name, reason in _STATED_REASONS if name in by_name),
+        any(name in names for name in _NESTS),
     )
 
 

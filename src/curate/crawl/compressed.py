@@ -16,6 +16,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, BinaryIO, Protocol, cast
 
+from isal import isal_zlib
+
 READ_BYTES = 1 << 16
 BLOCK_BYTES = 1 << 20
 FAR_BYTES = 1 << 20  # damage found later than this after a member's start: look for the next one only near it
@@ -61,6 +63,33 @@ class Decoder(Protocol):
 
 class DamagedError(Exception):
     """A member cannot be decoded further; never leaves this module."""
+
+
+class FastGzipDecoder:
+    """One sound gzip member, in less than half of zlib's time; what can be saved of another, `GzipDecoder` says."""
+
+    def __init__(self) -> None:
+        self._inflate = isal_zlib.decompressobj(31)
+        self.needs_input = True
+
+    @property
+    def eof(self) -> bool:
+        """See `Decoder`."""
+        return self._inflate.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        """See `Decoder`."""
+        return self._inflate.unused_data
+
+    def decompress(self, data: bytes, max_length: int = -1, /) -> bytes:
+        """See `Decoder`."""
+        try:
+            out = self._inflate.decompress(self._inflate.unconsumed_tail + data, max_length)
+        except isal_zlib.IsalError as error:
+            raise DamagedError(_message(error)) from None
+        self.needs_input = not self._inflate.unconsumed_tail and len(out) < max_length
+        return out
 
 
 class GzipDecoder:
@@ -186,11 +215,15 @@ def _message(error: Exception) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """How one kind of compression is recognised and decoded."""
+    """How one kind of compression is recognised and decoded.
+
+    `new_fast` makes a decoder that gives the same bytes of a sound member and may lose some of a damaged one.
+    """
 
     name: str
     magic: bytes
     new_decoder: Callable[[], Decoder]
+    new_fast: Callable[[], Decoder] | None = None
 
     def starts(self, data: bytes) -> bool:
         """Whether `data` looks like the start of a member."""
@@ -202,7 +235,7 @@ class Codec:
 
 
 CODECS = (
-    Codec("gzip", b"\x1f\x8b\x08", GzipDecoder),
+    Codec("gzip", b"\x1f\x8b\x08", GzipDecoder, FastGzipDecoder),
     Codec("zstd", b"\x28\xb5\x2f\xfd", ZstdDecoder),
     Codec("lz4", b"\x04\x22\x4d\x18", _new_lz4),
     Codec("bz2", b"BZh", bz2.BZ2Decompressor),
@@ -299,11 +332,21 @@ def read_compressed(raw: FileBytes, codec: Codec) -> Iterator[Block]:
             if damage:
                 yield Block(b"", None, damage)
             return
-        member = _Member(codec.new_decoder(), raw)
+        member = _Member((codec.new_fast or codec.new_decoder)(), raw)
         offset: int | None = start
+        n_given = 0
         for out in member.read(data):
             yield Block(out, offset, damage)
             offset = damage = None
+            n_given += len(out)
+        if member.end != "whole" and codec.new_fast:
+            raw.seek(start)
+            member = _Member(codec.new_decoder(), raw)
+            for out in member.read(raw.read()):
+                rest, n_given = out[n_given:], max(0, n_given - len(out))
+                if rest:
+                    yield Block(rest, offset, damage)
+                    offset = damage = None
         if member.end == "whole":
             data = member.rest
             continue

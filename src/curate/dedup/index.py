@@ -33,7 +33,7 @@ from curate.dedup.texts import RowTexts
 from curate.errors import RunError, SettingError
 from curate.text.unicode_tables import UNICODE_VERSION
 from curate.text.words import WORDS_VERSION
-from curate.work.files import batch_rows, read_arrow, write_json
+from curate.work.files import batch_rows, read_arrow, remove_leftovers, write_json
 from curate.work.json_files import check_shape, read_json
 from curate.work.lock import locked
 from curate.work.output import refuse_links
@@ -61,6 +61,7 @@ _SHAPE_OF_MANIFEST: dict[str, Any] = {
             "n_documents": int,
             "files": {_KEYS: str},
             "texts": [{"path": str, "column": str, "size_bytes": int, "modified_ns": int, "footer?": str}],
+            "input?": str,
         }
     ],
     "checksum?": str,
@@ -144,6 +145,10 @@ class Index:
     def stamp(self) -> str:
         """Identify the contents: the checksums of all segments."""
         return xxhash.xxh3_64_hexdigest(json.dumps(self.manifest["segments"], sort_keys=True).encode())
+
+    def holds(self, stamp: str) -> bool:
+        """Whether a segment was made of the input with this stamp."""
+        return bool(stamp) and stamp in [segment.get("input") for segment in self.manifest["segments"]]
 
     def shards(self) -> list[IndexShard]:
         """One shard per segment."""
@@ -327,14 +332,20 @@ def changing_index(path: str | Path) -> Generator[None]:
     """
     with locked(Path(path)):
         refuse_links(Path(path))
+        remove_leftovers(Path(path))
         yield
 
 
 def new_index(path: str | Path, plan: DedupPlan) -> Index:
     """An index without documents, of which nothing is written yet, for a new or empty folder."""
     path = Path(path)
-    if path.exists() and (not path.is_dir() or any(not each.name.startswith(".") for each in path.iterdir())):
-        raise SettingError(f"{path} is not empty; name a new folder, or use 'curate index add'.")
+    if (path / MANIFEST).exists():
+        raise SettingError(
+            f"{path} holds an index already: add to it with 'curate index add', look into it with 'curate index info', or "
+            "name a new folder."
+        )
+    if path.exists() and not (path.is_dir() and all(map(_may_lie_there, path.iterdir()))):
+        raise SettingError(f"{path} is not empty, and holds no index; name a new folder.")
     manifest = {
         "format": FORMAT,
         "keys_version": KEYS_VERSION,
@@ -344,6 +355,13 @@ def new_index(path: str | Path, plan: DedupPlan) -> Index:
         "segments": [],
     }
     return Index(path, manifest)
+
+
+def _may_lie_there(entry: Path) -> bool:
+    """Whether a new index may be made beside this: it is hidden, or the segment of a build that was killed."""
+    if entry.name.startswith("."):
+        return True
+    return _SEGMENT.fullmatch(entry.name) is not None and [each.name for each in entry.iterdir()] == [_KEYS]
 
 
 def relocate_texts(path: str | Path, old: str | Path, new: str | Path) -> tuple[Index, int]:
@@ -366,7 +384,9 @@ def relocate_texts(path: str | Path, old: str | Path, new: str | Path) -> tuple[
         ), n_found
 
 
-def append_segment(index: Index, tables: Iterable[pa.Table], texts: Sequence[TextFile]) -> Index:
+def append_segment(
+    index: Index, tables: Iterable[pa.Table], texts: Sequence[TextFile], stamp: str = ""
+) -> Index:
     """Add documents as one segment; all of them are in the index when this returns, else none.
 
     Who calls it holds the index (`changing_index`) from before it was opened, so that no other addition is lost.
@@ -376,6 +396,7 @@ def append_segment(index: Index, tables: Iterable[pa.Table], texts: Sequence[Tex
         tables: columns of `compute_keys(..., signatures=True)`, with `id` (string), `text_file` (int32,
             place in `texts`, -1 for none) and `text_row` (int64); perhaps `url`.
         texts: the files where texts can be found again.
+        stamp: of what was read, by which a second addition of it is known (`Index.holds`); "" for none.
     """
     manifest = index.manifest
     name = f"segment-{len(manifest['segments']):05d}"
@@ -393,6 +414,7 @@ def append_segment(index: Index, tables: Iterable[pa.Table], texts: Sequence[Tex
         "n_documents": n_documents,
         "files": {_KEYS: _checksum(index.path / name / _KEYS)},
         "texts": [asdict(text_file) for text_file in texts],
+        "input": stamp,
     }
     changed = _write_manifest(index.path, manifest | {"segments": [*manifest["segments"], segment]})
     return Index(index.path, changed)

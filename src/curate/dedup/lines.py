@@ -237,11 +237,14 @@ def remove_lines(
     n_bytes = _remove_lines(
         data, offsets, lines.begins, lines.firsts, reason, MOST_SHARE, cleaned, bounds, counts
     )
-    valid = None if not texts.null_count else pa.array(texts.is_valid()).buffers()[1]
-    buffers = [valid, pa.py_buffer(bounds), pa.py_buffer(cleaned[:n_bytes])]
-    return pa.LargeStringArray.from_buffers(
-        len(texts), buffers[1], buffers[2], valid, texts.null_count
-    ), counts
+    return text_array(texts, cleaned[:n_bytes], bounds), counts
+
+
+def text_array(like: pa.Array, data: NDArray[np.uint8], bounds: NDArray[np.int64]) -> pa.Array:
+    """Make a large_string array of UTF-8 bytes and bounds (N + 1), null where `like` is."""
+    valid = pa.array(like.is_valid()).buffers()[1] if like.null_count else None
+    buffers = pa.py_buffer(bounds), pa.py_buffer(data), valid
+    return pa.LargeStringArray.from_buffers(len(like), *buffers, like.null_count)
 
 
 @kernel

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.extract.scan import E_END, E_FIRST, M_OG_TITLE, M_TITLE
-from curate.extract.tags import FNV_OFFSET, FNV_PRIME, MASK32
+from curate.extract.tags import FNV_OFFSET, FNV_PRIME, MASK32, peek
 from curate.extract.text import B_END, B_INNER_BYTES, B_LINK_BYTES, B_PRE, B_START, read_entity
 from curate.text.kernel import kernel
 
@@ -118,9 +118,9 @@ def count_block(text: NDArray[np.uint8], start: int, end: int, row: NDArray[np.i
     hashed = FNV_OFFSET
     i = start
     while i < end:
-        code = np.int64(text[i])
+        code = np.int64(peek(text, i))
         if code < 128:
-            kind = ASCII_KINDS[code]
+            kind = peek(ASCII_KINDS, code)
             i += 1
         else:
             code, n_bytes = _decode(text, i)

@@ -76,17 +76,18 @@ def score_blocks(
     """Log-odds of being main text for every block, into scores[:n_blocks].
 
     Trees are summed in their order in float32, so that the last bit is the same on every machine. Blocks that the
-    first trees find hopeless, some three in four, are not put to the others.
+    first trees find hopeless, some three in four, are not put to the others. Places are unsigned: of others numba asks
+    each time whether they count from the end, which took a third of the time.
     """
     for b in range(n_blocks):
-        total = selector.base[0]
+        total, row = selector.base[0], features[b]
         for t in range(selector.roots.size):
-            node = np.int64(selector.roots[t])
-            while selector.feature[node] >= 0:
-                if features[b, selector.feature[node]] <= selector.threshold[node]:
-                    node = np.int64(selector.left[node])
-                else:
-                    node = np.int64(selector.right[node])
+            node = np.uint64(selector.roots[t])
+            feature = selector.feature[node]
+            while feature >= 0:
+                goes_left = row[np.uint64(feature)] <= selector.threshold[node]
+                node = np.uint64(selector.left[node] if goes_left else selector.right[node])
+                feature = selector.feature[node]
             total += selector.threshold[node]
             if (t == FIRST_STOP - 1 and total < FIRST_BAR) or (t == SECOND_STOP - 1 and total < SECOND_BAR):
                 break

@@ -20,7 +20,7 @@ from curate.extract.workspace import Workspace, describe_page, make_workspace, r
 from curate.text.charset import decode_text, is_broken
 from curate.text.kernel import kernel
 
-VERSION = "5"
+VERSION = "6"
 MAX_TITLE_BYTES = 2000
 LEAST_WORKSPACE_BYTES, MAX_KEPT_BYTES = 2**20, 2**22
 CHECKED_BYTES = 64  # that are looked at in one go
@@ -177,6 +177,9 @@ def extract_native(
     """Extract a batch of pages (Arrow binary); see `extract_pages` for what comes back."""
     pages = _prepare(contents, charsets)
     n = len(pages.usable)
+    if not n:  # a crawl of texts alone loads no kernels for pages
+        nothing = _string_array(np.empty(0, np.uint8), np.zeros(1, np.int32))
+        return Extracted(nothing, nothing, pages, np.full((0, len(META_ROWS), 2), -1, np.int64))
     sizes = np.abs(pages.ends - pages.starts) * pages.usable
     w = _own_workspace(int(sizes.max(initial=0)))
     options = MARKDOWN * markdown | LINKS * keep_links
@@ -239,7 +242,8 @@ def _prepare(contents: pa.Array, charsets: pa.Array | None) -> Prepared:
         write=False
     )  # Arrow's buffers can be writable, which numba would compile everything anew for
     plain = np.zeros(n, np.uint8)
-    find_plain_pages(data, offsets, plain)
+    if n:
+        find_plain_pages(data, offsets, plain)
     valid = contents.is_valid().to_numpy(zero_copy_only=False)
     sizes = np.diff(offsets)
     problems: list[str | None] = [None] * n

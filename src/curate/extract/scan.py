@@ -159,6 +159,7 @@ from curate.extract.tokens import (
     find_byte,
     is_hidden,
     read_attributes,
+    read_lexicon,
     read_name,
     read_style,
     read_tokens,
@@ -982,7 +983,6 @@ def _start_void(
     text: NDArray[np.uint8],
     s: NDArray[np.int64],
     blocks: NDArray[np.int32],
-    tokens: NDArray[np.int32],
     meta: NDArray[np.int64],
 ) -> None:
     """Elements without content: line breaks, rules, images of formulas, metadata."""
@@ -1005,8 +1005,11 @@ def _start_void(
         start, end = attributes[A_ALT]
         first = html[start]
         second = html[start + 1] if start + 1 < end else 0
-        _, bits = read_tokens(html, attributes, tokens, s[N_TOKENS])
-        if bits & LEX_MATH or (first == 123 and second == 92) or (first == 36 and html[end - 1] == 36):
+        if (
+            read_lexicon(html, attributes) & LEX_MATH
+            or (first == 123 and second == 92)
+            or (first == 36 and html[end - 1] == 36)
+        ):
             _write_formula(html, start, end, False, text, s, blocks)
 
 
@@ -1054,7 +1057,10 @@ def _start_tag(
     lexical = 0
     element = -1
     if s[HIDDEN_AT] < 0:
-        n_tokens, lexical = read_tokens(html, attributes, tokens, s[N_TOKENS])
+        if bits & BLOCK or tag == T_CODE:
+            n_tokens, lexical = read_tokens(html, attributes, tokens, s[N_TOKENS])
+        else:
+            n_tokens, lexical = s[N_TOKENS], read_lexicon(html, attributes)
         if bits & BLOCK and _push_element(tag, lexical, n_tokens, s, elements):
             element = s[ELEMENT]
             if tag in (T_OL, T_LI):
@@ -1487,7 +1493,7 @@ def scan_page(
             if bits & RAW:
                 i = _read_raw(html, i, tag, attributes, text, s, blocks, meta, n_open)
             elif bits & VOID:
-                _start_void(html, tag, attributes, text, s, blocks, tokens, meta)
+                _start_void(html, tag, attributes, text, s, blocks, meta)
             elif attributes[A_SELF_CLOSED, 0] >= 0 and (
                 s[XML] or bits & NO_TEXT or tag in (T_A, T_MATH) or n_open[T_SVG] > 0
             ):

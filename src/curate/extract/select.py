@@ -21,6 +21,7 @@ from curate.extract.scan import (
     E_END,
     E_FIRST,
     E_FLAGS,
+    E_TAG,
     IN_ARTICLE,
     IN_ASIDE,
     IN_COMMENT,
@@ -29,7 +30,8 @@ from curate.extract.scan import (
     IN_NAV,
 )
 from curate.extract.structure import keep_structure
-from curate.extract.text import B_CELLS, B_ELEMENT, B_END, B_PRE, B_START
+from curate.extract.tags import TAG_NUMBERS
+from curate.extract.text import B_CELLS, B_ELEMENT, B_END, B_PRE, B_START, N_ELEMENTS
 from curate.extract.workspace import Workspace
 from curate.text.kernel import kernel
 
@@ -50,6 +52,11 @@ MAX_LINK_TEXT, MENU_MARGIN = 0.8, 1.5
 # Where less than MIN_SHARE of the prose in the page's best container passes, its prose is kept all the same, if no more
 # than MAX_LINK_SHARE of the container is link text (a list of teasers has more) and the scores do not rule it out.
 MIN_SHARE, MAX_LINK_SHARE, RULED_OUT = 0.25, 0.15, -2.2
+
+# An index: a page of which less than MIN_SHARE is kept and a list of so many terms, few of them links, is the greater part.
+MIN_TERMS, INDEX_SHARE = 8, 0.5
+
+T_DL = TAG_NUMBERS["dl"]
 
 # A thread without an article: so many blocks of prose, and what a post's block has at least and at most.
 MIN_POSTS, MIN_POST_WORDS, MAX_POST_LINKS = 2, 4, 0.4
@@ -116,8 +123,33 @@ def choose_blocks(n_blocks: int, top: int, threshold: float, w: Workspace, keep:
     if n_chars < MIN_SHARE * w.sums[top, X_PROSE_CHARS] and _is_text_container(top, w):
         for b in range(first, end):
             keep[b] |= is_prose(w.blocks, w.counts, b) and w.scores[b] > RULED_OUT
+    _judge_index(n_blocks, w, keep)
     keep_structure(n_blocks, lowered, reference, w, keep)
     _judge_threads(n_blocks, w, keep)
+
+
+@kernel(allocates=False)
+def _judge_index(n_blocks: int, w: Workspace, keep: NDArray[np.uint8]) -> None:
+    """Keep a page's list of terms where nearly nothing else is on it: the definitions of an index are links."""
+    n_chars = 0
+    for b in range(n_blocks):
+        n_chars += w.counts[b, C_CHARS] if keep[b] else 0
+    if n_chars >= MIN_SHARE * w.sums[0, X_CHARS]:
+        return
+    e = 0  # the outermost such list, so that nested ones are not counted again and again
+    while e < w.state[N_ELEMENTS] and (
+        w.elements[e, E_TAG] != T_DL or w.sums[e, X_CHARS] <= INDEX_SHARE * w.sums[0, X_CHARS]
+    ):
+        e += 1
+    if e == w.state[N_ELEMENTS] or w.elements[e, E_FLAGS] & (AROUND | IN_COMMENT):
+        return
+    n_terms = 0
+    for b in range(w.elements[e, E_FIRST], w.elements[e, E_END]):
+        linked = link_density(w.blocks, w.counts, b) > MAX_LINK_TEXT
+        n_terms += is_term(b, w.blocks, w.elements) and not linked
+    if n_terms >= MIN_TERMS:
+        for b in range(w.elements[e, E_FIRST], w.elements[e, E_END]):
+            keep[b] = w.counts[b, C_WORDS] > 0
 
 
 @kernel(allocates=False)

@@ -16,6 +16,7 @@ from curate.extract.measure import (
     C_CHARS,
     C_DIGITS,
     C_LAST,
+    C_STOPS,
     C_WORDS,
     X_BLOCKS,
     X_CHARS,
@@ -53,7 +54,11 @@ AROUND = IN_NAV | IN_ASIDE | IN_FOOTER | IN_FORM | IN_COMMENT
 
 # How far under the bar a block may score and still be kept with its siblings, its list or table, what it introduces.
 # On a page of reference all but captions reach further by REFERENCE_REACH.
-HOLE_REACH, UNIT_REACH, HEAD_REACH, TERM_REACH, LEAD_REACH, CAPTION_REACH = 1.0, 1.5, 1.8, 3.0, 1.0, 0.4
+HOLE_REACH, UNIT_REACH, HEAD_REACH, TERM_REACH, LEAD_REACH = 1.0, 1.5, 1.8, 3.0, 1.0
+# Of captions: of what is kept itself, as a table or a listing; of a picture amid kept text, which some readers want left out.
+SHOWN_REACH, CAPTION_REACH, SHORT_REACH = 3.0, 1.0, 0.4
+NO_REACH = 1e9
+MIN_CAPTION_WORDS, MANY_WORDS = 6, 8  # of a sentence, and without a stop at its end
 REFERENCE_REACH = 0.8
 EDGE_REACH = 0.4  # of prose at either end of a run of its kind
 PRE_REACH, NEAR = 3.5, 3  # of listings, and how many blocks away something must be kept
@@ -71,6 +76,8 @@ MAX_BESIDE = (
 )
 MAX_UNIT_CHARS = 200  # that one block counts for in its list or table
 T_FIGCAPTION, T_CAPTION, T_QUOTE = (TAG_NUMBERS[t] for t in ("figcaption", "caption", "blockquote"))
+T_FIGURE, T_DL = TAG_NUMBERS["figure"], TAG_NUMBERS["dl"]
+CAPTION_LEVELS = 4  # from a caption's block to its element
 KIN_LEVELS = 4  # a block's own element, its box and what that lies in, from which its kind is told
 
 
@@ -170,7 +177,8 @@ def _join_units(
 ) -> None:
     """Keep the rest of a list or a table of data of which the greater part is kept.
 
-    In a reference also a table of data between two kept blocks, whose rows are as short as those of menus.
+    Also a table of data between two kept blocks or below its caption, whose rows are as short as those of menus, and
+    in a reference a list of terms between two kept blocks.
     """
     for b in range(n_blocks):
         unit = w.places[b, P_UNIT]
@@ -186,20 +194,31 @@ def _join_units(
         if w.elements[unit, E_TAG] == T_TABLE and w.marks[unit, K_ROWS] <= 0:  # layout
             continue
         greater = w.marks[unit, K_KEPT_CHARS] > UNIT_SHARE * w.marks[unit, K_UNIT_CHARS]
-        if greater or (
-            reference and w.elements[unit, E_TAG] == T_TABLE and _is_between(unit, n_blocks, w, keep)
-        ):
+        if greater or _is_amid(unit, n_blocks, reference, w, keep):
             flags = w.elements[w.blocks[b, B_ELEMENT], E_FLAGS]
             keep[b] = w.scores[b] > bar and w.counts[b, C_WORDS] > 0 and not flags & AROUND
 
 
 @kernel(allocates=False)
-def _is_between(e: int, n_blocks: int, w: Workspace, keep: NDArray[np.uint8]) -> bool:
-    """Whether the blocks before and behind an element of few links are kept."""
-    before, behind = w.elements[e, E_FIRST] - 1, w.elements[e, E_END]
-    if before < 0 or behind >= n_blocks or not keep[before] or not keep[behind]:
+def _is_amid(
+    e: int,
+    n_blocks: int,
+    reference: bool,  # noqa: FBT001 - a kernel
+    w: Workspace,
+    keep: NDArray[np.uint8],
+) -> bool:
+    """Whether a table of few links, or in a reference a list of terms, stands between kept blocks or below its caption."""
+    is_table = w.elements[e, E_TAG] == T_TABLE
+    if not is_table and not (reference and w.elements[e, E_TAG] == T_DL):
         return False
-    return w.sums[e, X_LINK_CHARS] + w.sums[e, X_INNER_CHARS] <= MAX_LINK_SHARE * w.sums[e, X_CHARS]
+    if is_table and w.sums[e, X_LINK_CHARS] + w.sums[e, X_INNER_CHARS] > MAX_LINK_SHARE * w.sums[e, X_CHARS]:
+        return False
+    first, end = w.elements[e, E_FIRST], w.elements[e, E_END]
+    for b in range(max(first - 1, 0), min(first + 1, n_blocks)):
+        shown = _find_shown(w.blocks[b, B_ELEMENT], w)
+        if keep[b] and shown >= 0 and w.elements[shown, E_FIRST] <= first and end <= w.elements[shown, E_END]:
+            return True
+    return first > 0 and end < n_blocks and keep[first - 1] != 0 and keep[end] != 0
 
 
 @kernel(allocates=False)
@@ -241,6 +260,10 @@ def _join_introductions(
             keep[b] = _goes_with_content(b, n_blocks, bar, w, keep)
         elif not reference:
             keep[b] = not _stands_alone(b, bar, w)
+        elif _says_nothing(b, w) and _may_join(b + 1, bar - HEAD_REACH, w):
+            # a line of a reference under its heading
+            keep[b + 1] = 1
+            w.running[b + 1, 0] += float(w.counts[b + 1, C_CHARS])
         chars = float(w.counts[b, C_CHARS])
         w.running[b, 0] = w.running[b + 1, 0] + (chars if keep[b] else 0.0)
         w.running[b, 1] = w.running[b + 1, 1] + chars
@@ -253,6 +276,16 @@ def _stands_alone(b: int, bar: float, w: Workspace) -> bool:
         return False
     end = w.places[b, P_END]
     return w.scores[b] < bar + SURE and end > b + 1 and w.running[b + 1, 0] == w.running[end, 0]
+
+
+@kernel(allocates=False)
+def _says_nothing(b: int, w: Workspace) -> bool:
+    """Whether a block is a heading of text of which nothing is kept."""
+    end = w.places[b, P_END]
+    if w.elements[w.blocks[b, B_ELEMENT], E_LEVEL] <= 0 or end == b + 1:
+        return False
+    below = w.elements[w.blocks[b + 1, B_ELEMENT], E_LEVEL]
+    return below <= 0 and w.running[b + 1, 0] == w.running[end, 0]
 
 
 @kernel(allocates=False)
@@ -273,10 +306,42 @@ def _goes_with_content(b: int, n_blocks: int, bar: float, w: Workspace, keep: ND
         for c in range(max(b - NEAR, 0), min(b + NEAR + 1, n_blocks)):
             near |= keep[c] != 0
         return near and w.scores[b] > bar - PRE_REACH
-    if w.elements[e, E_TAG] in (T_FIGCAPTION, T_CAPTION):
-        return below and w.scores[b] > bar - CAPTION_REACH and b > 0 and keep[b - 1] != 0
+    shown = _find_shown(e, w)
+    if shown >= 0:
+        return w.scores[b] > bar - _caption_reach(b, shown, n_blocks, w, keep)
     leads = below and w.counts[b, C_LAST] == COLON and _are_close(b, b + 1, w)
     return leads and w.scores[b] > bar - LEAD_REACH
+
+
+@kernel(allocates=False)
+def _find_shown(e: int, w: Workspace) -> int:
+    """The figure or table of which a block in the element `e` is the caption, -1 where it is none."""
+    for _ in range(CAPTION_LEVELS):
+        if e < 0 or w.elements[e, E_TAG] in (T_FIGCAPTION, T_CAPTION):
+            break
+        e = w.elements[e, E_PARENT]
+    caption = e >= 0 and w.elements[e, E_TAG] in (T_FIGCAPTION, T_CAPTION)
+    return w.elements[e, E_PARENT] if caption else -1
+
+
+@kernel(allocates=False)
+def _caption_reach(b: int, shown: int, n_blocks: int, w: Workspace, keep: NDArray[np.uint8]) -> float:
+    """How far under the bar the caption `b` of a figure or table may score: by what is kept of that, or around it."""
+    before = behind = False
+    for c in range(max(b - NEAR, 0), min(b + NEAR + 1, n_blocks)):
+        if c == b or not keep[c]:
+            continue
+        inside = w.elements[shown, E_FIRST] <= c < w.elements[shown, E_END]
+        of_picture = w.elements[shown, E_TAG] not in (T_FIGURE, T_TABLE)
+        if inside and not of_picture and _find_shown(w.blocks[c, B_ELEMENT], w) < 0:
+            return SHOWN_REACH
+        before |= c < b
+        behind |= c > b
+    if not (before and behind):
+        return -NO_REACH
+    # more than whose picture it is
+    said = w.counts[b, C_WORDS] >= (MIN_CAPTION_WORDS if w.counts[b, C_STOPS] > 0 else MANY_WORDS)
+    return CAPTION_REACH if said else SHORT_REACH
 
 
 @kernel(allocates=False)

@@ -6,6 +6,7 @@ Names are looked up as 64-bit numbers, in small open-addressing tables, so that 
 from __future__ import annotations
 
 import html.entities
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,14 +73,22 @@ def _slot(key: int, n_slots: int) -> int:
 
 
 @kernel(allocates=False)
+def peek(values: NDArray[Any], i: int) -> Any:
+    """values[i] where `i` is known not to be negative: else numba asks each time whether it counts from the end."""
+    return values[np.uint64(i)]
+
+
+@kernel(allocates=False)
 def look_up(key: int, keys: NDArray[np.int64], values: NDArray[np.int64]) -> int:
     """The value of a key in a table of `make_table`, 0 where it is absent."""
     mask = keys.size - 1
     slot = (key ^ (key >> 17) ^ (key >> 31) ^ (key >> 47)) & mask
-    while keys[slot] != 0:
-        if keys[slot] == key:
-            return values[slot]
+    found = peek(keys, slot)
+    while found != 0:
+        if found == key:
+            return peek(values, slot)
         slot = (slot + 1) & mask
+        found = peek(keys, slot)
     return 0
 
 

@@ -18,6 +18,7 @@ from curate.extract.tags import (
     MAX_ENTITY_CHARS,
     MAX_OPEN_ENTITY_CHARS,
     look_up,
+    peek,
 )
 from curate.text.kernel import kernel
 
@@ -385,13 +386,17 @@ def write_run(
     """Write html[i:stop], up to the next tag where it is `markup`; return where it ended."""
     collapse = s[PRE_AT] < 0
     while i < stop:
-        byte = html[i]
+        byte = peek(html, i)
         if PLAIN[byte]:
             out = write_pending(text, s, blocks) if s[PENDING] else s[OUT]
-            while i < stop and PLAIN[html[i]]:
-                text[out] = html[i]
+            # a single blank between two words is the same wherever it stands
+            while PLAIN[byte] or (byte == 32 and i + 1 < stop and PLAIN[peek(html, i + 1)]):
+                text[np.uint64(out)] = byte
                 out += 1
                 i += 1
+                if i >= stop:
+                    break
+                byte = peek(html, i)
             s[OUT] = out
             continue
         if byte == 60 and markup and i + 1 < stop:
@@ -403,7 +408,7 @@ def write_run(
                 s[PENDING] |= SPACE
                 if s[INDENT] > 0:
                     s[INDENT] = min(s[INDENT] + 1, MAX_INDENT)
-                while i < stop and html[i] <= 32:
+                while i < stop and peek(html, i) <= 32:
                     i += 1
             else:
                 # two bytes that are one end of a line

@@ -29,6 +29,7 @@ from curate.extract.tags import (
     ROLE_VALUES,
     fnv,
     look_up,
+    peek,
 )
 from curate.text.kernel import kernel
 
@@ -44,7 +45,7 @@ def read_name(html: NDArray[np.uint8], i: int) -> tuple[int, int]:
     key = 0
     begin = i
     while i < html.size:
-        byte = np.int64(html[i])
+        byte = np.int64(peek(html, i))
         if byte <= 32 or byte in (47, 62, 61):
             break
         if 65 <= byte <= 90:
@@ -66,7 +67,7 @@ def find_byte(html: NDArray[np.uint8], i: int, wanted: int) -> int:
         if hit:
             break
         i += 32
-    while i < n and html[i] != wanted:
+    while i < n and peek(html, i) != wanted:
         i += 1
     return i
 
@@ -74,7 +75,7 @@ def find_byte(html: NDArray[np.uint8], i: int, wanted: int) -> int:
 @kernel(allocates=False)
 def skip_to_tag_end(html: NDArray[np.uint8], i: int) -> int:
     """The place after the next `>` (attributes of end tags are not looked at)."""
-    while i < html.size and html[i] != 62:
+    while i < html.size and peek(html, i) != 62:
         i += 1
     return i + 1
 
@@ -104,7 +105,7 @@ def read_attributes(html: NDArray[np.uint8], i: int, attributes: NDArray[np.int6
     n = html.size
     slash = -1
     while i < n:
-        byte = html[i]
+        byte = peek(html, i)
         if byte == 62:
             if html[i - 1] == 47 and slash == i - 1:
                 _note(attributes, A_SELF_CLOSED, slash, slash)
@@ -119,10 +120,10 @@ def read_attributes(html: NDArray[np.uint8], i: int, attributes: NDArray[np.int6
         if i == begin:  # a stray '='
             i += 1
             continue
-        while i < n and html[i] <= 32:
+        while i < n and peek(html, i) <= 32:
             i += 1
         start = end = i
-        if i < n and html[i] == 61:
+        if i < n and peek(html, i) == 61:
             start, end, i = _read_value(html, i + 1)
         row = look_up(key, ATTRIBUTE_KEYS, ATTRIBUTE_VALUES) - 1
         if row >= 0 and attributes[row, 0] < 0:
@@ -143,20 +144,20 @@ def _note(attributes: NDArray[np.int64], row: int, start: int, end: int) -> None
 def _read_value(html: NDArray[np.uint8], i: int) -> tuple[int, int, int]:
     """An attribute's value after its `=`: (start, end, the place after it)."""
     n = html.size
-    while i < n and html[i] <= 32:
+    while i < n and peek(html, i) <= 32:
         i += 1
-    if i < n and html[i] in (34, 39):
+    if i < n and peek(html, i) in (34, 39):
         quote = html[i]
         i += 1
         start = i
         stop = min(i + SHORT_VALUE, n)
-        while i < stop and html[i] != quote:
+        while i < stop and peek(html, i) != quote:
             i += 1
         if i == stop:
             i = find_byte(html, i, quote)
         return start, i, i + 1
     start = i
-    while i < n and html[i] > 32 and html[i] != 62:
+    while i < n and peek(html, i) > 32 and peek(html, i) != 62:
         i += 1
     return start, i, i
 
@@ -254,6 +255,27 @@ def _add_bucket(tokens: NDArray[np.int32], n: int, begin: int, value: int) -> in
 
 
 @kernel(allocates=False)
+def read_lexicon(html: NDArray[np.uint8], attributes: NDArray[np.int64]) -> int:
+    """The lexicon bits of whole words of class and id: all that matters of an element that is no block."""
+    bits = 0
+    for row in (A_CLASS, A_ID):
+        start = attributes[row, 0]
+        if start < 0:
+            continue
+        hashed = FNV_OFFSET
+        end = min(attributes[row, 1], start + MAX_TOKEN_BYTES)
+        for i in range(start, end + 1):
+            byte = np.int64(peek(html, i)) if i < end else 32
+            if byte > 32:
+                hashed = (hashed ^ (byte + 32 if 65 <= byte <= 90 else byte)) * FNV_PRIME & MASK32
+            elif hashed != FNV_OFFSET:
+                found = look_up(hashed, LEXICON_KEYS, LEXICON_VALUES)
+                bits |= found if row == A_CLASS else found & LEX_IDS
+                hashed = FNV_OFFSET
+    return bits
+
+
+@kernel(allocates=False)
 def read_tokens(
     html: NDArray[np.uint8], attributes: NDArray[np.int64], tokens: NDArray[np.int32], n: int
 ) -> tuple[int, int]:
@@ -275,7 +297,7 @@ def read_tokens(
         lexical = FNV_OFFSET
         end = min(attributes[row, 1], start + MAX_TOKEN_BYTES)
         for i in range(start, end + 1):
-            byte = np.int64(html[i]) if i < end else 32
+            byte = np.int64(peek(html, i)) if i < end else 32
             upper = 65 <= byte <= 90
             low = byte + 32 if upper else byte
             letter = 97 <= low <= 122 or byte >= 128

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
+from curate.config import plain_file
+from curate.scoring.storage import MOST_BYTES
+
 FILE = "fitted_on.safetensors"
 
 
@@ -27,6 +30,7 @@ def write_fitted_on(folder: Path, texts: pa.Array) -> None:
 def read_fitted_on(folder: Path) -> NDArray[np.uint64] | None:
     """Read the hashes, or None where the folder has none."""
     try:
-        return load_file(folder / FILE)["text_hashes"]
-    except (OSError, KeyError, SafetensorError):
+        hashes = load_file(plain_file(folder / FILE, MOST_BYTES))["text_hashes"]
+    except (OSError, KeyError, ValueError, SafetensorError):
         return None
+    return hashes if hashes.dtype == np.uint64 and hashes.ndim == 1 else None

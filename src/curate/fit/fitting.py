@@ -273,6 +273,11 @@ def find_folds(pages: Annotations, recipe: Recipe, positive: float) -> NDArray[n
     groups = group_pages(pages.texts, sites, recipe.overlap)
     folds = draw_folds(groups, np.round(pages.levels), recipe.n_folds, recipe.seed, pages.domains)
     truth = pages.levels >= positive
+    if not 0 < truth[pages.weights > 0].sum() < np.count_nonzero(pages.weights):
+        raise SettingError(
+            f"{int(truth.sum())} of {len(pages)} pages are at level {positive:g} or above, most of their readings taken, and "
+            f"{np.count_nonzero(pages.weights)} have a weight above 0: both kinds are needed among these."
+        )
     for fold in range(recipe.n_folds):
         rest = truth[(folds != fold) & (pages.weights > 0)]
         if not (folds == fold).any() or not 0 < rest.sum() < len(rest):

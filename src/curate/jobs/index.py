@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -14,7 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate.crawl import FileProblem, ReadOptions, check_columns, find_files, plan_splits
+from curate.config import stable_hash
+from curate.crawl import FileProblem, InputFile, ReadOptions, check_columns, find_files, plan_splits
 from curate.dedup import DedupPlan, compute_keys
 from curate.dedup.index import Index, TextFile, append_segment, changing_index, new_index, open_index
 from curate.errors import RunError
@@ -25,6 +27,7 @@ from curate.work.engine import make_engine
 from curate.work.files import read_arrow, read_facts, write_arrow
 from curate.work.folder import RunFolder
 from curate.work.progress import Counted, ProgressDisplay
+from curate.work.urls import is_url
 
 
 def build_index(
@@ -60,6 +63,8 @@ def build_index(
 def add_to_index(index: str | Path, input: str | Sequence[str], **options: Any) -> Index:  # noqa: A002
     """Add the documents in `input` to an index, all of them or none.
 
+    Files that are in it already, as they are now, are not added again: a call that was killed may be repeated.
+
     Raises:
         RunError: part of the input cannot be read, or it holds no text; nothing was added.
         SettingError: another process is adding to the index.
@@ -93,6 +98,9 @@ def _add_files(
     files = find_files((input,) if isinstance(input, str) else tuple(input))
     options = ReadOptions(text_column=text_column, id_column=id_column, url_column=url_column)
     check_columns(files, options)
+    stamp = _stamp_of(files, options)
+    if index.holds(stamp):
+        return index
     direct, staged = split_by_format(files, options, None)
     display = ProgressDisplay(quiet=not progress)
     work = index.path / ".tmp-work"
@@ -119,7 +127,16 @@ def _add_files(
             for _ in engine.map(partial(_write_piece_keys, job), range(len(pieces))):
                 tally.n_done += 1
         _refuse_partial(index, job, RunFolder(work))
-        return append_segment(index, _read_piece_keys(job), texts)
+        return append_segment(index, _read_piece_keys(job), texts, stamp)
+
+
+def _stamp_of(files: Sequence[InputFile], options: ReadOptions) -> str:
+    """What tells this input from any other; "" where a file lies elsewhere, of which its name and size say too little."""
+    if any(is_url(file.path) for file in files):
+        return ""
+    states = [(os.path.abspath(file.path), os.stat(file.path)) for file in files]
+    columns = [options.text_column, options.id_column, options.url_column]
+    return stable_hash([columns, *([path, state.st_size, state.st_mtime_ns] for path, state in states)])
 
 
 def _write_piece_keys(job: _IndexJob, number: int) -> None:

@@ -4,7 +4,8 @@ Chunks are drawn from files in an order by the hash of their names, one of each 
 the input or the time is up. They go through every pass of the main job in a folder that is deleted afterwards.
 
 Two things a sample cannot know. Duplicates are pairs: of 1% of a crawl it holds 0.01% of them, so their share is a lower
-bound. And where a file is large, only its beginning is looked at. Lines that recur (`dedup_lines`) are left where they are.
+bound. And where a file is large, only its beginning is looked at. What recurs (`dedup_lines`,
+`dedup_substrings`) is left where it is.
 """
 
 from __future__ import annotations

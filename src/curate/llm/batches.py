@@ -28,6 +28,7 @@ from curate.llm.client import (
     completion_reply,
     explain_status,
     import_openai,
+    is_local,
     read_api_key,
     redact,
     wrong_setting,
@@ -36,6 +37,8 @@ from curate.llm.prices import Price, find_price
 from curate.llm.reply import Reply, Verdict
 from curate.llm.settings import CallSettings
 from curate.llm.store import BatchReply, Request, Store
+from curate.text.printable import printable
+from curate.work.json_files import check_shape, parse_json
 
 # Limits of the batch API: 50,000 requests and 200 MB a file; half of the bytes leave room.
 MAX_REQUESTS = 50_000
@@ -49,6 +52,11 @@ _MAX_LISTED = 1000
 _PATHS = ("output", "cache", "prices", "topics", "tables")
 _INPUTS = ("input", "exclude", "against", "decontaminate")
 _NAMES_OR_PATHS = ("prompt", "recipe", "scorer")
+
+_NOTE_SHAPE = {
+    "settings": dict,
+    "requests": [{"key": str, "model": str, "prompt": str, "text_hash": str, "n_prompt_bytes": int}],
+}
 
 Result = TypeVar("Result")
 Note = dict[str, Any]
@@ -133,13 +141,45 @@ def submit(
     return Submission(batches, len(fitting), len(calls) - len(fitting))
 
 
-def look(store: Store, settings_class: type[CallSettings]) -> list[BatchState]:
+@dataclass(frozen=True, slots=True)
+class Trusted:
+    """What the user says of the server: a store may come from elsewhere, and name any server and any variable.
+
+    Attributes:
+        base_url: the server that may be given the key, besides OpenAI's, this machine and the one of OPENAI_BASE_URL.
+        api_key_env: the variable whose value may be sent, besides OPENAI_API_KEY.
+    """
+
+    base_url: str | None = None
+    api_key_env: str | None = None
+
+    def check(self, settings: CallSettings) -> None:
+        """Raise a SettingError that says what to type where a store names a server or a variable that nobody allowed."""
+        asked, url = settings.api_key_env, settings.base_url
+        known = {None, self.base_url, os.environ.get("OPENAI_BASE_URL")}
+        if url not in known and not is_local(url):
+            raise SettingError(
+                f"These batches lie on the server {printable(url or '')}. Give --base-url with that address if your key may "
+                "be sent there."
+            )
+        if asked not in {"OPENAI_API_KEY", self.api_key_env}:
+            raise SettingError(
+                f"These batches were made with the key of the environment variable {printable(asked)}. Give --api-key-env "
+                "with that name if it may be sent."
+            )
+
+
+NOBODY = Trusted()
+"""No server and no variable but those that need no word."""
+
+
+def look(store: Store, settings_class: type[CallSettings], trusted: Trusted) -> list[BatchState]:
     """Ask the server how far every batch is that is not collected yet."""
     states: list[BatchState] = []
     for row in store.batches():
         n_done = 0
         if row["state"] not in _AT_REST and row["server_id"]:
-            server = _Server(_settings_of(row, settings_class))
+            server = _Server(_settings_of(row, settings_class, trusted))
             found = server.find(row["server_id"])
             row |= {"state": found.status, "message": _failure_of(found, server.key)}
             n_done = found.request_counts.completed if found.request_counts else 0
@@ -151,6 +191,7 @@ def look(store: Store, settings_class: type[CallSettings]) -> list[BatchState]:
 def collect(
     store: Store,
     settings_class: type[CallSettings],
+    trusted: Trusted,
     read_of: Callable[[Note], Callable[[Reply], Noted]],
 ) -> tuple[list[BatchState], list[Note]]:
     """Take the results of every batch that is over into the store; collecting twice changes nothing.
@@ -160,6 +201,7 @@ def collect(
     Args:
         store: of the batches.
         settings_class: of the calls.
+        trusted: the server and the key that the user names.
         read_of: note -> how its replies are read.
 
     Returns:
@@ -167,8 +209,8 @@ def collect(
     """
     notes: list[Note] = []
     for row in store.batches():
-        settings = _settings_of(row, settings_class)
-        note = json.loads(row["tasks"])
+        settings = _settings_of(row, settings_class, trusted)
+        note = _note_of(row)
         if row["state"] == "collected":
             notes.append(note)
         if row["state"] in _AT_REST:
@@ -183,6 +225,21 @@ def collect(
             _take_results(store, server, settings, row, found, read_of(note))
             notes.append(note)
     return [_state_of(row) for row in store.batches()], notes
+
+
+def check_output(note: Note, output: str | None, store: Store) -> None:
+    """Refuse a store whose batches belong to another output than the one it was opened for, or lies beside.
+
+    Raises:
+        SettingError: says what to type.
+    """
+    noted = Path(str(note["settings"].get("output")))
+    is_beside = os.path.abspath(noted.parent) == os.path.abspath(store.path.parent)
+    if os.path.abspath(noted) != os.path.abspath(output) if output else not is_beside:
+        raise SettingError(
+            f"The batches of {store.path} are those of the output {printable(str(noted))}. Give --output with that name if it "
+            "may be written."
+        )
 
 
 def open_existing(cache: str | Path) -> Store:
@@ -321,8 +378,16 @@ def _portable(settings: CallSettings) -> dict[str, Any]:
     return values
 
 
-def _settings_of(row: dict[str, Any], settings_class: type[CallSettings]) -> CallSettings:
-    return settings_from(settings_class, json.loads(row["tasks"])["settings"])
+def _settings_of(row: dict[str, Any], settings_class: type[CallSettings], trusted: Trusted) -> CallSettings:
+    settings = settings_from(settings_class, _note_of(row)["settings"])
+    trusted.check(settings)
+    return settings
+
+
+def _note_of(row: dict[str, Any]) -> Note:
+    note = parse_json(str(row["tasks"]).encode("utf-8", "replace"), "The cache's note of a batch")
+    check_shape(note, _NOTE_SHAPE, "the cache's note of a batch")
+    return note
 
 
 def _state_of(row: dict[str, Any], n_done: int = 0) -> BatchState:
@@ -344,7 +409,7 @@ def _take_results(
     read: Callable[[Reply], Noted],
 ) -> None:
     """Read a batch's files and put its replies into the store in one step."""
-    requests = {request["key"]: Request(**request) for request in json.loads(row["tasks"])["requests"]}
+    requests = {request["key"]: Request(**request) for request in _note_of(row)["requests"]}
     worst = store.batch_costs(row["id"])
     price = find_price(settings)
     results = _read_results(

@@ -60,12 +60,16 @@ def read_api_key(settings: CallSettings) -> str:
     key = os.environ.get(settings.api_key_env, "").strip()
     if key:
         return key
-    host = urlsplit(settings.base_url or "").hostname
-    if host in {"localhost", "127.0.0.1", "::1", "0.0.0.0"}:  # noqa: S104
+    if is_local(settings.base_url):
         return "none"
     raise SettingError(
         f"No API key in the environment variable {settings.api_key_env}. Set it, or name another with --api-key-env."
     )
+
+
+def is_local(base_url: str | None) -> bool:
+    """Whether a server is on this machine."""
+    return urlsplit(base_url or "").hostname in {"localhost", "127.0.0.1", "::1", "0.0.0.0"}  # noqa: S104
 
 
 class ChatClient:

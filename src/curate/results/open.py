@@ -197,7 +197,7 @@ def _look_in_folder(path: Path) -> Found:
     for kind in KINDS:
         folder = (swap if is_swapping and (swap / kind).is_dir() else path) / kind
         names = sorted(folder.iterdir()) if folder.is_dir() else []
-        files[kind] = [str(file) for file in names if _PART.fullmatch(file.name)]
+        files[kind] = [str(file) for file in names if _PART.fullmatch(file.name) and file.is_file()]
     return read_json((swap if is_swapping else path) / MANIFEST), files, LocalFileSystem()
 
 

@@ -5,7 +5,6 @@ Made of `metrics.jsonl` alone, so that it can be written of a run that is at wor
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +12,10 @@ from typing import Any
 
 from curate.errors import SettingError
 from curate.results.page import Plot, fill_page, row, table, text
+from curate.train.folders import METRICS, read_step
 from curate.work.files import committed
 from curate.work.folder import REPORT
 
-METRICS = "metrics.jsonl"
 _MOST_POINTS = 240
 """Of a curve; a point stands for as many steps as it takes."""
 
@@ -68,8 +67,9 @@ def _read_steps(path: Path) -> list[Step]:
     """Every whole line of the file; what follows the last line break is half a line of a killed run."""
     if not path.is_file():
         return []
-    lines = path.read_text(encoding="utf-8").split("\n")[:-1]
-    return [step for line in lines if (step := json.loads(line)) and "loss" in step]
+    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]
+    steps = [read_step(line, f"{path} line {number}") for number, line in enumerate(lines, 1)]
+    return [step for step in steps if {"loss", "learning_rate"} <= step.keys()]
 
 
 @dataclass(frozen=True, slots=True)

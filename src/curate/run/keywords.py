@@ -44,6 +44,7 @@ class FilterKeywords(TypedDict, total=False):
     dedup_lines: bool
     line_documents: int
     line_sites: int
+    dedup_substrings: int
     threshold: float | str | Sequence[str] | Mapping[str, float] | None
     keep_fraction: float | None
     target_tokens: str | int | None

@@ -106,7 +106,12 @@ def scored_columns(scorer: Scorer, scored: Scored) -> dict[str, pa.Array]:
 
 
 def _checked(scorer: Scorer, what: str, values: Any, n_documents: int) -> Array:
-    numbers = np.asarray(values, np.float32)
+    try:
+        numbers = np.asarray(values, np.float32)
+    except (TypeError, ValueError) as error:
+        raise SettingError(
+            f"The scorer '{scorer.name}' gave {what}s that are no numbers ({error}). Try curate.testing.check_scorer on it."
+        ) from None
     if numbers.shape != (n_documents,):
         raise SettingError(
             f"The scorer '{scorer.name}' gave {what}s of shape {numbers.shape} for {n_documents:,} documents; "

@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from curate.config import plain_file
 from curate.errors import MissingPackageError, SettingError
 from curate.text.gate import as_texts
 from curate.work.json_files import check_shape
@@ -142,7 +143,7 @@ def refuse_code(source: str) -> None:
     if not listing.is_file():
         return
     try:
-        modules = json.loads(listing.read_text("utf-8"))
+        modules = json.loads(plain_file(listing).read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise SettingError(f"'{listing}' cannot be read: {str(error)[:200]}") from error
     check_shape(modules, [{"type": str}], listing)

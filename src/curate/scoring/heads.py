@@ -343,7 +343,7 @@ def _multiply_four(a, b, c, d, centres, products):
 
 @kernel(inline=True)
 def _exp_negative(x):
-    """exp(x) for x at most 0, within 1e-10 of its value (below -64, 1.6e-28): branchless, so that many are taken at once.
+    """exp(x) for x at most 0, to 2e-9 of its value (1.6e-28 below -64): without a branch, so that many are taken at once.
 
     exp(x / 64) by its series about -1/2, six times squared.
     """

@@ -12,7 +12,6 @@ load_scorer(scorer)                         an object with `name` and `score` st
 
 from __future__ import annotations
 
-import json
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -63,6 +62,7 @@ from curate.scoring.storage import (
     read_weights,
 )
 from curate.scoring.vocabulary import Vocabulary
+from curate.work.json_files import read_json
 
 ENTRY_POINT_GROUP = "curate.scorers"
 _FASTTEXT_SUFFIXES = {".bin", ".ftz"}
@@ -198,8 +198,8 @@ def load_folder(folder: Path) -> Scorer:
 
 def _kind(folder: Path) -> str | None:
     try:
-        return json.loads((folder / CONFIG).read_text("utf-8")).get("kind")
-    except (OSError, ValueError):
+        return read_json(folder / CONFIG).get("kind")
+    except SettingError:
         return None
 
 

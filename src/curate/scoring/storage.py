@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from curate.config import plain_file
 from curate.errors import SettingError
 from curate.work.json_files import check_shape
 from curate.work.lock import locked
@@ -23,6 +24,8 @@ from curate.work.lock import locked
 CONFIG = "config.json"
 WEIGHTS = "weights.safetensors"
 FORMAT_VERSION = 1
+MOST_BYTES = 16 << 30
+"""Of weights."""
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -35,10 +38,11 @@ def read_config(folder: Path) -> dict[str, Any]:
             f"'{folder}' is no classifier folder: it holds no {CONFIG}. Fit one with `curate fit`."
         )
     try:
-        config = json.loads(path.read_text("utf-8"))
+        config = json.loads(plain_file(path).read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
+        said = " ".join(str(error).split())[:200]
         raise SettingError(
-            f"'{path}' is not JSON ({error}). Fit the classifier again with `curate fit`."
+            f"'{path}' is not JSON ({said}). Fit the classifier again with `curate fit`."
         ) from error
     if not isinstance(config, dict) or config.get("format") != FORMAT_VERSION:
         found = config.get("format") if isinstance(config, dict) else None
@@ -64,7 +68,7 @@ def read_weights(folder: Path, config: dict[str, Any]) -> Arrays:
     path = folder / WEIGHTS
     if not path.is_file():
         raise SettingError(f"'{folder}' lacks {WEIGHTS}. Fit the classifier again with `curate fit`.")
-    content = path.read_bytes()
+    content = plain_file(path, MOST_BYTES).read_bytes()
     digest = hashlib.sha256(content).hexdigest()
     if digest != config.get("weights_sha256"):
         raise SettingError(

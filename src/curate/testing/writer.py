@@ -117,7 +117,7 @@ WRITER_FAULTS = (
 
 def write_passage(prompt: str, fault: str | None = None) -> str:
     """Write what a prompt of `curate craft` asks for, or what goes wrong in its place."""
-    n_words = int(found[1]) if (found := re.search(r"(\d+)\s+words", prompt)) else 200
+    n_words = int(found[1]) if (found := re.search(r"(?<!\d)(\d+)\s+words", prompt)) else 200
     found = re.search(r"words must occur[^:]*:\s*([\w, ]+)", prompt)
     required = [] if found is None or fault == "wr_no_words" else found[1].split(", ")
     n_words = {"wr_short": n_words // 10, "wr_long": 5 * n_words}.get(fault or "", n_words)

@@ -8,6 +8,7 @@ covers its module and, transitively, every module of this package that it import
 from __future__ import annotations
 
 import hashlib
+import importlib
 import os
 import re
 import sys
@@ -18,11 +19,19 @@ from typing import Any
 
 from numba import njit
 from numba.core import config, event
+from numba.np import linalg
 
 from curate.text.cache import VARIABLE
 
 if os.environ.get(VARIABLE):
     config.CACHE_DIR = os.environ[VARIABLE]
+
+if "numba.np.arraymath" not in sys.modules:
+    # It loads scipy.linalg only to see that it is there: .25 CPU seconds. Who multiplies matrices in a kernel of his own
+    # loads it then.
+    ensure_blas, linalg.ensure_blas = linalg.ensure_blas, lambda: None
+    arraymath = importlib.import_module("numba.np.arraymath")
+    linalg.ensure_blas = arraymath.ensure_blas = ensure_blas
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 # `from curate.text.utf8 import is_space, read_code` and `import curate.text.utf8`: the module, and the names after it.

@@ -16,10 +16,12 @@ from typing import Any
 
 import zstandard
 
+from curate.config import plain_file
 from curate.errors import SettingError
 from curate.text.charset import decode_text
 from curate.text.json_values import parse_json, parse_object
 
+MOST_BYTES = 16 << 30
 _OPENERS = {
     b"\x1f\x8b": gzip.open,
     b"BZh": bz2.open,
@@ -35,7 +37,7 @@ def read_bytes(path: str | Path) -> bytes:
         SettingError: the file cannot be read, or is damaged.
     """
     try:
-        with open(path, "rb") as file:
+        with plain_file(path, MOST_BYTES).open("rb") as file:
             start = file.read(8)
         opener = next((each for magic, each in _OPENERS.items() if start.startswith(magic)), open)
         with opener(path, "rb") as file:

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from curate.config import plain_file
 from curate.errors import MissingPackageError, RunError, SettingError
 from curate.tokens.bytelevel import ByteLevelKernel, make_kernel
 
@@ -107,13 +108,14 @@ def load_encoder(path: str | Path, eos_token: str | None = None) -> TextEncoder:
     """
     tokenizer_class = _import_tokenizers().Tokenizer
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = plain_file(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingError(f"Cannot read the tokenizer {path}: {error}.") from error
     try:
         tokenizer = tokenizer_class.from_str(text)
     except Exception as error:
-        raise SettingError(f"{path} is not a tokenizer.json of the package tokenizers: {error}.") from error
+        said = " ".join(str(error).split())[:200]
+        raise SettingError(f"{path} is not a tokenizer.json of the package tokenizers: {said}.") from error
     return TextEncoder(tokenizer, eos_token)
 
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from curate.config import stable_hash
+from curate.config import plain_file, stable_hash
 from curate.errors import SettingError
 
 # What may differ while every id means the same text: how a call cuts, pads or frames its text.
@@ -52,9 +52,10 @@ def _begin_with(token: str, token_id: int | None) -> dict[str, Any]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise SettingError(f"Cannot read the tokenizer {path}: {error}.") from error
+        values = json.loads(plain_file(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        said = " ".join(str(error).split())[:200]
+        raise SettingError(f"Cannot read the tokenizer {path}: {said}.") from error
     if not isinstance(values, dict) or "model" not in values:
         raise SettingError(f"{path} is not a tokenizer.json of the package tokenizers.")
     return values

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from curate.work.json_files import NUMBER, check_shape, read_json
 STATE = "state.json"
 TOKENIZER = "tokenizer.json"
 CONFIG = "config.json"
+METRICS = "metrics.jsonl"
 
 _FIELDS = {field.name: field for field in dataclasses.fields(ModelShape)}
 _TYPES = {"int": int, "float": NUMBER, "bool": bool, "str": str}
@@ -25,6 +28,15 @@ _FACTS = {
         for name, field in _FIELDS.items()
     },
 }
+_STEP = {
+    "step": int,
+    "loss?": NUMBER,
+    "learning_rate?": NUMBER,
+    "stage?": str,
+    "passes?": {"*": NUMBER},
+    "bits_per_byte?": {"*": NUMBER},
+}
+_MOST = 1e15  # of any number of a step: plots are drawn of them
 _OPTIONAL_INT, _OPTIONAL_OBJECT = (int, type(None)), (dict, type(None))
 
 
@@ -72,6 +84,24 @@ def read_state(checkpoint: Path) -> dict[str, Any]:
     facts = read_json(path)
     check_shape(facts, _FACTS, path)
     return facts
+
+
+def read_step(line: str, source: object) -> dict[str, Any]:
+    """One line of `metrics.jsonl`, as `curate train` writes them.
+
+    Raises:
+        SettingError: it is none; `source` names the line.
+    """
+    try:
+        step = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise SettingError(f"{source} is no JSON ({str(error)[:200]}). Mend or remove the line.") from None
+    check_shape(step, _STEP, source)
+    numbers = [step["step"], *(step[name] for name in ("loss", "learning_rate") if name in step)]
+    numbers += [*step.get("passes", {}).values(), *step.get("bits_per_byte", {}).values()]
+    if not all(abs(number) <= _MOST and math.isfinite(number) for number in numbers):
+        raise SettingError(f"{source} holds a number that no training gives. Mend or remove the line.")
+    return step
 
 
 def shape_from_facts(facts: dict[str, Any]) -> ModelShape:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import os
-import shutil
+import re
 import signal
 import time
 from collections.abc import Generator
@@ -33,7 +33,7 @@ from curate.train.attention import chosen_kind
 from curate.train.checkpoint import Checkpoints, refuse_change
 from curate.train.data import make_batch, slots_of
 from curate.train.evaluate import NamedText, Window, bits_per_byte, plan_validation, read_named_texts
-from curate.train.folders import CONFIG, STATE, TOKENIZER, committed_steps, find_checkpoint
+from curate.train.folders import CONFIG, METRICS, TOKENIZER, committed_steps, find_checkpoint
 from curate.train.grow import weights_for
 from curate.train.keywords import TrainKeywords
 from curate.train.metrics import Sink, open_sinks, peak_flops
@@ -42,10 +42,24 @@ from curate.train.optimise import learning_rate, make_optimiser
 from curate.train.parallel import Team, begin_pass, joined, sharded_decoder
 from curate.train.settings import TrainSettings
 from curate.train.shape import ModelShape, padded_vocabulary
+from curate.work.files import committed, remove_leftovers
 from curate.work.lock import locked
-from curate.work.output import refuse_links
+from curate.work.output import Layout, delete_own, is_overwritten, refuse_links
 from curate.work.progress import ProgressDisplay
 
+SETTINGS = "run.toml"
+_NOTE = "# The settings of this run, as 'curate train' took them; it replaces this file.\n"
+_LINKED = "wandb"  # W&B links to its latest run there
+_LAYOUT = Layout(
+    "curate train",
+    re.compile(
+        r"run\.toml|metrics\.jsonl|report\.html|wandb_id\.txt|(tensorboard|wandb)/.+"
+        r"|checkpoints/(step-|\.saving-|\.removing-)[0-9]+/(__[0-9]+_[0-9]+\.distcp|\.metadata(\.tmp)?|(state|tokenizer)\.json)",
+        re.DOTALL,
+    ),
+    (),
+    lambda _record: True,
+)
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 
 
@@ -115,20 +129,17 @@ def train(
             raise SettingError(
                 "overwrite is for one process: others may have begun. Delete the output folder before."
             )
-        if Path(checked.output).is_dir():
-            with locked(Path(checked.output)):  # a run that is at work keeps what it has
-                _delete_run(Path(checked.output))
+        _delete_run(Path(checked.output))
     return run_training(checked, display=ProgressDisplay.of(progress))
 
 
 def _delete_run(folder: Path) -> None:
-    """Delete an earlier run's checkpoints and metrics, and nothing else that may lie there."""
-    refuse_links(folder)
-    steps = [step for step in committed_steps(folder / "checkpoints") if (step / STATE).is_file()]
-    for step in steps:
-        shutil.rmtree(step)
-    if steps:
-        (folder / "metrics.jsonl").unlink(missing_ok=True)
+    """Delete an earlier run's files, where there is one, and nothing else is there; a run that is at work keeps its."""
+    if not (folder / "checkpoints").is_dir():
+        return
+    with locked(folder):
+        refuse_links(folder, but=_LINKED)
+        delete_own(folder, _LAYOUT)
 
 
 def run_training(settings: TrainSettings, *, display: ProgressDisplay | None = None) -> TrainResult:
@@ -171,6 +182,7 @@ def _prepare(settings: TrainSettings, team: Team, held: ExitStack) -> tuple[_Run
     order, n_steps = order_of(settings, tokens, shape)
     if team.leads:
         held.enter_context(locked(folder))
+        _look_at(folder)
     checkpoints = Checkpoints(folder / "checkpoints", settings.keep, team, tokens.tokenizer_path)
     facts = {
         "model": shape.fingerprint,
@@ -210,7 +222,8 @@ def _prepare(settings: TrainSettings, team: Team, held: ExitStack) -> tuple[_Run
     sinks: list[Sink] = []
     if team.leads:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "run.toml").write_text(to_toml(settings), encoding="utf-8")
+        with committed(folder / SETTINGS) as temporary:
+            temporary.write_text(_NOTE + to_toml(settings), encoding="utf-8")
         sinks = open_sinks(settings, done, facts)
     run = _Run(
         settings=settings,
@@ -230,6 +243,23 @@ def _prepare(settings: TrainSettings, team: Team, held: ExitStack) -> tuple[_Run
         notes=notes_on(tokens, order, n_steps),
     )
     return run, done
+
+
+def _look_at(folder: Path) -> None:
+    """Complete an overwrite that was killed; refuse links, and files of the user's in the place of those of a run."""
+    refuse_links(folder, but=_LINKED)
+    if is_overwritten(folder, _LAYOUT):
+        delete_own(folder, _LAYOUT)
+    remove_leftovers(folder)
+    noted = folder / SETTINGS
+    is_ours = committed_steps(folder / "checkpoints") or (
+        noted.is_file() and noted.read_bytes().startswith(_NOTE.encode())
+    )
+    for path in (noted, folder / METRICS):
+        if path.exists() and not is_ours:
+            raise SettingError(
+                f"{path} is not of a run of 'curate train', which would replace it. Name another --output."
+            )
 
 
 def notes_on(tokens: TokenFolder, order: WindowOrder, n_steps: int) -> tuple[str, ...]:

@@ -10,7 +10,9 @@ from typing import Any, Protocol
 import torch
 
 from curate.errors import SettingError
+from curate.train.folders import METRICS, read_step
 from curate.train.settings import TrainSettings
+from curate.work.files import committed
 
 # Dense bfloat16 FLOP/s from the makers' data sheets, without sparsity.
 PEAK_FLOPS = {
@@ -40,8 +42,13 @@ class JsonLines:
     """metrics.jsonl: one object a step; resuming cuts off those after the checkpoint, which come again."""
 
     def __init__(self, path: Path, last_step: int) -> None:
-        kept = [line for line in _lines(path) if json.loads(line)["step"] <= last_step]
-        path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+        kept = [
+            line
+            for number, line in enumerate(_lines(path), 1)
+            if read_step(line, f"{path} line {number}")["step"] <= last_step
+        ]
+        with committed(path) as temporary:
+            temporary.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
         self._file = path.open("a", encoding="utf-8")
 
     def write(self, step: int, numbers: dict[str, Any]) -> None:
@@ -100,7 +107,7 @@ class WeightsAndBiases:
 def open_sinks(settings: TrainSettings, last_step: int, config: dict[str, Any]) -> list[Sink]:
     """The sinks that the settings name, for the leading process."""
     folder = Path(settings.output)
-    sinks: list[Sink] = [JsonLines(folder / "metrics.jsonl", last_step)]
+    sinks: list[Sink] = [JsonLines(folder / METRICS, last_step)]
     if settings.tensorboard:
         sinks.append(TensorBoard(folder / "tensorboard", last_step))
     if settings.wandb:
@@ -142,4 +149,4 @@ def _lines(path: Path) -> list[str]:
     if not path.exists():
         return []
     # What follows the last line break is half a line of a killed run.
-    return path.read_text(encoding="utf-8").split("\n")[:-1]
+    return path.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]

@@ -177,7 +177,7 @@ def opened_run(
     path = run_path(output, scratch)
     store = Store.of(str(output)) if is_url(str(output)) else None
     folder = RunFolder(path, store)
-    layout, inputs = _layout_of(plan), list(inputs)
+    layout, inputs = layout_of(_job_of(plan)), list(inputs)
     compare = partial(changed_settings, plan=plan, holds_same=partial(holds_same, folder))
     advise = partial(_advise_cut, output, plan)
     with opened_output(
@@ -233,9 +233,8 @@ def changing_run(output: str | Path, scratch: str | None = None) -> Generator[Ru
         yield folder
 
 
-def _layout_of(plan: dict[str, Any]) -> Layout:
-    """The layout of the command whose plan this is: 'filter', or what the plan says."""
-    job = _job_of(plan)
+def layout_of(job: str) -> Layout:
+    """The layout of a command's folders: 'filter', or another that works as it does."""
     return Layout(
         f"curate {job}",
         _FILES,

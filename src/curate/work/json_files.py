@@ -17,6 +17,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from curate.config import plain_file
 from curate.errors import SettingError
 
 NUMBER = (int, float)
@@ -31,7 +32,7 @@ def read_json(path: Path) -> dict[str, Any]:
         SettingError: the file cannot be read, or holds something else.
     """
     try:
-        data = path.read_bytes()
+        data = plain_file(path).read_bytes()
     except FileNotFoundError:
         return {}
     except OSError as error:

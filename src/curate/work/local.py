@@ -1,9 +1,10 @@
-"""Worker processes on this machine, forked from one that has run the main job once.
+"""Worker processes on this machine, forked from one that has imported and loaded what they need.
 
-A worker that starts by itself costs 1.2 CPU seconds: imports, kernels, tables, the scorer. A fork of a process that
-has done all that costs nothing; the server is started once, beside what the parent does first. Functions and scorers
-are carried by cloudpickle, a user's script is not run again, and a worker that the system killed is reported
-(docs/decisions/0019-forked-workers.md).
+A worker that starts by itself costs 1.2 CPU seconds: imports, kernels, tables, the scorer. Where this process has a
+single thread, as the command line has up to here, workers are forks of it, and cost nothing. Else they are forks of a
+server that has run the main job once, started beside what the parent does first: a fork beside another thread may
+hold that one's locks for ever. Functions and scorers are carried by cloudpickle, a user's script is not run again, and a
+worker that the system killed is reported (docs/decisions/0019-forked-workers.md).
 """
 
 from __future__ import annotations
@@ -14,14 +15,18 @@ import pickle
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import lru_cache
 from multiprocessing import connection
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Self, TypeVar
+
+import pyarrow as pa
 
 from curate.errors import RunError
 
@@ -34,13 +39,16 @@ WARMED = "curate.warmed"
 _TASKS_A_WORKER = 4  # handed over at a time: a million tasks are not pickled beforehand
 # Libraries that would start a thread for every core in every worker.
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "ARROW_IO_THREADS")
+_JEMALLOC = "jemalloc_bg_thd"
+"""The thread of an allocator inside Arrow, which sees to forks itself (`pthread_atfork`)."""
 _METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 
 
 class LocalEngine:
     """Runs tasks in `n_workers` processes; with one worker, in this process.
 
-    The processes start with the first map that needs them and serve all maps until `close`.
+    The processes start here where they can be forked, else with the first map that needs them, and serve all maps
+    until `close`.
     """
 
     is_local = True
@@ -49,7 +57,14 @@ class LocalEngine:
         # A process of a `multiprocessing.Pool` may start none of its own; the result is the same with one.
         self.n_workers = n_workers = 1 if multiprocessing.current_process().daemon else n_workers
         self._pool: ProcessPoolExecutor | None = None
-        if n_workers > 1:
+        if n_workers > 1 and can_fork():
+            self._pool = _start_pool(n_workers, "fork")
+            with warnings.catch_warnings():
+                warnings.simplefilter(
+                    "ignore", DeprecationWarning
+                )  # Python counts the allocator's thread as well
+                self._pool.submit(_nothing)  # forks all of them, before the pool has threads of its own
+        elif n_workers > 1:
             start_server()
 
     def __enter__(self) -> Self:
@@ -104,9 +119,28 @@ class LocalEngine:
 
     def _workers(self) -> ProcessPoolExecutor:
         if self._pool is None:
-            context = multiprocessing.get_context(_METHOD)
-            self._pool = ProcessPoolExecutor(self.n_workers, context, initializer=_start_worker)
+            self._pool = _start_pool(self.n_workers, _METHOD)
         return self._pool
+
+
+def can_fork() -> bool:
+    """Whether this process has one thread, so that a fork of it works; known on Linux alone.
+
+    torch is never forked: its own threads and its device would have to be started anew.
+    """
+    try:
+        threads = [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]
+    except OSError:
+        return False
+    return len([name for name in threads if name != _JEMALLOC]) == 1 and "torch" not in sys.modules
+
+
+def _start_pool(n_workers: int, method: str) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(n_workers, multiprocessing.get_context(method), initializer=_start_worker)
+
+
+def _nothing() -> None:
+    pass
 
 
 def start_server() -> None:
@@ -135,6 +169,9 @@ def _load(carried: bytes) -> Callable[[Any], Any]:
 def _start_worker() -> None:
     # Ctrl-C reaches every process of the terminal; the parent alone decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    pa.set_cpu_count(1)
+    pa.set_io_thread_count(1)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

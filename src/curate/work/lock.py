@@ -20,6 +20,8 @@ from curate.work.disk import tell_disk_error
 LOCK_FILE = ".curate-lock"
 UNLOCKED = "CURATE_NO_LOCK"
 """Set to 1, lets a file system be written to that has no locks, as some of clusters."""
+_held: set[int] = set()
+"""Descriptors of what this process has locked: a worker that is forked from it would hold the lock on when it is gone."""
 _BUSY = {errno.EWOULDBLOCK, errno.EACCES}
 
 
@@ -43,13 +45,24 @@ def locked(folder: Path) -> Generator[None]:
             _take(descriptor, folder)
         except OSError:
             lock_file = None if os.environ.get(UNLOCKED) == "1" else _take_file(folder)
+        _held.update({descriptor} if lock_file is None else {descriptor, lock_file})
         yield
     finally:
+        _held.difference_update({descriptor, lock_file})
         if lock_file is not None:
             with suppress(OSError):
                 os.unlink(folder / LOCK_FILE)  # while it is held: who comes later makes another
             os.close(lock_file)
         os.close(descriptor)
+
+
+def _let_go() -> None:
+    for descriptor in _held:
+        os.close(descriptor)
+    _held.clear()
+
+
+os.register_at_fork(after_in_child=_let_go)
 
 
 def _take(descriptor: int, folder: Path) -> None:

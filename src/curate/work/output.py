@@ -81,10 +81,9 @@ def opened_output(
     with locked(folder):
         refuse_links(folder)
         record = layout.read_record(folder)
-        begun = read_json(folder / _OVERWRITING).get("command") == layout.command
-        if begun or (record is not None and overwrite):
+        if is_overwritten(folder, layout) or (record is not None and overwrite):
             _refuse_inputs(folder, inputs)
-            _delete_own(folder, layout)
+            delete_own(folder, layout)
         elif record is None:
             _refuse_others(folder, layout)
         elif changes := compare(record):
@@ -99,13 +98,19 @@ def changed_error(folder: object, changes: list[str], advice: str | None) -> Cha
     return ChangedSettingsError(f"{folder} holds a run with other settings ({'; '.join(changes)}). {advice}")
 
 
-def refuse_links(folder: Path) -> None:
+def refuse_links(folder: Path, but: str | None = None) -> None:
     """Refuse a folder in which a link lies: what is written, moved or deleted there could be the user's own.
+
+    Args:
+        folder: that is to be written.
+        but: the name of a folder in it that another program keeps, with links.
 
     Raises:
         SettingError: names the link.
     """
     for parent, folders, files in os.walk(folder):
+        if parent == str(folder) and but in folders and not (folder / but).is_symlink():
+            folders.remove(but)
         for name in (*folders, *files):
             path = Path(parent) / name
             if path.is_symlink():
@@ -133,14 +138,25 @@ def _refuse_inputs(folder: Path, inputs: Iterable[str | Path]) -> None:
             )
 
 
-def _delete_own(folder: Path, layout: Layout) -> None:
-    """Delete the command's files, if nothing else is there; the note goes last, so that a kill loses no track."""
+def is_overwritten(folder: Path, layout: Layout) -> bool:
+    """Whether an overwrite by this command was killed half-way there, so that what is left is to be deleted too."""
+    return read_json(folder / _OVERWRITING).get("command") == layout.command
+
+
+def delete_own(folder: Path, layout: Layout) -> None:
+    """Delete the command's files, if nothing else is there; the note goes last, so that a kill loses no track.
+
+    Who calls it holds the folder, and has looked for links.
+
+    Raises:
+        SettingError: something lies there that the command did not write; nothing was touched.
+    """
     ours = list(_own_files(folder, layout))
     note = folder / _OVERWRITING
     write_json(note, {"command": layout.command})
     for path in ours:
         path.unlink(missing_ok=True)
-    _remove_empty(folder, {path.parent for path in ours})
+    _remove_empty(folder)
     note.unlink()
 
 
@@ -159,9 +175,13 @@ def _own_files(folder: Path, layout: Layout) -> Iterator[Path]:
                 )
 
 
-def _remove_empty(folder: Path, parents: set[Path]) -> None:
-    """Remove the folders that are empty now, from the deepest up, and never `folder` itself."""
-    inner = {step for parent in parents for step in (parent, *parent.parents) if folder in step.parents}
-    for path in sorted(inner, key=lambda path: -len(path.parts)):
-        if not any(path.iterdir()):
-            path.rmdir()
+def _remove_empty(folder: Path) -> None:
+    """Remove what folders are empty now, from the deepest up, and never `folder` itself.
+
+    Also those that an overwrite emptied before it was killed: of these no file tells any longer.
+    """
+    for parent, _, _ in os.walk(folder, topdown=False):
+        path = Path(parent).relative_to(folder)
+        is_others = any(part.startswith(".") and not part.startswith(".curate") for part in path.parts)
+        if path.parts and not is_others and not os.listdir(parent):
+            os.rmdir(parent)
