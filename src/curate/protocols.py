@@ -75,7 +75,7 @@ class CommitteeScorer(Scorer, Protocol):
     """A scorer made of several members, each of which could score alone."""
 
     def score_members(self, texts: Sequence[str] | pa.Array, /) -> NDArray[np.float32]:
-        """Give each member's own scores of `texts` (N documents), float32 (n_members, N), each in [0, 1]."""
+        """Each member's own scores of `texts` (N documents), float32 (n_members, N), each in [0, 1]."""
         ...
 
 

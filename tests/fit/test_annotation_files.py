@@ -16,7 +16,7 @@ import zstandard
 
 from curate.cli import main
 from curate.errors import SettingError
-from curate.fit import fit_classifier, metrics, read_annotations
+from curate.fit import fit_classifier, read_annotations
 from curate.fit.annotations import render_sources
 from curate.fit.label_files import read_pages
 from curate.scoring import load_scorer
@@ -333,7 +333,6 @@ def test_fit_says_how_annotators_agree_and_how_strict_they_are_before_it_fits(tm
     (tmp_path / "labels.jsonl").write_bytes(lines(rows))
     monkeypatch.chdir(tmp_path)
     command = ("fit", "-a", "labels.jsonl", "-o", "mine", "--member", "own_tfidf:ridge", "--quiet")
-    monkeypatch.setattr(metrics, "N_RESAMPLES", 5)
     code, said = run(monkeypatch, capsys, *command, "--reference-annotator", "gpt-4o")
     assert code == 0, said.err
     assert "| gpt-4o / gpt-4o-mini | 40 |" in said.out

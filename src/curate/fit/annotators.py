@@ -59,7 +59,7 @@ class Strictness:
         return f"<Strictness of {len(self.annotators)} annotators and {len(self.readers)} readers>"
 
     def to_json(self) -> dict[str, Any]:
-        """Give all but the shifts."""
+        """The strictness as JSON: all but the shifts."""
         return {
             "annotators": self.annotators,
             "readers": self.readers,

@@ -42,8 +42,9 @@ from curate.fit.fitted_on import write_fitted_on
 from curate.fit.folds import draw_folds, group_pages
 from curate.fit.heads import FittedHead, fit_head
 from curate.fit.keywords import RecipeKeywords
-from curate.fit.metrics import N_RESAMPLES, summarise, to_json
+from curate.fit.metrics import summarise, to_json
 from curate.fit.recipe import DEFAULT_RECIPE, HEAD_SETTINGS, MemberRecipe, Recipe
+from curate.fit.settings import N_RESAMPLES
 from curate.scoring.calibration import Calibration
 from curate.scoring.load import load_fitted
 from curate.scoring.model import FittedScorer, Member, prepare
@@ -364,7 +365,7 @@ def _calibrate_out_of_fold(
     positive: float,
     whole: Calibration,
 ) -> Vector:
-    """Give every page the score of a calibration that saw no page of its fold, of the kind that `whole` is."""
+    """Every page's score by a calibration that saw no page of its fold, of the kind that `whole` is."""
     pages, reference = read_pages.pages, read_pages.reference
     truth, kind = pages.levels >= positive, str(whole.to_config()["kind"])
     scores = np.zeros(len(levels))
@@ -386,7 +387,7 @@ def cross_fit(
     seed: int,
     done: Counted | None = None,
 ) -> Vector:
-    """Give every page the level of a model that saw no page of its fold, (N,)."""
+    """Every page's level by a model that saw no page of its fold, (N,)."""
     levels = np.zeros(len(targets))
     for fold in range(int(folds.max()) + 1):
         held = folds == fold

@@ -131,7 +131,7 @@ class FittedScorer:
         return self.score_levels(texts)[1]
 
     def score_levels(self, texts: Sequence[str] | pa.Array, /) -> tuple[Array, Array]:
-        """Give (levels, scores), both float32 (N,); levels lie on the annotators' scale."""
+        """(levels, scores), both float32 (N,); levels lie on the annotators' scale."""
         return score_pages([self], as_texts(texts))[0]
 
     def count_read(self, texts: Sequence[str] | pa.Array, /) -> NDArray[np.int64]:
@@ -203,7 +203,7 @@ class FittedScorer:
 
 
 def score_pages(scorers: Sequence[FittedScorer], texts: pa.Array) -> list[tuple[Array, Array]]:
-    """Give each scorer's (levels, scores) of N texts, both float32 (N,); words and equal features are made once.
+    """Each scorer's (levels, scores) of N texts, both float32 (N,); words and equal features are made once.
 
     All scorers must read windows of one size.
     """
