@@ -333,6 +333,8 @@ def _check_rules(rule_sets: list[dict[str, Any]], row: dict[str, Any]) -> list[R
             continue
         name = f"{rule_set['name']}@{rule_set['version']}" if rule_set["version"] else rule_set["name"]
         for rule in map(Rule.from_json, rule_set["rules"]):
+            if not rule.judges(language):
+                continue
             value, passed = row.get(rule.signal), None
             if isinstance(value, int | float):
                 numbers = {each: pa.array([row.get(each)], pa.float64()) for each in rule.signals}

@@ -77,6 +77,12 @@ class Rule:
             by_language=tuple((code, each["low"], each["high"]) for code, each in limits),
         )
 
+    def judges(self, language: str | None) -> bool:
+        """Whether the rule judges a page in a language; a page in none is judged."""
+        if language is None:
+            return True
+        return language not in self.except_languages and (not self.languages or language in self.languages)
+
     def limits_in(self, language: str | None) -> tuple[float | None, float | None]:
         """Low and high for a page in a language; those of English for a page in none."""
         for code, low, high in self.by_language:
