@@ -30,7 +30,7 @@ def rows_of(folder: Path) -> list[dict[str, object]]:
         for file in sorted(folder.glob("*/part-*.parquet"))
         for row in pq.ParquetFile(file).read().to_pylist()
     ]
-    return [{name: None if value != value else value for name, value in row.items()} for row in rows]  # noqa: PLR0124
+    return [{name: None if value != value else value for name, value in row.items()} for row in rows]
 
 
 def change_manifest(folder: Path, **score: object) -> None:
