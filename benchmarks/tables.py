@@ -894,7 +894,7 @@ def prose() -> dict[str, list[str]]:
             f"at most {plan['core_hours_asked_in_all']:,} core hours",
         ],
         "docs/deciding.md": [
-            "drops {:.0f} and {:.0f}% of web junk".format(*chosen["quality"]),
+            "{:.0f} and {:.0f}% of web junk".format(*chosen["quality"]),
             "{:.0f} and {:.0f}% of web junk".format(*chosen["edu"]),
         ],
     }
