@@ -34,7 +34,7 @@ from curate.craft.stage import SCHEMA, state_reasons
 from curate.dedup.index import _hash_manifest, open_index
 from curate.errors import CurateError
 from curate.fit import fit_classifier, read_annotations
-from curate.fit.evaluate import count_fitted_on
+from curate.fit.evaluating import count_fitted_on
 from curate.jobs.index import build_index
 from curate.llm.store import Store
 from curate.mixture import MixtureSettings, Source, mix
@@ -42,6 +42,8 @@ from curate.mixture.settings import read_mixture_settings
 from curate.pipeline import run_filter
 from curate.results.overview import read_overview
 from curate.rules.decontaminate import Decontaminator
+from curate.rules.load import load_rules
+from curate.rules.urls import UrlRules
 from curate.run.settings import FilterSettings
 from curate.scoring import load_scorer
 from curate.scoring.load import load_classes
@@ -246,7 +248,7 @@ def with_digests(
     return changed
 
 
-@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"crafted"}))
+@pytest.mark.parametrize("kind", sorted(KINDS))
 def test_any_value_in_what_a_folder_says_of_itself(
     folders: dict[str, Path], tmp_path: Path, pytestconfig: pytest.Config, kind: str
 ) -> None:
@@ -355,6 +357,9 @@ FILES: dict[str, Callable[[Path], Any]] = {
     "mixture.toml": lambda path: mix(read_mixture_settings(path), None, workers=1, progress=False),
     "craft.toml": lambda path: load_recipe(str(path)),
     "annotate.toml": lambda path: load_prompt(str(path)),
+    "labels.jsonl.cache.sqlite": use_cache,
+    "list.txt": lambda path: UrlRules.from_files((str(path),)),
+    "rules.toml": lambda path: load_rules((str(path),)),
 }
 
 
@@ -385,6 +390,16 @@ def test_any_damage_to_a_file_that_is_passed_on(
             check(FILES[name], path, f"{name}, seed {seed}: {what}")
 
 
+@pytest.mark.parametrize("name", sorted(FILES))
+@pytest.mark.timeout(60)
+def test_another_kind_of_file_in_the_place_of_one_that_is_passed_on(
+    folders: dict[str, Path], tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / name
+    for what in other_kinds_of_file(path):
+        check(FILES[name], path, f"{name}: {what}")
+
+
 @pytest.mark.parametrize("name", ["/tmp/x", "../x", "a/b", ".hidden", "", "a\x00b", "x" * 300])
 def test_no_name_in_a_plan_leads_out_of_the_folder(
     folders: dict[str, Path], tmp_path: Path, name: str
@@ -409,9 +424,7 @@ def test_no_name_in_a_plan_leads_out_of_the_folder(
 def test_no_overwrite_deletes_what_is_not_its_own(folders: dict[str, Path], tmp_path: Path) -> None:
     """Each command, on the folders of all others, on its own input, and on a folder of the user's."""
     copies = {
-        name: Path(shutil.copytree(path, tmp_path / name))
-        for name, path in folders.items()
-        if name != "crafted"
+        name: Path(shutil.copytree(path, tmp_path / name)) for name, path in folders.items()
     }
     (tmp_path / "photos" / "kept").mkdir(parents=True)
     for name in ("kept/a.jpg", "manifest.json", "settings.json", "report.html"):
