@@ -176,7 +176,7 @@ def write_files(root: Path) -> None:
         "".join(json.dumps({"q": text, "n": [1]}) + "\n" for text in TEXTS[:4])
     )
     pq.write_table(pa.table({"q": TEXTS[:4], "choices": [["a", "b"]] * 4}), folder / "benchmark.parquet")
-    (folder / "list.txt").write_text("host.example\n.domain.example\n/path # why\nx.example/a/b\n")
+    (folder / "list.txt").write_text("host:host.example\ndomain.example # why\nsubstring:/ads/\npath:x.example/a/b\n||ads.example^\n")
     shutil.copy(root / "tokens" / "tokenizer.json", folder)
     (folder / "rules.toml").write_text(RULES)
     (folder / "mixture.toml").write_text(
@@ -196,9 +196,17 @@ low = 3
 high = 1000
 [[rules]]
 reason = "mine_upper"
-signal = "frac_upper_chars"
+signal = "frac_number_chars"
 high = 0.5
 hard = true
+languages = ["en"]
+[line_rules]
+prefix = "mine"
+min_words = 3
+end_marks = ".!"
+[[line_rules.substrings]]
+check = "cookies"
+any_of = ["we use cookies"]
 """
 
 
@@ -255,7 +263,7 @@ def test_any_value_in_what_a_folder_says_of_itself(
     name, open_folder = KINDS[kind]
     folder = copy_of(folders, kind, tmp_path)
     whole = json.loads((folder / name).read_text())
-    open_folder(folder) if kind != "run" else read_overview(folder)
+    open_folder(folder) if kind not in HEAVY else read_overview(folder)
     for seed in rounds(pytestconfig):
         for what, changed in changed_values(whole, seed, 8 if kind in HEAVY else 30):
             (folder / name).write_text(json.dumps(with_digests(folder, kind, changed)))
@@ -442,7 +450,7 @@ def test_no_overwrite_deletes_what_is_not_its_own(folders: dict[str, Path], tmp_
     before = {name: sorted(path.rglob("*")) for name, path in copies.items()}
     for command, run in commands.items():
         for name, folder in copies.items():
-            if name != command:
+            if name != command and (command, name) != ("run", "crafted"):  # which is a run: of replies that are kept
                 with pytest.raises(CurateError):
                     run(folder)
                 assert sorted(folder.rglob("*")) == before[name], (command, name)

@@ -130,7 +130,7 @@ class LineRules:
     def __post_init__(self) -> None:
         for check, substrings in self.substrings:
             for substring in substrings:
-                if not substring or len(substring.encode()) > 64 or substring != substring.lower():
+                if not isinstance(substring, str) or not substring or len(substring.encode()) > 64 or substring != substring.lower():
                     raise SettingError(
                         f"Line rule '{check}': '{substring}' is not a lower-case text of 1 to 64 bytes."
                     )
@@ -231,8 +231,9 @@ class RuleSet:
         """
         try:
             table = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise SettingError(f"{where}: not valid TOML: {error}.") from None
+        except (ValueError, RecursionError) as error:
+            said = " ".join(str(error).split())[:200]
+            raise SettingError(f"{where}: not valid TOML: {said}.") from None
         _check_keys(table, ("name", "version", "source", "notes", "languages", "rules", "line_rules"), where)
         try:
             languages = _codes_of(table, "languages", where)
@@ -262,6 +263,7 @@ class RuleSet:
 
 _RULE_KEYS = ("reason", "signal", "low", "high", "hard", "where", "where_low", "where_high")
 _RULE_LISTS = ("languages", "except_languages")
+_TEXTS = {"name", "version", "source", "notes", "reason", "signal", "where", "prefix", "end_marks"}
 _LINE_KEYS = ("prefix", "remove_citations", "keep_layout", "max_word_chars", "end_marks", "min_words")
 
 
@@ -317,6 +319,8 @@ def _check_keys(table: Mapping[str, Any], known: Iterable[str], where: str) -> M
     for key in table:
         if key not in known:
             raise SettingError(f"{where}: unknown key '{key}'. Known: {', '.join(known)}.")
+        if key in _TEXTS and not isinstance(table[key], str):
+            raise SettingError(f"{where}: {key} is a text in quotation marks, not {str(table[key])[:80]}.")
     return table
 
 
