@@ -176,7 +176,9 @@ def write_files(root: Path) -> None:
         "".join(json.dumps({"q": text, "n": [1]}) + "\n" for text in TEXTS[:4])
     )
     pq.write_table(pa.table({"q": TEXTS[:4], "choices": [["a", "b"]] * 4}), folder / "benchmark.parquet")
-    (folder / "list.txt").write_text("host:host.example\ndomain.example # why\nsubstring:/ads/\npath:x.example/a/b\n||ads.example^\n")
+    (folder / "list.txt").write_text(
+        "host:host.example\ndomain.example # why\nsubstring:/ads/\npath:x.example/a/b\n||ads.example^\n"
+    )
     shutil.copy(root / "tokens" / "tokenizer.json", folder)
     (folder / "rules.toml").write_text(RULES)
     (folder / "mixture.toml").write_text(
@@ -431,9 +433,7 @@ def test_no_name_in_a_plan_leads_out_of_the_folder(
 
 def test_no_overwrite_deletes_what_is_not_its_own(folders: dict[str, Path], tmp_path: Path) -> None:
     """Each command, on the folders of all others, on its own input, and on a folder of the user's."""
-    copies = {
-        name: Path(shutil.copytree(path, tmp_path / name)) for name, path in folders.items()
-    }
+    copies = {name: Path(shutil.copytree(path, tmp_path / name)) for name, path in folders.items()}
     (tmp_path / "photos" / "kept").mkdir(parents=True)
     for name in ("kept/a.jpg", "manifest.json", "settings.json", "report.html"):
         (tmp_path / "photos" / name).write_text("{}")
@@ -450,7 +450,10 @@ def test_no_overwrite_deletes_what_is_not_its_own(folders: dict[str, Path], tmp_
     before = {name: sorted(path.rglob("*")) for name, path in copies.items()}
     for command, run in commands.items():
         for name, folder in copies.items():
-            if name != command and (command, name) != ("run", "crafted"):  # which is a run: of replies that are kept
+            if name != command and (command, name) != (
+                "run",
+                "crafted",
+            ):  # which is a run: of replies that are kept
                 with pytest.raises(CurateError):
                     run(folder)
                 assert sorted(folder.rglob("*")) == before[name], (command, name)
