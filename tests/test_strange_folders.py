@@ -1,7 +1,7 @@
 """Mutated copies of every kind of folder that the program reads: each loads, or says why not in one line.
 
 Seeds are fixed; a failure names the folder, the file and the mutation. With --run-slow each test goes on with other
-seeds (`strange.SLOW_S`). What training reads is in `tests/train/test_strange_training.py`.
+seeds (`strange.SLOW_S`).
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ from curate.mixture import MixtureSettings, Source, mix
 from curate.mixture.settings import read_mixture_settings
 from curate.pipeline import run_filter
 from curate.results.overview import read_overview
+from curate.results.training import write_training_report
 from curate.rules.decontaminate import Decontaminator
 from curate.rules.load import load_rules
 from curate.rules.urls import UrlRules
@@ -180,6 +181,17 @@ def write_files(root: Path) -> None:
         "host:host.example\ndomain.example # why\nsubstring:/ads/\npath:x.example/a/b\n||ads.example^\n"
     )
     shutil.copy(root / "tokens" / "tokenizer.json", folder)
+    steps = [
+        {
+            "step": n,
+            "loss": 5.0 / n,
+            "learning_rate": 0.1,
+            "passes": {"web": 0.1 * n},
+            "bits_per_byte": {"all": 2.0},
+        }
+        for n in range(1, 6)
+    ]
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(step) + "\n" for step in steps))
     (folder / "rules.toml").write_text(RULES)
     (folder / "mixture.toml").write_text(
         f'seed = 1\nbudget_tokens = 100\n[sources.web]\npath = "{root}/pages.parquet"\nweight = 2\n'
@@ -368,6 +380,7 @@ FILES: dict[str, Callable[[Path], Any]] = {
     "craft.toml": lambda path: load_recipe(str(path)),
     "annotate.toml": lambda path: load_prompt(str(path)),
     "labels.jsonl.cache.sqlite": use_cache,
+    "metrics.jsonl": lambda path: write_training_report(path.parent),
     "list.txt": lambda path: UrlRules.from_files((str(path),)),
     "rules.toml": lambda path: load_rules((str(path),)),
 }
