@@ -27,10 +27,10 @@ import pyarrow.parquet as pq
 import xxhash
 from numpy.typing import NDArray
 
+from curate.config import plain_file
 from curate.dedup.minhash import KEYS_VERSION
 from curate.dedup.plan import DedupPlan
 from curate.dedup.texts import RowTexts
-from curate.config import plain_file
 from curate.errors import RunError, SettingError
 from curate.text.unicode_tables import UNICODE_VERSION
 from curate.text.words import WORDS_VERSION

@@ -316,6 +316,9 @@ def _read_line_rules(table: Mapping[str, Any], languages: tuple[str, ...], where
     _check_keys(table, (*_LINE_KEYS, "kinds", "languages", "substrings"), where)
     own = _codes_of(table, "languages", where) or languages
     substrings = tuple((pair["check"], tuple(pair["any_of"])) for pair in table.get("substrings", ()))
+    for check, texts in substrings:
+        if not all(isinstance(each, str) for each in (check, *texts)):
+            raise SettingError(f"{where}: check and any_of of substrings are texts in quotation marks.")
     settings = {key: table[key] for key in _LINE_KEYS if key in table}
     return LineRules(**settings, substrings=substrings, kinds=tuple(table.get("kinds", ())), languages=own)
 
