@@ -130,12 +130,7 @@ class LineRules:
     def __post_init__(self) -> None:
         for check, substrings in self.substrings:
             for substring in substrings:
-                if (
-                    not isinstance(substring, str)
-                    or not substring
-                    or len(substring.encode()) > 64
-                    or substring != substring.lower()
-                ):
+                if not substring or len(substring.encode()) > 64 or substring != substring.lower():
                     raise SettingError(
                         f"Line rule '{check}': '{substring}' is not a lower-case text of 1 to 64 bytes."
                     )
