@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo-out
 
-.PHONY: demo test test-all coverage docs lint clean
+.PHONY: demo test test-all start coverage docs lint clean
 
 demo: $(VENV)/base
 	rm -rf $(DEMO)
@@ -18,6 +18,10 @@ test: $(VENV)/dev
 # Also what takes long.
 test-all: $(VENV)/dev
 	$(BIN)/python -m pytest -n auto --run-slow
+
+# docs/start.md typed line by line, in environments of just what the page says is installed; kept in .venv-start.
+start:
+	$(PYTHON) tests/start_page.py --cache .venv-start
 
 # How much of the package the tests run through; numba's kernels run compiled, out of coverage's sight.
 coverage: $(VENV)/dev

@@ -1,9 +1,9 @@
 """How many labels does choosing pages save? Simulated: the known levels of `edu_train` are the annotator.
 
-Each run begins with the same random pages for all strategies and adds labels round by round: a model is fitted on what is
-labelled, `uncertain` and `stratified` choose by its probabilities (cut 0.5), `random` and `diverse` do not look at
-it. The model is kernel ridge on tf-idf of hashed words, fitted on levels; every page of `edu_val` is ranked by
-it, and average precision is for levels of 3 or more. Intervals: runs and test pages are drawn again together.
+Each run begins with the same random pages for all strategies and adds labels round by round: the default classifier of
+`curate fit` is fitted on what is labelled, and `uncertain`, `disagreement` and `stratified` choose by it (cut 0.5);
+`random` and `diverse` do not look at it. For `disagreement` the members are fitted without stacking, which leaves out members. Fits do not know the chances that pages had. Every page of `edu_val` is ranked by the classifier,
+and average precision is for levels of 3 or more. Intervals: runs and test pages are drawn again together.
 
 `python -m benchmarks annotation [--runs N]`
 """
@@ -11,58 +11,53 @@ it, and average precision is for levels of 3 or more. Intervals: runs and test p
 from __future__ import annotations
 
 import argparse
+import logging
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from scipy.sparse import csr_matrix
-from sklearn.feature_extraction.text import TfidfTransformer
-from sklearn.linear_model import LogisticRegression
 
 from benchmarks.harness import DATA, measured, read_jsonl
 from curate.annotate.selection import draw_pages, select_pages
-from curate.text.words import hash_words
+from curate.annotate.settings import STRATEGIES
+from curate.fit import fit_classifier
+from curate.scoring.model import FittedScorer
 
-STRATEGIES = ("random", "stratified", "uncertain", "diverse")
 ROUNDS = (100, 150, 200, 300, 400, 500, 600, 700, 800)
 CUT_LEVEL = 3
-RIDGE = 0.3
-N_COLUMNS = 2**16
+# Of the first labels: as few as the folds of a fit can do with.
+MIN_ABOVE = 5
 N_RESAMPLES = 400
-
-
-class LookUp:
-    """A scorer of the pool's pages, by their text."""
-
-    name = "simulated"
-
-    def __init__(self, texts: list[str], scores: np.ndarray) -> None:
-        self._scores = dict(zip(texts, scores, strict=True))
-
-    def score(self, texts, /) -> np.ndarray:
-        return np.array([self._scores[str(text)] for text in texts], np.float32)
 
 
 def run(args: list[str]) -> dict:
     parser = argparse.ArgumentParser()
     parser.add_argument("--runs", type=int, default=16)
     options = parser.parse_args(args)
+    logging.disable(logging.INFO)
     with measured() as spent:
         pool, test = _read()
         levels = np.array(pool["edu_level"].to_pylist(), float)
         wanted = np.array([row >= CUT_LEVEL for row in test["edu_level"].to_pylist()])
-        kernel, test_kernel = _kernels(pool["text"], test["text"])
         ranks = {name: np.zeros((options.runs, len(ROUNDS), len(test))) for name in STRATEGIES}
         found = {name: np.zeros((options.runs, len(ROUNDS))) for name in STRATEGIES}
         for number in range(options.runs):
+            first = _first(pool, levels, seed=number)
             for name in STRATEGIES:
-                labelled = _label(pool, levels, kernel, name, seed=number)
-                for at, rows in enumerate(labelled):
-                    ranks[name][number, at] = _fit(kernel, levels, rows)(test_kernel)
+                for at, (rows, scores) in enumerate(_label(pool, test, first, name, seed=number)):
+                    ranks[name][number, at] = scores
                     found[name][number, at] = (levels[rows] >= CUT_LEVEL).sum()
+            print(f"run {number + 1} of {options.runs}", flush=True)
     aps = {name: _all_aps(ranks[name], wanted) for name in STRATEGIES}
     resampled = _resample(ranks, wanted, options.runs)
     return {
-        "settings": {"runs": options.runs, "cut_level": CUT_LEVEL, "ridge": RIDGE, "resamples": N_RESAMPLES},
+        "settings": {
+            "runs": options.runs,
+            "cut_level": CUT_LEVEL,
+            "recipe": "default",
+            "resamples": N_RESAMPLES,
+        },
         "pool": {"pages": len(pool), "at_or_above_cut": int((levels >= CUT_LEVEL).sum())},
         "test": {"pages": len(test), "at_or_above_cut": int(wanted.sum())},
         "rows": _rows(aps, resampled, found),
@@ -84,59 +79,49 @@ def _read() -> tuple[pa.Table, pa.Table]:
     return pool.take(pa.array(apart.rows)), test
 
 
-def _kernels(texts: pa.ChunkedArray, test_texts: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
-    """Inner products of tf-idf vectors: (pool, pool) and (test, pool)."""
-    words = TfidfTransformer(sublinear_tf=True)
-    rows = words.fit_transform(_counts(texts))
-    return (rows @ rows.T).toarray(), (words.transform(_counts(test_texts)) @ rows.T).toarray()
+def _first(pool, levels, *, seed):
+    """Random rows, drawn again until a fit can do with them."""
+    for again in range(100):
+        rows = draw_pages(
+            pool, ROUNDS[0], strategy="random", scorer="", cut=0.5, seed=1000 * again + seed
+        ).rows
+        if (levels[rows] >= CUT_LEVEL).sum() >= MIN_ABOVE:
+            return rows
+    raise ValueError(f"Of {ROUNDS[0]} random pages fewer than {MIN_ABOVE} are good, a hundred times.")
 
 
-def _counts(texts: pa.ChunkedArray) -> csr_matrix:
-    words = hash_words(texts.combine_chunks())
-    columns = (words.hashes % np.uint64(N_COLUMNS)).astype(np.int32)
-    shape = (len(texts), N_COLUMNS)
-    counts = csr_matrix((np.ones(len(columns), np.float32), columns, words.offsets), shape)
-    counts.sum_duplicates()
-    return counts
-
-
-def _fit(kernel, levels, rows, *, leave_out=False):
-    """Ridge on the labelled rows: a function of kernels to levels, or the levels of the rows, each left out."""
-    inverse = np.linalg.inv(kernel[np.ix_(rows, rows)] + RIDGE * np.eye(len(rows)))
-    mean = levels[rows].mean()
-    weights = inverse @ (levels[rows] - mean)
-    if leave_out:
-        return levels[rows] - weights / np.diag(inverse)
-    return lambda products: products[:, rows] @ weights + mean
-
-
-def _label(pool, levels, kernel, strategy, *, seed):
-    """The labelled rows after each round."""
+def _label(pool, test, rows, strategy, *, seed):
+    """After each round the labelled rows and the scores of the test pages."""
     everything = np.arange(len(pool))
-    rows = draw_pages(pool, ROUNDS[0], strategy="random", scorer="", cut=0.5, seed=seed).rows
-    rounds = [rows]
-    for at, n_labels in enumerate(ROUNDS[1:], 1):
-        open_rows = np.setdiff1d(everything, rows)
-        pages = pool.take(pa.array(open_rows))
-        scores = _probabilities(kernel, levels, rows)[open_rows]
-        scorer = LookUp(pages["text"].to_pylist(), scores)
-        n_more = n_labels - len(rows)
-        chosen = draw_pages(pages, n_more, strategy=strategy, scorer=scorer, cut=0.5, seed=100 * seed + at)
-        rows = np.sort(np.concatenate([rows, open_rows[chosen.rows]]))
-        rounds.append(rows)
-    return rounds
+    scorer = ""
+    for at, n_labels in enumerate(ROUNDS):
+        if at:
+            open_rows = np.setdiff1d(everything, rows)
+            chosen = draw_pages(
+                pool.take(pa.array(open_rows)),
+                n_labels - len(rows),
+                strategy=strategy,
+                scorer=scorer,
+                cut=0.5,
+                seed=100 * seed + at,
+            )
+            rows = np.sort(np.concatenate([rows, open_rows[chosen.rows]]))
+        with tempfile.TemporaryDirectory() as folder:
+            labels = pool.take(pa.array(rows)).to_pylist()
 
+            def fit(name: str, **settings: bool) -> FittedScorer:
+                return fit_classifier(
+                    labels,  # noqa: B023  (called in this round)
+                    Path(folder) / name,
+                    positive=CUT_LEVEL,
+                    n_resamples=2,
+                    progress=False,
+                    **settings,
+                ).scorer
 
-def _probabilities(kernel, levels, rows):
-    """Chance that each page of the pool reaches the cut, calibrated on the labelled pages, each left out."""
-    is_above = levels[rows] >= CUT_LEVEL
-    predicted = _fit(kernel, levels, rows)(kernel)
-    if is_above.sum() < 2:
-        return 1 / (1 + np.exp(CUT_LEVEL - 0.5 - predicted))
-    calibration = LogisticRegression(C=10.0).fit(
-        _fit(kernel, levels, rows, leave_out=True)[:, None], is_above
-    )
-    return calibration.predict_proba(predicted[:, None])[:, 1]
+            ranker = fit("ranker")
+            scorer = fit("members", stack=False) if strategy == "disagreement" else ranker
+        yield rows, ranker.score(test["text"].combine_chunks())
 
 
 def _average_precision(scores, wanted):
@@ -153,7 +138,7 @@ def _resample(ranks, wanted, n_runs):
     rng = np.random.default_rng(0)
     means = {name: np.zeros((N_RESAMPLES, len(ROUNDS))) for name in ranks}
     for at in range(N_RESAMPLES):
-        runs = rng.integers(0, n_runs, 8)
+        runs = rng.integers(0, n_runs, n_runs)
         pages = rng.integers(0, len(wanted), len(wanted))
         for name, scores in ranks.items():
             means[name][at] = _all_aps(

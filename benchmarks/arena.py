@@ -56,7 +56,6 @@ ARMS = (
     "raw", "English, exact duplicates", "datatrove FineWeb", "Dolma Gopher", "C4", "default", "default and quality",
     "rules, no score", "strict rules and score", "score alone", "random, size of default",
 )  # fmt: skip
-MIXTURES = ("default", "kinds equal", "best half twice", "best quarter four times", "default and random web")
 NOTES = (
     "The web pages were extracted and filtered once by their publishers; the pool's share of lessons is higher than a crawl's.",
     "The scorers saw levels of some pages of the pool and of held-out documentation; of the textbooks statistics alone.",

@@ -1,7 +1,7 @@
 # ruff: noqa: A005  (`python -m benchmarks code`)
 """The classifier `code` and the rules for code, by package, beside simple baselines: `python -m benchmarks code`.
 
-Files and levels are those of `--data` (default ../shared/data/code). Every figure is out of fold, folds drawn by
+Files and levels are those of `--data` (by default `code` in the folder that CURATE_TEST_DATA names). Every figure is out of fold, folds drawn by
 package. The speed is that of rules and score together on files of 5 KB, CPU seconds of one process.
 
     share of comments, length, `edu`      one number, as it is
@@ -25,7 +25,7 @@ import numpy as np
 import pyarrow as pa
 from classifiers.recipe.code import CODE_RECIPE, read_code
 
-from benchmarks.harness import ROOT
+from benchmarks.harness import DATA, ROOT
 from benchmarks.peers.environments import peer_environment
 from curate.fit.columns import compute_columns
 from curate.fit.fitting import compare_readings, cross_fit, find_folds
@@ -42,7 +42,7 @@ FILE_BYTES = 5000
 
 def run(args: list[str]) -> dict[str, Any]:
     parser = argparse.ArgumentParser(prog="python -m benchmarks code")
-    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data" / "code")
+    parser.add_argument("--data", type=Path, default=DATA / "code")
     parser.add_argument("--encoder", default=None)
     parser.add_argument(
         "--more", type=Path, action="append", default=[], help="folder of more files and levels"

@@ -116,7 +116,6 @@ class Truth:
             ]:
                 self.sets[document] = shingle_set(texts[document - begin].as_py())
         self.pairs: dict[tuple[int, int], float] = {}
-        self.n_template = len(families.get(TEMPLATE, ()))
         for family, some in families.items():
             # Pages of the template have at most three quarters in common: at Jaccard 0.6 they are not alike.
             if family != TEMPLATE:

@@ -116,8 +116,8 @@ def write_result(name: str, result: dict[str, Any]) -> Path:
     facts = {
         "benchmark": name,
         "date": dt.datetime.now(dt.UTC).date().isoformat(),
-        "commit": _git("rev-parse", "--short", "HEAD"),
-        "uncommitted_changes": bool(_git("status", "--porcelain", "--", "src")),
+        "commit": git("rev-parse", "--short", "HEAD"),
+        "uncommitted_changes": bool(git("status", "--porcelain", "--", "src")),
         "machine": _machine(),
         "versions": _versions(),
         "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
@@ -126,7 +126,8 @@ def write_result(name: str, result: dict[str, Any]) -> Path:
     return path
 
 
-def _git(*arguments: str) -> str:
+def git(*arguments: str) -> str:
+    """What a git command says of this repository."""
     return subprocess.run(
         ["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
     ).stdout.strip()

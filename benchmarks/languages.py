@@ -5,6 +5,8 @@ package is fetched with `apt-get download` into a cache, or read from the folder
 Pages count that have 150 words or more in English, and of which two lines of three are translated. So the same pages are compared, and
 a rule that fails more of them than in English fails them for their language.
 
+The beginnings of the pages, 90 words or 250 letters of a script without spaces, stand for short pages: some rules are stricter with these.
+
 Lists of titles stand for pages without sentences: sixty titles of the manual each. The rules should take them in every language.
 """
 
@@ -30,6 +32,7 @@ CACHE = Path(os.environ.get("CURATE_MANUALS", Path.home() / ".cache" / "curate" 
 SETS = ("curate", "gopher", "fineweb2")
 MIN_WORDS, MOST_UNTRANSLATED, MIN_PAGES = 150, 1 / 3, 20
 N_TITLES, N_LISTS = 60, 50
+SHORT_WORDS, SHORT_CHARS = 90, 250
 _CODES = {"C": "en", "pt_BR": "pt", "zh_CN": "zh", "sr@latin": "sr"}
 _NAMES = {"pt_BR": "pt (Brazil)", "sr@latin": "sr (Latin)"}
 
@@ -94,18 +97,23 @@ def _measure(name: str, code: str, texts: list[str], titles: list[str]) -> dict[
     lists = ["\n".join(draw.sample(titles, min(N_TITLES, len(titles)))) for _ in range(N_LISTS)]
     array = pa.array(texts, pa.large_string())
     row: dict[str, Any] = {"code": name, "pages": len(texts)}
-    row["language"] = _percent(tell_languages(array, [code])[1])
+    row["language"] = percent(tell_languages(array, [code])[1])
     confidence = identify_languages(array)["language_confidence"].to_numpy()
     row["median_confidence"] = round(float(np.median(confidence)), 3)
+    beginnings = [
+        text[:SHORT_CHARS] if code in {"zh", "ja"} else " ".join(text.split(" ")[:SHORT_WORDS])
+        for text in texts
+    ]
+    row["short_curate"] = percent(judge(pa.array(beginnings, pa.large_string()), code, "curate")[0])
     for rule_set in SETS:
-        passes, failing = _judge(array, code, rule_set)
-        row[rule_set] = _percent(passes)
+        passes, failing = judge(array, code, rule_set)
+        row[rule_set] = percent(passes)
         row[f"{rule_set}_failing"] = {rule: n for rule, n in failing.items() if n > len(texts) / 20}
-        row[f"titles_{rule_set}"] = _percent(_judge(pa.array(lists, pa.large_string()), code, rule_set)[0])
+        row[f"titles_{rule_set}"] = percent(judge(pa.array(lists, pa.large_string()), code, rule_set)[0])
     return row
 
 
-def _judge(texts: pa.Array, code: str, name: str) -> tuple[Any, dict[str, int]]:
+def judge(texts: pa.Array, code: str, name: str) -> tuple[Any, dict[str, int]]:
     rule_sets = load_rules([name])
     languages = pa.array([code] * len(texts))
     cleaned, _ = clean_lines(texts, line_rules_of(rule_sets), languages)
@@ -115,5 +123,5 @@ def _judge(texts: pa.Array, code: str, name: str) -> tuple[Any, dict[str, int]]:
     return passes, count_failing(signals, rule_sets, languages)
 
 
-def _percent(mask: Any) -> float:
+def percent(mask: Any) -> float:
     return round(100 * float(np.mean(mask)), 1)

@@ -1,17 +1,18 @@
 """Runs of the main job that are killed at random moments, until they end: are all rows there, and are the bytes those of a clean run?
 
-    python -m benchmarks reliability [--kills 100] [--ray-kills 6]
+    python -m benchmarks reliability [--kills 100] [--ray-kills 6] [--add --seed 2]
 
 Generated documents in some twenty chunks. A run is begun, killed at a random moment, begun again, and so on; each that comes to an
 end is compared with a clean one, and the next begins anew. Ways to fail: the one process of a run; driver and workers together;
 a single worker; a file-size limit, which is told and handled as a full disk; and on Ray (two nodes of one core) the driver, a
-worker and a whole node.
+worker and a whole node. `--add` puts the rows behind those that stand, each with the commit of its code.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import multiprocessing
 import os
 import random
@@ -30,7 +31,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 import curate
-from benchmarks.harness import ROOT
+from benchmarks.harness import RESULTS, ROOT, git
 from benchmarks.peers.dedup_corpus import write_crawl
 from curate.errors import RunError
 from curate.warming import warm
@@ -62,28 +63,43 @@ PASSES = ("pass 1", "barrier", "pass 2", "pass 3", "after the end")
 def run(arguments: list[str]) -> dict[str, Any]:
     parser = argparse.ArgumentParser(prog="python -m benchmarks reliability")
     parser.add_argument(
-        "--kills", type=int, default=100, help="of the one process; a fifth of it in each other local way"
+        "--kills",
+        type=int,
+        default=100,
+        help="of the one process; a fifth of it in each other local way; 0 for none",
     )
     parser.add_argument("--ray-kills", type=int, default=6, help="in each way on Ray; 0 for none")
     parser.add_argument(
         "--minutes", type=float, default=60, help="at most, about; a third of it for the one process"
     )
+    parser.add_argument("--seed", type=int, default=1, help="of the moments; another one for other moments")
+    parser.add_argument("--add", action="store_true", help="to the rows that stand in the result file")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="curate-kills-") as name:
         folder = Path(name)
         crawl = write_crawl(folder / "crawl", N_DOCUMENTS)
         warm()
         curate.filter_crawl(str(crawl), folder / "clean", workers=1, progress=False, **SETTINGS)
-        trial = Trial(crawl, folder / "out", digest_of(folder / "clean"), options.minutes * 60 / 9)
+        trial = Trial(
+            crawl, folder / "out", digest_of(folder / "clean"), options.minutes * 60 / 9, options.seed
+        )
         few = max(1, options.kills // 5)
-        rows = [
-            trial.repeat("the process of a run of one worker", options.kills, trial.kill_process, share=3),
-            trial.repeat("driver and two workers together", few, trial.kill_group),
-            trial.repeat("one of two workers", few, trial.kill_worker),
-            trial.repeat("a full disk (by a file-size limit)", few, trial.fill_disk),
-        ]
+        rows: list[dict[str, Any]] = []
         if options.ray_kills:
             rows += ray_rows(trial, options.ray_kills)
+        if options.kills:
+            rows += [
+                trial.repeat(
+                    "the process of a run of one worker", options.kills, trial.kill_process, share=3
+                ),
+                trial.repeat("driver and two workers together", few, trial.kill_group),
+                trial.repeat("one of two workers", few, trial.kill_worker),
+                trial.repeat("a full disk (by a file-size limit)", few, trial.fill_disk),
+            ]
+    rows = [row | {"commit": git("rev-parse", "--short", "HEAD"), "seed": options.seed} for row in rows]
+    if options.add:
+        stood = json.loads((RESULTS / "reliability.json").read_text(encoding="utf-8"))
+        rows = [{"commit": stood["commit"], "seed": 1} | row for row in stood["rows"]] + rows
     return {"n_documents": N_DOCUMENTS, "rows": rows, "n_kills": sum(row["n_kills"] for row in rows)}
 
 
@@ -99,9 +115,10 @@ def digest_of(output: Path) -> tuple[int, str]:
 class Trial:
     """One crawl and the result that every run over it must have."""
 
-    def __init__(self, crawl: Path, output: Path, wanted: tuple[int, str], limit_s: float) -> None:
+    def __init__(self, crawl: Path, output: Path, wanted: tuple[int, str], limit_s: float, seed: int) -> None:
         self.crawl, self.output, self.wanted, self.limit_s = crawl, output, wanted, limit_s
-        self.random = random.Random(1)
+        self.random = random.Random(seed)
+        self.reached = PASSES[0]
         self.forked = multiprocessing.get_context("fork")
 
     def repeat(
@@ -116,7 +133,7 @@ class Trial:
         while row["n_kills"] < n_kills and time.monotonic() < ends_s:
             if attempt(self.random.uniform(0, limit_s)):
                 row["n_kills"] += 1
-                at[self.reached()] += 1
+                at[self.reached] += 1
             if (self.output / "manifest.json").exists():
                 self.compare(row)
         self.time_whole(row, attempt)
@@ -140,8 +157,11 @@ class Trial:
         row["n_rows_lost"] += abs(self.wanted[0] - n_rows)
         shutil.rmtree(self.output)
 
-    def reached(self) -> str:
-        """The pass in which the run was ended, by what it has committed."""
+    def note_reached(self) -> None:
+        """Note the pass that is about to be ended, by what is committed: the run may survive it."""
+        self.reached = self._pass()
+
+    def _pass(self) -> str:
         work = self.output / ".curate"
         if (self.output / "manifest.json").exists():
             return PASSES[4]
@@ -171,14 +191,10 @@ class Trial:
         return process
 
     def kill_process(self, moment_s: float) -> bool:
-        process = self.begin(1)
-        process.join(moment_s)
-        return end_group(process)
+        return self.end_group(self.begin(1), moment_s)
 
     def kill_group(self, moment_s: float) -> bool:
-        process = self.begin(2)
-        process.join(moment_s)
-        return end_group(process)
+        return self.end_group(self.begin(2), moment_s)
 
     def kill_worker(self, moment_s: float) -> bool:
         process = self.begin(2)
@@ -188,6 +204,7 @@ class Trial:
             pid for pid in workers if parent_of(pid) != process.pid
         ]  # not the server that they are forks of
         if victims and process.is_alive():
+            self.note_reached()
             os.kill(self.random.choice(victims), signal.SIGKILL)
         process.join()
         return bool(victims) and process.exitcode != 0
@@ -195,15 +212,17 @@ class Trial:
     def fill_disk(self, moment_s: float) -> bool:
         process = self.begin(1, None if moment_s > 1e4 else self.random.randrange(50_000, 2_500_000))
         process.join()
+        self.note_reached()
         return process.exitcode != 0
 
-
-def end_group(process: Any) -> bool:
-    is_alive = process.is_alive()
-    if is_alive:
-        os.killpg(process.pid, signal.SIGKILL)
-    process.join()
-    return is_alive
+    def end_group(self, process: Any, moment_s: float) -> bool:
+        process.join(moment_s)
+        is_alive = process.is_alive()
+        if is_alive:
+            self.note_reached()
+            os.killpg(process.pid, signal.SIGKILL)
+        process.join()
+        return is_alive
 
 
 def descendants(pid: int) -> list[int]:
@@ -269,6 +288,7 @@ def ray_rows(trial: Trial, n_kills: int) -> list[dict[str, Any]]:
         process = begin()
         was_alive = wait(process, moment_s)
         if was_alive:
+            trial.note_reached()
             process.kill()
         process.wait()
         return was_alive
@@ -279,6 +299,7 @@ def ray_rows(trial: Trial, n_kills: int) -> list[dict[str, Any]]:
             return False
         nodes = [info.process.pid for node in cluster.worker_nodes for info in node.all_processes["raylet"]]
         workers = [pid for node in nodes for pid in descendants(node) if command_of(pid).startswith("ray::")]
+        trial.note_reached()
         if workers:
             os.kill(trial.random.choice(workers), signal.SIGKILL)
         process.wait()
@@ -288,6 +309,7 @@ def ray_rows(trial: Trial, n_kills: int) -> list[dict[str, Any]]:
         process = begin()
         was_alive = wait(process, moment_s)
         if was_alive:
+            trial.note_reached()
             cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
             cluster.add_node(num_cpus=1, **store)
         process.wait()

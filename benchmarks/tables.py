@@ -1,14 +1,14 @@
 """Tables of README and docs from benchmarks/results: `python -m benchmarks.tables` writes them, a test compares.
 
-A page names a table between `<!-- table: NAME -->` and `<!-- end of table -->`; what stands between is made here, so that no
-figure is typed by hand.
+A page names a table, or a list of figures, between `<!-- table: NAME -->` and `<!-- end of table -->`; what stands between is
+made here, so that no figure is typed by hand.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -111,15 +111,56 @@ def _adult() -> str:
 def _languages() -> str:
     """Pages of a translated manual that pass, by language."""
     rows = _result("languages")["rows"]
-    head = "| language | pages | stays for its language | `curate` | `gopher` | `fineweb2` | lists of titles: `curate` | `fineweb2` |"
-    lines = [head, "|" + "---|" * 8]
+    head = (
+        "| language | pages | stays for its language | `curate` | `curate`, short | `gopher` | `fineweb2` | "
+        "lists of titles: `curate` | `fineweb2` |"
+    )
+    lines = [head, "|" + "---|" * 9]
     for row in rows:
         numbers = [
             row[name]
-            for name in ("language", "curate", "gopher", "fineweb2", "titles_curate", "titles_fineweb2")
-        ]
+            for name in (
+                "language", "curate", "short_curate", "gopher", "fineweb2", "titles_curate", "titles_fineweb2",
+            )
+        ]  # fmt: skip
         lines.append(
             f"| {row['code']} | {row['pages']} | {' | '.join(f'{number:.0f}%' for number in numbers)} |"
+        )
+    return "\n".join(lines)
+
+
+def _junk() -> str:
+    """Pages without worth that pass, by language."""
+    lines = [
+        "| language | `curate` | `gopher` | `fineweb2` | which pass `curate` |",
+        "|---|---|---|---|---|",
+    ]
+    for row in _result("junk")["rows"]:
+        numbers = " | ".join(f"{row[name]:.0f}%" for name in ("curate", "gopher", "fineweb2"))
+        passing = ", ".join(f"{kind} {n}" for kind, n in row["curate_passing"].items() if n)
+        lines.append(f"| {row['code']} | {numbers} | {passing} |")
+    return "\n".join(lines)
+
+
+def _edu_languages() -> str:
+    """What features without words make of educational levels in other languages."""
+
+    def figure(found: dict[str, Any], measure: str) -> str:
+        return "{value:.2f} ({low:.2f} to {high:.2f})".format(**found[measure])
+
+    lines = [
+        "| language | pages, at 3 or above | English labels: AP | Spearman | and the other languages': AP | Spearman | length alone: AP |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in _result("edu_languages")["rows"]:
+        fits = [
+            figure(row[fit], measure)
+            for fit in ("english", "english_and_others")
+            for measure in ("average_precision", "spearman")
+        ]
+        length = figure(row["length"], "average_precision")
+        lines.append(
+            f"| {row['language']} | {row['pages']}, {row['at_3_or_above']} | {' | '.join(fits)} | {length} |"
         )
     return "\n".join(lines)
 
@@ -542,7 +583,321 @@ def _elements() -> str:
     return "\n".join(lines)
 
 
+def _table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A Markdown table."""
+    lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
+    return "\n".join([*lines, *(f"| {' | '.join(map(str, row))} |" for row in rows)])
+
+
+def _parity_curator() -> str:
+    """Decisions beside NeMo Curator's own filters, whose definitions no set follows."""
+    rows = {row["rule_set"]: row for row in _result("parity")["rows"]}
+    found = [rows[name] for name in ("gopher-quality@paper", "gopher-repetition@paper")]
+    return _table(
+        ["rule set", "pages", "they keep", "we keep", "same"],
+        [
+            [
+                f"`{row['rule_set']}`",
+                *(f"{row[name]:,}" for name in ("pages", "peer_keeps", "curate_keeps")),
+                f"{row['same']:,} ({row['share']:.2%})",
+            ]
+            for row in found
+        ],
+    )
+
+
+def _trainer() -> str:
+    """Seconds and memory of a training step beside a loop by hand and transformers."""
+    rows = {(row["contender"], row["dtype"]): row for row in _result("trainer")["trainers"]}
+
+    def cells(name: str, dtype: str) -> list[str]:
+        row = rows.get((name, dtype))
+        if row is None:
+            return ["", ""]
+        least, most = row["cpu_s_least"], row["cpu_s_most"]
+        return [
+            f"{row['cpu_s_per_step']:.2f} ({least:.2f} to {most:.2f})",
+            f"{row['memory_bytes'] / 1e9:.2f} GB",
+        ]
+
+    return _table(
+        ["", "bf16: CPU s a step, lowest and highest", "memory", "float32: CPU s a step", "memory"],
+        [
+            ["by hand" if name == "plain" else name, *cells(name, "bf16"), *cells(name, "float32")]
+            for name in dict.fromkeys(name for name, _ in rows)
+        ],
+    )
+
+
+def _scorer_peers() -> str:
+    """Quality and speed of scorers that were fitted on the same pages."""
+    return _table(
+        ["scorer", "pages per CPU second", "average precision", "Spearman"],
+        [
+            [
+                row["name"],
+                f"{row['documents_per_cpu_s']:,.0f}",
+                _within(row["average_precision"]),
+                _within(row["spearman"]),
+            ]
+            for row in _result("scoring")["beside_peers"]["rows"]
+        ],
+    )
+
+
+def _learning_curve() -> str:
+    """What more labels give `edu`."""
+    return _table(
+        ["annotated pages", "Spearman", "average precision"],
+        [
+            [f"{row['n_pages']:,}", _within(row["spearman"]), _within(row["average_precision"])]
+            for row in _result("scoring")["beside_peers"]["learning_curve"]
+        ],
+    )
+
+
+def _code_rules() -> str:
+    """What rules take of program files that teach, and of those that do not."""
+    return _table(
+        ["rules", "of level 3 and more", "below level 1"],
+        [
+            [
+                f"`{name}`" + ("" if name.startswith("code") else ", made for pages"),
+                f"{found['lost_of_level_3']:.1%}",
+                f"{found['lost_below_level_1']:.0%}",
+            ]
+            for name, found in _result("code")["rules"].items()
+        ],
+    )
+
+
+def _code_scorers() -> str:
+    """The scorer `code` beside simpler ones, out of fold by package."""
+    names = {"code": "`code`", "edu": "`edu`", "tfidf": "TF-IDF and ridge"}
+    return _table(
+        ["", "Spearman with the level", "average precision at level 3 and more"],
+        [
+            [names.get(name, name), _within(found["spearman"]), _within(found["average_precision"])]
+            for name, found in _result("code")["quality"].items()
+        ],
+    )
+
+
+def _weights() -> str:
+    """What fitted mixture weights promised, and what they gave on text that the grid had not read."""
+    grid = _result("weights")["grid"]
+    unread = {gap["domain"]: gap for gap in grid["check"]["gaps"]}
+    return _table(
+        ["evaluated on", "rank correlation, left out", "promised gap (95%)", "gap on unread text (95%)"],
+        [
+            [
+                domain,
+                _bare(curve["rank_correlation_left_out"]),
+                _gap(curve["promised"]).replace("*", ""),
+                _gap(unread[domain]),
+            ]
+            for domain, curve in grid["curves"].items()
+        ],
+    )
+
+
+def _upsampling() -> str:
+    """Gaps to all pages alike, by how steeply good pages are preferred."""
+    curves = _result("weights")["curves"]
+    gaps = {(gap["arm"], gap["domain"]): gap for gap in curves["gaps"]}
+    domains = list(curves["evaluation"])
+    return _table(
+        ["", *domains],
+        [[arm, *(_gap(gaps[arm, domain]) for domain in domains)] for arm in list(curves["arms"])[1:]],
+    )
+
+
+def _dedup_growth() -> str:
+    """CPU seconds and memory of deduplication by number of documents."""
+    return _table(
+        ["documents", "CPU s", "peak memory, MB"],
+        [
+            [f"{row['n_documents']:,}", f"{row['cpu_s']:.1f}", f"{row['peak_memory_mb']:,}"]
+            for row in _result("dedup_growth")["growth"]["rows"]
+        ],
+    )
+
+
+def _dedup_lines() -> str:
+    """Share of characters in lines that recur, by kind of text, at the default limits."""
+    result = _result("dedup_lines")
+    default = tuple(result["settings"]["default"])
+    row = next(row for row in result["rows"] if (row["min_letters"], row["on_site"]) == default)
+    names = {
+        "web": "web pages",
+        "web, level 2 or more": "web pages, level 2 or more",
+        "web, level below 1": "web pages, level below 1",
+        "books": "modules of textbooks",
+        "want": "main part of documentation",
+        "furniture": "furniture that extraction lets into documentation",
+    }
+    return _table(
+        ["text", "characters", "taken out"],
+        [
+            [
+                label,
+                f"{row[name]['characters']:,}",
+                "{:.2f}% ({:.2f}-{:.2f})".format(row[name]["percent"], *row[name]["interval"]),
+            ]
+            for name, label in names.items()
+        ],
+    )
+
+
+def _craft() -> str:
+    """Replies that one core takes without model and network, by recipe."""
+    return _table(
+        ["recipe", "characters a reply", "replies a CPU s", "gate alone"],
+        [
+            [
+                name,
+                f"{row['chars_a_reply']:,.0f}",
+                f"{row['replies_per_cpu_s']:,}",
+                f"{row['gate_replies_per_cpu_s']:,}",
+            ]
+            for name, row in _result("craft")["recipes"].items()
+        ],
+    )
+
+
+def _lessons_more() -> str:
+    """Pages lost to rules and language in the pools that `lessons` leaves out."""
+    groups: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in _result("lessons")["rows"]:
+        if row["pool"] != "raw crawl pages" and row["group"] != "modules":
+            groups.setdefault((row["pool"], row["group"]), {})[row["rules"]] = row
+    lines = ["| pages | | lost to gopher, c4, fineweb | lost to the default |", "|---|---|---|---|"]
+    for (pool, group), found in groups.items():
+        if (pool, group) not in _SHOWN:
+            lost = " | ".join(_share(found[way]["lost"]) for way in ("named", "default"))
+            lines.append(f"| {pool}, {group} | {found['default']['pages']:,} | {lost} |")
+    return "\n".join(lines)
+
+
+def _equal_size() -> str:
+    """Levels of the best pages by score, after the default rules and after the named sets."""
+    found: dict[str, list[str]] = {}
+    for row in _result("lessons")["equal_size"]:
+        gain, low, high = row["mean_level"]["gain"]
+        found.setdefault(row["pool"], []).append(f"{gain:+.2f} ({low:+.2f} to {high:+.2f})")
+    lines = [
+        "| mean level, default less named sets | best 5% by score | best 10% | best 30% |",
+        "|---|---|---|---|",
+    ]
+    return "\n".join([*lines, *(f"| {pool} | {' | '.join(gains)} |" for pool, gains in found.items())])
+
+
+def _quality() -> str:
+    """README's figures of quality."""
+    scoring, code = _result("scoring"), _result("code")["quality"]
+    domains = scoring["domains"]
+    lessons = next(
+        row for row in domains["edu"]["domains"] if row["name"] == "documentation and science together"
+    )
+    web = next(
+        row for row in domains["figures"] if row["scorer"] == "edu" and "not fitted on" in row["pages"]
+    )
+    ethics = scoring["textbooks_not_fitted_on"]["business-ethics"]
+    extraction = _result("extraction")
+    articles = {row["extractor"]: row for row in extraction["rows"]}
+    whole = {row["extractor"]: row for row in extraction["whole_texts"]["rows"]}
+    elements = next(row for row in extraction["elements"]["rows"] if row["extractor"] == "curate")
+    shares = {name: f"{found['share']:.3f}" for name, found in elements.items() if name != "extractor"}
+    dedup = next(row for row in _result("dedup")["rows"] if row["tool"] == "curate")
+    tfidf = code["tfidf"]
+    return f"""\
+- `edu`, out of fold by site, package and book: on documentation and science Spearman with readers' levels {_within(lessons["spearman"])}, average precision at level 2 or
+  more {_within(lessons["average_precision_2"])}; on {web["n_pages"]} ordinary pages left out of the fit (the shipped weights then saw them) {_within(web["spearman"])}, and
+  {_within(web["average_precision_3"])} at level 3 or more. Of the modules of a book on business ethics that no fit saw it keeps {ethics["edu_at_half_or_more"]:.0%} ([why](docs/log/scoring.md#humanities)).
+- `code`, out of fold by package: Spearman {_within(code["code"]["spearman"])}, average precision at level 3 or more {_within(code["code"]["average_precision"])}; TF-IDF
+  {_bare(tfidf["spearman"]["value"])} and {_bare(tfidf["average_precision"]["value"])}.
+- Extraction, sites held out: F1 of snippets on {extraction["n_pages"]} pages {_with_interval(articles["curate"], "f1")}, of whole texts {_with_interval(whole["curate"], "f1")}; trafilatura
+  {articles["trafilatura"]["f1"]:.3f} and {whole["trafilatura"]["f1"]:.3f}. On documentation, projects held out, elements that come out whole: headings {shares["headings"]}, terms {shares["terms"]}, paragraphs
+  {shares["paragraphs"]}, cells {shares["cells"]}, list items {shares["list_items"]}, listings {shares["pre"]}, definitions {shares["definitions"]}; furniture let in {shares["furniture"]} ([by project](docs/extraction.md#measured)).
+- Near-duplicates at Jaccard 0.8: recall {dedup["recall"]:.5f}; {dedup["removed_with_a_kept_twin"]:.1%} of what is removed has a kept twin."""
+
+
 _MIN_ELEMENTS = 20  # of a project that is shown by itself
+
+
+def prose() -> dict[str, list[str]]:
+    """Page -> figures that its sentences state, as the results have them; a test looks for each."""
+    dedup = {row["tool"]: row for row in _result("dedup")["rows"]}
+    ours = dedup["curate"]
+    labels = {
+        row["strategy"]: row
+        for row in _result("annotation")["labels_for_equal_ap"]
+        if row["random_labels"] == 400
+    }
+    grid = _result("weights")["grid"]
+    rose = {
+        name: f"{share:.1%} to {found['share']:.1%} ({found['low']:.1%}-{found['high']:.1%})".replace("%", "")
+        for name, share, found in zip(grid["names"], grid["natural"], grid["proposed"], strict=True)
+    }
+    code = _result("code")
+    alike = {row["rule"]: row["same"] for row in code["parity"]}
+    arena = _result("arena")["judges"]["transformer"]["bits_per_byte"]["transformer"]
+
+    def less(domain: str, arm: str) -> str:
+        return f"{abs(_mean(arena[domain]['default']) - _mean(arena[domain][arm])):.2f}".removeprefix("0")
+
+    plan = _result("scale_plan")["datatrove"]
+    theirs = next(
+        row for row in _result("filter")["rows"] if (row["corpus"], row["tool"]) == ("raw HTML", "datatrove")
+    )
+    chosen = {
+        name: sorted(row["web, junk"][0] for row in found["chosen_on_one_half_and_measured_on_the_other"])
+        for name, found in _result("limits")["floors"].items()
+    }
+    return {
+        "docs/dedup.md": [
+            f"{ours['n_pairs_left']} pairs of {ours['n_true_pairs']:,}, the most alike at {ours['largest_similarity_left']:.3f}",
+            *(
+                f"{row['times_curate_with_start_up']:.1f}"
+                for name, row in dedup.items()
+                if name not in {"curate", "datatrove"}
+            ),
+            f"{_result('dedup')['signatures'][0]['documents_per_cpu_s']:,}"[:3] + ",000 documents of 2 KB",
+        ],
+        "docs/annotation.md": [
+            _bare(labels["uncertain"]["average_precision"]),
+            *(f"{labels[name]['labels']}" for name in labels),
+            *("{} to {}".format(*row["interval"]) for row in labels.values()),
+        ],
+        "docs/training.md": [
+            *(
+                f"{name} from {rose[name][: rose[name].index(' (')]}% ({rose[name].split('(')[1]}"
+                for name in ("Health", "Science & Technology")
+            ),
+            f"{len(grid['mixtures'])} mixtures of {grid['n_tokens']:,} tokens, trigram model, {grid['cpu_s']} CPU seconds",
+        ],
+        "docs/code.md": [
+            f"{alike['lines and alpha_chars (curator)']:,}",
+            f"{alike['max_line_chars (dolma)']:,} and {alike['mean_line_chars (dolma)']:,}",
+            f"{round(code['files_per_cpu_s']['rules and score'], -3):,} in a CPU second",
+        ],
+        "docs/proof.md": [
+            f"documentation with {less('documentation', 'datatrove FineWeb')} bits per byte less and programs with {less('programs', 'datatrove FineWeb')} less",
+            *(
+                f"{less(f'textbook: {book}', 'strict rules and score')} on {book.replace('-', ' ')}"
+                for book in ("business-ethics", "microbiology", "world-history")
+            ),
+        ],
+        "docs/scale.md": [
+            f"`benchmarks filter`: {theirs['docs_per_cpu_s']:.0f} a CPU second)",
+            f"filtering would take it {_round(plan['core_hours_measured_here'])}",
+            f"at most {plan['core_hours_asked_in_all']:,} core hours",
+        ],
+        "docs/deciding.md": [
+            "drops {:.0f} and {:.0f}% of web junk".format(*chosen["quality"]),
+            "{:.0f} and {:.0f}% of web junk".format(*chosen["edu"]),
+        ],
+    }
 
 
 TABLES: dict[str, Callable[[], str]] = {
@@ -550,6 +905,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "elements": _elements,
     "adult": _adult,
     "languages": _languages,
+    "junk": _junk,
+    "edu-languages": _edu_languages,
     "floors": _floors,
     "spare-above": _spare_above,
     "scorer-figures": _scorer_figures,
@@ -557,6 +914,9 @@ TABLES: dict[str, Callable[[], str]] = {
     "domains-edu": lambda: _domains("edu"),
     "domains-quality": lambda: _domains("quality"),
     "lessons": _lessons,
+    "lessons-more": _lessons_more,
+    "equal-size": _equal_size,
+    "quality": _quality,
     "raw-pages": _raw,
     "serve": _serve,
     "speed": _speed,
@@ -565,6 +925,17 @@ TABLES: dict[str, Callable[[], str]] = {
     "dedup": _dedup,
     "hundred-labels": _hundred_labels,
     "parity": _parity,
+    "parity-curator": _parity_curator,
+    "trainer": _trainer,
+    "scorer-peers": _scorer_peers,
+    "learning-curve": _learning_curve,
+    "code-rules": _code_rules,
+    "code-scorers": _code_scorers,
+    "weights": _weights,
+    "upsampling": _upsampling,
+    "dedup-growth": _dedup_growth,
+    "dedup-lines": _dedup_lines,
+    "craft": _craft,
     "curation": _curation,
     "scale": _scale,
     "scale-plan": _scale_plan,

@@ -13,6 +13,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from curate.annotate.settings import AnnotateSettings
 from curate.fit.recipe import MemberRecipe, Recipe
+from curate.fit.settings import EvaluateSettings
 from curate.jobs.settings import DedupSettings, ScoreSettings
 from curate.mixture.settings import MixtureSettings
 from curate.run.settings import FilterSettings
@@ -28,7 +29,10 @@ FILES: dict[str, list[tuple[str, Any, set[str]]]] = {
         ("ScoreKeywords", ScoreSettings, {"input", "output", "scorer"}),
     ],
     "mixture/keywords.py": [("MixtureKeywords", MixtureSettings, set())],
-    "fit/keywords.py": [("RecipeKeywords", Recipe, set())],
+    "fit/keywords.py": [
+        ("RecipeKeywords", Recipe, set()),
+        ("EvaluateKeywords", EvaluateSettings, set()),
+    ],
     "annotate/keywords.py": [("AnnotateKeywords", AnnotateSettings, {"input", "output"})],
     "tokens/keywords.py": [("TokenizeKeywords", TokenizeSettings, {"input", "output"})],
     "train/keywords.py": [("TrainKeywords", TrainSettings, {"tokens", "output"})],
@@ -72,7 +76,11 @@ def render(file: str) -> str:
             "",
         ]
         names = [field.name for field in dataclasses.fields(settings) if field.name not in apart]
-        lines += [f"    {each}: {BY_NAME.get(each) or write(hints[each])}" for each in names]
+        kinds = {each: write(hints[each]) for each in names}
+        lines += [
+            f"    {each}: {kind if kind == 'float' else BY_NAME.get(each, kind)}"
+            for each, kind in kinds.items()
+        ]
         blocks.append("\n".join(lines))
     body = "\n\n\n".join(blocks)
     imports = []

@@ -172,7 +172,7 @@ def drop_rows(
 
 
 def valid_text(array: pa.Array) -> pa.Array:
-    """Give Arrow strings that are UTF-8: bytes that are none become U+FFFD. Other types come back as they are.
+    """Make Arrow strings UTF-8: bytes that are none become U+FFFD. Other types come back as they are.
 
     Parquet files hold such strings, a text cut within a letter, and no reader checks them.
     """

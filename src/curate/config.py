@@ -289,7 +289,7 @@ def read_toml(path: str | Path) -> dict[str, Any]:
 
 
 def plain_file(path: str | Path, most_bytes: int = 1 << 30) -> Path:
-    """Give back the path of a file that may be read whole, or of none; a pipe or a device may never end.
+    """Refuse a pipe or a device; return the path of a file that may be read whole, or of none. A pipe or a device may never end.
 
     Raises:
         SettingError: it is neither, or is larger than anything of its kind.

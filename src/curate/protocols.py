@@ -70,6 +70,15 @@ class WindowScorer(Scorer, Protocol):
         ...
 
 
+@runtime_checkable
+class CommitteeScorer(Scorer, Protocol):
+    """A scorer made of several members, each of which could score alone."""
+
+    def score_members(self, texts: Sequence[str] | pa.Array, /) -> NDArray[np.float32]:
+        """Each member's own scores of `texts` (N documents), float32 (n_members, N), each in [0, 1]."""
+        ...
+
+
 class Engine(Protocol):
     """Maps a function over tasks, on this machine or on a cluster.
 

@@ -16,16 +16,19 @@ from curate.annotate.pages import read_pool
 from curate.annotate.selection import _draw_systematically, _spread, group_by_words
 from curate.errors import SettingError, UnknownNameError
 
-STRATEGIES = ["random", "stratified", "uncertain", "diverse"]
+STRATEGIES = ["random", "stratified", "uncertain", "disagreement", "diverse"]
 
 
 class FakeScorer:
-    """A page's number over 100, from its text."""
+    """A page's number over 100, from its text; a member says so, the other says 0."""
 
     name = "fake"
 
     def score(self, texts, /):
         return np.array([int(str(text).split()[1]) / 100 for text in texts], np.float32)
+
+    def score_members(self, texts, /):
+        return np.stack([self.score(texts), np.zeros(len(texts), np.float32)])
 
 
 def make_pages(n=100, topics=False):
@@ -102,6 +105,28 @@ def test_uncertain_prefers_scores_near_the_cut_and_leaves_a_chance_to_all():
     assert scores < 0.14
     far = choose(make_pages(), 90, "uncertain", cut=0.3)
     assert (far.propensity[far.scores > 0.9] > 0).all()
+
+
+def test_disagreement_takes_pages_by_how_far_members_are_apart_and_leaves_a_chance_to_all():
+    chosen = choose(make_pages(), 100, "disagreement")
+    assert chosen.scores == pytest.approx(np.arange(100) / 200)
+    half = [choose(make_pages(), 30, "disagreement", seed=seed) for seed in range(20)]
+    # Weighted by one over their chance, the chosen stand for all: 100 pages with a mean of 49.5.
+    stand_for = np.mean([(1 / each.propensity).sum() for each in half])
+    assert stand_for == pytest.approx(100, rel=0.1)
+    assert np.mean([(each.rows / each.propensity).sum() / 100 for each in half]) == pytest.approx(49.5, abs=3)
+    assert np.mean([each.rows.mean() for each in half]) > 58
+
+
+def test_disagreement_needs_a_scorer_with_members():
+    class Alone:
+        name = "alone"
+
+        def score(self, texts, /):
+            return np.zeros(len(texts), np.float32)
+
+    with pytest.raises(SettingError, match="'alone' has no members that could disagree"):
+        select_pages(make_pages(9), 3, strategy="disagreement", scorer=Alone())
 
 
 def test_diverse_takes_from_every_group():

@@ -14,6 +14,7 @@ from curate.cli.options import with_settings
 from curate.cli.reference import reference, undocumented
 from curate.config import setting
 from curate.craft.settings import CraftSettings
+from curate.fit.settings import EvaluateSettings
 from curate.jobs.settings import DedupSettings
 from curate.run.settings import FilterSettings
 from curate.tokens.settings import TokenizeSettings
@@ -69,6 +70,7 @@ def test_the_help_tells_the_sentence_and_the_default() -> None:
     ("command", "settings"),
     [
         ("filter", FilterSettings),
+        ("evaluate", EvaluateSettings),
         ("dedup", DedupSettings),
         ("train", TrainSettings),
         ("annotate", AnnotateSettings),
@@ -78,8 +80,8 @@ def test_the_help_tells_the_sentence_and_the_default() -> None:
 )
 def test_every_setting_is_a_flag(command: str, settings: type) -> None:
     root: Any = typer.main.get_command(app)
-    flags = {option for parameter in root.commands[command].params for option in parameter.opts}
-    assert {f"--{field.name.replace('_', '-')}" for field in dataclasses.fields(settings)} <= flags
+    flags = {parameter.name for parameter in root.commands[command].params}
+    assert {field.name for field in dataclasses.fields(settings)} <= flags
 
 
 def test_no_option_is_undocumented() -> None:

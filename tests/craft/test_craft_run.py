@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import random
 import re
 import shutil
 import signal
@@ -19,6 +20,7 @@ from craft_pages_of_tests import N_TOPICS, SECRET, page_text
 
 from curate.craft import craft_text, estimate_craft
 from curate.errors import SettingError
+from curate.llm.store import Store
 from curate.results.explain import explain
 from deaths import dying, sampled
 
@@ -299,29 +301,37 @@ from curate.craft import CraftSettings, craft_text
 if __name__ == "__main__":
     craft_text(CraftSettings(topics=sys.argv[1], output=sys.argv[2], base_url=sys.argv[3], model="practice", recipe="story",
         price_input=1.0, price_output=4.0, budget_usd=100.0, scorer="none", workers=1, concurrency=1,
-        max_output_tokens=6000), progress=False)
+        max_output_tokens=6000, n=int(sys.argv[4])), progress=False)
 """
 
 
 @pytest.mark.slow
-def test_a_run_that_is_killed_again_and_again_asks_for_no_reply_twice(
-    make_settings, writer, topics, tmp_path
+def test_a_thousand_replies_with_kills_cost_no_call_more_than_those_in_flight(
+    make_settings, writer, tmp_path
 ):
-    """The server answers one call at a time and is told to wait while the run is killed between two of them."""
+    """Killed at random counts of replies; of each kill at most the one call in flight is asked again, and is counted as spent."""
+    n, n_kills = 1000, 12
+    topics = tmp_path / "thousand.txt"
+    topics.write_text("".join(f"How lamp {number} works\n" for number in range(n)), encoding="utf-8")
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
-    output = make_settings().output
-    with writer(delay_s=0.05) as server:
-        command = [sys.executable, str(script), str(topics), output, server.base_url]
-        for n_more in (3, 9, 15):
+    settings = make_settings(topics=str(topics), n=n)
+    moments = sorted(random.Random(1).sample(range(5, n - 50), n_kills))
+    n_in_flight = 0
+    with writer(delay_s=0.005) as server:
+        command = [sys.executable, str(script), str(topics), settings.output, server.base_url, str(n)]
+        for moment in moments:
             process = subprocess.Popen(command, env=os.environ)
-            while server.ledger.n_replies < n_more and process.poll() is None:
-                server.stopping.wait(0.01)
+            while server.ledger.n_replies < moment and process.poll() is None:
+                server.stopping.wait(0.002)
             process.send_signal(signal.SIGKILL)
             process.wait()
-        n_killed = server.ledger.n_requests
-        result = craft_text(make_settings(server), progress=False)
-        # Of each kill at most the one call in flight is lost, and it is counted as spent.
-        assert server.ledger.n_requests <= N_TOPICS + 3
-        assert n_killed < N_TOPICS
-    assert result.funnel.read.n_documents == N_TOPICS
+            assert process.returncode == -signal.SIGKILL
+            with Store(settings.cache_path) as store:  # what a kill left without a stored reply
+                n_in_flight += store.charge_lost_requests()
+        result = craft_text(make_settings(server, topics=str(topics), n=n), progress=False)
+        n_requests = server.ledger.n_requests
+    assert result.n_open == 0
+    assert result.funnel.read.n_documents == n
+    assert n <= n_requests <= n + n_in_flight
+    assert n_in_flight <= n_kills

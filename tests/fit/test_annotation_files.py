@@ -16,7 +16,7 @@ import zstandard
 
 from curate.cli import main
 from curate.errors import SettingError
-from curate.fit import fit_classifier, metrics, read_annotations
+from curate.fit import fit_classifier, read_annotations
 from curate.fit.annotations import render_sources
 from curate.fit.label_files import read_pages
 from curate.scoring import load_scorer
@@ -168,7 +168,7 @@ def test_levels_may_be_words_with_an_order(tmp_path):
 
 def test_columns_have_the_names_that_their_owner_gave_them(tmp_path):
     (tmp_path / "labels.csv").write_text("doc,who,stars\n7,ann,3\n8,ben,1\n9,ben,1\n")
-    pq.write_table(pa.table({"doc": [7, 8], "text": ["seven", "eight"]}), tmp_path / "pages.parquet")
+    pq.write_table(pa.table({"doc": [7, 8], "text": [b"seven", b"eight"]}), tmp_path / "pages.parquet")
     files = [tmp_path / "labels.csv", tmp_path / "pages.parquet"]
     named = {"level_field": "stars", "id_field": "doc", "annotator_field": "who"}
     read = read_annotations(files, **named)
@@ -333,7 +333,6 @@ def test_fit_says_how_annotators_agree_and_how_strict_they_are_before_it_fits(tm
     (tmp_path / "labels.jsonl").write_bytes(lines(rows))
     monkeypatch.chdir(tmp_path)
     command = ("fit", "-a", "labels.jsonl", "-o", "mine", "--member", "own_tfidf:ridge", "--quiet")
-    monkeypatch.setattr(metrics, "N_RESAMPLES", 5)
     code, said = run(monkeypatch, capsys, *command, "--reference-annotator", "gpt-4o")
     assert code == 0, said.err
     assert "| gpt-4o / gpt-4o-mini | 40 |" in said.out

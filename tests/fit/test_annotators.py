@@ -151,11 +151,20 @@ def test_every_reading_counts_also_one_that_equals_another_and_a_page_counts_onc
     shifts = np.where(is_reference, 0.0, -0.5)
     merged = merge_readings(readings, shifts, is_reference, SCALE)
     assert merged.pages.texts.to_pylist() == ["page 0", "page 1", "page 2"]
-    np.testing.assert_allclose(merged.pages.levels, [10 / 3, 2, 4.5])
+    np.testing.assert_allclose(merged.pages.levels, [3, 2, 4.5])  # the median of the reference's readings
     np.testing.assert_allclose(merged.targets, [(10 + 1.5) / 4, 2, 4.5])
     assert merged.reference.tolist() == [True, True, False]
     assert merged.first.tolist() == [0, 3, 5]
     assert merged.pages.weights.tolist() == [1, 1, 1]
+
+
+def test_most_readings_say_whether_a_page_is_positive():
+    votes = [(1, 1, 0), (0, 1, 0), (1, 0), (1,), (0, 1, 1, 1)]
+    rows = [reading(at, vote, "") for at, page in enumerate(votes) for vote in page]
+    readings = read_annotations(rows)
+    merged = merge_readings(readings, np.zeros(len(rows)), np.ones(len(rows), bool), (0.0, 1.0, 1.0))
+    assert merged.pages.levels.tolist() == [1, 0, 0.5, 1, 1]
+    np.testing.assert_allclose(merged.targets, [2 / 3, 1 / 3, 1 / 2, 1, 3 / 4])
 
 
 def test_agreement_counts_pairs_of_readings():

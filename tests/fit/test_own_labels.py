@@ -80,7 +80,6 @@ def test_a_table_of_two_annotators_becomes_a_scorer(tmp_path, monkeypatch, capsy
             main()
         return stop.value.code, capsys.readouterr()
 
-    monkeypatch.setattr(metrics, "N_RESAMPLES", 5)
     monkeypatch.chdir(tmp_path)
     words = ["poor", "fair", "good"]
     lines = ["page,who,verdict"]

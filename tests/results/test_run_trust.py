@@ -24,8 +24,13 @@ def run(curated: Path, tmp_path: Path) -> Path:
 
 
 def rows_of(folder: Path) -> list[dict[str, object]]:
-    files = sorted(folder.glob("*/part-*.parquet"))
-    return [row for file in files for row in pq.ParquetFile(file).read().to_pylist()]
+    """All rows of a run; signals that are undefined are NaN, which equals nothing, and None here."""
+    rows = [
+        row
+        for file in sorted(folder.glob("*/part-*.parquet"))
+        for row in pq.ParquetFile(file).read().to_pylist()
+    ]
+    return [{name: None if value != value else value for name, value in row.items()} for row in rows]
 
 
 def change_manifest(folder: Path, **score: object) -> None:

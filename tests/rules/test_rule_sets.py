@@ -114,10 +114,10 @@ def test_no_rules_and_no_documents_are_fine():
 
 def test_every_default_rule_set_reads_only_signals_of_the_one_pass_and_kinds_of_lines():
     from curate.signals import DEFAULT_SIGNALS, KIND_SIGNALS
-    from curate.signals.catalogue import PROGRAM_SIGNALS
+    from curate.signals.catalogue import LETTER_SIGNALS, PROGRAM_SIGNALS
 
     for name in DEFAULT_VERSIONS.keys() - {"fineweb2"}:
-        own = PROGRAM_SIGNALS if name.startswith("code") else KIND_SIGNALS
+        own = PROGRAM_SIGNALS if name.startswith("code") else (*KIND_SIGNALS, *LETTER_SIGNALS)
         assert set(required_signals(load_rules([name]))) <= {*DEFAULT_SIGNALS, *own}
 
 

@@ -52,6 +52,19 @@ def test_the_default_rules_do_not_count_words_where_no_space_divides_them(langua
     assert reasons("curate", LESSON[language], "en") == "curate_n_words"
 
 
+def test_the_default_rules_take_menus_and_repetition_where_no_space_divides_words() -> None:
+    menu = "\n".join(
+        ["首页", "关于我们", "顾客评价", "特别优惠", "联系我们", "帮助与支持", "隐私政策"] * 4
+        + ["站点地图", "价格：19.99"]
+    )
+    assert reasons("curate", menu, "zh") == "curate_sentence_ends"
+    assert reasons("curate", LESSON["zh"] * 3, "zh") == "curate_letter_repetition"
+    assert reasons("curate", LESSON["th"] * 3, "th") == "curate_letter_repetition"
+    assert reasons("curate", LESSON["th"], "th") is None
+    program = LESSON["zh"].replace("。", "") + "\n" + "\n".join(f"x{n} = f({n});" for n in range(60))
+    assert reasons("curate", program, "zh") is None
+
+
 def test_english_stop_words_judge_english_alone() -> None:
     text = "\n".join([LESSON["de"].replace("zwei", str(n)) for n in range(3)])
     assert reasons("gopher-quality", text, "de") is None

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curate.scoring import load_scorer
-from curate.scoring.program import PROGRAM_NAMES, measure_program, read_programs
+from curate.scoring.program import PROGRAM_NAMES, read_programs
 from curate.scoring.reasons import explain_program
 from curate.testing import check_scorer
 
@@ -51,7 +51,7 @@ GLUE = (
 
 def shape_of(text):
     return dict(
-        zip(PROGRAM_NAMES, measure_program(pa.array([text], pa.large_string()))[0].tolist(), strict=True)
+        zip(PROGRAM_NAMES, read_programs(pa.array([text], pa.large_string())).shapes[0].tolist(), strict=True)
     )
 
 

@@ -197,6 +197,7 @@ def test_what_tells_classes_apart_is_no_scorer_and_the_error_says_what_to_type()
         ([-0.1, 0], "gave the score -0.1"),
         ([0.5], r"gave scores of shape \(1,\) for 2 documents"),
         ([[0.5], [0.5]], r"gave scores of shape \(2, 1\)"),
+        (["a", "b"], "gave scores that are no numbers"),
     ],
 )
 def test_scores_that_break_the_law_end_in_one_line_with_the_scorers_name(scores, message):
@@ -204,10 +205,22 @@ def test_scores_that_break_the_law_end_in_one_line_with_the_scorers_name(scores,
         name = "broken"
 
         def score(self, texts):
-            return np.array(scores, np.float32)
+            return scores
 
     with pytest.raises(SettingError, match=f"^The scorer 'broken' {message}[^\n]*$"):
         ask(Broken(), ["a", "b"])
+
+
+def test_the_score_lies_between_those_of_the_members():
+    edu = load_scorer("edu")
+    texts = [LESSON, "", "Buy now, cheap shoes", LESSON[:90]]
+    members = edu.score_members(texts)
+    assert members.shape == (len(edu.members), 4)
+    score = edu.score(texts)
+    assert (members.min(0) - 1e-6 <= score).all()
+    assert (score <= members.max(0) + 1e-6).all()
+    assert members[:, 1] == pytest.approx(np.full(len(members), score[1]))
+    np.testing.assert_array_equal(edu.score_members(texts[:1])[:, 0], members[:, 0])
 
 
 def test_scorers_asked_together_give_what_each_gives_alone():

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
-from oracle import duplicates, peer_signals_of, ratio
+from oracle import covered_by_repeats, duplicates, peer_signals_of, ratio
 
 from curate.errors import SettingError, UnknownNameError
 from curate.signals import SIGNALS, compute_signals, parse_signal
@@ -80,6 +80,26 @@ def test_lines_and_paragraphs_are_cut_as_other_toolkits_cut_them(text):
 def test_the_signals_that_only_peers_read_equal_the_oracle(text):
     for name, want in peer_signals_of(text).items():
         assert equal(value_of(text, name), want), name
+
+
+UNSPACED = st.text("光合作ひカไทយ。！!?. 1a\n", max_size=60)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(UNSPACED, max_size=3), st.integers(1, 3))
+def test_letters_of_scripts_without_spaces_are_counted_one_by_one(texts, n_copies):
+    texts = [text * n_copies for text in texts]
+    found = compute_signals(
+        pa.array(texts, pa.large_string()), ["sentence_ends_per_letter", "dup_10letter_chars_beyond_length"]
+    )
+    for text, ends, repeated in zip(texts, *found.to_pydict().values(), strict=True):
+        letters = [c for c in text if c in "光合作ひカไทយ"]
+        n_ends = len(re.findall("[。！]|(?<=[光合作ひカไทយ])[!?.]", text))
+        growth = min(0.06 * math.log2(max(len(letters), 400) / 400), 0.3)
+        assert equal(ends, ratio(n_ends, len(letters)))
+        assert equal(
+            repeated, covered_by_repeats(letters, 10, len(letters)) - growth if letters else math.nan
+        )
 
 
 def walked(words, n):

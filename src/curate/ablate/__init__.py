@@ -1,5 +1,8 @@
 """Did curation help? Small models on equal amounts of each text, judged on text named beforehand.
 
+What compares texts by training on them belongs here; the trainer that users run is `curate.train`, and nothing here
+changes a text.
+
 from curate.ablate import AblateSettings, ablate
 found = ablate({"raw": raw_texts, "curated": curated_texts}, {"textbooks": textbook_texts})
 print(found.table())

@@ -51,7 +51,7 @@ def fit_tiny(tokens: NDArray[np.int64], n_vocabulary: int, eos_id: int, *, rate:
 
 @torch.no_grad()
 def tiny_nats(decoder: Decoder, tokens: NDArray[np.int64], eos_id: int) -> NDArray[np.float64]:
-    """Give -ln p of each of `tokens`."""
+    """-ln p of each of `tokens`, float64."""
     windows = _windows(tokens, eos_id)
     found: list[NDArray[np.float64]] = []
     for start in range(0, len(windows), WINDOWS):

@@ -34,7 +34,7 @@ class Trigram:
         return self._singles, self._pair_keys, self._pairs, self._triple_keys, self._triples
 
     def nats(self, tokens: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Give -ln p of each of `tokens`."""
+        """-ln p of each of `tokens`, float64."""
         return _nats(tokens, self.n_vocabulary, self.eos_id, *self._tables)
 
 

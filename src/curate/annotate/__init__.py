@@ -1,5 +1,8 @@
 """Annotation of pages by an LLM: chosen, asked about within a budget, resumable, checked by people.
 
+What chooses pages, asks for levels and keeps labels belongs here; calls and money are in `curate.llm`, fitting on
+labels in `curate.fit`.
+
 annotate_pages("crawl/", "labels.jsonl", model="gpt-4o-mini", budget_usd=20.0)    # `curate fit` reads labels.jsonl
 
 settings = AnnotateSettings(input=("crawl/",), output="labels.jsonl", model="gpt-4o-mini", budget_usd=20.0)

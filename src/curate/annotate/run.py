@@ -1,7 +1,7 @@
 """The run: ask about every chosen page within the budget, write the labels, and be ready to be killed at any time.
 
 plan = make_plan(settings)                  pages -> requests
-Asker(...).run()                        requests -> replies, in the cache
+Asker(...).ask_all()                        requests -> replies, in the cache
 finish(plan, store)                         cache -> labels.jsonl and its manifest
 """
 
@@ -21,34 +21,23 @@ from curate.annotate.tasks import Plan, make_plan, request_body
 from curate.config import Paths, input_paths, settings_from
 from curate.llm.ask import Asker, check_price
 from curate.llm.client import read_api_key
-from curate.llm.prices import PICO, find_price, to_usd
+from curate.llm.estimate import CallEstimate, estimate_calls
+from curate.llm.prices import find_price, to_usd
 from curate.llm.reply import LABELLED
 from curate.llm.store import Store
 from curate.work.files import write_json
 from curate.work.progress import ProgressDisplay
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """What a run will ask and cost, before anything is sent. Amounts are dollars.
-
-    `expected_usd` comes from tokens as expected, `worst_usd` from bytes, which no tokenizer passes. `batch_usd`
-    is what is expected through the batch API.
-    """
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate(CallEstimate):
+    """What a run will ask and cost, before anything is sent."""
 
     n_read: int
     n_pages: int
     n_duplicates: int
     n_requests: int
     n_answered: int
-    n_input_tokens: int
-    n_output_tokens: int
-    expected_usd: float
-    worst_usd: float
-    batch_usd: float
-    spent_usd: float
-    budget_usd: float | None
-    n_within_budget: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,28 +137,18 @@ def run_annotation(
 
 def estimate(settings: AnnotateSettings) -> Estimate:
     """Count pages, tokens and money; no server is asked and no key is needed."""
-    price = find_price(settings)
+    find_price(settings)  # before pages are read
     plan = make_plan(settings)
     with Store(settings.cache_path) as store:
         tasks = plan.open_tasks(store)
-        n_input, n_output = plan.expected_tokens(tasks, store)
-        spent = store.spent() + store.held()
-    expected = price.cost(n_input, n_output)
-    left = None if settings.budget_usd is None else max(0, round(settings.budget_usd * PICO) - spent)
+        cost = estimate_calls(settings, store, tasks, plan.expected_tokens(tasks, store))
     return Estimate(
         n_read=plan.pool.n_read,
         n_pages=len(plan.selection.rows),
         n_duplicates=plan.selection.n_duplicates,
         n_requests=len(tasks),
         n_answered=len(plan.tasks) - len(tasks),
-        n_input_tokens=n_input,
-        n_output_tokens=n_output,
-        expected_usd=to_usd(expected),
-        worst_usd=to_usd(sum(plan.worst_cost(task, price) for task in tasks)),
-        batch_usd=to_usd(price.cost(n_input, n_output, batch=True)),
-        spent_usd=to_usd(spent),
-        budget_usd=settings.budget_usd,
-        n_within_budget=None if left is None else min(len(tasks), left * len(tasks) // max(1, expected)),
+        **cost,
     )
 
 

@@ -3,6 +3,7 @@
 random       every page alike
 stratified   score in tenths, and topics where pages have one: the same number from every stratum
 uncertain    nearer to the scorer's cut, more likely; a tenth of the pages from anywhere
+disagreement further apart by the scorer's members, more likely; a tenth of the pages from anywhere
 diverse      groups of pages with similar words: the same number from every group
 
 The chances (`propensity`) let a fit weight the pages back to how they come.
@@ -23,11 +24,11 @@ from numpy.typing import NDArray
 from curate.annotate.settings import STRATEGIES
 from curate.dedup import find_duplicates
 from curate.errors import SettingError, UnknownNameError
-from curate.protocols import Scorer
+from curate.protocols import CommitteeScorer, Scorer
 
 N_SCORE_STRATA = 10
 UNCERTAIN_WIDTH = 0.1
-UNCERTAIN_ELSEWHERE = 0.1
+CHOSEN_ELSEWHERE = 0.1
 PAGES_PER_GROUP = 4
 _HASHED_COLUMNS = 2**15
 _GROUP_DIMENSIONS = 48
@@ -43,7 +44,8 @@ class Selection:
         rows: int64 (n,), rows of the pool, ascending.
         propensity: float64 (n,), the chance that each had.
         strata: (n,), the stratum or group of each; "" where there are none.
-        scores: float32 (n,), or null where no scorer was needed.
+        scores: float32 (n,), by which pages were chosen: of `disagreement`, the standard deviation over members; None
+            where no scorer was needed.
         n_duplicates: pages of the pool left out as near-duplicates of others or of excluded pages.
         n_excluded: pages of the pool left out by their id.
     """
@@ -76,10 +78,14 @@ class _Choice:
     strata: list[str] = field(default_factory=list[str])
     walk: NDArray[Any] | None = None
 
+    @property
+    def texts(self) -> pa.Array:
+        return self.pages["text"].combine_chunks()
+
     def score(self) -> NDArray[np.float32]:
         from curate.scoring import ask
 
-        self.scores = ask(self.load_scorer(), self.pages["text"].combine_chunks()).scores
+        self.scores = ask(self.load_scorer(), self.texts).scores
         return self.scores
 
 
@@ -101,13 +107,14 @@ def select_pages(
         pages: table with `id` and `text`, and `topic` where known.
         n_pages: how many; all that are no near-duplicates if None, or if there are fewer.
         strategy: see the head of this module.
-        scorer: for stratified and uncertain.
+        scorer: for stratified, uncertain and disagreement, which asks for a `CommitteeScorer`.
         cut: score around which uncertain chooses.
         seed: of the choice.
         exclude: rows of label files: pages with their ids, or near their texts, are not chosen.
 
     Raises:
-        SettingError: The strategy or the scorer is unknown, or nothing is left to choose from.
+        SettingError: The strategy or the scorer is unknown, the scorer has no members that could disagree, or nothing
+            is left to choose from.
     """
     if strategy not in STRATEGIES:
         raise UnknownNameError("strategy", strategy, STRATEGIES)
@@ -245,9 +252,26 @@ def _stratified(choice: _Choice) -> Vector:
 
 def _uncertain(choice: _Choice) -> Vector:
     near = np.exp(-0.5 * ((choice.score().astype(np.float64) - choice.cut) / UNCERTAIN_WIDTH) ** 2) + 1e-12
-    near /= near.sum()
     choice.walk = choice.scores
-    return _spread((1 - UNCERTAIN_ELSEWHERE) * near + UNCERTAIN_ELSEWHERE / len(near), choice.n)
+    return _mostly(near, choice.n)
+
+
+def _disagreement(choice: _Choice) -> Vector:
+    scorer = choice.load_scorer()
+    members = scorer.score_members(choice.texts) if isinstance(scorer, CommitteeScorer) else []
+    if len(members) < 2:
+        raise SettingError(
+            f"The scorer '{scorer.name}' has no members that could disagree. Give one of several (--scorer): 'curate fit' "
+            "keeps all that --member names, without --stack; or choose by --select uncertain."
+        )
+    apart = np.std(np.asarray(members, np.float64), axis=0)
+    choice.scores = choice.walk = apart.astype(np.float32)
+    return _mostly(apart + 1e-12, choice.n)
+
+
+def _mostly(weights: Vector, n: int) -> Vector:
+    """Chances by weight, but for a share that goes to all alike, so that none has no chance."""
+    return _spread((1 - CHOSEN_ELSEWHERE) * weights / weights.sum() + CHOSEN_ELSEWHERE / len(weights), n)
 
 
 def _diverse(choice: _Choice) -> Vector:
@@ -260,6 +284,7 @@ _STRATEGIES: dict[str, Callable[[_Choice], Vector]] = {
     "random": _random,
     "stratified": _stratified,
     "uncertain": _uncertain,
+    "disagreement": _disagreement,
     "diverse": _diverse,
 }
 

@@ -10,7 +10,7 @@ from curate.errors import SettingError
 from curate.llm.settings import CallSettings
 
 REPLY_FORMATS = ("schema", "json", "text")
-STRATEGIES = ("random", "stratified", "uncertain", "diverse")
+STRATEGIES = ("random", "stratified", "uncertain", "disagreement", "diverse")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,10 +52,13 @@ class AnnotateSettings(CallSettings):
     )
 
     select: str = setting(
-        "random", "random, stratified, uncertain or diverse.", section="select", known=STRATEGIES
+        "random",
+        "random, stratified, uncertain, disagreement or diverse.",
+        section="select",
+        known=STRATEGIES,
     )
     n_pages: int | None = setting(None, "Pages to choose; all if left out.", section="select", low=1)
-    scorer: str = setting("edu", "Scorer for stratified and uncertain.", section="select")
+    scorer: str = setting("edu", "Scorer for stratified, uncertain and disagreement.", section="select")
     cut: float = setting(0.5, "Score around which 'uncertain' chooses.", section="select", low=0, high=1)
     max_pool: int = setting(
         100_000, "Pages to choose from; a larger input is sampled by hash.", section="select", low=1

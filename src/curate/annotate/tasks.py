@@ -17,8 +17,6 @@ from curate.annotate.prompt import Prompt, load_prompt
 from curate.annotate.reply import read_reply
 from curate.annotate.selection import Selection, select_pages
 from curate.annotate.settings import AnnotateSettings
-from curate.llm.ask import worst_cost
-from curate.llm.prices import Price
 from curate.llm.reply import LABELLED, Reply, Verdict
 from curate.llm.settings import request_parameters
 from curate.llm.store import Request, Store
@@ -63,10 +61,6 @@ class Plan:
             for task in self.tasks
             if task.request.key not in waiting and not store.is_settled(task.request.key, tries)
         ]
-
-    def worst_cost(self, task: Task, price: Price) -> int:
-        """The most that one reply can cost, in picodollars."""
-        return worst_cost(task, self.settings, price)
 
     def read(self, reply: Reply) -> tuple[Verdict, str | None]:
         """Judge a reply to the plan's prompt."""

@@ -1,4 +1,7 @@
-"""The `curate` command. Each command parses, calls one public function of the library, and prints."""
+"""The `curate` command. Each command parses, calls one public function of the library, and prints.
+
+What reads flags and prints belongs here; nothing is decided or computed here that Python cannot call.
+"""
 
 from __future__ import annotations
 

@@ -12,19 +12,13 @@ from curate.cli import EXIT_PARTIAL
 from curate.cli.calls import (
     ApiKeyEnvOption,
     BaseUrlOption,
-    BatchOption,
-    ConfigOption,
-    DryRunOption,
-    TemperatureOption,
-    merge_values,
     print_end,
     print_money,
     print_states,
     print_submission,
+    with_calls,
 )
-from curate.cli.options import with_settings
 from curate.cli.say import say
-from curate.config import settings_from
 from curate.errors import SettingError
 
 annotate_app = typer.Typer(
@@ -37,34 +31,6 @@ annotate_app = typer.Typer(
 
 def _option(text: str, *names: str) -> Any:
     return typer.Option(*names, help=text, show_default=False)
-
-
-@annotate_app.callback()
-@with_settings(AnnotateSettings, left_out=("temperature",))
-def annotate_command(
-    given: dict[str, Any],
-    *,
-    context: typer.Context,
-    temperature: TemperatureOption = None,
-    config: ConfigOption = None,
-    dry_run: DryRunOption = False,
-    batch: BatchOption = False,
-) -> int:
-    """Label pages with an LLM, within a budget; run it again to go on after a stop.
-
-    Every reply is kept in a cache beside the output, so that nothing is paid for twice. The API key is read from
-    the environment only.
-
-    Exit codes: 0 done; 1 failed; 2 a setting is wrong; 3 done, but labels are missing; 130 stopped by Ctrl-C.
-
-    Example: curate annotate --input curated --output labels.jsonl --model gpt-4o-mini --n-pages 1000 --budget-usd 5
-    """
-    if context.invoked_subcommand is not None:
-        return 0
-    settings = settings_from(AnnotateSettings, merge_values(given, config, temperature))
-    if dry_run:
-        return _print_estimate(settings)
-    return _submit(settings) if batch else _annotate(settings)
 
 
 def _print_estimate(settings: Any) -> int:
@@ -109,6 +75,20 @@ def _submit(settings: Any) -> int:
 
     is_all = print_submission(submit_batches(settings), "curate annotate collect", settings)
     return 0 if is_all else EXIT_PARTIAL
+
+
+@annotate_app.callback()
+@with_calls(AnnotateSettings, estimate=_print_estimate, submit=_submit, run=_annotate)
+def annotate_command() -> None:
+    """Label pages with an LLM, within a budget; run it again to go on after a stop.
+
+    Every reply is kept in a cache beside the output, so that nothing is paid for twice. The API key is read from
+    the environment only.
+
+    Exit codes: 0 done; 1 failed; 2 a setting is wrong; 3 done, but labels are missing; 130 stopped by Ctrl-C.
+
+    Example: curate annotate --input curated --output labels.jsonl --model gpt-4o-mini --n-pages 1000 --budget-usd 5
+    """
 
 
 OutputOption = Annotated[

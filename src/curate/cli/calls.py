@@ -1,36 +1,39 @@
-"""What the commands that call models say alike: temperature, batches, and what a run spent."""
+"""What the commands that call models have alike: their options and what these do, batches, and what a run spent."""
 
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from curate.cli.options import split_names, with_settings
 from curate.cli.say import say
-from curate.config import read_toml
+from curate.config import read_toml, settings_from
 from curate.errors import SettingError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from curate.llm.batches import BatchState, Submission
+    from curate.llm.estimate import CallEstimate
     from curate.llm.settings import CallSettings
 
-TemperatureOption = Annotated[
+_Temperature = Annotated[
     str | None,
     typer.Option(
         help="Sampling temperature; 'default' sends none.", show_default=False, rich_help_panel="Model"
     ),
 ]
-ConfigOption = Annotated[
+_Config = Annotated[
     Path | None, typer.Option(help="Settings from a TOML file; flags go before.", show_default=False)
 ]
-DryRunOption = Annotated[
+_DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Print what would be asked, the tokens and the cost; send nothing.")
 ]
-BatchOption = Annotated[
+_Batch = Annotated[
     bool, typer.Option("--batch", help="Submit to the batch API at its lower price, and exit.")
 ]
 
@@ -47,7 +50,42 @@ ApiKeyEnvOption = Annotated[
 ]
 
 
-def merge_values(given: dict[str, Any], config: Path | None, temperature: str | None) -> dict[str, Any]:
+def with_calls(
+    settings: Any,
+    *,
+    estimate: Callable[[Any], int],
+    submit: Callable[[Any], int],
+    run: Callable[[Any], int],
+    lists: tuple[str, ...] = (),
+) -> Callable[[Callable[[], None]], Callable[..., Any]]:
+    """Make the command of a group that calls models: with checked settings it estimates, submits batches, or runs.
+
+    The function below it gives the command its description. Names in `lists` may be given with commas.
+    """
+
+    def decorate(described: Callable[[], None]) -> Callable[..., Any]:
+        def command(
+            given: dict[str, Any],
+            *,
+            context: typer.Context,
+            temperature: _Temperature = None,
+            config: _Config = None,
+            dry_run: _DryRun = False,
+            batch: _Batch = False,
+        ) -> int:
+            if context.invoked_subcommand is not None:
+                return 0
+            values = _merge_values(split_names(given, *lists), config, temperature)
+            act = estimate if dry_run else submit if batch else run
+            return act(settings_from(settings, values))
+
+        command.__doc__ = described.__doc__
+        return with_settings(settings, left_out=("temperature",))(command)
+
+    return decorate
+
+
+def _merge_values(given: dict[str, Any], config: Path | None, temperature: str | None) -> dict[str, Any]:
     """The settings of a file, over them the flags; `temperature` is a flag of its own, as it may be 'default'."""
     values = (read_toml(config) if config else {}) | given
     if temperature is None:
@@ -99,7 +137,7 @@ def print_end(result: Any) -> None:
         print("The budget is spent. Raise --budget-usd and run the same command again to go on.")
 
 
-def print_money(found: Any, rest: str = "") -> None:
+def print_money(found: CallEstimate, rest: str = "") -> None:
     """Say what tokens and money an estimate expects; `rest` ends the line of the budget."""
     say(f"Input tokens        {found.n_input_tokens:>12,}   expected")
     say(f"Output tokens       {found.n_output_tokens:>12,}   expected")

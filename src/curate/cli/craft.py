@@ -13,15 +13,11 @@ from curate.cli import EXIT_PARTIAL, exit_code
 from curate.cli.calls import (
     ApiKeyEnvOption,
     BaseUrlOption,
-    BatchOption,
-    ConfigOption,
-    DryRunOption,
-    TemperatureOption,
-    merge_values,
     print_end,
     print_money,
     print_states,
     print_submission,
+    with_calls,
 )
 from curate.cli.options import with_settings
 from curate.cli.say import make_console, say
@@ -44,41 +40,6 @@ _OF_PLANS = {
     *("model", "max_output_tokens", "prices", "price_input", "price_output"),
 }
 _NOT_OF_PLANS = {field.name for field in fields(CraftSettings)} - _OF_PLANS
-_LISTS = ("language", "rules")
-
-
-@craft_app.callback()
-@with_settings(CraftSettings, left_out=("temperature",))
-def craft_command(
-    given: dict[str, Any],
-    *,
-    context: typer.Context,
-    temperature: TemperatureOption = None,
-    config: ConfigOption = None,
-    dry_run: DryRunOption = False,
-    batch: BatchOption = False,
-) -> int:
-    """Write text with a language model; every reply is judged, and dropped ones keep their reason and their text.
-
-    The output is that of 'curate filter': kept/, dropped/ and manifest.json, for explain, report, rethreshold and mix.
-    Replies and spending are kept beside it, in `<output>.craft`, so that nothing is paid for twice: run the same
-    command again to go on after a stop. The API key is read from the environment only.
-
-    Exit codes: 0 done; 1 failed; 2 a setting is wrong; 3 done, but prompts have no reply; 4 nothing was kept;
-    130 stopped by Ctrl-C.
-
-    Example: curate craft --input curated --output crafted --model gpt-4o-mini --n 1000 --budget-usd 20
-    """
-    if context.invoked_subcommand is not None:
-        return 0
-    for name in _LISTS:
-        if name in given:
-            names = [each.strip() for item in given[name] for each in item.split(",")]
-            given[name] = [each for each in names if each and each != "none"]
-    settings = settings_from(CraftSettings, merge_values(given, config, temperature))
-    if dry_run:
-        return _print_estimate(settings)
-    return _submit(settings) if batch else _craft(settings)
 
 
 def _print_estimate(settings: CraftSettings) -> int:
@@ -125,6 +86,22 @@ def _print_result(result: CraftResult) -> int:
         say(f"{result.n_open:,} prompts have no reply yet.")
         return EXIT_PARTIAL
     return exit_code(result.funnel.kept.n_documents, ())
+
+
+@craft_app.callback()
+@with_calls(CraftSettings, estimate=_print_estimate, submit=_submit, run=_craft, lists=("language", "rules"))
+def craft_command() -> None:
+    """Write text with a language model; every reply is judged, and dropped ones keep their reason and their text.
+
+    The output is that of 'curate filter': kept/, dropped/ and manifest.json, for explain, report, rethreshold and mix.
+    Replies and spending are kept beside it, in `<output>.craft`, so that nothing is paid for twice: run the same
+    command again to go on after a stop. The API key is read from the environment only.
+
+    Exit codes: 0 done; 1 failed; 2 a setting is wrong; 3 done, but prompts have no reply; 4 nothing was kept;
+    130 stopped by Ctrl-C.
+
+    Example: curate craft --input curated --output crafted --model gpt-4o-mini --n 1000 --budget-usd 20
+    """
 
 
 OutputOption = Annotated[

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from curate.cli.labels import IdField, Levels, Pages, TextField
+from curate.cli.options import with_settings
 from curate.cli.say import say, say_markdown
+from curate.fit.settings import EvaluateSettings
 
 
+@with_settings(EvaluateSettings, flags={"n_resamples": "resamples"})
 def evaluate_command(
+    given: dict[str, Any],
     *,
     annotations: Annotated[
         list[str],
@@ -36,15 +40,6 @@ def evaluate_command(
             show_default=False,
         ),
     ] = None,
-    positive: Annotated[
-        float | None,
-        typer.Option(
-            help="The level from which a page counts as positive.  [default: 1 of 0-1 labels, else as the "
-            "scorer was fitted, else 3]",
-            show_default=False,
-        ),
-    ] = None,
-    threshold: Annotated[float, typer.Option(help="Score of the cut in the figures by slice.")] = 0.5,
     text_field: TextField = "text",
     id_field: IdField = "id",
     levels: Levels = None,
@@ -58,8 +53,6 @@ def evaluate_command(
             show_default=False,
         ),
     ] = None,
-    resamples: Annotated[int, typer.Option(help="Bootstrap resamples of the intervals.")] = 1000,
-    seed: Annotated[int, typer.Option(help="Of the resampling.")] = 0,
 ) -> None:
     """Measure a scorer: ranks, precision and recall, calibration, by length, site and topic.
 
@@ -79,15 +72,7 @@ def evaluate_command(
         pages=pages_of or (),
     )
     with ProgressDisplay().step("Scoring and resampling", 0, nothing_counted):
-        evaluation = evaluate(
-            scorer,
-            pages,
-            other=compare,
-            positive=positive,
-            threshold=threshold,
-            n_resamples=resamples,
-            seed=seed,
-        )
+        evaluation = evaluate(scorer, pages, other=compare, **given)
     for reason, n in pages.skipped.items():
         say(f"{n:,} rows were skipped: {reason}.", "")
     say_markdown(render_evaluation(evaluation))

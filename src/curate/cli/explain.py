@@ -43,7 +43,7 @@ def explain_command(
 ) -> None:
     """Tell a document's whole story: source, language, every rule with its value, duplicates, score.
 
-    Example: curate explain curated --reason c4_n_sentences --sample 3
+    Example: curate explain curated --reason curate_n_words --sample 3
     """
     from curate.results.explain import explain, story_lines
     from curate.work.progress import ProgressDisplay, nothing_counted

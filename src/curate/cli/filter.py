@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from curate.cli import exit_code
-from curate.cli.options import with_settings
+from curate.cli.options import split_names, with_settings
 from curate.cli.say import make_console, say
 from curate.config import read_toml, settings_from, to_toml
 from curate.errors import SettingError
@@ -20,7 +20,6 @@ if TYPE_CHECKING:  # every command line loads this file, and the funnel loads Ar
     from curate.run.funnel import Funnel
 
 _CUTS = ("threshold", "keep_fraction", "target_tokens")
-_LISTS = ("language", "rules", "code_rules")
 
 
 @with_settings(FilterSettings)
@@ -62,7 +61,7 @@ def filter_command(
     """
     if markdown is not None:  # the older name of --text-format
         given = {"markdown": markdown} | given
-    given |= {name: _split(given[name]) for name in _LISTS if name in given}
+    given = split_names(given, "language", "rules", "code_rules")
     values = read_toml(config) if config else {}
     for named in (name for name in _CUTS if name in given):  # a flag goes before the cut of the file
         others = {*_CUTS, "weights"} if named == "threshold" else {*_CUTS}
@@ -79,12 +78,6 @@ def _plan(settings: FilterSettings) -> int:
     found = plan_filter(settings)
     say(*describe_plan(found))
     return 0 if found.fits else 1
-
-
-def _split(items: list[str]) -> list[str]:
-    """Names may be given one by one or with commas; 'none' stands for an empty list."""
-    names = [name.strip() for item in items for name in item.split(",")]
-    return [name for name in names if name and name != "none"]
 
 
 def _run(settings: FilterSettings, *, overwrite: bool) -> int:

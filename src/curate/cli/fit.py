@@ -16,10 +16,10 @@ _IN_PYTHON_ALONE = {
     *("zones", "static_zones", "min_pages", "n_buckets", "max_words", "classifiers"),
     *("same_scale", "annotator_weights"),
 }
-_OF_ANOTHER_FORM = {"members", "positive", "n_folds", "group_sites"}
+_OF_ANOTHER_FORM = {"members", "positive", "group_sites"}
 
 
-@with_settings(Recipe, left_out=_IN_PYTHON_ALONE | _OF_ANOTHER_FORM)
+@with_settings(Recipe, left_out=_IN_PYTHON_ALONE | _OF_ANOTHER_FORM, flags={"n_folds": "folds"})
 def fit_command(
     given: dict[str, Any],
     *,
@@ -52,9 +52,6 @@ def fit_command(
             help="The score is the probability of this level, or word of --levels, or more.  [default: 3, or 1 of 0-1 labels]",
             show_default=False,
         ),
-    ] = None,
-    folds: Annotated[
-        int | None, typer.Option(help="Folds of the cross-fitting.  [default: 5]", show_default=False)
     ] = None,
     part_sites: Annotated[
         bool, typer.Option("--part-sites", help="Let pages of one site be fitted and tested on.")
@@ -94,7 +91,6 @@ def fit_command(
     words = levels.split(",") if levels else []
     given |= {"positive": _positive_level(positive, words), "group_sites": not part_sites}
     given |= {"members": member} if member else {}
-    given |= {"n_folds": folds} if folds is not None else {}
     recipe = (Recipe() if member else DEFAULT_RECIPE).replace(**given)
     fields = list(dict.fromkeys(level_field or [None]))
     for name in fields:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import wraps
 from types import NoneType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
@@ -23,12 +23,13 @@ _ESCAPES = str.maketrans({mark: f"\\{mark}" for mark in "<[*"})  # help texts ar
 
 
 def with_settings(
-    settings: type, *, left_out: Collection[str] = ()
+    settings: type, *, left_out: Collection[str] = (), flags: Mapping[str, str] | None = None
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Give a command one option for each field of `settings`, before its own options.
+    """Puts one option for each field of `settings` before a command's own options.
 
     The command's first parameter, `given`, receives the settings that the user named, as a dictionary for
     `settings_from`. Fields in `left_out` get no option: the command declares its own, or none.
+    A flag is called as its field, or as `flags` says: `--folds` of `n_folds`.
     """
     hints = get_type_hints(settings)
     fields = [field for part in by_section(settings).values() for field in part if field.name not in left_out]
@@ -36,12 +37,14 @@ def with_settings(
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(command)
         def call(**values: Any) -> Any:
-            flags = {field.name: values.pop(field.name) for field in fields}
-            given = {name: value for name, value in flags.items() if value not in (None, [], ())}
+            named = {field.name: values.pop(field.name) for field in fields}
+            given = {name: value for name, value in named.items() if value not in (None, [], ())}
             return command(given, **values)
 
         _, *own = inspect.signature(command, eval_str=True).parameters.values()
-        options = [_option(field, hints[field.name]) for field in fields]
+        options = [
+            _option(field, hints[field.name], (flags or {}).get(field.name, field.name)) for field in fields
+        ]
         # typer reads a command's options from its signature and annotations.
         parameters = [*options, *(each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own)]
         vars(call)["__signature__"] = inspect.Signature(parameters)
@@ -51,8 +54,20 @@ def with_settings(
     return decorate
 
 
-def _option(field: dataclasses.Field[Any], hint: Any) -> inspect.Parameter:
-    flag = "--" + field.name.replace("_", "-")
+def split_names(given: dict[str, Any], *lists: str) -> dict[str, Any]:
+    """`given` with the names in some of its lists taken apart at commas; 'none' stands for an empty list."""
+    parts = {
+        each: [name.strip() for item in given[each] for name in item.split(",")]
+        for each in lists
+        if each in given
+    }
+    return given | {
+        each: [name for name in names if name and name != "none"] for each, names in parts.items()
+    }
+
+
+def _option(field: dataclasses.Field[Any], hint: Any, name: str) -> inspect.Parameter:
+    flag = "--" + name.replace("_", "-")
     kind = str if field.metadata["parse"] else _flag_type(hint)
     info = typer.Option(
         *([f"{flag}/--no-{flag[2:]}"] if kind is bool else [flag, *_short(field.name)]),

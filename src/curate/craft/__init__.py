@@ -1,5 +1,8 @@
 """Text written by a language model: recipes as data, seeds from curated pages, and a gate behind the writer.
 
+Seeds, prompts and checks of written text belong here; calls and money are in `curate.llm`, and the gate is the main
+job.
+
 settings = CraftSettings(recipe="textbook", input=("curated",), output="crafted", model="NAME", budget_usd=20.0)
 estimate_craft(settings)     # prompts, tokens, cost; asks nobody
 craft_text(settings)         # -> crafted/kept, crafted/dropped, as `filter_crawl` writes them

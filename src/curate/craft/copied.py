@@ -61,7 +61,7 @@ def _measure(ours, our_offsets, theirs, their_offsets, shares, longest):
                 best = max(best, k)
                 j = after[j]
             longest[d] = max(longest[d], best)
-            if best >= 8:  # RUN_WORDS
+            if best >= RUN_WORDS:
                 n_copied += best
                 i += best
             else:

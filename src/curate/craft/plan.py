@@ -12,8 +12,7 @@ from curate.craft.recipe import Recipe, load_recipe
 from curate.craft.seeds import Pool, Seed, read_seeds
 from curate.craft.settings import CraftSettings
 from curate.errors import SettingError
-from curate.llm.ask import Asker, worst_cost
-from curate.llm.prices import Price
+from curate.llm.ask import Asker
 from curate.llm.settings import request_parameters
 from curate.llm.store import Request, Store
 
@@ -59,10 +58,6 @@ class CraftPlan:
         """The prompts that have no reply yet, and lie in no batch."""
         closed = store.answered_keys() | store.waiting_keys()
         return [prompt for prompt in self.prompts if prompt.request.key not in closed]
-
-    def worst_cost(self, prompt: Prompt, price: Price) -> int:
-        """The most that one reply can cost, in picodollars."""
-        return worst_cost(prompt, self.settings, price)
 
     def expected_tokens(self, prompts: list[Prompt], store: Store) -> tuple[int, int]:
         """Expected (input, output) tokens: as measured in this run's store, else from bytes and the words asked for."""

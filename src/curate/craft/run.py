@@ -1,7 +1,7 @@
 """The run: prompts -> replies -> rows with their fate; ready to be killed at any time.
 
 plan = make_plan(settings)            seeds -> prompts
-Asker(...).run()                      prompts -> replies, in the store
+Asker(...).ask_all()                  prompts -> replies, in the store
 write_staged(...)                     replies -> judged rows, staged as Parquet
 run_filter(...)                       staged rows -> kept/, dropped/, manifest.json: the main job, with craft's stage
 """
@@ -24,6 +24,7 @@ from curate.dedup.index import open_index
 from curate.errors import SettingError
 from curate.llm.ask import Asker, check_price
 from curate.llm.client import read_api_key
+from curate.llm.estimate import CallEstimate, estimate_calls
 from curate.llm.prices import PICO, find_price, to_usd
 from curate.llm.reply import LABELLED, Reply, Verdict
 from curate.llm.store import Store
@@ -38,26 +39,15 @@ from curate.work.progress import ProgressDisplay
 STAGED = "replies.parquet"
 
 
-@dataclass(frozen=True, slots=True)
-class CraftEstimate:
-    """What a run will ask and cost, before anything is sent. Amounts are dollars.
-
-    `expected_usd` comes from tokens as expected, `worst_usd` from bytes, which no tokenizer passes; `batch_usd` is
-    what is expected through the batch API. `example` is the first prompt as it will be sent.
-    """
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CraftEstimate(CallEstimate):
+    """What a run will ask and cost, before anything is sent. `example` is the first prompt as it will be sent."""
 
     n_read: int
     n_seeds: int
     passed_over: dict[str, int]
     n_prompts: int
     n_answered: int
-    n_input_tokens: int
-    n_output_tokens: int
-    expected_usd: float
-    worst_usd: float
-    batch_usd: float
-    spent_usd: float
-    budget_usd: float | None
     example: str
 
 
@@ -116,26 +106,19 @@ def craft_text(settings: CraftSettings, *, progress: bool = True) -> CraftResult
 
 def estimate_craft(settings: CraftSettings) -> CraftEstimate:
     """Count prompts, tokens and money; no server is asked, no key is needed, and nothing is written."""
-    price = find_price(settings)
+    find_price(settings)  # before pages are read
     plan = make_plan(settings)
     with _store_to_look_into(settings) as store:
         calls = plan.open_prompts(store)
-        n_input, n_output = plan.expected_tokens(calls, store)
-        spent = store.spent() + store.held()
+        cost = estimate_calls(settings, store, calls, plan.expected_tokens(calls, store))
     return CraftEstimate(
         n_read=plan.pool.n_read,
         n_seeds=len({prompt.seed.id for prompt in plan.prompts}),
         passed_over=plan.pool.passed_over,
         n_prompts=len(calls),
         n_answered=len(plan.prompts) - len(calls),
-        n_input_tokens=n_input,
-        n_output_tokens=n_output,
-        expected_usd=to_usd(price.cost(n_input, n_output)),
-        batch_usd=to_usd(price.cost(n_input, n_output, batch=True)),
-        worst_usd=to_usd(sum(plan.worst_cost(call, price) for call in calls)),
-        spent_usd=to_usd(spent),
-        budget_usd=settings.budget_usd,
         example=_example(plan),
+        **cost,
     )
 
 

@@ -1,5 +1,7 @@
 """Finds crawl files and reads them into batches of pages.
 
+What knows a file format or an archive belongs here; what a page says, and whether it stays, is for other rooms.
+
     files = find_files(["crawl/"])
     for split in plan_splits(files):
         for chunk in read_chunks(split, ReadOptions()):

@@ -106,7 +106,8 @@ class ArchiveReader(StreamReader):
 
     def _page(self, header: RecordHeader, payload: Payload) -> Page:
         content = payload.content
-        page_id = content_id(header.url, content) if content is not None else self._place_id()
+        place = place_id(self._source, self.position)
+        page_id = place if content is None else content_id(header.url, content)
         extra = orjson.dumps(header.extra).decode() if header.extra else None
         return Page(
             page_id,
@@ -118,9 +119,6 @@ class ArchiveReader(StreamReader):
             extra=extra,
             drop_reason=payload.drop_reason,
         )
-
-    def _place_id(self) -> str:
-        return place_id(self._source, self.position)
 
     def _skip_blank(self) -> None:
         stream = self._stream

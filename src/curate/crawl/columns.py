@@ -185,7 +185,7 @@ class RowReader:
 
 
 def find_layout(names: Collection[str], options: ReadOptions) -> Layout:
-    """Give each part its column: the one that the options name, else the first usual name that is there."""
+    """Find each part's column: the one that the options name, else the first usual name that is there."""
     by_name: dict[str, str] = {}
     for name in names:
         usual_name = name.lower().replace("-", "_")

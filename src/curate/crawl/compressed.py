@@ -250,7 +250,7 @@ def find_codec(head: bytes) -> Codec | None:
 
 
 def with_dictionary(codec: Codec, file: BinaryIO) -> Codec:
-    """Give `codec` the dictionary with which a .warc.zst may start, so that any later frame can be read.
+    """Hand `codec` the dictionary with which a .warc.zst may start, so that any later frame can be read.
 
     It stands in a skippable frame: https://iipc.github.io/warc-specifications/specifications/warc-zstd/
     """

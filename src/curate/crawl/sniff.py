@@ -61,7 +61,7 @@ def looks_html_document(content: bytes) -> bool:
 
 
 def _skip_prolog(head: bytes) -> tuple[bytes, int]:
-    """Give `head` and where white space, an XML declaration and comments end in it.
+    """`head`, and where white space, an XML declaration and comments end in it.
 
     A loop and no pattern: one that may stop at any of several comments tries every way to split them.
     """

@@ -71,7 +71,7 @@ def read_source(
 
 
 def finish_source(page: Page, content: bytes, options: ReadOptions) -> Page:
-    """Give a page of kind 'code' its text, its id, its licence, and the language of a notebook's kernel."""
+    """Add to a page of kind 'code' its text, its id, its licence, and the language of a notebook's kernel."""
     if page.program_language == "jupyter notebook":
         book = read_notebook(content)
         if book is None:

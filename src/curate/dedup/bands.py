@@ -44,7 +44,7 @@ class KeyFilter:
 def find_shared(
     keys: NDArray[np.uint64], documents: NDArray[np.uint32]
 ) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
-    """Give (bucket starts, members) of the keys that two documents or more share.
+    """(bucket starts, members) of the keys that two documents or more share.
 
     Members are the documents of bucket 0, then of bucket 1, and so on, ascending within a bucket.
     """

@@ -112,7 +112,7 @@ def signatures_to_datasketch(signatures: NDArray[np.uint32], plan: DedupPlan) ->
 def shingle_sets(
     texts: pa.Array | pa.ChunkedArray, shingle_words: int
 ) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
-    """Give every document's distinct shingles: uint64 hashes, and int64 offsets (N + 1) into them.
+    """Every document's distinct shingles: uint64 hashes, and int64 offsets (N + 1) into them.
 
     Hashes are made odd, so that kernels can mark free slots with 0. Their order within a document is fixed
     but means nothing.

@@ -79,7 +79,7 @@ class DedupPlan:
         return 1 - (1 - jaccard**self.n_rows) ** self.n_bands
 
     def s_curve(self) -> list[tuple[float, float]]:
-        """Give (similarity, chance to meet) at every twentieth from 0 to 1."""
+        """The curve of the plan: (similarity, chance to meet) at every twentieth from 0 to 1."""
         return [(step / 20, self.chance_to_meet(step / 20)) for step in range(21)]
 
     def permutations(self) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:

@@ -243,7 +243,7 @@ class _Run:
         for late in reversed(kinds):
             tasks = [
                 SpreadTask(
-                    Batch(placed, self._removed_of(placed)),
+                    Batch(placed, _within(self.removed, placed)),
                     method,
                     self.plan,
                     self._file("keys"),
@@ -275,7 +275,7 @@ class _Run:
     def _assign_groups(
         self, candidates: NDArray[np.int64], n_words: NDArray[np.uint32], buckets: Sequence[Path]
     ) -> NDArray[np.int64]:
-        """Give every candidate its group: connected documents together, small clusters packed up to the limit."""
+        """Every candidate's group: connected documents together, small clusters packed up to the limit."""
         parents = np.arange(len(candidates), dtype=np.uint32 if len(candidates) < 1 << 32 else np.uint64)
         for path in buckets:
             sizes, members = load_arrays(path)
@@ -336,9 +336,6 @@ class _Run:
         self.keepers = np.concatenate([self.keepers, keepers])[order]
         self.jaccards = np.concatenate([self.jaccards, similar])[order]
         self.methods = np.concatenate([self.methods, methods])[order]
-
-    def _removed_of(self, placed: Sequence[Placed]) -> NDArray[np.int64]:
-        return _within(self.removed, placed)
 
     def _batches(self, *, late: bool | None = None) -> list[tuple[Placed, ...]]:
         """Shards, in their order, as many together as make a few tasks for each worker."""

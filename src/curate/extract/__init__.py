@@ -1,5 +1,7 @@
 """HTML in, main text out: what a reader came for, without menus, teasers, banners and footers.
 
+What reads HTML belongs here; rules on text and numbers counted from it do not.
+
 `extract_text` takes one page, `extract_pages` an Arrow batch; `decode_text` turns bytes of any charset into
 text. `EXTRACTORS` names the extractors.
 """

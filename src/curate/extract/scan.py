@@ -305,7 +305,7 @@ META_KEYS, META_VALUES = tags.make_table(
     128,
 )
 
-T_A, T_B, T_P, T_LI, T_DT, T_DD = (TAG_NUMBERS[t] for t in ("a", "b", "p", "li", "dt", "dd"))
+T_A, T_P, T_LI, T_DT, T_DD = (TAG_NUMBERS[t] for t in ("a", "p", "li", "dt", "dd"))
 T_TR, T_TABLE, T_PRE, T_BR = (TAG_NUMBERS[t] for t in ("tr", "table", "pre", "br"))
 T_HR = TAG_NUMBERS["hr"]
 T_IMG, T_META, T_LINK, T_SUP = (TAG_NUMBERS[t] for t in ("img", "meta", "link", "sup"))

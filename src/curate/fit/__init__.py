@@ -1,4 +1,8 @@
-"""Fitting and evaluating classifiers from annotated pages."""
+"""Fitting and evaluating classifiers from annotated pages.
+
+What learns from labels, and what measures a scorer on them, belongs here; the scorer that runs is in
+`curate.scoring`.
+"""
 
 from __future__ import annotations
 

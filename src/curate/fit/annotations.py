@@ -369,7 +369,7 @@ def _find_pages(
 
 
 def _join_texts(rows: Sequence[Named], more: Sequence[Named], fields: _Fields) -> list[Named]:
-    """Give levels without a text the row of their page, and leave out the rows of pages that served for that."""
+    """Join levels without a text to the row of their page, and leave out the rows of pages that served for that."""
     text_field = fields.text
 
     def has_level(row: Mapping[str, Any]) -> bool:

@@ -59,7 +59,7 @@ class Strictness:
         return f"<Strictness of {len(self.annotators)} annotators and {len(self.readers)} readers>"
 
     def to_json(self) -> dict[str, Any]:
-        """Give all but the shifts."""
+        """The strictness as JSON: all but the shifts."""
         return {
             "annotators": self.annotators,
             "readers": self.readers,
@@ -289,16 +289,16 @@ def merge_readings(
     """Bring readings to the reference's scale, and make of the readings of each page one.
 
     Every reading counts, also one that equals another. A page counts once, however often it was read: what a fit
-    cannot tell of it outweighs the error of a reading.
+    cannot tell of it outweighs the error of a reading. It is fitted at the mean of its readings; whether it is positive, most
+    of the reference's readings say: of 1, 1 and 0 the mean is below 1.
     """
     page = number_pages(readings)
     _, first = np.unique(page, return_index=True)
     corrected = np.clip(readings.levels - shifts, scale[0], scale[1])
     n = np.bincount(page)
     targets = np.bincount(page, corrected) / n
-    n_reference = np.bincount(page, reference)
-    of_reference = np.bincount(page, np.where(reference, readings.levels, 0.0)) / np.maximum(n_reference, 1)
-    has_reference = n_reference > 0
+    has_reference = np.bincount(page, reference) > 0
+    of_reference = _medians(page[reference], readings.levels[reference], len(n))
     weights = np.bincount(page, readings.weights) / n
     # The chance that a page is there at all is that of its reference reading, where it has one.
     order = np.lexsort((np.arange(len(page)), ~reference, page))
@@ -319,6 +319,17 @@ def merge_readings(
         merged.sources,
     )
     return ReadPages(pages, targets, has_reference, first)
+
+
+def _medians(page: NDArray[np.int64], levels: Vector, n_pages: int) -> Vector:
+    """The median level of each page, 0 where it has none."""
+    order = np.lexsort((levels, page))
+    n = np.bincount(page, minlength=n_pages)
+    first = np.cumsum(n) - n
+    middle = np.append(levels[order], 0.0)
+    last = len(middle) - 1
+    low, high = first + np.maximum(n - 1, 0) // 2, first + n // 2
+    return np.where(n > 0, (middle[np.minimum(low, last)] + middle[np.minimum(high, last)]) / 2, 0.0)
 
 
 def measure_agreement(readings: Annotations) -> list[dict[str, Any]]:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from curate.config import settings_from
 from curate.errors import SettingError
 from curate.fit.annotations import Annotations, AnnotationSource, read_annotations
 from curate.fit.evaluation import Evaluation
 from curate.fit.fitted_on import hash_texts, read_fitted_on
+from curate.fit.keywords import EvaluateKeywords
 from curate.fit.metrics import (
-    N_RESAMPLES,
     Vector,
     average_precision,
     calibration_error,
@@ -23,6 +24,7 @@ from curate.fit.metrics import (
     spearman,
     summarise,
 )
+from curate.fit.settings import EvaluateSettings
 from curate.protocols import Scorer
 from curate.scoring import FittedScorer, ask, load_classifier, load_scorer, states_levels
 from curate.scoring.load import find_folder
@@ -36,11 +38,7 @@ def evaluate(
     annotations: AnnotationSource,
     *,
     other: str | Path | Scorer | None = None,
-    positive: float | None = None,
-    threshold: float = 0.5,
-    by_topic: bool = True,
-    n_resamples: int = N_RESAMPLES,
-    seed: int = 0,
+    **settings: Unpack[EvaluateKeywords],
 ) -> Evaluation:
     """Measure a scorer on annotated pages.
 
@@ -51,19 +49,16 @@ def evaluate(
         scorer: as for `load_scorer`.
         annotations: as for `read_annotations`; pages the scorer was not fitted on.
         other: a second scorer, to be compared on the same pages.
-        positive: the level from which a page counts as positive; by default 1 where labels are 0 and 1, else
-            the one that the scorer was fitted for, else 3.
-        threshold: of the slices' precision and recall.
-        by_topic: whether pages without a topic get one from the bundled classifier.
-        n_resamples: of the intervals.
-        seed: of the resampling.
+        **settings: the fields of `curate.fit.settings.EvaluateSettings`.
 
     Raises:
-        SettingError: No page or every page is positive.
+        SettingError: A setting is wrong, or no page or every page is positive.
     """
+    checked = settings_from(EvaluateSettings, settings)
+    seed, n_resamples = checked.seed, checked.n_resamples
     first = load_scorer(scorer)
     pages = read_annotations(annotations)
-    positive = find_positive(first, pages) if positive is None else positive
+    positive = find_positive(first, pages) if checked.positive is None else checked.positive
     truth = pages.levels >= positive
     if not 0 < truth.sum() < len(pages):
         n = f"{truth.sum()} of {len(pages)}"
@@ -79,7 +74,9 @@ def evaluate(
     if not on_one_scale(first, pages, levels):
         del metrics["mae"]
     metrics["n_fitted_on"] = count_fitted_on(scorer, pages)
-    metrics["slices"] = slice_pages(pages, levels, scores, positive, threshold, by_topic=by_topic)
+    metrics["slices"] = slice_pages(
+        pages, levels, scores, positive, checked.threshold, by_topic=checked.by_topic
+    )
     comparison, their_scores = None, None
     if other is not None:
         second = load_scorer(other)
@@ -122,7 +119,7 @@ def on_one_scale(scorer: Scorer, pages: Annotations, levels: Vector) -> bool:
 
 
 def predict(scorer: Scorer, pages: Annotations) -> tuple[Vector, Vector]:
-    """Give (levels, scores) of the pages; without levels of its own a scorer is ranked by its scores."""
+    """(levels, scores) of the pages; a scorer without levels of its own is ranked by its scores."""
     scored = ask(scorer, pages.texts)
     scores = scored.scores.astype(np.float64)
     return scores if scored.levels is None else scored.levels.astype(np.float64), scores

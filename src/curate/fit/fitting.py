@@ -43,8 +43,9 @@ from curate.fit.fitted_on import write_fitted_on
 from curate.fit.folds import draw_folds, group_pages
 from curate.fit.heads import FittedHead, fit_head
 from curate.fit.keywords import RecipeKeywords
-from curate.fit.metrics import N_RESAMPLES, summarise, to_json
+from curate.fit.metrics import summarise, to_json
 from curate.fit.recipe import DEFAULT_RECIPE, HEAD_SETTINGS, MemberRecipe, Recipe
+from curate.fit.settings import N_RESAMPLES
 from curate.scoring.calibration import Calibration
 from curate.scoring.load import load_fitted
 from curate.scoring.model import FittedScorer, Member, prepare
@@ -288,6 +289,11 @@ def find_folds(pages: Annotations, recipe: Recipe, positive: float) -> NDArray[n
     groups = group_pages(pages.texts, sites, recipe.overlap)
     folds = draw_folds(groups, np.round(pages.levels), recipe.n_folds, recipe.seed, pages.domains)
     truth = pages.levels >= positive
+    if not 0 < truth[pages.weights > 0].sum() < np.count_nonzero(pages.weights):
+        raise SettingError(
+            f"{int(truth.sum())} of {len(pages)} pages are at level {positive:g} or above, most of their readings taken, and "
+            f"{np.count_nonzero(pages.weights)} have a weight above 0: both kinds are needed among these."
+        )
     for fold in range(recipe.n_folds):
         rest = truth[(folds != fold) & (pages.weights > 0)]
         if not (folds == fold).any() or not 0 < rest.sum() < len(rest):
@@ -375,7 +381,7 @@ def _calibrate_out_of_fold(
     positive: float,
     whole: Calibration,
 ) -> Vector:
-    """Give every page the score of a calibration that saw no page of its fold, of the kind that `whole` is."""
+    """Every page's score by a calibration that saw no page of its fold, of the kind that `whole` is."""
     pages, reference = read_pages.pages, read_pages.reference
     truth, kind = pages.levels >= positive, str(whole.to_config()["kind"])
     scores = np.zeros(len(levels))
@@ -397,7 +403,7 @@ def cross_fit(
     seed: int,
     done: Counted | None = None,
 ) -> Vector:
-    """Give every page the level of a model that saw no page of its fold, (N,)."""
+    """Every page's level by a model that saw no page of its fold, (N,)."""
     levels = np.zeros(len(targets))
     for fold in range(int(folds.max()) + 1):
         held = folds == fold

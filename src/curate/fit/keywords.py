@@ -34,3 +34,13 @@ class RecipeKeywords(TypedDict, total=False):
     reference_annotator: str | None
     same_scale: str | PathLike[str] | Sequence[str | PathLike[str]]
     annotator_weights: Mapping[str, float]
+
+
+class EvaluateKeywords(TypedDict, total=False):
+    """The fields of `EvaluateSettings`."""
+
+    positive: float | None
+    threshold: float
+    by_topic: bool
+    n_resamples: int
+    seed: int

@@ -31,7 +31,7 @@ def read_sources(source: Any) -> list[tuple[str, Sequence[Row]]]:
         SettingError: A file does not exist, is of no known kind, or is broken.
     """
     if isinstance(source, pa.Table):
-        return [("table", source.to_pylist())]
+        return [("table", _rows_of(source))]
     if isinstance(source, (str, Path)):
         source = [source]
     if hasattr(source, "to_dict"):  # a data frame
@@ -96,7 +96,7 @@ def _expand(patterns: Sequence[str | Path]) -> list[Path]:
 def _read_file(path: Path) -> list[dict[str, Any]]:
     if path.suffix == ".parquet":
         try:
-            return pq.ParquetFile(os.path.abspath(plain_file(path, MOST_BYTES))).read().to_pylist()
+            return _rows_of(pq.ParquetFile(os.path.abspath(plain_file(path, MOST_BYTES))).read())
         except (OSError, pa.ArrowInvalid) as error:
             raise SettingError(
                 f"'{path}' cannot be read as Parquet ({_first_line(error)}). Write or copy it again."
@@ -143,3 +143,14 @@ def _read_table(path: Path, delimiter: str) -> list[dict[str, Any]]:
 
 def _first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:200]
+
+
+def _rows_of(table: pa.Table) -> list[dict[str, Any]]:
+    """The rows of a table; bytes are text, as crawls store it."""
+    rows = table.to_pylist()
+    for field in table.schema:
+        if pa.types.is_binary(field.type) or pa.types.is_large_binary(field.type):
+            for row in rows:
+                if row[field.name] is not None:
+                    row[field.name] = row[field.name].decode("utf-8", "replace")
+    return rows

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.fit.annotations import Annotations
+from curate.fit.settings import N_RESAMPLES
 
 Vector = NDArray[np.float64]
-N_RESAMPLES = 1000
 _N_BINS = 10
 _MOST_LEVELS, _LEAST_WHOLE = 11, 3
 
@@ -43,7 +43,7 @@ def roc_area(scores: Vector, positive: NDArray[np.bool_], weights: Vector) -> fl
 
 
 def precision_recall(scores: Vector, positive: NDArray[np.bool_], weights: Vector) -> tuple[Vector, Vector]:
-    """Give (precision, recall) of the cut at every distinct score, from the highest down."""
+    """(precision, recall) of the cut at every distinct score, from the highest down."""
     hits, misses = _cumulate(scores, positive, weights)
     return hits / (hits + misses), hits / hits[-1]
 
@@ -109,7 +109,7 @@ def reliability(scores: Vector, positive: NDArray[np.bool_], weights: Vector) ->
 
 
 def wilson(rate: float, n: float) -> tuple[float, float]:
-    """Give Wilson's 95% interval of a rate among n.
+    """Wilson's 95% interval of a rate among n.
 
     >>> [round(end, 3) for end in wilson(0.0, 10)]
     [0.0, 0.278]

@@ -50,27 +50,32 @@ PUBLISHED = (
     (
         "RefinedWeb",
         "documents of Common Crawl, all stages",
-        "about 10%",
-        "Penedo et al. 2023, arXiv 2306.01116",
+        "a little over 10%",
+        "Penedo et al. 2023, arXiv 2306.01116, figure 2",
     ),
     (
         "FineWeb",
         "tokens, of what passed extraction, language and Gopher's rules",
         "42% (15 of 36 trillion)",
-        "Penedo et al. 2024, arXiv 2406.17557",
+        "Penedo et al. 2024, arXiv 2406.17557, section 3",
     ),
-    ("FineWeb-Edu", "tokens of FineWeb, educational level 3 or more", "9% (1.3 of 15 trillion)", "the same"),
+    (
+        "FineWeb-Edu",
+        "tokens of FineWeb, educational level 3 or more",
+        "8% (1.3 trillion)",
+        "the same, section 4",
+    ),
     (
         "DCLM-Baseline",
-        "documents that passed rules and deduplication, by fastText",
-        "10%",
-        "Li et al. 2024, arXiv 2406.11794",
+        "documents of Common Crawl, all stages; 10% of those that reach its last, fastText",
+        "1.4%",
+        "Li et al. 2024, arXiv 2406.11794, figure 4",
     ),
     (
         "phi-1",
         "tokens of Python in The Stack and StackOverflow",
         "17% (6 of 35 billion)",
-        "Gunasekar et al. 2023, arXiv 2306.11644",
+        "Gunasekar et al. 2023, arXiv 2306.11644, section 2",
     ),
 )
 """What published pipelines keep: name, of what, how much, where it is said."""

@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 
 from curate.errors import SettingError
 from curate.fit.annotations import read_annotations
-from curate.rules import Rule, apply_rules, clean_lines, line_rules_of, load_rules, required_signals
-from curate.rules.model import RuleSet
+from curate.rules import Rule, clean_lines, fails_rule, line_rules_of, load_rules, required_signals
 from curate.scoring import ask, load_scorer
 from curate.signals import compute_signals
 
@@ -105,7 +104,7 @@ def study_rules(
     signals = compute_signals(cleaned, required_signals(rule_sets))
     scores = None if scorer is None else ask(load_scorer(scorer), cleaned).scores.astype(np.float64)
     beyond = None if scores is None else _beyond(levels, scores, weights)
-    fails = {rule.reason: _failing(signals, rule) for rule_set in rule_sets for rule in rule_set.rules}
+    fails = {rule.reason: fails_rule(signals, rule) for rule_set in rule_sets for rule in rule_set.rules}
     of_any = np.any(list(fails.values()), axis=0) if fails else np.zeros(len(levels), bool)
     every = Rule("any rule", "n_words", low=0)
     findings: list[RuleFinding] = []
@@ -149,12 +148,6 @@ def describe_limits(rule: Rule) -> str:
 
 def _within(signal: str, low: float | None, high: float | None) -> str:
     return f"{'' if low is None else f'{low:g} <= '}{signal}{'' if high is None else f' <= {high:g}'}"
-
-
-def _failing(signals: pa.RecordBatch, rule: Rule) -> NDArray[np.bool_]:
-    """Which pages fail one rule, whatever the others say."""
-    verdict = apply_rules(signals, [RuleSet("one", "", "", (rule,))])
-    return verdict["drop_reason"].is_valid().to_numpy(zero_copy_only=False)
 
 
 def _join_readings(

@@ -1,5 +1,7 @@
 """Mixtures: weights, budgets and caps over sources, domains and quality; the split; the order of training.
 
+Budgets, shares and the order of training belong here; tokens are in `curate.tokens`, and no text is judged here.
+
 Importing this package reads settings only; asking for `mix` or the order of windows loads the rest.
 """
 

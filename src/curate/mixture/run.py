@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from curate.config import stable_hash
 from curate.crawl import InputFile, find_files
 from curate.dedup import DedupPlan
-from curate.errors import UnknownNameError
+from curate.errors import SettingError, UnknownNameError
 from curate.mixture.keywords import MixtureKeywords
 from curate.mixture.plan import build_plan, group_documents
 from curate.mixture.scan import Documents, ScanPlan, load_benchmarks, read_scans, scan_piece
@@ -35,6 +35,7 @@ from curate.work.engine import make_engine
 from curate.work.files import committed, read_arrow, write_arrow, write_json
 from curate.work.output import Layout, opened_output
 from curate.work.progress import Counted, ProgressDisplay
+from curate.work.urls import is_url
 
 BEGUN = "settings.json"
 _LAYOUT = Layout(
@@ -87,6 +88,11 @@ def mix(
     """
     found = _settings_of(input, settings)
     pieces = list_pieces(found)
+    if is_url(str(output)):
+        raise SettingError(
+            f"The mixture must be written to a local folder, not '{output}'. Give --output with a folder, on a cluster one "
+            "that every node sees, and copy it to the store when it is done."
+        )
     with ExitStack() as stack:
         folder = Path(output or stack.enter_context(tempfile.TemporaryDirectory(prefix="curate-mix-")))
         if output is not None:
@@ -186,7 +192,7 @@ class _Job:
         counted = Counted(len(tasks), "pieces")
         with (
             self.progress.step(title, len(tasks), counted.look),
-            make_engine(self.engine, self.n_workers) as engine,
+            make_engine(self.engine, self.n_workers, self.folder) as engine,
         ):
             for _ in engine.map(function, tasks):
                 counted.n_done += 1

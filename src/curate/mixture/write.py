@@ -85,7 +85,7 @@ def _slabs(piece: Piece) -> Iterator[pa.Table]:
 
 
 def _columns(documents: pa.Table, group: dict[str, Any]) -> pa.Table:
-    """Give documents of a group the columns of `MIXTURE_SCHEMA`."""
+    """Documents of a group with the columns of `MIXTURE_SCHEMA`."""
     names = {name: [group[name]] * len(documents) for name in ("source", "domain", "bucket")}
     columns = {name: documents[name] for name in ("id", "text", "score", "provenance")}
     return pa.table(columns | names, schema=MIXTURE_SCHEMA)

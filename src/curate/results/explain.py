@@ -18,6 +18,7 @@ from curate.reasons import reason_words
 from curate.results.open import KINDS, FinishedRun, read_run
 from curate.results.original import Line, original_lines
 from curate.results.render import describe_drop
+from curate.rules import Rule, fails_rule
 from curate.run.cut import LaneCut, reaches
 from curate.run.manifest import ScoreFacts
 from curate.scoring import load_scorer
@@ -324,40 +325,23 @@ def _read_spared(cut: LaneCut, row: dict[str, Any]) -> Spared | None:
     )
 
 
-def _is_judged(rule: dict[str, Any], row: dict[str, Any]) -> bool:
-    """Whether a rule judges a document at all, by its language and the signal that says which ones."""
-    language = row.get("language")
-    if rule.get("languages") and language is not None and language not in rule["languages"]:
-        return False
-    if language in rule.get("except_languages", ()):
-        return False
-    value = row.get(rule.get("where") or "")
-    if value is None or value != value:  # noqa: PLR0124 - NaN
-        return True
-    low, high = rule.get("where_low"), rule.get("where_high")
-    return (low is None or value >= low) and (high is None or value <= high)
-
-
-def _limits_in(rule: dict[str, Any], language: str | None) -> tuple[float | None, float | None]:
-    """A rule's limits for a document in a language; as `curate.rules.Rule.limits_in`."""
-    own = rule.get("by_language", {}).get(language or "en", rule)
-    return own["low"], own["high"]
-
-
 def _check_rules(rule_sets: list[dict[str, Any]], row: dict[str, Any]) -> list[RuleCheck]:
     checks: list[RuleCheck] = []
+    language = row.get("language")
     for rule_set in rule_sets:
         if row["kind"] not in rule_set["kinds"]:
             continue
         name = f"{rule_set['name']}@{rule_set['version']}" if rule_set["version"] else rule_set["name"]
-        for rule in rule_set["rules"]:
-            value, (low, high) = row.get(rule["signal"]), _limits_in(rule, row.get("language"))
-            passed = None
+        for rule in map(Rule.from_json, rule_set["rules"]):
+            if not rule.judges(language):
+                continue
+            value, passed = row.get(rule.signal), None
             if isinstance(value, int | float):
-                passed = (
-                    (low is None or value >= low) and (high is None or value <= high)
-                ) or not _is_judged(rule, row)
-            checks.append(RuleCheck(name, rule["reason"], rule["signal"], value, low, high, passed))
+                numbers = {each: pa.array([row.get(each)], pa.float64()) for each in rule.signals}
+                signals = pa.RecordBatch.from_pydict(numbers)
+                passed = not fails_rule(signals, rule, pa.array([language], pa.string()))[0]
+            low, high = rule.limits_in(language)
+            checks.append(RuleCheck(name, rule.reason, rule.signal, value, low, high, passed))
     return checks
 
 

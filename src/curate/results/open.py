@@ -151,6 +151,11 @@ def read_run(output: str | Path, read: Callable[[FinishedRun, duckdb.DuckDBPyCon
             run = open_run(output)
             with run.connect() as database:
                 found = read(run, database)
+        except SettingError:
+            # Between two moves a folder may look damaged.
+            if _stamp(output) == before:
+                raise
+            continue
         except (OSError, pa.ArrowException, duckdb.Error, UnicodeDecodeError) as error:
             if _stamp(output) == before:
                 reason = " ".join(str(error).split())[:300]

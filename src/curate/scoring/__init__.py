@@ -1,4 +1,8 @@
-"""Scorers: documents to one number in [0, 1] each, and where they come from; `ask` is how one is asked."""
+"""Scorers: documents to one number in [0, 1] each, and where they come from; `ask` is how one is asked.
+
+What a scorer needs to run belongs here; how it is fitted and measured is in `curate.fit`, and thresholds are in
+`curate.run`.
+"""
 
 from curate.scoring.ask import Scored, ask, ask_all, score_columns, scored_columns, states_levels
 from curate.scoring.classes import ClassScorer, FittedClasses

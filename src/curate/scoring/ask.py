@@ -85,11 +85,6 @@ def states_levels(scorer: Scorer) -> bool:
     return isinstance(scorer, LevelScorer) and bool(getattr(scorer, "has_levels", True))
 
 
-def states_bytes_read(scorer: Scorer) -> bool:
-    """Whether the scorer says how much of a document it has read."""
-    return isinstance(scorer, WindowScorer)
-
-
 def count_bytes_read(scorer: Scorer, texts: pa.Array) -> NDArray[np.int64]:
     """Count the UTF-8 bytes of every document that the scorer reads, int64 (N,): all where it does not say."""
     if isinstance(scorer, WindowScorer):
@@ -101,7 +96,7 @@ def score_columns(scorer: Scorer) -> list[tuple[str, str]]:
     """Names and Arrow types of the columns that the scorer gives: `edu_level`, `edu_score`, `edu_n_bytes_read`."""
     columns = [(f"{scorer.name}_level", "float")] if states_levels(scorer) else []
     columns.append((f"{scorer.name}_score", "float"))
-    return columns + ([(f"{scorer.name}_n_bytes_read", "int64")] if states_bytes_read(scorer) else [])
+    return columns + ([(f"{scorer.name}_n_bytes_read", "int64")] if isinstance(scorer, WindowScorer) else [])
 
 
 def scored_columns(scorer: Scorer, scored: Scored) -> dict[str, pa.Array]:
@@ -111,7 +106,12 @@ def scored_columns(scorer: Scorer, scored: Scored) -> dict[str, pa.Array]:
 
 
 def _checked(scorer: Scorer, what: str, values: Any, n_documents: int) -> Array:
-    numbers = np.asarray(values, np.float32)
+    try:
+        numbers = np.asarray(values, np.float32)
+    except (TypeError, ValueError) as error:
+        raise SettingError(
+            f"The scorer '{scorer.name}' gave {what}s that are no numbers ({error}). Try curate.testing.check_scorer on it."
+        ) from None
     if numbers.shape != (n_documents,):
         raise SettingError(
             f"The scorer '{scorer.name}' gave {what}s of shape {numbers.shape} for {n_documents:,} documents; "

@@ -22,7 +22,7 @@ class Platt:
         return (1.0 / (1.0 + np.exp(-x))).astype(np.float32)
 
     def to_config(self) -> dict[str, Any]:
-        """Give what `calibration_from_config` reads."""
+        """The curve as JSON, for `calibration_from_config`."""
         return {"kind": "platt", "slope": self.slope, "intercept": self.intercept}
 
 
@@ -38,7 +38,7 @@ class Isotonic:
         return np.interp(levels.astype(np.float64), self.knots, self.probabilities).astype(np.float32)
 
     def to_config(self) -> dict[str, Any]:
-        """Give what `calibration_from_config` reads."""
+        """The curve as JSON, for `calibration_from_config`."""
         return {"kind": "isotonic", "knots": list(self.knots), "probabilities": list(self.probabilities)}
 
 

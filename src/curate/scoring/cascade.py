@@ -82,7 +82,7 @@ class Cascade:
         return self._ask(texts).scores
 
     def score_levels(self, texts: Sequence[str] | pa.Array, /) -> tuple[Array, Array]:
-        """Give (levels, scores), both float32 (N,).
+        """(levels, scores), both float32 (N,).
 
         Raises:
             SettingError: the parts state no levels.

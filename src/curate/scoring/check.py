@@ -96,7 +96,7 @@ def check_block(config: dict[str, Any], folder: Path) -> None:
 
 
 def check_zones(zones: Sequence[int], folder: Path) -> NDArray[np.int64]:
-    """Give zones as an array."""
+    """Refuse zones that are none; return others as an array."""
     if not 1 <= len(zones) <= 64 or not all(0 <= zone <= _LONGEST_ZONE for zone in zones):
         raise SettingError(
             f"{folder}/config.json has zones {str(list(zones))[:80]}; they must be 0 or more words."

@@ -163,7 +163,7 @@ class SparseFeature:
     pairs: bool = True
 
     def number(self, pages: Pages) -> tuple[NDArray[np.int32], Words]:
-        """Give every word (or n-gram) its column."""
+        """Find the column of every word (or n-gram)."""
         if self.kind == "bag" and self.vocabulary is not None:
             bag = bag_of(pages.words)
             return self.vocabulary.find(bag), bag
@@ -206,7 +206,7 @@ class DenseBlock(Protocol):
         ...
 
     def to_config(self) -> dict[str, Any]:
-        """Give what the loader of classifiers makes the block of again."""
+        """The block as JSON, from which the loader of classifiers makes it again."""
         ...
 
 
@@ -261,7 +261,7 @@ class CommonWordsBlock:
 
 @lru_cache(maxsize=4)
 def _number_commonest(table: WordTable, n_words: int) -> NDArray[np.int16]:
-    """Give each word its place among the commonest, -1 to all others."""
+    """Each word's place among the commonest, -1 for all others."""
     places = np.full(len(table.idf), -1, np.int16)
     places[np.argsort(table.idf, kind="stable")[:n_words]] = np.arange(min(n_words, len(table.idf)))
     return places

@@ -53,7 +53,7 @@ class LinearHead:
         return numbers
 
     def to_arrays(self) -> dict[str, NDArray[np.generic]]:
-        """Give `weights` and `bias`."""
+        """`weights` and `bias`, to be stored."""
         return {"weights": self.weights, "bias": self.bias}
 
 
@@ -79,7 +79,7 @@ class OrdinalHead:
         return numbers
 
     def to_arrays(self) -> dict[str, NDArray[np.generic]]:
-        """Give `weights`, `bias` and `levels`."""
+        """`weights`, `bias` and `levels`, to be stored."""
         return {"weights": self.weights, "bias": self.bias, "levels": self.levels}
 
 
@@ -103,7 +103,7 @@ class SoftmaxHead:
         return numbers
 
     def to_arrays(self) -> dict[str, NDArray[np.generic]]:
-        """Give `weights` and `levels`."""
+        """`weights` and `levels`, to be stored."""
         return {"weights": self.weights, "levels": self.levels}
 
 
@@ -132,7 +132,7 @@ class KernelHead:
         return numbers
 
     def to_arrays(self) -> dict[str, NDArray[np.generic]]:
-        """Give `centres`, in half floats where these hold them, `weights`, `bias` and `gamma`."""
+        """`centres`, in half floats where these hold them, `weights`, `bias` and `gamma`, to be stored."""
         half = self.centres.astype(np.float16)
         centres = half if (half == self.centres).all() else self.centres
         return {"centres": centres, "weights": self.weights, "bias": self.bias, "gamma": self.gamma}
@@ -162,7 +162,7 @@ class MlpHead:
         return numbers
 
     def to_arrays(self) -> dict[str, NDArray[np.generic]]:
-        """Give `hidden`, `hidden_bias`, `weights` and `bias`."""
+        """`hidden`, `hidden_bias`, `weights` and `bias`, to be stored."""
         return {
             "hidden": self.hidden,
             "hidden_bias": self.hidden_bias,

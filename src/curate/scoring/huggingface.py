@@ -80,7 +80,7 @@ class CheckpointScorer:
     def score_levels(
         self, texts: Sequence[str] | pa.Array, /
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Give (levels, scores), both float32 (N,)."""
+        """(levels, scores), both float32 (N,)."""
         limit = self.max_tokens * _BYTES_PER_TOKEN
         documents = [(text or "")[:limit] for text in as_texts(texts).to_pylist()]
         levels, scores = np.zeros(len(documents), np.float32), np.zeros(len(documents), np.float32)
@@ -114,7 +114,7 @@ class CheckpointScorer:
             return self._model(**tokens).logits.double().cpu().numpy()
 
     def _fill(self, tokens: Any, empty: Any) -> Any:
-        """Give documents without a token one: tokenizers like GPT-2's add none to an empty page."""
+        """Put a token into documents without one: tokenizers like GPT-2's add none to an empty page."""
         names = ("eos_token_id", "bos_token_id", "pad_token_id", "unk_token_id")
         known = [token for name in names if (token := getattr(self._tokenizer, name, None)) is not None]
         if tokens["input_ids"].shape[1] == 0:

@@ -8,7 +8,7 @@ bit for bit in any batch. A member that holds a transformer encoder is as exact 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -131,7 +131,7 @@ class FittedScorer:
         return self.score_levels(texts)[1]
 
     def score_levels(self, texts: Sequence[str] | pa.Array, /) -> tuple[Array, Array]:
-        """Give (levels, scores), both float32 (N,); levels lie on the annotators' scale."""
+        """(levels, scores), both float32 (N,); levels lie on the annotators' scale."""
         return score_pages([self], as_texts(texts))[0]
 
     def count_read(self, texts: Sequence[str] | pa.Array, /) -> NDArray[np.int64]:
@@ -150,12 +150,33 @@ class FittedScorer:
 
     def predict_raw(self, pages: Pages) -> Array:
         """The members' weighted sum, neither clipped nor calibrated."""
-        dense = {name: pages.compute(block) for name, block in self.blocks.items()}
         raw = np.zeros(len(pages), np.float32)
-        for member in self.members:
-            raw += np.float32(member.weight) * member.predict(pages, dense, self.sparse)
+        for member, levels in zip(self.members, self._predict_members(pages), strict=True):
+            raw += np.float32(member.weight) * levels
         raw[np.diff(pages.words.offsets) == 0] = self.scale[0]
         return raw
+
+    def score_members(self, texts: Sequence[str] | pa.Array, /) -> Array:
+        """Each member's level, calibrated as the whole is: float32 (n_members, N).
+
+        The calibration is that of the weighted sum, so these are no calibrated probabilities: they tell where members differ.
+        """
+        array = as_texts(texts)
+        scores = np.zeros((len(self.members), len(array)), np.float32)
+        for start in range(0, len(array), _BATCH):
+            pages = Pages(array.slice(start, _BATCH), self.window_bytes)
+            is_empty = np.diff(pages.words.offsets) == 0
+            for at, levels in enumerate(self._predict_members(pages)):
+                scores[at, start : start + _BATCH] = self.calibration.apply(
+                    np.where(is_empty, np.float32(self.scale[0]), levels)
+                )
+        return scores
+
+    def _predict_members(self, pages: Pages) -> Iterator[Array]:
+        """Each member's levels of the pages; features that members share are made once."""
+        dense = {name: pages.compute(block) for name, block in self.blocks.items()}
+        for member in self.members:
+            yield member.predict(pages, dense, self.sparse)
 
     def save(self, folder: Path) -> dict[str, Any]:
         """Write `config.json`, `weights.safetensors` and an int8 encoder's files; returns the configuration."""
@@ -182,7 +203,7 @@ class FittedScorer:
 
 
 def score_pages(scorers: Sequence[FittedScorer], texts: pa.Array) -> list[tuple[Array, Array]]:
-    """Give each scorer's (levels, scores) of N texts, both float32 (N,); words and equal features are made once.
+    """Each scorer's (levels, scores) of N texts, both float32 (N,); words and equal features are made once.
 
     All scorers must read windows of one size.
     """

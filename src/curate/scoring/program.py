@@ -22,6 +22,7 @@ from curate.text.program import CODE, COMMENT, DOC, SPACE, STRING, find_body, gu
 from curate.text.words import view_utf8
 
 PROGRAM_SHAPE_VERSION = 1
+"""Counts changes of these features, and of what a kind of byte is (`curate.text.program`); classifiers name theirs."""
 
 # Words that say what a statement does, in any language; the class of a word is its row.
 _WORD_CLASSES = {
@@ -168,11 +169,6 @@ def read_programs(texts: pa.Array) -> Programs:
         data, bounds, _CODE_KEYS, _CODE_CLASSES, _PROSE_KEYS, _PROSE_FLAGS, _MARKS, shapes, names, prose, ends
     )
     return Programs(shapes, _strings(names, ends[0]), _strings(prose, ends[1]))
-
-
-def measure_program(texts: pa.Array) -> NDArray[np.float32]:
-    """The shapes of `read_programs`."""
-    return read_programs(texts).shapes
 
 
 def _strings(data: NDArray[np.uint8], bounds: NDArray[np.int64]) -> pa.Array:

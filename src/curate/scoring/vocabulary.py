@@ -96,7 +96,7 @@ def _find_words(words, hashes, slots, numbers):
 
 
 def hash_ngrams(words: Words, n_buckets: int, *, pairs: bool) -> Words:
-    """Give every word, and every pair of neighbours if asked, a bucket (the hashing trick).
+    """Hash every word, and every pair of neighbours if asked, to a bucket (the hashing trick).
 
     The buckets of pairs stand behind the pair's second word, so that a document's first words have
     the same buckets whatever follows.

@@ -1,4 +1,7 @@
-"""Text -> numbers: every signal of the Gopher, C4 and FineWeb rules and the page statistics, in one pass."""
+"""Text -> numbers: every signal of the Gopher, C4 and FineWeb rules and the page statistics, in one pass.
+
+A number counted from text belongs here; a limit on it is a rule, and no page is dropped here.
+"""
 
 from curate.signals.catalogue import DEFAULT_SIGNALS, KIND_SIGNALS, SIGNALS, Signal
 from curate.signals.compute import compute_signals

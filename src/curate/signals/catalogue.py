@@ -90,6 +90,19 @@ _ALL = (
         "how many of the stop words of the page's own language occur (`curate.text.languages`)",
         lambda of, _: of.language_stop_words,
     ),
+    Signal(
+        "sentence_ends_per_letter",
+        "fraction",
+        "ends of sentences, of the letters of scripts without spaces",
+        lambda of, _: by.ratio(of.letters["sentence_ends"], of.letters["letters"]),
+    ),
+    Signal(
+        "dup_10letter_chars_beyond_length",
+        "fraction",
+        "letters of scripts without spaces that lie in a repeated run of ten, of all of them, less .06 for each doubling from "
+        "400 on, at most .30",
+        by.dup_10letter_beyond_length,
+    ),
     Signal("n_curly_brackets", "count", "`{`", lambda of, _: of.block("chars")["curly_brackets"]),
     Signal(
         "n_lorem_ipsum", "count", "`lorem ipsum`, any case", lambda of, _: of.block("words")["lorem_ipsum"]
@@ -421,12 +434,16 @@ KIND_SIGNALS = (
 )
 """Shares of lines by kind (`curate.signals.kinds`), which cost one walk together."""
 
+LETTER_SIGNALS: tuple[str, ...] = ("sentence_ends_per_letter", "dup_10letter_chars_beyond_length")
+"""Signals of scripts without spaces (`curate.signals.letters`): one walk together, a scan where there are no such letters."""
+
 PROGRAM_SIGNALS: tuple[str, ...] = tuple(signal.name for signal in _PROGRAM)
 """Signals of program text, which say nothing of prose."""
 
 COSTS_EXTRA = frozenset(
     {
         "n_language_stop_words",
+        *LETTER_SIGNALS,
         "median_word_chars",
         "frac_symbol_words",
         "symbols_per_word",

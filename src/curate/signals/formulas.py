@@ -180,7 +180,7 @@ def frac_dup_ngram(n: int) -> Formula:
     return formula
 
 
-DOUBLING_SHARE, GROWTH_FROM_WORDS, MOST_GROWTH = 0.06, 250, 0.30
+DOUBLING_SHARE, GROWTH_FROM_WORDS, GROWTH_FROM_LETTERS, MOST_GROWTH = 0.06, 250, 400, 0.30
 
 
 def dup_5gram_beyond_length(of: Measured, _: Parameters) -> Numbers:
@@ -191,12 +191,21 @@ def dup_5gram_beyond_length(of: Measured, _: Parameters) -> Numbers:
     at most .30. Words of marks alone, such as the blanks of a form and the rules of a table, are left out: all of them
     count as repeated, so that the share of the others is never taken for more than it is.
     """
-    words = of.block("words")["words"]
-    doublings = np.log2(np.maximum(words, GROWTH_FROM_WORDS) / GROWTH_FROM_WORDS)
-    allowed = np.minimum(DOUBLING_SHARE * doublings, MOST_GROWTH)
+    allowed = _growth(of.block("words")["words"], GROWTH_FROM_WORDS)
     marks = of.block("words")["pure_punct_chars"]
     repeated = np.maximum(of.block("ngrams")["dup_5_covered"] - marks, 0)
     return ratio(repeated, of.block("words")["chars"] - marks) - allowed
+
+
+def _growth(n: Numbers, start: int) -> NDArray[np.float64]:
+    """What texts of n words or letters may repeat more than those of `start`."""
+    return np.minimum(DOUBLING_SHARE * np.log2(np.maximum(n, start) / start), MOST_GROWTH)
+
+
+def dup_10letter_beyond_length(of: Measured, _: Parameters) -> Numbers:
+    """The like for scripts without spaces, where ten letters stand for five words and 400 letters for 250 words."""
+    letters = of.letters["letters"]
+    return ratio(of.letters["repeated"], letters) - _growth(letters, GROWTH_FROM_LETTERS)
 
 
 def of_kinds(*kinds: str) -> Formula:

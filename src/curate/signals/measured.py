@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from curate.signals import variants
 from curate.signals.kinds import measure_kinds
+from curate.signals.letters import measure_letters
 from curate.signals.measure import Raw, measure
 from curate.signals.program import measure_program_chars, measure_program_kinds
 from curate.text.languages import count_stop_words
@@ -51,6 +52,11 @@ class Measured:
     def program_kinds(self) -> Block:
         """Counts of program text: code, comments, strings."""
         return measure_program_kinds(self._texts)
+
+    @cached_property
+    def letters(self) -> Block:
+        """Counts of letters of scripts without spaces."""
+        return measure_letters(self._texts)
 
     @cached_property
     def language_stop_words(self) -> NDArray[np.int64]:

@@ -55,7 +55,7 @@ def load_byte_kinds() -> NDArray[np.uint8]:
 
 @kernel
 def classify(data, start, end, classes, byte_kinds, histogram, kinds, raw):
-    """Give each byte its kind and count characters by class, into the block `layout.CHARS`.
+    """Write each byte's kind, and count characters by class, into the block `layout.CHARS`.
 
     ASCII is counted through a histogram: four side by side, since a run of equal bytes would otherwise wait
     for its own last addition.
@@ -125,7 +125,7 @@ def count_dots(data, start, end):
 
 @kernel
 def classify_wide(data, start, end, classes, kinds, raw):
-    """Give the bytes of characters that are not ASCII their kinds, and count these characters."""
+    """Write the kinds of the bytes of characters that are not ASCII, and count these characters."""
     i = start
     while i < end:
         if i + 8 <= len(data) and not load64(data, i) & _HIGH_BITS:

@@ -75,7 +75,7 @@ def slot_of(key: int, multiplier: int) -> int:
 
 @cache
 def load_logarithms() -> NDArray[np.float64]:
-    """Give c log2(c) for small c."""
+    """The numbers c log2(c) for c below `N_LOGARITHMS`, which most counts are."""
     counts = np.arange(N_LOGARITHMS, dtype=np.float64)
     counts[2:] *= np.log2(counts[2:])
     counts[:2] = 0.0

@@ -1,5 +1,7 @@
 """For tests, also users' own: the laws of scorers and of screens as checks, and a practice server for annotation.
 
+What users' tests need belongs here; tests of this package do not.
+
 `from curate.testing import check_scorer, check_screen`.
 """
 

@@ -23,9 +23,6 @@ SPACE, CODE, COMMENT, STRING, DOC = range(5)
 HASH, SLASH, DASH, PERCENT, SEMICOLON = 1, 2, 4, 8, 16
 """How comments begin."""
 
-PROGRAM_VERSION = 1
-"""Counts changes of what a kind of byte is; classifiers name the version that they were fitted with."""
-
 _GUESS_BYTES = 8192
 _MAX_NOTE_BYTES = (
     100  # of a comment before the licence that says nothing: an interpreter, a mode line, a file's name

@@ -1,4 +1,7 @@
-"""Token folders: `open_tokens` reads what `tokenize_mixture` writes."""
+"""Token folders: `open_tokens` reads what `tokenize_mixture` writes.
+
+What turns text into token files and reads them belongs here; which documents, and how often, is for `curate.mixture`.
+"""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def read_plan(mixture: Path) -> dict[str, Any]:
 
 
 def check_plan(plan: dict[str, Any], source: Path) -> dict[str, Any]:
-    """Give back a plan whose shape and names are right, or raise a SettingError that names `source`."""
+    """Refuse a plan whose shape or names are wrong, by a SettingError that names `source`; return any other."""
     check_shape(plan, PLAN_SHAPE, source)
     names = [check_file_name(group["name"], source) for group in plan["groups"]]
     if len(set(names)) < len(names) or not names:

@@ -87,7 +87,10 @@ class TokenizeSettings:
         if not self.input:
             raise SettingError("No input. Give --input with a mixture, or a folder of Parquet with text.")
         if not self.output or "://" in self.output:
-            raise SettingError(f"The output must be a local folder, not '{self.output}'.")
+            raise SettingError(
+                f"The output must be a local folder, not '{self.output}'. Give --output with a folder, on a cluster one that "
+                "every node sees, and copy it to the store when it is done."
+            )
         parse_bytes(self.train_bytes)
 
     @property

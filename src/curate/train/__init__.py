@@ -1,5 +1,7 @@
 """From token files to a trained model, the same on one process and on a hundred.
 
+Models, optimisers and checkpoints belong here; what they are trained on does not.
+
     from curate.train import TrainSettings, train
     train("tokens", "run", preset="phi-tiny")
 

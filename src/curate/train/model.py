@@ -161,7 +161,7 @@ class Decoder(nn.Module):
         z_loss: float | None = None,
         cache: Cache | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Give losses, or logits where there are no targets.
+        """Losses, or logits where there are no targets.
 
         Args:
             tokens: int64 (N,).

@@ -14,7 +14,6 @@ from typing import cast
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
 from torch._C._distributed_c10d import HashStore
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
@@ -53,7 +52,7 @@ class Team:
         dist.barrier(group=self.saving)
 
     def shared(self, value: list[object]) -> object:
-        """Give every process what the leading one put in `value`."""
+        """Fill `value` in every process with what the leading one put there."""
         dist.broadcast_object_list(value, src=0, group=self.saving)
         return value[0]
 
@@ -137,16 +136,6 @@ def fill(decoder: Decoder, weights: WeightSource) -> None:
             weight.copy_(share)
         else:
             weight.copy_(whole)
-
-
-def whole_weights(decoder: Decoder, team: Team) -> dict[str, Tensor]:
-    """Gather all weights into the leading process, float32 on the CPU; elsewhere the dict is empty."""
-    gathered: dict[str, Tensor] = {}
-    for name, weight in decoder.named_parameters():
-        whole = weight.full_tensor() if isinstance(weight, DTensor) else weight
-        if team.leads:
-            gathered[name] = whole.detach().float().cpu()
-    return gathered
 
 
 def begin_pass(decoder: Decoder, *, last: bool, gather: str) -> None:

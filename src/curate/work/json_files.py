@@ -98,7 +98,7 @@ def _check_object(value: Any, shape: dict[str, Any], source: object, place: str)
 
 
 def check_file_name(name: str, source: object) -> str:
-    """Give back a name that `source` wants to be a file's, or refuse it.
+    """Refuse a name that `source` wants to be a file's and that could lead elsewhere; return any other.
 
     >>> check_file_name("../x", "plan.json")
     Traceback (most recent call last):

@@ -95,7 +95,7 @@ class RayEngine:
         flight = _Flight(lambda number: remote.remote(common, cloudpickle.dumps(tasks[number])))
         n_begun = 0
         try:
-            while flight.numbers or n_begun < len(tasks):
+            while flight.began_s or n_begun < len(tasks):  # a try that came second may never end
                 while n_begun < len(tasks) and len(flight.numbers) < TASKS_A_WORKER * self.n_workers:
                     flight.begin(n_begun)
                     n_begun += 1
