@@ -1,7 +1,7 @@
 """Mutated copies of every kind of folder that the program reads: each loads, or says why not in one line.
 
 Seeds are fixed; a failure names the folder, the file and the mutation. With --run-slow each test goes on with other
-seeds (`strange.SLOW_S`). What training reads is in `tests/train/test_strange_training.py`.
+seeds (`strange.SLOW_S`).
 """
 
 from __future__ import annotations
@@ -34,14 +34,17 @@ from curate.craft.stage import SCHEMA, state_reasons
 from curate.dedup.index import _hash_manifest, open_index
 from curate.errors import CurateError
 from curate.fit import fit_classifier, read_annotations
-from curate.fit.evaluate import count_fitted_on
+from curate.fit.evaluating import count_fitted_on
 from curate.jobs.index import build_index
 from curate.llm.store import Store
 from curate.mixture import MixtureSettings, Source, mix
 from curate.mixture.settings import read_mixture_settings
 from curate.pipeline import run_filter
 from curate.results.overview import read_overview
+from curate.results.training import write_training_report
 from curate.rules.decontaminate import Decontaminator
+from curate.rules.load import load_rules
+from curate.rules.urls import UrlRules
 from curate.run.settings import FilterSettings
 from curate.scoring import load_scorer
 from curate.scoring.load import load_classes
@@ -174,8 +177,21 @@ def write_files(root: Path) -> None:
         "".join(json.dumps({"q": text, "n": [1]}) + "\n" for text in TEXTS[:4])
     )
     pq.write_table(pa.table({"q": TEXTS[:4], "choices": [["a", "b"]] * 4}), folder / "benchmark.parquet")
-    (folder / "list.txt").write_text("host.example\n.domain.example\n/path # why\nx.example/a/b\n")
+    (folder / "list.txt").write_text(
+        "host:host.example\ndomain.example # why\nsubstring:/ads/\npath:x.example/a/b\n||ads.example^\n"
+    )
     shutil.copy(root / "tokens" / "tokenizer.json", folder)
+    steps = [
+        {
+            "step": n,
+            "loss": 5.0 / n,
+            "learning_rate": 0.1,
+            "passes": {"web": 0.1 * n},
+            "bits_per_byte": {"all": 2.0},
+        }
+        for n in range(1, 6)
+    ]
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(step) + "\n" for step in steps))
     (folder / "rules.toml").write_text(RULES)
     (folder / "mixture.toml").write_text(
         f'seed = 1\nbudget_tokens = 100\n[sources.web]\npath = "{root}/pages.parquet"\nweight = 2\n'
@@ -194,9 +210,17 @@ low = 3
 high = 1000
 [[rules]]
 reason = "mine_upper"
-signal = "frac_upper_chars"
+signal = "frac_number_chars"
 high = 0.5
 hard = true
+languages = ["en"]
+[line_rules]
+prefix = "mine"
+min_words = 3
+end_marks = ".!"
+[[line_rules.substrings]]
+check = "cookies"
+any_of = ["we use cookies"]
 """
 
 
@@ -246,14 +270,14 @@ def with_digests(
     return changed
 
 
-@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"crafted"}))
+@pytest.mark.parametrize("kind", sorted(KINDS))
 def test_any_value_in_what_a_folder_says_of_itself(
     folders: dict[str, Path], tmp_path: Path, pytestconfig: pytest.Config, kind: str
 ) -> None:
     name, open_folder = KINDS[kind]
     folder = copy_of(folders, kind, tmp_path)
     whole = json.loads((folder / name).read_text())
-    open_folder(folder) if kind != "run" else read_overview(folder)
+    open_folder(folder) if kind not in HEAVY else read_overview(folder)
     for seed in rounds(pytestconfig):
         for what, changed in changed_values(whole, seed, 8 if kind in HEAVY else 30):
             (folder / name).write_text(json.dumps(with_digests(folder, kind, changed)))
@@ -355,6 +379,10 @@ FILES: dict[str, Callable[[Path], Any]] = {
     "mixture.toml": lambda path: mix(read_mixture_settings(path), None, workers=1, progress=False),
     "craft.toml": lambda path: load_recipe(str(path)),
     "annotate.toml": lambda path: load_prompt(str(path)),
+    "labels.jsonl.cache.sqlite": use_cache,
+    "metrics.jsonl": lambda path: write_training_report(path.parent),
+    "list.txt": lambda path: UrlRules.from_files((str(path),)),
+    "rules.toml": lambda path: load_rules((str(path),)),
 }
 
 
@@ -385,6 +413,16 @@ def test_any_damage_to_a_file_that_is_passed_on(
             check(FILES[name], path, f"{name}, seed {seed}: {what}")
 
 
+@pytest.mark.parametrize("name", sorted(FILES))
+@pytest.mark.timeout(60)
+def test_another_kind_of_file_in_the_place_of_one_that_is_passed_on(
+    folders: dict[str, Path], tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / name
+    for what in other_kinds_of_file(path):
+        check(FILES[name], path, f"{name}: {what}")
+
+
 @pytest.mark.parametrize("name", ["/tmp/x", "../x", "a/b", ".hidden", "", "a\x00b", "x" * 300])
 def test_no_name_in_a_plan_leads_out_of_the_folder(
     folders: dict[str, Path], tmp_path: Path, name: str
@@ -408,11 +446,7 @@ def test_no_name_in_a_plan_leads_out_of_the_folder(
 
 def test_no_overwrite_deletes_what_is_not_its_own(folders: dict[str, Path], tmp_path: Path) -> None:
     """Each command, on the folders of all others, on its own input, and on a folder of the user's."""
-    copies = {
-        name: Path(shutil.copytree(path, tmp_path / name))
-        for name, path in folders.items()
-        if name != "crafted"
-    }
+    copies = {name: Path(shutil.copytree(path, tmp_path / name)) for name, path in folders.items()}
     (tmp_path / "photos" / "kept").mkdir(parents=True)
     for name in ("kept/a.jpg", "manifest.json", "settings.json", "report.html"):
         (tmp_path / "photos" / name).write_text("{}")
@@ -429,7 +463,10 @@ def test_no_overwrite_deletes_what_is_not_its_own(folders: dict[str, Path], tmp_
     before = {name: sorted(path.rglob("*")) for name, path in copies.items()}
     for command, run in commands.items():
         for name, folder in copies.items():
-            if name != command:
+            if name != command and (command, name) != (
+                "run",
+                "crafted",
+            ):  # which is a run: of replies that are kept
                 with pytest.raises(CurateError):
                     run(folder)
                 assert sorted(folder.rglob("*")) == before[name], (command, name)

@@ -335,3 +335,16 @@ def test_a_cache_that_is_no_cache_is_a_setting_error(make_settings, tmp_path):
     path.write_bytes(b"not a database at all, but long enough to be looked at" * 20)
     with pytest.raises(SettingError, match="--cache"):
         estimate(make_settings(cache=str(path)))
+
+
+def test_no_label_file_is_written_over_its_input_nor_deleted_before_settings_are_looked_at(
+    tmp_path, make_settings
+):
+    pages = tmp_path / "pages.jsonl"
+    pages.write_text(json.dumps({"id": "a", "text": "A page of some words."}) + "\n")
+    before = pages.read_text()
+    (tmp_path / "linked.jsonl").symlink_to(pages)
+    for output in (pages, tmp_path / "linked.jsonl"):
+        with pytest.raises(SettingError, match="is also an input"), PracticeServer() as server:
+            run_annotation(make_settings(server, input=(str(pages),), output=str(output)), overwrite=True)
+    assert pages.read_text() == before

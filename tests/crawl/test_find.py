@@ -256,7 +256,9 @@ def test_links_are_followed_and_pipes_are_not_opened(crawl, tmp_path):
         "circle",
         "gone.html",
         "linked/r.html",
+        "pipe",
     ]
-    assert [problem.reason for problem in problems(read_all(crawl))] == ["link_cycle", "unreadable"]
+    reasons = [problem.reason for problem in problems(read_all(crawl))]
+    assert reasons == ["link_cycle", "unreadable", "not_a_file"]
     with pytest.raises(SettingError, match="no regular file"):
         find_files([str(crawl / "pipe")])

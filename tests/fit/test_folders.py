@@ -167,3 +167,13 @@ def test_two_fits_into_one_folder_do_not_meet(tmp_path):
         ):
             pass
     assert (folder / "config.json").read_text() == "first"
+
+
+@pytest.mark.parametrize(
+    ("name", "overwrite"), [("config.json", True), ("metrics.json", False), ("metrics.json", True)]
+)
+def test_a_fit_writes_over_no_file_of_another_program(tmp_path, name, overwrite):
+    (tmp_path / name).write_text('{"model_type": "llama"}')
+    with pytest.raises(SettingError, match="of no classifier|of another program"):
+        fit_classifier(make_pages(60), tmp_path, overwrite=overwrite, **QUICK)
+    assert (tmp_path / name).read_text() == '{"model_type": "llama"}'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -89,3 +90,12 @@ def test_an_unknown_set_exits_with_code_2_and_the_nearest_name():
     assert done.returncode == 2
     assert "Did you mean 'gopher'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_signals_are_not_written_over_their_input(tmp_path):
+    pages = tmp_path / "pages.parquet"
+    pq.write_table(pa.table({"text": ["A page of some words."]}), pages)
+    before = pages.read_bytes()
+    with pytest.raises(SettingError, match="is also an input"):
+        write_signals([str(tmp_path)], str(pages))
+    assert pages.read_bytes() == before

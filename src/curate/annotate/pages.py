@@ -13,7 +13,7 @@ import pyarrow as pa
 import xxhash
 
 from curate.annotate.settings import AnnotateSettings
-from curate.crawl import ReadOptions, find_files, plan_splits, read_chunks
+from curate.crawl import ReadOptions, find_files, plan_splits, read_chunks, refuse_as_output
 from curate.errors import SettingError
 from curate.extract import extract_pages
 
@@ -75,7 +75,9 @@ def _read_pages(
     settings: AnnotateSettings, passed_over: Counter[str]
 ) -> Iterator[tuple[str, str | None, str | None, str]]:
     options = ReadOptions(text_column=settings.text_column)
-    for split in plan_splits(find_files([_kept_of(path) for path in settings.input])):
+    files = find_files([_kept_of(path) for path in settings.input])
+    refuse_as_output([settings.output, f"{settings.output}.manifest.json", settings.cache_path], files)
+    for split in plan_splits(files):
         for chunk in read_chunks(split, options):
             pages = chunk.pages.to_pydict()
             html = [row for row, kind in enumerate(pages["kind"]) if kind == "html"]

@@ -90,13 +90,12 @@ def annotate_pages(
     checked = settings_from(
         AnnotateSettings, settings | {"input": input_paths(input), "output": fspath(output)}
     )
-    if overwrite:
-        for path in (Path(checked.output), Path(f"{checked.output}.manifest.json")):
-            path.unlink(missing_ok=True)
-    return run_annotation(checked, display=ProgressDisplay.of(progress))
+    return run_annotation(checked, overwrite=overwrite, display=ProgressDisplay.of(progress))
 
 
-def run_annotation(settings: AnnotateSettings, *, display: ProgressDisplay | None = None) -> AnnotationResult:
+def run_annotation(
+    settings: AnnotateSettings, *, overwrite: bool = False, display: ProgressDisplay | None = None
+) -> AnnotationResult:
     """Run the job with checked settings; see `annotate_pages`.
 
     Raises:
@@ -107,6 +106,9 @@ def run_annotation(settings: AnnotateSettings, *, display: ProgressDisplay | Non
     price = check_price(settings)
     plan = make_plan(settings)
     with Store(settings.cache_path) as store:
+        if overwrite:  # not before every setting is looked at, and the cache is held
+            for path in (Path(settings.output), Path(f"{settings.output}.manifest.json")):
+                path.unlink(missing_ok=True)
         n_lost = store.charge_lost_requests()
         annotator = Asker(
             settings,

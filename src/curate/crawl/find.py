@@ -101,6 +101,18 @@ def find_files(inputs: Sequence[str]) -> list[InputFile]:
     return sorted(files, key=lambda file: (file.source, file.path))
 
 
+def refuse_as_output(outputs: Sequence[str | os.PathLike[str]], files: Sequence[InputFile]) -> None:
+    """Refuse to write over a file that is read, under whatever name.
+
+    Raises:
+        SettingError: names it.
+    """
+    read = {os.path.realpath(file.path) for file in files if not is_url(file.path)}
+    for output in outputs:
+        if os.path.realpath(output) in read:
+            raise SettingError(f"The output {os.fspath(output)} is also an input. Name another --output.")
+
+
 def _is_card(source: str) -> bool:
     name = source.rsplit("/", 1)[-1].lower()
     return name in _CARDS or _CARD.fullmatch(name) is not None
@@ -125,7 +137,7 @@ def _find_local(text: str) -> list[InputFile]:
             inner = [] if "**" in text else _walk(match, root)
         else:
             _refuse_way_out(match, root)
-            inner = [InputFile(match, "", size)] if (size := _size(match)) is not None else []
+            inner = [_looked_at(match)]
         files += [_named(found, root) for found in inner]
     return files
 
@@ -188,12 +200,11 @@ def _walk(folder: str, root: str) -> list[InputFile]:
                 continue
             if os.path.islink(path):
                 _refuse_way_out(path, root)
-            if (size := _size(path)) is None:
-                continue
-            if checkout is None:
-                files.append(InputFile(path, "", size))
+            found = _looked_at(path)
+            if checkout is None or found.problem:
+                files.append(found)
             elif (inner := os.path.relpath(path, checkout.folder).replace(os.sep, "/")) in checkout.tracked:
-                files.append(InputFile(path, "", size, tree_path=None if _is_data(name) else inner))
+                files.append(replace(found, tree_path=None if _is_data(name) else inner))
     return files
 
 
@@ -226,6 +237,14 @@ def _is_data(name: str) -> bool:
         )
         is not None
     )
+
+
+def _looked_at(path: str) -> InputFile:
+    """A file, not yet named; a pipe or device, which may never end, is reported and never opened."""
+    size = _size(path)
+    if size is None:
+        return InputFile(path, "", 0, problem=("not_a_file", "a pipe, a socket or a device"))
+    return InputFile(path, "", size)
 
 
 def _size(path: str) -> int | None:

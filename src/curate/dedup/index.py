@@ -27,6 +27,7 @@ import pyarrow.parquet as pq
 import xxhash
 from numpy.typing import NDArray
 
+from curate.config import plain_file
 from curate.dedup.minhash import KEYS_VERSION
 from curate.dedup.plan import DedupPlan
 from curate.dedup.texts import RowTexts
@@ -42,6 +43,7 @@ FORMAT = 2
 _FORMATS = (1, 2)  # 1 had no checksum of the manifest
 MANIFEST = "manifest.json"
 _KEYS = "keys.arrow"
+_MOST_BYTES = 1 << 42
 _SHAPE = ("shingle_words", "seed", "n_bands", "n_rows")  # what keys depend on; the threshold may differ
 
 
@@ -108,7 +110,7 @@ class TextFile:
 
 
 def _hash_footer(path: str) -> str:
-    with open(path, "rb") as file:
+    with plain_file(path, _MOST_BYTES).open("rb") as file:
         file.seek(max(0, os.fstat(file.fileno()).st_size - _FOOTER_BYTES))
         return xxhash.xxh3_64_hexdigest(file.read())
 
@@ -440,7 +442,7 @@ def _write_keys(path: Path, tables: Iterable[pa.Table]) -> int:
 def _checksum(path: Path) -> str:
     digest = xxhash.xxh3_128()
     try:
-        with open(path, "rb") as file:
+        with plain_file(path, _MOST_BYTES).open("rb") as file:
             while block := file.read(1 << 20):
                 digest.update(block)
     except OSError:

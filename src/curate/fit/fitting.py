@@ -38,6 +38,7 @@ from curate.fit.annotators import (
 )
 from curate.fit.calibrate import fit_calibration
 from curate.fit.columns import Columns, compute_columns
+from curate.fit.fitted_on import FILE as FITTED_ON
 from curate.fit.fitted_on import write_fitted_on
 from curate.fit.folds import draw_folds, group_pages
 from curate.fit.heads import FittedHead, fit_head
@@ -48,7 +49,8 @@ from curate.fit.settings import N_RESAMPLES
 from curate.scoring.calibration import Calibration
 from curate.scoring.load import load_fitted
 from curate.scoring.model import FittedScorer, Member, prepare
-from curate.scoring.storage import staged_folder
+from curate.scoring.storage import CONFIG, WEIGHTS, staged_folder
+from curate.work.json_files import read_json
 from curate.work.progress import Counted, ProgressDisplay
 
 Vector = NDArray[np.float64]
@@ -123,10 +125,7 @@ def fit_classifier(
     """
     recipe = (recipe or (Recipe() if "members" in settings else DEFAULT_RECIPE)).replace(**settings)
     output = Path(output)
-    if (output / "config.json").exists() and not overwrite:
-        raise SettingError(
-            f"'{output}' holds a classifier already. Choose another folder, or set overwrite (--overwrite)."
-        )
+    _refuse_others(output, overwrite=overwrite)
     readings = read_annotations(input, annotator_weights=recipe.annotator_weights)
     scale = find_scale(readings, recipe)
     strictness, read_pages = compare_readings(readings, recipe, scale)
@@ -175,6 +174,23 @@ def fit_classifier(
     return FitResult(
         load_fitted(output), metrics, fit.levels, fit.scores, pages, fit.folds, strictness, reference, advice
     )
+
+
+def _refuse_others(output: Path, *, overwrite: bool) -> None:
+    """Refuse a folder whose files of our names are not a classifier's, and a classifier unless it is to be replaced."""
+    config = output / CONFIG
+    if not config.exists():
+        for name in (WEIGHTS, "metrics.json", FITTED_ON):
+            if (output / name).exists():
+                raise SettingError(
+                    f"'{output}' holds a {name} that is of no classifier. Choose another folder."
+                )
+    elif not isinstance(read_json(config).get("format"), int):
+        raise SettingError(f"'{config}' is of another program. Choose another folder.")
+    elif not overwrite:
+        raise SettingError(
+            f"'{output}' holds a classifier already. Choose another folder, or set overwrite (--overwrite)."
+        )
 
 
 def compare_readings(

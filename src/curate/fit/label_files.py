@@ -13,11 +13,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from curate.config import plain_file
 from curate.crawl import ReadOptions, find_files, plan_splits, read_chunks
 from curate.errors import SettingError
 from curate.extract import extract_pages
 from curate.text.charset import decode_text
-from curate.text.lines import read_bytes, read_json_lines
+from curate.text.lines import MOST_BYTES, read_bytes, read_json_lines
 
 Row = Mapping[str, Any]
 _TABLES = {".csv": ",", ".tsv": "\t"}
@@ -95,7 +96,7 @@ def _expand(patterns: Sequence[str | Path]) -> list[Path]:
 def _read_file(path: Path) -> list[dict[str, Any]]:
     if path.suffix == ".parquet":
         try:
-            return _rows_of(pq.ParquetFile(os.path.abspath(path)).read())
+            return _rows_of(pq.ParquetFile(os.path.abspath(plain_file(path, MOST_BYTES))).read())
         except (OSError, pa.ArrowInvalid) as error:
             raise SettingError(
                 f"'{path}' cannot be read as Parquet ({_first_line(error)}). Write or copy it again."

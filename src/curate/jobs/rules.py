@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from curate.crawl import ReadOptions, check_columns, find_files, plan_splits, read_chunks
+from curate.crawl import ReadOptions, check_columns, find_files, plan_splits, read_chunks, refuse_as_output
 from curate.errors import SettingError
 from curate.language import identify_languages
 from curate.pipeline import add_text, live_rows, start_documents
@@ -99,6 +99,7 @@ def write_signals(
     schema = pa.schema(
         [pa.field(name, t) for name, t in zip(_ID_COLUMNS, _ID_TYPES, strict=True)] + list(schema)[4:]
     )
+    refuse_as_output([output], find_files(inputs))
     documents = _read(inputs, extractor, options, report)
     Path(output).absolute().parent.mkdir(parents=True, exist_ok=True)
     with (

@@ -107,6 +107,10 @@ class Store:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+        if isinstance(error, sqlite3.Error):  # damaged, or the disk is full
+            raise RunError(
+                f"The cache {self.path} cannot be used ({error}). Name another with --cache."
+            ) from error
 
     def close(self) -> None:
         """Close the file and give up the lock."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from curate.config import plain_file
 from curate.errors import SettingError
 from curate.results.page import Plot, fill_page, row, table, text
 from curate.train.folders import METRICS, read_step
@@ -67,7 +68,7 @@ def _read_steps(path: Path) -> list[Step]:
     """Every whole line of the file; what follows the last line break is half a line of a killed run."""
     if not path.is_file():
         return []
-    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]
+    lines = plain_file(path).read_text(encoding="utf-8", errors="replace").split("\n")[:-1]
     steps = [read_step(line, f"{path} line {number}") for number, line in enumerate(lines, 1)]
     return [step for step in steps if {"loss", "learning_rate"} <= step.keys()]
 

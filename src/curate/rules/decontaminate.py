@@ -20,9 +20,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from curate.config import plain_file
 from curate.errors import SettingError
 from curate.text.kernel import kernel
-from curate.text.lines import read_json_file, read_json_lines, read_text_lines
+from curate.text.lines import MOST_BYTES, read_json_file, read_json_lines, read_text_lines
 from curate.text.normalise import comparable, fold_text
 from curate.text.unicode_tables import SEPARATOR, SINGLE, SINGLE_BLOCKS, load_tables
 from curate.text.utf8 import MULTIPLIER, SEED, capacity_for, find_or_add
@@ -262,7 +263,7 @@ def _read_records(path: str) -> Iterator[list[str]]:
 
 def _read_parquet(path: str) -> Iterator[list[str]]:
     try:
-        with pa.OSFile(path) as file:
+        with pa.OSFile(str(plain_file(path, MOST_BYTES))) as file:
             for batch in pq.ParquetFile(file).iter_batches(1024):
                 yield from (list(_strings_of(row)) for row in batch.to_pylist())
     except (OSError, ValueError, pa.ArrowException) as error:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
+from curate.config import plain_file
 from curate.errors import SettingError, UnknownNameError
 from curate.rules.model import LineRules, RuleSet
 from curate.rules.sets import DEFAULT_VERSIONS, RULE_SETS
@@ -53,7 +53,7 @@ def line_rules_of(rule_sets: Sequence[RuleSet]) -> list[LineRules]:
 def _load_one(name: str) -> RuleSet:
     if name.endswith(".toml"):
         try:
-            text = Path(name).read_text(encoding="utf-8")
+            text = plain_file(name).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise SettingError(f"Rule file '{name}' cannot be read: {error}.") from None
         return RuleSet.from_toml(text, where=name)

@@ -248,8 +248,9 @@ class RuleSet:
         """
         try:
             table = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise SettingError(f"{where}: not valid TOML: {error}.") from None
+        except (ValueError, RecursionError) as error:
+            said = " ".join(str(error).split())[:200]
+            raise SettingError(f"{where}: not valid TOML: {said}.") from None
         _check_keys(table, ("name", "version", "source", "notes", "languages", "rules", "line_rules"), where)
         try:
             languages = _codes_of(table, "languages", where)
@@ -279,6 +280,7 @@ class RuleSet:
 
 _RULE_KEYS = ("reason", "signal", "low", "high", "hard", "where", "where_low", "where_high")
 _RULE_LISTS = ("languages", "except_languages")
+_TEXTS = {"name", "version", "source", "notes", "reason", "signal", "where", "prefix", "end_marks"}
 _LINE_KEYS = ("prefix", "remove_citations", "keep_layout", "max_word_chars", "end_marks", "min_words")
 
 
@@ -322,6 +324,9 @@ def _read_line_rules(table: Mapping[str, Any], languages: tuple[str, ...], where
     _check_keys(table, (*_LINE_KEYS, "kinds", "languages", "substrings"), where)
     own = _codes_of(table, "languages", where) or languages
     substrings = tuple((pair["check"], tuple(pair["any_of"])) for pair in table.get("substrings", ()))
+    for check, texts in substrings:
+        if not all(isinstance(each, str) for each in (check, *texts)):
+            raise SettingError(f"{where}: check and any_of of substrings are texts in quotation marks.")
     settings = {key: table[key] for key in _LINE_KEYS if key in table}
     return LineRules(**settings, substrings=substrings, kinds=tuple(table.get("kinds", ())), languages=own)
 
@@ -330,6 +335,8 @@ def _check_keys(table: Mapping[str, Any], known: Iterable[str], where: str) -> M
     for key in table:
         if key not in known:
             raise SettingError(f"{where}: unknown key '{key}'. Known: {', '.join(known)}.")
+        if key in _TEXTS and not isinstance(table[key], str):
+            raise SettingError(f"{where}: {key} is a text in quotation marks, not {str(table[key])[:80]}.")
     return table
 
 

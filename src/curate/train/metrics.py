@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import torch
 
+from curate.config import plain_file
 from curate.errors import SettingError
 from curate.train.folders import METRICS, read_step
 from curate.train.settings import TrainSettings
@@ -149,4 +150,4 @@ def _lines(path: Path) -> list[str]:
     if not path.exists():
         return []
     # What follows the last line break is half a line of a killed run.
-    return path.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]
+    return plain_file(path).read_text(encoding="utf-8", errors="replace").split("\n")[:-1]
