@@ -43,6 +43,13 @@ upsample = [0, 1]
     return tmp_path
 
 
+def test_a_mixture_goes_to_no_store(config):
+    done = run_curate("mix", "--config", "mixture.toml", "--output", "s3://bucket/mixture", cwd=config)
+    assert done.returncode == 2
+    assert "must be written to a local folder, not 's3://bucket/mixture'" in " ".join(done.stderr.split())
+    assert not (config / "s3:").exists()
+
+
 def test_the_plan_shows_tokens_and_passes_by_source_domain_bucket_and_stage(config):
     done = run_curate("mix", "--config", "mixture.toml", "--plan", "--workers", 1, cwd=config)
     assert done.returncode == 0, done.stderr

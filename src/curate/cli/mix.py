@@ -25,7 +25,7 @@ def mix_command(
         Path,
         typer.Option(help="TOML file that describes the mixture; see docs/mixture.md.", show_default=False),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the mixture.")] = Path("mixture"),
+    output: Annotated[str, typer.Option("--output", "-o", help="Folder for the mixture.")] = "mixture",
     plan: Annotated[
         bool, typer.Option("--plan", "--dry-run", help="Print the plan and stop; nothing is written.")
     ] = False,

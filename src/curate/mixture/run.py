@@ -87,12 +87,12 @@ def mix(
         ChangedSettingsError: `output` was begun with other settings or files.
     """
     found = _settings_of(input, settings)
-    pieces = list_pieces(found)
     if is_url(str(output)):
         raise SettingError(
             f"The mixture must be written to a local folder, not '{output}'. Give --output with a folder, on a cluster one "
             "that every node sees, and copy it to the store when it is done."
         )
+    pieces = list_pieces(found)
     with ExitStack() as stack:
         folder = Path(output or stack.enter_context(tempfile.TemporaryDirectory(prefix="curate-mix-")))
         if output is not None:
