@@ -23,6 +23,8 @@ BLOCK_BYTES = 1 << 20
 FAR_BYTES = 1 << 20  # damage found later than this after a member's start: look for the next one only near it
 XZ_MEMORY_BYTES = 256 << 20
 MAX_DICTIONARY_BYTES = 64 << 20
+# Their stubs call the class an instance.
+_IsalError = cast("type[Exception]", isal_zlib.IsalError)
 _ZSTD_DICTIONARY = b"\x5d\x2a\x4d\x18"
 
 
@@ -86,7 +88,7 @@ class FastGzipDecoder:
         """See `Decoder`."""
         try:
             out = self._inflate.decompress(self._inflate.unconsumed_tail + data, max_length)
-        except isal_zlib.IsalError as error:
+        except _IsalError as error:
             raise DamagedError(_message(error)) from None
         self.needs_input = not self._inflate.unconsumed_tail and len(out) < max_length
         return out

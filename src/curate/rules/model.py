@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from curate.errors import SettingError, UnknownNameError
 from curate.signals import KINDS, parse_signal
@@ -48,7 +48,7 @@ class Rule:
 
     def __post_init__(self) -> None:
         parse_signal(self.signal)
-        if not isinstance(self.hard, bool):
+        if not isinstance(cast("object", self.hard), bool):
             raise SettingError(f"Rule '{self.reason}': hard is true or false, not {self.hard!r}.")
         if self.where is not None:
             parse_signal(self.where)
@@ -69,11 +69,11 @@ class Rule:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Rule:
         """Read a rule back from a manifest, where `RuleSet.to_json` put it."""
-        lists = {key: tuple(data.get(key, ())) for key in _RULE_LISTS}
+        values: dict[str, Any] = {key: data[key] for key in _RULE_KEYS if key in data}
+        values |= {key: tuple(data.get(key, ())) for key in _RULE_LISTS}
         limits = data.get("by_language", {}).items()
         return cls(
-            **{key: data[key] for key in _RULE_KEYS if key in data},
-            **lists,
+            **values,
             by_language=tuple((code, each["low"], each["high"]) for code, each in limits),
         )
 
