@@ -24,8 +24,13 @@ FAST = {"kernel": {"n_centres": 40}, "mlp": {"n_networks": 2, "n_epochs": 5}, "f
 
 
 @pytest.fixture(scope="module")
-def fitted(tmp_path_factory):
-    return fit_classifier(make_pages(), tmp_path_factory.mktemp("classifiers") / "mine")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("classifiers") / "mine"
+
+
+@pytest.fixture(scope="module")
+def fitted(folder):
+    return fit_classifier(make_pages(), folder)
 
 
 def test_a_fitted_classifier_finds_what_was_annotated(fitted):
@@ -55,10 +60,12 @@ def test_the_same_pages_and_recipe_give_the_same_bytes(fitted, tmp_path):
     assert again.metrics == fitted.metrics
 
 
-def test_a_folder_in_use_is_not_overwritten_unasked(fitted, tmp_path):
-    (tmp_path / "config.json").write_text("{}")
+def test_a_folder_in_use_is_not_overwritten_unasked(fitted, folder, tmp_path):
     with pytest.raises(SettingError, match="--overwrite"):
-        fit_classifier(make_pages(40), tmp_path)
+        fit_classifier(make_pages(40), folder)
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(SettingError, match="of another program"):
+        fit_classifier(make_pages(40), tmp_path, overwrite=True)
 
 
 @pytest.mark.parametrize("head", [head for head in HEAD_NAMES if head != "softmax"])

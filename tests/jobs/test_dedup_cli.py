@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -52,7 +54,9 @@ def test_the_plan_shows_the_s_curve_and_writes_nothing(curate, crawl, tmp_path):
 def test_an_index_is_built_added_to_described_and_used(curate, crawl, tmp_path):
     index = tmp_path / "seen"
     assert "Indexed 300 documents" in curate("index", "build", index, "-i", crawl, "--workers", "1")[1]
-    assert "it has 600" in curate("index", "add", index, "-i", crawl, "--workers", "1")[1]
+    assert "nothing was added to its 300" in curate("index", "add", index, "-i", crawl, "--workers", "1")[1]
+    again = shutil.copy(crawl, tmp_path / "again.parquet")
+    assert "it has 600" in curate("index", "add", index, "-i", again, "--workers", "1")[1]
     code, out, _ = curate("index", "info", index)
     assert code == 0
     assert "600 documents in 2 segments; all checksums are right" in out

@@ -141,7 +141,8 @@ def test_what_is_forbidden_is_said_at_once(s3):
 
 def test_commands_read_a_run_in_a_store_as_they_read_a_folder(stored, curated, tmp_path):
     stories, local = (explain(each, reason="kept", sample=2) for each in (RUN, curated))
-    assert [story.document for story in stories] == [story.document for story in local]
+    # A signal that is undefined is NaN, which equals nothing.
+    assert repr([story.document for story in stories]) == repr([story.document for story in local])
     assert write_report(RUN) == f"{RUN}/report.html"
     assert b"<html" in Store.of(RUN).open()[0].cat_file("runs/2024/run/report.html")
     with pytest.raises(SettingError, match=r"give 's3://runs/2024/run/kept'"):
