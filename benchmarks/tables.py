@@ -710,10 +710,13 @@ def _craft() -> str:
 
 
 def _lessons_more() -> str:
-    """Pages lost to rules and language in the pools that `lessons` leaves out."""
+    """Pages lost to rules and language in the pools that `lessons` leaves out; of pages that annotators read too, by the readers."""
     groups: dict[tuple[str, str], dict[str, Any]] = {}
     for row in _result("lessons")["rows"]:
-        if row["pool"] != "raw crawl pages" and row["group"] != "modules":
+        if (
+            row["pool"] not in {"raw crawl pages", "reference annotator", "second annotator"}
+            and row["group"] != "modules"
+        ):
             groups.setdefault((row["pool"], row["group"]), {})[row["rules"]] = row
     lines = ["| pages | | lost to gopher, c4, fineweb | lost to the default |", "|---|---|---|---|"]
     for (pool, group), found in groups.items():
