@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from curate.cli.say import say
-from curate.errors import SettingError
+from curate.config import check_input
 
 index_app = typer.Typer(
     name="index",
@@ -136,6 +136,5 @@ def relocate_command(
 
 
 def _require(inputs: list[str] | None) -> list[str]:
-    if not inputs:
-        raise SettingError("No input. Give --input with a file, a folder or a glob.")
-    return inputs
+    check_input(inputs)
+    return inputs or []

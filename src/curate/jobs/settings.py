@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from curate.config import SCRATCH, check, check_output, parse_memory, setting
+from curate.config import SCRATCH, check, check_input, check_output, parse_memory, setting
 from curate.errors import SettingError
 from curate.work.cores import available_cores
 
@@ -61,8 +61,7 @@ class DedupSettings:
 
     def __post_init__(self) -> None:
         check(self)
-        if not self.input:
-            raise SettingError("No input. Give --input with a file, a folder or a glob.")
+        check_input(self.input)
         if self.output:
             check_output(self.output)
         parse_memory(self.memory)
@@ -114,8 +113,7 @@ class ScoreSettings:
 
     def __post_init__(self) -> None:
         check(self)
-        if not self.input:
-            raise SettingError("No input. Give --input with a file, a folder or a glob.")
+        check_input(self.input)
         check_output(self.output)
         names = (self.scorer,) if isinstance(self.scorer, str) else self.scorer
         if names == ("none",) and self.label:

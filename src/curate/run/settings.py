@@ -11,6 +11,7 @@ from curate.bundled import bundled_names
 from curate.config import (
     SCRATCH,
     check,
+    check_input,
     check_output,
     check_value,
     parse_bytes,
@@ -412,8 +413,7 @@ class FilterSettings:
             raise SettingError("target_tokens keeps the best by score, and scorer is 'none'. Name a scorer.")
 
     def _check_files(self) -> None:
-        if not self.input:
-            raise SettingError("No input. Give --input with a file, a folder or a glob.")
+        check_input(self.input)
         check_output(self.output)
 
 
