@@ -693,22 +693,6 @@ def _dedup_lines() -> str:
     )
 
 
-def _craft() -> str:
-    """Replies that one core takes without model and network, by recipe."""
-    return _table(
-        ["recipe", "characters a reply", "replies a CPU s", "gate alone"],
-        [
-            [
-                name,
-                f"{row['chars_a_reply']:,.0f}",
-                f"{row['replies_per_cpu_s']:,}",
-                f"{row['gate_replies_per_cpu_s']:,}",
-            ]
-            for name, row in _result("craft")["recipes"].items()
-        ],
-    )
-
-
 def _lessons_more() -> str:
     """Pages lost to rules and language in the pools that `lessons` leaves out; of pages that annotators read too, by the readers."""
     groups: dict[tuple[str, str], dict[str, Any]] = {}
@@ -841,7 +825,6 @@ TABLES: dict[str, Callable[[], str]] = {
     "weights": _weights,
     "upsampling": _upsampling,
     "dedup-lines": _dedup_lines,
-    "craft": _craft,
     "curation": _curation,
     "scale": _scale,
     "scale-plan": _scale_plan,
