@@ -455,6 +455,12 @@ def test_the_readme_shows_what_the_demo_prints(tmp_path: Path) -> None:
     # Nothing but what "..." stands for is left out.
     lines_of = "".join("(?:.*\n)+?" if line == "..." else re.escape(line) + "\n" for line in shown)
     assert re.fullmatch(lines_of, "".join(line + "\n" for line in printed))
+    # What its first query prints.
+    (asked,) = re.findall(
+        r'duckdb\.sql\(\n    "(.*)"\n\)\.show\(\)', (ROOT / "README.md").read_text(encoding="utf-8")
+    )
+    found = duckdb.sql(asked.replace("demo-out", str(tmp_path / "demo-out")))
+    assert [line for line in str(found).splitlines() if line not in lines] == []
 
 
 @pytest.mark.parametrize(
