@@ -5,7 +5,8 @@
 Generated documents in some twenty chunks. A run is begun, killed at a random moment, begun again, and so on; each that comes to an
 end is compared with a clean one, and the next begins anew. Ways to fail: the one process of a run; driver and workers together;
 a single worker; a file-size limit, which is told and handled as a full disk; and on Ray (two nodes of one core) the driver, a
-worker and a whole node. `--add` puts the rows behind those that stand, each with the commit of its code.
+worker and a whole node. `--add` puts the rows behind those that stand, each with the commit of its code. The result is written
+after each run that ended, so that a benchmark that is stopped loses nothing.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 import curate
-from benchmarks.harness import RESULTS, ROOT, git
+from benchmarks.harness import RESULTS, ROOT, git, write_result
 from benchmarks.peers.dedup_corpus import write_crawl
 from curate.errors import RunError
 from curate.warming import warm
@@ -57,6 +58,7 @@ FLAGS = [
     "--chunk-bytes",
     str(CHUNK_BYTES),
 ]
+STANDS_STILL_S = 900  # after which a run of seconds counts as one that never ends
 PASSES = ("pass 1", "barrier", "pass 2", "pass 3", "after the end")
 
 
@@ -70,37 +72,43 @@ def run(arguments: list[str]) -> dict[str, Any]:
     )
     parser.add_argument("--ray-kills", type=int, default=6, help="in each way on Ray; 0 for none")
     parser.add_argument(
-        "--minutes", type=float, default=60, help="at most, about; a third of it for the one process"
+        "--minutes",
+        type=float,
+        default=60,
+        help="at most, about; the one process has three times the share of others",
     )
     parser.add_argument("--seed", type=int, default=1, help="of the moments; another one for other moments")
     parser.add_argument("--add", action="store_true", help="to the rows that stand in the result file")
     options = parser.parse_args(arguments)
+    n_shares = 3 * bool(options.ray_kills) + 6 * bool(options.kills)
     with tempfile.TemporaryDirectory(prefix="curate-kills-") as name:
         folder = Path(name)
         crawl = write_crawl(folder / "crawl", N_DOCUMENTS)
         warm()
         curate.filter_crawl(str(crawl), folder / "clean", workers=1, progress=False, **SETTINGS)
         trial = Trial(
-            crawl, folder / "out", digest_of(folder / "clean"), options.minutes * 60 / 9, options.seed
+            crawl,
+            folder / "out",
+            digest_of(folder / "clean"),
+            options.minutes * 60 / max(1, n_shares),
+            options.seed,
+            rows_that_stand() if options.add else [],
         )
         few = max(1, options.kills // 5)
-        rows: list[dict[str, Any]] = []
         if options.ray_kills:
-            rows += ray_rows(trial, options.ray_kills)
+            ray_rows(trial, options.ray_kills)
         if options.kills:
-            rows += [
-                trial.repeat(
-                    "the process of a run of one worker", options.kills, trial.kill_process, share=3
-                ),
-                trial.repeat("driver and two workers together", few, trial.kill_group),
-                trial.repeat("one of two workers", few, trial.kill_worker),
-                trial.repeat("a full disk (by a file-size limit)", few, trial.fill_disk),
-            ]
-    rows = [row | {"commit": git("rev-parse", "--short", "HEAD"), "seed": options.seed} for row in rows]
-    if options.add:
-        stood = json.loads((RESULTS / "reliability.json").read_text(encoding="utf-8"))
-        rows = [{"commit": stood["commit"], "seed": 1} | row for row in stood["rows"]] + rows
-    return {"n_documents": N_DOCUMENTS, "rows": rows, "n_kills": sum(row["n_kills"] for row in rows)}
+            trial.repeat("the process of a run of one worker", options.kills, trial.kill_process, share=3)
+            trial.repeat("driver and two workers together", few, trial.kill_group)
+            trial.repeat("one of two workers", few, trial.kill_worker)
+            trial.repeat("a full disk (by a file-size limit)", few, trial.fill_disk)
+    return trial.result()
+
+
+def rows_that_stand() -> list[dict[str, Any]]:
+    """The rows of the result file, each with commit and seed."""
+    stood = json.loads((RESULTS / "reliability.json").read_text(encoding="utf-8"))
+    return [{"commit": stood["commit"], "seed": 1} | row for row in stood["rows"]]
 
 
 def digest_of(output: Path) -> tuple[int, str]:
@@ -115,19 +123,29 @@ def digest_of(output: Path) -> tuple[int, str]:
 class Trial:
     """One crawl and the result that every run over it must have."""
 
-    def __init__(self, crawl: Path, output: Path, wanted: tuple[int, str], limit_s: float, seed: int) -> None:
+    def __init__(
+        self,
+        crawl: Path,
+        output: Path,
+        wanted: tuple[int, str],
+        limit_s: float,
+        seed: int,
+        rows: list[dict[str, Any]],
+    ) -> None:
         self.crawl, self.output, self.wanted, self.limit_s = crawl, output, wanted, limit_s
         self.random = random.Random(seed)
+        self.rows = rows
+        self.of_run = {"commit": git("rev-parse", "--short", "HEAD"), "seed": seed}
         self.reached = PASSES[0]
         self.forked = multiprocessing.get_context("fork")
 
-    def repeat(
-        self, way: str, n_kills: int, attempt: Callable[[float], bool], share: float = 1
-    ) -> dict[str, Any]:
+    def repeat(self, way: str, n_kills: int, attempt: Callable[[float], bool], share: float = 1) -> None:
         """Begin runs and end them by `attempt`, which says whether it did, until there were so many kills or time is up."""
         shutil.rmtree(self.output, ignore_errors=True)
-        row: dict[str, Any] = {"way": way, "n_kills": 0, "n_finished": 0, "n_equal": 0, "n_rows_lost": 0}
         at: Counter[str] = Counter()
+        row: dict[str, Any] = {"way": way, "n_kills": 0, "n_finished": 0, "n_equal": 0, "n_rows_lost": 0}
+        row |= {"at": at} | self.of_run
+        self.rows.append(row)
         limit_s = self.time_whole(row, attempt)
         ends_s = time.monotonic() + share * self.limit_s
         while row["n_kills"] < n_kills and time.monotonic() < ends_s:
@@ -137,9 +155,15 @@ class Trial:
             if (self.output / "manifest.json").exists():
                 self.compare(row)
         self.time_whole(row, attempt)
-        row["at"] = {name: at[name] for name in PASSES if at[name]}
         print(row, file=sys.stderr, flush=True)
-        return row
+
+    def result(self) -> dict[str, Any]:
+        """What there is so far."""
+        rows = [
+            row | {"at": {name: row["at"][name] for name in PASSES if row["at"].get(name)}}
+            for row in self.rows
+        ]
+        return {"n_documents": N_DOCUMENTS, "rows": rows, "n_kills": sum(row["n_kills"] for row in rows)}
 
     def time_whole(self, row: dict[str, Any], attempt: Callable[[float], bool]) -> float:
         """Let a run come to its end, begun anew or gone on with; how long that took."""
@@ -155,6 +179,7 @@ class Trial:
         row["n_finished"] += 1
         row["n_equal"] += digest == self.wanted[1]
         row["n_rows_lost"] += abs(self.wanted[0] - n_rows)
+        write_result("reliability", self.result())
         shutil.rmtree(self.output)
 
     def note_reached(self) -> None:
@@ -252,7 +277,7 @@ def parent_of(pid: int) -> int:
 # ---- Ray -------------------------------------------------------------------------------------------------
 
 
-def ray_rows(trial: Trial, n_kills: int) -> list[dict[str, Any]]:
+def ray_rows(trial: Trial, n_kills: int) -> None:
     from ray.cluster_utils import Cluster
 
     store = {"object_store_memory": 80 << 20}
@@ -290,7 +315,7 @@ def ray_rows(trial: Trial, n_kills: int) -> list[dict[str, Any]]:
         if was_alive:
             trial.note_reached()
             process.kill()
-        process.wait()
+        process.wait(STANDS_STILL_S)
         return was_alive
 
     def kill_worker(moment_s: float) -> bool:
@@ -302,7 +327,7 @@ def ray_rows(trial: Trial, n_kills: int) -> list[dict[str, Any]]:
         trial.note_reached()
         if workers:
             os.kill(trial.random.choice(workers), signal.SIGKILL)
-        process.wait()
+        process.wait(STANDS_STILL_S)
         return bool(workers)
 
     def kill_node(moment_s: float) -> bool:
@@ -312,14 +337,12 @@ def ray_rows(trial: Trial, n_kills: int) -> list[dict[str, Any]]:
             trial.note_reached()
             cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
             cluster.add_node(num_cpus=1, **store)
-        process.wait()
+        process.wait(STANDS_STILL_S)
         return was_alive
 
     try:
-        return [
-            trial.repeat("Ray: the driver", n_kills, kill_driver),
-            trial.repeat("Ray: a worker process", n_kills, kill_worker),
-            trial.repeat("Ray: a whole node", n_kills, kill_node),
-        ]
+        trial.repeat("Ray: the driver", n_kills, kill_driver)
+        trial.repeat("Ray: a worker process", n_kills, kill_worker)
+        trial.repeat("Ray: a whole node", n_kills, kill_node)
     finally:
         cluster.shutdown()

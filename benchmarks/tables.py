@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -521,18 +522,23 @@ def _round(number: float) -> str:
 
 
 def _reliability() -> str:
-    """Kills by way and pass, and what came of the runs."""
-    result = _result("reliability")
-    passes = list(dict.fromkeys(name for row in result["rows"] for name in row["at"]))
+    """Kills by way and pass, and what came of the runs; rows of several runs of the benchmark joined."""
+    counts = ("n_kills", "n_finished", "n_equal", "n_rows_lost")
+    joined: dict[str, Counter[str]] = {}
+    for row in _result("reliability")["rows"]:
+        joined.setdefault(row["way"], Counter()).update({name: row[name] for name in counts} | row["at"])
+    passes = [
+        name
+        for name in ("pass 1", "barrier", "pass 2", "pass 3", "after the end")
+        if any(row[name] for row in joined.values())
+    ]
     lines = [
         f"| killed or failed | times | {' | '.join(f'in {name}' for name in passes)} | runs that ended | equal bytes | rows lost |",
         "|" + "---|" * (len(passes) + 5),
     ]
-    for row in result["rows"]:
-        at = " | ".join(str(row["at"].get(name, 0)) for name in passes)
-        lines.append(
-            f"| {row['way']} | {row['n_kills']} | {at} | {row['n_finished']} | {row['n_equal']} | {row['n_rows_lost']} |"
-        )
+    for way, row in joined.items():
+        numbers = [row["n_kills"], *(row[name] for name in passes), *(row[name] for name in counts[1:])]
+        lines.append(f"| {way} | {' | '.join(map(str, numbers))} |")
     return "\n".join(lines)
 
 
