@@ -137,6 +137,7 @@ class Trial:
         self.rows = rows
         self.of_run = {"commit": git("rev-parse", "--short", "HEAD"), "seed": seed}
         self.reached = PASSES[0]
+        self.worked_s = 0.0  # of a whole run, from its first file on, where starting takes most of the time
         self.forked = multiprocessing.get_context("fork")
 
     def repeat(self, way: str, n_kills: int, attempt: Callable[[float], bool], share: float = 1) -> None:
@@ -146,7 +147,9 @@ class Trial:
         row: dict[str, Any] = {"way": way, "n_kills": 0, "n_finished": 0, "n_equal": 0, "n_rows_lost": 0}
         row |= {"at": at} | self.of_run
         self.rows.append(row)
+        self.worked_s = 0.0
         limit_s = self.time_whole(row, attempt)
+        limit_s = self.worked_s or limit_s
         ends_s = time.monotonic() + share * self.limit_s
         while row["n_kills"] < n_kills and time.monotonic() < ends_s:
             if attempt(self.random.uniform(0, limit_s)):
@@ -159,7 +162,7 @@ class Trial:
 
     def result(self) -> dict[str, Any]:
         """What there is so far."""
-        rows = [
+        rows: list[dict[str, Any]] = [
             row | {"at": {name: row["at"][name] for name in PASSES if row["at"].get(name)}}
             for row in self.rows
         ]
@@ -250,6 +253,12 @@ class Trial:
         return is_alive
 
 
+def files_of(output: Path) -> set[str]:
+    """Names of what the passes have committed."""
+    kinds = ("*/*.parquet", ".curate/*/*.arrow", "manifest.json")
+    return {str(path) for kind in kinds for path in output.glob(kind) if not path.name.startswith(".")}
+
+
 def descendants(pid: int) -> list[int]:
     children: list[int] = []
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
@@ -301,12 +310,15 @@ def ray_rows(trial: Trial, n_kills: int) -> None:
         return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT)
 
     def wait(process: subprocess.Popen[bytes], moment_s: float) -> bool:
-        """Let the driver run so long after it has begun to write; False if it ends before."""
-        while process.poll() is None and not (trial.output / ".curate").exists():
+        """Let the driver run so long after its cluster has written something; False if it ends before."""
+        before = files_of(trial.output)
+        while process.poll() is None and files_of(trial.output) <= before:
             time.sleep(0.05)
-        ends_s = time.monotonic() + moment_s
-        while process.poll() is None and time.monotonic() < ends_s:
+        began_s = time.monotonic()
+        while process.poll() is None and time.monotonic() < began_s + moment_s:
             time.sleep(0.02)
+        if process.poll() is not None and not before:
+            trial.worked_s = trial.worked_s or time.monotonic() - began_s
         return process.poll() is None
 
     def kill_driver(moment_s: float) -> bool:
