@@ -304,10 +304,17 @@ def ray_rows(trial: Trial, n_kills: int) -> None:
         str(trial.output),
         *FLAGS,
     ]
+    said = trial.output.with_name("stderr")
     command += ["--engine", "ray", "--ray-address", cluster.address]
 
     def begin() -> subprocess.Popen[bytes]:
-        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT)
+        with said.open("wb") as stderr:
+            return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=stderr, cwd=ROOT)
+
+    def end(process: subprocess.Popen[bytes]) -> None:
+        """Wait for the driver, and show why one ended that was not killed."""
+        if process.wait(STANDS_STILL_S) not in (0, -signal.SIGKILL):
+            print("".join(said.read_text(errors="replace").splitlines(keepends=True)[-5:]), file=sys.stderr)
 
     def wait(process: subprocess.Popen[bytes], moment_s: float) -> bool:
         """Let the driver run so long after its cluster has written something; False if it ends before."""
@@ -327,7 +334,7 @@ def ray_rows(trial: Trial, n_kills: int) -> None:
         if was_alive:
             trial.note_reached()
             process.kill()
-        process.wait(STANDS_STILL_S)
+        end(process)
         return was_alive
 
     def kill_worker(moment_s: float) -> bool:
@@ -339,7 +346,7 @@ def ray_rows(trial: Trial, n_kills: int) -> None:
         trial.note_reached()
         if workers:
             os.kill(trial.random.choice(workers), signal.SIGKILL)
-        process.wait(STANDS_STILL_S)
+        end(process)
         return bool(workers)
 
     def kill_node(moment_s: float) -> bool:
@@ -349,7 +356,7 @@ def ray_rows(trial: Trial, n_kills: int) -> None:
             trial.note_reached()
             cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
             cluster.add_node(num_cpus=1, **store)
-        process.wait(STANDS_STILL_S)
+        end(process)
         return was_alive
 
     try:

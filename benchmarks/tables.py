@@ -488,6 +488,19 @@ def _scale() -> str:
     return "\n".join(lines)
 
 
+def _scale_large() -> str:
+    """The one large run with workers."""
+    row = _result("scale")["large"]
+    head = (
+        "| documents | workers | minutes | CPU s | memory of all processes, MB | disk at the end of a pass, GB | key bytes a document |\n"
+        "|---|---|---|---|---|---|---|\n"
+    )
+    return head + (
+        f"| {row['n_documents']:,} | {row['n_workers']} | {row['wall_s'] / 60:.1f} | {row['cpu_s']:,.0f} | "
+        f"{row['peak_memory_mb']:,} | {row['disk_bytes'] / 1e9:.1f} | {row['key_bytes_a_document']} |"
+    )
+
+
 def _scale_plan() -> str:
     """Core hours, bytes and money of a snapshot and of a hundred billion pages."""
     result = _result("scale_plan")
@@ -944,6 +957,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "craft": _craft,
     "curation": _curation,
     "scale": _scale,
+    "scale-large": _scale_large,
     "scale-plan": _scale_plan,
     "reliability": _reliability,
     "arena-trigram": lambda: _arena("trigram"),

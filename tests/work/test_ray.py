@@ -6,6 +6,7 @@ Slow, run with --run-slow: every cluster takes ten seconds and a gigabyte.
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -282,3 +283,40 @@ def test_ray_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MissingPackageError):
         RayEngine(1)
+
+
+def jobs_of(folder: Path) -> dict[str, list[str]]:
+    """The other jobs that share work, on what `curate filter` kept; all paths relative."""
+    (folder / "mixture.toml").write_text('[sources.pages]\npath = "kept"\n')
+    return {
+        "dedup": ["dedup", "--input", "kept", "dropped", "--output", "dedup"],
+        "score": ["score", "--input", "kept", "dropped", "--output", "score"],
+        "index": ["index", "build", "index", "--input", "kept"],
+        "mix": ["mix", "--config", "mixture.toml", "--output", "mix"],
+        "tokenize": ["tokenize", "--input", "mix", "--output", "tokenize"],
+    }
+
+
+def test_every_job_that_shares_work_writes_on_two_nodes_what_it_writes_here(
+    cluster: Any, local: Path, tmp_path: Path
+) -> None:
+    folders = [tmp_path / "here", tmp_path / "there"]
+    for folder, flags in zip(
+        folders, (["--workers", "1"], ["--engine", "ray", "--ray-address", cluster.address]), strict=True
+    ):
+        folder.mkdir()
+        for name in ("kept", "dropped"):
+            shutil.copytree(local / name, folder / name)
+        for job, arguments in jobs_of(folder).items():
+            done = run(sys.executable, "-m", "curate", *arguments, *flags, cwd=folder)
+            assert done.returncode == 0, (job, done.stderr)
+    here, there = (
+        {
+            str(path.relative_to(folder)): path.read_bytes()
+            for path in folder.rglob("*")
+            if path.is_file() and path.suffix != ".json"
+        }
+        for folder in folders
+    )
+    assert here == there
+    assert {name.split("/")[0] for name in here} >= set(jobs_of(folders[0]))
