@@ -19,13 +19,16 @@ from pathlib import Path
 from typing import Any
 
 import cloudpickle
+import pyarrow as pa
 import pytest
 
 import curate
 from common import EXAMPLE_CRAWL
+from curate.dedup import DedupPlan, TextShard, compute_keys, resolve, resolve_duplicates
 from curate.errors import MissingPackageError, RunError, SettingError
 from curate.work import ray as ray_engine
 from curate.work.ray import RayEngine
+from planted import plant_texts
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 Cluster: Any = pytest.importorskip("ray.cluster_utils", reason="Ray is not installed").Cluster
@@ -283,6 +286,24 @@ def test_ray_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MissingPackageError):
         RayEngine(1)
+
+
+def test_the_barrier_on_two_nodes_gives_the_ledger_of_one_process(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, texts = DedupPlan(), pa.array(plant_texts(600, seed=5))
+    shards: list[TextShard] = []
+    for begin in range(0, len(texts), 100):
+        some = texts[begin : begin + 100]
+        ids = pa.array([f"{begin + row:05d}" for row in range(len(some))])
+        shards.append(TextShard(some, compute_keys(some, plan), ids=ids, name=f"{begin:05d}"))
+    alone = resolve_duplicates(shards, plan, tmp_path / "x")
+    monkeypatch.setattr(resolve, "_WORTH_WORKERS", 0)
+    monkeypatch.setattr(resolve, "KEYS_A_RANGE", 2000)
+    monkeypatch.setattr(resolve, "GROUP_BYTES", 50_000)
+    with RayEngine(1, cluster.address, tmp_path) as engine:
+        assert resolve_duplicates(shards, plan, tmp_path / "x", engine=engine).equals(alone)
+    assert len(alone) > 10
 
 
 def jobs_of(folder: Path) -> dict[str, list[str]]:
