@@ -282,6 +282,38 @@ def test_a_folder_that_a_node_does_not_see_is_named(
         list(engine.map(partial(add, 1), range(3)))
 
 
+def test_an_input_that_a_node_does_not_see_is_named_and_not_taken_for_unreadable(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen, unseen = tmp_path / "a.jsonl", tmp_path / "elsewhere" / "b.jsonl"
+    seen.touch()
+    with RayEngine(1, cluster.address, tmp_path, [seen, "s3://bucket/c.jsonl"]) as engine:
+        assert sorted(engine.map(partial(add, 1), range(3))) == [1, 2, 3]
+    said = f"does not see the input {unseen}"
+    with RayEngine(1, cluster.address, tmp_path, [seen, unseen]) as engine:
+        with pytest.raises(RunError, match=said):
+            list(engine.map(partial(add, 1), range(3)))
+        monkeypatch.setattr(
+            RayEngine, "_check_nodes", lambda *_: None
+        )  # a node that came after they were asked
+        with pytest.raises(RunError, match=said):
+            list(engine.map(partial(add, 1), range(3)))
+
+
+def look_around(_: int) -> tuple[str, list[str]]:
+    return os.getcwd(), os.listdir()
+
+
+def test_a_node_without_the_folder_of_the_driver_finds_nothing_under_relative_paths(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray_engine.os, "getcwd", lambda: str(tmp_path / "elsewhere"))
+    with RayEngine(1, cluster.address, tmp_path) as engine:
+        ((folder, files),) = engine.map(look_around, range(1))
+    assert files == []
+    assert folder != str(tmp_path / "elsewhere")
+
+
 def test_ray_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MissingPackageError):

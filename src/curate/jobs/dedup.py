@@ -118,7 +118,7 @@ def run_dedup(
             scratch=settings.scratch,
             display=display,
         ) as folder,
-        make_engine(settings.engine, settings.n_workers, folder.path, settings.ray_address) as engine,
+        make_engine(settings.engine, settings.n_workers, folder.path, settings.ray_address, inputs) as engine,
     ):
         earlier = folder.manifest()
         if earlier:

@@ -110,7 +110,13 @@ def _add_files(
     with ExitStack() as cleanup:
         cleanup.callback(shutil.rmtree, work, ignore_errors=True)
         pool = cleanup.enter_context(
-            make_engine(engine, workers or available_cores(), index.path, ray_address)
+            make_engine(
+                engine,
+                workers or available_cores(),
+                index.path,
+                ray_address,
+                (file.path for file in files),
+            )
         )
         pieces = plan_pieces(direct)
         texts = [

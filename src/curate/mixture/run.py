@@ -194,9 +194,10 @@ class _Job:
 
     def _map(self, title: str, function: Callable[[Any], None], tasks: Sequence[Any]) -> None:
         counted = Counted(len(tasks), "pieces")
+        inputs = [stretch.file.path for piece in self.pieces for stretch in piece.stretches]
         with (
             self.progress.step(title, len(tasks), counted.look),
-            make_engine(self.engine, self.n_workers, self.folder, self.ray_address) as engine,
+            make_engine(self.engine, self.n_workers, self.folder, self.ray_address, inputs) as engine,
         ):
             for _ in engine.map(function, tasks):
                 counted.n_done += 1

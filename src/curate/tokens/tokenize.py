@@ -130,7 +130,7 @@ def run_tokenize(
                 infill=infill,
             )
             counted = Counted(len(waiting), "parts")
-            engine = make_engine(settings.engine, settings.n_workers, folder, settings.ray_address)
+            engine = make_engine(settings.engine, settings.n_workers, folder, settings.ray_address, inputs)
             with display.step("Encoding", len(waiting), counted.look), engine as pool:
                 for _ in pool.map(encode, waiting):
                     counted.n_done += 1
