@@ -7,12 +7,14 @@ import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 import curate
+from common import EXAMPLE_CRAWL
 from curate import pipeline
 from curate.errors import RunError
 from curate.jobs.dedup import dedup_files
