@@ -137,7 +137,9 @@ class Trial:
         self.rows = rows
         self.of_run = {"commit": git("rev-parse", "--short", "HEAD"), "seed": seed}
         self.reached = PASSES[0]
-        self.worked_s = 0.0  # of a whole run, from its first file on, where starting takes most of the time
+        self.worked_s = (
+            0.0  # of the last whole run, from its first file on, where starting takes most of the time
+        )
         self.forked = multiprocessing.get_context("fork")
 
     def repeat(self, way: str, n_kills: int, attempt: Callable[[float], bool], share: float = 1) -> None:
@@ -149,10 +151,9 @@ class Trial:
         self.rows.append(row)
         self.worked_s = 0.0
         limit_s = self.time_whole(row, attempt)
-        limit_s = self.worked_s or limit_s
         ends_s = time.monotonic() + share * self.limit_s
         while row["n_kills"] < n_kills and time.monotonic() < ends_s:
-            if attempt(self.random.uniform(0, limit_s)):
+            if attempt(self.random.uniform(0, self.worked_s or limit_s)):
                 row["n_kills"] += 1
                 at[self.reached] += 1
             if (self.output / "manifest.json").exists():
@@ -325,7 +326,7 @@ def ray_rows(trial: Trial, n_kills: int) -> None:
         while process.poll() is None and time.monotonic() < began_s + moment_s:
             time.sleep(0.02)
         if process.poll() is not None and not before:
-            trial.worked_s = trial.worked_s or time.monotonic() - began_s
+            trial.worked_s = time.monotonic() - began_s
         return process.poll() is None
 
     def kill_driver(moment_s: float) -> bool:

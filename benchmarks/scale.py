@@ -38,17 +38,20 @@ def run(arguments: list[str]) -> dict[str, Any]:
         work = options.work or Path(temporary)
         if options.documents:
             stood = json.loads((RESULTS / "scale.json").read_text(encoding="utf-8"))
-            return {"rows": stood["rows"], "large": measure_whole(work, options.documents, options.workers)}
-        return {"rows": [measure(work, int(n)) for n in options.sizes.split(",")]}
+            large = measure_whole(work, options.documents, options.workers)
+            return {"rows_commit": stood["rows_commit"], "rows": stood["rows"], "large": large}
+        rows = [measure(work, int(n)) for n in options.sizes.split(",")]
+        return {"rows_commit": git("rev-parse", "--short", "HEAD"), "rows": rows}
 
 
 def measure_whole(work: Path, n: int, n_workers: int) -> dict[str, Any]:
     """One run with workers: minutes and memory of all processes, minutes of each pass."""
     source, output, result = take_crawl(work, n), work / "out", work / "result.json"
     shutil.rmtree(output, ignore_errors=True)
-    links = os.environ | {"CURATE_FOLLOW_LINKS": "1"}
+    # One thread of OpenBLAS, as the command line has it: workers are forks of this process then, and their seconds count.
+    settings = os.environ | {"CURATE_FOLLOW_LINKS": "1", "OPENBLAS_NUM_THREADS": "1"}
     command = [sys.executable, str(RUNNER), str(source), str(output), str(result), f"workers={n_workers}"]
-    spent = run_command(command, env=links, with_memory=True, look_every_s=2.0)
+    spent = run_command(command, env=settings, with_memory=True, look_every_s=2.0)
     facts = json.loads(result.read_text())
     shutil.rmtree(output)
     return {

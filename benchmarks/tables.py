@@ -546,7 +546,7 @@ def _reliability() -> str:
         if any(row[name] for row in joined.values())
     ]
     lines = [
-        f"| killed or failed | times | {' | '.join(f'in {name}' for name in passes)} | runs that ended | equal bytes | rows lost |",
+        f"| killed or failed | times | {' | '.join(name if name[0] == 'a' else f'in {name}' for name in passes)} | runs that ended | equal bytes | rows lost |",
         "|" + "---|" * (len(passes) + 5),
     ]
     for way, row in joined.items():
