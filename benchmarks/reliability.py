@@ -17,6 +17,7 @@ import json
 import multiprocessing
 import os
 import random
+import re
 import resource
 import shutil
 import signal
@@ -228,10 +229,14 @@ class Trial:
     def kill_worker(self, moment_s: float) -> bool:
         process = self.begin(2)
         process.join(moment_s)
-        workers = [pid for pid in descendants(process.pid) if "forkserver" in command_of(pid)]
-        victims = [
-            pid for pid in workers if parent_of(pid) != process.pid
-        ]  # not the server that they are forks of
+        below = descendants(process.pid)
+        # Workers are forks of the driver, or of a server that is its child; neither server nor tracker of resources is one.
+        servers = {parent_of(pid) for pid in below} | {
+            pid
+            for pid in below
+            if parent_of(pid) == process.pid and re.search("forkserver|resource_tracker", command_of(pid))
+        }
+        victims = [pid for pid in below if pid not in servers]
         if victims and process.is_alive():
             self.note_reached()
             os.kill(self.random.choice(victims), signal.SIGKILL)

@@ -215,8 +215,8 @@ class RayEngine:
                     )
                 if not sees:
                     raise RunError(
-                        f"The Ray node {nodes[node]} does not see the output folder {self._folder}. Name an --output that "
-                        "every node sees under the same path, such as one on NFS."
+                        f"The Ray node {nodes[node]} does not see the output folder {self._folder}. Name an --output (of a "
+                        "result that goes to a store, a --scratch) that every node sees under the same path, as on NFS."
                     )
                 if unseen:
                     raise RunError(_tell_unseen(nodes[node], unseen))
