@@ -37,6 +37,8 @@ from benchmarks.harness import RESULTS, ROOT, git, write_result
 from benchmarks.peers.dedup_corpus import write_crawl
 from curate.errors import RunError
 from curate.warming import warm
+from curate.work.files import read_facts
+from curate.work.folder import RunFolder
 
 N_DOCUMENTS = 4000
 CHUNK_BYTES = 400_000
@@ -199,7 +201,10 @@ class Trial:
             return PASSES[3]
         if (work / "duplicates.json").exists():
             return PASSES[2]
-        return PASSES[1] if (work / "dedup").exists() or (work / "duplicates").exists() else PASSES[0]
+        names = RunFolder(self.output).chunk_names()  # of one input file
+        is_read = bool(names) and len(names) == names[-1].chunk + 1
+        is_read = is_read and read_facts(RunFolder(self.output).documents(names[-1]))["last"]
+        return PASSES[1] if is_read else PASSES[0]
 
     # ---- ways to fail ---------------------------------------------------------------------------------
 
@@ -244,7 +249,7 @@ class Trial:
         return bool(victims) and process.exitcode != 0
 
     def fill_disk(self, moment_s: float) -> bool:
-        process = self.begin(1, None if moment_s > 1e4 else self.random.randrange(50_000, 2_500_000))
+        process = self.begin(1, None if moment_s > 1e4 else self.random.randrange(50_000, 6_000_000))
         process.join()
         self.note_reached()
         return process.exitcode != 0
