@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -453,6 +454,19 @@ def _scale() -> str:
     return "\n".join(lines)
 
 
+def _scale_large() -> str:
+    """The one large run with workers."""
+    row = _result("scale")["large"]
+    head = (
+        "| documents | workers | minutes | CPU s | memory of all processes, MB | disk at the end of a pass, GB | key bytes a document |\n"
+        "|---|---|---|---|---|---|---|\n"
+    )
+    return head + (
+        f"| {row['n_documents']:,} | {row['n_workers']} | {row['wall_s'] / 60:.1f} | {row['cpu_s']:,.0f} | "
+        f"{row['peak_memory_mb']:,} | {row['disk_bytes'] / 1e9:.1f} | {row['key_bytes_a_document']} |"
+    )
+
+
 def _scale_plan() -> str:
     """Core hours, bytes and money of a snapshot and of a hundred billion pages."""
     result = _result("scale_plan")
@@ -487,18 +501,23 @@ def _round(number: float) -> str:
 
 
 def _reliability() -> str:
-    """Kills by way and pass, and what came of the runs."""
-    result = _result("reliability")
-    passes = list(dict.fromkeys(name for row in result["rows"] for name in row["at"]))
+    """Kills by way and pass, and what came of the runs; rows of several runs of the benchmark joined."""
+    counts = ("n_kills", "n_finished", "n_equal", "n_rows_lost")
+    joined: dict[str, Counter[str]] = {}
+    for row in _result("reliability")["rows"]:
+        joined.setdefault(row["way"], Counter()).update({name: row[name] for name in counts} | row["at"])
+    passes = [
+        name
+        for name in ("pass 1", "barrier", "pass 2", "pass 3", "after the end")
+        if any(row[name] for row in joined.values())
+    ]
     lines = [
-        f"| killed or failed | times | {' | '.join(f'in {name}' for name in passes)} | runs that ended | equal bytes | rows lost |",
+        f"| killed or failed | times | {' | '.join(name if name[0] == 'a' else f'in {name}' for name in passes)} | runs that ended | equal bytes | rows lost |",
         "|" + "---|" * (len(passes) + 5),
     ]
-    for row in result["rows"]:
-        at = " | ".join(str(row["at"].get(name, 0)) for name in passes)
-        lines.append(
-            f"| {row['way']} | {row['n_kills']} | {at} | {row['n_finished']} | {row['n_equal']} | {row['n_rows_lost']} |"
-        )
+    for way, row in joined.items():
+        numbers = [row["n_kills"], *(row[name] for name in passes), *(row[name] for name in counts[1:])]
+        lines.append(f"| {way} | {' | '.join(map(str, numbers))} |")
     return "\n".join(lines)
 
 
@@ -827,6 +846,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "dedup-lines": _dedup_lines,
     "curation": _curation,
     "scale": _scale,
+    "scale-large": _scale_large,
     "scale-plan": _scale_plan,
     "reliability": _reliability,
     "arena-trigram": lambda: _arena("trigram"),

@@ -207,7 +207,7 @@ def run_filter(
             holds_same=partial(holds_same, files),
         ) as folder,
         make_engine(
-            settings.engine, settings.n_workers(n_input_bytes), str(work_path), settings.ray_address
+            settings.engine, settings.n_workers(n_input_bytes), str(work_path), settings.ray_address, inputs
         ) as engine,
     ):
         earlier = folder.manifest()

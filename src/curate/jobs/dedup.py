@@ -118,7 +118,7 @@ def run_dedup(
             scratch=settings.scratch,
             display=display,
         ) as folder,
-        make_engine("local", settings.n_workers) as engine,
+        make_engine(settings.engine, settings.n_workers, folder.path, settings.ray_address, inputs) as engine,
     ):
         earlier = folder.manifest()
         if earlier:
@@ -284,8 +284,9 @@ def find_file_duplicates(
     ]
     kept_shards, kept_rows = found["kept_shard"].to_numpy(), found["kept_row"].to_numpy()
     ids, places = np.empty(len(found), object), np.full(len(found), None, object)
-    for shard in np.unique(kept_shards):
-        here = np.flatnonzero(kept_shards == shard)
+    order = np.argsort(kept_shards, kind="stable")
+    for here in np.split(order, np.flatnonzero(np.diff(kept_shards[order])) + 1) if len(order) else ():
+        shard = kept_shards[here[0]]
         if shard < len(shards):
             column = read_arrow(job.keys_path(shard))["id"]
         else:

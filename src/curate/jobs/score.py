@@ -148,7 +148,7 @@ def run_score(
             scratch=settings.scratch,
             display=display,
         ) as folder,
-        make_engine("local", n_workers) as engine,
+        make_engine(settings.engine, n_workers, folder.path, settings.ray_address, inputs) as engine,
     ):
         earlier = folder.manifest()
         if earlier:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from curate.bundled import bundled_names
 from curate.config import (
+    ENGINE,
+    RAY_ADDRESS,
     SCRATCH,
     check,
     check_input,
@@ -297,16 +299,8 @@ class FilterSettings:
         in_hash=False,
         low=1,
     )
-    engine: str = setting(
-        "local", "local (processes on this machine) or ray.", section="run", in_hash=False, known=ENGINE_NAMES
-    )
-    ray_address: str | None = setting(
-        None,
-        "For the engine ray: the cluster, as HOST:PORT or ray://HOST:PORT; left out, what RAY_ADDRESS names, else one that "
-        "runs on this machine, else one is started here.",
-        section="run",
-        in_hash=False,
-    )
+    engine: str = setting("local", ENGINE, section="run", in_hash=False, known=ENGINE_NAMES)
+    ray_address: str | None = setting(None, RAY_ADDRESS, section="run", in_hash=False)
     shard: str | None = setting(
         None,
         "Read a share of the input only, as one job of a batch system: 0/100 to 99/100, each with an --output of its own. "

@@ -129,8 +129,9 @@ def run_tokenize(
                 template=texts.template,
                 infill=infill,
             )
-            with make_engine(settings.engine, settings.n_workers, folder) as engine:
-                display.count("Encoding", engine.map(encode, waiting), len(waiting), "parts")
+            engine = make_engine(settings.engine, settings.n_workers, folder, settings.ray_address, inputs)
+            with engine as pool:
+                display.count("Encoding", pool.map(encode, waiting), len(waiting), "parts")
             _finish(folder, texts.plan, encoder, parts, record)
         shutil.rmtree(folder / "work", ignore_errors=True)
         tokens = open_tokens(folder)

@@ -88,7 +88,7 @@ class ProgressDisplay:
         while True:
             finished = done.wait(PLAIN_EVERY_S)
             n_done, words = look()
-            share = f"{n_done / total:.0%}, " if total else ("done, " if finished else "")
+            share = f"{min(1.0, n_done / total):.0%}, " if total else ("done, " if finished else "")
             elapsed_s = time.monotonic() - began_s
             if finished and not total and elapsed_s < _SHORT_S:
                 return
