@@ -487,7 +487,9 @@ def test_a_width_beyond_any_number_is_no_width(folders: dict[str, Path], tmp_pat
                                 ("llama", "vocab_size", 2**40)):  # fmt: skip
         config = HUGGING_FACE | {"model_type": family, "layer_norm_eps": 1e-5, name: value}
         (folder / "config.json").write_text(
-            json.dumps(config | ({"hidden_act": "gelu_new", "rope_parameters": None} if family == "phi" else {}))
+            json.dumps(
+                config | ({"hidden_act": "gelu_new", "rope_parameters": None} if family == "phi" else {})
+            )
         )
         with pytest.raises(CurateError, match=r"from 1 to|no model has"):
             read_shape(folder)
@@ -522,7 +524,7 @@ def test_a_cache_whose_tables_have_names_that_are_no_text_is_no_cache(
 ) -> None:
     path = tmp_path / "x.sqlite"
     content = (folders["files"] / "labels.jsonl.cache.sqlite").read_bytes()
-    path.write_bytes(content.replace(b"replies", b"r\xebplies").replace(b"CREATE TABLE", b"CREATE TABEL"))
+    path.write_bytes(content.replace(b"about", b"ab\xebut").replace(b"CREATE TABLE", b"CREATE TABEL"))
     with pytest.raises(CurateError, match="no cache of curate"):
         batch_states(path)
 

@@ -98,24 +98,22 @@ machine.load64, machine.store64, machine.count_trailing_zeros = load64, store64,
 # ---- counting -----------------------------------------------------------------------------------------
 
 PACKAGE = str(Path(curate.text.kernel.__file__).parents[1])
-n_steps = 0
+_steps = [0]
 
 
 def _line(_frame: Any, event: str, _arg: Any) -> Any:
-    global n_steps
-    n_steps += event == "line"
+    _steps[0] += event == "line"
     return _line
 
 
 def count(room: Callable[[bytes], Any], text: bytes) -> int:
-    global n_steps
-    n_steps = 0
+    _steps[0] = 0
     sys.settrace(lambda frame, *_: _line if frame.f_code.co_filename.startswith(PACKAGE) else None)
     try:
         room(text)
     finally:
         sys.settrace(None)
-    return n_steps
+    return _steps[0]
 
 
 def growth(room: Callable[[bytes], Any], make: Callable[[int], bytes]) -> float:
@@ -296,7 +294,24 @@ PIECES: list[bytes] = [
     b"<meta charset=", b'a,"b', b'""', b"Rating: 5\n", b"<think>", b"Question:", b"SPDX-License-Identifier:", b"\\ud800", b"-",
     *(form % tag.encode() for tag in _TAGS for form in (b"<%s>", b"</%s>", b"<%s>x", )),
 ]  # fmt: skip
-SIGNS = [b'\\"', b"\\'", b"\n", b" ", b"a", b"<", b"&", b'"', b"'", b"`", b"/*", b"{", b"<p>", b"1", "中".encode(), "\u0301".encode()]
+SIGNS = [
+    b'\\"',
+    b"\\'",
+    b"\n",
+    b" ",
+    b"a",
+    b"<",
+    b"&",
+    b'"',
+    b"'",
+    b"`",
+    b"/*",
+    b"{",
+    b"<p>",
+    b"1",
+    "中".encode(),
+    "\u0301".encode(),
+]
 """A few of the pieces, of every kind."""
 
 

@@ -81,7 +81,9 @@ def check_config(config: dict[str, Any], shape: dict[str, Any], folder: Path) ->
         )
     wrong = [name for name in config.get("classes", ()) if not _NAME.fullmatch(name)]
     if wrong:
-        raise SettingError(f"{source} has a class {wrong[0][:80]!r}; no quotes, control characters or the like.")
+        raise SettingError(
+            f"{source} has a class {wrong[0][:80]!r}; no quotes, control characters or the like."
+        )
     if config.get("window_bytes", 1) < 1:
         raise SettingError(f"{source} has window_bytes {config['window_bytes']}; it must be 1 or more.")
     if "scale" in config and not config["scale"]["low"] < config["scale"]["high"]:

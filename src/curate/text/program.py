@@ -207,8 +207,10 @@ def _find_triple(data, i, stop, quote):
 
 @kernel
 def _string_end(data, i, stop, quote):
-    """The place behind the closing quote, or `i` where the line ends first (a backward quote may span lines); and up to
-    where it was looked for in vain."""
+    """The place behind the closing quote, or `i` where there is none, and up to where it was looked for in vain.
+
+    A string ends with its line; one in backward quotes may span lines.
+    """
     at = i + 1
     while at < stop:
         byte = data[at]
