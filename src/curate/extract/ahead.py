@@ -267,6 +267,17 @@ def code_layout(
 
 
 @kernel(allocates=False)
+def begins_with(html: NDArray[np.uint8], i: int, tag: int) -> bool:
+    """Whether the first thing at `i`, white space aside, is a start tag of this name."""
+    while i < html.size and html[i] <= 32:
+        i += 1
+    if i >= html.size or html[i] != 60:
+        return False
+    found, ends, _ = read_tag(html, i)
+    return found == tag and not ends
+
+
+@kernel(allocates=False)
 def _is_reached(s: NDArray[np.int64]) -> bool:
     """Whether a cell of an earlier row reaches into the row that starts."""
     base = SPANS_AT + (s[TABLES] - 1) * MAX_COLUMNS

@@ -17,6 +17,8 @@ from curate.extract.ahead import (
     BY_BREAKS,
     BY_WHITE_SPACE,
     MAX_CELL_BYTES,
+    NO_LAYOUT,
+    begins_with,
     code_layout,
     find_language,
     holds_much,
@@ -68,6 +70,7 @@ from curate.extract.tags import (
     LEX_HIDE,
     LEX_LANGUAGE,
     LEX_LINE,
+    LEX_LINES,
     LEX_MATH,
     LEX_REFERENCE,
     LEX_RENDERED,
@@ -1136,7 +1139,7 @@ def _start_code(
             s[LANG_START], s[LANG_END], s[LANG_AT] = start, end, at
     if s[PRE_AT] >= 0:
         return
-    kind, pre_at = 0, at
+    kind, pre_at, layout = 0, at, NO_LAYOUT
     bits = TAG_BITS[tag]
     holds_lines = bits & BLOCK and not bits & (CELL | ROWS | HEADING | LIST)
     if tag == T_PRE or lexical & LEX_CODE:
@@ -1155,6 +1158,9 @@ def _start_code(
         kind = PRE_CODE
     elif s[BOX_AT] < 0 and ((inline and s[PENDING] & NEW) or (lexical & LEX_BOX and holds_lines)):
         layout = code_layout(html, i, tag, inline, s)
+    elif s[BOX_AT] < 0 and lexical & LEX_LINES and tag == T_DIV and begins_with(html, i, T_DIV):
+        layout = code_layout(html, i, tag, False, s)
+    if layout:
         kind = PRE_CODE if layout == BY_WHITE_SPACE else 0
         if layout == BY_BREAKS:
             s[BOX_AT] = at

@@ -11,13 +11,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.extract.features import K_CONTENTS, K_KEPT_CHARS, K_ROWS, K_UNIT_CHARS
+from curate.extract.features import K_KEPT_CHARS, K_ROWS, K_UNIT_CHARS
+from curate.extract.furniture import drop_ways
 from curate.extract.measure import (
     C_CHARS,
     C_DIGITS,
+    C_HASH,
     C_LAST,
     C_STOPS,
     C_WORDS,
+    N_TITLES,
     X_BLOCKS,
     X_CHARS,
     X_INNER_CHARS,
@@ -66,14 +69,14 @@ PRE_REACH, NEAR = 3.5, 3  # of listings, and how many blocks away something must
 # The share of a list or table that must be kept for the rest to be kept with it, and of a section for its heading.
 UNIT_SHARE, SECTION_SHARE, TERM_SHARE = 0.5, 0.5, 0.3
 MAX_LINK_SHARE = 0.5
-# A list of whose text so much links to places on the page is the page's contents; one of so few lines, if all of it does.
-CONTENTS_SHARE, MIN_CONTENTS, ALL_LINKS = 0.7, 2, 0.95
 # A heading of more words than this is a standfirst; one so far over the bar stays above a section that does not.
 MAX_HEADING_WORDS, SURE = 10, 2.0
 COLON = 2  # of C_LAST
 MAX_BESIDE = (
     16  # bytes beside the formulas of a block of formulas: a full stop, `and`, the number of an equation
 )
+# A page's title is kept above so much text, and has at most so great a share of it above itself.
+MIN_TITLED_CHARS, MAX_ABOVE, MAX_TITLE_WORDS = 200, 0.2, 30
 MAX_UNIT_CHARS = 200  # that one block counts for in its list or table
 T_FIGCAPTION, T_CAPTION, T_QUOTE = (TAG_NUMBERS[t] for t in ("figcaption", "caption", "blockquote"))
 T_FIGURE, T_DL = TAG_NUMBERS["figure"], TAG_NUMBERS["dl"]
@@ -92,13 +95,13 @@ def keep_structure(
     """Add to keep[:n_blocks], chosen with the log-odds `bar`, what belongs to what was chosen."""
     for e in range(w.state[N_ELEMENTS]):
         w.marks[e, K_KEPT_CHARS] = w.marks[e, K_UNIT_CHARS] = w.marks[e, K_ROWS] = 0
-        w.marks[e, K_CONTENTS] = _is_contents(e, w)
     further = REFERENCE_REACH if reference else 0.0
     _fill_holes(n_blocks, bar, further, w, keep)
     _join_units(n_blocks, bar - UNIT_REACH - further, reference, w, keep)
-    _drop_contents(n_blocks, w, keep)
+    drop_ways(n_blocks, w, keep)
     _join_introductions(n_blocks, bar - further, reference, w, keep)
     _join_formulas(n_blocks, w, keep)
+    _keep_title(n_blocks, w, keep)
 
 
 @kernel(allocates=False)
@@ -193,10 +196,21 @@ def _join_units(
             continue
         if w.elements[unit, E_TAG] == T_TABLE and w.marks[unit, K_ROWS] <= 0:  # layout
             continue
+        if w.counts[b, C_WORDS] == 0:  # a row of signs: of a grammar, of a declaration's brackets
+            keep[b] = _is_row_amid(b, n_blocks, unit, w, keep)
+            continue
         greater = w.marks[unit, K_KEPT_CHARS] > UNIT_SHARE * w.marks[unit, K_UNIT_CHARS]
         if greater or _is_amid(unit, n_blocks, reference, w, keep):
             flags = w.elements[w.blocks[b, B_ELEMENT], E_FLAGS]
             keep[b] = w.scores[b] > bar and w.counts[b, C_WORDS] > 0 and not flags & AROUND
+
+
+@kernel(allocates=False)
+def _is_row_amid(b: int, n_blocks: int, unit: int, w: Workspace, keep: NDArray[np.uint8]) -> bool:
+    """Whether a row follows a kept row of its table and another row of it comes."""
+    if w.blocks[b, B_CELLS] == 0 or b == 0 or b + 1 >= n_blocks:
+        return False
+    return keep[b - 1] != 0 and w.places[b - 1, P_UNIT] == unit and w.places[b + 1, P_UNIT] == unit
 
 
 @kernel(allocates=False)
@@ -219,26 +233,6 @@ def _is_amid(
         if keep[b] and shown >= 0 and w.elements[shown, E_FIRST] <= first and end <= w.elements[shown, E_END]:
             return True
     return first > 0 and end < n_blocks and keep[first - 1] != 0 and keep[end] != 0
-
-
-@kernel(allocates=False)
-def _drop_contents(n_blocks: int, w: Workspace, keep: NDArray[np.uint8]) -> None:
-    """Leave out lists of links to places on the page: they say again what its headings say."""
-    for b in range(n_blocks):
-        unit = w.places[b, P_UNIT]
-        keep[b] &= unit < 0 or w.marks[unit, K_CONTENTS] == 0
-
-
-@kernel(allocates=False)
-def _is_contents(e: int, w: Workspace) -> bool:
-    """Whether an element is a list of links to places on the page, or lies in one; elements stand behind what holds them."""
-    parent = w.elements[e, E_PARENT]
-    if parent >= 0 and w.marks[parent, K_CONTENTS]:
-        return True
-    if not TAG_BITS[w.elements[e, E_TAG]] & LIST or w.sums[e, X_BLOCKS] < MIN_CONTENTS:
-        return False
-    of_links = w.sums[e, X_INNER_CHARS] / max(w.sums[e, X_CHARS], 1.0)
-    return of_links > (CONTENTS_SHARE if w.sums[e, X_BLOCKS] > MIN_CONTENTS else ALL_LINKS)
 
 
 @kernel(allocates=False)
@@ -358,6 +352,58 @@ def _are_close(b: int, c: int, w: Workspace) -> bool:
     box = w.places[c, P_BOX]
     parent = w.elements[box, E_PARENT]
     return w.places[b, P_BOX] == box or w.places[b, P_BOX] == parent
+
+
+@kernel(allocates=False)
+def _keep_title(n_blocks: int, w: Workspace, keep: NDArray[np.uint8]) -> None:
+    """Keep the line above the kept text that says what the page's title says, or else its only main heading.
+
+    Generators of documentation write it as a `div`, or so far from the text that it looks like a banner.
+    """
+    n_chars = n_above = 0
+    n_headings = 0
+    for b in range(n_blocks):
+        n_chars += w.counts[b, C_CHARS] if keep[b] else 0
+        n_headings += w.elements[w.blocks[b, B_ELEMENT], E_LEVEL] == 1
+    if n_chars < MIN_TITLED_CHARS:
+        return
+    stated = heading = -1
+    named = False  # whether a title or main heading is kept
+    for b in range(n_blocks):
+        if n_above > MAX_ABOVE * n_chars:
+            break
+        is_heading = w.elements[w.blocks[b, B_ELEMENT], E_LEVEL] == 1
+        part = _part_of_title(b, w)
+        if keep[b]:
+            n_above += w.counts[b, C_CHARS]
+            named |= is_heading or part >= 0
+            if 0 <= stated < b - NEAR and _part_of_title(stated, w) >= N_TITLES:
+                stated = -1  # too far above: the site's name
+        elif _may_be_title(b, w):
+            stated = b if part >= 0 else stated
+            heading = b if is_heading and n_headings == 1 else heading
+    if named:
+        return
+    title = stated if stated >= 0 else heading
+    if title >= 0:
+        keep[title] = 1
+
+
+@kernel(allocates=False)
+def _part_of_title(b: int, w: Workspace) -> int:
+    """The part of the page's title that a block says, a number of `hash_titles`; -1 where it says none."""
+    for k in range(w.titles.size):
+        if w.titles[k] == w.counts[b, C_HASH]:
+            return k
+    return -1
+
+
+@kernel(allocates=False)
+def _may_be_title(b: int, w: Workspace) -> bool:
+    """Whether a block is a line without links off the page, outside menus and the like."""
+    if w.elements[w.blocks[b, B_ELEMENT], E_FLAGS] & AROUND or not 0 < w.counts[b, C_WORDS] <= MAX_TITLE_WORDS:
+        return False
+    return link_density(w.blocks, w.counts, b) <= MAX_LINK_SHARE
 
 
 @kernel(allocates=False)

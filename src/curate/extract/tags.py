@@ -204,6 +204,7 @@ LEX_LANGUAGE = 128  # the programming language may be named here
 LEX_LINE = 256  # a table cell that is one line of code
 LEX_BOX = 512  # code, laid out by line breaks or by white space
 LEX_CONSENT = 1024  # a question about cookies
+LEX_LINES = 2048  # code, if it is lines that are elements
 _LEXICON = {
     LEX_HIDE: "mathjax_preview sr-only visually-hidden visuallyhidden screen-reader-text screen-reader-only "
     "mw-editsection headerlink mw-jump-link noprint u-hiddenvisually hash-link anchor-link anchorjs-link "
@@ -225,6 +226,7 @@ _LEXICON = {
     LEX_LINE: "blob-code blob-code-inner js-file-line hljs-ln-code",
     LEX_BOX: "code w3-code codeblock code-block code_block codebox code-box source-code programlisting prettyprint "
     "code-sample code-snippet codesnippet",
+    LEX_LINES: "fragment",
     LEX_CONSENT: "onetrust-consent-sdk onetrust-banner-sdk cybotcookiebotdialog cookieconsent cookie-consent cc-window "
     "cookie-banner cookiebanner cookie-notice cookie-bar cookie-law-info-bar didomi-host qc-cmp2-container "
     "cmplz-cookiebanner iubenda-cs-banner moove_gdpr_cookie_info_bar usercentrics-root",
