@@ -19,6 +19,7 @@ from curate.extract.tags import (
     LEX_CONSENT,
     LEX_GUTTER,
     LEX_HIDE,
+    LEX_SIGNATURE,
     RAW,
     ROWS,
     TAG_BITS,
@@ -43,7 +44,7 @@ T_A, T_P, T_BR, T_DIV, T_PRE = (TAG_NUMBERS[t] for t in ("a", "p", "br", "div", 
 T_ARTICLE, T_MAIN, T_H1, T_H6 = (TAG_NUMBERS[t] for t in ("article", "main", "h1", "h6"))
 T_TABLE, T_TR, T_XMP, T_UL, T_OL = (TAG_NUMBERS[t] for t in ("table", "tr", "xmp", "ul", "ol"))
 T_BLOCKQUOTE, T_SECTION, T_DL, T_LI = (TAG_NUMBERS[t] for t in ("blockquote", "section", "dl", "li"))
-T_FIGURE = TAG_NUMBERS["figure"]
+T_FIGURE, T_CODE = TAG_NUMBERS["figure"], TAG_NUMBERS["code"]
 NO_LAYOUT, BY_WHITE_SPACE, BY_BREAKS = 0, 1, 2
 
 
@@ -118,8 +119,8 @@ def _pass_tag(html: NDArray[np.uint8], i: int, stop: int) -> tuple[int, bool, in
 def holds_much(html: NDArray[np.uint8], i: int, tag: int, kind: int, s: NDArray[np.int64]) -> bool:
     """Whether an element of class words of this kind holds more than such an element hides.
 
-    Line numbers are no letters, scraps for screen readers no code, article or several sentences outside links, and a
-    question about cookies no article.
+    Line numbers are no letters, scraps for screen readers no code, article or several sentences outside links, a
+    question about cookies no article, a signature no code.
     """
     if not may_look(html, s):
         return False
@@ -137,6 +138,7 @@ def holds_much(html: NDArray[np.uint8], i: int, tag: int, kind: int, s: NDArray[
                     in_link = not ends
                 if not ends and kind != LEX_GUTTER:
                     much = found in (T_ARTICLE, T_MAIN, T_H1) or (found == T_PRE and kind == LEX_HIDE)
+                    much |= kind == LEX_SIGNATURE and found in (T_PRE, T_CODE)
                 i = end
                 continue
         size = _blank_size(html, i)
@@ -291,14 +293,15 @@ def _is_reached(s: NDArray[np.int64]) -> bool:
 def is_data_row(html: NDArray[np.uint8], i: int, s: NDArray[np.int64]) -> bool:
     """Whether the table row whose content begins at `i` holds data, so that it is one line: several short cells.
 
-    One may be longer. A cell with a table, code or a heading in it is layout. In a table that had such a row already, a
-    row with one cell that is not empty is one, too.
+    One may be longer, unless it is paragraphs, which two breaks part as well. A cell with a table, code or a heading in
+    it is layout. In a table that had such a row already, a row with one cell that is not empty is one, too.
     """
     if not may_look(html, s) or not 1 <= s[TABLES] <= MAX_TABLES:
         return False
     wide_at = SPANS_AT + s[TABLES] * MAX_COLUMNS - 1
     begin, stop = i, min(html.size, i + MAX_LOOK_BYTES)
     n_filled = n_long = n_text = n_parts = n_cells = 0
+    after_break = False
     fits = True
     while i < stop and fits:
         if html[i] == 60:
@@ -312,10 +315,12 @@ def is_data_row(html: NDArray[np.uint8], i: int, s: NDArray[np.int64]) -> bool:
                         n_filled += n_text > 0
                         n_long += n_text > MAX_CELL_BYTES
                         n_text = n_parts = 0
+                        after_break = False
                         n_cells += 1
                     fits = found not in (T_TABLE, T_PRE, T_XMP, T_BLOCKQUOTE, T_ARTICLE, T_SECTION)
                     fits &= not T_H1 <= found <= T_H6
-                    n_parts += found in (T_P, T_LI)
+                    n_parts += found in (T_P, T_LI) or (found == T_BR and after_break)
+                    after_break = found == T_BR
                 i = end
                 continue
         size = _blank_size(html, i)
@@ -323,6 +328,7 @@ def is_data_row(html: NDArray[np.uint8], i: int, s: NDArray[np.int64]) -> bool:
             i += size
             continue
         n_text += 1
+        after_break = False
         fits = n_text <= MAX_LONG_CELL_BYTES
         fits &= n_text <= MAX_CELL_BYTES or n_parts < 2 or s[wide_at] != 0
         i += 1

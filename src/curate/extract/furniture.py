@@ -1,4 +1,4 @@
-"""Ways about a site that stand among what was kept: links to the next page, boxes of links, contents lists.
+"""Ways about a site that stand among what was kept: links to the next page, boxes of links, contents lists, subscriptions.
 
 They say nothing of the page that they stand on. Each is told by its links and the words of those, whatever the
 selector thinks of it; every block, element and link is looked at a fixed number of times.
@@ -21,7 +21,7 @@ from curate.extract.measure import (
     link_density,
 )
 from curate.extract.outline import P_BOX, P_END, P_UNIT
-from curate.extract.scan import E_END, E_FIRST, E_LEVEL, E_PARENT, E_TAG, L_END, L_START
+from curate.extract.scan import ASKS, E_END, E_FIRST, E_LEVEL, E_PARENT, E_STYLE, E_TAG, L_END, L_START
 from curate.extract.tags import (
     FNV_OFFSET,
     FNV_PRIME,
@@ -33,7 +33,18 @@ from curate.extract.tags import (
     look_up,
     make_table,
 )
-from curate.extract.text import B_CELLS, B_ELEMENT, B_END, B_LINKS, B_PRE, B_START, N_ELEMENTS, N_LINKS
+from curate.extract.text import (
+    B_CELLS,
+    B_ELEMENT,
+    B_END,
+    B_INNER_BYTES,
+    B_LINK_BYTES,
+    B_LINKS,
+    B_PRE,
+    B_START,
+    N_ELEMENTS,
+    N_LINKS,
+)
 from curate.extract.workspace import Workspace
 from curate.text.kernel import kernel
 
@@ -72,7 +83,10 @@ MIN_BOX_LINKS, BOX_SHARE, LINKS_A_CELL, KEPT_SHARE = 12, 0.7, 1.8, 0.5
 CONTENTS_SHARE, MIN_CONTENTS, ALL_LINKS = 0.7, 2, 0.95
 MAX_TITLE_WORDS = 6  # of what stands above a contents list
 
-T_TABLE = TAG_NUMBERS["table"]
+# What stands around a field for the reader's address, and the share of the kept text that it may be.
+MAX_ASKING_CHARS, MAX_ASKING_SHARE, NEAR_FIELD = 350, 0.3, 20
+
+T_TABLE, T_BODY, T_MAIN, T_ARTICLE = (TAG_NUMBERS[t] for t in ("table", "body", "main", "article"))
 
 
 @kernel(allocates=False)
@@ -84,20 +98,44 @@ def drop_ways(n_blocks: int, w: Workspace, keep: NDArray[np.uint8]) -> None:
         w.running[b + 1, 1] = w.running[b, 1] + w.blocks[b, B_LINKS]
         w.running[b + 1, 2] = w.running[b, 2] + max(w.blocks[b, B_CELLS], 1)
     for e in range(w.state[N_ELEMENTS]):
-        parent = w.elements[e, E_PARENT]
-        within = parent >= 0 and w.marks[parent, K_FURNITURE] != 0
-        w.marks[e, K_FURNITURE] = within or _is_contents(e, w) or _is_box(e, n_blocks, w)
+        w.marks[e, K_FURNITURE] = 0
+        if w.elements[e, E_STYLE] & ASKS:
+            w.marks[_find_asking(e, n_blocks, w), K_FURNITURE] = 1
+    w.marks[0, K_FURNITURE] = 0
+    for e in range(1, w.state[N_ELEMENTS]):
+        if w.marks[w.elements[e, E_PARENT], K_FURNITURE] or _is_contents(e, w) or _is_box(e, n_blocks, w):
+            w.marks[e, K_FURNITURE] = 1
     link = 0
     for b in range(n_blocks):
         while link < w.state[N_LINKS] and w.links[link, L_START] < w.blocks[b, B_START]:
             link += 1
         if keep[b]:
-            unit = w.places[b, P_UNIT]
-            keep[b] = unit < 0 or w.marks[unit, K_FURNITURE] == 0
-            keep[b] &= not _is_steps(b, link, w)
+            keep[b] = w.marks[w.blocks[b, B_ELEMENT], K_FURNITURE] == 0 and not _is_steps(b, link, w)
     for b in range(n_blocks - 1):
-        if keep[b] and _names_contents(b, n_blocks, w):
+        if keep[b] and _names_contents(b, w):
             keep[b] = 0
+
+
+@kernel(allocates=False)
+def _find_asking(e: int, n_blocks: int, w: Workspace) -> int:
+    """The box around a field for an address, with the words that ask for it; 0 where that would be the page's text."""
+    box = 0
+    while w.elements[e, E_PARENT] >= 0 and w.elements[e, E_TAG] not in (T_BODY, T_MAIN, T_ARTICLE):
+        n_kept = w.running[w.elements[e, E_END], 0] - w.running[w.elements[e, E_FIRST], 0]
+        titled = False
+        for b in range(
+            w.elements[e, E_FIRST], min(w.elements[e, E_END], w.elements[e, E_FIRST] + NEAR_FIELD)
+        ):
+            titled |= w.elements[w.blocks[b, B_ELEMENT], E_LEVEL] == 1
+        if (
+            titled
+            or w.sums[e, X_CHARS] > MAX_ASKING_CHARS
+            or n_kept > MAX_ASKING_SHARE * w.running[n_blocks, 0]
+        ):
+            break
+        box = e
+        e = w.elements[e, E_PARENT]
+    return box
 
 
 @kernel(allocates=False)
@@ -129,7 +167,8 @@ def _is_box(e: int, n_blocks: int, w: Workspace) -> bool:
 def _is_steps(b: int, link: int, w: Workspace) -> bool:
     """Whether a block is nothing but links to pages beside this one; `link` is the first that begins in it or after."""
     n_chars = w.counts[b, C_CHARS]
-    if w.blocks[b, B_LINKS] == 0 or n_chars > MAX_STEPS_CHARS or w.blocks[b, B_PRE]:
+    n_bytes = w.blocks[b, B_LINK_BYTES] + w.blocks[b, B_INNER_BYTES]
+    if n_bytes == 0 or n_chars > MAX_STEPS_CHARS or w.blocks[b, B_PRE]:
         return False
     n_steps = n_linked = 0
     end = w.blocks[b, B_END]
@@ -151,7 +190,7 @@ def _is_steps(b: int, link: int, w: Workspace) -> bool:
 
 
 @kernel(allocates=False)
-def _names_contents(b: int, n_blocks: int, w: Workspace) -> bool:
+def _names_contents(b: int, w: Workspace) -> bool:
     """Whether a block is the title of a contents list and of nothing else."""
     unit = w.places[b + 1, P_UNIT]
     if unit < 0 or w.marks[unit, K_FURNITURE] == 0 or w.counts[b, C_WORDS] > MAX_TITLE_WORDS:

@@ -279,7 +279,11 @@ def hash_titles(html: NDArray[np.uint8], meta: NDArray[np.int64], hashes: NDArra
                 hashes[2] = np.int32(hashed & 0x7FFFFFFF)
                 if hashes[1] < 0:
                     hashes[1] = hashes[2]
-            if separates and hashed != FNV_OFFSET and (before <= 32 or (code == 58 and i < end and html[i] == 32)):
+            if (
+                separates
+                and hashed != FNV_OFFSET
+                and (before <= 32 or (code == 58 and i < end and html[i] == 32))
+            ):
                 after_last = FNV_OFFSET
                 after_first = FNV_OFFSET if after_first < 0 else after_first
             before = code

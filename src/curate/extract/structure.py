@@ -21,7 +21,6 @@ from curate.extract.measure import (
     C_STOPS,
     C_WORDS,
     N_TITLES,
-    X_BLOCKS,
     X_CHARS,
     X_INNER_CHARS,
     X_LINK_CHARS,
@@ -47,8 +46,8 @@ from curate.extract.scan import (
     IN_NAV,
     T_P,
 )
-from curate.extract.tags import FNV_OFFSET, FNV_PRIME, LIST, MASK32, TAG_BITS, TAG_NUMBERS
-from curate.extract.text import B_CELLS, B_ELEMENT, B_END, B_PRE, B_START, N_ELEMENTS
+from curate.extract.tags import FNV_OFFSET, FNV_PRIME, MASK32, TAG_NUMBERS
+from curate.extract.text import B_CELLS, B_ELEMENT, B_END, B_LINKS, B_PRE, B_START, N_ELEMENTS
 from curate.extract.workspace import Workspace
 from curate.text.kernel import kernel
 
@@ -77,6 +76,7 @@ MAX_BESIDE = (
 )
 # A page's title is kept above so much text, and has at most so great a share of it above itself.
 MIN_TITLED_CHARS, MAX_ABOVE, MAX_TITLE_WORDS = 200, 0.2, 30
+MIN_TECHNICAL = 3  # listings, terms and rows, by which documentation is told
 MAX_UNIT_CHARS = 200  # that one block counts for in its list or table
 T_FIGCAPTION, T_CAPTION, T_QUOTE = (TAG_NUMBERS[t] for t in ("figcaption", "caption", "blockquote"))
 T_FIGURE, T_DL = TAG_NUMBERS["figure"], TAG_NUMBERS["dl"]
@@ -232,6 +232,9 @@ def _is_amid(
         shown = _find_shown(w.blocks[b, B_ELEMENT], w)
         if keep[b] and shown >= 0 and w.elements[shown, E_FIRST] <= first and end <= w.elements[shown, E_END]:
             return True
+    figure = w.elements[e, E_PARENT]
+    if figure >= 0 and w.elements[figure, E_TAG] == T_FIGURE:  # with a caption before or after
+        first, end = w.elements[figure, E_FIRST], w.elements[figure, E_END]
     return first > 0 and end < n_blocks and keep[first - 1] != 0 and keep[end] != 0
 
 
@@ -251,7 +254,7 @@ def _join_introductions(
     w.running[n_blocks, 0] = w.running[n_blocks, 1] = 0.0
     for b in range(n_blocks - 1, -1, -1):
         if not keep[b]:
-            keep[b] = _goes_with_content(b, n_blocks, bar, w, keep)
+            keep[b] = _goes_with_content(b, n_blocks, bar, reference, w, keep)
         elif not reference:
             keep[b] = not _stands_alone(b, bar, w)
         elif _says_nothing(b, w) and _may_join(b + 1, bar - HEAD_REACH, w):
@@ -283,14 +286,22 @@ def _says_nothing(b: int, w: Workspace) -> bool:
 
 
 @kernel(allocates=False)
-def _goes_with_content(b: int, n_blocks: int, bar: float, w: Workspace, keep: NDArray[np.uint8]) -> bool:
+def _goes_with_content(
+    b: int,
+    n_blocks: int,
+    bar: float,
+    reference: bool,  # noqa: FBT001 - a kernel
+    w: Workspace,
+    keep: NDArray[np.uint8],
+) -> bool:
     """Whether a block that was not chosen introduces, names or shows something that was."""
     e = w.blocks[b, B_ELEMENT]
     if w.counts[b, C_WORDS] == 0 or w.elements[e, E_FLAGS] & AROUND:
         return False
     below = b + 1 < n_blocks and keep[b + 1] != 0
     if w.elements[e, E_LEVEL] > 0:
-        return w.scores[b] > bar - HEAD_REACH and _frac_kept(b, w) > SECTION_SHARE
+        declares = reference and w.places[b, P_END] == b + 1 and _is_declaration(b, w)
+        return w.scores[b] > bar - HEAD_REACH and (declares or _frac_kept(b, w) > SECTION_SHARE)
     if is_term(b, w.blocks, w.elements):
         end = w.places[b, P_END]
         shared = end == b + 1 and below and is_term(end, w.blocks, w.elements)
@@ -305,6 +316,17 @@ def _goes_with_content(b: int, n_blocks: int, bar: float, w: Workspace, keep: ND
         return w.scores[b] > bar - _caption_reach(b, shown, n_blocks, w, keep)
     leads = below and w.counts[b, C_LAST] == COLON and _are_close(b, b + 1, w)
     return leads and w.scores[b] > bar - LEAD_REACH
+
+
+@kernel(allocates=False)
+def _is_declaration(b: int, w: Workspace) -> bool:
+    """Whether a heading below which nothing stands declares a function or the like: it has brackets."""
+    if link_density(w.blocks, w.counts, b) > MAX_LINK_SHARE:
+        return False
+    bracketed = False
+    for i in range(w.blocks[b, B_START] + 1, w.blocks[b, B_END]):
+        bracketed |= w.text[i] in (40, 60, 123)
+    return bracketed
 
 
 @kernel(allocates=False)
@@ -358,32 +380,34 @@ def _are_close(b: int, c: int, w: Workspace) -> bool:
 def _keep_title(n_blocks: int, w: Workspace, keep: NDArray[np.uint8]) -> None:
     """Keep the line above the kept text that says what the page's title says, or else its only main heading.
 
-    Generators of documentation write it as a `div`, or so far from the text that it looks like a banner.
+    Generators of documentation write it as a `div`, or so far from the text that it looks like a banner. On pages
+    without listings, terms and tables only the former counts: those who labelled articles left their headlines out.
     """
-    n_chars = n_above = 0
-    n_headings = 0
+    n_chars = n_headings = n_technical = 0
     for b in range(n_blocks):
-        n_chars += w.counts[b, C_CHARS] if keep[b] else 0
         n_headings += w.elements[w.blocks[b, B_ELEMENT], E_LEVEL] == 1
-    if n_chars < MIN_TITLED_CHARS:
+        if keep[b]:
+            n_chars += w.counts[b, C_CHARS]
+            n_technical += w.blocks[b, B_PRE] or w.blocks[b, B_CELLS] > 0 or is_term(b, w.blocks, w.elements)
+    technical = n_technical >= MIN_TECHNICAL
+    if n_chars < MIN_TITLED_CHARS or (n_headings > 0 and not technical):
         return
     stated = heading = -1
-    named = False  # whether a title or main heading is kept
+    n_above = 0
     for b in range(n_blocks):
         if n_above > MAX_ABOVE * n_chars:
             break
-        is_heading = w.elements[w.blocks[b, B_ELEMENT], E_LEVEL] == 1
+        level = w.elements[w.blocks[b, B_ELEMENT], E_LEVEL]
         part = _part_of_title(b, w)
         if keep[b]:
+            if level == 1 or part >= 0:
+                return
             n_above += w.counts[b, C_CHARS]
-            named |= is_heading or part >= 0
             if 0 <= stated < b - NEAR and _part_of_title(stated, w) >= N_TITLES:
                 stated = -1  # too far above: the site's name
         elif _may_be_title(b, w):
-            stated = b if part >= 0 else stated
-            heading = b if is_heading and n_headings == 1 else heading
-    if named:
-        return
+            stated = b if part >= 0 and (technical or (level == 0 and part >= N_TITLES)) else stated
+            heading = b if level == 1 and n_headings == 1 else heading
     title = stated if stated >= 0 else heading
     if title >= 0:
         keep[title] = 1
@@ -400,10 +424,12 @@ def _part_of_title(b: int, w: Workspace) -> int:
 
 @kernel(allocates=False)
 def _may_be_title(b: int, w: Workspace) -> bool:
-    """Whether a block is a line without links off the page, outside menus and the like."""
-    if w.elements[w.blocks[b, B_ELEMENT], E_FLAGS] & AROUND or not 0 < w.counts[b, C_WORDS] <= MAX_TITLE_WORDS:
+    """Whether a block is a line outside menus and the like that is not a single link, as a site's name is."""
+    if w.elements[w.blocks[b, B_ELEMENT], E_FLAGS] & AROUND:
         return False
-    return link_density(w.blocks, w.counts, b) <= MAX_LINK_SHARE
+    if not 0 < w.counts[b, C_WORDS] <= MAX_TITLE_WORDS:
+        return False
+    return w.blocks[b, B_LINKS] > 1 or link_density(w.blocks, w.counts, b) <= MAX_LINK_SHARE
 
 
 @kernel(allocates=False)
