@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from test_structure import BODY, PROSE, Read, article, between
+from test_structure import BODY, MENU, PROSE, Read, article, between
 
 from curate.extract import extract_text
 from curate.extract.furniture import drop_ways
@@ -139,13 +139,30 @@ def test_the_title_of_a_reference_stays_whatever_it_is_marked_up_as(title):
     assert "Mill library" not in text
 
 
+def test_a_doxygen_title_stays_though_a_long_text_follows():
+    page = f"<html><head><title>Mill library: On wheels</title><body>{BANNER}<div><div class='title'>On wheels</div></div>{9 * BODY}"
+    assert extract_text(page).split("\n")[0] == "On wheels"
+
+
+def test_a_comment_that_documents_a_program_is_no_readers():
+    members = "".join(
+        f"<li><h4>def grind_{n}(corn)</h4><div class='KIND'><p>{sentence}</p></div>"
+        for n, sentence in enumerate(PROSE)
+    )
+    page = f"<html><head><title>Mill</title><body>{MENU}<h1>Mill</h1><p>A class of mills, in two kinds.</p><ol>{members}</ol>"
+    assert all(sentence in extract_text(page.replace("KIND", "comment cmt")) for sentence in PROSE)
+
+
 LINES = ["while (wet) {", "    dig();", "", "    rest();", "}"]
 
 
 def test_lines_that_are_elements_of_a_fragment_are_a_listing():
     lines = "".join(f"<div class='line'>{line}</div>" for line in LINES)
     assert between(f"<div class='fragment'>{lines}</div>") == "\n".join(LINES)
-    assert between(f"<div class='fragment'><p>{PROSE[0]} Really.</p></div>").startswith(PROSE[0])
+    long = "".join(f"<div class='line'>dig({n});  // until the water comes</div>" for n in range(1200))
+    assert len(Read(f"<div class='fragment'>{long}</div>").texts) == 1
+    weir = "A weir holds the water back, so that the mill has enough of it in summer."
+    assert between(f"<div class='fragment'><p>{weir}</p></div>") == weir
 
 
 def test_a_row_of_signs_stays_within_its_table():
@@ -162,7 +179,7 @@ def test_a_table_with_a_caption_stands_between_kept_blocks():
 
 def test_a_heading_that_declares_a_function_stays_on_a_page_of_reference():
     page = Read("<h3>a</h3><h4>int grind(corn)</h4><h4>History</h4><p>b</p><h4>c</h4><p>d</p>")
-    scores = [-1, -1.5, -1.5, -5, 1, 1]
+    scores = [-5, -1.5, -1.5, -5, 1, 1]
     assert page.kept(scores, reference=True) == ["int grind(corn)", "c", "d"]
     assert page.kept(scores) == ["c", "d"]
 

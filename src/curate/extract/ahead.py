@@ -37,6 +37,7 @@ from curate.text.kernel import kernel
 MAX_HIDDEN_BYTES = 400  # of text outside links that a class word may hide
 MAX_NOTICE_BYTES = 400
 MAX_LOOK_BYTES = 16_384
+MANY_LINES = 50  # that are elements and hold nothing but text
 MAX_CELL_BYTES = 160  # a longer cell is layout or prose and a block of its own
 MAX_LONG_CELL_BYTES = 600  # in a row of data one cell may be longer, up to this
 
@@ -250,8 +251,10 @@ def code_layout(
             n_text += 1
         i += 1
     s[LOOKED] += i - begin
-    if verdict >= 0 or i >= stop or n_text == 0:
+    if verdict >= 0 or n_text == 0:
         return NO_LAYOUT
+    if i >= stop:  # a long listing, unless nothing but its class says so
+        return BY_WHITE_SPACE if n_divs > MANY_LINES and not alone else NO_LAYOUT
     if alone:
         if n_breaks == 0 and n_lines == 0:
             return NO_LAYOUT

@@ -84,43 +84,66 @@ CONTENTS_SHARE, MIN_CONTENTS, ALL_LINKS = 0.7, 2, 0.95
 MAX_TITLE_WORDS = 6  # of what stands above a contents list
 
 # What stands around a field for the reader's address, and the share of the kept text that it may be.
-MAX_ASKING_CHARS, MAX_ASKING_SHARE, NEAR_FIELD = 350, 0.3, 20
+MAX_ASKING_CHARS, MAX_ASKING_SHARE, NEAR_FIELD, ASKING_LEVELS = 350, 0.3, 20, 6
 
 T_TABLE, T_BODY, T_MAIN, T_ARTICLE = (TAG_NUMBERS[t] for t in ("table", "body", "main", "article"))
 
 
 @kernel(allocates=False)
 def drop_ways(n_blocks: int, w: Workspace, keep: NDArray[np.uint8]) -> None:
-    """Take the ways about the site out of keep[:n_blocks]. `running` is used again: kept characters, links, cells before."""
+    """Take the ways about the site out of keep[:n_blocks]."""
+    summed = found = False
+    w.marks[0, K_FURNITURE] = 0
+    for e in range(1, w.state[N_ELEMENTS]):
+        bits = TAG_BITS[w.elements[e, E_TAG]]
+        marked = w.marks[w.elements[e, E_PARENT], K_FURNITURE] != 0 or (bits & LIST and _is_contents(e, w))
+        asks = w.elements[e, E_STYLE] & ASKS
+        of_links = (
+            w.elements[e, E_TAG] == T_TABLE and w.sums[e, X_LINK_CHARS] > BOX_SHARE * w.sums[e, X_CHARS]
+        )
+        if (asks or of_links) and not marked:
+            if not summed:
+                _sum_kept(n_blocks, w, keep)
+                summed = True
+            marked = of_links and _is_box(e, n_blocks, w)
+            box = _find_asking(e, n_blocks, w) if asks else 0
+            if box:
+                keep[w.elements[box, E_FIRST] : w.elements[box, E_END]] = 0
+        w.marks[e, K_FURNITURE] = marked
+        found |= marked
+    link = 0
+    for b in range(n_blocks):
+        if not keep[b]:
+            continue
+        if found and w.marks[w.blocks[b, B_ELEMENT], K_FURNITURE]:
+            keep[b] = 0
+        elif w.counts[b, C_CHARS] <= MAX_STEPS_CHARS and not w.blocks[b, B_PRE]:
+            if w.blocks[b, B_LINK_BYTES] + w.blocks[b, B_INNER_BYTES] > 0:
+                while link < w.state[N_LINKS] and w.links[link, L_START] < w.blocks[b, B_START]:
+                    link += 1
+                keep[b] = not _is_steps(b, link, w)
+    if found:
+        for b in range(n_blocks - 1):
+            keep[b] &= not _names_contents(b, w)
+
+
+@kernel(allocates=False)
+def _sum_kept(n_blocks: int, w: Workspace, keep: NDArray[np.uint8]) -> None:
+    """Fill `running`, which is used again, with the kept characters, the links and the cells before each block."""
     w.running[0, 0] = w.running[0, 1] = w.running[0, 2] = 0.0
     for b in range(n_blocks):
         w.running[b + 1, 0] = w.running[b, 0] + (w.counts[b, C_CHARS] if keep[b] else 0)
         w.running[b + 1, 1] = w.running[b, 1] + w.blocks[b, B_LINKS]
         w.running[b + 1, 2] = w.running[b, 2] + max(w.blocks[b, B_CELLS], 1)
-    for e in range(w.state[N_ELEMENTS]):
-        w.marks[e, K_FURNITURE] = 0
-        if w.elements[e, E_STYLE] & ASKS:
-            w.marks[_find_asking(e, n_blocks, w), K_FURNITURE] = 1
-    w.marks[0, K_FURNITURE] = 0
-    for e in range(1, w.state[N_ELEMENTS]):
-        if w.marks[w.elements[e, E_PARENT], K_FURNITURE] or _is_contents(e, w) or _is_box(e, n_blocks, w):
-            w.marks[e, K_FURNITURE] = 1
-    link = 0
-    for b in range(n_blocks):
-        while link < w.state[N_LINKS] and w.links[link, L_START] < w.blocks[b, B_START]:
-            link += 1
-        if keep[b]:
-            keep[b] = w.marks[w.blocks[b, B_ELEMENT], K_FURNITURE] == 0 and not _is_steps(b, link, w)
-    for b in range(n_blocks - 1):
-        if keep[b] and _names_contents(b, w):
-            keep[b] = 0
 
 
 @kernel(allocates=False)
 def _find_asking(e: int, n_blocks: int, w: Workspace) -> int:
     """The box around a field for an address, with the words that ask for it; 0 where that would be the page's text."""
     box = 0
-    while w.elements[e, E_PARENT] >= 0 and w.elements[e, E_TAG] not in (T_BODY, T_MAIN, T_ARTICLE):
+    for _ in range(ASKING_LEVELS):
+        if w.elements[e, E_PARENT] < 0 or w.elements[e, E_TAG] in (T_BODY, T_MAIN, T_ARTICLE):
+            break
         n_kept = w.running[w.elements[e, E_END], 0] - w.running[w.elements[e, E_FIRST], 0]
         titled = False
         for b in range(
@@ -140,8 +163,8 @@ def _find_asking(e: int, n_blocks: int, w: Workspace) -> int:
 
 @kernel(allocates=False)
 def _is_contents(e: int, w: Workspace) -> bool:
-    """Whether an element is a list of links to places on the page."""
-    if not TAG_BITS[w.elements[e, E_TAG]] & LIST or w.sums[e, X_BLOCKS] < MIN_CONTENTS:
+    """Whether a list is of links to places on the page."""
+    if w.sums[e, X_BLOCKS] < MIN_CONTENTS:
         return False
     of_links = w.sums[e, X_INNER_CHARS] / max(w.sums[e, X_CHARS], 1.0)
     return of_links > (CONTENTS_SHARE if w.sums[e, X_BLOCKS] > MIN_CONTENTS else ALL_LINKS)
@@ -149,11 +172,7 @@ def _is_contents(e: int, w: Workspace) -> bool:
 
 @kernel(allocates=False)
 def _is_box(e: int, n_blocks: int, w: Workspace) -> bool:
-    """Whether a table is a box of links beside the text: several to a cell, or for the most part left out already."""
-    if w.elements[e, E_TAG] != T_TABLE:
-        return False
-    if w.sums[e, X_LINK_CHARS] <= BOX_SHARE * w.sums[e, X_CHARS]:
-        return False
+    """Whether a table of links is a box beside the text: several to a cell, or for the most part left out already."""
     first, end = w.elements[e, E_FIRST], w.elements[e, E_END]
     n_links = w.running[end, 1] - w.running[first, 1]
     n_kept = w.running[end, 0] - w.running[first, 0]
@@ -167,9 +186,6 @@ def _is_box(e: int, n_blocks: int, w: Workspace) -> bool:
 def _is_steps(b: int, link: int, w: Workspace) -> bool:
     """Whether a block is nothing but links to pages beside this one; `link` is the first that begins in it or after."""
     n_chars = w.counts[b, C_CHARS]
-    n_bytes = w.blocks[b, B_LINK_BYTES] + w.blocks[b, B_INNER_BYTES]
-    if n_bytes == 0 or n_chars > MAX_STEPS_CHARS or w.blocks[b, B_PRE]:
-        return False
     n_steps = n_linked = 0
     end = w.blocks[b, B_END]
     while link < w.state[N_LINKS] and w.links[link, L_START] < end:

@@ -66,6 +66,7 @@ from curate.extract.tags import (
     LEX_CODE,
     LEX_COMMENT,
     LEX_CONSENT,
+    LEX_DOCUMENTS,
     LEX_GUTTER,
     LEX_HIDE,
     LEX_LANGUAGE,
@@ -741,7 +742,7 @@ def _push_element(
     elements[n, E_END] = s[N_BLOCKS]
     elements[n, E_DEPTH] = elements[parent, E_DEPTH] + 1
     flags = elements[parent, E_FLAGS] | TAG_FLAGS[tag] | TAG_FLAGS[bits >> ROLE_SHIFT]
-    if bits & LEX_COMMENT and tag not in (T_BODY, T_HTML):
+    if bits & (LEX_COMMENT | LEX_DOCUMENTS) == LEX_COMMENT and tag not in (T_BODY, T_HTML):
         flags |= IN_COMMENT
     if tag == T_TABLE:
         flags &= ~IN_LIST

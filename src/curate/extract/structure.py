@@ -75,7 +75,7 @@ MAX_BESIDE = (
     16  # bytes beside the formulas of a block of formulas: a full stop, `and`, the number of an equation
 )
 # A page's title is kept above so much text, and has at most so great a share of it above itself.
-MIN_TITLED_CHARS, MAX_ABOVE, MAX_TITLE_WORDS = 200, 0.2, 30
+MIN_TITLED_CHARS, MAX_ABOVE, MAX_TITLE_WORDS = 150, 0.2, 30
 MIN_TECHNICAL = 3  # listings, terms and rows, by which documentation is told
 MAX_UNIT_CHARS = 200  # that one block counts for in its list or table
 T_FIGCAPTION, T_CAPTION, T_QUOTE = (TAG_NUMBERS[t] for t in ("figcaption", "caption", "blockquote"))
@@ -101,7 +101,7 @@ def keep_structure(
     drop_ways(n_blocks, w, keep)
     _join_introductions(n_blocks, bar - further, reference, w, keep)
     _join_formulas(n_blocks, w, keep)
-    _keep_title(n_blocks, w, keep)
+    _keep_title(n_blocks, reference, w, keep)
 
 
 @kernel(allocates=False)
@@ -377,40 +377,63 @@ def _are_close(b: int, c: int, w: Workspace) -> bool:
 
 
 @kernel(allocates=False)
-def _keep_title(n_blocks: int, w: Workspace, keep: NDArray[np.uint8]) -> None:
+def _keep_title(
+    n_blocks: int,
+    reference: bool,  # noqa: FBT001 - a kernel
+    w: Workspace,
+    keep: NDArray[np.uint8],
+) -> None:
     """Keep the line above the kept text that says what the page's title says, or else its only main heading.
 
     Generators of documentation write it as a `div`, or so far from the text that it looks like a banner. On pages
     without listings, terms and tables only the former counts: those who labelled articles left their headlines out.
     """
-    n_chars = n_headings = n_technical = 0
-    for b in range(n_blocks):
-        n_headings += w.elements[w.blocks[b, B_ELEMENT], E_LEVEL] == 1
-        if keep[b]:
-            n_chars += w.counts[b, C_CHARS]
-            n_technical += w.blocks[b, B_PRE] or w.blocks[b, B_CELLS] > 0 or is_term(b, w.blocks, w.elements)
-    technical = n_technical >= MIN_TECHNICAL
-    if n_chars < MIN_TITLED_CHARS or (n_headings > 0 and not technical):
+    n_chars = w.running[0, 0]  # of `_join_introductions`
+    if n_chars < MIN_TITLED_CHARS:
         return
-    stated = heading = -1
-    n_above = 0
-    for b in range(n_blocks):
-        if n_above > MAX_ABOVE * n_chars:
-            break
+    # a line that says the title, one right above the text that says its tail, and a main heading
+    stated = near = tail = heading = -1
+    n_above = b = 0
+    while b < n_blocks and n_above <= MAX_ABOVE * n_chars:
         level = w.elements[w.blocks[b, B_ELEMENT], E_LEVEL]
         part = _part_of_title(b, w)
         if keep[b]:
             if level == 1 or part >= 0:
                 return
             n_above += w.counts[b, C_CHARS]
-            if 0 <= stated < b - NEAR and _part_of_title(stated, w) >= N_TITLES:
-                stated = -1  # too far above: the site's name
-        elif _may_be_title(b, w):
-            stated = b if part >= 0 and (technical or (level == 0 and part >= N_TITLES)) else stated
-            heading = b if level == 1 and n_headings == 1 else heading
-    title = stated if stated >= 0 else heading
-    if title >= 0:
+            tail = near if b - NEAR <= near else tail  # further above the text stands the site's name
+            near = -1
+        elif (part >= 0 or level == 1) and _may_be_title(b, w):
+            if 0 <= part < N_TITLES:
+                stated = b
+            elif part >= 0:
+                near = b
+            if level == 1:
+                heading = b
+        b += 1
+    if max(stated, tail, heading) < 0:
+        return
+    technical = reference or _is_technical(n_blocks, w, keep)
+    n_headings = 0
+    for c in range(n_blocks):
+        n_headings += w.elements[w.blocks[c, B_ELEMENT], E_LEVEL] == 1
+    title = heading if n_headings == 1 else -1
+    title = stated if stated >= 0 else title
+    plain = n_headings == 0 and w.elements[w.blocks[max(tail, 0), B_ELEMENT], E_LEVEL] <= 0
+    if tail >= 0 and (technical or plain):
+        keep[tail] = 1
+    elif technical and title >= 0:
         keep[title] = 1
+
+
+@kernel(allocates=False)
+def _is_technical(n_blocks: int, w: Workspace, keep: NDArray[np.uint8]) -> bool:
+    """Whether some listings, terms or rows of tables are kept."""
+    n_technical = 0
+    for b in range(n_blocks):
+        is_technical = w.blocks[b, B_PRE] != 0 or w.blocks[b, B_CELLS] > 0 or is_term(b, w.blocks, w.elements)
+        n_technical += keep[b] != 0 and is_technical
+    return n_technical >= MIN_TECHNICAL
 
 
 @kernel(allocates=False)
