@@ -310,7 +310,9 @@ def _find_space(data, at, end):
     """Where the first white space from `at` on stands, `end` where there is none; eight bytes at a time."""
     while at + 8 <= end:
         block = load64(data, at)
-        low = (block - _ONES * np.uint64(33)) & ~block & _TOP_BITS  # the first bit set is that of a byte below 33
+        low = (
+            (block - _ONES * np.uint64(33)) & ~block & _TOP_BITS
+        )  # the first bit set is that of a byte below 33
         if not low:
             at += 8
             continue

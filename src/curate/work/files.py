@@ -212,9 +212,9 @@ def batch_rows(metadata: pq.FileMetaData, groups: Sequence[int] | None = None) -
 def _row_groups(tables: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
     waiting, n_bytes = schema.empty_table(), np.zeros(0, np.int64)
     for table in tables:
-        table = table.cast(schema)
-        waiting = pa.concat_tables([waiting, table])
-        n_bytes = np.concatenate([n_bytes, row_bytes(table)])
+        added = table.cast(schema)
+        waiting = pa.concat_tables([waiting, added])
+        n_bytes = np.concatenate([n_bytes, row_bytes(added)])
         start = 0
         for end in cut_row_groups(n_bytes)[:-1]:  # the last may still grow
             yield waiting.slice(start, end - start).combine_chunks()
