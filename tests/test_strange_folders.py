@@ -121,9 +121,6 @@ def folders(tmp_path_factory: pytest.TempPathFactory, curated: Path) -> dict[str
     shutil.copytree(curated, root / "run")
     for name in ("edu", "topic"):
         shutil.copytree(classifiers_folder() / name, root / name)
-    (root / "cascade").mkdir()
-    parts = {"name": "both", "first": "edu", "second": "edu", "low": 0.1, "high": 0.9}
-    (root / "cascade" / "config.json").write_text(json.dumps({"format": 1, "kind": "cascade", **parts}))
     shape = dataclasses.asdict(next(iter(PRESETS.values())))
     for name, file, said in (
         ("checkpoint", "state.json", {"step": 3, "eos_id": 0, "settings": {}, "shape": shape}),
@@ -248,7 +245,6 @@ KINDS: dict[str, tuple[str, Callable[[Path], Any]]] = {
     "edu": ("config.json", use_scorer),
     "fitted": ("config.json", use_fitted),
     "topic": ("config.json", use_classes),
-    "cascade": ("config.json", use_scorer),
     "checkpoint": ("state.json", read_shape),
     "model": ("config.json", read_shape),
 }
@@ -300,7 +296,6 @@ FILES_OF = {
     "edu": ["config.json", "weights.safetensors"],
     "fitted": ["config.json", "weights.safetensors", "fitted_on.safetensors"],
     "topic": ["config.json", "weights.safetensors"],
-    "cascade": ["config.json"],
     "checkpoint": ["state.json"],
     "model": ["config.json"],
 }

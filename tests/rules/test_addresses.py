@@ -279,7 +279,6 @@ def test_benchmarks_are_read_from_json_lines_json_and_text(tmp_path):
         made = Decontaminator.from_files([str(tmp_path / name)])
         assert made.match(pa.array([QUESTION])).to_pylist()[0]["benchmark"] == name.split(".")[0]
         assert made.n_ngrams == len(QUESTION.split()) - 12
-        assert made.n_short_items == 1
 
 
 def test_a_benchmark_that_cannot_be_used_is_an_error(tmp_path):

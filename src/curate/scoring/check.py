@@ -54,7 +54,6 @@ CLASSES_SHAPE: dict[str, Any] = {
     "table_sha256": str,
     "weights_sha256": str,
 }
-CASCADE_SHAPE: dict[str, Any] = {"name": str, "first": str, "second": str, "low": NUMBER, "high": NUMBER}
 BLOCK_SHAPES: dict[str, dict[str, Any]] = {
     "shape": {},
     "common_words": {"table_sha256": str, "n_words": int},
