@@ -152,8 +152,10 @@ def test_the_title_of_a_reference_stays_whatever_it_is_marked_up_as(title):
 
 
 def test_a_doxygen_title_stays_though_a_long_text_follows():
-    page = f"<html><head><title>Mill library: On wheels</title><body>{BANNER}<div><div class='title'>On wheels</div></div>{9 * BODY}"
-    assert extract_text(page).split("\n")[0] == "On wheels"
+    page = f"<html><head><title>Mill library: On wheels</title><body>{BANNER}<div><div class='title'>On wheels</div></div>{{}}{9 * BODY}"
+    assert extract_text(page.format("")).split("\n")[0] == "On wheels"
+    sections = f"{MEMBERS}{BODY}<h1>The wheel</h1>{BODY}<h1>The axle</h1>"
+    assert extract_text(page.format(sections)).split("\n")[0] == "On wheels"
 
 
 def test_a_comment_that_documents_a_program_is_no_readers():
