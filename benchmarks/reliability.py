@@ -5,7 +5,8 @@
 Generated documents in some twenty chunks. A run is begun, killed at a random moment, begun again, and so on; each that comes to an
 end is compared with a clean one, and the next begins anew. Ways to fail: the one process of a run; driver and workers together;
 a single worker; a file-size limit, which is told and handled as a full disk; and on Ray (two nodes of one core) the driver, a
-worker and a whole node. `--add` puts the rows behind those that stand, each with the commit of its code.
+worker and a whole node. `--add` puts the rows behind those that stand, each with the commit of its code. The result is written
+after each run that ended, so that a benchmark that is stopped loses nothing.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import json
 import multiprocessing
 import os
 import random
+import re
 import resource
 import shutil
 import signal
@@ -31,10 +33,12 @@ from typing import Any
 import pyarrow.parquet as pq
 
 import curate
-from benchmarks.harness import RESULTS, ROOT, git
+from benchmarks.harness import RESULTS, ROOT, git, write_result
 from benchmarks.peers.dedup_corpus import write_crawl
 from curate.errors import RunError
 from curate.warming import warm
+from curate.work.files import read_facts
+from curate.work.folder import RunFolder
 
 N_DOCUMENTS = 4000
 CHUNK_BYTES = 400_000
@@ -57,6 +61,7 @@ FLAGS = [
     "--chunk-bytes",
     str(CHUNK_BYTES),
 ]
+STANDS_STILL_S = 900  # after which a run of seconds counts as one that never ends
 PASSES = ("pass 1", "barrier", "pass 2", "pass 3", "after the end")
 
 
@@ -70,37 +75,43 @@ def run(arguments: list[str]) -> dict[str, Any]:
     )
     parser.add_argument("--ray-kills", type=int, default=6, help="in each way on Ray; 0 for none")
     parser.add_argument(
-        "--minutes", type=float, default=60, help="at most, about; a third of it for the one process"
+        "--minutes",
+        type=float,
+        default=60,
+        help="at most, about; the one process has three times the share of others",
     )
     parser.add_argument("--seed", type=int, default=1, help="of the moments; another one for other moments")
     parser.add_argument("--add", action="store_true", help="to the rows that stand in the result file")
     options = parser.parse_args(arguments)
+    n_shares = 3 * bool(options.ray_kills) + 6 * bool(options.kills)
     with tempfile.TemporaryDirectory(prefix="curate-kills-") as name:
         folder = Path(name)
         crawl = write_crawl(folder / "crawl", N_DOCUMENTS)
         warm()
         curate.filter_crawl(str(crawl), folder / "clean", workers=1, progress=False, **SETTINGS)
         trial = Trial(
-            crawl, folder / "out", digest_of(folder / "clean"), options.minutes * 60 / 9, options.seed
+            crawl,
+            folder / "out",
+            digest_of(folder / "clean"),
+            options.minutes * 60 / max(1, n_shares),
+            options.seed,
+            rows_that_stand() if options.add else [],
         )
         few = max(1, options.kills // 5)
-        rows: list[dict[str, Any]] = []
         if options.ray_kills:
-            rows += ray_rows(trial, options.ray_kills)
+            ray_rows(trial, options.ray_kills)
         if options.kills:
-            rows += [
-                trial.repeat(
-                    "the process of a run of one worker", options.kills, trial.kill_process, share=3
-                ),
-                trial.repeat("driver and two workers together", few, trial.kill_group),
-                trial.repeat("one of two workers", few, trial.kill_worker),
-                trial.repeat("a full disk (by a file-size limit)", few, trial.fill_disk),
-            ]
-    rows = [row | {"commit": git("rev-parse", "--short", "HEAD"), "seed": options.seed} for row in rows]
-    if options.add:
-        stood = json.loads((RESULTS / "reliability.json").read_text(encoding="utf-8"))
-        rows = [{"commit": stood["commit"], "seed": 1} | row for row in stood["rows"]] + rows
-    return {"n_documents": N_DOCUMENTS, "rows": rows, "n_kills": sum(row["n_kills"] for row in rows)}
+            trial.repeat("the process of a run of one worker", options.kills, trial.kill_process, share=3)
+            trial.repeat("driver and two workers together", few, trial.kill_group)
+            trial.repeat("one of two workers", few, trial.kill_worker)
+            trial.repeat("a full disk (by a file-size limit)", few, trial.fill_disk)
+    return trial.result()
+
+
+def rows_that_stand() -> list[dict[str, Any]]:
+    """The rows of the result file, each with commit and seed."""
+    stood = json.loads((RESULTS / "reliability.json").read_text(encoding="utf-8"))
+    return [{"commit": stood["commit"], "seed": 1} | row for row in stood["rows"]]
 
 
 def digest_of(output: Path) -> tuple[int, str]:
@@ -115,31 +126,51 @@ def digest_of(output: Path) -> tuple[int, str]:
 class Trial:
     """One crawl and the result that every run over it must have."""
 
-    def __init__(self, crawl: Path, output: Path, wanted: tuple[int, str], limit_s: float, seed: int) -> None:
+    def __init__(
+        self,
+        crawl: Path,
+        output: Path,
+        wanted: tuple[int, str],
+        limit_s: float,
+        seed: int,
+        rows: list[dict[str, Any]],
+    ) -> None:
         self.crawl, self.output, self.wanted, self.limit_s = crawl, output, wanted, limit_s
         self.random = random.Random(seed)
+        self.rows = rows
+        self.of_run = {"commit": git("rev-parse", "--short", "HEAD"), "seed": seed}
         self.reached = PASSES[0]
+        self.worked_s = (
+            0.0  # of the last whole run, from its first file on, where starting takes most of the time
+        )
         self.forked = multiprocessing.get_context("fork")
 
-    def repeat(
-        self, way: str, n_kills: int, attempt: Callable[[float], bool], share: float = 1
-    ) -> dict[str, Any]:
+    def repeat(self, way: str, n_kills: int, attempt: Callable[[float], bool], share: float = 1) -> None:
         """Begin runs and end them by `attempt`, which says whether it did, until there were so many kills or time is up."""
         shutil.rmtree(self.output, ignore_errors=True)
-        row: dict[str, Any] = {"way": way, "n_kills": 0, "n_finished": 0, "n_equal": 0, "n_rows_lost": 0}
         at: Counter[str] = Counter()
+        row: dict[str, Any] = {"way": way, "n_kills": 0, "n_finished": 0, "n_equal": 0, "n_rows_lost": 0}
+        row |= {"at": at} | self.of_run
+        self.rows.append(row)
+        self.worked_s = 0.0
         limit_s = self.time_whole(row, attempt)
         ends_s = time.monotonic() + share * self.limit_s
         while row["n_kills"] < n_kills and time.monotonic() < ends_s:
-            if attempt(self.random.uniform(0, limit_s)):
+            if attempt(self.random.uniform(0, self.worked_s or limit_s)):
                 row["n_kills"] += 1
                 at[self.reached] += 1
             if (self.output / "manifest.json").exists():
                 self.compare(row)
         self.time_whole(row, attempt)
-        row["at"] = {name: at[name] for name in PASSES if at[name]}
         print(row, file=sys.stderr, flush=True)
-        return row
+
+    def result(self) -> dict[str, Any]:
+        """What there is so far."""
+        rows: list[dict[str, Any]] = [
+            row | {"at": {name: row["at"][name] for name in PASSES if row["at"].get(name)}}
+            for row in self.rows
+        ]
+        return {"n_documents": N_DOCUMENTS, "rows": rows, "n_kills": sum(row["n_kills"] for row in rows)}
 
     def time_whole(self, row: dict[str, Any], attempt: Callable[[float], bool]) -> float:
         """Let a run come to its end, begun anew or gone on with; how long that took."""
@@ -155,6 +186,7 @@ class Trial:
         row["n_finished"] += 1
         row["n_equal"] += digest == self.wanted[1]
         row["n_rows_lost"] += abs(self.wanted[0] - n_rows)
+        write_result("reliability", self.result())
         shutil.rmtree(self.output)
 
     def note_reached(self) -> None:
@@ -169,7 +201,10 @@ class Trial:
             return PASSES[3]
         if (work / "duplicates.json").exists():
             return PASSES[2]
-        return PASSES[1] if (work / "dedup").exists() or (work / "duplicates").exists() else PASSES[0]
+        names = RunFolder(self.output).chunk_names()  # of one input file
+        is_read = bool(names) and len(names) == names[-1].chunk + 1
+        is_read = is_read and read_facts(RunFolder(self.output).documents(names[-1]))["last"]
+        return PASSES[1] if is_read else PASSES[0]
 
     # ---- ways to fail ---------------------------------------------------------------------------------
 
@@ -199,10 +234,14 @@ class Trial:
     def kill_worker(self, moment_s: float) -> bool:
         process = self.begin(2)
         process.join(moment_s)
-        workers = [pid for pid in descendants(process.pid) if "forkserver" in command_of(pid)]
-        victims = [
-            pid for pid in workers if parent_of(pid) != process.pid
-        ]  # not the server that they are forks of
+        below = descendants(process.pid)
+        # Workers are forks of the driver, or of a server that is its child; neither server nor tracker of resources is one.
+        servers = {parent_of(pid) for pid in below} | {
+            pid
+            for pid in below
+            if parent_of(pid) == process.pid and re.search("forkserver|resource_tracker", command_of(pid))
+        }
+        victims = [pid for pid in below if pid not in servers]
         if victims and process.is_alive():
             self.note_reached()
             os.kill(self.random.choice(victims), signal.SIGKILL)
@@ -210,7 +249,7 @@ class Trial:
         return bool(victims) and process.exitcode != 0
 
     def fill_disk(self, moment_s: float) -> bool:
-        process = self.begin(1, None if moment_s > 1e4 else self.random.randrange(50_000, 2_500_000))
+        process = self.begin(1, None if moment_s > 1e4 else self.random.randrange(50_000, 6_000_000))
         process.join()
         self.note_reached()
         return process.exitcode != 0
@@ -223,6 +262,12 @@ class Trial:
             os.killpg(process.pid, signal.SIGKILL)
         process.join()
         return is_alive
+
+
+def files_of(output: Path) -> set[str]:
+    """Names of what the passes have committed."""
+    kinds = ("*/*.parquet", ".curate/*/*.arrow", "manifest.json")
+    return {str(path) for kind in kinds for path in output.glob(kind) if not path.name.startswith(".")}
 
 
 def descendants(pid: int) -> list[int]:
@@ -252,7 +297,7 @@ def parent_of(pid: int) -> int:
 # ---- Ray -------------------------------------------------------------------------------------------------
 
 
-def ray_rows(trial: Trial, n_kills: int) -> list[dict[str, Any]]:
+def ray_rows(trial: Trial, n_kills: int) -> None:
     from ray.cluster_utils import Cluster
 
     store = {"object_store_memory": 80 << 20}
@@ -270,18 +315,28 @@ def ray_rows(trial: Trial, n_kills: int) -> list[dict[str, Any]]:
         str(trial.output),
         *FLAGS,
     ]
+    said = trial.output.with_name("stderr")
     command += ["--engine", "ray", "--ray-address", cluster.address]
 
     def begin() -> subprocess.Popen[bytes]:
-        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT)
+        with said.open("wb") as stderr:
+            return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=stderr, cwd=ROOT)
+
+    def end(process: subprocess.Popen[bytes]) -> None:
+        """Wait for the driver, and show why one ended that was not killed."""
+        if process.wait(STANDS_STILL_S) not in (0, -signal.SIGKILL):
+            print("".join(said.read_text(errors="replace").splitlines(keepends=True)[-5:]), file=sys.stderr)
 
     def wait(process: subprocess.Popen[bytes], moment_s: float) -> bool:
-        """Let the driver run so long after it has begun to write; False if it ends before."""
-        while process.poll() is None and not (trial.output / ".curate").exists():
+        """Let the driver run so long after its cluster has written something; False if it ends before."""
+        before = files_of(trial.output)
+        while process.poll() is None and files_of(trial.output) <= before:
             time.sleep(0.05)
-        ends_s = time.monotonic() + moment_s
-        while process.poll() is None and time.monotonic() < ends_s:
+        began_s = time.monotonic()
+        while process.poll() is None and time.monotonic() < began_s + moment_s:
             time.sleep(0.02)
+        if process.poll() is not None and not before:
+            trial.worked_s = time.monotonic() - began_s
         return process.poll() is None
 
     def kill_driver(moment_s: float) -> bool:
@@ -290,7 +345,7 @@ def ray_rows(trial: Trial, n_kills: int) -> list[dict[str, Any]]:
         if was_alive:
             trial.note_reached()
             process.kill()
-        process.wait()
+        end(process)
         return was_alive
 
     def kill_worker(moment_s: float) -> bool:
@@ -298,11 +353,17 @@ def ray_rows(trial: Trial, n_kills: int) -> list[dict[str, Any]]:
         if not wait(process, moment_s):
             return False
         nodes = [info.process.pid for node in cluster.worker_nodes for info in node.all_processes["raylet"]]
-        workers = [pid for node in nodes for pid in descendants(node) if command_of(pid).startswith("ray::")]
+        named = {pid: command_of(pid) for node in nodes for pid in descendants(node)}
+        workers = [
+            pid
+            for pid, name in named.items()
+            # without its agents a node goes with all that runs there: that is another way to fail
+            if name.startswith("ray::") and not name.strip().endswith("Agent")
+        ]
         trial.note_reached()
         if workers:
             os.kill(trial.random.choice(workers), signal.SIGKILL)
-        process.wait()
+        end(process)
         return bool(workers)
 
     def kill_node(moment_s: float) -> bool:
@@ -312,14 +373,12 @@ def ray_rows(trial: Trial, n_kills: int) -> list[dict[str, Any]]:
             trial.note_reached()
             cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
             cluster.add_node(num_cpus=1, **store)
-        process.wait()
+        end(process)
         return was_alive
 
     try:
-        return [
-            trial.repeat("Ray: the driver", n_kills, kill_driver),
-            trial.repeat("Ray: a worker process", n_kills, kill_worker),
-            trial.repeat("Ray: a whole node", n_kills, kill_node),
-        ]
+        trial.repeat("Ray: the driver", n_kills, kill_driver)
+        trial.repeat("Ray: a worker process", n_kills, kill_worker)
+        trial.repeat("Ray: a whole node", n_kills, kill_node)
     finally:
         cluster.shutdown()

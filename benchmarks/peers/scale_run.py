@@ -1,6 +1,7 @@
 """One run of the main job in a process of its own, measured pass by pass: `scale_run.py INPUT OUTPUT RESULT [SETTING=VALUE ...]`.
 
-The peak of memory is that of each pass alone: Linux forgets it when asked (/proc/self/clear_refs).
+CPU seconds and peak of memory are those of this process in each pass alone: Linux forgets the peak when asked
+(/proc/self/clear_refs). What the watching itself takes is not in them.
 """
 
 from __future__ import annotations
@@ -42,9 +43,12 @@ class Watch:
     def __init__(self, output: Path) -> None:
         self.rows: list[dict[str, Any]] = []
         self._scratch = output / ".curate" / "dedup"
+        self._output = output
         self.peak_bytes = {"keys": 0, "shingles": 0}
-        self._cpu_s = time.process_time()
-        threading.Thread(target=self._look, daemon=True).start()
+        self.disk_bytes = 0
+        self._watching_s = 0.0
+        self._cpu_s, self._wall_s = self._cpu(), time.perf_counter()
+        self._is_looking = False
 
     def _look(self) -> None:
         while True:
@@ -55,15 +59,25 @@ class Watch:
                         path.stat().st_size
                     )
             self.peak_bytes = {name: max(n, found[name]) for name, n in self.peak_bytes.items()}
+            self._watching_s = time.thread_time()
             time.sleep(0.05)
 
+    def _cpu(self) -> float:
+        return time.process_time() - self._watching_s
+
     def begin(self) -> None:
+        if not self._is_looking:  # a thread any earlier, and workers would not be forks of this process
+            threading.Thread(target=self._look, daemon=True).start()
+            self._is_looking = True
         Path("/proc/self/clear_refs").write_text("5")
-        self._cpu_s = time.process_time()
+        self._cpu_s, self._wall_s = self._cpu(), time.perf_counter()
 
     def end(self, name: str) -> None:
-        cpu_s = time.process_time() - self._cpu_s
-        self.rows.append({"pass": name, "cpu_s": round(cpu_s, 2), "peak_memory_bytes": high_water_bytes()})
+        cpu_s, wall_s = self._cpu() - self._cpu_s, time.perf_counter() - self._wall_s
+        row = {"pass": name, "cpu_s": round(cpu_s, 2), "wall_s": round(wall_s, 2)}
+        self.rows.append(row | {"peak_memory_bytes": high_water_bytes()})
+        scratch_bytes = sum(self.peak_bytes.values()) if name == PASSES["find_run_duplicates"] else 0
+        self.disk_bytes = max(self.disk_bytes, folder_bytes(self._output) + scratch_bytes)
         self.begin()
 
 
@@ -100,13 +114,15 @@ def main() -> None:
 
     for function, name in PASSES.items():
         watched(function, name)
-    settings = dict(pair.split("=", 1) for pair in sys.argv[4:])
-    funnel = pipeline.filter_crawl(
-        source, output, workers=1, rules=(), language=("any",), unscored="score", progress=False, **settings
-    )
+    settings: dict[str, Any] = {"workers": 1, "rules": (), "language": ("any",), "unscored": "score"}
+    for pair in sys.argv[4:]:
+        name, value = pair.split("=", 1)
+        settings[name] = int(value) if value.isdigit() else value
+    funnel = pipeline.filter_crawl(source, output, progress=False, **settings)
     facts |= {
         "passes": watch.rows,
         "peak_scratch_bytes": watch.peak_bytes,
+        "disk_bytes": watch.disk_bytes,
         "n_read": funnel.read.n_documents,
         "n_duplicates": sum(t.n_documents for (stage, _), t in funnel.dropped.items() if stage == "dedup"),
         "output_bytes": folder_bytes(Path(output)),

@@ -252,6 +252,12 @@ def input_paths(paths: Paths) -> tuple[str, ...]:
         raise SettingError(f"input must be a path or a list of paths, not {paths!r}.") from None
 
 
+def check_input(paths: Sequence[str] | None) -> None:
+    """Refuse a job without an input."""
+    if not paths:
+        raise SettingError("No input. Give --input with a file, a folder or a glob.")
+
+
 def check_output(output: str) -> None:
     """Refuse an output that cannot be a folder; an address of a store is asked when the run begins."""
     if not output:
@@ -260,6 +266,11 @@ def check_output(output: str) -> None:
         raise SettingError(f"The output {output} is a file. Give --output with a folder.")
 
 
+ENGINE = "local (processes on this machine) or ray."
+RAY_ADDRESS = (
+    "For the engine ray: the cluster, as HOST:PORT or ray://HOST:PORT; left out, what RAY_ADDRESS names, else one that "
+    "runs on this machine, else one is started here."
+)
 SCRATCH = (
     "Local folder for the work files of a run whose output is in a store; ~/.cache/curate/runs if left out. To go on with "
     "a run that was stopped, give the same."

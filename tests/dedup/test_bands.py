@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -54,6 +56,29 @@ def test_ranges_give_back_every_row_once_and_in_order(tmp_path, monkeypatch, n_r
         assert (np.diff(own.astype(np.int64)) > 0).all()
         assert (keys[own] == some).all()
     assert sorted(np.concatenate([own for _, own in parts]).tolist()) == numbers.tolist()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.integers(0, 1) | st.integers(0, 200_000), max_size=60),
+    st.integers(0, 2**31),
+    st.sampled_from([1, 8]),
+)
+def test_numbers_that_are_stored_in_two_bytes_come_back_whole(steps, first, n_ranges):
+    numbers = first + np.cumsum([0, *steps])
+    keys = np.random.default_rng(len(steps)).integers(0, 2**64, len(numbers), np.uint64)
+    kinds = ("u8", "u4")
+    with TemporaryDirectory() as folder:
+        with SpreadWriter(Path(folder) / "keys", kinds, n_ranges, packed=True) as writer:
+            for begin in range(0, len(keys), 25):
+                writer.add(keys[begin : begin + 25], numbers[begin : begin + 25])
+            spread = writer.finish()
+        parts = [read_range([own], number, kinds) for number, own in enumerate(spread.by_range(n_ranges))]
+        assert spread.path.stat().st_size == 10 * len(keys)
+    found = {(int(key), int(number)) for part in parts for key, number in zip(*part, strict=True)}
+    assert {part[1].dtype.str for part in parts} == {"<u4"}
+    assert sum(len(part[0]) for part in parts) == len(keys)
+    assert found == set(zip(keys.tolist(), numbers.tolist(), strict=True))
 
 
 def test_ranges_are_a_power_of_two_and_not_without_end():

@@ -7,12 +7,14 @@ import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 import curate
+from common import EXAMPLE_CRAWL
 from curate import pipeline
 from curate.errors import RunError
 from curate.jobs.dedup import dedup_files
@@ -239,6 +241,23 @@ def test_a_part_that_is_too_many_or_too_short_is_named(
     (kept / "part-00000.parquet").unlink()
     run(crawl, tmp_path / "out")
     assert same_bytes(tmp_path / "out", clean)
+
+
+def test_a_file_that_a_lost_worker_was_writing_stops_no_run_and_does_not_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = pipeline.write_part
+
+    def lose_first(decisions: Any, part: Any) -> None:
+        path = decisions.folder.part(part.kind, part.number)
+        path.parent.mkdir(exist_ok=True)
+        path.with_name(f".tmp-1-0a1b2c3d-{path.name}").write_bytes(b"half")
+        write(decisions, part)
+
+    monkeypatch.setattr(pipeline, "write_part", lose_first)
+    curate.filter_crawl(str(EXAMPLE_CRAWL), tmp_path / "out", workers=1, progress=False)
+    assert not list((tmp_path / "out").rglob(".tmp-*"))
+    assert len(list((tmp_path / "out").glob("*/part-*.parquet"))) == 2
 
 
 def test_dedup_finds_duplicates_anew_where_a_piece_has_changed_since(

@@ -99,6 +99,32 @@ def test_the_command_joins_what_the_command_read(whole: Path, shards: list[Path]
     assert bytes_of(tmp_path / "out") == bytes_of(whole)
 
 
+def test_shards_are_found_by_a_glob_and_a_result_among_them_is_none(
+    whole: Path, shards: list[Path], tmp_path: Path
+) -> None:
+    for number, shard in enumerate(shards):
+        shutil.copytree(shard, tmp_path / str(number))
+    join = ["join", "--workers", "1", "--output", tmp_path / "out"]
+    for named in (
+        [tmp_path / "*"],
+        sorted(tmp_path.glob("*")),
+    ):  # the shell's list has no 'out' in it yet
+        assert run_curate(*join, *named).returncode == 0
+    again = run_curate(*join, *sorted(tmp_path.glob("*")))  # and now it has
+    assert again.returncode == 0, again.stderr
+    assert bytes_of(tmp_path / "out") == bytes_of(whole)
+    with pytest.raises(SettingError, match="out is a finished run and no shard"):
+        join_shards(str(tmp_path / "*"), tmp_path / "other")
+
+
+def test_a_shard_is_no_result_and_says_so(shards: list[Path]) -> None:
+    for command in ("report", "explain", "rethreshold"):
+        more = {"report": [], "explain": ["x"], "rethreshold": ["--threshold", "0.5"]}[command]
+        done = run_curate(command, shards[0], *more)
+        assert done.returncode == 2
+        assert "holds one shard of a run. Join all of them first" in done.stderr.replace("\n", " ")
+
+
 def test_a_join_that_was_stopped_goes_on(
     whole: Path, shards: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ Slow, run with --run-slow: every cluster takes ten seconds and a gigabyte.
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,13 +19,16 @@ from pathlib import Path
 from typing import Any
 
 import cloudpickle
+import pyarrow as pa
 import pytest
 
 import curate
 from common import EXAMPLE_CRAWL
+from curate.dedup import DedupPlan, TextShard, compute_keys, resolve, resolve_duplicates
 from curate.errors import MissingPackageError, RunError, SettingError
 from curate.work import ray as ray_engine
 from curate.work.ray import RayEngine
+from planted import plant_texts
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 Cluster: Any = pytest.importorskip("ray.cluster_utils", reason="Ray is not installed").Cluster
@@ -278,7 +282,94 @@ def test_a_folder_that_a_node_does_not_see_is_named(
         list(engine.map(partial(add, 1), range(3)))
 
 
+def test_an_input_that_a_node_does_not_see_is_named_and_not_taken_for_unreadable(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen, unseen = tmp_path / "a.jsonl", tmp_path / "elsewhere" / "b.jsonl"
+    seen.touch()
+    with RayEngine(1, cluster.address, tmp_path, [seen, "s3://bucket/c.jsonl"]) as engine:
+        assert sorted(engine.map(partial(add, 1), range(3))) == [1, 2, 3]
+    said = f"does not see the input {unseen}"
+    with RayEngine(1, cluster.address, tmp_path, [seen, unseen]) as engine:
+        with pytest.raises(RunError, match=said):
+            list(engine.map(partial(add, 1), range(3)))
+        monkeypatch.setattr(
+            RayEngine, "_check_nodes", lambda *_: None
+        )  # a node that came after they were asked
+        with pytest.raises(RunError, match=said):
+            list(engine.map(partial(add, 1), range(3)))
+
+
+def look_around(_: int) -> tuple[str, list[str]]:
+    return os.getcwd(), os.listdir()
+
+
+def test_a_node_without_the_folder_of_the_driver_finds_nothing_under_relative_paths(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray_engine.os, "getcwd", lambda: str(tmp_path / "elsewhere"))
+    with RayEngine(1, cluster.address, tmp_path) as engine:
+        ((folder, files),) = engine.map(look_around, range(1))
+    assert files == []
+    assert folder != str(tmp_path / "elsewhere")
+
+
 def test_ray_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MissingPackageError):
         RayEngine(1)
+
+
+def test_the_barrier_on_two_nodes_gives_the_ledger_of_one_process(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, texts = DedupPlan(), pa.array(plant_texts(600, seed=5))
+    shards: list[TextShard] = []
+    for begin in range(0, len(texts), 100):
+        some = texts[begin : begin + 100]
+        ids = pa.array([f"{begin + row:05d}" for row in range(len(some))])
+        shards.append(TextShard(some, compute_keys(some, plan), ids=ids, name=f"{begin:05d}"))
+    alone = resolve_duplicates(shards, plan, tmp_path / "x")
+    monkeypatch.setattr(resolve, "_WORTH_WORKERS", 0)
+    monkeypatch.setattr(resolve, "KEYS_A_RANGE", 2000)
+    monkeypatch.setattr(resolve, "GROUP_BYTES", 50_000)
+    with RayEngine(1, cluster.address, tmp_path) as engine:
+        assert resolve_duplicates(shards, plan, tmp_path / "x", engine=engine).equals(alone)
+    assert len(alone) > 10
+
+
+def jobs_of(folder: Path) -> dict[str, list[str]]:
+    """The other jobs that share work, on what `curate filter` kept; all paths relative."""
+    (folder / "mixture.toml").write_text('[sources.pages]\npath = "kept"\n')
+    return {
+        "dedup": ["dedup", "--input", "kept", "dropped", "--output", "dedup"],
+        "score": ["score", "--input", "kept", "dropped", "--output", "score"],
+        "index": ["index", "build", "index", "--input", "kept"],
+        "mix": ["mix", "--config", "mixture.toml", "--output", "mix"],
+        "tokenize": ["tokenize", "--input", "mix", "--output", "tokenize"],
+    }
+
+
+def test_every_job_that_shares_work_writes_on_two_nodes_what_it_writes_here(
+    cluster: Any, local: Path, tmp_path: Path
+) -> None:
+    folders = [tmp_path / "here", tmp_path / "there"]
+    for folder, flags in zip(
+        folders, (["--workers", "1"], ["--engine", "ray", "--ray-address", cluster.address]), strict=True
+    ):
+        folder.mkdir()
+        for name in ("kept", "dropped"):
+            shutil.copytree(local / name, folder / name)
+        for job, arguments in jobs_of(folder).items():
+            done = run(sys.executable, "-m", "curate", *arguments, *flags, cwd=folder)
+            assert done.returncode == 0, (job, done.stderr)
+    here, there = (
+        {
+            str(path.relative_to(folder)): path.read_bytes()
+            for path in folder.rglob("*")
+            if path.is_file() and path.suffix != ".json"
+        }
+        for folder in folders
+    )
+    assert here == there
+    assert {name.split("/")[0] for name in here} >= set(jobs_of(folders[0]))

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from curate.cli.say import say
+from curate.config import ENGINE, RAY_ADDRESS, check_input
 from curate.errors import SettingError
 
 index_app = typer.Typer(
@@ -36,6 +37,9 @@ _Workers = Annotated[
     int | None, typer.Option(help="Worker processes.  [default: all cores]", show_default=False)
 ]
 
+_Engine = Annotated[str, typer.Option(help=ENGINE)]
+_RayAddress = Annotated[str | None, typer.Option(help=RAY_ADDRESS, show_default=False)]
+
 
 @index_app.command("build")
 def build_command(
@@ -47,6 +51,8 @@ def build_command(
     text_column: _TextColumn = None,
     id_column: _IdColumn = None,
     workers: _Workers = None,
+    engine: _Engine = "local",
+    ray_address: _RayAddress = None,
 ) -> None:
     """Make an index of documents in a new folder.
 
@@ -62,6 +68,8 @@ def build_command(
         text_column=text_column,
         id_column=id_column,
         workers=workers,
+        engine=engine,
+        ray_address=ray_address,
     )
     say(f"Indexed {built.n_documents:,} documents in {index}.")
 
@@ -74,6 +82,8 @@ def add_command(
     text_column: _TextColumn = None,
     id_column: _IdColumn = None,
     workers: _Workers = None,
+    engine: _Engine = "local",
+    ray_address: _RayAddress = None,
 ) -> None:
     """Add documents to an index: all of them or, after a kill, none.
 
@@ -84,7 +94,13 @@ def add_command(
 
     before = open_index(index).n_documents
     after = add_to_index(
-        index, _require(input), text_column=text_column, id_column=id_column, workers=workers
+        index,
+        _require(input),
+        text_column=text_column,
+        id_column=id_column,
+        workers=workers,
+        engine=engine,
+        ray_address=ray_address,
     ).n_documents
     if after == before:
         say(
@@ -136,6 +152,5 @@ def relocate_command(
 
 
 def _require(inputs: list[str] | None) -> list[str]:
-    if not inputs:
-        raise SettingError("No input. Give --input with a file, a folder or a glob.")
-    return inputs
+    check_input(inputs)
+    return inputs or []

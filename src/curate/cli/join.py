@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from curate.cli.filter import report_run
-from curate.work.engine import ENGINE_NAMES
+from curate.config import ENGINE, RAY_ADDRESS
 
 
 def join_command(
@@ -22,10 +22,8 @@ def join_command(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Worker processes; all cores if left out.", show_default=False)
     ] = None,
-    engine: Annotated[str, typer.Option(help=f"{' or '.join(ENGINE_NAMES)}.")] = "local",
-    ray_address: Annotated[
-        str | None, typer.Option(help="For the engine ray: the cluster.", show_default=False)
-    ] = None,
+    engine: Annotated[str, typer.Option(help=ENGINE)] = "local",
+    ray_address: Annotated[str | None, typer.Option(help=RAY_ADDRESS, show_default=False)] = None,
     memory: Annotated[str, typer.Option(help="Memory that deduplication may use.")] = "4GB",
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Delete the earlier result in the output folder first.")

@@ -10,7 +10,7 @@ import typer
 
 from curate.cli.options import with_settings
 from curate.cli.say import make_console
-from curate.config import load_toml
+from curate.config import ENGINE, RAY_ADDRESS, load_toml
 from curate.mixture.settings import MixtureSettings, mixture_settings_from
 
 # What the file has tables and sections for is no flag.
@@ -35,6 +35,8 @@ def mix_command(
             help="Worker processes; does not change the result.  [default: all cores]", show_default=False
         ),
     ] = None,
+    engine: Annotated[str, typer.Option(help=ENGINE)] = "local",
+    ray_address: Annotated[str | None, typer.Option(help=RAY_ADDRESS, show_default=False)] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Delete the earlier mixture in the output folder first.")
     ] = False,
@@ -63,6 +65,8 @@ def mix_command(
         mixture_settings_from(load_toml(config), given),
         None if plan else output,
         workers=workers,
+        engine=engine,
+        ray_address=ray_address,
         overwrite=overwrite,
         on_plan=show,
         progress=ProgressDisplay(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,6 +15,7 @@ from curate.text.kernel import kernel
 
 BUFFER_BYTES = 32 << 20
 MAX_RANGES = 1 << 12
+_NUMBERS = 1 << 16  # of documents that a segment can tell apart
 
 
 def count_ranges(n_keys: int, keys_a_range: int) -> int:
@@ -28,37 +30,53 @@ class Spread:
 
     Attributes:
         path: of the file.
-        kinds: of the columns, as NumPy names them.
-        segments: int64 (N, 3): range, offset in the file, rows; in the order of writing.
+        kinds: of the columns as they are stored, as NumPy names them.
+        segments: int64 (N, 4): range, offset in the file, rows, and what to add to the second column; in the order of
+            writing.
     """
 
     path: Path
     kinds: tuple[str, ...]
     segments: NDArray[np.int64]
 
-    def read(self, number: int) -> list[list[NDArray[Any]]]:
-        """Read the segments of a range, each as its columns."""
+    def by_range(self, n_ranges: int) -> list[Spread]:
+        """What there is of each range."""
+        ordered = self.segments[np.argsort(self.segments[:, 0], kind="stable")]
+        bounds = np.searchsorted(ordered[:, 0], np.arange(n_ranges + 1)).tolist()
+        return [Spread(self.path, self.kinds, ordered[begin:end]) for begin, end in pairwise(bounds)]
+
+    def read(self, number: int, kinds: Sequence[str]) -> list[list[NDArray[Any]]]:
+        """Read the segments of a range, each as its columns, of the kinds that were written."""
         found: list[list[NDArray[Any]]] = []
         wanted = self.segments[self.segments[:, 0] == number]
         if not len(wanted):
             return found
         with open(self.path, "rb") as file:
-            for _, offset, n in wanted.tolist():
+            for _, offset, n, base in wanted.tolist():
                 file.seek(offset)
-                found.append([np.fromfile(file, kind, n) for kind in self.kinds])
+                columns = [np.fromfile(file, kind, n) for kind in self.kinds]
+                if self.kinds != tuple(kinds):
+                    columns[1] = columns[1].astype(kinds[1]) + np.dtype(kinds[1]).type(base)
+                found.append(columns)
         return found
 
 
 class SpreadWriter:
-    """Collects rows and writes them by range of their first column, a key: by its top bits."""
+    """Collects rows and writes them by range of their first column, a key: by its top bits.
 
-    def __init__(self, path: Path, kinds: Sequence[str], n_ranges: int) -> None:
+    With `packed`, the second column holds the numbers of documents, ascending; two bytes of each are stored.
+    """
+
+    def __init__(self, path: Path, kinds: Sequence[str], n_ranges: int, *, packed: bool = False) -> None:
         self._path, self._kinds, self._n_ranges = path, tuple(kinds), n_ranges
+        self._packed, self._base = packed, 0
+        if packed:
+            self._kinds = (kinds[0], "u2", *kinds[2:])
         self._shift = np.uint64(64 - (n_ranges - 1).bit_length()) if n_ranges > 1 else np.uint64(0)
         self._waiting: list[list[NDArray[Any]]] = []
         self._n_waiting = self._n_written = 0
-        self._row_bytes = sum(np.dtype(kind).itemsize for kind in kinds)
-        self._segments: list[tuple[int, int, int]] = []
+        self._row_bytes = sum(np.dtype(kind).itemsize for kind in self._kinds)
+        self._segments: list[tuple[int, int, int, int]] = []
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("wb")
 
@@ -71,6 +89,20 @@ class SpreadWriter:
 
     def add(self, *columns: NDArray[Any]) -> None:
         """Add rows; the first column is their key, uint64."""
+        begin, n = 0, len(columns[0])
+        while self._packed and begin < n:
+            keys, numbers, *more = (column[begin:] for column in columns)
+            if not self._n_waiting:
+                self._base = int(numbers[0])
+            end = int(np.searchsorted(numbers, self._base + _NUMBERS))
+            self._add([keys[:end], numbers[:end] - self._base, *(column[:end] for column in more)])
+            begin += end
+            if begin < n:
+                self._write()
+        if not self._packed:
+            self._add(columns)
+
+    def _add(self, columns: Sequence[NDArray[Any]]) -> None:
         self._waiting.append([np.asarray(c, kind) for c, kind in zip(columns, self._kinds, strict=True)])
         self._n_waiting += len(columns[0])
         if self._n_waiting * self._row_bytes > BUFFER_BYTES:
@@ -79,7 +111,7 @@ class SpreadWriter:
     def finish(self) -> Spread:
         """Write what waits, and say where all is."""
         self._write()
-        return Spread(self._path, self._kinds, np.array(self._segments, np.int64).reshape(-1, 3))
+        return Spread(self._path, self._kinds, np.array(self._segments, np.int64).reshape(-1, 4))
 
     def _write(self) -> None:
         if not self._n_waiting:
@@ -93,7 +125,7 @@ class SpreadWriter:
             columns = [column[order] for column in columns]
         for number in np.flatnonzero(np.diff(starts)).tolist():
             begin, end = starts[number], starts[number + 1]
-            self._segments.append((number, self._n_written, int(end - begin)))
+            self._segments.append((number, self._n_written, int(end - begin), self._base))
             for column in columns:
                 self._file.write(column[begin:end].tobytes())
             self._n_written += int(end - begin) * self._row_bytes
@@ -101,7 +133,7 @@ class SpreadWriter:
 
 def read_range(spreads: Iterable[Spread], number: int, kinds: Sequence[str]) -> list[NDArray[Any]]:
     """Read the rows of a range from all files, column by column."""
-    parts = [segment for spread in spreads for segment in spread.read(number)]
+    parts = [segment for spread in spreads for segment in spread.read(number, kinds)]
     return [
         np.concatenate([segment[place] for segment in parts] or [np.zeros(0, kind)])
         for place, kind in enumerate(kinds)

@@ -34,10 +34,10 @@ from curate.dedup.steps import (
     VerifyTask,
     describe,
     fetch,
-    load_arrays,
+    load_buckets,
     match_bands,
     match_same,
-    save_arrays,
+    save_buckets,
     spread_keys,
     starts_of,
     verify,
@@ -159,7 +159,7 @@ class _Run:
         """Remove what has a kept twin at or above the threshold, by bands and exact comparison."""
         n_keys = (self.documents.n_documents - len(self.removed)) * self.plan.n_bands
         buckets = list(self._match("near", n_keys, match_bands))
-        members = [np.unique(load_arrays(path)[1]) for path in buckets]
+        members = [np.unique(load_buckets(path)[1]).astype(np.int64) for path in buckets]
         candidates = np.unique(np.concatenate([*members, np.zeros(0, np.int64)]))
         del members
         if not len(candidates):
@@ -169,6 +169,7 @@ class _Run:
         fetched = self._fetch(candidates, groups)
         n_groups = int(groups.max()) + 1
         routed = [self._route(path, candidates, groups, n_groups) for path in buckets]
+        files = _files_by_group(fetched, n_groups)
         tasks = [
             VerifyTask(
                 tuple(
@@ -176,8 +177,7 @@ class _Run:
                     for path, bounds in zip(buckets, routed, strict=True)
                     if bounds[group, 0] < bounds[group, 1]
                 ),
-                tuple(each for each in fetched if (each.groups == group).any()),
-                group,
+                files[group],
                 self.documents.n_fixed,
                 self.plan,
                 self._file("shingles"),
@@ -223,9 +223,10 @@ class _Run:
         """Spread the keys, and find in each range those that documents have in common."""
         n_ranges = count_ranges(n_keys, self.keys_a_range)
         spreads = self._spread(method, n_ranges)
+        by_range = zip(*(spread.by_range(n_ranges) for spread in spreads), strict=True)
         tasks = [
-            MatchTask(tuple(spreads), number, self.documents, self._file("buckets"))
-            for number in range(n_ranges)
+            MatchTask(own, number, self.documents, self._file("buckets"))
+            for number, own in enumerate(by_range)
         ]
         yield from self._map(match, tasks)
         for spread in spreads:
@@ -278,8 +279,8 @@ class _Run:
         """Every candidate's group: connected documents together, small clusters packed up to the limit."""
         parents = np.arange(len(candidates), dtype=np.uint32 if len(candidates) < 1 << 32 else np.uint64)
         for path in buckets:
-            sizes, members = load_arrays(path)
-            places = np.searchsorted(candidates, members).astype(parents.dtype)
+            sizes, members = load_buckets(path)
+            places = np.searchsorted(candidates, members.astype(np.int64)).astype(parents.dtype)
             join_buckets(parents, starts_of(sizes), places)
         roots = np.empty(len(candidates), parents.dtype)
         find_roots(parents, np.arange(len(candidates)), roots)
@@ -306,13 +307,13 @@ class _Run:
         self, path: Path, candidates: NDArray[np.int64], groups: NDArray[np.int64], n_groups: int
     ) -> NDArray[np.int64]:
         """Sort the buckets of a range by group; give for each group its (first, last) bucket and (begin, end) member."""
-        sizes, members = load_arrays(path)
+        sizes, members = load_buckets(path)
         starts = starts_of(sizes)
-        group_of = groups[np.searchsorted(candidates, members[starts[:-1]])]
+        group_of = groups[np.searchsorted(candidates, members[starts[:-1]].astype(np.int64))]
         order = np.argsort(group_of, kind="stable")
         of_member = np.repeat(group_of, sizes)
         sorted_sizes, sorted_members = sizes[order], members[np.argsort(of_member, kind="stable")]
-        save_arrays(path.with_suffix(".sorted"), sorted_sizes, sorted_members)
+        save_buckets(path.with_suffix(".sorted"), sorted_sizes, sorted_members)
         path.with_suffix(".sorted").replace(path)
         bounds = np.searchsorted(group_of[order], np.arange(n_groups + 1))
         ends = starts_of(sorted_sizes)[bounds]
@@ -358,6 +359,20 @@ class _Run:
     def _file(self, name: str) -> Path:
         self.n_files += 1
         return self.folder / f"{name}-{self.n_files:06d}.bin"
+
+
+def _files_by_group(
+    fetched: Sequence[Fetched], n_groups: int
+) -> list[tuple[tuple[Path, tuple[int, ...]], ...]]:
+    """For each group the files that hold documents of it, with the numbers of their batches."""
+    found: list[list[tuple[Path, tuple[int, ...]]]] = [[] for _ in range(n_groups)]
+    for each in fetched:
+        own: dict[int, list[int]] = {}
+        for number, group in enumerate(each.groups.tolist()):
+            own.setdefault(group, []).append(number)
+        for group, numbers in own.items():
+            found[group].append((each.path, tuple(numbers)))
+    return [tuple(files) for files in found]
 
 
 class _Numbered:

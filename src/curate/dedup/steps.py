@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -43,6 +43,7 @@ from curate.errors import SettingError
 FETCH_BYTES = 32 << 20
 SLICE_DOCUMENTS = 1 << 16
 MAP_BYTES = 1 << 30
+_BUCKETS_HEAD = 16
 STAYS = -1
 SAME_KINDS = ("u8", "u8", "u8", "i8", "f8")  # high, low, number, bytes of the text, score
 
@@ -88,7 +89,7 @@ def spread_keys(task: SpreadTask) -> tuple[Spread, KeyFilter | None]:
     near = task.method == "near"
     kinds = ("u8", task.number_kind) if near else SAME_KINDS
     held = KeyFilter(task.n_late_keys) if task.n_late_keys else None
-    with SpreadWriter(task.path, kinds, task.n_ranges) as writer:
+    with SpreadWriter(task.path, kinds, task.n_ranges, packed=near) as writer:
         for place in task.batch.placed:
             for columns in (_band_columns if near else _same_columns)(task, place):
                 if held is not None:
@@ -171,23 +172,28 @@ def match_bands(task: MatchTask) -> Path:
     kinds = ("u8", task.documents.number_kind)
     keys, numbers = read_range(task.spreads, task.number, kinds)
     starts, members = find_shared(keys, np.arange(len(keys), dtype=np.uint32))
-    save_arrays(task.path, np.diff(starts), numbers[members].astype(np.int64))
+    save_buckets(task.path, np.diff(starts), numbers[members])
     return task.path
 
 
-def save_arrays(path: Path, *arrays: NDArray[np.int64]) -> None:
-    """Write arrays of int64 into one file."""
+Unsigned: TypeAlias = NDArray[np.uint32] | NDArray[np.uint64]
+
+
+def save_buckets(path: Path, sizes: NDArray[Any], members: NDArray[Any]) -> None:
+    """Write buckets into one file: sizes, and the members of one after those of the other."""
+    kind = members.dtype
     with path.open("wb") as file:
-        file.write(np.array([len(arrays), *map(len, arrays)], np.int64).tobytes())
-        file.writelines(array.astype(np.int64).tobytes() for array in arrays)
+        file.write(np.array([kind.itemsize, len(sizes)], np.int64).tobytes())
+        file.writelines(array.astype(kind).tobytes() for array in (sizes, members))
 
 
-def load_arrays(path: Path) -> list[NDArray[np.int64]]:
-    """Map arrays of `save_arrays`."""
-    whole = np.memmap(path, np.int64, "r")
-    n = int(whole[0])
-    bounds = np.cumsum([n + 1, *whole[1 : n + 1].tolist()])
-    return [whole[begin:end] for begin, end in pairwise(bounds.tolist())]
+def load_buckets(path: Path) -> tuple[Unsigned, Unsigned]:
+    """Map sizes and members of `save_buckets`."""
+    width, n = np.fromfile(path, np.int64, 2).tolist()
+    if path.stat().st_size == _BUCKETS_HEAD:
+        return np.zeros(0, f"u{width}"), np.zeros(0, f"u{width}")  # nothing cannot be mapped
+    whole = np.memmap(path, f"u{width}", "r", _BUCKETS_HEAD)
+    return whole[:n], whole[n:]
 
 
 # ---- the exact similarity --------------------------------------------------------------------------------
@@ -272,14 +278,14 @@ def fetch(task: FetchTask) -> Fetched:
                     "shingles": pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), pa.array(sets)),
                     "signature": signatures,
                 }
-                table = pa.table(columns, schema=schema)
                 of_rows = task.groups[begin + low : begin + high]
-                for group in np.unique(of_rows).tolist():
-                    is_own = of_rows == group
-                    own = table if is_own.all() else table.filter(pa.array(is_own))
-                    (batch,) = own.combine_chunks().to_batches()
-                    file.write_batch(batch)
-                    groups.append(group)
+                order = np.argsort(of_rows, kind="stable")
+                table, of_rows = pa.table(columns, schema=schema).take(pa.array(order)), of_rows[order]
+                (batch,) = table.combine_chunks().to_batches()
+                firsts = np.flatnonzero(np.append(True, of_rows[1:] != of_rows[:-1])).tolist()
+                for first, end_of_group in pairwise([*firsts, len(of_rows)]):
+                    file.write_batch(batch.slice(first, end_of_group - first))
+                    groups.append(int(of_rows[first]))
             release = getattr(place.shard, "release", None)
             if release is not None:
                 release()
@@ -310,11 +316,10 @@ def _signatures(
 
 @dataclass(frozen=True, slots=True)
 class VerifyTask:
-    """A group: its buckets (files of sizes and members, with where the group's are), and its documents."""
+    """A group: its buckets (files of sizes and members, with where the group's are), and its documents (files, with batches)."""
 
     buckets: tuple[tuple[Path, int, int, int, int], ...]
-    fetched: tuple[Fetched, ...]
-    group: int
+    fetched: tuple[tuple[Path, tuple[int, ...]], ...]
     n_fixed: int
     plan: DedupPlan
     scratch: Path
@@ -325,11 +330,9 @@ def verify(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]:
     """Who goes and for whom, with the similarity and whether it is the signatures' estimate."""
     batches: list[pa.RecordBatch] = []
-    for each in task.fetched:
-        own = np.flatnonzero(each.groups == task.group).tolist()
-        if own:
-            with pa.memory_map(str(each.path)) as source, pa.ipc.open_file(source) as file:
-                batches += [file.get_batch(number) for number in own]
+    for path, own in task.fetched:
+        with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as file:
+            batches += [file.get_batch(number) for number in own]
     shingles, begins, ends = _gather(batches, task.scratch)
     documents = pa.Table.from_batches(batches).drop_columns(["shingles"]).combine_chunks()
     numbers = documents["number"].to_numpy()
@@ -376,9 +379,9 @@ def _gather(batches: list[pa.RecordBatch], scratch: Path) -> ShingleSets:
 def _read_buckets(task: VerifyTask) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     sizes, members = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     for path, first, last, begin, end in task.buckets:
-        all_sizes, all_members = load_arrays(path)
-        sizes.append(all_sizes[first:last])
-        members.append(all_members[begin:end])
+        all_sizes, all_members = load_buckets(path)
+        sizes.append(all_sizes[first:last].astype(np.int64))
+        members.append(all_members[begin:end].astype(np.int64))
     return np.concatenate(sizes), np.concatenate(members)
 
 
@@ -394,6 +397,6 @@ def _whole(column: pa.ChunkedArray) -> pa.Array:
     return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
 
 
-def starts_of(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+def starts_of(sizes: NDArray[Any]) -> NDArray[np.int64]:
     """Where each of several runs begins; the end of the last one at the end."""
-    return np.append(0, np.cumsum(sizes)).astype(np.int64)
+    return np.append(np.int64(0), np.cumsum(sizes, dtype=np.int64))

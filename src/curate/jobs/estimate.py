@@ -68,7 +68,7 @@ def estimate_dedup(settings: DedupSettings, memory_bytes: int) -> DedupEstimate:
         n_text_bytes += sum(keys["n_bytes"].to_pylist())
         per_byte = len(table) / max(1, chunk.n_input_bytes)
         n_documents += round(per_byte * sum(file.size_bytes for file in staged))
-    n_keys_bytes = n_documents * plan.n_bands * 12
+    n_keys_bytes = n_documents * plan.n_bands * 10
     n_sampled = max(1, n_sampled)
     text_bytes = round(n_documents * n_text_bytes / n_sampled)
     # Shingles take 8 bytes a word, of the candidates: a third of a crawl is a cautious guess.

@@ -26,7 +26,7 @@ from curate.work.cores import available_cores
 from curate.work.engine import make_engine
 from curate.work.files import read_arrow, read_facts, write_arrow
 from curate.work.folder import RunFolder
-from curate.work.progress import Counted, ProgressDisplay
+from curate.work.progress import ProgressDisplay
 from curate.work.urls import is_url
 
 
@@ -45,7 +45,7 @@ def build_index(
         input: files, folders or globs, as for `dedup_files`; most often the kept/ folder of a run.
         jaccard: threshold that the bands are made for; runs against the index may verify at another.
         recall: chance that a pair at the threshold is found.
-        options: `text_column`, `id_column`, `url_column`, `workers`, `progress`.
+        options: `text_column`, `id_column`, `url_column`, `workers`, `engine`, `ray_address`, `progress`.
 
     Raises:
         RunError: part of the input cannot be read, or it holds no text; no index was made.
@@ -93,6 +93,8 @@ def _add_files(
     id_column: str | None = None,
     url_column: str | None = None,
     workers: int | None = None,
+    engine: str = "local",
+    ray_address: str | None = None,
     progress: bool = True,
 ) -> Index:
     files = find_files((input,) if isinstance(input, str) else tuple(input))
@@ -107,7 +109,15 @@ def _add_files(
     shutil.rmtree(work, ignore_errors=True)
     with ExitStack() as cleanup:
         cleanup.callback(shutil.rmtree, work, ignore_errors=True)
-        engine = cleanup.enter_context(make_engine("local", workers or available_cores()))
+        pool = cleanup.enter_context(
+            make_engine(
+                engine,
+                workers or available_cores(),
+                index.path,
+                ray_address,
+                (file.path for file in files),
+            )
+        )
         pieces = plan_pieces(direct)
         texts = [
             TextFile.stamp(file.path, columns["text"] or "")
@@ -118,14 +128,12 @@ def _add_files(
         text_files = [places.get(str(Path(piece.file.path).absolute()), -1) for piece in pieces]
         if staged:
             folder = RunFolder(work)
-            chunks = read_pages(stage_texts, options, folder, plan_splits(staged), engine, display)
+            chunks = read_pages(stage_texts, options, folder, plan_splits(staged), pool, display)
             pieces += [staged_piece(str(name), folder.documents(name)) for name in chunks]
             text_files += [-1] * (len(pieces) - len(text_files))
         job = _IndexJob(index.plan, work / "keys", tuple(pieces), tuple(text_files))
-        tally = Counted(len(pieces), "pieces")
-        with display.step("Computing keys", len(pieces), tally.look):
-            for _ in engine.map(partial(_write_piece_keys, job), range(len(pieces))):
-                tally.n_done += 1
+        keyed = pool.map(partial(_write_piece_keys, job), range(len(pieces)))
+        display.count("Computing keys", keyed, len(pieces), "pieces")
         _refuse_partial(index, job, RunFolder(work))
         return append_segment(index, _read_piece_keys(job), texts, stamp)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Sequence
 from os import PathLike, fspath
 from pathlib import Path
@@ -39,7 +40,7 @@ def join_shards(
     the shards were read with. The input is not needed.
 
     Args:
-        shards: the output folders of all `curate filter --shard` jobs, in any order.
+        shards: the output folders of all `curate filter --shard` jobs, in any order, or a glob of them.
         output: a new or empty folder, or that of an earlier join of these shards, which is continued.
         workers: processes; all cores if None.
         engine: 'local' or 'ray'.
@@ -53,7 +54,7 @@ def join_shards(
         RunError: the run could not go on; what is committed is kept.
     """
     display = ProgressDisplay.of(progress)
-    found = Shards.open(input_paths(shards))
+    found = Shards.open(_list_shards(input_paths(shards), Path(output)))
     settings = settings_from(
         FilterSettings,
         {name: value for name, value in found.plan["settings"].items() if name != "contents"}
@@ -76,6 +77,15 @@ def join_shards(
         splits = found.bring_together(folder)
         chunks = all_chunks(folder, splits)
         return run_from_chunks(job, found.plan, folder, chunks, workers_engine, display)
+
+
+def _list_shards(named: Sequence[str], output: Path) -> list[str]:
+    """Folders and what globs find, without the output: `shards/*` meets it where an earlier call has made it there."""
+    found: list[str] = []
+    for name in named:
+        matches = sorted(glob.glob(name)) if glob.has_magic(name) and not Path(name).exists() else [name]
+        found += matches or [name]
+    return [name for name in found if not (output.exists() and Path(name).exists() and output.samefile(name))]
 
 
 def _refuse_changes(job: Job, plan: dict[str, Any]) -> None:

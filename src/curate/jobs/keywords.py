@@ -23,6 +23,8 @@ class DedupKeywords(TypedDict, total=False):
     warn_share: float
     memory: str | int
     workers: int | None
+    engine: str
+    ray_address: str | None
 
 
 class ScoreKeywords(TypedDict, total=False):
@@ -32,3 +34,5 @@ class ScoreKeywords(TypedDict, total=False):
     text_column: str | None
     label: str | PathLike[str] | Sequence[str | PathLike[str]]
     workers: int | None
+    engine: str
+    ray_address: str | None

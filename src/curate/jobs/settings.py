@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from curate.config import SCRATCH, check, check_output, parse_memory, setting
+from curate.config import ENGINE, RAY_ADDRESS, SCRATCH, check, check_input, check_output, parse_memory, setting
 from curate.errors import SettingError
 from curate.work.cores import available_cores
+from curate.work.engine import ENGINE_NAMES
 
 if TYPE_CHECKING:
     from curate.dedup import DedupPlan
@@ -58,11 +59,12 @@ class DedupSettings:
     workers: int | None = setting(
         None, "Worker processes; all cores if left out.", section="run", in_hash=False, low=1
     )
+    engine: str = setting("local", ENGINE, section="run", in_hash=False, known=ENGINE_NAMES)
+    ray_address: str | None = setting(None, RAY_ADDRESS, section="run", in_hash=False)
 
     def __post_init__(self) -> None:
         check(self)
-        if not self.input:
-            raise SettingError("No input. Give --input with a file, a folder or a glob.")
+        check_input(self.input)
         if self.output:
             check_output(self.output)
         parse_memory(self.memory)
@@ -111,11 +113,12 @@ class ScoreSettings:
     workers: int | None = setting(
         None, "Worker processes; all cores if left out.", section="run", in_hash=False, low=1
     )
+    engine: str = setting("local", ENGINE, section="run", in_hash=False, known=ENGINE_NAMES)
+    ray_address: str | None = setting(None, RAY_ADDRESS, section="run", in_hash=False)
 
     def __post_init__(self) -> None:
         check(self)
-        if not self.input:
-            raise SettingError("No input. Give --input with a file, a folder or a glob.")
+        check_input(self.input)
         check_output(self.output)
         names = (self.scorer,) if isinstance(self.scorer, str) else self.scorer
         if names == ("none",) and self.label:

@@ -34,7 +34,7 @@ from curate.work.cores import available_cores
 from curate.work.engine import make_engine
 from curate.work.files import committed, read_arrow, write_arrow, write_json
 from curate.work.output import Layout, opened_output
-from curate.work.progress import Counted, ProgressDisplay
+from curate.work.progress import ProgressDisplay
 from curate.work.urls import is_url
 
 BEGUN = "settings.json"
@@ -60,6 +60,7 @@ def mix(
     progress: bool | ProgressDisplay = True,
     workers: int | None = None,
     engine: str = "local",
+    ray_address: str | None = None,
     on_plan: OnPlan = lambda _plan: None,
     **settings: Unpack[MixtureKeywords],
 ) -> dict[str, Any]:
@@ -76,6 +77,7 @@ def mix(
         progress: show progress on stderr; or a display to show it on.
         workers: processes; null for one for each core.
         engine: 'local' or 'ray'.
+        ray_address: of the cluster.
         on_plan: told the plan before the mixture is written; may raise to stop.
         **settings: fields of `MixtureSettings`, in place of those of `input`.
 
@@ -107,6 +109,7 @@ def mix(
             folder,
             pieces,
             engine,
+            ray_address,
             workers or available_cores(),
             ProgressDisplay.of(progress),
         )
@@ -148,6 +151,7 @@ class _Job:
     folder: Path
     pieces: list[Piece]
     engine: str
+    ray_address: str | None
     n_workers: int
     progress: ProgressDisplay
     _placed: _Placed = field(init=False)
@@ -189,13 +193,9 @@ class _Job:
         return plan
 
     def _map(self, title: str, function: Callable[[Any], None], tasks: Sequence[Any]) -> None:
-        counted = Counted(len(tasks), "pieces")
-        with (
-            self.progress.step(title, len(tasks), counted.look),
-            make_engine(self.engine, self.n_workers, self.folder) as engine,
-        ):
-            for _ in engine.map(function, tasks):
-                counted.n_done += 1
+        inputs = [stretch.file.path for piece in self.pieces for stretch in piece.stretches]
+        with make_engine(self.engine, self.n_workers, self.folder, self.ray_address, inputs) as engine:
+            self.progress.count(title, engine.map(function, tasks), len(tasks), "pieces")
 
     def _assignment(self, piece: Piece) -> Path:
         return self.folder / "work" / "assigned" / f"{piece.name}.arrow"

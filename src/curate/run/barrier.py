@@ -203,8 +203,8 @@ def add_kept_ids(found: pa.Table, folder: RunFolder, names: Sequence[ChunkName])
     """Add `kept_id`: the id of the document that stays for each duplicate."""
     kept_shards, kept_rows = (found[name].to_numpy() for name in ("kept_shard", "kept_row"))
     ids = np.empty(len(found), object)
-    for shard in np.unique(kept_shards):
-        here = np.flatnonzero(kept_shards == shard)
-        column = read_arrow(folder.documents(names[shard]))["id"]
+    order = np.argsort(kept_shards, kind="stable")
+    for here in np.split(order, np.flatnonzero(np.diff(kept_shards[order])) + 1) if len(order) else ():
+        column = read_arrow(folder.documents(names[kept_shards[here[0]]]))["id"]
         ids[here] = column.take(kept_rows[here]).to_pylist()
     return found.append_column("kept_id", pa.array(ids, pa.string()))

@@ -217,7 +217,8 @@ def check_parts(folder: RunFolder, parts: Sequence[Part]) -> None:
                 "Delete the file if it is there, and run the same command again."
             )
     for kind in ("kept", "dropped"):
-        strange = sorted(set((folder.path / kind).glob("*.parquet")) - planned.keys())
+        # What a lost worker was writing (.tmp-*) is deleted when the folder is closed.
+        strange = sorted(set((folder.path / kind).glob("[!.]*.parquet")) - planned.keys())
         if strange:
             raise RunError(f"{strange[0]} is not of this run. Delete it, and run the same command again.")
 

@@ -9,8 +9,11 @@ from dataclasses import dataclass
 
 from curate.bundled import bundled_names
 from curate.config import (
+    ENGINE,
+    RAY_ADDRESS,
     SCRATCH,
     check,
+    check_input,
     check_output,
     check_value,
     parse_bytes,
@@ -296,16 +299,8 @@ class FilterSettings:
         in_hash=False,
         low=1,
     )
-    engine: str = setting(
-        "local", "local (processes on this machine) or ray.", section="run", in_hash=False, known=ENGINE_NAMES
-    )
-    ray_address: str | None = setting(
-        None,
-        "For the engine ray: the cluster, as HOST:PORT or ray://HOST:PORT; left out, what RAY_ADDRESS names, else one that "
-        "runs on this machine, else one is started here.",
-        section="run",
-        in_hash=False,
-    )
+    engine: str = setting("local", ENGINE, section="run", in_hash=False, known=ENGINE_NAMES)
+    ray_address: str | None = setting(None, RAY_ADDRESS, section="run", in_hash=False)
     shard: str | None = setting(
         None,
         "Read a share of the input only, as one job of a batch system: 0/100 to 99/100, each with an --output of its own. "
@@ -412,8 +407,7 @@ class FilterSettings:
             raise SettingError("target_tokens keeps the best by score, and scorer is 'none'. Name a scorer.")
 
     def _check_files(self) -> None:
-        if not self.input:
-            raise SettingError("No input. Give --input with a file, a folder or a glob.")
+        check_input(self.input)
         check_output(self.output)
 
 

@@ -21,7 +21,7 @@ from typing import Any
 from curate.crawl import InputFile, Split
 from curate.errors import RunError, SettingError
 from curate.work.files import committed, read_facts, write_json
-from curate.work.folder import RunFolder, changed_settings
+from curate.work.folder import MANIFEST, RunFolder, changed_settings
 from curate.work.json_files import check_shape, read_json
 
 SHARD = "shard.json"
@@ -109,6 +109,8 @@ class Shards:
         found: dict[int, tuple[Path, dict[str, Any]]] = {}
         for path in map(Path, paths):
             facts = read_json(path / SHARD)
+            if not facts and (path / MANIFEST).is_file():
+                raise SettingError(f"{path} is a finished run and no shard. Name the shards alone.")
             if not facts:
                 raise SettingError(
                     f"{path} holds no shard that is read to its end (no {SHARD}). Run its 'curate filter --shard' again."

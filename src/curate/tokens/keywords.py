@@ -23,3 +23,4 @@ class TokenizeKeywords(TypedDict, total=False):
     peer: str | PathLike[str] | Sequence[str | PathLike[str]]
     workers: int | None
     engine: str
+    ray_address: str | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,11 +15,16 @@ ENGINE_NAMES = ("local", "ray")
 
 
 def make_engine(
-    name: str, n_workers: int, folder: str | Path | None = None, address: str | None = None
+    name: str,
+    n_workers: int,
+    folder: str | Path | None = None,
+    address: str | None = None,
+    inputs: Iterable[str | Path] = (),
 ) -> Engine:
     """Make the engine called `name`: 'local' or 'ray'.
 
-    `folder` is where tasks commit, which every machine must see; `address` is that of a Ray cluster.
+    `folder` is where tasks commit and `inputs` are the files that they read: every machine must see them. `address` is
+    that of a Ray cluster.
     """
     if name == "local":
         from curate.work.local import LocalEngine
@@ -27,5 +33,5 @@ def make_engine(
     if name == "ray":
         from curate.work.ray import RayEngine
 
-        return RayEngine(n_workers, address, folder)
+        return RayEngine(n_workers, address, folder, inputs)
     raise UnknownNameError("engine", name, ENGINE_NAMES)

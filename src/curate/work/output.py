@@ -90,6 +90,7 @@ def opened_output(
             raise changed_error(folder, changes, advise(record))
         remove_leftovers(folder)
         yield
+        remove_leftovers(folder)  # a task that was lost with its process was begun again, and left its file
 
 
 def changed_error(folder: object, changes: list[str], advice: str | None) -> ChangedSettingsError:

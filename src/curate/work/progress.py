@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -63,6 +63,13 @@ class ProgressDisplay:
             done.set()
             thread.join()
 
+    def count(self, title: str, results: Iterable[object], total: int, unit: str) -> None:
+        """Show `title` while `results` are made, and how many of `total` there are; `unit` in the plural, as 'chunks'."""
+        counted = Counted(total, unit)
+        with self.step(title, total, counted.look):
+            for _ in results:
+                counted.add(1)
+
     def _show_bar(self, title: str, total: float, look: Look, done: threading.Event) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[words]}"))
         with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=self._console) as bar:
@@ -81,7 +88,7 @@ class ProgressDisplay:
         while True:
             finished = done.wait(PLAIN_EVERY_S)
             n_done, words = look()
-            share = f"{n_done / total:.0%}, " if total else ("done, " if finished else "")
+            share = f"{min(1.0, n_done / total):.0%}, " if total else ("done, " if finished else "")
             elapsed_s = time.monotonic() - began_s
             if finished and not total and elapsed_s < _SHORT_S:
                 return

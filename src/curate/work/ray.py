@@ -15,11 +15,13 @@ import signal
 import socket
 import statistics
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -28,6 +30,7 @@ import cloudpickle
 
 from curate._version import __version__
 from curate.errors import CurateError, MissingPackageError, RunError, SettingError
+from curate.work.urls import is_url
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -58,12 +61,20 @@ class RayEngine:
         address: of the cluster: 'auto', 'HOST:PORT' or 'ray://HOST:PORT'; None for what `RAY_ADDRESS` names, else one
             that runs on this machine, else a Ray started here.
         folder: that every node must see, if tasks commit there.
+        inputs: files that every node must see; of each folder one is looked for.
     """
 
     is_local = False
 
-    def __init__(self, n_workers: int, address: str | None = None, folder: str | Path | None = None) -> None:
+    def __init__(
+        self,
+        n_workers: int,
+        address: str | None = None,
+        folder: str | Path | None = None,
+        inputs: Iterable[str | Path] = (),
+    ) -> None:
         self._ray = _import_ray()
+        self._inputs = _one_of_each_folder(inputs)
         self._folder = None if folder is None else Path(folder).absolute()
         self._checked: set[str] = set()
         self._looked_s = 0.0
@@ -91,7 +102,7 @@ class RayEngine:
         ray = self._ray
         self._look(now=True)
         remote = ray.remote(num_cpus=1, max_retries=MAX_RETRIES)(_caller())
-        common = ray.put((cloudpickle.dumps(function), _versions(), os.getcwd()))
+        common = ray.put((cloudpickle.dumps(function), _versions(), os.getcwd(), self._inputs))
         flight = _Flight(lambda number: remote.remote(common, cloudpickle.dumps(tasks[number])))
         n_begun = 0
         try:
@@ -188,7 +199,7 @@ class RayEngine:
         with self._token() as token:
             asked = {
                 node: ask.options(scheduling_strategy=affinity(node_id=node, soft=False)).remote(
-                    None if token is None else str(token), list(here)
+                    None if token is None else str(token), list(here), self._inputs
                 )
                 for node in nodes
             }
@@ -196,7 +207,7 @@ class RayEngine:
                 answer = self._answer(nodes[node], reference)
                 if answer is None:
                     continue  # it has gone again
-                there, sees, problem = answer
+                there, sees, unseen, problem = answer
                 if problem or there != here:
                     told = _tell_difference(there, here)
                     raise RunError(
@@ -204,9 +215,11 @@ class RayEngine:
                     )
                 if not sees:
                     raise RunError(
-                        f"The Ray node {nodes[node]} does not see the output folder {self._folder}. Name an --output that "
-                        "every node sees under the same path, such as one on NFS."
+                        f"The Ray node {nodes[node]} does not see the output folder {self._folder}. Name an --output (of a "
+                        "result that goes to a store, a --scratch) that every node sees under the same path, as on NFS."
                     )
+                if unseen:
+                    raise RunError(_tell_unseen(nodes[node], unseen))
                 self._checked.add(node)
 
     @contextmanager
@@ -222,7 +235,7 @@ class RayEngine:
         finally:
             token.unlink(missing_ok=True)
 
-    def _answer(self, name: str, reference: Any) -> tuple[Versions, bool, str] | None:
+    def _answer(self, name: str, reference: Any) -> tuple[Versions, bool, str | None, str] | None:
         errors = self._ray.exceptions
         try:
             return self._ray.get(reference)
@@ -298,19 +311,47 @@ def _knock(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK_S).close()
 
 
-def _caller() -> Callable[[tuple[bytes, Versions, str], bytes], bytes]:
+def _one_of_each_folder(paths: Iterable[str | Path]) -> tuple[str, ...]:
+    """The first local path of each folder, absolute: a folder that is there has all of its files."""
+    first: dict[str, str] = {}
+    for path in map(str, paths):
+        if not is_url(path):
+            first.setdefault(os.path.dirname(os.path.abspath(path)), os.path.abspath(path))
+    return tuple(first.values())
+
+
+@lru_cache(maxsize=4)
+def check_here(folder: str, inputs: tuple[str, ...]) -> None:
+    """Once in each worker: go to the driver's folder, or to an empty one, and look for the inputs.
+
+    In whatever folder Ray was started, a relative path could name another file.
+
+    Raises:
+        RunError: an input is not there. It would count as one that cannot be read.
+    """
+    os.chdir(folder if os.path.isdir(folder) else tempfile.mkdtemp(prefix="curate-"))
+    unseen = next((path for path in inputs if not os.path.exists(path)), None)
+    if unseen:
+        raise RunError(_tell_unseen(platform.node(), unseen))
+
+
+def _tell_unseen(node: str, path: str) -> str:
+    return (
+        f"The Ray node {node} does not see the input {path}. Every node must see it under the same path, as on NFS; what is "
+        "committed is kept."
+    )
+
+
+def _caller() -> Callable[[tuple[bytes, Versions, str, tuple[str, ...]], bytes], bytes]:
     """The function that a node runs. It is carried by value: a node may have no curate, or another one."""
 
-    def call(common: tuple[bytes, dict[str, str], str], task: bytes) -> bytes:
-        import os
+    def call(common: tuple[bytes, dict[str, str], str, tuple[str, ...]], task: bytes) -> bytes:
         import pickle
         import platform
 
         import cloudpickle
 
-        carried, wanted, folder = common
-        if os.path.isdir(folder):
-            os.chdir(folder)
+        carried, wanted, folder, inputs = common
         from curate._version import __version__
         from curate.errors import RunError
 
@@ -320,15 +361,20 @@ def _caller() -> Callable[[tuple[bytes, Versions, str], bytes], bytes]:
                 f"The Ray node {platform.node()} has curate {__version__} (here {wanted['curate']}). "
                 "Install the same versions on every node."
             )
+        from curate.work.ray import check_here
+
+        check_here(folder, inputs)
         return cloudpickle.dumps(pickle.loads(carried)(pickle.loads(task)))  # noqa: S301 - made by the driver
 
     return call
 
 
-def _asker() -> Callable[[str | None, list[str]], tuple[Versions, bool, str]]:
+def _asker() -> Callable[[str | None, list[str], tuple[str, ...]], tuple[Versions, bool, str | None, str]]:
     """The function by which a node says what it has; carried by value, too."""
 
-    def ask(token: str | None, names: list[str]) -> tuple[dict[str, str], bool, str]:
+    def ask(
+        token: str | None, names: list[str], inputs: tuple[str, ...]
+    ) -> tuple[dict[str, str], bool, str | None, str]:
         import os
         import platform
         from importlib import import_module
@@ -353,7 +399,8 @@ def _asker() -> Callable[[str | None, list[str]], tuple[Versions, bool, str]]:
                 import_module("curate.warmed")  # every kernel of the default settings, once a node
             except ImportError as error:
                 problem = f"cannot load curate: {error}"
-        return {name: found[name] for name in names}, sees, problem
+        unseen = next((path for path in inputs if not os.path.exists(path)), None)
+        return {name: found[name] for name in names}, sees, unseen, problem
 
     return ask
 
