@@ -398,18 +398,18 @@ def _keep_title(
         level = w.elements[w.blocks[b, B_ELEMENT], E_LEVEL]
         part = _part_of_title(b, w)
         if keep[b]:
-            if level == 1 or part >= 0:
+            above = max(stated, near, tail)
+            if part >= 0 or (level == 1 and (above < 0 or b - NEAR <= above)):
                 return
+            if level == 1:  # a section of the text
+                break
             n_above += w.counts[b, C_CHARS]
             tail = near if b - NEAR <= near else tail  # further above the text stands the site's name
             near = -1
         elif (part >= 0 or level == 1) and _may_be_title(b, w):
-            if 0 <= part < N_TITLES:
-                stated = b
-            elif part >= 0:
-                near = b
-            if level == 1:
-                heading = b
+            stated = b if 0 <= part < N_TITLES else stated
+            near = b if part >= N_TITLES else near
+            heading = b if level == 1 else heading
         b += 1
     if max(stated, tail, heading) < 0:
         return
