@@ -44,6 +44,7 @@ from curate.extract.scan import (
     IN_FOOTER,
     IN_FORM,
     IN_NAV,
+    IN_TABLE,
     T_P,
 )
 from curate.extract.tags import FNV_OFFSET, FNV_PRIME, MASK32, TAG_NUMBERS
@@ -235,7 +236,15 @@ def _is_amid(
     figure = w.elements[e, E_PARENT]
     if figure >= 0 and w.elements[figure, E_TAG] == T_FIGURE:  # with a caption before or after
         first, end = w.elements[figure, E_FIRST], w.elements[figure, E_END]
-    return first > 0 and end < n_blocks and keep[first - 1] != 0 and keep[end] != 0
+    before = first > 0 and keep[first - 1] != 0
+    behind = end < n_blocks and keep[end] != 0
+    holder = w.elements[e, E_PARENT]
+    if (
+        is_table and holder >= 0 and w.elements[holder, E_FLAGS] & IN_TABLE
+    ):  # beside prose in a page laid out as a table
+        before |= behind and is_prose(w.blocks, w.counts, end)
+        behind |= before and is_prose(w.blocks, w.counts, first - 1)
+    return before and behind
 
 
 @kernel(allocates=False)
