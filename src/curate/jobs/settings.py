@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from curate.config import ENGINE, RAY_ADDRESS, SCRATCH, check, check_input, check_output, parse_memory, setting
+from curate.config import (
+    ENGINE,
+    RAY_ADDRESS,
+    SCRATCH,
+    check,
+    check_input,
+    check_output,
+    parse_memory,
+    setting,
+)
 from curate.errors import SettingError
 from curate.work.cores import available_cores
 from curate.work.engine import ENGINE_NAMES
