@@ -18,7 +18,7 @@ More pages with levels come from folders of their own (`--more`), each of which 
                   the kind that read the pages above
 
 An id that the folder has no page of is one of `lessons/` or `annotations/readers`, a known page read again, or the place of
-one in a corpus, as `enwiki#17` or `weborganizer-00#1095`: the row, from 0, of `textbooks/enwiki` or `web/weborganizer-00`.
+one in a corpus, as `weborganizer-00#1095`: the row, from 0, of `web/weborganizer-00`.
 """
 
 from __future__ import annotations
@@ -50,11 +50,10 @@ STATISTICS = "textbooks/osbooks-statistics"
 BOOKS = (*BOOK_FILES, STATISTICS)
 BOOK_LABELS = "weak label: module of a textbook, or a list out of one"
 """Annotator of the pages of textbooks: nobody read them."""
-ENCYCLOPEDIA = "textbooks/enwiki"
 WEB_FILES = tuple(f"web/weborganizer-0{i}" for i in range(4))
 CORPORA = (
     *(f"annotations/{name}" for name in EDU_FILES if name != "edu_val"),
-    "web/c4", *WEB_FILES, STATISTICS, ENCYCLOPEDIA,
+    "web/c4", *WEB_FILES, STATISTICS, "textbooks/enwiki",
 )  # fmt: skip
 """Unlabelled text for the word table; `edu_val` takes no part, so that figures on it are of new pages."""
 
@@ -200,21 +199,18 @@ def _documentation(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _corpus_pages(data: Path, more: Sequence[Path], known: set[str]) -> dict[str, dict[str, Any]]:
-    """Read the pages of corpora that levels name by their places."""
-    corpora = {Path(name).name: name for name in (*WEB_FILES, ENCYCLOPEDIA)}
+    """Read the web pages that levels name by their places."""
     wanted: dict[str, set[int]] = {}
     for row in (row for folder in more for row in read_levels(folder / "levels.tsv")):
         corpus, _, place = row["id"].partition("#")
-        if corpus in corpora and row["id"] not in known:
-            wanted.setdefault(corpora[corpus], set()).add(int(place))
-    pages: dict[str, dict[str, Any]] = {}
-    for name, places in wanted.items():
-        domain = "encyclopedia" if name == ENCYCLOPEDIA else "web"
-        for place, row in enumerate(read_rows(data, name)):
-            if place in places:
-                where = {"url": row["url"]} if row.get("url") else {"site": f"{name}#{place}"}
-                pages[f"{Path(name).name}#{place}"] = {"text": row["text"], "domain": domain, **where}
-    return pages
+        if f"web/{corpus}" in WEB_FILES and row["id"] not in known:
+            wanted.setdefault(corpus, set()).add(int(place))
+    return {
+        f"{corpus}#{place}": {"text": row["text"], "url": row["url"], "domain": "web"}
+        for corpus, places in wanted.items()
+        for place, row in enumerate(read_rows(data, f"web/{corpus}"))
+        if place in places
+    }
 
 
 def read_more(folder: Path, known: dict[str, dict[str, Any]], annotator: str) -> list[dict[str, Any]]:

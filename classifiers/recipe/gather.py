@@ -8,7 +8,7 @@ recipes take as `--more`; a file that is not in them, or differs, is named and l
     readings/docs.files.tsv   id, package, archive, path               readings/docs.levels.tsv   the same, and quality_level
 
 An id is the beginning of the SHA-256 of the file's text. Files were drawn by strata of the score that the classifier of the
-version before gave them, at most eighteen a package; readers saw the first 2,400 characters of a program, the first 1,600 of
+version before gave them, at most fifteen a package; readers saw the first 2,400 characters of a program, the first 1,600 of
 the text of a page, and neither scores nor one another's levels. About a tenth was read twice, and readers of the later rounds
 read files of the earlier ones again, which the levels name by their ids.
 """
