@@ -80,6 +80,14 @@ def count_trailing_zeros(value: int) -> int:
     return (int(value) & -int(value)).bit_length() - 1 if int(value) else 64
 
 
+def count_ones(value: int) -> int:
+    return int(value).bit_count()
+
+
+def add_sixteen(to: Any, place: int, values: Any, index: int) -> None:
+    to.reshape(-1)[int(place) : int(place) + 16] += values.reshape(-1)[int(index) : int(index) + 16]
+
+
 np.seterr(all="ignore")
 for each in ("frombuffer", "empty", "zeros", "full", "array"):
     setattr(np, each, widening(getattr(np, each)))
@@ -87,7 +95,8 @@ import curate.text.kernel  # noqa: E402
 import curate.text.unaligned as machine  # noqa: E402
 
 curate.text.kernel.kernel = plain
-machine.load64, machine.store64, machine.count_trailing_zeros = load64, store64, count_trailing_zeros
+for each in (load64, store64, count_trailing_zeros, count_ones, add_sixteen):
+    setattr(machine, each.__name__, each)
 
 
 # ---- counting -----------------------------------------------------------------------------------------
