@@ -55,25 +55,6 @@ def _lessons() -> str:
     return "\n".join(lines)
 
 
-def _raw() -> str:
-    """Raw crawl pages lost to language and rules, by level."""
-    found: dict[str, dict[str, Any]] = {}
-    for row in _result("lessons")["rows"]:
-        if row["pool"] == "raw crawl pages":
-            found.setdefault(row["group"], {})[row["rules"]] = row
-    lines = [
-        "| level of two readers | pages | lost to gopher, c4, fineweb | lost to the default |",
-        "|---|---|---|---|",
-    ]
-    for name, highest in (("edu", 3), ("quality", 4)):
-        for level in range(highest + 1):
-            rows = found[f"{name} {level}"]
-            lost = " | ".join(_share(rows[way]["lost"]) for way in ("named", "default"))
-            more = " or more" if level == highest else ""
-            lines.append(f"| {name} {level}{more} | {rows['default']['pages']} | {lost} |")
-    return "\n".join(lines)
-
-
 _SHOWN = {
     ("documentation", "level 2.5 or more"),
     ("documentation", "level 0-1"),
@@ -101,7 +82,13 @@ def _serve() -> str:
 def _adult() -> str:
     """Misses and false alarms of the screen for adult pages."""
     result = _result("adult")
-    rows = [f"| written, {kind} | {n['pages']} | {n['gone']} |" for kind, n in result["labelled"].items()]
+    labelled: dict[str, list[dict[str, int]]] = {}
+    for kind, found in result["labelled"].items():
+        labelled.setdefault(kind.partition(":")[0], []).append(found)
+    rows = [
+        f"| written, {kind} | {sum(n['pages'] for n in found)} | {sum(n['gone'] for n in found)} |"
+        for kind, found in labelled.items()
+    ]
     web = result["web"]
     rows.append(f"| web, topic Adult | {web['adult_pages']:,} | {web['adult_gone']:,} |")
     other = sum(web["other_gone"].values())
@@ -113,17 +100,11 @@ def _languages() -> str:
     """Pages of a translated manual that pass, by language."""
     rows = _result("languages")["rows"]
     head = (
-        "| language | pages | stays for its language | `curate` | `curate`, short | `gopher` | `fineweb2` | "
-        "lists of titles: `curate` | `fineweb2` |"
+        "| language | pages | stays for its language | `curate` | `curate`, short | `gopher` | `fineweb2` |"
     )
-    lines = [head, "|" + "---|" * 9]
+    lines = [head, "|" + "---|" * 7]
     for row in rows:
-        numbers = [
-            row[name]
-            for name in (
-                "language", "curate", "short_curate", "gopher", "fineweb2", "titles_curate", "titles_fineweb2",
-            )
-        ]  # fmt: skip
+        numbers = [row[name] for name in ("language", "curate", "short_curate", "gopher", "fineweb2")]
         lines.append(
             f"| {row['code']} | {row['pages']} | {' | '.join(f'{number:.0f}%' for number in numbers)} |"
         )
@@ -420,21 +401,6 @@ def _scorer_figures() -> str:
     return "\n".join(lines)
 
 
-def _topics() -> str:
-    """Positives promised and found by topic, two topics a row."""
-    found = _result("scoring")["domains"]["rates_by_topic"]
-    groups = found["groups"]
-    cells = [f"{g['name']} | {g['n_pages']} | {g['promised']:.1f} | {g['found']}" for g in groups]
-    half = (len(cells) + 1) // 2
-    rows = zip(cells[:half], [*cells[half:], " | | | "][:half], strict=True)
-    head = [
-        "| topic | pages | promised | found | topic | pages | promised | found |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    last = f"Chi-squared {found['chi_squared']:.1f} with {len(groups)} topics, p = {found['p_value']:.2f}."
-    return "\n".join([*head, *(f"| {first} | {second} |" for first, second in rows), "", last])
-
-
 def _domains(name: str) -> str:
     """A bundled scorer by domain, out of fold."""
     rows = _result("scoring")["domains"][name]["domains"]
@@ -664,17 +630,6 @@ def _scorer_peers() -> str:
     )
 
 
-def _learning_curve() -> str:
-    """What more labels give `edu`."""
-    return _table(
-        ["annotated pages", "Spearman", "average precision"],
-        [
-            [f"{row['n_pages']:,}", _within(row["spearman"]), _within(row["average_precision"])]
-            for row in _result("scoring")["beside_peers"]["learning_curve"]
-        ],
-    )
-
-
 def _code_rules() -> str:
     """What rules take of program files that teach, and of those that do not."""
     return _table(
@@ -731,17 +686,6 @@ def _upsampling() -> str:
     )
 
 
-def _dedup_growth() -> str:
-    """CPU seconds and memory of deduplication by number of documents."""
-    return _table(
-        ["documents", "CPU s", "peak memory, MB"],
-        [
-            [f"{row['n_documents']:,}", f"{row['cpu_s']:.1f}", f"{row['peak_memory_mb']:,}"]
-            for row in _result("dedup_growth")["growth"]["rows"]
-        ],
-    )
-
-
 def _dedup_lines() -> str:
     """Share of characters in lines that recur, by kind of text, at the default limits."""
     result = _result("dedup_lines")
@@ -768,27 +712,14 @@ def _dedup_lines() -> str:
     )
 
 
-def _craft() -> str:
-    """Replies that one core takes without model and network, by recipe."""
-    return _table(
-        ["recipe", "characters a reply", "replies a CPU s", "gate alone"],
-        [
-            [
-                name,
-                f"{row['chars_a_reply']:,.0f}",
-                f"{row['replies_per_cpu_s']:,}",
-                f"{row['gate_replies_per_cpu_s']:,}",
-            ]
-            for name, row in _result("craft")["recipes"].items()
-        ],
-    )
-
-
 def _lessons_more() -> str:
-    """Pages lost to rules and language in the pools that `lessons` leaves out."""
+    """Pages lost to rules and language in the pools that `lessons` leaves out; of pages that annotators read too, by the readers."""
     groups: dict[tuple[str, str], dict[str, Any]] = {}
     for row in _result("lessons")["rows"]:
-        if row["pool"] != "raw crawl pages" and row["group"] != "modules":
+        if (
+            row["pool"] not in {"raw crawl pages", "reference annotator", "second annotator"}
+            and row["group"] != "modules"
+        ):
             groups.setdefault((row["pool"], row["group"]), {})[row["rules"]] = row
     lines = ["| pages | | lost to gopher, c4, fineweb | lost to the default |", "|---|---|---|---|"]
     for (pool, group), found in groups.items():
@@ -796,19 +727,6 @@ def _lessons_more() -> str:
             lost = " | ".join(_share(found[way]["lost"]) for way in ("named", "default"))
             lines.append(f"| {pool}, {group} | {found['default']['pages']:,} | {lost} |")
     return "\n".join(lines)
-
-
-def _equal_size() -> str:
-    """Levels of the best pages by score, after the default rules and after the named sets."""
-    found: dict[str, list[str]] = {}
-    for row in _result("lessons")["equal_size"]:
-        gain, low, high = row["mean_level"]["gain"]
-        found.setdefault(row["pool"], []).append(f"{gain:+.2f} ({low:+.2f} to {high:+.2f})")
-    lines = [
-        "| mean level, default less named sets | best 5% by score | best 10% | best 30% |",
-        "|---|---|---|---|",
-    ]
-    return "\n".join([*lines, *(f"| {pool} | {' | '.join(gains)} |" for pool, gains in found.items())])
 
 
 def _quality() -> str:
@@ -825,8 +743,6 @@ def _quality() -> str:
     extraction = _result("extraction")
     articles = {row["extractor"]: row for row in extraction["rows"]}
     whole = {row["extractor"]: row for row in extraction["whole_texts"]["rows"]}
-    elements = next(row for row in extraction["elements"]["rows"] if row["extractor"] == "curate")
-    shares = {name: f"{found['share']:.3f}" for name, found in elements.items() if name != "extractor"}
     dedup = next(row for row in _result("dedup")["rows"] if row["tool"] == "curate")
     tfidf = code["tfidf"]
     return f"""\
@@ -836,8 +752,7 @@ def _quality() -> str:
 - `code`, out of fold by package: Spearman {_within(code["code"]["spearman"])}, average precision at level 3 or more {_within(code["code"]["average_precision"])}; TF-IDF
   {_bare(tfidf["spearman"]["value"])} and {_bare(tfidf["average_precision"]["value"])}.
 - Extraction, sites held out: F1 of snippets on {extraction["n_pages"]} pages {_with_interval(articles["curate"], "f1")}, of whole texts {_with_interval(whole["curate"], "f1")}; trafilatura
-  {articles["trafilatura"]["f1"]:.3f} and {whole["trafilatura"]["f1"]:.3f}. On documentation, projects held out, elements that come out whole: headings {shares["headings"]}, terms {shares["terms"]}, paragraphs
-  {shares["paragraphs"]}, cells {shares["cells"]}, list items {shares["list_items"]}, listings {shares["pre"]}, definitions {shares["definitions"]}; furniture let in {shares["furniture"]} ([by project](docs/extraction.md#measured)).
+  {articles["trafilatura"]["f1"]:.3f} and {whole["trafilatura"]["f1"]:.3f} ([documentation](docs/extraction.md#measured)).
 - Near-duplicates at Jaccard 0.8: recall {dedup["recall"]:.5f}; {dedup["removed_with_a_kept_twin"]:.1%} of what is removed has a kept twin."""
 
 
@@ -846,8 +761,6 @@ _MIN_ELEMENTS = 20  # of a project that is shown by itself
 
 def prose() -> dict[str, list[str]]:
     """Page -> figures that its sentences state, as the results have them; a test looks for each."""
-    dedup = {row["tool"]: row for row in _result("dedup")["rows"]}
-    ours = dedup["curate"]
     labels = {
         row["strategy"]: row
         for row in _result("annotation")["labels_for_equal_ap"]
@@ -869,20 +782,7 @@ def prose() -> dict[str, list[str]]:
     theirs = next(
         row for row in _result("filter")["rows"] if (row["corpus"], row["tool"]) == ("raw HTML", "datatrove")
     )
-    chosen = {
-        name: sorted(row["web, junk"][0] for row in found["chosen_on_one_half_and_measured_on_the_other"])
-        for name, found in _result("limits")["floors"].items()
-    }
     return {
-        "docs/dedup.md": [
-            f"{ours['n_pairs_left']} pairs of {ours['n_true_pairs']:,}, the most alike at {ours['largest_similarity_left']:.3f}",
-            *(
-                f"{row['times_curate_with_start_up']:.1f}"
-                for name, row in dedup.items()
-                if name not in {"curate", "datatrove"}
-            ),
-            f"{_result('dedup')['signatures'][0]['documents_per_cpu_s']:,}"[:3] + ",000 documents of 2 KB",
-        ],
         "docs/annotation.md": [
             _bare(labels["uncertain"]["average_precision"]),
             *(f"{labels[name]['labels']}" for name in labels),
@@ -898,7 +798,7 @@ def prose() -> dict[str, list[str]]:
         "docs/code.md": [
             f"{alike['lines and alpha_chars (curator)']:,}",
             f"{alike['max_line_chars (dolma)']:,} and {alike['mean_line_chars (dolma)']:,}",
-            f"{round(code['files_per_cpu_s']['rules and score'], -3):,} in a CPU second",
+            f"{round(code['files_per_cpu_s']['rules and score'], -3):,} files of 5 KB in a CPU second",
         ],
         "docs/proof.md": [
             f"documentation with {less('documentation', 'datatrove FineWeb')} bits per byte less and programs with {less('programs', 'datatrove FineWeb')} less",
@@ -908,13 +808,8 @@ def prose() -> dict[str, list[str]]:
             ),
         ],
         "docs/scale.md": [
-            f"`benchmarks filter`: {theirs['docs_per_cpu_s']:.0f} a CPU second)",
-            f"filtering would take it {_round(plan['core_hours_measured_here'])}",
-            f"at most {plan['core_hours_asked_in_all']:,} core hours",
-        ],
-        "docs/deciding.md": [
-            "{:.0f} and {:.0f}% of web junk".format(*chosen["quality"]),
-            "{:.0f} and {:.0f}% of web junk".format(*chosen["edu"]),
+            f"at {theirs['docs_per_cpu_s']:.0f} pages a CPU second (`benchmarks filter`)",
+            f"would take {_round(plan['core_hours_measured_here'])} core hours",
         ],
     }
 
@@ -929,14 +824,11 @@ TABLES: dict[str, Callable[[], str]] = {
     "floors": _floors,
     "spare-above": _spare_above,
     "scorer-figures": _scorer_figures,
-    "topics": _topics,
     "domains-edu": lambda: _domains("edu"),
     "domains-quality": lambda: _domains("quality"),
     "lessons": _lessons,
     "lessons-more": _lessons_more,
-    "equal-size": _equal_size,
     "quality": _quality,
-    "raw-pages": _raw,
     "serve": _serve,
     "speed": _speed,
     "steady": _steady,
@@ -947,14 +839,11 @@ TABLES: dict[str, Callable[[], str]] = {
     "parity-curator": _parity_curator,
     "trainer": _trainer,
     "scorer-peers": _scorer_peers,
-    "learning-curve": _learning_curve,
     "code-rules": _code_rules,
     "code-scorers": _code_scorers,
     "weights": _weights,
     "upsampling": _upsampling,
-    "dedup-growth": _dedup_growth,
     "dedup-lines": _dedup_lines,
-    "craft": _craft,
     "curation": _curation,
     "scale": _scale,
     "scale-large": _scale_large,

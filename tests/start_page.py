@@ -1,7 +1,8 @@
-"""The tasks of docs/start.md typed line by line, each in an environment of just what the page says is installed.
+"""The tasks of docs/start.md typed line by line, each in an environment of its own, of just what the page says is installed.
 
-`python tests/start_page.py --cache FOLDER` (or `make start`) needs Python and pip alone. Tasks that name the same extras
-share an environment, since it would be the same; environments and wheels are kept under --cache.
+`python tests/start_page.py --cache FOLDER` (or `make start`) needs Python and pip alone. What tasks with the same extras
+have installed is one file with several names (hard links), so that ten environments take the disk and the time of one.
+Environments and wheels are kept under --cache.
 The pytest run types the same lines into the program of the running interpreter (tests/docs/test_typed_lines.py).
 """
 
@@ -81,14 +82,34 @@ def _digest(*names: str) -> str:
     return state.hexdigest()
 
 
-def environment(extras: tuple[str, ...], cache: Path) -> Path:
-    """The environment's folder of programs: made anew where its packages would be others, else with the program of now."""
+def environment(title: str, extras: tuple[str, ...], cache: Path) -> Path:
+    """A task's environment: its folder of programs, all of whose files are those of what was installed for its extras."""
+    installed = _installed(extras, cache)
+    home = cache / re.sub(r"\W+", "-", title).strip("-")
+    mark = (installed / "holds").read_text()
+    if (home / "holds").exists() and (home / "holds").read_text() == mark:
+        return home / "bin"
+    shutil.rmtree(home, ignore_errors=True)
+    shutil.copytree(installed, home, symlinks=True, copy_function=os.link)
+    # Programs name the interpreter that they run by: here it is the task's own.
+    for file in (home / "bin").iterdir():
+        text = b"" if file.is_symlink() else file.read_bytes()
+        if str(installed).encode() in text:
+            mode = file.stat().st_mode
+            file.unlink()
+            file.write_bytes(text.replace(str(installed).encode(), str(home).encode()))
+            file.chmod(mode)
+    return home / "bin"
+
+
+def _installed(extras: tuple[str, ...], cache: Path) -> Path:
+    """An environment with these extras: made anew where its packages would be others, else with the program of now."""
     home = cache / "-".join(["base", *extras])
     programs, mark = home / "bin", home / "holds"
     packages, program = _digest("pyproject.toml", "constraints.txt"), _digest("src", "classifiers")
     held = mark.read_text().split() if mark.exists() else ["", ""]
     if held == [packages, program]:
-        return programs
+        return home
     again = held[0] == packages
     if not again:
         shutil.rmtree(home, ignore_errors=True)
@@ -106,8 +127,9 @@ def environment(extras: tuple[str, ...], cache: Path) -> Path:
     # Compiled kernels whose source is as it was stay where they lie.
     wanted = ["--force-reinstall", "--no-deps", "."] if again else wanted
     subprocess.run([*pip, "install", "--constraint", "constraints.txt", *wanted], cwd=ROOT, check=True)
+    subprocess.run([programs / "curate", "warm"], check=True, capture_output=True)
     mark.write_text(f"{packages}\n{program}")
-    return programs
+    return home
 
 
 def _type(line: Line, programs: Path, folder: Path) -> str:
@@ -141,7 +163,7 @@ def main() -> int:
         shutil.copytree(ROOT / "examples", folder / "examples")
         for task in tasks(page):
             started = time.monotonic()
-            programs = environment(task.extras, cache)
+            programs = environment(task.title, task.extras, cache)
             wrong = [
                 f"$ {line.typed}\n{found}" for line in task.lines if (found := _type(line, programs, folder))
             ]
@@ -154,7 +176,7 @@ def main() -> int:
             )  # fmt: skip
     # What the page names for what lies behind a task: it installs, its packages agree, and the program starts.
     for extra in extras_of(page):
-        programs = environment((extra,), cache)
+        programs = _installed((extra,), cache) / "bin"
         for command in ([programs / "python", "-m", "pip", "check"], [programs / "curate", "--version"]):
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             failed += done.returncode != 0

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -443,12 +444,23 @@ def test_the_readme_shows_what_the_demo_prints(tmp_path: Path) -> None:
     done = run_curate(
         "filter", "--input", "examples/crawl", "examples/source", "--output", tmp_path / "demo-out", cwd=ROOT
     )
-    readme = "\n".join(line.strip() for line in (ROOT / "README.md").read_text().splitlines())
-    printed = done.stdout.replace(str(tmp_path / "demo-out"), "demo-out")
-    said = [
-        line.strip() for line in printed.splitlines() if not line.startswith("Took ")
-    ]  # the machine's speed
-    assert "\n".join(said) in readme
+    printed = [
+        line.strip() for line in done.stdout.replace(str(tmp_path / "demo-out"), "demo-out").splitlines()
+    ]
+    lines = [line.strip() for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines()]
+    begin = lines.index("documents   share     text")
+    shown = lines[begin : lines.index("", begin)]
+    assert {"read", "rules", "dedup", "score", "kept", "..."} <= {line.split(" ")[0] for line in shown}
+    printed = [line for line in printed if not line.startswith("Took ")]  # the machine's speed
+    # Nothing but what "..." stands for is left out.
+    lines_of = "".join("(?:.*\n)+?" if line == "..." else re.escape(line) + "\n" for line in shown)
+    assert re.fullmatch(lines_of, "".join(line + "\n" for line in printed))
+    # What its first query prints.
+    (asked,) = re.findall(
+        r'duckdb\.sql\(\n    "(.*)"\n\)\.show\(\)', (ROOT / "README.md").read_text(encoding="utf-8")
+    )
+    found = duckdb.sql(asked.replace("demo-out", str(tmp_path / "demo-out")))
+    assert [line for line in str(found).splitlines() if line not in lines] == []
 
 
 @pytest.mark.parametrize(

@@ -121,9 +121,6 @@ def folders(tmp_path_factory: pytest.TempPathFactory, curated: Path) -> dict[str
     shutil.copytree(curated, root / "run")
     for name in ("edu", "topic"):
         shutil.copytree(classifiers_folder() / name, root / name)
-    (root / "cascade").mkdir()
-    parts = {"name": "both", "first": "edu", "second": "edu", "low": 0.1, "high": 0.9}
-    (root / "cascade" / "config.json").write_text(json.dumps({"format": 1, "kind": "cascade", **parts}))
     shape = dataclasses.asdict(next(iter(PRESETS.values())))
     for name, file, said in (
         ("checkpoint", "state.json", {"step": 3, "eos_id": 0, "settings": {}, "shape": shape}),
@@ -248,7 +245,6 @@ KINDS: dict[str, tuple[str, Callable[[Path], Any]]] = {
     "edu": ("config.json", use_scorer),
     "fitted": ("config.json", use_fitted),
     "topic": ("config.json", use_classes),
-    "cascade": ("config.json", use_scorer),
     "checkpoint": ("state.json", read_shape),
     "model": ("config.json", read_shape),
 }
@@ -300,7 +296,6 @@ FILES_OF = {
     "edu": ["config.json", "weights.safetensors"],
     "fitted": ["config.json", "weights.safetensors", "fitted_on.safetensors"],
     "topic": ["config.json", "weights.safetensors"],
-    "cascade": ["config.json"],
     "checkpoint": ["state.json"],
     "model": ["config.json"],
 }
@@ -476,3 +471,62 @@ def test_no_overwrite_deletes_what_is_not_its_own(folders: dict[str, Path], tmp_
                 f"{copies[kind]}/{inner}", copies[kind], overwrite=True, workers=1, progress=False
             )
         assert sorted(copies[kind].rglob("*")) == before[kind]
+
+
+# What other seeds found, once.
+
+
+def test_a_width_beyond_any_number_is_no_width(folders: dict[str, Path], tmp_path: Path) -> None:
+    folder = copy_of(folders, "model", tmp_path)
+    for family, name, value in (("llama", "head_dim", 10**400), ("phi", "head_dim", 10**400), ("phi", "partial_rotary_factor", 1e308),
+                                ("llama", "vocab_size", 2**40)):  # fmt: skip
+        config = HUGGING_FACE | {"model_type": family, "layer_norm_eps": 1e-5, name: value}
+        (folder / "config.json").write_text(
+            json.dumps(
+                config | ({"hidden_act": "gelu_new", "rope_parameters": None} if family == "phi" else {})
+            )
+        )
+        with pytest.raises(CurateError, match=r"from 1 to|no model has"):
+            read_shape(folder)
+
+
+def test_the_name_of_a_class_is_text(folders: dict[str, Path], tmp_path: Path) -> None:
+    folder = copy_of(folders, "topic", tmp_path)
+    config = json.loads((folder / "config.json").read_text())
+    config["classes"][2] = "\ud800"
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(CurateError, match="has a class"):
+        load_classes(folder)
+
+
+def test_a_column_of_dictionaries_without_values_is_none_of_an_index(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:
+    folder = copy_of(folders, "index", tmp_path)
+    path, said = folder / "segment-00000" / "keys.arrow", json.loads((folder / "manifest.json").read_text())
+    table = pa.ipc.open_file(path).read_all()
+    at = table.schema.get_field_index("text_file")
+    nothing = pa.nulls(len(table), pa.dictionary(pa.int8(), pa.string()))
+    write_arrow(table.set_column(at, "text_file", nothing), path)
+    said = with_digests(folder, "index", said, path.name, path.read_bytes())
+    (folder / "manifest.json").write_text(json.dumps(said))
+    with pytest.raises(CurateError, match="not those of an index"):
+        open_index(folder)
+
+
+def test_a_cache_whose_tables_have_names_that_are_no_text_is_no_cache(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:
+    path = tmp_path / "x.sqlite"
+    content = (folders["files"] / "labels.jsonl.cache.sqlite").read_bytes()
+    path.write_bytes(content.replace(b"about", b"ab\xebut").replace(b"CREATE TABLE", b"CREATE TABEL"))
+    with pytest.raises(CurateError, match="no cache of curate"):
+        batch_states(path)
+
+
+def test_a_tokenizer_on_which_the_package_panics_is_none(folders: dict[str, Path], tmp_path: Path) -> None:
+    said = json.loads((folders["files"] / "tokenizer.json").read_text())
+    said["model"]["continuing_subword_prefix"] = "x" * 300
+    (tmp_path / "tokenizer.json").write_text(json.dumps(said))
+    with pytest.raises(CurateError, match="not a tokenizer.json"):
+        load_encoder(tmp_path / "tokenizer.json")

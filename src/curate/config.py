@@ -252,6 +252,12 @@ def input_paths(paths: Paths) -> tuple[str, ...]:
         raise SettingError(f"input must be a path or a list of paths, not {paths!r}.") from None
 
 
+def check_input(paths: Sequence[str] | None) -> None:
+    """Refuse a job without an input."""
+    if not paths:
+        raise SettingError("No input. Give --input with a file, a folder or a glob.")
+
+
 def check_output(output: str) -> None:
     """Refuse an output that cannot be a folder; an address of a store is asked when the run begins."""
     if not output:

@@ -102,7 +102,7 @@ from curate.work.disk import disk_errors, free_bytes
 from curate.work.engine import make_engine
 from curate.work.files import read_facts, write_arrow
 from curate.work.folder import ChunkName, RunFolder, opened_run, run_path
-from curate.work.progress import Counted, ProgressDisplay, nothing_counted
+from curate.work.progress import ProgressDisplay, nothing_counted
 
 Stage = Callable[[pa.Table], pa.Table]
 """Documents in, the same documents out, with more columns or reasons; a function that workers can import."""
@@ -242,10 +242,7 @@ def run_from_chunks(
     """All that follows pass 1, which is the same for one run and for the shards of one that were brought together."""
     clock, funnel = StageClock(), Funnel()
     decisions, parts = settle_fates(job, plan, folder, chunks, engine, display, clock, funnel)
-    written = Counted(len(parts), "files")
-    with display.step("Writing", len(parts), written.look):
-        for _ in engine.map(partial(write_part, decisions), parts):
-            written.n_done += 1
+    display.count("Writing", engine.map(partial(write_part, decisions), parts), len(parts), "files")
     check_parts(folder, parts)
     finish_run(job, plan, funnel, decisions, chunks, clock)
     return funnel
@@ -700,10 +697,7 @@ def score_survivors(
         for name in names
         if not committed.is_there(folder.scores(name))
     ]
-    scored = Counted(len(tasks), "chunks")
-    with display.step("Scoring", len(tasks), scored.look):
-        for _ in engine.map(score_chunk, tasks):
-            scored.n_done += 1
+    display.count("Scoring", engine.map(score_chunk, tasks), len(tasks), "chunks")
 
 
 def score_chunk(task: ScoreTask) -> None:

@@ -184,6 +184,16 @@ def test_the_estimate_knows_the_documents_and_is_not_far_from_the_bytes(crawl, t
     assert 0.5 * n_bytes < estimate.text_bytes < 2 * n_bytes
 
 
+def test_json_lines_give_the_same_bytes_in_every_run_and_no_note_of_how_long_they_took(texts, tmp_path):
+    lines = "".join(json.dumps({"text": text}) + "\n" for text in texts[:40])
+    (tmp_path / "pages.jsonl").write_text(lines, encoding="utf-8")
+    for output in ("one", "two"):
+        run(tmp_path / "pages.jsonl", tmp_path / output)
+        for path in [*(tmp_path / output).glob("kept/*"), *(tmp_path / output).glob("dropped/*")]:
+            assert pq.read_schema(path).metadata is None
+    assert hash_out(tmp_path / "one") == hash_out(tmp_path / "two")
+
+
 @pytest.mark.parametrize("n_kills", [3])
 def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(crawl, tmp_path, n_kills):
     script = (

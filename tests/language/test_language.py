@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import random
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import fasttext
@@ -96,6 +98,24 @@ def test_a_text_does_not_depend_on_its_neighbours_or_on_where_the_array_starts()
     assert together == alone * 3
     assert identify_languages(pa.array(["skip", *texts, "skip"])[1:-1]).to_pylist() == alone
     assert identify_languages(pa.array(texts, pa.large_string())).to_pylist() == alone
+
+
+def test_words_that_were_met_before_change_nothing() -> None:
+    draw = random.Random(0)
+    texts = [" ".join("".join(draw.choices("abcdeé", k=6)) for _ in range(200)) for _ in range(1000)]
+    identify_languages(pa.array(texts))  # more words than there are places
+    after = identify_languages(pa.array(texts)).to_pylist()
+    with ThreadPoolExecutor(1) as pool:  # a thread of its own remembers nothing yet
+        fresh = pool.submit(
+            lambda: [identify_languages(pa.array([text])).to_pylist()[0] for text in texts[::-1]]
+        )
+    assert after == fresh.result()[::-1]
+
+
+@pytest.mark.parametrize("length", [7, 8, 9, 15, 16, 17, 23, 24, 25, 32])
+def test_a_word_of_any_length_at_the_end_of_the_data_is_read_whole(peer: object, length: int) -> None:
+    word = "wasserstandsanzeigegeraetschaften"[:length]
+    assert_equal_to_peer(peer, [word, f"das {word}", f"{word}\x01 {word}"])
 
 
 def test_an_unknown_language_is_refused() -> None:

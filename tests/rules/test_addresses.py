@@ -279,7 +279,6 @@ def test_benchmarks_are_read_from_json_lines_json_and_text(tmp_path):
         made = Decontaminator.from_files([str(tmp_path / name)])
         assert made.match(pa.array([QUESTION])).to_pylist()[0]["benchmark"] == name.split(".")[0]
         assert made.n_ngrams == len(QUESTION.split()) - 12
-        assert made.n_short_items == 1
 
 
 def test_a_benchmark_that_cannot_be_used_is_an_error(tmp_path):
@@ -450,3 +449,30 @@ def test_a_folder_in_the_layout_of_the_ut1_lists_is_a_blocklist(tmp_path):
 def test_a_folder_without_lists_is_refused(tmp_path):
     with pytest.raises(SettingError, match="holds no blocklist"):
         UrlRules.from_files([str(tmp_path)])
+
+
+@given(
+    st.lists(st.sampled_from("ab."), max_size=12).map("".join),
+    st.lists(st.sampled_from("ab/"), max_size=9).map("".join),
+)
+def test_a_list_is_looked_up_from_the_whole_name_upwards(host, path):
+    domains, paths = {"b", "a.b", "bb.a.b"}, {"b/a", "a.b/b/a", "b/a/b/b"}
+    rules = UrlRules(domains=frozenset(domains), paths=frozenset(paths))
+    found = rules.match(pa.array([f"http://{host}/{path}"])).to_pylist()[0]
+    labels = host.rstrip(".").split(".")
+    above = [".".join(labels[at:]) for at in range(len(labels))]
+    parts = f"{host.rstrip('.')}/{path}".rstrip("/").split("/")
+    below = ["/".join(parts[:n]) for n in range(len(parts), 1, -1)]
+    expected = next((entry for entry in above if entry in domains), None) or next(
+        (entry for entry in below if entry in paths), None
+    )
+    assert found["entry"] == expected
+
+
+@pytest.mark.timeout(60)
+def test_an_address_of_a_million_names_costs_what_its_letters_do():
+    rules = UrlRules.from_lines(
+        ["a.b", "path:c.d/e"]
+    )  # each name, or folder, was cut off with a copy of the rest
+    urls = pa.array(["http://" + "1." * 2_000_000, "http://c.d/" + "e/" * 2_000_000])
+    assert rules.match(urls)["entry"].to_pylist() == [None, "c.d/e"]

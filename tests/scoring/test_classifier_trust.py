@@ -212,19 +212,3 @@ def test_hashes_that_share_their_slot_are_refused_before_they_cost_time() -> Non
     ):
         with pytest.raises(SettingError, match="not those of words"):
             Vocabulary.of(crafted)
-
-
-@pytest.mark.parametrize("part", ["hf:someone/model", "/elsewhere", "../mine", "nothing"])
-def test_a_cascade_from_elsewhere_names_bundled_scorers_only(tmp_path: Path, part: str) -> None:
-    config = {
-        "format": 1,
-        "kind": "cascade",
-        "name": "both",
-        "first": "edu",
-        "second": part,
-        "low": 0.1,
-        "high": 0.9,
-    }
-    (tmp_path / "config.json").write_text(json.dumps(config))
-    with pytest.raises(SettingError, match="bundled scorers"):
-        load_scorer(tmp_path)

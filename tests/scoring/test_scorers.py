@@ -16,7 +16,6 @@ from curate.scoring import bundled_scorers, features, load_classifier, load_scor
 from curate.scoring import load as registry
 from curate.scoring.adapters import ScorerTransformer, map_function, score_documents
 from curate.scoring.ask import ask, ask_all
-from curate.scoring.cascade import Cascade
 from curate.testing import check_scorer
 from curate.text.words import hash_words
 
@@ -73,15 +72,6 @@ def test_the_window_of_a_scorer_can_be_chosen():
     check_scorer(narrow)
     with pytest.raises(SettingError, match="window_bytes is 0; set it to 1 or more"):
         scorer.with_window(0)
-
-
-def test_a_cascade_reads_as_much_as_the_part_that_reads_more():
-    first = load_scorer("edu").with_window(100)
-    assert Cascade("c", first, load_scorer("edu")).count_read(["word " * 40]) == 200
-    assert Cascade("c", load_scorer("topic:Health"), Fixed()).count_read(["é" * 50_000, None]).tolist() == [
-        100_000,
-        0,
-    ]
 
 
 def test_unknown_names_are_answered_with_the_nearest():
@@ -142,37 +132,6 @@ def test_classes_have_probabilities_that_sum_to_one():
         "Food & Dining"
     ]
     assert len(topic.classes) == 24
-
-
-def test_a_cascade_asks_the_second_scorer_only_within_the_band():
-    asked = []
-
-    class Second(Fixed):
-        def score(self, texts):
-            asked.extend(texts.to_pylist())
-            return super().score(texts)
-
-    class First(Fixed):
-        def score(self, texts):
-            return np.array([len(t or "") / 10 for t in texts.to_pylist()], np.float32)
-
-    cascade = Cascade("c", First(), Second(0.99), low=0.3, high=0.5)
-    scores = cascade.score(["a", "four", "a longer"])
-    assert asked == ["four"]
-    np.testing.assert_allclose(scores, [0.1, 0.99, 0.8], atol=1e-6)
-    with pytest.raises(SettingError, match="0 <= low <= high <= 1"):
-        Cascade("c", Fixed(), Fixed(), low=0.9, high=0.1)
-    check_scorer(Cascade("c", load_scorer("topic:Health"), Fixed(0.5)))
-    check_scorer(Cascade("c", load_scorer("edu"), load_scorer("quality")))
-
-
-def test_a_cascade_states_levels_if_both_parts_do_and_refuses_one_that_alone_does():
-    edu = load_scorer("edu")
-    assert ask(Cascade("c", edu, edu), [LESSON]).levels[0] > 2
-    assert ask(Cascade("c", Fixed(), Fixed()), [LESSON]).levels is None
-    for parts in ((edu, Fixed()), (Fixed(), edu)):
-        with pytest.raises(SettingError, match="'edu' states them and 'fixed' does not"):
-            Cascade("c", *parts)
 
 
 def test_what_tells_classes_apart_is_no_scorer_and_the_error_says_what_to_type():

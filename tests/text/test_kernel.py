@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import re
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from common import ROOT
+from curate.text.kernel import Kernel
+from curate.text.words import _add_signs
 
 CALLER = """
 from curate.rooms.callee import weigh
@@ -112,3 +115,15 @@ def test_a_command_says_once_that_it_compiles_and_nothing_when_kernels_are_on_di
     assert said().count("curate: compiling for this machine") == 1
     assert said() == ""
     assert said(CURATE_TELL_COMPILING="", NUMBA_CACHE_DIR=str(tmp_path / "other")) == ""
+
+
+def test_a_kernel_is_made_when_it_is_called_and_carried_by_its_name() -> None:
+    made = Kernel(_doubled, {})
+    assert made._dispatcher is None
+    assert [made(21), made.py_func(4)] == [42, 8]
+    assert made._dispatcher is not None
+    assert pickle.loads(pickle.dumps(_add_signs)) is _add_signs
+
+
+def _doubled(value: int) -> int:
+    return 2 * value

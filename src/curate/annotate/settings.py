@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from curate.config import setting
+from curate.config import check_input, setting
 from curate.errors import SettingError
 from curate.llm.settings import CallSettings
 
@@ -67,8 +67,7 @@ class AnnotateSettings(CallSettings):
     seed: int = setting(0, "Seed of the choice.", section="select")
 
     def __post_init__(self) -> None:
-        if not self.input:
-            raise SettingError("No input. Give --input with a file, a folder or a glob.")
+        check_input(self.input)
         if not self.output or Path(self.output).is_dir():
             raise SettingError(f"No output file. Give --output with a JSONL file, not '{self.output}'.")
         CallSettings.__post_init__(self)  # a class with slots is another than the one that super() knows

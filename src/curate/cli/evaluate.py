@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from curate.cli.labels import IdField, Levels, Pages, TextField
+from curate.cli.labels import IdField, Levels, Pages, TextField, annotations_option, level_option
 from curate.cli.options import with_settings
 from curate.cli.say import say, say_markdown
 from curate.fit.settings import EvaluateSettings
@@ -18,12 +18,8 @@ def evaluate_command(
     *,
     annotations: Annotated[
         list[str],
-        typer.Option(
-            "--annotations",
-            "-a",
-            help="JSONL, CSV or TSV (.gz, .zst) or Parquet with text and level, of pages that the scorer was not fitted on. "
-            "Can be repeated.",
-            show_default=False,
+        annotations_option(
+            "JSONL, CSV or TSV (.gz, .zst) or Parquet with text and level, of pages that the scorer was not fitted on."
         ),
     ],
     scorer: Annotated[str, typer.Option(help="Bundled classifier, folder, or hf:<checkpoint>.")] = "edu",
@@ -44,15 +40,7 @@ def evaluate_command(
     id_field: IdField = "id",
     levels: Levels = None,
     pages_of: Pages = None,
-    level_field: Annotated[
-        str | None,
-        typer.Option(
-            "--level-field",
-            "--label-column",
-            help="Field of the level.  [default: edu_level, level, label or score]",
-            show_default=False,
-        ),
-    ] = None,
+    level_field: Annotated[str | None, level_option("Field of the level.")] = None,
 ) -> None:
     """Measure a scorer: ranks, precision and recall, calibration, by length, site and topic.
 

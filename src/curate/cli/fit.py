@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from curate.cli.labels import IdField, Levels, Pages, TextField
+from curate.cli.labels import IdField, Levels, Pages, TextField, annotations_option, level_option
 from curate.cli.options import with_settings
 from curate.cli.say import say, say_markdown
 from curate.fit.recipe import DEFAULT_RECIPE, Recipe
@@ -25,12 +25,9 @@ def fit_command(
     *,
     annotations: Annotated[
         list[str],
-        typer.Option(
-            "--annotations",
-            "-a",
-            help="JSONL, CSV or TSV (.gz, .zst) or Parquet with text and level, or with id and level where another "
-            "of the files has the id's text; a pattern may be given. Can be repeated.",
-            show_default=False,
+        annotations_option(
+            "JSONL, CSV or TSV (.gz, .zst) or Parquet with text and level, or with id and level where another "
+            "of the files has the id's text; a pattern may be given."
         ),
     ],
     output: Annotated[
@@ -65,12 +62,8 @@ def fit_command(
     pages_of: Pages = None,
     level_field: Annotated[
         list[str] | None,
-        typer.Option(
-            "--level-field",
-            "--label-column",
-            help="Field of the level. Repeat it for a classifier each, in folders of that name under the output.  "
-            "[default: edu_level, level, label or score]",
-            show_default=False,
+        level_option(
+            "Field of the level. Repeat it for a classifier each, in folders of that name under the output."
         ),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,

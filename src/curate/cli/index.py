@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from curate.cli.say import say
-from curate.config import ENGINE, RAY_ADDRESS
+from curate.config import ENGINE, RAY_ADDRESS, check_input
 from curate.errors import SettingError
 
 index_app = typer.Typer(
@@ -152,6 +152,5 @@ def relocate_command(
 
 
 def _require(inputs: list[str] | None) -> list[str]:
-    if not inputs:
-        raise SettingError("No input. Give --input with a file, a folder or a glob.")
-    return inputs
+    check_input(inputs)
+    return inputs or []

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+
+def annotations_option(meaning: str) -> Any:
+    """The labels, which each command asks something else of."""
+    return typer.Option("--annotations", "-a", help=f"{meaning} Can be repeated.", show_default=False)
+
+
+def level_option(meaning: str) -> Any:
+    """The level's field: of one scorer, or of several."""
+    meaning += "  [default: edu_level, level, label or score]"
+    return typer.Option("--level-field", "--label-column", help=meaning, show_default=False)
+
 
 TextField = Annotated[str, typer.Option("--text-field", "--text-column", help="Field of the text.")]
 IdField = Annotated[

@@ -17,6 +17,7 @@ from curate.text.encodings import find_encoding
 
 MAX_RATIO = 200  # a body that decodes to more than this many times its size (and 1 MiB) is a bomb
 MAX_HEAD_BYTES = 1 << 16
+_FIRST_PIECE_BYTES = 1024
 _STATUS_LINE = re.compile(rb"(?:HTTP/\d(?:\.\d)?|ICY)\s+(\d{3})\b", re.IGNORECASE)
 _CHARSET = re.compile(r"charset\s*=\s*(?:[\"']\s*)?([\w.:+-]+)", re.IGNORECASE)
 _MAX_INTERIM_HEADS = 8
@@ -255,32 +256,36 @@ def _is_utf8(head: bytes) -> bool:
 
 def _gunzip(body: bytes, max_bytes: int) -> bytes:
     pieces: list[bytes] = []
-    n = 0
-    while body and n < max_bytes:
-        out, body = _gunzip_member(body, max_bytes - n)
-        if not out and not body and not pieces:
+    n = at = 0
+    while at < len(body) and n < max_bytes:
+        out, at = _gunzip_member(body, at, max_bytes - n)
+        if not out and at >= len(body) and not pieces:
             raise zlib.error("no gzip data")
         pieces.append(out)
         n += len(out)
     return b"".join(pieces)
 
 
-def _gunzip_member(body: bytes, max_bytes: int) -> tuple[bytes, bytes]:
-    """Return (what can be decoded, the bytes after it); often only the checksum at the end is wrong."""
+def _gunzip_member(body: bytes, at: int, max_bytes: int) -> tuple[bytes, int]:
+    """Return (what can be decoded from `at` on, where the next begins); often only the checksum at the end is wrong.
+
+    A member is fed in ever larger pieces: each that ends copies what it was given and does not need.
+    """
     decoder = GzipDecoder()
     pieces: list[bytes] = []
-    n = 0
+    n, step = 0, _FIRST_PIECE_BYTES
     try:
         while n < max_bytes and not decoder.eof:
-            piece = decoder.decompress(body, max_bytes - n)
-            body = b""
+            fed = body[at : at + step] if decoder.needs_input else b""
+            if decoder.needs_input and not fed:
+                break
+            at, step = at + len(fed), 2 * step
+            piece = decoder.decompress(fed, max_bytes - n)
             pieces.append(piece)
             n += len(piece)
-            if decoder.needs_input:
-                break
     except DamagedError:
-        return b"".join(pieces), b""
-    return b"".join(pieces), decoder.unused_data
+        return b"".join(pieces), len(body)
+    return b"".join(pieces), at - len(decoder.unused_data)
 
 
 def _undeflate(body: bytes, max_bytes: int) -> bytes:

@@ -168,13 +168,15 @@ def distinct_names(names: Sequence[str]) -> list[str]:
     >>> distinct_names(["text", "n", "text"])
     ['text', 'n', 'text_2']
     """
-    found: list[str] = []
+    found: dict[str, None] = {}
+    numbers: dict[str, int] = {}
     for name in names:
-        number, distinct = 2, name
+        distinct = name
         while distinct in found:
-            distinct, number = f"{name}_{number}", number + 1
-        found.append(distinct)
-    return found
+            numbers[name] = numbers.get(name, 1) + 1
+            distinct = f"{name}_{numbers[name]}"
+        found[distinct] = None
+    return list(found)
 
 
 def _find_repeated(metadata: pq.FileMetaData, schema: pa.Schema) -> list[str]:

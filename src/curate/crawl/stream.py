@@ -27,7 +27,10 @@ class ByteStream:
         self._raw = raw
         self._barrier = barrier
         self._next: Block | None = None
-        self._starts: deque[tuple[int, int]] = deque()  # (index in data, offset in file), ascending
+        self._starts: deque[tuple[int, int]] = (
+            deque()
+        )  # (place in the plain bytes, offset in file), ascending
+        self._before = 0  # plain bytes before `data`
         self.data = b""
         self.at = 0  # the next byte is data[at]
         self.gap: str | None = None
@@ -44,14 +47,18 @@ class ByteStream:
             self.gap = block.damage
             self._next = Block(block.data, block.offset)
             return False
-        while len(self._starts) > 1 and self._starts[1][0] <= self.at:
-            self._starts.popleft()
-        self._starts = deque((index - self.at, offset) for index, offset in self._starts)
+        self._forget_starts()
+        self._before += self.at
         self.data = self.data[self.at :] + block.data if self.at < len(self.data) else block.data
         if block.offset is not None:
-            self._starts.append((len(self.data) - len(block.data), block.offset))
+            self._starts.append((self._before + len(self.data) - len(block.data), block.offset))
         self.at = 0
         return True
+
+    def _forget_starts(self) -> None:
+        """Drop what lies before the last start that is not ahead: a file may have a member for each byte."""
+        while len(self._starts) > 1 and self._starts[1][0] <= self._before + self.at:
+            self._starts.popleft()
 
     def at_end(self) -> bool:
         """Whether no byte is left before the end or the next gap."""
@@ -70,13 +77,10 @@ class ByteStream:
     def offset(self) -> int | None:
         """Where in the file a reader can begin to get the bytes from here; null inside a member."""
         self.at_end()
-        found = None
-        for index, offset in self._starts:
-            if self._raw and index <= self.at:
-                found = offset + self.at - index
-            elif index == self.at:
-                found = offset
-        return found
+        self._forget_starts()
+        place, offset = self._starts[0] if self._starts else (-1, 0)
+        n_behind = self._before + self.at - place
+        return offset + n_behind if n_behind == 0 or (self._raw and place >= 0 and n_behind > 0) else None
 
     def peek(self, n: int) -> bytes:
         """Return the next `n` bytes without passing them; fewer at the end or at a gap."""
@@ -119,8 +123,12 @@ class ByteStream:
         """Return the index up to which the next `n` bytes go within `data`."""
         end = min(self.at + n, len(self.data))
         if self._barrier and not self._raw:
-            for index, _ in self._starts:
-                if self.at <= index < end and self.data.startswith(self._barrier, index):
+            self._forget_starts()
+            for place, _ in self._starts:
+                index = place - self._before
+                if index >= end:
+                    break
+                if index >= self.at and self.data.startswith(self._barrier, index):
                     return index
         return end
 

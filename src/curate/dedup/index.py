@@ -303,7 +303,7 @@ def _check_segment(path: Path, segment: dict[str, Any], plan: DedupPlan) -> None
         table = read_arrow(file)
         table.validate(full=True)
         bands, signature = (table.schema.field(name).type for name in ("bands", "signature"))
-        places = [table[name].to_numpy() for name in ("text_file", "text_row")]
+        kinds = [table.schema.field(name).type for name in ("text_file", "text_row")]
         fits = (
             len(table) == segment["n_documents"]
             and all(name in table.schema.names for name in _COLUMNS[3:])
@@ -312,9 +312,9 @@ def _check_segment(path: Path, segment: dict[str, Any], plan: DedupPlan) -> None
             and bands.list_size == plan.n_bands
             and pa.types.is_fixed_size_list(signature)
             and signature.value_type == pa.uint32()
-            and [place.dtype for place in places] == [np.dtype(np.int32), np.dtype(np.int64)]
-            and bool((places[0] >= -1).all() and (places[0] < len(segment["texts"])).all())
-            and bool((places[1] >= 0).all())
+            and kinds == [pa.int32(), pa.int64()]
+            and _lie_within(table["text_file"].to_numpy(), -1, len(segment["texts"]))
+            and _lie_within(table["text_row"].to_numpy(), 0, 1 << 62)
             and pa.types.is_large_string(table.schema.field("id").type)
         )
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:
@@ -323,6 +323,10 @@ def _check_segment(path: Path, segment: dict[str, Any], plan: DedupPlan) -> None
         ) from None
     if not fits:
         raise RunError(f"{file} is damaged: its columns are not those of an index. Build it anew.")
+
+
+def _lie_within(places: NDArray[Any], low: int, end: int) -> bool:
+    return bool((places >= low).all() and (places < end).all())
 
 
 @contextmanager

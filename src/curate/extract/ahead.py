@@ -19,6 +19,7 @@ from curate.extract.tags import (
     LEX_CONSENT,
     LEX_GUTTER,
     LEX_HIDE,
+    LEX_SIGNATURE,
     RAW,
     ROWS,
     TAG_BITS,
@@ -36,6 +37,7 @@ from curate.text.kernel import kernel
 MAX_HIDDEN_BYTES = 400  # of text outside links that a class word may hide
 MAX_NOTICE_BYTES = 400
 MAX_LOOK_BYTES = 16_384
+MANY_LINES = 50  # that are elements and hold nothing but text
 MAX_CELL_BYTES = 160  # a longer cell is layout or prose and a block of its own
 MAX_LONG_CELL_BYTES = 600  # in a row of data one cell may be longer, up to this
 
@@ -43,7 +45,7 @@ T_A, T_P, T_BR, T_DIV, T_PRE = (TAG_NUMBERS[t] for t in ("a", "p", "br", "div", 
 T_ARTICLE, T_MAIN, T_H1, T_H6 = (TAG_NUMBERS[t] for t in ("article", "main", "h1", "h6"))
 T_TABLE, T_TR, T_XMP, T_UL, T_OL = (TAG_NUMBERS[t] for t in ("table", "tr", "xmp", "ul", "ol"))
 T_BLOCKQUOTE, T_SECTION, T_DL, T_LI = (TAG_NUMBERS[t] for t in ("blockquote", "section", "dl", "li"))
-T_FIGURE = TAG_NUMBERS["figure"]
+T_FIGURE, T_CODE = TAG_NUMBERS["figure"], TAG_NUMBERS["code"]
 NO_LAYOUT, BY_WHITE_SPACE, BY_BREAKS = 0, 1, 2
 
 
@@ -118,8 +120,8 @@ def _pass_tag(html: NDArray[np.uint8], i: int, stop: int) -> tuple[int, bool, in
 def holds_much(html: NDArray[np.uint8], i: int, tag: int, kind: int, s: NDArray[np.int64]) -> bool:
     """Whether an element of class words of this kind holds more than such an element hides.
 
-    Line numbers are no letters, scraps for screen readers no code, article or several sentences outside links, and a
-    question about cookies no article.
+    Line numbers are no letters, scraps for screen readers no code, article or several sentences outside links, a
+    question about cookies no article, a signature no code.
     """
     if not may_look(html, s):
         return False
@@ -137,6 +139,7 @@ def holds_much(html: NDArray[np.uint8], i: int, tag: int, kind: int, s: NDArray[
                     in_link = not ends
                 if not ends and kind != LEX_GUTTER:
                     much = found in (T_ARTICLE, T_MAIN, T_H1) or (found == T_PRE and kind == LEX_HIDE)
+                    much |= kind == LEX_SIGNATURE and found in (T_PRE, T_CODE)
                 i = end
                 continue
         size = _blank_size(html, i)
@@ -248,8 +251,10 @@ def code_layout(
             n_text += 1
         i += 1
     s[LOOKED] += i - begin
-    if verdict >= 0 or i >= stop or n_text == 0:
+    if verdict >= 0 or n_text == 0:
         return NO_LAYOUT
+    if i >= stop:  # a long listing, unless nothing but its class says so
+        return BY_WHITE_SPACE if n_divs > MANY_LINES and not alone else NO_LAYOUT
     if alone:
         if n_breaks == 0 and n_lines == 0:
             return NO_LAYOUT
@@ -267,6 +272,17 @@ def code_layout(
 
 
 @kernel(allocates=False)
+def begins_with(html: NDArray[np.uint8], i: int, tag: int) -> bool:
+    """Whether the first thing at `i`, white space aside, is a start tag of this name."""
+    while i < html.size and html[i] <= 32:
+        i += 1
+    if i >= html.size or html[i] != 60:
+        return False
+    found, ends, _ = read_tag(html, i)
+    return found == tag and not ends
+
+
+@kernel(allocates=False)
 def _is_reached(s: NDArray[np.int64]) -> bool:
     """Whether a cell of an earlier row reaches into the row that starts."""
     base = SPANS_AT + (s[TABLES] - 1) * MAX_COLUMNS
@@ -280,14 +296,15 @@ def _is_reached(s: NDArray[np.int64]) -> bool:
 def is_data_row(html: NDArray[np.uint8], i: int, s: NDArray[np.int64]) -> bool:
     """Whether the table row whose content begins at `i` holds data, so that it is one line: several short cells.
 
-    One may be longer. A cell with a table, code or a heading in it is layout. In a table that had such a row already, a
-    row with one cell that is not empty is one, too.
+    One may be longer, unless it is paragraphs, which two breaks part as well. A cell with a table, code or a heading in
+    it is layout. In a table that had such a row already, a row with one cell that is not empty is one, too.
     """
     if not may_look(html, s) or not 1 <= s[TABLES] <= MAX_TABLES:
         return False
     wide_at = SPANS_AT + s[TABLES] * MAX_COLUMNS - 1
     begin, stop = i, min(html.size, i + MAX_LOOK_BYTES)
     n_filled = n_long = n_text = n_parts = n_cells = 0
+    after_break = False
     fits = True
     while i < stop and fits:
         if html[i] == 60:
@@ -301,10 +318,12 @@ def is_data_row(html: NDArray[np.uint8], i: int, s: NDArray[np.int64]) -> bool:
                         n_filled += n_text > 0
                         n_long += n_text > MAX_CELL_BYTES
                         n_text = n_parts = 0
+                        after_break = False
                         n_cells += 1
                     fits = found not in (T_TABLE, T_PRE, T_XMP, T_BLOCKQUOTE, T_ARTICLE, T_SECTION)
                     fits &= not T_H1 <= found <= T_H6
-                    n_parts += found in (T_P, T_LI)
+                    n_parts += found in (T_P, T_LI) or (found == T_BR and after_break)
+                    after_break = found == T_BR
                 i = end
                 continue
         size = _blank_size(html, i)
@@ -312,6 +331,7 @@ def is_data_row(html: NDArray[np.uint8], i: int, s: NDArray[np.int64]) -> bool:
             i += size
             continue
         n_text += 1
+        after_break = False
         fits = n_text <= MAX_LONG_CELL_BYTES
         fits &= n_text <= MAX_CELL_BYTES or n_parts < 2 or s[wide_at] != 0
         i += 1

@@ -25,6 +25,7 @@ from curate.extract.measure import (
     C_UPPER,
     C_WORDS,
     N_REPEAT_SLOTS,
+    N_TITLES,
     X_BLOCKS,
     X_CHARS,
     X_INNER_CHARS,
@@ -68,7 +69,7 @@ TOKEN_SCALE = 256.0  # of the class-word table, which holds int16 log-odds
 # Working columns of the element table of marks (int32).
 (K_TOP_UP, K_TOP_AT, K_CORE_UP, K_CORE_AT, K_REPEAT, K_MARK) = range(6)
 # The same of the passes after the choice, see `curate.extract.structure`.
-(K_CONTENTS, K_KEPT_CHARS, K_UNIT_CHARS, K_ROWS) = range(6, 10)
+(K_FURNITURE, K_KEPT_CHARS, K_UNIT_CHARS, K_ROWS) = range(6, 10)
 N_MARKS = 10
 
 FEATURES = [
@@ -362,7 +363,7 @@ def _fill_text(
     row[16] = 0 if item < 0 else 1 + (elements[item, E_FIRST] == b)
     row[17] = counts[b, C_REPEATED]
     row[18] = 0
-    for k in range(titles.size):
+    for k in range(N_TITLES):
         if titles[k] == counts[b, C_HASH]:
             row[18] = 1
     flags = elements[e, E_FLAGS]

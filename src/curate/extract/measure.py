@@ -46,6 +46,7 @@ N_COUNTS = 12
 N_SUMS = 11
 N_RUNNING = 5  # the first of them, as running totals over blocks
 N_REPEAT_SLOTS = 4096
+N_TITLES, N_TITLE_PARTS = 4, 6  # hashes that are features, and all of `hash_titles`
 MIN_THAI_SENTENCE = 40  # characters, also of Lao, Burmese and Khmer
 
 
@@ -249,11 +250,15 @@ def sum_elements(
 
 @kernel(allocates=False)
 def hash_titles(html: NDArray[np.uint8], meta: NDArray[np.int64], hashes: NDArray[np.int32]) -> None:
-    """Hashes, as in C_HASH, of the title, of its part before the first and the last separator, and of og:title."""
+    """Hashes, as in C_HASH, of the title, of its part before the first and the last separator, and of og:title.
+
+    Behind these N_TITLES, of its part after the first and the last separator, where generators name the page.
+    """
     hashes[:] = -1
     for row in (M_TITLE, M_OG_TITLE):
         i, end = meta[row, 0], min(meta[row, 1], meta[row, 0] + 2000)
         hashed, before = FNV_OFFSET, 0
+        after_first = after_last = -1
         while 0 <= i < end:
             if html[i] == 38:
                 code, i = read_entity(html, i, end)
@@ -264,15 +269,27 @@ def hash_titles(html: NDArray[np.uint8], meta: NDArray[np.int64], hashes: NDArra
                 code, n_bytes = _decode(html, i)
                 i += n_bytes
             kind = _classify(code)
-            if kind == 1:
-                hashed = (hashed ^ (code + 32 if 65 <= code <= 90 else code)) * FNV_PRIME & MASK32
-            elif kind == 2:
-                hashed = (hashed ^ (code & 0xFFFF)) * FNV_PRIME & MASK32
+            if kind in (1, 2):
+                letter = code + 32 if 65 <= code <= 90 else code & 0xFFFF if kind == 2 else code
+                hashed = (hashed ^ letter) * FNV_PRIME & MASK32
+                after_first = (after_first ^ letter) * FNV_PRIME & MASK32 if after_first >= 0 else -1
+                after_last = (after_last ^ letter) * FNV_PRIME & MASK32 if after_last >= 0 else -1
             separates = code in (124, 45, 0x2013, 0x2014, 0xBB, 0xAB, 0xB7, 58, 0x2022)
             if row == M_TITLE and separates and before <= 32 and hashed != FNV_OFFSET:
                 hashes[2] = np.int32(hashed & 0x7FFFFFFF)
                 if hashes[1] < 0:
                     hashes[1] = hashes[2]
+            if (
+                separates
+                and hashed != FNV_OFFSET
+                and (before <= 32 or (code == 58 and i < end and html[i] == 32))
+            ):
+                after_last = FNV_OFFSET
+                after_first = FNV_OFFSET if after_first < 0 else after_first
             before = code
         if hashed != FNV_OFFSET:
             hashes[0 if row == M_TITLE else 3] = np.int32(hashed & 0x7FFFFFFF)
+        if row == M_TITLE and after_first not in (-1, FNV_OFFSET):
+            hashes[4] = np.int32(after_first & 0x7FFFFFFF)
+        if row == M_TITLE and after_last not in (-1, FNV_OFFSET):
+            hashes[5] = np.int32(after_last & 0x7FFFFFFF)

@@ -17,6 +17,8 @@ from curate.extract.ahead import (
     BY_BREAKS,
     BY_WHITE_SPACE,
     MAX_CELL_BYTES,
+    NO_LAYOUT,
+    begins_with,
     code_layout,
     find_language,
     holds_much,
@@ -64,13 +66,16 @@ from curate.extract.tags import (
     LEX_CODE,
     LEX_COMMENT,
     LEX_CONSENT,
+    LEX_DOCUMENTS,
     LEX_GUTTER,
     LEX_HIDE,
     LEX_LANGUAGE,
     LEX_LINE,
+    LEX_LINES,
     LEX_MATH,
     LEX_REFERENCE,
     LEX_RENDERED,
+    LEX_SIGNATURE,
     LIST,
     MASK32,
     NO_TEXT,
@@ -108,6 +113,7 @@ from curate.extract.text import (
     LANG_END,
     LANG_START,
     LINK_AT,
+    LINK_BYTES,
     LINK_FIRST,
     LINK_KIND,
     LINK_LONG,
@@ -178,6 +184,7 @@ MAX_TOKENS = 1_000_000
 TEXT_FACTOR, TEXT_SLACK = 3, 512
 MAX_ADDRESS_BYTES = 2000  # of a link that are looked at
 MAX_NUMBER = 9_999_999  # of an item of a list
+MAX_MENU_SHARE = 0.8  # of links in a cell of a row of layout that others join
 CODE_LEVELS = 4  # between a `code` and a link in it
 
 # Columns of the element table (int32).
@@ -202,6 +209,9 @@ DESCENDING, COUNTED = (
     8,
     16,
 )  # bits beside it: numbers fall; they fall from the number of items, known at the end
+
+# Of all others, E_STYLE says whether they ask for an address to send letters to.
+ASKS = 32
 
 # Columns of the stack of open elements (int32).
 (O_TAG, O_ELEMENT, O_START, O_NAME) = range(4)  # O_NAME: of an unknown name, or PENDING when it began
@@ -307,11 +317,11 @@ META_KEYS, META_VALUES = tags.make_table(
 
 T_A, T_P, T_LI, T_DT, T_DD = (TAG_NUMBERS[t] for t in ("a", "p", "li", "dt", "dd"))
 T_TR, T_TABLE, T_PRE, T_BR = (TAG_NUMBERS[t] for t in ("tr", "table", "pre", "br"))
-T_HR = TAG_NUMBERS["hr"]
+T_HR, T_INPUT, T_TD = (TAG_NUMBERS[t] for t in ("hr", "input", "td"))
 T_IMG, T_META, T_LINK, T_SUP = (TAG_NUMBERS[t] for t in ("img", "meta", "link", "sup"))
 T_SCRIPT, T_TITLE, T_HTML, T_BODY = (TAG_NUMBERS[t] for t in ("script", "title", "html", "body"))
 T_TIME, T_SPAN, T_MATH, T_BUTTON = (TAG_NUMBERS[t] for t in ("time", "span", "math", "button"))
-T_DIV, T_H1 = (TAG_NUMBERS[t] for t in ("div", "h1"))
+T_DIV, T_H1, T_ASIDE = (TAG_NUMBERS[t] for t in ("div", "h1", "aside"))
 T_SUB, T_CODE, T_TT, T_SAMP, T_KBD = (TAG_NUMBERS[t] for t in ("sub", "code", "tt", "samp", "kbd"))
 T_SVG, T_FOREIGN, T_TEMPLATE, T_DIALOG = (
     TAG_NUMBERS[t] for t in ("svg", "foreignobject", "template", "dialog")
@@ -320,6 +330,7 @@ T_NOSCRIPT, T_OL, T_UL, T_FIGURE, T_XMP = (TAG_NUMBERS[t] for t in ("noscript", 
 T_MENU, T_NOBR = TAG_NUMBERS["menu"], TAG_NUMBERS["nobr"]
 T_H6, T_CAPTION = TAG_NUMBERS["h6"], TAG_NUMBERS["caption"]
 
+EMAIL = np.frombuffer(b"email", dtype=np.uint8)
 MATH_TYPE = np.frombuffer(b"math/tex", dtype=np.uint8)
 DISPLAY_MODE = np.frombuffer(b"mode=display", dtype=np.uint8)
 LD_JSON = np.frombuffer(b"ld+json", dtype=np.uint8)
@@ -625,7 +636,7 @@ def _begin_cell(
     text: NDArray[np.uint8],
     blocks: NDArray[np.int32],
 ) -> None:
-    """A table cell starts: it joins its row's block in a row of data, or if what came before in the row was short."""
+    """A table cell starts: it joins its row's block in a row of data, or if what came before in the row was short and no menu."""
     if s[PRE_AT] >= 0:
         if not s[PENDING] & NEW and s[OUT] > s[BLOCK_START] and text[s[OUT] - 1] > 32:
             write_space(text, s, blocks, 32)
@@ -639,7 +650,8 @@ def _begin_cell(
             return
     if s[PENDING] & NEW:
         return
-    if s[ROW] >= 0 and s[OUT] - s[CELL_START] <= MAX_CELL_BYTES:
+    is_menu = s[LINK_BYTES] > MAX_MENU_SHARE * (s[OUT] - s[BLOCK_START])
+    if s[ROW] >= 0 and s[OUT] - s[CELL_START] <= MAX_CELL_BYTES and not is_menu:
         s[PENDING] = CELL_MARK
         s[SEPARATORS] = 1
     else:
@@ -730,7 +742,7 @@ def _push_element(
     elements[n, E_END] = s[N_BLOCKS]
     elements[n, E_DEPTH] = elements[parent, E_DEPTH] + 1
     flags = elements[parent, E_FLAGS] | TAG_FLAGS[tag] | TAG_FLAGS[bits >> ROLE_SHIFT]
-    if bits & LEX_COMMENT and tag not in (T_BODY, T_HTML):
+    if bits & (LEX_COMMENT | LEX_DOCUMENTS) == LEX_COMMENT and tag not in (T_BODY, T_HTML):
         flags |= IN_COMMENT
     if tag == T_TABLE:
         flags &= ~IN_LIST
@@ -983,6 +995,7 @@ def _start_void(
     text: NDArray[np.uint8],
     s: NDArray[np.int64],
     blocks: NDArray[np.int32],
+    elements: NDArray[np.int32],
     meta: NDArray[np.int64],
 ) -> None:
     """Elements without content: line breaks, rules, images of formulas, metadata."""
@@ -990,6 +1003,9 @@ def _start_void(
         _read_meta(html, tag, attributes, meta)
     elif s[HIDDEN_AT] >= 0:
         return
+    elif tag == T_INPUT:
+        if attributes[A_TYPE, 0] >= 0 and value_has(html, attributes[A_TYPE], EMAIL):
+            elements[s[ELEMENT], E_STYLE] |= ASKS
     elif tag == T_BR:
         if s[PRE_AT] >= 0:
             write_space(text, s, blocks, 10)
@@ -1136,7 +1152,7 @@ def _start_code(
             s[LANG_START], s[LANG_END], s[LANG_AT] = start, end, at
     if s[PRE_AT] >= 0:
         return
-    kind, pre_at = 0, at
+    kind, pre_at, layout = 0, at, NO_LAYOUT
     bits = TAG_BITS[tag]
     holds_lines = bits & BLOCK and not bits & (CELL | ROWS | HEADING | LIST)
     if tag == T_PRE or lexical & LEX_CODE:
@@ -1155,6 +1171,9 @@ def _start_code(
         kind = PRE_CODE
     elif s[BOX_AT] < 0 and ((inline and s[PENDING] & NEW) or (lexical & LEX_BOX and holds_lines)):
         layout = code_layout(html, i, tag, inline, s)
+    elif s[BOX_AT] < 0 and lexical & LEX_LINES and tag == T_DIV and begins_with(html, i, T_DIV):
+        layout = code_layout(html, i, tag, False, s)
+    if layout:
         kind = PRE_CODE if layout == BY_WHITE_SPACE else 0
         if layout == BY_BREAKS:
             s[BOX_AT] = at
@@ -1207,6 +1226,12 @@ def _hides(
         return not holds_much(html, i, tag, LEX_HIDE, s)
     if lexical & LEX_CONSENT:
         return not holds_much(html, i, tag, LEX_CONSENT, s)
+    if lexical & LEX_SIGNATURE and tag in (
+        T_DIV,
+        T_TD,
+        T_ASIDE,
+    ):  # a heading or span of that name is a function's
+        return not holds_much(html, i, tag, LEX_SIGNATURE, s)
     if tag == T_A and attributes[A_ARIA_HIDDEN, 0] >= 0:
         return value_has(html, attributes[A_ARIA_HIDDEN], TRUE)
     if tag == T_NOSCRIPT:
@@ -1493,7 +1518,7 @@ def scan_page(
             if bits & RAW:
                 i = _read_raw(html, i, tag, attributes, text, s, blocks, meta, n_open)
             elif bits & VOID:
-                _start_void(html, tag, attributes, text, s, blocks, meta)
+                _start_void(html, tag, attributes, text, s, blocks, elements, meta)
             elif attributes[A_SELF_CLOSED, 0] >= 0 and (
                 s[XML] or bits & NO_TEXT or tag in (T_A, T_MATH) or n_open[T_SVG] > 0
             ):

@@ -11,14 +11,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.extract.features import K_CONTENTS, K_KEPT_CHARS, K_ROWS, K_UNIT_CHARS
+from curate.extract.features import K_KEPT_CHARS, K_ROWS, K_UNIT_CHARS
+from curate.extract.furniture import drop_ways
 from curate.extract.measure import (
     C_CHARS,
     C_DIGITS,
+    C_HASH,
     C_LAST,
     C_STOPS,
     C_WORDS,
-    X_BLOCKS,
+    N_TITLES,
     X_CHARS,
     X_INNER_CHARS,
     X_LINK_CHARS,
@@ -44,8 +46,8 @@ from curate.extract.scan import (
     IN_NAV,
     T_P,
 )
-from curate.extract.tags import FNV_OFFSET, FNV_PRIME, LIST, MASK32, TAG_BITS, TAG_NUMBERS
-from curate.extract.text import B_CELLS, B_ELEMENT, B_END, B_PRE, B_START, N_ELEMENTS
+from curate.extract.tags import FNV_OFFSET, FNV_PRIME, MASK32, TAG_NUMBERS
+from curate.extract.text import B_CELLS, B_ELEMENT, B_END, B_LINKS, B_PRE, B_START, N_ELEMENTS
 from curate.extract.workspace import Workspace
 from curate.text.kernel import kernel
 
@@ -66,14 +68,15 @@ PRE_REACH, NEAR = 3.5, 3  # of listings, and how many blocks away something must
 # The share of a list or table that must be kept for the rest to be kept with it, and of a section for its heading.
 UNIT_SHARE, SECTION_SHARE, TERM_SHARE = 0.5, 0.5, 0.3
 MAX_LINK_SHARE = 0.5
-# A list of whose text so much links to places on the page is the page's contents; one of so few lines, if all of it does.
-CONTENTS_SHARE, MIN_CONTENTS, ALL_LINKS = 0.7, 2, 0.95
 # A heading of more words than this is a standfirst; one so far over the bar stays above a section that does not.
 MAX_HEADING_WORDS, SURE = 10, 2.0
 COLON = 2  # of C_LAST
 MAX_BESIDE = (
     16  # bytes beside the formulas of a block of formulas: a full stop, `and`, the number of an equation
 )
+# A page's title is kept above so much text, and has at most so great a share of it above itself.
+MIN_TITLED_CHARS, MAX_ABOVE, MAX_TITLE_WORDS = 150, 0.2, 30
+MIN_TECHNICAL = 3  # listings, terms and rows, by which documentation is told
 MAX_UNIT_CHARS = 200  # that one block counts for in its list or table
 T_FIGCAPTION, T_CAPTION, T_QUOTE = (TAG_NUMBERS[t] for t in ("figcaption", "caption", "blockquote"))
 T_FIGURE, T_DL = TAG_NUMBERS["figure"], TAG_NUMBERS["dl"]
@@ -92,13 +95,13 @@ def keep_structure(
     """Add to keep[:n_blocks], chosen with the log-odds `bar`, what belongs to what was chosen."""
     for e in range(w.state[N_ELEMENTS]):
         w.marks[e, K_KEPT_CHARS] = w.marks[e, K_UNIT_CHARS] = w.marks[e, K_ROWS] = 0
-        w.marks[e, K_CONTENTS] = _is_contents(e, w)
     further = REFERENCE_REACH if reference else 0.0
     _fill_holes(n_blocks, bar, further, w, keep)
     _join_units(n_blocks, bar - UNIT_REACH - further, reference, w, keep)
-    _drop_contents(n_blocks, w, keep)
+    drop_ways(n_blocks, w, keep)
     _join_introductions(n_blocks, bar - further, reference, w, keep)
     _join_formulas(n_blocks, w, keep)
+    _keep_title(n_blocks, reference, w, keep)
 
 
 @kernel(allocates=False)
@@ -193,10 +196,21 @@ def _join_units(
             continue
         if w.elements[unit, E_TAG] == T_TABLE and w.marks[unit, K_ROWS] <= 0:  # layout
             continue
+        if w.counts[b, C_WORDS] == 0:  # a row of signs: of a grammar, of a declaration's brackets
+            keep[b] = _is_row_amid(b, n_blocks, unit, w, keep)
+            continue
         greater = w.marks[unit, K_KEPT_CHARS] > UNIT_SHARE * w.marks[unit, K_UNIT_CHARS]
         if greater or _is_amid(unit, n_blocks, reference, w, keep):
             flags = w.elements[w.blocks[b, B_ELEMENT], E_FLAGS]
             keep[b] = w.scores[b] > bar and w.counts[b, C_WORDS] > 0 and not flags & AROUND
+
+
+@kernel(allocates=False)
+def _is_row_amid(b: int, n_blocks: int, unit: int, w: Workspace, keep: NDArray[np.uint8]) -> bool:
+    """Whether a row follows a kept row of its table and another row of it comes."""
+    if w.blocks[b, B_CELLS] == 0 or b == 0 or b + 1 >= n_blocks:
+        return False
+    return keep[b - 1] != 0 and w.places[b - 1, P_UNIT] == unit and w.places[b + 1, P_UNIT] == unit
 
 
 @kernel(allocates=False)
@@ -218,27 +232,10 @@ def _is_amid(
         shown = _find_shown(w.blocks[b, B_ELEMENT], w)
         if keep[b] and shown >= 0 and w.elements[shown, E_FIRST] <= first and end <= w.elements[shown, E_END]:
             return True
+    figure = w.elements[e, E_PARENT]
+    if figure >= 0 and w.elements[figure, E_TAG] == T_FIGURE:  # with a caption before or after
+        first, end = w.elements[figure, E_FIRST], w.elements[figure, E_END]
     return first > 0 and end < n_blocks and keep[first - 1] != 0 and keep[end] != 0
-
-
-@kernel(allocates=False)
-def _drop_contents(n_blocks: int, w: Workspace, keep: NDArray[np.uint8]) -> None:
-    """Leave out lists of links to places on the page: they say again what its headings say."""
-    for b in range(n_blocks):
-        unit = w.places[b, P_UNIT]
-        keep[b] &= unit < 0 or w.marks[unit, K_CONTENTS] == 0
-
-
-@kernel(allocates=False)
-def _is_contents(e: int, w: Workspace) -> bool:
-    """Whether an element is a list of links to places on the page, or lies in one; elements stand behind what holds them."""
-    parent = w.elements[e, E_PARENT]
-    if parent >= 0 and w.marks[parent, K_CONTENTS]:
-        return True
-    if not TAG_BITS[w.elements[e, E_TAG]] & LIST or w.sums[e, X_BLOCKS] < MIN_CONTENTS:
-        return False
-    of_links = w.sums[e, X_INNER_CHARS] / max(w.sums[e, X_CHARS], 1.0)
-    return of_links > (CONTENTS_SHARE if w.sums[e, X_BLOCKS] > MIN_CONTENTS else ALL_LINKS)
 
 
 @kernel(allocates=False)
@@ -257,7 +254,7 @@ def _join_introductions(
     w.running[n_blocks, 0] = w.running[n_blocks, 1] = 0.0
     for b in range(n_blocks - 1, -1, -1):
         if not keep[b]:
-            keep[b] = _goes_with_content(b, n_blocks, bar, w, keep)
+            keep[b] = _goes_with_content(b, n_blocks, bar, reference, w, keep)
         elif not reference:
             keep[b] = not _stands_alone(b, bar, w)
         elif _says_nothing(b, w) and _may_join(b + 1, bar - HEAD_REACH, w):
@@ -289,14 +286,22 @@ def _says_nothing(b: int, w: Workspace) -> bool:
 
 
 @kernel(allocates=False)
-def _goes_with_content(b: int, n_blocks: int, bar: float, w: Workspace, keep: NDArray[np.uint8]) -> bool:
+def _goes_with_content(
+    b: int,
+    n_blocks: int,
+    bar: float,
+    reference: bool,  # noqa: FBT001 - a kernel
+    w: Workspace,
+    keep: NDArray[np.uint8],
+) -> bool:
     """Whether a block that was not chosen introduces, names or shows something that was."""
     e = w.blocks[b, B_ELEMENT]
     if w.counts[b, C_WORDS] == 0 or w.elements[e, E_FLAGS] & AROUND:
         return False
     below = b + 1 < n_blocks and keep[b + 1] != 0
     if w.elements[e, E_LEVEL] > 0:
-        return w.scores[b] > bar - HEAD_REACH and _frac_kept(b, w) > SECTION_SHARE
+        declares = reference and w.places[b, P_END] == b + 1 and _is_declaration(b, w)
+        return w.scores[b] > bar - HEAD_REACH and (declares or _frac_kept(b, w) > SECTION_SHARE)
     if is_term(b, w.blocks, w.elements):
         end = w.places[b, P_END]
         shared = end == b + 1 and below and is_term(end, w.blocks, w.elements)
@@ -311,6 +316,17 @@ def _goes_with_content(b: int, n_blocks: int, bar: float, w: Workspace, keep: ND
         return w.scores[b] > bar - _caption_reach(b, shown, n_blocks, w, keep)
     leads = below and w.counts[b, C_LAST] == COLON and _are_close(b, b + 1, w)
     return leads and w.scores[b] > bar - LEAD_REACH
+
+
+@kernel(allocates=False)
+def _is_declaration(b: int, w: Workspace) -> bool:
+    """Whether a heading below which nothing stands declares a function or the like: it has brackets."""
+    if link_density(w.blocks, w.counts, b) > MAX_LINK_SHARE:
+        return False
+    bracketed = False
+    for i in range(w.blocks[b, B_START] + 1, w.blocks[b, B_END]):
+        bracketed |= w.text[i] in (40, 60, 123)
+    return bracketed
 
 
 @kernel(allocates=False)
@@ -358,6 +374,85 @@ def _are_close(b: int, c: int, w: Workspace) -> bool:
     box = w.places[c, P_BOX]
     parent = w.elements[box, E_PARENT]
     return w.places[b, P_BOX] == box or w.places[b, P_BOX] == parent
+
+
+@kernel(allocates=False)
+def _keep_title(
+    n_blocks: int,
+    reference: bool,  # noqa: FBT001 - a kernel
+    w: Workspace,
+    keep: NDArray[np.uint8],
+) -> None:
+    """Keep the line above the kept text that says what the page's title says, or else its only main heading.
+
+    Generators of documentation write it as a `div`, or so far from the text that it looks like a banner. On pages
+    without listings, terms and tables only the former counts: those who labelled articles left their headlines out.
+    """
+    n_chars = w.running[0, 0]  # of `_join_introductions`
+    if n_chars < MIN_TITLED_CHARS:
+        return
+    # a line that says the title, one right above the text that says its tail, and a main heading
+    stated = near = tail = heading = -1
+    n_above = b = 0
+    while b < n_blocks and n_above <= MAX_ABOVE * n_chars:
+        level = w.elements[w.blocks[b, B_ELEMENT], E_LEVEL]
+        part = _part_of_title(b, w)
+        if keep[b]:
+            if level == 1 or part >= 0:
+                return
+            n_above += w.counts[b, C_CHARS]
+            tail = near if b - NEAR <= near else tail  # further above the text stands the site's name
+            near = -1
+        elif (part >= 0 or level == 1) and _may_be_title(b, w):
+            if 0 <= part < N_TITLES:
+                stated = b
+            elif part >= 0:
+                near = b
+            if level == 1:
+                heading = b
+        b += 1
+    if max(stated, tail, heading) < 0:
+        return
+    technical = reference or _is_technical(n_blocks, w, keep)
+    n_headings = 0
+    for c in range(n_blocks):
+        n_headings += w.elements[w.blocks[c, B_ELEMENT], E_LEVEL] == 1
+    title = heading if n_headings == 1 else -1
+    title = stated if stated >= 0 else title
+    plain = n_headings == 0 and w.elements[w.blocks[max(tail, 0), B_ELEMENT], E_LEVEL] <= 0
+    if tail >= 0 and (technical or plain):
+        keep[tail] = 1
+    elif technical and title >= 0:
+        keep[title] = 1
+
+
+@kernel(allocates=False)
+def _is_technical(n_blocks: int, w: Workspace, keep: NDArray[np.uint8]) -> bool:
+    """Whether some listings, terms or rows of tables are kept."""
+    n_technical = 0
+    for b in range(n_blocks):
+        is_technical = w.blocks[b, B_PRE] != 0 or w.blocks[b, B_CELLS] > 0 or is_term(b, w.blocks, w.elements)
+        n_technical += keep[b] != 0 and is_technical
+    return n_technical >= MIN_TECHNICAL
+
+
+@kernel(allocates=False)
+def _part_of_title(b: int, w: Workspace) -> int:
+    """The part of the page's title that a block says, a number of `hash_titles`; -1 where it says none."""
+    for k in range(w.titles.size):
+        if w.titles[k] == w.counts[b, C_HASH]:
+            return k
+    return -1
+
+
+@kernel(allocates=False)
+def _may_be_title(b: int, w: Workspace) -> bool:
+    """Whether a block is a line outside menus and the like that is not a single link, as a site's name is."""
+    if w.elements[w.blocks[b, B_ELEMENT], E_FLAGS] & AROUND:
+        return False
+    if not 0 < w.counts[b, C_WORDS] <= MAX_TITLE_WORDS:
+        return False
+    return w.blocks[b, B_LINKS] > 1 or link_density(w.blocks, w.counts, b) <= MAX_LINK_SHARE
 
 
 @kernel(allocates=False)

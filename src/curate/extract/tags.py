@@ -204,11 +204,14 @@ LEX_LANGUAGE = 128  # the programming language may be named here
 LEX_LINE = 256  # a table cell that is one line of code
 LEX_BOX = 512  # code, laid out by line breaks or by white space
 LEX_CONSENT = 1024  # a question about cookies
+LEX_LINES = 2048  # code, if it is lines that are elements
+LEX_SIGNATURE = 4096  # what a writer in a forum puts below every post
+LEX_DOCUMENTS = 8192  # a comment that documents a program
 _LEXICON = {
     LEX_HIDE: "mathjax_preview sr-only visually-hidden visuallyhidden screen-reader-text screen-reader-only "
     "mw-editsection headerlink mw-jump-link noprint u-hiddenvisually hash-link anchor-link anchorjs-link "
     "material-icons material-icons-outlined material-icons-round material-symbols-outlined material-symbols-rounded "
-    "material-symbols-sharp",
+    "material-symbols-sharp ttc",
     LEX_COMMENT: "comment comments commentlist commentaire commentaires kommentar kommentare comentarios "
     "comentario commenti komentarze disqus_thread disqus respond reacties livefyre commentary fb-comments",
     LEX_MATH: "tex latex math mwe-math-fallback-image-inline mwe-math-fallback-image-display ql-img-inline-formula "
@@ -225,6 +228,9 @@ _LEXICON = {
     LEX_LINE: "blob-code blob-code-inner js-file-line hljs-ln-code",
     LEX_BOX: "code w3-code codeblock code-block code_block codebox code-box source-code programlisting prettyprint "
     "code-sample code-snippet codesnippet",
+    LEX_LINES: "fragment",
+    LEX_DOCUMENTS: "cmt fullcommenttop doc-comment doccomment docstring",
+    LEX_SIGNATURE: "signature message-signature",
     LEX_CONSENT: "onetrust-consent-sdk onetrust-banner-sdk cybotcookiebotdialog cookieconsent cookie-consent cc-window "
     "cookie-banner cookiebanner cookie-notice cookie-bar cookie-law-info-bar didomi-host qc-cmp2-container "
     "cmplz-cookiebanner iubenda-cs-banner moove_gdpr_cookie_info_bar usercentrics-root",

@@ -42,7 +42,7 @@ from curate.run.reading import read_pages
 from curate.work.engine import make_engine
 from curate.work.files import committed, read_arrow, read_facts, write_arrow
 from curate.work.folder import RunFolder, opened_run
-from curate.work.progress import Counted, ProgressDisplay, nothing_counted
+from curate.work.progress import ProgressDisplay, nothing_counted
 from curate.work.urls import public_name
 
 NO_TEXT = "json_no_text"
@@ -129,16 +129,11 @@ def run_dedup(
             chunks = read_pages(stage_texts, options, folder, plan_splits(staged), engine, display)
             pieces += [staged_piece(str(name), folder.documents(name)) for name in chunks]
         job = _Job(settings.plan, folder, tuple(pieces), by_url=settings.url)
-        tally = Counted(len(pieces), "pieces")
-        with display.step("Computing keys", len(pieces), tally.look):
-            for _ in engine.map(partial(write_keys, job), range(len(pieces))):
-                tally.n_done += 1
+        numbers = range(len(pieces))
+        display.count("Computing keys", engine.map(partial(write_keys, job), numbers), len(pieces), "pieces")
         with display.step("Finding duplicates", 0, nothing_counted):
             find_file_duplicates(job, settings, indexes, engine)
-        written = Counted(len(pieces), "files")
-        with display.step("Writing", len(pieces), written.look):
-            for _ in engine.map(partial(write_piece, job), range(len(pieces))):
-                written.n_done += 1
+        display.count("Writing", engine.map(partial(write_piece, job), numbers), len(pieces), "files")
         check_pieces(job)
         report = _count(job, settings, indexes)
         folder.finish(plan | {"report": asdict(report)})

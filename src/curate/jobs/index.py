@@ -26,7 +26,7 @@ from curate.work.cores import available_cores
 from curate.work.engine import make_engine
 from curate.work.files import read_arrow, read_facts, write_arrow
 from curate.work.folder import RunFolder
-from curate.work.progress import Counted, ProgressDisplay
+from curate.work.progress import ProgressDisplay
 from curate.work.urls import is_url
 
 
@@ -132,10 +132,8 @@ def _add_files(
             pieces += [staged_piece(str(name), folder.documents(name)) for name in chunks]
             text_files += [-1] * (len(pieces) - len(text_files))
         job = _IndexJob(index.plan, work / "keys", tuple(pieces), tuple(text_files))
-        tally = Counted(len(pieces), "pieces")
-        with display.step("Computing keys", len(pieces), tally.look):
-            for _ in pool.map(partial(_write_piece_keys, job), range(len(pieces))):
-                tally.n_done += 1
+        keyed = pool.map(partial(_write_piece_keys, job), range(len(pieces)))
+        display.count("Computing keys", keyed, len(pieces), "pieces")
         _refuse_partial(index, job, RunFolder(work))
         return append_segment(index, _read_piece_keys(job), texts, stamp)
 

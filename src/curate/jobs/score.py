@@ -40,7 +40,7 @@ from curate.text.json_values import clean_surrogates, dump_json, parse_object
 from curate.work.engine import make_engine
 from curate.work.files import batch_rows, committed, read_facts, write_arrow
 from curate.work.folder import RunFolder, opened_run
-from curate.work.progress import Counted, ProgressDisplay
+from curate.work.progress import ProgressDisplay
 
 _BATCH_ROWS = 8192
 _BATCH_BYTES = 32 << 20
@@ -154,10 +154,8 @@ def run_score(
         if earlier:
             return _report_from(earlier["report"])
         job = _Job(folder, loaded, labellers, options, tuple(pieces))
-        done = Counted(len(pieces), "files")
-        with display.step("Scoring", len(pieces), done.look):
-            for _ in engine.map(partial(_score_piece, job), range(len(pieces))):
-                done.n_done += 1
+        scored = engine.map(partial(_score_piece, job), range(len(pieces)))
+        display.count("Scoring", scored, len(pieces), "files")
         report = _count(job)
         folder.finish(plan | {"report": asdict(report)})
     return report

@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from curate.config import ENGINE, RAY_ADDRESS, SCRATCH, check, check_output, parse_memory, setting
+from curate.config import (
+    ENGINE,
+    RAY_ADDRESS,
+    SCRATCH,
+    check,
+    check_input,
+    check_output,
+    parse_memory,
+    setting,
+)
 from curate.errors import SettingError
 from curate.work.cores import available_cores
 from curate.work.engine import ENGINE_NAMES
@@ -64,8 +73,7 @@ class DedupSettings:
 
     def __post_init__(self) -> None:
         check(self)
-        if not self.input:
-            raise SettingError("No input. Give --input with a file, a folder or a glob.")
+        check_input(self.input)
         if self.output:
             check_output(self.output)
         parse_memory(self.memory)
@@ -119,8 +127,7 @@ class ScoreSettings:
 
     def __post_init__(self) -> None:
         check(self)
-        if not self.input:
-            raise SettingError("No input. Give --input with a file, a folder or a glob.")
+        check_input(self.input)
         check_output(self.output)
         names = (self.scorer,) if isinstance(self.scorer, str) else self.scorer
         if names == ("none",) and self.label:

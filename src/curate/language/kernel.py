@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 import math
+import threading
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,13 +17,21 @@ from numpy.typing import NDArray
 
 from curate.language.model_file import ModelFile
 from curate.text.kernel import kernel
+from curate.text.unaligned import add_sixteen, count_ones, count_trailing_zeros, load64
 
 _FNV_OFFSET = np.uint32(2_166_136_261)  # FNV-1a, as fastText hashes words and n-grams
 _FNV_PRIME = np.uint32(16_777_619)
 _OPEN, _CLOSE = ord("<"), ord(">")
 _SPACES = np.zeros(256, np.bool_)
 _SPACES[[0, 9, 10, 11, 12, 13, 32]] = True
-_REMEMBERED_BITS = 15  # words of up to 24 bytes whose sums are remembered within a batch
+_N_DIMENSIONS = 16
+_REMEMBERED_BITS = 17  # places for words of up to 24 bytes whose sums are remembered, two for each hash
+_WORD_BYTES = 24
+_NOTE = 3  # of a place of 12 uint64: 0-2 the word, 3 its length | _USED | number of rows << 16, 4-11 the sum as float32
+_USED = np.uint64(1 << 8)
+_PLACE, _SUM = 24, 8  # length of a place and where in it the sum begins, in float32
+_ONES = np.uint64(0x0101010101010101)
+_TOP_BITS = np.uint64(0x8080808080808080)
 _MIX = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio
 _LOG_OFFSET = 1e-5  # fastText adds it under every logarithm
 
@@ -60,6 +69,8 @@ def build_tables(model: ModelFile) -> Tables:
     """Lay a model out for the kernel."""
     if (model.min_chars, model.max_chars) != (2, 4):
         raise ValueError("The kernel reads n-grams of 2 to 4 characters.")
+    if model.vectors.shape[1] != _N_DIMENSIONS:
+        raise ValueError(f"The kernel adds rows of {_N_DIMENSIONS} dimensions.")
     n_buckets = len(model.ngram_rows)
     present = np.flatnonzero(model.ngram_rows >= 0)
     bits = np.zeros(n_buckets // 64 + 1, np.uint64)
@@ -82,7 +93,7 @@ def build_tables(model: ModelFile) -> Tables:
     for number, word in enumerate(model.words):
         if word != b"</s>":
             counts[number] += _add_word_ngrams(
-                np.frombuffer(word, np.uint8), 0, len(word), *_ngram_tables(tables), rows[number]
+                np.frombuffer(word, np.uint8), 0, len(word), *_ngram_tables(tables), rows[number], 0
             )
     return tables
 
@@ -100,21 +111,35 @@ def predict(
     data: NDArray[np.uint8], bounds: NDArray[np.int64], tables: Tables
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """The most likely label of every text and its probability; -1 and 0 for texts without a word."""
-    n_dimensions = tables.rows.shape[1]
     labels = np.full(len(bounds) - 1, -1, np.int32)
     probabilities = np.zeros(len(bounds) - 1, np.float32)
+    places = _memory.of(tables)
     _predict(
         data, bounds, tables.rows, tables.counts, tables.ngram_bits, tables.ngram_ranks, tables.ngram_order,
         tables.n_buckets, tables.slots, tables.word_bytes, tables.word_bounds, tables.tree, tables.output,
         labels, probabilities,
-        np.empty((2, n_dimensions), np.float32),
+        np.empty((2, _N_DIMENSIONS), np.float32),
         np.empty(len(tables.tree), np.float64),
-        np.zeros((1 << _REMEMBERED_BITS, 3), np.uint64),
-        np.zeros(1 << _REMEMBERED_BITS, np.uint8),
-        np.empty((1 << _REMEMBERED_BITS, n_dimensions), np.float32),
-        np.empty(1 << _REMEMBERED_BITS, np.int32),
+        places, places.view(np.float32).ravel(),
     )  # fmt: skip
     return labels, probabilities
+
+
+class _Memory(threading.local):
+    """The sums of words met before, 12 MiB a thread: kernels run without the GIL and may not share them."""
+
+    def __init__(self) -> None:
+        self._tables: Tables | None = None
+        self._places = np.zeros((0, 12), np.uint64)
+
+    def of(self, tables: Tables) -> NDArray[np.uint64]:
+        """The places for the words of a model, forgotten where another one's were remembered."""
+        if self._tables is not tables:
+            self._tables, self._places = tables, np.zeros((1 << _REMEMBERED_BITS, 12), np.uint64)
+        return self._places
+
+
+_memory = _Memory()
 
 
 def _ngram_tables(tables: Tables):
@@ -136,14 +161,8 @@ def _build_tree(counts: NDArray[np.int64]) -> NDArray[np.int32]:
 
 
 @kernel(allocates=False)
-def _add_row(total, rows, row):
-    for k in range(total.shape[0]):
-        total[k] += rows[row, k]
-
-
-@kernel(allocates=False)
 def _set_row(total, rows, row):
-    for k in range(total.shape[0]):
+    for k in range(_N_DIMENSIONS):
         total[k] = rows[row, k]
 
 
@@ -155,8 +174,8 @@ def _step(value, byte):
 
 
 @kernel(allocates=False)
-def _add_word_ngrams(data, start, end, rows, bits, ranks, order, n_buckets, total):
-    """Add the rows of the n-grams of `<word>`, which are of 2 to 4 characters; return how many there were."""
+def _add_word_ngrams(data, start, end, rows, bits, ranks, order, n_buckets, total, at):
+    """Add to `total` from `at` on the rows of the n-grams of `<word>`, of 2 to 4 characters; return how many there were."""
     n_added = 0
     length = end - start + 2
     i = 0
@@ -177,21 +196,13 @@ def _add_word_ngrams(data, start, end, rows, bits, ranks, order, n_buckets, tota
                 word = bits[bucket >> 6]
                 bit = np.uint64(1) << np.uint64(bucket & 63)
                 if word & bit:
-                    rank = ranks[bucket >> 6] + _popcount(word & (bit - np.uint64(1)))
-                    _add_row(total, rows, order[rank])
+                    rank = ranks[bucket >> 6] + count_ones(word & (bit - np.uint64(1)))
+                    add_sixteen(total, at, rows, np.int64(order[rank]) * _N_DIMENSIONS)
                     n_added += 1
         i += 1
         while 0 < i < length - 1 and data[start + i - 1] & 0xC0 == 0x80:
             i += 1
     return n_added
-
-
-@kernel(allocates=False)
-def _popcount(word):
-    word = word - ((word >> np.uint64(1)) & np.uint64(0x5555555555555555))
-    word = (word & np.uint64(0x3333333333333333)) + ((word >> np.uint64(2)) & np.uint64(0x3333333333333333))
-    word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return np.int64((word * np.uint64(0x0101010101010101)) >> np.uint64(56))
 
 
 @kernel(allocates=False)
@@ -219,49 +230,68 @@ def _find_word(data, start, end, slots, word_bytes, word_bounds):
 
 @kernel(allocates=False)
 def _sum_word(
-    data, start, end, rows, counts, bits, ranks, order, n_buckets, slots, word_bytes, word_bounds, total
+    data, start, end, rows, counts, bits, ranks, order, n_buckets, slots, word_bytes, word_bounds, total, at
 ):
-    """Set `total` to the sum of a word's rows; returns how many there are."""
+    """Set `total`, flat, from `at` on to the sum of a word's rows; returns how many there are."""
+    for k in range(_N_DIMENSIONS):
+        total[at + k] = np.float32(0)
     number = _find_word(data, start, end, slots, word_bytes, word_bounds)
     if number >= 0:
-        _set_row(total, rows, number)
+        add_sixteen(total, at, rows, np.int64(number) * _N_DIMENSIONS)
         return counts[number]
-    for k in range(total.shape[0]):
-        total[k] = np.float32(0)
-    return _add_word_ngrams(data, start, end, rows, bits, ranks, order, n_buckets, total)
+    return _add_word_ngrams(data, start, end, rows, bits, ranks, order, n_buckets, total, at)
 
 
 @kernel(allocates=False)
-def _remember(first, second, third, length, keys, lengths):
+def _remember(first, second, third, length, places):
     """The place of a short word among those remembered, and whether it is there already.
 
-    A word is remembered by its bytes, so what is found is exact and does not depend on what came before.
+    A word is remembered by its bytes, so what is found is exact and does not depend on what came before. It may stand in
+    either of two places; a new one takes that which was not asked for since the other was filled.
     """
     mixed = (first ^ (second * _MIX) ^ (third * _MIX * _MIX)) * _MIX
-    place = np.int64(mixed >> np.uint64(64 - _REMEMBERED_BITS))
-    known = (
-        lengths[place] == length
-        and keys[place, 0] == first
-        and keys[place, 1] == second
-        and keys[place, 2] == third
-    )
-    if not known:
-        keys[place, 0], keys[place, 1], keys[place, 2] = first, second, third
-        lengths[place] = length
-    return place, known
+    place = np.int64(mixed >> np.uint64(65 - _REMEMBERED_BITS)) << 1
+    for way in range(2):
+        note = places[place + way, _NOTE]
+        if (
+            places[place + way, 0] == first
+            and places[place + way, 1] == second
+            and places[place + way, 2] == third
+            and note & np.uint64(0xFF) == length
+        ):
+            if not note & _USED:
+                places[place + way, _NOTE] = note | _USED
+            return place + way, True
+    if places[place, _NOTE] & _USED:
+        if places[place + 1, _NOTE] & _USED:
+            places[place + 1, _NOTE] &= ~_USED
+        else:
+            place += 1
+        places[place & ~1, _NOTE] &= ~_USED
+    places[place, 0], places[place, 1], places[place, 2] = first, second, third
+    return place, False
 
 
 @kernel(allocates=False)
 def _best_label(mean, tree, output, reached):
-    """Walk the tree from the root, which is the last inner node; returns (label, log probability)."""
+    """Walk the tree from the root, which is the last inner node; returns (label, log probability).
+
+    Where the labels below a node cannot reach the best so far they are passed over: a step adds 1e-5 at most.
+    """
     n_inner = tree.shape[0]
     n_labels = n_inner + 1
     reached[n_inner - 1] = 0.0
     best_label, best = -1, -np.inf
     for back in range(n_inner):
         node = n_inner - 1 - back
+        if reached[node] + n_labels * _LOG_OFFSET < best:
+            for side in range(2):
+                child = tree[node, side]
+                if child >= n_labels:
+                    reached[child - n_labels] = -np.inf
+            continue
         dot = np.float32(0)
-        for k in range(mean.shape[0]):
+        for k in range(_N_DIMENSIONS):
             dot += output[node, k] * mean[k]
         right = 1.0 / (1.0 + math.exp(-dot))
         for side in range(2):
@@ -275,55 +305,82 @@ def _best_label(mean, tree, output, reached):
     return best_label, best
 
 
+@kernel(allocates=False, inline=True)
+def _find_space(data, at, end):
+    """Where the first white space from `at` on stands, `end` where there is none; eight bytes at a time."""
+    while at + 8 <= end:
+        block = load64(data, at)
+        low = (
+            (block - _ONES * np.uint64(33)) & ~block & _TOP_BITS
+        )  # the first bit set is that of a byte below 33
+        if not low:
+            at += 8
+            continue
+        at += count_trailing_zeros(low) >> 3
+        if _SPACES[data[at]]:
+            return at
+        at += 1
+    while at < end and not _SPACES[data[at]]:
+        at += 1
+    return at
+
+
+@kernel(allocates=False, inline=True)
+def _eight(data, at, stop):
+    """The bytes from `at` up to `stop`, eight at most, as a number."""
+    n = stop - at
+    if n <= 0:
+        return np.uint64(0)
+    if at + 8 <= len(data):
+        block = load64(data, at)
+        return block if n >= 8 else block & ((np.uint64(1) << np.uint64(8 * n)) - np.uint64(1))
+    block = np.uint64(0)
+    for k in range(min(n, 8)):
+        block |= np.uint64(data[at + k]) << np.uint64(8 * k)
+    return block
+
+
 @kernel(allocates=False)
-def _predict(  # noqa: PLR0912
+def _predict(
     data, bounds, rows, counts, bits, ranks, order, n_buckets, slots, word_bytes, word_bounds, tree, output,
-    labels, probabilities, scratch, reached, keys, lengths, sums, sum_counts,
+    labels, probabilities, scratch, reached, places, sums,
 ):  # fmt: skip
-    n_dimensions = rows.shape[1]
     total, alone = scratch[0], scratch[1]
     for d in range(len(bounds) - 1):
         # Every text ends with the line end's own word, which is the first of the dictionary.
         _set_row(total, rows, 0)
-        n_added = 1
+        n_added = np.int64(1)
         at, end = bounds[d], bounds[d + 1]
         has_word = False
         while at < end:
-            first, second, third = np.uint64(0), np.uint64(0), np.uint64(0)
             start = at
-            while at < end and not _SPACES[data[at]]:
-                shifted = np.uint64(data[at]) << np.uint64(8 * ((at - start) & 7))
-                block = (at - start) >> 3
-                if block == 0:
-                    first |= shifted
-                elif block == 1:
-                    second |= shifted
-                elif block == 2:
-                    third |= shifted
-                at += 1
-            length = at - start
-            at += 1
+            stop = _find_space(data, start, end)
+            length = stop - start
+            at = stop + 1
             if length == 0:
                 continue
             has_word = True
-            if length <= 24:
-                place, known = _remember(first, second, third, length, keys, lengths)
+            if length <= _WORD_BYTES:
+                place, known = _remember(
+                    _eight(data, start, stop), _eight(data, start + 8, stop), _eight(data, start + 16, stop),
+                    np.uint64(length), places,
+                )  # fmt: skip
                 if not known:
-                    sum_counts[place] = _sum_word(
-                        data, start, start + length, rows, counts, bits, ranks, order, n_buckets, slots,
-                        word_bytes, word_bounds, sums[place],
+                    n_rows = _sum_word(
+                        data, start, stop, rows, counts, bits, ranks, order, n_buckets, slots,
+                        word_bytes, word_bounds, sums, place * _PLACE + _SUM,
                     )  # fmt: skip
-                _add_row(total, sums, place)
-                n_added += sum_counts[place]
+                    places[place, _NOTE] = np.uint64(length) | (np.uint64(n_rows) << np.uint64(16))
+                add_sixteen(total, 0, sums, place * _PLACE + _SUM)
+                n_added += np.int64(places[place, _NOTE] >> np.uint64(16))
             else:
                 n_added += _sum_word(
-                    data, start, start + length, rows, counts, bits, ranks, order, n_buckets, slots,
-                    word_bytes, word_bounds, alone,
+                    data, start, stop, rows, counts, bits, ranks, order, n_buckets, slots,
+                    word_bytes, word_bounds, alone, 0,
                 )  # fmt: skip
-                for k in range(n_dimensions):
-                    total[k] += alone[k]
+                add_sixteen(total, 0, alone, 0)
         if has_word:
-            for k in range(n_dimensions):
+            for k in range(_N_DIMENSIONS):
                 total[k] /= np.float32(n_added)
             label, score = _best_label(total, tree, output, reached)
             labels[d] = label

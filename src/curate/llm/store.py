@@ -78,6 +78,22 @@ BatchReply = tuple[Request, Verdict, str | None, Tokens, int]
 """Request, verdict, content where it has no level, tokens, and its cost in picodollars."""
 
 
+class _Connection(sqlite3.Connection):
+    """One whose every failure is SQLite's: a damaged file may put bytes that are no UTF-8 into a message."""
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        try:
+            return super().execute(sql, parameters)
+        except UnicodeDecodeError as error:
+            raise sqlite3.DatabaseError("malformed database schema") from error
+
+    def executescript(self, sql_script: str, /) -> sqlite3.Cursor:
+        try:
+            return super().executescript(sql_script)
+        except UnicodeDecodeError as error:
+            raise sqlite3.DatabaseError("malformed database schema") from error
+
+
 class Store:
     """An open cache file; one process at a time."""
 
@@ -86,7 +102,9 @@ class Store:
         self.path = plain_file(path, 1 << 40)
         self._lock = _lock_file(path)
         try:
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._db = sqlite3.connect(
+                path, isolation_level=None, check_same_thread=False, factory=_Connection
+            )
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
             self._db.executescript(_SCHEMA)

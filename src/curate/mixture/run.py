@@ -34,7 +34,7 @@ from curate.work.cores import available_cores
 from curate.work.engine import make_engine
 from curate.work.files import committed, read_arrow, write_arrow, write_json
 from curate.work.output import Layout, opened_output
-from curate.work.progress import Counted, ProgressDisplay
+from curate.work.progress import ProgressDisplay
 from curate.work.urls import is_url
 
 BEGUN = "settings.json"
@@ -193,14 +193,9 @@ class _Job:
         return plan
 
     def _map(self, title: str, function: Callable[[Any], None], tasks: Sequence[Any]) -> None:
-        counted = Counted(len(tasks), "pieces")
         inputs = [stretch.file.path for piece in self.pieces for stretch in piece.stretches]
-        with (
-            self.progress.step(title, len(tasks), counted.look),
-            make_engine(self.engine, self.n_workers, self.folder, self.ray_address, inputs) as engine,
-        ):
-            for _ in engine.map(function, tasks):
-                counted.n_done += 1
+        with make_engine(self.engine, self.n_workers, self.folder, self.ray_address, inputs) as engine:
+            self.progress.count(title, engine.map(function, tasks), len(tasks), "pieces")
 
     def _assignment(self, piece: Piece) -> Path:
         return self.folder / "work" / "assigned" / f"{piece.name}.arrow"

@@ -39,12 +39,10 @@ class Decontaminator:
 
     Args:
         benchmarks: for each benchmark's name, its items: questions, passages, answers.
-        n: words of an n-gram, of single code points 2 n - 1. Items with fewer are not looked for; `n_short_items` counts
-            them.
+        n: words of an n-gram, of single code points 2 n - 1. Items with fewer are not looked for.
 
     Attributes:
         n_ngrams: distinct n-grams looked for.
-        n_short_items: items with fewer than `n` words.
         n_records, n_unseen: records of the files, and those too short to be looked for, all their fields together.
     """
 
@@ -52,7 +50,7 @@ class Decontaminator:
         if n < 1:
             raise SettingError(f"decontaminate: n is {n}; an n-gram has at least 1 word.")
         self.n = n
-        self.n_short_items = self.n_records = self.n_unseen = 0
+        self.n_records = self.n_unseen = 0
         self._places: list[
             tuple[str, str, int, int]
         ] = []  # benchmark, item, first word, words: of each n-gram
@@ -63,7 +61,6 @@ class Decontaminator:
                 hashes = hash_words(pa.array([item], pa.string())).hashes
                 lengths = _ngram_lengths(item, len(hashes), n)
                 if not len(lengths):
-                    self.n_short_items += 1
                     continue
                 for length in np.unique(lengths).tolist():
                     found = np.zeros(len(hashes) - length + 1, np.uint64)

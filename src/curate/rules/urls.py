@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -35,8 +35,13 @@ class UrlRules:
     domains: frozenset[str] = frozenset()
     substrings: tuple[str, ...] = ()
     paths: frozenset[str] = frozenset()
+    _longest: int = field(init=False, repr=False, compare=False, default=0)
 
     reasons = tuple(f"url_{kind}" for kind in KINDS)
+
+    def __post_init__(self) -> None:
+        longest = max((len(entry) for entries in (self.domains, self.paths) for entry in entries), default=0)
+        object.__setattr__(self, "_longest", longest)
 
     @classmethod
     def from_lines(cls, lines: Iterable[str], where: str = "blocklist") -> UrlRules:
@@ -117,8 +122,8 @@ class UrlRules:
         names = distinct.dictionary.to_pylist()
         entries: dict[str, pa.Array] = {
             "host": _spread([name if name in self.hosts else None for name in names], distinct),
-            "domain": _spread([_parent(name, self.domains) for name in names], distinct),
-            "path": _find_paths(hosts, lowered, self.paths),
+            "domain": _spread([_parent(name, self.domains, self._longest) for name in names], distinct),
+            "path": _find_paths(hosts, lowered, self.paths, self._longest),
             "substring": _first_substring(lowered, self.substrings),
         }
         reason, entry = pa.nulls(len(urls), pa.string()), pa.nulls(len(urls), pa.string())
@@ -166,8 +171,8 @@ def _path_entry(value: str) -> str:
     return re.sub(r"^(?:[a-z][a-z0-9+.-]*:)?//", "", value).removeprefix("www.").rstrip("/")
 
 
-def _find_paths(hosts: pa.Array, urls: pa.Array, paths: frozenset[str]) -> pa.Array:
-    """The listed host and path at or above each address."""
+def _find_paths(hosts: pa.Array, urls: pa.Array, paths: frozenset[str], longest: int) -> pa.Array:
+    """The listed host and path at or above each address; none has more than `longest` characters."""
     if not paths:
         return pa.nulls(len(urls), pa.string())
     listed = pa.array(sorted({path.partition("/")[0] for path in paths}), pa.string())
@@ -178,6 +183,8 @@ def _find_paths(hosts: pa.Array, urls: pa.Array, paths: frozenset[str]) -> pa.Ar
         host, url = bare[row].as_py(), urls[row].as_py()
         rest = re.split(r"[?#]", url.partition("//")[2] or url, maxsplit=1)[0].partition("/")[2]
         entry = f"{host}/{rest}".rstrip("/")
+        if len(entry) > longest:  # else an address of a million slashes is cut a million times
+            entry = entry[: longest + 1].rpartition("/")[0]
         while entry not in paths and "/" in entry:
             entry = entry.rpartition("/")[0]
         found[row] = entry if entry in paths else None
@@ -189,8 +196,10 @@ def _spread(of_distinct: list[str | None], distinct: pa.DictionaryArray) -> pa.A
     return pa.array(of_distinct, pa.string()).take(distinct.indices)
 
 
-def _parent(host: str, domains: frozenset[str]) -> str | None:
-    """The host itself, or the nearest domain above it that is listed."""
+def _parent(host: str, domains: frozenset[str], longest: int) -> str | None:
+    """The host itself, or the nearest domain above it that is listed; none has more than `longest` characters."""
+    if len(host) > longest:
+        host = host[-longest - 1 :].partition(".")[2]
     while host and host not in domains:
         host = host.partition(".")[2]
     return host or None

@@ -54,7 +54,7 @@ from curate.work.clock import StageClock
 from curate.work.files import read_arrow, read_facts, write_arrow, write_json
 from curate.work.folder import ChunkName, RunFolder
 from curate.work.json_files import read_json
-from curate.work.progress import Counted, ProgressDisplay, nothing_counted
+from curate.work.progress import ProgressDisplay, nothing_counted
 
 REASONS = ("recurring_on_site", "recurring_everywhere")
 """Columns: how many lines of a document went since its site repeats them, and since many sites have them."""
@@ -97,10 +97,8 @@ def read_without_recurring(
             found.write(first, names, settings)
     names = [ChunkName.parse(name) for name in read_facts(found.lines)["names"]]
     waiting = [name for name in names if not folder.documents(name).exists()]
-    done = Counted(len(waiting), "chunks")
-    with display.step("Taking out lines", len(waiting), done.look):
-        for _ in engine.map(partial(_finish, judge, folder, first, settings.dedup_substrings), waiting):
-            done.n_done += 1
+    finished = engine.map(partial(_finish, judge, folder, first, settings.dedup_substrings), waiting)
+    display.count("Taking out lines", finished, len(waiting), "chunks")
     return all_chunks(folder, splits, patience_s=0.0 if engine.is_local else LISTING_AGE_S)
 
 

@@ -13,6 +13,7 @@ from curate.config import (
     RAY_ADDRESS,
     SCRATCH,
     check,
+    check_input,
     check_output,
     check_value,
     parse_bytes,
@@ -406,8 +407,7 @@ class FilterSettings:
             raise SettingError("target_tokens keeps the best by score, and scorer is 'none'. Name a scorer.")
 
     def _check_files(self) -> None:
-        if not self.input:
-            raise SettingError("No input. Give --input with a file, a folder or a glob.")
+        check_input(self.input)
         check_output(self.output)
 
 

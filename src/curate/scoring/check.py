@@ -19,7 +19,7 @@ from curate.errors import SettingError
 from curate.scoring.storage import Arrays
 from curate.work.json_files import NUMBER, check_shape
 
-_NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f\"'`\\;<>]{1,200}")
+_NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff\"'`\\;<>]{1,200}")
 _TEXT = (str, type(None))
 _KERNELS = {"*": int}
 _BLOCKS = {"*": {"block": str}}
@@ -54,7 +54,6 @@ CLASSES_SHAPE: dict[str, Any] = {
     "table_sha256": str,
     "weights_sha256": str,
 }
-CASCADE_SHAPE: dict[str, Any] = {"name": str, "first": str, "second": str, "low": NUMBER, "high": NUMBER}
 BLOCK_SHAPES: dict[str, dict[str, Any]] = {
     "shape": {},
     "common_words": {"table_sha256": str, "n_words": int},
@@ -78,6 +77,11 @@ def check_config(config: dict[str, Any], shape: dict[str, Any], folder: Path) ->
     if not _NAME.fullmatch(config["name"]):
         raise SettingError(
             f"{source} has the name {config['name'][:80]!r}; give one of letters, digits, '-' and '_'."
+        )
+    wrong = [name for name in config.get("classes", ()) if not _NAME.fullmatch(name)]
+    if wrong:
+        raise SettingError(
+            f"{source} has a class {wrong[0][:80]!r}; no quotes, control characters or the like."
         )
     if config.get("window_bytes", 1) < 1:
         raise SettingError(f"{source} has window_bytes {config['window_bytes']}; it must be 1 or more.")

@@ -22,9 +22,7 @@ from curate.bundled import bundled_names, classifiers_folder
 from curate.errors import SettingError, UnknownNameError
 from curate.protocols import Scorer
 from curate.scoring.calibration import calibration_from_config
-from curate.scoring.cascade import Cascade
 from curate.scoring.check import (
-    CASCADE_SHAPE,
     CLASSES_SHAPE,
     SCORER_SHAPE,
     check_block,
@@ -176,7 +174,7 @@ def find_folder(name_or_path: str | Path) -> Path | None:
 
 def bundled_scorers() -> list[str]:
     """Names of the scorers that come with curate, sorted."""
-    return [name for name in bundled_names() if _kind(classifiers_folder() / name) in _LOADERS]
+    return [name for name in bundled_names() if _kind(classifiers_folder() / name) == "scorer"]
 
 
 def load_folder(folder: Path) -> Scorer:
@@ -191,9 +189,9 @@ def load_folder(folder: Path) -> Scorer:
             f"'{name}' tells {len(classes)} classes apart, and is no scorer. Score one of them, as '{name}:{one}', "
             f"or write the likeliest one as a column, with --label {name}."
         )
-    if not isinstance(kind, str) or kind not in _LOADERS:
+    if kind != "scorer":
         raise SettingError(f"'{folder}' holds a {str(kind)[:80]}, not a scorer.")
-    return _LOADERS[kind](folder)
+    return load_fitted(folder)
 
 
 def _kind(folder: Path) -> str | None:
@@ -231,36 +229,19 @@ def _checked(scorer: Any, what: str) -> Scorer:
     return scorer
 
 
-def load_cascade(folder: Path) -> Cascade:
-    """Load a cascade of bundled scorers from its `config.json`."""
-    config = read_config(folder)
-    check_config(config, CASCADE_SHAPE, folder)
-    for part in ("first", "second"):  # a path or a name on a hub would be somebody else's choice
-        if config[part] not in bundled_scorers() or _kind(classifiers_folder() / config[part]) == "cascade":
-            raise SettingError(
-                f"{folder}/config.json names {config[part][:80]!r}; a cascade is made of bundled scorers."
-            )
-    first, second = load_scorer(config["first"]), load_scorer(config["second"])
-    return Cascade(config["name"], first, second, config["low"], config["high"])
-
-
 def load_classes(folder: Path) -> FittedClasses:
     """Load the classifier that `FittedClasses.save` wrote.
 
     Raises:
         SettingError: The folder holds none, or one of another version of the format or of a kernel.
     """
-    config = read_config(folder)
-    check_config(config, CLASSES_SHAPE, folder)
-    check_kernels(folder, config, KERNEL_VERSIONS)
-    arrays = read_weights(folder, config)
+    config, arrays, blocks = _read_parts(folder, CLASSES_SHAPE)
     table = table_of(config["table_sha256"], folder)
     zones = check_zones(config["zones"], folder)
     sparse = SparseFeature("tfidf", zones, table.idf, table.vocabulary)
     n_classes = len(config["classes"])
     if not n_classes or len(set(config["classes"])) < n_classes:
         raise SettingError(f"{folder}/config.json is damaged: it has no classes, or two of one name.")
-    blocks = {name: block_from_config(block, folder) for name, block in config["blocks"].items()}
     if any(not isinstance(block, ShapeBlock | StaticBlock | LsaBlock) for block in blocks.values()):
         raise SettingError(f"{folder}/config.json asks for features that no classifier into classes has.")
     n_dense = sum(block.n_features for block in blocks.values())
@@ -298,11 +279,7 @@ def load_fitted(folder: Path) -> FittedScorer:
     Raises:
         SettingError: The folder holds none, or one of another version of the format or of a kernel.
     """
-    config = read_config(folder)
-    check_config(config, SCORER_SHAPE, folder)
-    check_kernels(folder, config, KERNEL_VERSIONS)
-    arrays = read_weights(folder, config)
-    blocks = {name: block_from_config(block, folder) for name, block in config["blocks"].items()}
+    config, arrays, blocks = _read_parts(folder, SCORER_SHAPE)
     sparse = {name: _load_sparse(name, each, arrays, folder) for name, each in config["sparse"].items()}
     known = {"kind", "name", "format", "scale", "kernels", "window_bytes", "blocks", "sparse", "members"}
     known |= {"calibration", "weights_sha256"}
@@ -316,6 +293,19 @@ def load_fitted(folder: Path) -> FittedScorer:
         calibration=calibration_from_config(config["calibration"]),
         about={key: value for key, value in config.items() if key not in known},
         fingerprint=fingerprint(config),
+    )
+
+
+def _read_parts(folder: Path, shape: dict[str, Any]) -> tuple[dict[str, Any], Arrays, dict[str, DenseBlock]]:
+    """The configuration of a fitted classifier, checked, its arrays, and its features but the sparse ones."""
+    config = read_config(folder)
+    check_config(config, shape, folder)
+    check_kernels(folder, config, KERNEL_VERSIONS)
+    arrays = read_weights(folder, config)
+    return (
+        config,
+        arrays,
+        {name: block_from_config(block, folder) for name, block in config["blocks"].items()},
     )
 
 
@@ -457,6 +447,3 @@ def load_classes_block(expected: dict[str, str], folder: Path) -> ClassesBlock:
                 f"'{folder}' was fitted on another '{classifier.name}' classifier. Fit it again."
             )
     return ClassesBlock(classifiers)
-
-
-_LOADERS: dict[Any, Any] = {"scorer": load_fitted, "cascade": load_cascade}

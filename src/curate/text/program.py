@@ -116,6 +116,9 @@ def mark_program(data, start, stop, style, kinds):
     """Write the kind of every byte of `data[start:stop]` to `kinds[0:stop - start]`."""
     i = start
     is_line_start = True
+    # Up to where no single, no double quote is closed: a search that reached the end of its line in vain has passed every
+    # later quote of its kind as one behind a backslash, and would from there go the same way.
+    vain_single = vain_double = start
     while i < stop:
         byte = data[i]
         if byte <= 32:
@@ -138,8 +141,13 @@ def mark_program(data, start, stop, style, kinds):
             if style & HASH and byte != 96 and second == byte and third == byte:
                 end = _find_triple(data, i + 3, stop, byte)
                 kind = DOC if is_line_start else STRING
-            elif byte != 39 or not _is_operand(before):
-                end = _string_end(data, i, stop, byte)
+            elif byte == 39:
+                if i >= vain_single and not _is_operand(before):
+                    end, vain_single = _string_end(data, i, stop, byte)
+                    kind = STRING
+            elif byte == 96 or i >= vain_double:
+                end, reached = _string_end(data, i, stop, byte)
+                vain_double = max(vain_double, reached)
                 kind = STRING
         if end <= i:
             end, kind = i + 1, CODE
@@ -199,18 +207,21 @@ def _find_triple(data, i, stop, quote):
 
 @kernel
 def _string_end(data, i, stop, quote):
-    """The place behind the closing quote; `i` where the line ends first (a backward quote may span lines)."""
+    """The place behind the closing quote, or `i` where there is none, and up to where it was looked for in vain.
+
+    A string ends with its line; one in backward quotes may span lines.
+    """
     at = i + 1
     while at < stop:
         byte = data[at]
         if byte == 92:
             at += 1
         elif byte == quote:
-            return at + 1
+            return at + 1, i
         elif byte == 10 and quote != 96:
-            return i
+            return i, at
         at += 1
-    return stop if quote == 96 else i
+    return (stop, i) if quote == 96 else (i, stop)
 
 
 @kernel

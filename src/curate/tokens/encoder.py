@@ -14,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.config import plain_file
-from curate.errors import MissingPackageError, RunError, SettingError
+from curate.errors import CurateError, MissingPackageError, RunError, SettingError
 from curate.tokens.bytelevel import ByteLevelKernel, make_kernel
 
 EOS_TOKEN = "<|endoftext|>"  # noqa: S105
@@ -106,17 +106,38 @@ def load_encoder(path: str | Path, eos_token: str | None = None) -> TextEncoder:
     Raises:
         SettingError: The file cannot be read, or has no end-of-document token.
     """
+    tokenizer = read_tokenizer(path)
+    with _refusing(path):
+        return TextEncoder(tokenizer, eos_token)
+
+
+def read_tokenizer(path: str | Path) -> Any:
+    """Read a tokenizer.json as the package's `Tokenizer`.
+
+    Raises:
+        SettingError: The file cannot be read, or is none.
+    """
     tokenizer_class = _import_tokenizers().Tokenizer
     try:
         text = plain_file(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingError(f"Cannot read the tokenizer {path}: {error}.") from error
+    with _refusing(path):
+        return tokenizer_class.from_str(text)
+
+
+@contextmanager
+def _refusing(path: str | Path) -> Generator[None]:
+    """Turn what the package makes of a damaged file into an error; where it panics, that is no `Exception`."""
     try:
-        tokenizer = tokenizer_class.from_str(text)
-    except Exception as error:
+        yield
+    except CurateError:
+        raise
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
         said = " ".join(str(error).split())[:200]
         raise SettingError(f"{path} is not a tokenizer.json of the package tokenizers: {said}.") from error
-    return TextEncoder(tokenizer, eos_token)
 
 
 def train_encoder(texts: Iterable[str], vocab_size: int, more_special: Sequence[str] = ()) -> TextEncoder:

@@ -38,7 +38,7 @@ from curate.work.engine import make_engine
 from curate.work.files import committed, write_json
 from curate.work.json_files import check_file_name
 from curate.work.output import Layout, opened_output
-from curate.work.progress import Counted, ProgressDisplay
+from curate.work.progress import ProgressDisplay
 
 BEGUN = "settings.json"
 _LAYOUT = Layout(
@@ -129,11 +129,9 @@ def run_tokenize(
                 template=texts.template,
                 infill=infill,
             )
-            counted = Counted(len(waiting), "parts")
             engine = make_engine(settings.engine, settings.n_workers, folder, settings.ray_address, inputs)
-            with display.step("Encoding", len(waiting), counted.look), engine as pool:
-                for _ in pool.map(encode, waiting):
-                    counted.n_done += 1
+            with engine as pool:
+                display.count("Encoding", pool.map(encode, waiting), len(waiting), "parts")
             _finish(folder, texts.plan, encoder, parts, record)
         shutil.rmtree(folder / "work", ignore_errors=True)
         tokens = open_tokens(folder)

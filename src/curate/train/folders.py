@@ -171,11 +171,13 @@ def shape_from_config(config: dict[str, Any], folder: Path) -> ModelShape:
     if n_heads < 1:
         raise SettingError(f"{folder}: its config.json says num_attention_heads = {n_heads}.")
     head_width = config.get("head_dim") or config["hidden_size"] // n_heads
-    partial = (
-        rope.get("partial_rotary_factor", config.get("partial_rotary_factor", 0.5))
-        if family == "phi"
-        else 1.0
-    )
+    partial = 1.0
+    if family == "phi":
+        partial = rope.get("partial_rotary_factor", config.get("partial_rotary_factor", 0.5))
+        if not 0 < partial <= 1 or head_width > _MOST:  # else their product may be no number
+            raise SettingError(
+                f"{folder}: its config.json has a partial_rotary_factor or a width that no model has."
+            )
     return ModelShape(
         family=family,
         n_layers=config["num_hidden_layers"],
@@ -183,7 +185,7 @@ def shape_from_config(config: dict[str, Any], folder: Path) -> ModelShape:
         n_heads=n_heads,
         n_kv_heads=config.get("num_key_value_heads") or n_heads,
         head_width=head_width,
-        n_rotary=int(head_width * partial),
+        n_rotary=head_width if partial == 1 else int(head_width * partial),
         mlp_width=config["intermediate_size"],
         n_vocabulary=config["vocab_size"],
         context=config["max_position_embeddings"],

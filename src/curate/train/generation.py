@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from curate.errors import SettingError
+from curate.tokens.encoder import read_tokenizer
 from curate.train.model import Cache, Decoder
 from curate.train.weights import load_decoder, read_trained
 
@@ -34,8 +35,6 @@ def generate(
     Returns:
         The text that was added, without the prompt.
     """
-    from tokenizers import Tokenizer
-
     if temperature < 0 or not 0 < top_p <= 1:
         raise SettingError(
             f"temperature must be 0 or more and top_p in (0, 1], not {temperature} and {top_p}."
@@ -43,7 +42,7 @@ def generate(
     trained = read_trained(model)
     if trained.tokenizer is None:
         raise SettingError(f"{model} has no tokenizer.json, so its ids cannot be read as text.")
-    tokenizer = Tokenizer.from_file(str(trained.tokenizer))
+    tokenizer = read_tokenizer(trained.tokenizer)
     tokenizer.encode_special_tokens = True  # a literal end token in the prompt stays text, as in training
     begin = [] if trained.eos_id is None else [trained.eos_id]
     ids = begin + tokenizer.encode(prompt, add_special_tokens=False).ids

@@ -10,6 +10,8 @@ from curate.config import stable_hash
 from curate.errors import SettingError, UnknownNameError
 
 FAMILIES = ("phi", "llama")
+_MOST = 2**31 - 1
+"""Of any whole number of a shape: what torch, and the files that others write, count in 32 bits."""
 VOCABULARY_MULTIPLE = 64
 """Rows of the embedding are padded to this: GPUs multiply round shapes faster."""
 
@@ -45,8 +47,8 @@ class ModelShape:
             raise UnknownNameError("model family", self.family, FAMILIES)
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if field.type == "int" and value < 1:
-                raise SettingError(f"{field.name} must be at least 1, not {value}.")
+            if field.type == "int" and not 1 <= value <= _MOST:
+                raise SettingError(f"{field.name} must be from 1 to {_MOST:,}, not {str(value)[:40]}.")
         if self.n_heads % self.n_kv_heads:
             raise SettingError(
                 f"n_heads ({self.n_heads}) must be a multiple of n_kv_heads ({self.n_kv_heads})."

@@ -210,14 +210,15 @@ def batch_rows(metadata: pq.FileMetaData, groups: Sequence[int] | None = None) -
 
 
 def _row_groups(tables: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
-    waiting = schema.empty_table()
+    waiting, n_bytes = schema.empty_table(), np.zeros(0, np.int64)
     for table in tables:
-        waiting = pa.concat_tables([waiting, table.cast(schema)])
-        ends = cut_row_groups(row_bytes(waiting))
+        added = table.cast(schema)
+        waiting = pa.concat_tables([waiting, added])
+        n_bytes = np.concatenate([n_bytes, row_bytes(added)])
         start = 0
-        for end in ends[:-1]:  # the last may still grow
+        for end in cut_row_groups(n_bytes)[:-1]:  # the last may still grow
             yield waiting.slice(start, end - start).combine_chunks()
             start = end
-        waiting = waiting.slice(start)
+        waiting, n_bytes = waiting.slice(start), n_bytes[start:]
     if len(waiting):
         yield waiting.combine_chunks()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -62,6 +62,13 @@ class ProgressDisplay:
         finally:
             done.set()
             thread.join()
+
+    def count(self, title: str, results: Iterable[object], total: int, unit: str) -> None:
+        """Show `title` while `results` are made, and how many of `total` there are; `unit` in the plural, as 'chunks'."""
+        counted = Counted(total, unit)
+        with self.step(title, total, counted.look):
+            for _ in results:
+                counted.add(1)
 
     def _show_bar(self, title: str, total: float, look: Look, done: threading.Event) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[words]}"))
