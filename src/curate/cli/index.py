@@ -8,7 +8,6 @@ import typer
 
 from curate.cli.say import say
 from curate.config import ENGINE, RAY_ADDRESS, check_input
-from curate.errors import SettingError
 
 index_app = typer.Typer(
     name="index",
