@@ -10,6 +10,7 @@ import copy
 import dataclasses
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -35,7 +36,9 @@ from curate.dedup.index import _hash_manifest, open_index
 from curate.errors import CurateError
 from curate.fit import fit_classifier, read_annotations
 from curate.fit.evaluating import count_fitted_on
+from curate.jobs.dedup import dedup_files
 from curate.jobs.index import build_index
+from curate.jobs.score import score_files
 from curate.llm.store import Store
 from curate.mixture import MixtureSettings, Source, mix
 from curate.mixture.settings import read_mixture_settings
@@ -530,3 +533,29 @@ def test_a_tokenizer_on_which_the_package_panics_is_none(folders: dict[str, Path
     (tmp_path / "tokenizer.json").write_text(json.dumps(said))
     with pytest.raises(CurateError, match="not a tokenizer.json"):
         load_encoder(tmp_path / "tokenizer.json")
+
+
+@pytest.mark.timeout(60)
+def test_a_pipe_in_an_input_holds_up_no_command(tmp_path: Path) -> None:
+    """It is named, or refused in one line; a run goes on without it, also when it is given again."""
+    crawl = tmp_path / "crawl"
+    crawl.mkdir()
+    (crawl / "a.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in TEXTS[:8]))
+    os.mkfifo(crawl / "pipe.jsonl")
+    quiet: dict[str, Any] = {"workers": 1, "progress": False}
+    for _ in range(2):
+        funnel = curate.filter_crawl(
+            str(crawl), tmp_path / "out", scorer="none", rules=[], language=["any"], **quiet
+        )
+        assert funnel.kept.n_documents == 8
+    assert (
+        dedup_files(str(crawl), tmp_path / "dedup", **quiet).problems[0].startswith("pipe.jsonl: not_a_file")
+    )
+    refusing: list[Callable[[], Any]] = [
+        lambda: score_files(str(crawl), tmp_path / "scored", scorer="edu", **quiet),
+        lambda: mix({"web": crawl}, tmp_path / "mixture", **quiet),
+        lambda: build_index(tmp_path / "index", str(crawl), **quiet),
+    ]
+    for job in refusing:
+        with pytest.raises(CurateError, match="a pipe, a socket or a device"):
+            job()

@@ -18,11 +18,11 @@ from curate.extract import extract_pages
 TAGS = (
     "p div span a b li ul ol dl dt dd table tr td th tbody caption pre code h1 h2 h6 br hr img script style title "
     "math annotation mfrac msup msub munderover mover mroot mtable mtr mtd mi mo mfenced mmultiscripts mprescripts sup sub "
-    "listing xmp object canvas dialog template my-part my-other x-tip nobr samp tt figure figcaption foreignObject svg select option textarea noscript form nav main article section blockquote button body html"
+    "listing xmp object canvas dialog template my-part my-other x-tip nobr samp tt figure figcaption foreignObject svg select option textarea noscript form input nav main article section blockquote button body html"
 ).split()
 ATTRIBUTES = (
     "class='comment mathjax' class=x id=a-B9c style='display: none' hidden href=/x alt='{\\displaystyle x}' "
-    "class=sr-only class=gutter class=code class='language-c' style='white-space:pre-wrap' rowspan=3 colspan=4 colspan=900 start=9999999 "
+    "class=sr-only class=fragment class=signature type=email class=gutter class=code class='language-c' style='white-space:pre-wrap' rowspan=3 colspan=4 colspan=900 start=9999999 "
     "type=i reversed value=-7 / open=( close=] separators=; linethickness=0 columnalign=right,left data-lang=go "
     "type=math/tex aria-hidden=true role=main alttext='\\alpha' encoding=application/x-tex class='tex' alt=$ alt=\\"
 ).split(" ")

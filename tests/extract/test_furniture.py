@@ -21,10 +21,10 @@ STEPS = [
 ]
 
 
-def kept(body: str) -> list[str]:
-    """The blocks that stay if the selector had kept all."""
+def kept(body: str, left_out: str = "") -> list[str]:
+    """The blocks that stay if the selector had kept all but those that begin like `left_out`."""
     page = Read(body)
-    keep = np.ones(page.n, np.uint8)
+    keep = np.array([not left_out or not text.startswith(left_out) for text in page.texts], np.uint8)
     drop_ways(page.n, page.w, keep)
     return [text for text, is_kept in zip(page.texts, keep, strict=True) if is_kept]
 
@@ -60,6 +60,18 @@ def box(n_rows: int, n_links: int) -> str:
 def test_a_box_of_links_goes_and_a_table_of_data_whose_cells_are_links_stays():
     assert kept(3 * BODY + box(3, 5)) == 3 * PROSE
     assert len(kept(5 * BODY + box(14, 1))) == 5 * len(PROSE) + 14
+
+
+def test_a_column_of_links_that_is_mostly_left_out_goes_and_a_table_of_data_does_not():
+    column = (
+        "<table>"
+        + "".join(f"<tr><td><a href='/{n}'>Mill {n}</a></td></tr>" for n in range(8, 23))
+        + "</table>"
+    )
+    assert kept(3 * BODY + column, "Mill 1") == 3 * PROSE
+    assert len(kept(3 * BODY + column, "Mill 8")) == 3 * len(PROSE) + 14
+    data = column.replace("<td>", "<td>a</td><td>")
+    assert len(kept(3 * BODY + data, "a | Mill 1")) == 3 * len(PROSE) + 5
 
 
 def test_a_box_of_links_that_is_the_page_stays():
@@ -140,8 +152,10 @@ def test_the_title_of_a_reference_stays_whatever_it_is_marked_up_as(title):
 
 
 def test_a_doxygen_title_stays_though_a_long_text_follows():
-    page = f"<html><head><title>Mill library: On wheels</title><body>{BANNER}<div><div class='title'>On wheels</div></div>{9 * BODY}"
-    assert extract_text(page).split("\n")[0] == "On wheels"
+    page = f"<html><head><title>Mill library: On wheels</title><body>{BANNER}<div><div class='title'>On wheels</div></div>{{}}{9 * BODY}"
+    assert extract_text(page.format("")).split("\n")[0] == "On wheels"
+    sections = f"{MEMBERS}{BODY}<h1>The wheel</h1>{BODY}<h1>The axle</h1>"
+    assert extract_text(page.format(sections)).split("\n")[0] == "On wheels"
 
 
 def test_a_comment_that_documents_a_program_is_no_readers():

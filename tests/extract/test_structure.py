@@ -145,6 +145,14 @@ def test_a_table_of_data_between_kept_blocks_stands():
     assert page.kept([1, -1.4, -1.4, -1]) == ["a"]
 
 
+def test_a_table_of_data_stands_beside_prose_in_a_page_laid_out_as_a_table():
+    data = "<table><tr><td>a<td>b<tr><td>c<td>d</table>"
+    page = Read(f"<table><tr><td>{data}</td><td><p>{PROSE[0]}</p></td></tr></table>")
+    assert page.kept([-1.2, -1.2, 1]) == ["a | b", "c | d", PROSE[0]]
+    page = Read(f"{data}<p>{PROSE[0]}</p>")
+    assert page.kept([-1.2, -1.2, 1]) == [PROSE[0]]
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
 import re
@@ -13,7 +14,7 @@ from typing import Any, BinaryIO, cast
 import xxhash
 
 from curate.crawl.git import GitIndexError, find_git_folder, read_tracked
-from curate.errors import SettingError
+from curate.errors import RunError, SettingError
 from curate.work.urls import WEB, is_url, open_filesystem, public_name, readable, strip_scheme
 
 REMOTE_BLOCK_BYTES = 8 << 20
@@ -357,18 +358,46 @@ def _distinct_sources(sources: dict[str, str]) -> dict[str, str]:
 
 
 def open_file(file: InputFile) -> BinaryIO:
-    """Open `file` for reading bytes; a remote one is read ahead in blocks of 8 MiB."""
+    """Open `file` for reading bytes; a remote one is read ahead in blocks of 8 MiB.
+
+    Raises:
+        OSError: it cannot be opened, or is no plain file: to open a pipe would wait for who writes to it.
+    """
     if not is_url(file.path):
-        return open(file.path, "rb", buffering=0)
+        return open(file.path, "rb", buffering=0, opener=_open_plain)
     system, path = open_filesystem(file.path)
     return cast("BinaryIO", system.open(path, "rb", block_size=REMOTE_BLOCK_BYTES))
+
+
+def open_needed(file: InputFile) -> BinaryIO:
+    """Open a file that a job cannot do without.
+
+    Raises:
+        RunError: it cannot be opened.
+    """
+    try:
+        return open_file(file)
+    except OSError as error:
+        raise RunError(
+            f"{file.path} cannot be read: {error.strerror or error}. Replace or remove it."
+        ) from error
+
+
+def _open_plain(path: str, flags: int) -> int:
+    opened = os.open(path, flags | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(opened).st_mode):
+        os.close(opened)
+        raise OSError(errno.EINVAL, "a pipe, a socket or a device", path)
+    return opened
 
 
 def hash_file(file: InputFile) -> str:
     """Hash the contents of `file` to 32 hex digits; remotely the store's own checksum, written as 'etag:...'.
 
-    A file that cannot be read gives the empty string.
+    What was found to be no file is not opened: its hash says what it is. A file that cannot be read gives the empty string.
     """
+    if file.problem:
+        return f"problem:{file.problem[0]}"
     try:
         if is_url(file.path):
             system, path = open_filesystem(file.path)

@@ -77,7 +77,7 @@ STEP_KEYS, STEP_VALUES = make_table(
 MAX_STEPS_CHARS, MAX_BESIDE_STEPS = 200, 60  # of a line of such links, and what stands in it beside them
 
 # A box of links: so many, so great a share of its text, and so many a cell, where a row of data has one.
-MIN_BOX_LINKS, BOX_SHARE, LINKS_A_CELL, KEPT_SHARE = 12, 0.7, 1.8, 0.5
+MIN_BOX_LINKS, BOX_SHARE, LINKS_A_CELL, KEPT_SHARE, MAX_COLUMNS = 12, 0.7, 1.8, 0.5, 1.5
 
 # A list of whose text so much links to places on the page is the page's contents; one of so few lines, if all of it does.
 CONTENTS_SHARE, MIN_CONTENTS, ALL_LINKS = 0.7, 2, 0.95
@@ -117,11 +117,10 @@ def drop_ways(n_blocks: int, w: Workspace, keep: NDArray[np.uint8]) -> None:
             continue
         if found and w.marks[w.blocks[b, B_ELEMENT], K_FURNITURE]:
             keep[b] = 0
-        elif w.counts[b, C_CHARS] <= MAX_STEPS_CHARS and not w.blocks[b, B_PRE]:
-            if w.blocks[b, B_LINK_BYTES] + w.blocks[b, B_INNER_BYTES] > 0:
-                while link < w.state[N_LINKS] and w.links[link, L_START] < w.blocks[b, B_START]:
-                    link += 1
-                keep[b] = not _is_steps(b, link, w)
+        elif _may_be_steps(b, w):
+            while link < w.state[N_LINKS] and w.links[link, L_START] < w.blocks[b, B_START]:
+                link += 1
+            keep[b] = not _is_steps(b, link, w)
     if found:
         for b in range(n_blocks - 1):
             keep[b] &= not _names_contents(b, w)
@@ -172,14 +171,23 @@ def _is_contents(e: int, w: Workspace) -> bool:
 
 @kernel(allocates=False)
 def _is_box(e: int, n_blocks: int, w: Workspace) -> bool:
-    """Whether a table of links is a box beside the text: several to a cell, or for the most part left out already."""
+    """Whether a table of links is a box beside the text: several to a cell, or one below the other and mostly left out."""
     first, end = w.elements[e, E_FIRST], w.elements[e, E_END]
     n_links = w.running[end, 1] - w.running[first, 1]
     n_kept = w.running[end, 0] - w.running[first, 0]
     if n_links < MIN_BOX_LINKS or 2 * n_kept > w.running[n_blocks, 0]:
         return False
-    several = n_links > LINKS_A_CELL * (w.running[end, 2] - w.running[first, 2])
-    return several or n_kept < KEPT_SHARE * w.sums[e, X_CHARS]
+    n_cells = w.running[end, 2] - w.running[first, 2]
+    narrow = n_cells < MAX_COLUMNS * (end - first)
+    return n_links > LINKS_A_CELL * n_cells or (narrow and n_kept < KEPT_SHARE * w.sums[e, X_CHARS])
+
+
+@kernel(allocates=False)
+def _may_be_steps(b: int, w: Workspace) -> bool:
+    """Whether a block is a short line with links in it."""
+    if w.counts[b, C_CHARS] > MAX_STEPS_CHARS or w.blocks[b, B_PRE]:
+        return False
+    return w.blocks[b, B_LINK_BYTES] + w.blocks[b, B_INNER_BYTES] > 0
 
 
 @kernel(allocates=False)

@@ -44,6 +44,7 @@ from curate.extract.scan import (
     IN_FOOTER,
     IN_FORM,
     IN_NAV,
+    IN_TABLE,
     T_P,
 )
 from curate.extract.tags import FNV_OFFSET, FNV_PRIME, MASK32, TAG_NUMBERS
@@ -235,7 +236,15 @@ def _is_amid(
     figure = w.elements[e, E_PARENT]
     if figure >= 0 and w.elements[figure, E_TAG] == T_FIGURE:  # with a caption before or after
         first, end = w.elements[figure, E_FIRST], w.elements[figure, E_END]
-    return first > 0 and end < n_blocks and keep[first - 1] != 0 and keep[end] != 0
+    before = first > 0 and keep[first - 1] != 0
+    behind = end < n_blocks and keep[end] != 0
+    holder = w.elements[e, E_PARENT]
+    if (
+        is_table and holder >= 0 and w.elements[holder, E_FLAGS] & IN_TABLE
+    ):  # beside prose in a page laid out as a table
+        before |= behind and is_prose(w.blocks, w.counts, end)
+        behind |= before and is_prose(w.blocks, w.counts, first - 1)
+    return before and behind
 
 
 @kernel(allocates=False)
@@ -398,18 +407,18 @@ def _keep_title(
         level = w.elements[w.blocks[b, B_ELEMENT], E_LEVEL]
         part = _part_of_title(b, w)
         if keep[b]:
-            if level == 1 or part >= 0:
+            above = max(stated, near, tail)
+            if part >= 0 or (level == 1 and (above < 0 or b - NEAR <= above)):
                 return
+            if level == 1:  # a section of the text
+                break
             n_above += w.counts[b, C_CHARS]
             tail = near if b - NEAR <= near else tail  # further above the text stands the site's name
             near = -1
         elif (part >= 0 or level == 1) and _may_be_title(b, w):
-            if 0 <= part < N_TITLES:
-                stated = b
-            elif part >= 0:
-                near = b
-            if level == 1:
-                heading = b
+            stated = b if 0 <= part < N_TITLES else stated
+            near = b if part >= N_TITLES else near
+            heading = b if level == 1 else heading
         b += 1
     if max(stated, tail, heading) < 0:
         return

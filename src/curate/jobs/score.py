@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 from curate.config import Paths, input_paths, settings_from
 from curate.crawl import FileProblem, InputFile, ReadOptions, find_files
 from curate.crawl.columns import find_layout, get_path
-from curate.crawl.find import open_file
+from curate.crawl.find import open_file, open_needed
 from curate.crawl.opening import sniff_file
 from curate.errors import SettingError
 from curate.jobs.keywords import ScoreKeywords
@@ -165,7 +165,7 @@ def _plan_pieces(files: Sequence[InputFile], options: ReadOptions) -> list[_Piec
     """Find every file's text; large Parquet files are cut at row groups."""
     pieces: list[_Piece] = []
     for file in files:
-        with open_file(file) as opened:
+        with open_needed(file) as opened:
             kind = sniff_file(opened, file.path)
         if kind.format == "parquet" and kind.codec is None:
             pieces += _plan_parquet(file, options)

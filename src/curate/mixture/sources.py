@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from curate.batch import valid_text
 from curate.crawl import FileProblem, InputFile, ReadOptions, find_files, read_rows
 from curate.crawl.columns import find_layout, get_path, to_utf8
-from curate.crawl.find import open_file
+from curate.crawl.find import open_file, open_needed
 from curate.crawl.records import content_id
 from curate.errors import RunError, SettingError
 from curate.mixture.settings import MixtureSettings, Source
@@ -212,10 +212,12 @@ def describe_pieces(pieces: Sequence[Piece]) -> list[list[Any]]:
 def _cut_file(file: InputFile) -> Iterator[Stretch]:
     """Cut a Parquet file at its row groups; any other file stays whole."""
     if not _is_parquet(file.path):
+        if not is_url(file.path):
+            open_needed(file).close()
         is_packed = os.path.splitext(file.path)[1] in _COMPRESSIONS
         yield Stretch(file, None, file.size_bytes * (_TEXT_PER_COMPRESSED if is_packed else 1))
         return
-    with open_file(file) as opened, _opened_parquet(opened, file) as parquet:
+    with open_needed(file) as opened, _opened_parquet(opened, file) as parquet:
         sizes = [parquet.metadata.row_group(i).total_byte_size for i in range(parquet.num_row_groups)]
     first, total = 0, 0
     for group, size in enumerate(sizes):
