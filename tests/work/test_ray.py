@@ -300,7 +300,7 @@ def test_an_input_that_a_node_does_not_see_is_named_and_not_taken_for_unreadable
             list(engine.map(partial(add, 1), range(3)))
 
 
-def test_of_each_folder_one_file_that_is_here_is_looked_for(tmp_path: Path) -> None:
+def test_of_each_folder_one_file_is_looked_for_that_is_no_link_to_nowhere(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").symlink_to("nowhere")
     for name in ("b.jsonl", "c.jsonl"):
         (tmp_path / name).touch()

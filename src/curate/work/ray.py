@@ -312,14 +312,14 @@ def _knock(address: str) -> None:
 
 
 def _one_of_each_folder(paths: Iterable[str | Path]) -> tuple[str, ...]:
-    """The first local path of each folder that is there, absolute: a folder that is there has all of its files.
+    """The first local path of each folder, absolute: a folder that is there has all of its files.
 
-    A link to nowhere is a problem of that file, here as on a node.
+    A link to nowhere is passed over: it is a problem of that file alone, here as on a node.
     """
     first: dict[str, str] = {}
     for path in map(str, paths):
         folder = "" if is_url(path) else os.path.dirname(os.path.abspath(path))
-        if folder and folder not in first and os.path.exists(path):
+        if folder and folder not in first and (os.path.exists(path) or not os.path.islink(path)):
             first[folder] = os.path.abspath(path)
     return tuple(first.values())
 
