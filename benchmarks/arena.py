@@ -106,10 +106,16 @@ def run(args: list[str]) -> dict[str, Any]:
     parser.add_argument(
         "--folder", type=Path, default=ROOT / "build" / "arena", help="finished runs are kept here"
     )
+    parser.add_argument(
+        "--edu",
+        default="edu",
+        help="scorer in place of the bundled one, which was fitted on modules of the books that are judged on: "
+        "`python -m classifiers.recipe.bundled edu --without ...` makes one that was not",
+    )
     asked = parser.parse_args(args)
     shutil.rmtree(asked.folder / "pool", ignore_errors=True)
     pool, evaluation = build(asked.folder / "pool")
-    arms, facts = choose(pool, asked.folder)
+    arms, facts = choose(pool, asked.folder, asked.edu)
     amounts: dict[str, Any] = {
         "tokens": asked.tokens,
         "transformer_tokens": asked.transformer_tokens,
@@ -271,7 +277,7 @@ def _write_noise(folder: Path) -> None:
 # -- the arms --
 
 
-def choose(pool: Pool, folder: Path) -> tuple[dict[str, Texts], dict[str, dict[str, Any]]]:
+def choose(pool: Pool, folder: Path, edu: str = "edu") -> tuple[dict[str, Texts], dict[str, dict[str, Any]]]:
     """What each pipeline keeps of the pool, and what it took."""
     english = _english(pool.texts)
     makers: dict[str, Callable[[], tuple[Texts, float]]] = {
@@ -282,16 +288,16 @@ def choose(pool: Pool, folder: Path) -> tuple[dict[str, Texts], dict[str, dict[s
         "datatrove FineWeb": lambda: _datatrove(pool, folder / "datatrove"),
         "Dolma Gopher": lambda: _by_rules("dolma", english),
         "C4": lambda: _c4(english),
-        "default": lambda: _ours(pool, folder / "default"),
+        "default": lambda: _ours(pool, folder / "default", "--scorer", edu),
         "default and quality": lambda: _ours(
-            pool, folder / "quality", "--scorer", "edu", "--scorer", "quality",
+            pool, folder / "quality", "--scorer", edu, "--scorer", "quality",
             "--threshold", "edu=0.5", "--threshold", "quality=0.4",
         ),
         "rules, no score": lambda: _ours(pool, folder / "rules", "--scorer", "none", "--code-scorer", "none"),
         "strict rules and score": lambda: _ours(
-            pool, folder / "strict", "--rules", "gopher,c4,fineweb", "--spare-above", "none"
+            pool, folder / "strict", "--scorer", edu, "--rules", "gopher,c4,fineweb", "--spare-above", "none"
         ),
-        "score alone": lambda: _ours(pool, folder / "score", "--rules", "none"),
+        "score alone": lambda: _ours(pool, folder / "score", "--scorer", edu, "--rules", "none"),
     }  # fmt: skip
     arms: dict[str, Texts] = {}
     facts: dict[str, dict[str, Any]] = {}

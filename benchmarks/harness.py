@@ -48,7 +48,8 @@ def run_command(
     """Run a command to its end and measure it with all of its children; a failure shows its stderr.
 
     Byte code is kept, as where a package is installed. `with_memory` gives the peak of all its processes together, each
-    page of memory counted once (proportional set size, looked at every `look_every_s`, which costs some milliseconds); else it is that of the largest.
+    page of memory counted once (proportional set size, looked at every `look_every_s`, which costs some milliseconds);
+    else it is that of the largest.
     """
     environment = {**options.pop("env", os.environ)}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -140,9 +140,8 @@ class Trial:
         self.rows = rows
         self.of_run = {"commit": git("rev-parse", "--short", "HEAD"), "seed": seed}
         self.reached = PASSES[0]
-        self.worked_s = (
-            0.0  # of the last whole run, from its first file on, where starting takes most of the time
-        )
+        # Of the last whole run, from its first file on, where starting takes most of the time.
+        self.worked_s = 0.0
         self.forked = multiprocessing.get_context("fork")
 
     def repeat(self, way: str, n_kills: int, attempt: Callable[[float], bool], share: float = 1) -> None:

@@ -90,7 +90,9 @@ def environment(title: str, extras: tuple[str, ...], cache: Path) -> Path:
     if (home / "holds").exists() and (home / "holds").read_text() == mark:
         return home / "bin"
     shutil.rmtree(home, ignore_errors=True)
-    shutil.copytree(installed, home, symlinks=True, copy_function=os.link)
+    shutil.copytree(
+        installed, home, symlinks=True, copy_function=os.link, ignore=shutil.ignore_patterns("holds")
+    )
     # Programs name the interpreter that they run by: here it is the task's own.
     for file in (home / "bin").iterdir():
         text = b"" if file.is_symlink() else file.read_bytes()
@@ -99,6 +101,8 @@ def environment(title: str, extras: tuple[str, ...], cache: Path) -> Path:
             file.unlink()
             file.write_bytes(text.replace(str(installed).encode(), str(home).encode()))
             file.chmod(mode)
+    # A file of its own, and the last: a link would say of old programs what is written of new ones.
+    (home / "holds").write_text(mark)
     return home / "bin"
 
 

@@ -30,6 +30,7 @@ import numpy as np
 import pyarrow as pa
 from classifiers.recipe.bundled_pages import (
     BOOK_LABELS,
+    BOOKS,
     CLASSES,
     CORPORA,
     REFERENCE,
@@ -155,6 +156,7 @@ class Maker:
         kept: what earlier runs left.
         word_encoder: of single words, for the word table.
         more: folders of more pages with levels.
+        books: the textbooks that `edu` is fitted on.
     """
 
     data: Path
@@ -162,6 +164,7 @@ class Maker:
     kept: Kept
     word_encoder: Encoder
     more: tuple[Path, ...] = ()
+    books: tuple[str, ...] = BOOKS
 
     def make(self, name: str) -> bool:
         """Make one classifier, unless it lies there as this code would make it. Says whether it was made."""
@@ -188,7 +191,10 @@ class Maker:
     @cached_property
     def levels(self) -> dict[str, LevelPages]:
         """The readings of either scorer."""
-        return {"edu": read_edu(self.data, self.more), "quality": read_quality(self.data, self.more)}
+        return {
+            "edu": read_edu(self.data, self.more, self.books),
+            "quality": read_quality(self.data, self.more),
+        }
 
     @cached_property
     def web(self) -> WebPages:
@@ -702,6 +708,13 @@ def main(arguments: list[str] | None = None) -> None:
         default=[],
         help="folder of more pages and levels; may be repeated",
     )
+    parser.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        choices=BOOKS,
+        help="textbook that edu is not fitted on, to measure something on it; may be repeated",
+    )
     options = parser.parse_args(arguments)
     maker = Maker(
         options.data,
@@ -709,6 +722,7 @@ def main(arguments: list[str] | None = None) -> None:
         Kept(options.work),
         SentenceEncoder(ENCODER, dtype=_DTYPE, batch_size=256),
         tuple(options.more),
+        tuple(book for book in BOOKS if book not in options.without),
     )
     for name in options.names or STAGES:
         began_s = time.perf_counter()

@@ -17,7 +17,8 @@ More pages with levels come from folders of their own (`--more`), each of which 
     levels.tsv    readings: id, edu_level, quality_level (either may be empty), reader; annotator, where the readers are not
                   the kind that read the pages above
 
-An id that the folder has no page of is one of `lessons/` or `annotations/readers`: a known page, read again.
+An id that the folder has no page of is one of `lessons/` or `annotations/readers`, a known page read again, or the place of
+one in a corpus, as `weborganizer-00#1095`: the row, from 0, of `web/weborganizer-00`.
 """
 
 from __future__ import annotations
@@ -46,12 +47,13 @@ BOOK_FILES = tuple(
     f"textbooks/{name}.html" for name in ("economics", "chemistry", "contemporary-mathematics")
 )
 STATISTICS = "textbooks/osbooks-statistics"
+BOOKS = (*BOOK_FILES, STATISTICS)
 BOOK_LABELS = "weak label: module of a textbook, or a list out of one"
 """Annotator of the pages of textbooks: nobody read them."""
 WEB_FILES = tuple(f"web/weborganizer-0{i}" for i in range(4))
 CORPORA = (
     *(f"annotations/{name}" for name in EDU_FILES if name != "edu_val"),
-    "web/c4", *WEB_FILES, "textbooks/osbooks-statistics", "textbooks/enwiki",
+    "web/c4", *WEB_FILES, STATISTICS, "textbooks/enwiki",
 )  # fmt: skip
 """Unlabelled text for the word table; `edu_val` takes no part, so that figures on it are of new pages."""
 
@@ -127,14 +129,14 @@ def read_corpora(data: Path) -> Iterator[pa.Array]:
         yield pa.array([row["text"] for row in read_rows(data, name)], pa.large_string())
 
 
-def read_edu(data: Path, more: Sequence[Path] = ()) -> LevelPages:
+def read_edu(data: Path, more: Sequence[Path] = (), books: Sequence[str] = BOOKS) -> LevelPages:
     """Read the pages with an educational level: of annotators, of readers, and weak ones of textbooks."""
     rows: list[dict[str, Any]] = []
     for name in EDU_FILES:
         rows += [{"domain": "web", "file": name, **row} for row in read_rows(data, f"annotations/{name}")]
     read = _read_by_readers(data, more)
     read = [row if row["domain"] == "web" else {**row, "weight": _LESSON_WEIGHT} for row in read]
-    return _to_pages([*rows, *read, *book_rows(data)], "edu_level")
+    return _to_pages([*rows, *read, *book_rows(data, books)], "edu_level")
 
 
 def read_quality(data: Path, more: Sequence[Path] = ()) -> LevelPages:
@@ -158,6 +160,7 @@ def _read_by_readers(data: Path, more: Sequence[Path]) -> list[dict[str, Any]]:
     if more:
         about = ("text", "url", "domain")
         known = {row["id"]: {name: row[name] for name in about if name in row} for row in readings} | lessons
+        known |= _corpus_pages(data, more, set(known))
         for folder in more:
             rows += read_more(folder, known, annotator)
     return rows
@@ -193,6 +196,21 @@ def _documentation(row: dict[str, Any]) -> dict[str, Any]:
         row = {**row, "site": row["source"].split("/")[0]}
     about = {name: row[name] for name in ("site", "url", "propensity") if row.get(name)}
     return {"text": text, "domain": row.get("domain", "documentation"), **about}
+
+
+def _corpus_pages(data: Path, more: Sequence[Path], known: set[str]) -> dict[str, dict[str, Any]]:
+    """Read the web pages that levels name by their places."""
+    wanted: dict[str, set[int]] = {}
+    for row in (row for folder in more for row in read_levels(folder / "levels.tsv")):
+        corpus, _, place = row["id"].partition("#")
+        if f"web/{corpus}" in WEB_FILES and row["id"] not in known:
+            wanted.setdefault(corpus, set()).add(int(place))
+    return {
+        f"{corpus}#{place}": {"text": row["text"], "url": row["url"], "domain": "web"}
+        for corpus, places in wanted.items()
+        for place, row in enumerate(read_rows(data, f"web/{corpus}"))
+        if place in places
+    }
 
 
 def read_more(folder: Path, known: dict[str, dict[str, Any]], annotator: str) -> list[dict[str, Any]]:
@@ -242,13 +260,13 @@ _TERM = re.compile(r"\b[a-z]{5,}(?: [a-z]{5,})?\b")
 _NUMBER = re.compile(r"[-+−]?\d[\d,.]*%?")
 
 
-def book_rows(data: Path) -> list[dict[str, Any]]:
-    """Make pages with a weak level of textbooks (CC BY): modules, parts out of their middle, and lists.
+def book_rows(data: Path, books: Sequence[str] = BOOKS) -> list[dict[str, Any]]:
+    """Make pages with a weak level of `books` (CC BY): modules, parts out of their middle, and lists.
 
     The part begins and ends somewhere: it knows nothing of titles and objectives, which other books write otherwise.
     """
     rows: list[dict[str, Any]] = []
-    for name in (*BOOK_FILES, STATISTICS):
+    for name in books:
         modules = [
             (
                 row.get("title") or row["text"].split("\n")[0],

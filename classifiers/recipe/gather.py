@@ -8,8 +8,9 @@ recipes take as `--more`; a file that is not in them, or differs, is named and l
     readings/docs.files.tsv   id, package, archive, path               readings/docs.levels.tsv   the same, and quality_level
 
 An id is the beginning of the SHA-256 of the file's text. Files were drawn by strata of the score that the classifier of the
-version before gave them, at most nine a package; readers saw the first 2,400 characters of a program, the first 1,600 of the
-text of a page, and neither scores nor one another's levels. About a tenth was read twice.
+version before gave them, at most fifteen a package; readers saw the first 2,400 characters of a program, the first 1,600 of
+the text of a page, and neither scores nor one another's levels. About a tenth was read twice, and readers of the later rounds
+read files of the earlier ones again, which the levels name by their ids.
 """
 
 from __future__ import annotations
@@ -124,8 +125,9 @@ def gather(kind: str, archives: Path, output: Path, readings: Path = READINGS) -
     output.mkdir(parents=True, exist_ok=True)
     with gzip.open(output / "files.jsonl.gz", "wt", encoding="utf-8") as lines:
         lines.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in found)
-    ids = {row["id"] for row in found}
-    kept = [row for row in read_levels(readings / f"{kind}.levels.tsv") if row["id"] in ids]
+    # A level of a file that the table does not name is of one in the first folder, read again.
+    lost = {row["id"] for rows in by_archive.values() for row in rows.values()} - {row["id"] for row in found}
+    kept = [row for row in read_levels(readings / f"{kind}.levels.tsv") if row["id"] not in lost]
     with (output / "levels.tsv").open("w", encoding="utf-8", newline="") as lines:
         table = csv.DictWriter(
             lines, kept[0] if kept else ["id"], delimiter="\t", quoting=csv.QUOTE_NONE, quotechar=None

@@ -8,7 +8,8 @@ import pytest
 from crawl_builders import html_page, page_record, problems, read_all, rows
 
 from curate.crawl import InputFile, find_files, hash_file, plan_splits
-from curate.errors import SettingError
+from curate.errors import RunError, SettingError
+from curate.work.store import Store
 from curate.work.urls import public_name
 
 
@@ -221,6 +222,16 @@ def test_the_cache_of_a_hub_may_link_to_its_blobs(tmp_path):
 )
 def test_no_password_and_no_signature_is_written(address, shown):
     assert public_name(address) == shown
+
+
+def test_no_password_is_in_what_a_store_says_of_an_address():
+    pytest.importorskip("s3fs")  # its client repeats the address, which it refuses before anything is sent
+    address = "s3://user:SECRETPW@bucket/x.jsonl?sig=SECRETSIG"
+    with pytest.raises(SettingError, match="cannot be listed") as refused:
+        find_files([address])
+    with pytest.raises(RunError, match="could not list") as stopped:
+        Store.of(address).list()
+    assert "SECRET" not in str(refused.value) + str(stopped.value) + str(Store.of(address))
 
 
 def test_addresses_that_differ_in_what_decides_the_file_have_names_of_their_own():

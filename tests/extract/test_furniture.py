@@ -113,6 +113,15 @@ def test_a_field_for_an_address_takes_no_text_with_it():
     assert kept(f"<div><h1>On silt</h1><p>{PROSE[0]}</p>{FIELD}</div>") == ["On silt", PROSE[0]]
 
 
+@pytest.mark.parametrize(("kind", "mark"), [("ul", "- "), ("ol", "1. "), ("ol type=a", "a. ")])
+def test_a_field_for_an_address_changes_no_mark_of_an_item(kind, mark):
+    item = (
+        6 * "The miller answers letters in winter, when the wheel stands still in the ice. "
+        + "<input type=email>"
+    )
+    assert between(f"<{kind}><li>{item}</{kind.split()[0]}>").startswith(f"{mark}The miller answers")
+
+
 def test_a_signature_below_a_post_goes_and_a_functions_stays():
     signature = "<{} class='signature'>Still waters run deep, and mills grind slowly.</{}>"
     assert "mills grind" not in extract_text(article(signature.format("div", "div")))

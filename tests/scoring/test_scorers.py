@@ -1,4 +1,4 @@
-"""Loading scorers by name, folder and object; cascades, classes, and adapters for other tools."""
+"""Loading scorers by name, folder and object; classes, and adapters for other tools."""
 
 import json
 import subprocess

@@ -300,6 +300,29 @@ def test_an_input_that_a_node_does_not_see_is_named_and_not_taken_for_unreadable
             list(engine.map(partial(add, 1), range(3)))
 
 
+def test_of_each_folder_one_file_is_looked_for_that_is_no_link_to_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").symlink_to("nowhere")
+    for name in ("b.jsonl", "c.jsonl"):
+        (tmp_path / name).touch()
+    paths = [tmp_path / "a.jsonl", tmp_path / "b.jsonl", tmp_path / "c.jsonl", "s3://bucket/d.jsonl"]
+    assert ray_engine._one_of_each_folder(paths) == (str(tmp_path / "b.jsonl"),)
+
+
+def test_a_worker_goes_where_its_task_belongs_also_when_it_was_elsewhere_between(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    been: list[str] = []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    for name in ("a", "b", "a", "none", "b", "none"):
+        ray_engine.go_to(str(tmp_path / name))
+        been.append(os.getcwd())
+    a, b = str(tmp_path / "a"), str(tmp_path / "b")
+    assert been == [a, b, a, been[3], b, been[3]]
+    assert os.listdir(been[3]) == []
+
+
 def look_around(_: int) -> tuple[str, list[str]]:
     return os.getcwd(), os.listdir()
 

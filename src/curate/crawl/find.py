@@ -15,7 +15,7 @@ import xxhash
 
 from curate.crawl.git import GitIndexError, find_git_folder, read_tracked
 from curate.errors import RunError, SettingError
-from curate.work.urls import WEB, is_url, open_filesystem, public_name, readable, strip_scheme
+from curate.work.urls import WEB, is_url, open_filesystem, public_name, public_text, readable, strip_scheme
 
 REMOTE_BLOCK_BYTES = 8 << 20
 # What other tools leave beside their data, and indexes and checksums of crawls.
@@ -280,7 +280,7 @@ def _find_remote(url: str) -> list[InputFile]:
     except FileNotFoundError:
         files, root = {}, ""
     except Exception as error:  # every store has errors of its own
-        detail = " ".join(str(error).split()).replace(url, public_name(url)).replace(path, public_name(path))
+        detail = public_text(error, url).replace(path, public_name(path))
         raise SettingError(f"Input '{public_name(url)}' cannot be listed: {detail}.") from error
     if not glob.has_magic(path) and root:
         _refuse_output(url, [name[len(root) :].strip("/").split("/")[0] for name in files])

@@ -27,9 +27,8 @@ class ByteStream:
         self._raw = raw
         self._barrier = barrier
         self._next: Block | None = None
-        self._starts: deque[tuple[int, int]] = (
-            deque()
-        )  # (place in the plain bytes, offset in file), ascending
+        # (place in the plain bytes, offset in file), ascending.
+        self._starts: deque[tuple[int, int]] = deque()
         self._before = 0  # plain bytes before `data`
         self.data = b""
         self.at = 0  # the next byte is data[at]

@@ -30,6 +30,7 @@ from curate.extract.scan import (
     ROMAN,
     SMALL_LETTER,
     SMALL_ROMAN,
+    WRITTEN,
 )
 from curate.extract.tags import CELL, LIST, TAG_BITS, TAG_NUMBERS
 from curate.extract.text import (
@@ -151,7 +152,7 @@ def _put_prefix(b: int, w: Workspace, options: int, out: NDArray[np.uint8], at: 
     if markdown and listed:
         at = _put(out, at, 32, 2 * max(_list_depth(item, w) - first, 0))
     if first:
-        style = w.elements[item, E_STYLE]
+        style = w.elements[item, E_STYLE] & WRITTEN
         if style:
             at = _put_number(w.elements[item, E_NUMBER], DECIMAL if markdown else style, out, at)
             at = _put(out, at, 46, 1)

@@ -205,13 +205,10 @@ CODE_LEVELS = 4  # between a `code` and a link in it
 N_ELEMENT_FIELDS = 12
 # E_NUMBER is an item's number, of a list that of its next item; E_STYLE how it is written.
 BULLET, DECIMAL, SMALL_LETTER, LETTER, SMALL_ROMAN, ROMAN = range(6)
-DESCENDING, COUNTED = (
-    8,
-    16,
-)  # bits beside it: numbers fall; they fall from the number of items, known at the end
-
-# Of all others, E_STYLE says whether they ask for an address to send letters to.
-ASKS = 32
+WRITTEN = 7  # the bits of these
+# Bits beside it: numbers fall; they fall from the number of items, known at the end; and, of whatever element, a field in
+# it asks for an address to send letters to.
+DESCENDING, COUNTED, ASKS = 8, 16, 32
 
 # Columns of the stack of open elements (int32).
 (O_TAG, O_ELEMENT, O_START, O_NAME) = range(4)  # O_NAME: of an unknown name, or PENDING when it began
@@ -718,7 +715,7 @@ def _number_item(
     if at >= 0 and elements[at, E_TAG] == T_OL:
         style = elements[at, E_STYLE]
         number = _read_int(html, attributes[A_VALUE], elements[at, E_NUMBER])
-        elements[e, E_STYLE] = style & 7
+        elements[e, E_STYLE] = style & WRITTEN
         elements[e, E_NUMBER] = number
         elements[at, E_NUMBER] = number + (-1 if style & DESCENDING else 1)
 
@@ -1226,11 +1223,8 @@ def _hides(
         return not holds_much(html, i, tag, LEX_HIDE, s)
     if lexical & LEX_CONSENT:
         return not holds_much(html, i, tag, LEX_CONSENT, s)
-    if lexical & LEX_SIGNATURE and tag in (
-        T_DIV,
-        T_TD,
-        T_ASIDE,
-    ):  # a heading or span of that name is a function's
+    # A heading or span of that name is a function's.
+    if lexical & LEX_SIGNATURE and tag in (T_DIV, T_TD, T_ASIDE):
         return not holds_much(html, i, tag, LEX_SIGNATURE, s)
     if tag == T_A and attributes[A_ARIA_HIDDEN, 0] >= 0:
         return value_has(html, attributes[A_ARIA_HIDDEN], TRUE)

@@ -238,13 +238,12 @@ def _is_amid(
         first, end = w.elements[figure, E_FIRST], w.elements[figure, E_END]
     before = first > 0 and keep[first - 1] != 0
     behind = end < n_blocks and keep[end] != 0
+    if before == behind:
+        return before
+    # Beside prose in a page laid out as a table.
     holder = w.elements[e, E_PARENT]
-    if (
-        is_table and holder >= 0 and w.elements[holder, E_FLAGS] & IN_TABLE
-    ):  # beside prose in a page laid out as a table
-        before |= behind and is_prose(w.blocks, w.counts, end)
-        behind |= before and is_prose(w.blocks, w.counts, first - 1)
-    return before and behind
+    laid_out = is_table and holder >= 0 and w.elements[holder, E_FLAGS] & IN_TABLE != 0
+    return laid_out and is_prose(w.blocks, w.counts, first - 1 if before else end)
 
 
 @kernel(allocates=False)

@@ -36,7 +36,7 @@ _STEP = {
     "passes?": {"*": NUMBER},
     "bits_per_byte?": {"*": NUMBER},
 }
-_MOST = 1e15  # of any number of a step: plots are drawn of them
+_MOST = 1e15  # of any number of a step, of which plots are drawn, or of a width that is multiplied
 _OPTIONAL_INT, _OPTIONAL_OBJECT = (int, type(None)), (dict, type(None))
 
 

@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -312,24 +312,38 @@ def _knock(address: str) -> None:
 
 
 def _one_of_each_folder(paths: Iterable[str | Path]) -> tuple[str, ...]:
-    """The first local path of each folder, absolute: a folder that is there has all of its files."""
+    """The first local path of each folder, absolute: a folder that is there has all of its files.
+
+    A link to nowhere is passed over: it is a problem of that file alone, here as on a node.
+    """
     first: dict[str, str] = {}
     for path in map(str, paths):
-        if not is_url(path):
-            first.setdefault(os.path.dirname(os.path.abspath(path)), os.path.abspath(path))
+        folder = "" if is_url(path) else os.path.dirname(os.path.abspath(path))
+        if folder and folder not in first and (os.path.exists(path) or not os.path.islink(path)):
+            first[folder] = os.path.abspath(path)
     return tuple(first.values())
 
 
-@lru_cache(maxsize=4)
-def check_here(folder: str, inputs: tuple[str, ...]) -> None:
-    """Once in each worker: go to the driver's folder, or to an empty one, and look for the inputs.
+def go_to(folder: str) -> None:
+    """Go to the driver's folder or, on a node without it, to an empty one.
 
-    In whatever folder Ray was started, a relative path could name another file.
+    A worker may have had tasks of another folder. In that where Ray was started a relative path could name another file.
+    """
+    os.chdir(folder if os.path.isdir(folder) else _empty_folder())
+
+
+@cache
+def _empty_folder() -> str:
+    return tempfile.mkdtemp(prefix="curate-")
+
+
+@lru_cache(maxsize=4)
+def look_for(inputs: tuple[str, ...]) -> None:
+    """Look for the inputs, once in each worker.
 
     Raises:
         RunError: an input is not there. It would count as one that cannot be read.
     """
-    os.chdir(folder if os.path.isdir(folder) else tempfile.mkdtemp(prefix="curate-"))
     unseen = next((path for path in inputs if not os.path.exists(path)), None)
     if unseen:
         raise RunError(_tell_unseen(platform.node(), unseen))
@@ -361,9 +375,10 @@ def _caller() -> Callable[[tuple[bytes, Versions, str, tuple[str, ...]], bytes],
                 f"The Ray node {platform.node()} has curate {__version__} (here {wanted['curate']}). "
                 "Install the same versions on every node."
             )
-        from curate.work.ray import check_here
+        from curate.work.ray import go_to, look_for
 
-        check_here(folder, inputs)
+        go_to(folder)
+        look_for(inputs)
         return cloudpickle.dumps(pickle.loads(carried)(pickle.loads(task)))  # noqa: S301 - made by the driver
 
     return call

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from curate.config import stable_hash
 from curate.errors import RunError, SettingError
 from curate.work.json_files import parse_json, to_json
-from curate.work.urls import open_filesystem, public_name
+from curate.work.urls import open_filesystem, public_name, public_text
 
 T = TypeVar("T")
 PAUSES_S = (0.5, 2.0, 8.0, 30.0)
@@ -178,7 +178,7 @@ class Store:
                 return ask()
             except Exception as error:  # every store has errors of its own
                 if pause_s is None or isinstance(error, _FINAL) or type(error).__name__ in _FINAL_NAMES:
-                    said = " ".join(str(error).split()).replace(self.url, str(self))[:300]
+                    said = public_text(error, self.url)[:300]
                     raise RunError(
                         f"The store could not {what} in {self}: {said or type(error).__name__}. What is done is kept "
                         "on this machine: run the same command again to go on."

@@ -29,11 +29,33 @@ def public_name(path: str) -> str:
         return path
     scheme, _, rest = path.partition("://")
     authority, slash, place = rest.partition("/")
-    if scheme in WEB:
-        place, _, query = place.partition("?")
+    before, _, query = place.partition("?")
+    # In stores `?` may stand for any letter.
+    if scheme in WEB or any("=" in part and _is_secret(part) for part in query.split("&")):
+        place = before
         kept = sorted(part for part in query.partition("#")[0].split("&") if part and not _is_secret(part))
         place += f"~{xxhash.xxh3_64_hexdigest('&'.join(kept).encode())[:8]}" if kept else ""
     return f"{scheme}://{authority.rpartition('@')[2]}{slash}{place}"
+
+
+def public_text(said: object, url: str) -> str:
+    """What a store's client says of `url`, on one line and without what `public_name` leaves out.
+
+    >>> public_text("no bucket 'ann:pw@host' in s3://ann:pw@host/a", "s3://ann:pw@host/a")
+    "no bucket 'host' in s3://host/a"
+    """
+    text = " ".join(str(said).split()).replace(url, public_name(url))
+    _, _, rest = url.partition("://")
+    before, at, _ = rest.partition("/")[0].rpartition("@")
+    hidden = [before + at, before, before.partition(":")[2]] if ":" in before else [before + at]
+    hidden += [
+        part.partition("=")[2]
+        for part in rest.partition("?")[2].split("&")
+        if "=" in part and _is_secret(part)
+    ]
+    for secret in filter(None, hidden):
+        text = text.replace(secret, "")
+    return text
 
 
 def _is_secret(parameter: str) -> bool:
@@ -75,9 +97,7 @@ def open_filesystem(url: str, doing: str = "Reading") -> tuple[Any, str]:
             f"{doing} '{public_name(url)}' needs another package: pip install {extra} ({error})."
         ) from error
     except ValueError as error:
-        raise SettingError(
-            f"'{public_name(url)}' cannot be opened: {str(error).replace(url, public_name(url))}."
-        ) from error
+        raise SettingError(f"'{public_name(url)}' cannot be opened: {public_text(error, url)}.") from error
 
 
 _FS_PACKAGES = {
