@@ -28,6 +28,7 @@ from curate.llm.prices import find_price
 from curate.llm.reply import Reply
 from curate.llm.store import Store
 from curate.results.explain import explain
+from curate.testing.practice import PracticeServer
 from deaths import dying, sampled
 
 PROMISED = {
@@ -299,6 +300,13 @@ def test_the_key_is_nowhere_in_what_is_written(make_settings, writer, tmp_path):
         craft_text(make_settings(server, n=3), progress=False)
     for path in tmp_path.rglob("*"):
         assert path.is_dir() or SECRET.encode() not in path.read_bytes()
+
+
+def test_a_reply_with_half_a_surrogate_pair_becomes_a_row(make_settings):
+    """As servers send where the token limit cuts an emoji in two."""
+    with PracticeServer(write=lambda prompt, fault: f"\ud83d {page_text(1)}") as server:
+        result = craft_text(make_settings(server, n=2), progress=False)
+    assert (result.n_open, result.funnel.read.n_documents) == (0, 2)
 
 
 @pytest.fixture
