@@ -38,6 +38,8 @@ from curate.scoring.texts import take_window
 from curate.signals import compute_signals
 
 FILE_BYTES = 5000
+_FEWEST = 40
+"""Files of a language that a figure is given for."""
 
 
 def run(args: list[str]) -> dict[str, Any]:
@@ -145,6 +147,7 @@ def _by_language(values: Any, levels: Any, languages: list[str]) -> dict[str, fl
             spearman(values[names == name], levels[names == name], np.ones((names == name).sum())), 3
         )
         for name in np.unique(names)
+        if (names == name).sum() >= _FEWEST
     }
 
 
