@@ -1,22 +1,27 @@
 """`curate craft` without its model: CPU of prompts, bookkeeping and gate a reply, so that the writer is the bottleneck.
 
-Replies come from the practice server's writer (`curate.testing.writer`), 16 in 100 with a fault each; they are put into the
-store as the engine does, one transaction before and one after each. HTTP is left out. The gate is the whole job behind the
-writer, with `edu`, one worker, in a process in which every kernel is loaded.
+Replies come from the practice server's writer (`curate.testing.writer`), 16 in 100 with a fault each. Bookkeeping is the
+engine with 64 calls in flight; HTTP alone is left out, by a client that holds the replies and answers at once. The gate is
+the whole job behind the writer, with `edu`, one worker, in a process in which every kernel is loaded.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import statistics
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from benchmarks.harness import measured
 from curate.craft import CraftSettings
 from curate.craft.plan import make_plan
 from curate.craft.run import Gate, read
+from curate.llm import ask
+from curate.llm.prices import find_price
 from curate.llm.reply import Reply
 from curate.llm.store import Store
 from curate.testing.writer import WRITER_FAULTS, write_passage
@@ -26,8 +31,29 @@ from curate.work.progress import ProgressDisplay
 def _settings(folder: str, n: int, recipe: str) -> CraftSettings:
     topics = Path(folder, "topics.txt")
     topics.write_text("".join(f"How lamp {number} works\n" for number in range(n)), encoding="utf-8")
-    free = {"price_input": 0.0, "price_output": 0.0, "base_url": "http://127.0.0.1:9/v1", "model": "practice"}
-    return CraftSettings(topics=str(topics), output=f"{folder}/out", n=n, recipe=recipe, workers=1, **free)
+    free: dict[str, Any] = {
+        "price_input": 0.0,
+        "price_output": 0.0,
+        "base_url": "http://127.0.0.1:9/v1",
+        "model": "practice",
+    }
+    return CraftSettings(
+        topics=str(topics), output=f"{folder}/out", n=n, recipe=recipe, workers=1, concurrency=64, **free
+    )
+
+
+class _Client:
+    """In the place of the engine's client: user message -> reply, in the next turn of the loop."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._texts = texts
+
+    async def ask(self, body: dict[str, Any]) -> Reply:
+        await asyncio.sleep(0)
+        return Reply(self._texts[body["messages"][1]["content"]], input_tokens=300, output_tokens=800)
+
+    async def close(self) -> None:
+        pass
 
 
 def _round(n: int, recipe: str) -> dict[str, float]:
@@ -36,25 +62,26 @@ def _round(n: int, recipe: str) -> dict[str, float]:
         with measured() as planning:
             plan = make_plan(settings)
         faults = [*WRITER_FAULTS, *[None] * (100 - len(WRITER_FAULTS))]
-        texts = [
-            write_passage(plan.messages(prompt)[1]["content"], faults[number % 100])
-            for number, prompt in enumerate(plan.prompts)
-        ]
-        with Store(settings.cache_path) as store:
+        messages = [plan.messages(prompt)[1]["content"] for prompt in plan.prompts]
+        texts = {
+            message: write_passage(message, faults[number % 100]) for number, message in enumerate(messages)
+        }
+        with (
+            Store(settings.cache_path) as store,
+            mock.patch.object(ask, "ChatClient", return_value=_Client(texts)),
+        ):
             with measured() as noting:
-                for prompt, text in zip(plan.prompts, texts, strict=True):
-                    number = store.note_sent(prompt.request.key, 1)
-                    verdict, content = read(Reply(text, input_tokens=300, output_tokens=800))
-                    store.note_reply(
-                        number, prompt.request, verdict, content=content, tokens=(300, 800), pico_usd=1
-                    )
+                calls = plan.open_prompts(store)
+                ask.Asker(
+                    settings, calls, store, find_price(settings), body_of=plan.body, read=read
+                ).ask_all()
             with measured() as judging:
                 result = Gate(settings).judge(plan, store, ProgressDisplay(quiet=True))
         return {
             "prompts_cpu_s": planning.cpu_s,
             "bookkeeping_cpu_s": noting.cpu_s,
             "gate_cpu_s": judging.cpu_s,
-            "chars_a_reply": sum(map(len, texts)) / n,
+            "chars_a_reply": sum(map(len, texts.values())) / n,
             "n_kept": result.funnel.kept.n_documents,
         }
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from curate.annotate.agreement import krippendorff_alpha, measure_agreement, merge_labels
+from curate.annotate.labels import with_level_field
 from curate.errors import SettingError
 
 # Krippendorff (2011), "Computing Krippendorff's Alpha-Reliability", section C: four observers, twelve units,
@@ -137,3 +138,20 @@ def test_a_page_without_a_level_keeps_its_problem():
         ("a", None, "refused"),
         ("b", 2, None),
     ]
+
+
+def test_labels_of_ones_own_are_merged_by_their_own_field_and_without_ids():
+    """Tables of people have no `level_field`, often no ids, and nobody's name."""
+    own = [{"text": f"page {n}", "science": n % 3} for n in range(6)]
+    other = [row | {"science": row["science"] + 1} for row in own]
+    for function in (merge_labels, measure_agreement):
+        with pytest.raises(SettingError, match="No row has a level.*--level-field"):
+            function(own)
+    with pytest.raises(SettingError, match="Did you mean 'science'"):
+        with_level_field(own, "scienc")
+    rows = with_level_field([*own, *other, {"text": "page 7", "science": float("nan")}], "science")
+    merged = merge_labels(rows)
+    assert [each["science"] for each in merged] == [0.5, 1.5, 2.5, 0.5, 1.5, 2.5, None]
+    assert [each["science"] for each in merge_labels(merged)] == [each["science"] for each in merged]
+    found = measure_agreement(rows)
+    assert (found.n_pages, found.n_shared, found.pairs[0].mean_difference) == (6, 6, 1.0)

@@ -14,6 +14,8 @@ from curate.cli import main
 from curate.errors import RunError, SettingError
 from curate.fit import read_annotations
 from curate.llm import ask as run_module
+from curate.llm import client
+from curate.llm.secrets import redact
 from curate.testing.practice import PracticeServer
 
 
@@ -54,6 +56,29 @@ def test_a_server_that_says_wait_0_is_not_asked_at_once_again(make_settings, mon
     long = [seconds for seconds in waits if seconds >= 4]
     assert len(long) == 3
     assert long[2] > long[0]
+
+
+@pytest.mark.parametrize(
+    ("stated", "wait_s"),
+    [("-5", 0), ("2.5", 2.5), ("soon", None), ("nan", None), ("1e400", None), ("Wed, 21 Oct 2015 07:28:00 GMT", 0),
+     ("Fri, 31 Dec 999999 23:59:59 GMT", None), ("Mon, 99 Foo 2015", None)],
+)  # fmt: skip
+def test_a_wait_that_is_none_is_no_error(stated, wait_s):
+    assert client._wait_s({"retry-after": stated}) == wait_s
+
+
+@pytest.mark.parametrize("usage", [None, 5, "x", [1], {"prompt_tokens": -5, "completion_tokens": 1.0}])
+def test_a_reply_is_not_lost_with_what_is_no_usage(usage):
+    data = {"choices": [{"message": {"content": "text"}, "finish_reason": "stop"}], "usage": usage}
+    reply = client.parse_completion(json.dumps(data).encode(), SECRET)
+    assert (reply.content, reply.input_tokens, reply.output_tokens) == ("text", None, None)
+
+
+def test_half_a_surrogate_pair_in_reply_or_message_can_be_stored():
+    data = {"choices": [{"message": {"content": "a \ud83d b", "refusal": "\udc00"}}]}
+    reply = client.parse_completion(json.dumps(data).encode(), SECRET)
+    assert (reply.content, reply.refusal) == ("a ? b", "?")
+    assert redact("no \ud83d", SECRET) == "no ?"
 
 
 def test_a_server_that_says_wait_a_day_ends_the_run_with_a_word(make_settings):

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from curate.craft import checks
 from curate.craft.checks import REASONS, judge
 from curate.craft.copied import RUN_WORDS, measure_copied
 from curate.craft.recipe import bundled_recipes, load_recipe
@@ -77,6 +78,12 @@ def test_a_lesson_that_only_sounds_like_it_stays(text):
 )
 def test_a_text_that_speaks_of_its_writer_as_a_model_goes(text):
     assert reason_of(text) == "craft_self_talk"
+
+
+@given(st.from_regex(checks._SELF_TALK.pattern, alphabet=st.characters(codec="ascii")), st.booleans())
+def test_the_signs_of_self_talk_hide_no_match_of_its_pattern(talk, is_upper):
+    text = f"{GOOD}\n{talk.upper() if is_upper else talk}"
+    assert (checks._find_self_talk(text) is None) == (checks._SELF_TALK.search(text) is None)
 
 
 @pytest.mark.parametrize("text", [GOOD + " And then the", GOOD + " which,", "<think>First I must"])

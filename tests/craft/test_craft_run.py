@@ -9,6 +9,7 @@ import random
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from dataclasses import replace
@@ -19,9 +20,15 @@ import pytest
 from craft_pages_of_tests import N_TOPICS, SECRET, page_text
 
 from curate.craft import craft_text, estimate_craft
-from curate.errors import SettingError
+from curate.craft.plan import make_plan
+from curate.craft.run import read
+from curate.errors import RunError, SettingError
+from curate.llm import ask
+from curate.llm.prices import find_price
+from curate.llm.reply import Reply
 from curate.llm.store import Store
 from curate.results.explain import explain
+from curate.testing.practice import PracticeServer
 from deaths import dying, sampled
 
 PROMISED = {
@@ -293,6 +300,89 @@ def test_the_key_is_nowhere_in_what_is_written(make_settings, writer, tmp_path):
         craft_text(make_settings(server, n=3), progress=False)
     for path in tmp_path.rglob("*"):
         assert path.is_dir() or SECRET.encode() not in path.read_bytes()
+
+
+def test_a_reply_with_half_a_surrogate_pair_becomes_a_row(make_settings):
+    """As servers send where the token limit cuts an emoji in two."""
+    with PracticeServer(write=lambda prompt, fault: f"\ud83d {page_text(1)}") as server:
+        result = craft_text(make_settings(server, n=2), progress=False)
+    assert (result.n_open, result.funnel.read.n_documents) == (0, 2)
+
+
+@pytest.fixture
+def noted(monkeypatch):
+    """How many requests were noted at each write to the disk, with a client that answers at once."""
+    numbers: list[int] = []
+    note_sent = Store.note_sent
+
+    def note(store, requests):
+        found = note_sent(store, requests)
+        numbers.append(len(found))
+        return found
+
+    monkeypatch.setattr(Store, "note_sent", note)
+    return numbers
+
+
+class _Client:
+    n_asked = 0
+
+    def __init__(self, settings):
+        pass
+
+    async def ask(self, body):
+        type(self).n_asked += 1
+        await asyncio.sleep(0)
+        return Reply(page_text(1), input_tokens=10, output_tokens=10)
+
+    async def close(self):
+        pass
+
+
+def test_requests_of_one_moment_wait_for_the_disk_together_and_none_is_sent_before(
+    make_settings, noted, monkeypatch
+):
+    class Client(_Client):
+        async def ask(self, body):
+            assert sum(noted) > self.n_asked
+            return await super().ask(body)
+
+    monkeypatch.setattr(ask, "ChatClient", Client)
+    result = craft_text(make_settings(concurrency=8, n=N_TOPICS), progress=False)
+    assert result.n_open == 0
+    assert sum(noted) == Client.n_asked == N_TOPICS
+    assert max(noted) == 8
+
+
+def test_a_request_noted_as_the_run_ends_is_neither_sent_nor_paid(make_settings, monkeypatch):
+    settings = make_settings(concurrency=4)
+    plan = make_plan(settings)
+    note_sent = Store.note_sent
+
+    def note(store, requests):
+        asker.stopped_by = RunError("Stopped.")
+        return note_sent(store, requests)
+
+    monkeypatch.setattr(Store, "note_sent", note)
+    monkeypatch.setattr(ask, "ChatClient", _Client)
+    with Store(settings.cache_path) as store:
+        asker = ask.Asker(settings, plan.prompts, store, find_price(settings), body_of=plan.body, read=read)
+        asker.ask_all()
+        assert (store.held(), store.spent(), asker.spent) == (0, 0, 0)
+
+
+def test_a_disk_that_is_full_ends_the_run_before_anything_is_sent(make_settings, monkeypatch):
+    def note_sent(store, requests):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    class Client(_Client):
+        pass  # counts for itself
+
+    monkeypatch.setattr(ask, "ChatClient", Client)
+    monkeypatch.setattr(Store, "note_sent", note_sent)
+    with pytest.raises(RunError, match="disk is full"):
+        craft_text(make_settings(concurrency=8), progress=False)
+    assert Client.n_asked == 0
 
 
 SCRIPT = """

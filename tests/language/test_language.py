@@ -134,7 +134,9 @@ def test_real_pages_get_the_labels_of_fasttext(peer: object, real_data: Path) ->
 @pytest.mark.parametrize(
     ("text", "code"),
     [("cmn", "zh"), ("nb", "no"), ("fr-FR", "fr"), ("zh-CN", "zh"), ("zh_TW", "zh"), ("FR", "fr"), ("english", "en"),
-     ("French", "fr"), ("iw", "he"), ("fil", "tl"), ("hbs", "sh"), ("pt-br", "pt"), ("Haitian Creole", "ht")],
+     ("French", "fr"), ("iw", "he"), ("fil", "tl"), ("hbs", "sh"), ("pt-br", "pt"), ("Haitian Creole", "ht"),
+     ("en_US.UTF-8", "en"), ("zh-Hant-TW", "zh"), ("srp_Latn", "sr"), ("cn", "zh"), ("cz", "cs"), ("ary", "ar"), ("Deutsch", "de"),
+     ("FRANÇAIS", "fr"), ("中文", "zh")],
 )  # fmt: skip
 def test_other_ways_to_write_a_language_are_answered_with_its_code(text: str, code: str) -> None:
     with pytest.raises(SettingError, match=f"--language {code} "):

@@ -339,6 +339,27 @@ def test_letters_of_every_alphabet_are_part_of_a_word_and_scripts_without_spaces
     ]
 
 
+@pytest.mark.parametrize(
+    ("word", "found", "passed"),
+    [
+        ("κακός", "ΚΑΚΌΣ!", "κακόσχημο"),
+        ("strasse", "die Straße", "Strassenbahn"),
+        ("Straße", "STRASSE", "Straßen"),
+        ("darn", "ｄａｒｎ it", "ｄａｒｎｅｄ"),
+        ("darn", "da\u00adrn", "darn\u00aded"),
+        ("café", "le cafe\u0301", "cafe"),
+        ("ガキ", "ｶﾞｷだ", "カキ"),
+        ("darn", "这darn东西", "这darned东西"),
+        ("傻b", "你是傻B吗", "傻bc"),
+        ("darn", "darn은 나쁘다", "darné"),
+        ("바보", "바보!", "바보상자"),
+        ("กา", "อีกานะ", "กา\u0e48นะ"),
+    ],
+)
+def test_a_listed_word_is_found_as_it_is_written_and_not_within_another(word, found, passed):
+    assert BadWords([word]).match(pa.array([found, passed])).to_pylist() == [word.lower(), None]
+
+
 def test_a_long_name_in_chinese_is_no_benchmark():
     name = "中华人民共和国全国人民代表大会常务委员会"
     item = f"{name}每两个月举行一次会议，由委员长召集并主持。"
@@ -354,6 +375,8 @@ def test_a_long_name_in_chinese_is_no_benchmark():
     [
         "Abschnitt 3.1.2.5", "Fassung 4.17.2.0", "paragraphe 3.1.2.5", "versión 4.17.2.0", "Раздел 3.1.2.5", "версии 4.1.2.5",
         "seção 3.1.2.5", "versione: 4.17.2.0", "rozdział 3.1.2.5", "hoofdstuk 3.1.2.5", "sürüm 4.17.2.0", "版本4.17.2.0",
+        "odjeljak 3.1.2.5", "Kap. 3.1.2.5", "peatükk 3.1.2.5", "skyrius 3.1.2.5", "útgáfa 4.17.2.0", "secció 3.1.2.5",
+        "সংস্করণ 4.17.2.0", "ورژن 4.17.2.0", "ვერსია 4.17.2.0", "版本號：4.17.2.0", "见3.1.2.5节", "규정 3.1.2.5절",
         "第3.1.2.5节", "バージョン 4.17.2.0", "버전 4.17.2.0", "الإصدار 4.17.2.0", "संस्करण 4.17.2.0", "phiên bản 4.17.2.0",
     ],
 )  # fmt: skip
@@ -374,6 +397,12 @@ def test_numbers_of_sections_and_versions_stay_in_other_languages(text):
         ("اكتب إلى ahmed@شركة.مصر الآن", "اكتب إلى email@example.com الآن"),
         ("लिखें ram@डाटा.भारत पर", "लिखें email@example.com पर"),
         ("메일: 김@회사.한국 입니다", "메일: email@example.com 입니다"),
+        ("메일은ann@shop.kr로, 서버 8.8.8.8에서", "메일은email@example.com로, 서버 192.0.2.1에서"),
+        ("tanaka＠mail.jp、次", "email@example.com、次"),
+        ("viết cho nguyễn@mail.vn", "viết cho email@example.com"),
+        ("לכתוב אל דוד@mail.co.il", "לכתוב אל email@example.com"),
+        ("लिखें अनिता@डाटा.भारत पर", "लिखें email@example.com पर"),
+        ("ann@例え.jp へ", "email@example.com へ"),
     ],
 )
 def test_addresses_are_found_beside_and_in_other_scripts(text, redacted):

@@ -21,9 +21,11 @@ from curate.annotate.labels import (
     is_human,
     level_field_of,
     level_of,
+    no_level,
     of_prompt,
+    page_of,
 )
-from curate.errors import SettingError, UnknownNameError
+from curate.errors import UnknownNameError
 
 METRICS = ("interval", "ordinal", "nominal")
 MERGED = "merged"
@@ -89,7 +91,7 @@ class Agreement:
 def measure_agreement(rows: Sequence[Row], prompt: str | None = None) -> Agreement:
     """Measure how the annotators of `rows` agree, on the labels of one prompt; rows without a level are left out.
 
-    Where an annotator levelled a page twice under one name, the later row counts.
+    Where an annotator levelled a page twice under one name, the later row counts; of rows without a name each counts.
 
     Raises:
         SettingError: No page has a level, or pages have levels by several prompts and none is named.
@@ -97,7 +99,7 @@ def measure_agreement(rows: Sequence[Row], prompt: str | None = None) -> Agreeme
     levels, reasons = _by_page(of_prompt(rows, prompt))
     names = sorted({name for page in levels.values() for name in page})
     if not names:
-        raise SettingError("No row has a level: give label files that 'curate annotate' wrote.")
+        raise no_level()
     ids = list(levels)
     matrix = np.array([[levels[page].get(name, np.nan) for name in names] for page in ids], np.float64)
     pairs = [
@@ -164,11 +166,13 @@ def merge_labels(rows: Sequence[Row], prompt: str | None = None) -> list[Row]:
     went in, `spread` how far apart they were. A page without any level keeps its problem.
 
     Raises:
-        SettingError: Pages have levels by several prompts and none is named.
+        SettingError: No page has a level, or pages have levels by several prompts and none is named.
     """
     pages: dict[str, list[Row]] = {}
     for row in of_prompt(rows, prompt):
-        pages.setdefault(str(row.get("id")), []).append(row)
+        pages.setdefault(page_of(row), []).append(row)
+    if all(level_of(row) is None for found in pages.values() for row in found):
+        raise no_level()
     return [_merge(found) for found in pages.values()]
 
 
@@ -218,7 +222,11 @@ def _by_page(rows: Iterable[Row]) -> tuple[dict[str, dict[str, float]], dict[str
             continue
         draw = row.get("draw") or 0
         name = f"{_model_of(row)} | draw {draw}" if draw else _model_of(row)
-        page = str(row.get("id"))
+        page = page_of(row)
+        if not row.get("annotator") and name in levels.get(
+            page, {}
+        ):  # nobody says that it was the same reader
+            name = next(f"{name} {n}" for n in itertools.count(2) if f"{name} {n}" not in levels[page])
         levels.setdefault(page, {})[name] = level
         reasons.setdefault(page, {})[name] = str(row.get("reason") or "")
     return levels, reasons

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import math
 import os
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
@@ -40,9 +41,35 @@ def level_of(row: Mapping[str, Any]) -> float | None:
     """The row's level, null where it has none."""
     for name in level_fields(row):
         value = row.get(name)
-        if isinstance(value, int | float) and not isinstance(value, bool):
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
             return float(value)
     return None
+
+
+def page_of(row: Mapping[str, Any]) -> str:
+    """What tells the row's page from others: its id, or its text where a table of one's own has no ids."""
+    return str(row.get("text") if row.get("id") is None else row["id"])
+
+
+def with_level_field(rows: Iterable[Row], name: str | None) -> list[Row]:
+    """Name the field of the level in rows that do not name one themselves; as they are where `name` is null.
+
+    Raises:
+        SettingError: No row has that field.
+    """
+    rows = list(rows)
+    if name is None:
+        return rows
+    if not any(name in row for row in rows):
+        raise UnknownNameError("field of these labels", name, {field for row in rows for field in row})
+    return [row if "level_field" in row else row | {"level_field": name} for row in rows]
+
+
+def no_level() -> SettingError:
+    """The error where no row has a level."""
+    return SettingError(
+        "No row has a level, a number in 'edu_level' or 'level'. Name another field with --level-field."
+    )
 
 
 def prompt_of(row: Mapping[str, Any]) -> str:
@@ -70,7 +97,7 @@ def of_prompt(rows: Iterable[Row], name: str | None) -> list[Row]:
     prompts: dict[str, set[str]] = {}
     for row in rows:
         if prompt_of(row) and level_of(row) is not None:
-            prompts.setdefault(str(row.get("id")), set()).add(prompt_of(row))
+            prompts.setdefault(page_of(row), set()).add(prompt_of(row))
     several = next((sorted(found) for found in prompts.values() if len(found) > 1), None)
     if several:
         raise SettingError(

@@ -146,18 +146,24 @@ PromptOption = Annotated[
 ]
 
 
+LevelFieldOption = Annotated[
+    str | None, _option("Field of the level in rows that name none; else edu_level or level.")
+]
+
+
 @annotate_app.command("agreement")
 def agreement_command(
     labels: Annotated[list[str], typer.Argument(help="Label files.")],
     *,
     show: Annotated[int, typer.Option(help="Disagreements to list, widest first.")] = 10,
     prompt: PromptOption = None,
+    level_field: LevelFieldOption = None,
 ) -> None:
     """Say how far annotators agree: weighted kappa by pair, Krippendorff's alpha, and where they differ."""
     from curate.annotate.agreement import measure_agreement
-    from curate.annotate.labels import read_all
+    from curate.annotate.labels import read_all, with_level_field
 
-    found = measure_agreement(read_all(labels), prompt)
+    found = measure_agreement(with_level_field(read_all(labels), level_field), prompt)
     for name, count in found.annotators.items():
         say(f"{name}: {count:,} pages")
     say(f"{found.n_shared:,} of {found.n_pages:,} pages have levels by two annotators or more.")
@@ -181,14 +187,15 @@ def merge_command(
     *,
     output: Annotated[str, typer.Option("--output", "-o", help="Label file to write, one row a page.")],
     prompt: PromptOption = None,
+    level_field: LevelFieldOption = None,
 ) -> None:
     """Merge label sources into one level a page: a person's last word, else the median of the models' medians."""
     from curate.annotate.agreement import merge_labels
-    from curate.annotate.labels import read_all, replace_labels
+    from curate.annotate.labels import read_all, replace_labels, with_level_field
 
     if Path(output).resolve() in {Path(path).resolve() for path in labels}:
         raise SettingError("The merged labels must go to a file of their own. Give another --output.")
-    rows = merge_labels(read_all(labels), prompt)
+    rows = merge_labels(with_level_field(read_all(labels), level_field), prompt)
     replace_labels(output, rows)
     say(f"{len(rows):,} pages in {output}.")
 

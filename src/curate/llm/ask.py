@@ -119,6 +119,8 @@ class Asker(Generic[AnyCall]):
         self._factor = 1.0
         self._rejected: list[str] = []
         self._n_useless: int | None = 0
+        self._unsent: list[tuple[str, int]] = []
+        self._noting: asyncio.Task[list[int]]
 
     def ask_all(self) -> None:
         """`run`, from anywhere: a notebook has a loop of its own running, beside which this one needs its own thread."""
@@ -189,7 +191,10 @@ class Asker(Generic[AnyCall]):
         if self._is_over:
             self._budget.settle(worst, 0)
             return False
-        number = self._store.note_sent(call.request.key, worst)
+        number = await self._note_sent(call.request.key, worst)
+        if self._is_over:
+            self._settle_failed(call, number, worst, 0, "not sent")
+            return False
         try:
             reply = await client.ask(self._body_of(call))
         except TryAgainError as error:
@@ -206,6 +211,18 @@ class Asker(Generic[AnyCall]):
         if reply.input_tokens is not None:
             self._limiter.correct(turn, reply.input_tokens + (reply.output_tokens or 0))
         return True
+
+    async def _note_sent(self, key: str, worst: int) -> int:
+        """Note a request before it is sent; all that get here in one turn of the loop wait for the disk together."""
+        if not self._unsent:
+            self._noting = asyncio.create_task(self._note_unsent())
+        self._unsent.append((key, worst))
+        place, noting = len(self._unsent) - 1, self._noting
+        return (await noting)[place]
+
+    async def _note_unsent(self) -> list[int]:
+        unsent, self._unsent = self._unsent, []
+        return self._store.note_sent(unsent)
 
     def _note_reply(self, call: AnyCall, number: int, worst: int, reply: Reply) -> None:
         tokens = (reply.input_tokens, reply.output_tokens)

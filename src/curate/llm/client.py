@@ -137,7 +137,8 @@ def completion_reply(data: Any, key: str) -> Reply:
     content, refusal = message.get("content"), message.get("refusal")
     if not isinstance(content, str | None) or not isinstance(refusal, str | None):
         raise TypeError("content is no text")
-    usage = data.get("usage") or {}
+    usage = data.get("usage")
+    usage = usage if isinstance(usage, dict) else {}
     n_output = _count(usage.get("completion_tokens"))
     return Reply(
         content=None if content is None else redact_key(content, key),
@@ -211,7 +212,9 @@ def _wait_s(headers: Mapping[str, str]) -> float | None:
         if math.isfinite(seconds):
             return max(0.0, seconds)
     date = email.utils.parsedate_tz(headers.get("retry-after", ""))
-    return max(0.0, email.utils.mktime_tz(date) - time.time()) if date else None
+    with contextlib.suppress(ValueError, OverflowError):  # a year that no calendar holds
+        return max(0.0, email.utils.mktime_tz(date) - time.time()) if date else None
+    return None
 
 
 def _was_refused(error: BaseException) -> bool:

@@ -26,9 +26,15 @@ def redact(text: str, key: str) -> str:
     if len(key) > _MIN_SECRET_CHARS:
         for written in (key, quote(key, safe="")):
             text = text.replace(written, _MARK)
-    return _SECRETS.sub(_MARK, text)
+    return _SECRETS.sub(_MARK, _storable(text))
 
 
 def redact_key(text: str, key: str) -> str:
     """Take the API key alone out of a reply: the rest is the model's text about a page."""
+    text = _storable(text)
     return text.replace(key, _MARK) if len(key) > _MIN_SECRET_CHARS else text
+
+
+def _storable(text: str) -> str:
+    """A text without the half surrogate pairs that JSON may hold, as of an emoji cut in two, and no file takes."""
+    return text.encode("utf-8", "replace").decode()

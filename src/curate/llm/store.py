@@ -28,7 +28,7 @@ CREATE TABLE IF NOT EXISTS replies (
     PRIMARY KEY (key, try)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS sent (
     id INTEGER PRIMARY KEY, key TEXT NOT NULL, pico_usd INTEGER NOT NULL, batch INTEGER);
-CREATE INDEX IF NOT EXISTS sent_batch ON sent (batch, key);
+CREATE INDEX IF NOT EXISTS sent_batch ON sent (batch, key) WHERE batch IS NOT NULL;
 CREATE TABLE IF NOT EXISTS charges (id INTEGER PRIMARY KEY, key TEXT NOT NULL, pico_usd INTEGER NOT NULL, why TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS batches (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, server_id TEXT, state TEXT NOT NULL, n_requests INTEGER NOT NULL,
@@ -161,16 +161,23 @@ class Store:
 
     # Requests
 
-    def note_sent(self, key: str, pico_usd: int) -> int:
-        """Note a request before it is sent; return its number.
+    def note_sent(self, requests: Sequence[tuple[str, int]]) -> list[int]:
+        """Note requests, each a key and its worst cost, before they are sent; return their numbers.
 
-        It is on the disk when this returns, and with it every reply before: a machine that loses its power forgets at most
-        replies since the last request, which then count at their worst cost. A killed process forgets nothing.
+        They are on the disk when this returns, and with them every reply before: a machine that loses its power forgets at
+        most replies since the last request, which then count at their worst cost. A killed process forgets nothing. Waiting
+        for the disk is most of what a reply costs here, so the requests of a moment are noted together.
         """
         self._db.execute("PRAGMA synchronous = FULL")
-        row = self._db.execute("INSERT INTO sent (key, pico_usd) VALUES (?, ?)", (key, pico_usd))
+        with self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            numbers = [
+                int(self._db.execute("INSERT INTO sent (key, pico_usd) VALUES (?, ?)", each).lastrowid or 0)
+                for each in requests
+            ]
+            self._db.execute("COMMIT")
         self._db.execute("PRAGMA synchronous = NORMAL")
-        return int(row.lastrowid or 0)
+        return numbers
 
     def note_failed(self, number: int, key: str, pico_usd: int, why: str) -> None:
         """Note that a request had no reply, and what the server may have charged for it."""

@@ -17,7 +17,7 @@ EMAIL_PLACEHOLDER = "email@example.com"  # RFC 2606: nobody's
 IP_PLACEHOLDER = "192.0.2.1"  # RFC 5737: nobody's
 
 # Letters of addresses: of the alphabets that are written with spaces, so that an address ends where Chinese begins.
-_L = "A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u0370-\u03ff\u0400-\u052f"
+_L = "A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u0370-\u03ff\u0400-\u052f\u1e00-\u1fff"
 # Top-level domains in scripts of their own (IANA's root zone): they end a domain of any letters, where Chinese goes on.
 _OWN_SCRIPT = (
     "中国|中國|中文网|公司|网络|网址|在线|香港|台灣|台湾|新加坡|한국|みんな|ไทย|ລາວ|"
@@ -29,18 +29,26 @@ _HANGUL = "\uac00-\ud7a3"
 _DOMAIN = re.compile(
     rf"(?:[{_L}0-9](?:[{_L}0-9-]{{0,61}}[{_L}0-9])?\.){{1,8}}(?:xn--[A-Za-z0-9-]{{1,58}}[A-Za-z0-9]|[{_L}]{{2,63}})(?![{_L}0-9])"
     rf"|(?:{_LABEL}\.){{1,8}}(?:{_OWN_SCRIPT})(?![{_L}0-9-])"
+    rf"|(?:[^\W_](?:[^\W_]|-){{0,62}}\.){{1,8}}[A-Za-z]{{2,63}}(?![{_L}0-9-])"
 )
-_LOCAL = re.compile(rf"[{_L}{_HANGUL}0-9._%+'-]")
-_LOCAL_START = re.compile(rf"[{_L}{_HANGUL}0-9_]")
 HAS_AT, HAS_NUMBERS = 1, 2  # what a text may hold: an e-mail address, an IP address
 _MOST_BEFORE_AT = 64  # characters of an address
 # Scripts without spaces: an address may stand right beside their letters.
 _S = "".join(f"{chr(first)}-{chr(last)}" for first, last in SINGLE_BLOCKS)
+# A part before the `@` may be of any alphabet written with spaces, with its marks; `\w` knows letters alone.
+_MARKS = "\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0900-\u0dff"
+_LOCAL_START = re.compile(rf"(?![{_S}])[\w{_MARKS}]")
+_LOCAL = re.compile(rf"(?![{_S}])[\w{_MARKS}.%+'-]")
+_LATIN = re.compile(r"[A-Za-z\u00aa-\u024f\u1e00-\u1eff]")
+_AT = re.compile("[@\uff20]")
+# Korean particles stand right behind.
+_BESIDE = _S + _HANGUL
+# A digit first: what stands before is looked at where there is one, in place of everywhere.
 _IPV4 = re.compile(
-    rf"(?:(?<![\w.])|(?<=[{_S}]))(?:[0-9]{{1,3}}\.){{3}}[0-9]{{1,3}}(?:(?=[{_S}])|(?!\w|\.\w))"
+    rf"(?=[0-9])(?:(?<![\w.])|(?<=[{_BESIDE}]))(?:[0-9]{{1,3}}\.){{3}}[0-9]{{1,3}}(?:(?=[{_BESIDE}])|(?!\w|\.\w))"
 )
 _IPV6 = re.compile(
-    rf"(?:(?<![\w:.])|(?<=[{_S}]))[23][0-9A-Fa-f]{{3}}(?::[0-9A-Fa-f]{{0,4}}){{2,7}}(?:(?=[{_S}])|(?![\w:]))"
+    rf"(?=[23])(?:(?<![\w:.])|(?<=[{_BESIDE}]))[23][0-9A-Fa-f]{{3}}(?::[0-9A-Fa-f]{{0,4}}){{2,7}}(?:(?=[{_BESIDE}])|(?![\w:]))"
 )
 # Names that are set aside (RFC 2606, RFC 6762), and ends of file names such as icon@2x.png.
 _NOBODYS_DOMAIN = re.compile(
@@ -68,17 +76,24 @@ _NUMBERING_STEMS = (
     "الإصدار|إصدار|النسخة|القسم|الفصل|المادة|البند|نسخه|بخش|فصل|"  # Arabic, Persian
     "גרסה|גרסת|סעיף|פרק|"  # Hebrew
     "versi|bagian|bab|phiên\\sbản|mục|chương|"  # Indonesian, Vietnamese
+    "odjelj|poglavlj|inačic|odeljak|одељак|поглавље|верзиј|точк|издани|"  # Croatian, Serbian, Bulgarian
+    "peatük|jaotis|skyri|skirsni|sadaļ|nodaļ|laidien|"  # Estonian, Lithuanian, Latvian
+    "secció|capítol|apartat|bertsio|atala|útgáf|kafl|utgåv|luvu|luvussa|phần|"  # Catalan, Basque, Icelandic, Swedish, Finnish
+    "ვერსია|თავი|տարբերակ|գլուխ|ورژن|باب|"  # Georgian, Armenian, Urdu
+    "সংস্করণ|অধ্যায়|ধারা|பதிப்பு|அத்தியாயம்|"  # Bengali, Tamil
     "संस्करण|अनुभाग|खंड|अध्याय|धारा"  # Hindi
 )
 _NUMBERING = re.compile(
     r"(?:\b(?:version|ver|release|build|firmware|driver|kernel|section|sec|chapter|clause|article|figure|fig|table|appendix"
     r"|theorem|lemma|definition|corollary|proposition|example|exercise|problem|equation|eq|rule|item|step|level|enzyme|ec"
+    r"|kap|abs|abb|art|стр|рис|табл|гл"
     r"|oid|isbn|revision|rev|number|no|nr)s?(?:[. ][A-Z])?"
-    rf"|\b(?:{_NUMBERING_STEMS})\w{{0,2}}|版本|版|第|节|節|章|条|條|图|図|表|バージョン|버전|판|제|절|장"
-    r"|เวอร์ชัน|รุ่น|§|[A-Za-z]/)[\s.:#=(：]{0,3}v?$",
+    rf"|\b(?:{_NUMBERING_STEMS})\w{{0,2}}|版本[号號]?|版|第|节|節|章|条|條|图|図|表|バージョン|버전|판|제|절|장"
+    r"|เวอร์ชัน|รุ่น|บทที่|ជំពូក|ພາກ|§|[A-Za-z]/)[\s.:#=(：]{0,3}v?$",
     re.IGNORECASE,
 )
 _NUMBERING_CHARS = 24
+_COUNTER_BEHIND = re.compile("[节節章条條项項款절판]")
 _HEADING_BEHIND = re.compile(r"[.:)]?[ \t]{1,4}[^\W\d_]{2}")
 _MOST_OF_A_HEADING = 30
 
@@ -139,6 +154,8 @@ def _find_candidates(data, offsets):  # noqa: ANN001, ANN202
         for i in range(start, end):
             byte = data[i]
             if byte > 0x40:  # most letters
+                if byte == 0xA0 and i >= start + 2 and data[i - 1] == 0xBC and data[i - 2] == 0xEF:
+                    found[d] = HAS_AT  # the full-width one
                 continue
             if byte == 0x40:
                 found[d] = HAS_AT
@@ -183,18 +200,19 @@ def _replace_emails(text: str, placeholder: str) -> tuple[str, int]:
     """Replace e-mail addresses: from each `@` to the left and to the right, so that none hides another."""
     pieces: list[str] = []
     n = done = low = 0  # `low` is where the address before ends, also one that stays
-    at = text.find("@")
-    while at >= 0:
+    found = _AT.search(text)
+    while found:
+        at = found.start()
         end, last = at, _DOMAIN.match(text, at + 1)
         start = _find_start(text, at, low) if last else at
         if last and start < at:
-            while text[last.end() : last.end() + 1] == "@" and (more := _DOMAIN.match(text, last.end() + 1)):
+            while _AT.match(text, last.end()) and (more := _DOMAIN.match(text, last.end() + 1)):
                 last = more
             low = end = last.end()
             if _is_somebodys(text, start, at, last):
                 pieces += (text[done:start], placeholder)
                 n, done = n + 1, end
-        at = text.find("@", max(at + 1, end))
+        found = _AT.search(text, max(at + 1, end))
     return "".join([*pieces, text[done:]]), n
 
 
@@ -202,7 +220,15 @@ def _find_start(text: str, at: int, low: int) -> int:
     """Where the part before the `@` begins; what joins words, such as `-` and `%`, may stand within, not first."""
     start = at
     lowest = max(low, at - _MOST_BEFORE_AT)
+    of_latin: bool | None = None
     while start > lowest and _LOCAL.match(text[start - 1]):
+        if text[
+            start - 1
+        ].isalpha():  # of one alphabet: a particle or a prefix of another may stand beside it
+            is_latin = bool(_LATIN.match(text[start - 1]))
+            if of_latin not in {None, is_latin}:
+                break
+            of_latin = is_latin
         start -= 1
     while start < at and not _LOCAL_START.match(text[start]):
         start += 1
@@ -217,7 +243,8 @@ def _is_somebodys(text: str, start: int, at: int, domain: re.Match[str]) -> bool
 
 def _is_public(match: re.Match[str]) -> bool:
     text, start = match.string, match.start()
-    if _NUMBERING.search(text[max(0, start - _NUMBERING_CHARS) : start]):
+    before = text[max(0, start - _NUMBERING_CHARS) : start]
+    if _NUMBERING.search(before) or _COUNTER_BEHIND.match(text, match.end()):
         return False
     try:
         address = ipaddress.ip_address(match[0])
