@@ -58,7 +58,7 @@ ARMS = (
 )  # fmt: skip
 NOTES = (
     "The web pages were extracted and filtered once by their publishers; the pool's share of lessons is higher than a crawl's.",
-    "The scorers saw levels of some pages of the pool and of held-out documentation; of the textbooks statistics alone.",
+    "The scorers saw levels of some pages of the pool and of held-out documentation; of the textbooks none where --edu was fitted so.",
     "Copies of evaluation text are left out of every arm.",
     "Dolma's arm is its Gopher tagger with its limits, C4's its page cleaning; neither has its own deduplication but by exact text.",
     "Intervals are over training text (seeds share none) and evaluation documents, not widened for the number of arms.",

@@ -263,7 +263,8 @@ class Maker:
         before = map(self._digest_made, STAGES[: STAGES.index(name)])
         is_of_text = name in {"static", "lsa"}
         more = [] if is_of_text else self._digest_more
-        return digest_of(_digest_code(extracts=not is_of_text), self._digest_data, *before, *more)
+        without = [] if is_of_text else sorted(set(BOOKS) - set(self.books))
+        return digest_of(_digest_code(extracts=not is_of_text), self._digest_data, *before, *more, *without)
 
     def _digest_made(self, name: str) -> str:
         """Digest the configuration of a made classifier, which names its weights."""

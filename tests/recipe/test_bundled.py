@@ -254,6 +254,16 @@ def test_a_package_or_a_book_is_one_site_and_a_books_lists_are_no_lessons(data):
     assert not any(name == BOOK_LABELS for name in read_quality(data).pages.annotators)
 
 
+def test_a_book_that_is_left_out_has_no_pages_in_the_fit(data):
+    whole = read_edu(data).pages
+    edu = read_edu(data, books=BOOK_FILES[1:]).pages
+    rest = [
+        text for text, site in zip(whole.texts.to_pylist(), whole.sites, strict=True) if site != BOOK_FILES[0]
+    ]
+    assert len(rest) < len(whole)
+    assert edu.texts.to_pylist() == rest
+
+
 @pytest.fixture
 def more(tmp_path):
     """A folder as `--more` takes it: two pages of its own, one of them read twice, and two known ones read again."""
