@@ -41,7 +41,7 @@ START_UP_DOCUMENTS = 200
 
 def contenders(n: int, scale: float) -> dict[str, tuple[list[str], int]]:
     """Command without folders, and number of documents, of every tool that is installed."""
-    datatrove, rensa = peer_or_none("datatrove")("rensa")
+    datatrove, rensa = peer_or_none("datatrove"), peer_or_none("rensa")
     found = {"curate": ([sys.executable, str(PEERS / "dedup_curate.py")], n)}
     if rensa:
         found["rensa"] = ([rensa, str(PEERS / "dedup_rensa.py")], min(n, round(100_000 * scale)))
