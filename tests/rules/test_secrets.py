@@ -46,6 +46,19 @@ def test_a_key_that_lies_in_another_find_is_replaced_once():
     assert redact(f"https://ann:{token}@github.com/x") == ("https://ann:<KEY>@github.com/x", 1)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "curl -u ann:{} https://api.shop.io/1curl -u ann:{} https://api.shop.io/2",
+        "curl -u ann:{} -u bob:{} https://api.shop.io",
+        "mysql -h db -p{} -p{} shop",
+    ],
+)
+def test_the_second_password_of_one_command_is_replaced_at_the_first_look(line):
+    text = line.format("X1eC8uWoIQDagi", "Zr7Kq0vBnT5w")
+    assert redact(text) == (line.format("<PASSWORD>", "<PASSWORD>"), 2)
+
+
 PIECES = [text for text, _, _ in CASES] + [
     "<KEY>", "<PASSWORD>", "\n", " ", "'", '"', "://a:", "@b", "password=", "-----BEGIN PRIVATE KEY-----", "-----END ", "☃",
 ]  # fmt: skip

@@ -30,6 +30,8 @@ ANCHORED = {
     "curate.rules.pii:_DOMAIN": "match behind each @, of at most 8 names of 63 characters",
     "curate.rules.pii:_NUMBERED": "fullmatch on such a name",
     "curate.rules.pii:_NUMBERING": "search in the 24 characters before an address",
+    "curate.rules.secrets:_TYPED_NEXT": "match behind a password of curl, further on every time",
+    "curate.rules.secrets:_TYPED_NEXT:2": "match behind a password of mysql, further on every time",
 }
 
 

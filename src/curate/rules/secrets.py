@@ -95,10 +95,18 @@ _BEARER = re.compile(
     r"Authorization[\"']?\s{0,3}[:=,]\s{0,3}[\"']?(?:Bearer|Token|Basic) ([A-Za-z0-9._~+/=-]{16,1024})"
 )
 # Passwords on a command line, and of a mail server.
+_TYPED_VALUE = r"([^\s\"'`\\<>{}()$]{6,128})"
+_CURL_USER = r"[^\n]{0,200}?\s(?:-u|--user)[ =][\"']?[^\s:\"']{1,64}:"
+_MYSQL_FLAG = r"[^\n]{0,100}?-p"
 _TYPED = re.compile(
-    r"(?:\bcurl\b[^\n]{0,200}?\s(?:-u|--user)[ =][\"']?[^\s:\"']{1,64}:|\bsshpass {1,3}-p\s{0,3}[\"']?"
-    r"|\bmysql(?:dump|admin)? [^\n]{0,100}?-p|\.login\([\"'][^\"'\n]{1,64}[\"'],\s{0,3}[\"'])([^\s\"'`\\<>{}()$]{6,128})"
+    rf"(?:\bcurl\b{_CURL_USER}|\bsshpass {{1,3}}-p\s{{0,3}}[\"']?|\bmysql(?:dump|admin)? {_MYSQL_FLAG}"
+    rf"|\.login\([\"'][^\"'\n]{{1,64}}[\"'],\s{{0,3}}[\"']){_TYPED_VALUE}"
 )
+_TYPED_NEXT = {
+    "curl": re.compile(_CURL_USER + _TYPED_VALUE),
+    "mysq": re.compile(_MYSQL_FLAG + _TYPED_VALUE),
+}
+"""By a command's first letters: another password on its line."""
 _PASSWORD = re.compile(_PASSWORD_WORDS, re.IGNORECASE)
 
 # What stands in place of a secret in examples and tests.
@@ -183,13 +191,24 @@ def _find_all(text: str) -> Iterator[tuple[int, int, str]]:
     for match in _BEARER.finditer(text):
         if _is_key(match[1]):
             yield *match.span(1), KEY_PLACEHOLDER
-    for match in _TYPED.finditer(text):
-        if _is_password(match[1]):
-            yield *match.span(1), PASSWORD_PLACEHOLDER
+    yield from _find_typed(text)
     for match in (*_ASSIGNED.finditer(text), *_EXPORTED.finditer(text)):
         is_password = _PASSWORD.fullmatch(match["word"]) is not None
         if (_is_password if is_password else _is_key)(match["value"]):
             yield *match.span("value"), PASSWORD_PLACEHOLDER if is_password else KEY_PLACEHOLDER
+
+
+def _find_typed(text: str) -> Iterator[tuple[int, int, str]]:
+    """The passwords on command lines, also the second of one command, which a second look would find."""
+    reached = 0
+    for first in _TYPED.finditer(text):
+        match: re.Match[str] | None = first
+        while match and match.end() > reached:
+            reached = match.end()
+            if _is_password(match[1]):
+                yield *match.span(1), PASSWORD_PLACEHOLDER
+            more = _TYPED_NEXT.get(first[0][:4])
+            match = more.match(text, reached) if more else None
 
 
 def _find_blocks(text: str) -> Iterator[tuple[int, int, str]]:
