@@ -296,13 +296,19 @@ def parent_of(pid: int) -> int:
 # ---- Ray -------------------------------------------------------------------------------------------------
 
 
-def ray_rows(trial: Trial, n_kills: int) -> None:
+def start_cluster() -> tuple[Any, dict[str, int]]:
+    """Two nodes of one core, and a head without any, on this machine; and the settings of a further node."""
     from ray.cluster_utils import Cluster
 
     store = {"object_store_memory": 80 << 20}
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **store})
     for _ in range(2):
         cluster.add_node(num_cpus=1, **store)
+    return cluster, store
+
+
+def ray_rows(trial: Trial, n_kills: int) -> None:
+    cluster, store = start_cluster()
     command = [
         sys.executable,
         "-m",
