@@ -22,14 +22,22 @@ WARMUP_SHARE = 0.1
 CPU = torch.device("cpu")
 
 
-def tiny_shape(n_vocabulary: int) -> ModelShape:
-    """A phi decoder of 0.8 million weights beside 0.5 in the embedding and output layer."""
-    return preset("phi-tiny", n_layers=4, width=128, n_vocabulary=n_vocabulary, context=CONTEXT)
+def tiny_shape(n_vocabulary: int, n_layers: int = 4, width: int = 128) -> ModelShape:
+    """A phi decoder; with 4 layers of 128, 0.8 million weights beside 0.5 in the embedding and output layer."""
+    n_heads = max(4, width // 64)
+    return preset(
+        "phi-tiny",
+        n_layers=n_layers,
+        width=width,
+        n_heads=n_heads,
+        n_vocabulary=n_vocabulary,
+        context=CONTEXT,
+    )
 
 
-def fit_tiny(tokens: NDArray[np.int64], n_vocabulary: int, eos_id: int, *, rate: float, seed: int) -> Decoder:
+def fit_tiny(tokens: NDArray[np.int64], shape: ModelShape, eos_id: int, *, rate: float, seed: int) -> Decoder:
     """Train on `tokens` once through: AdamW, a tenth of the steps up to `rate`, then linearly down to 0."""
-    decoder = build_decoder(tiny_shape(n_vocabulary), seed=seed)
+    decoder = build_decoder(shape, seed=seed)
     optimiser = AdamW(decoder.parameters(), lr=rate, betas=(0.9, 0.95), weight_decay=0.1, fused=True)
     windows = _windows(tokens, eos_id)
     order = np.random.default_rng(seed).permutation(len(windows) - 1)  # the last is short
