@@ -215,6 +215,24 @@ def test_a_larger_transformer_is_another_run_than_the_known_one(tmp_path):
         AblateSettings(width=100)
 
 
+def test_threads_of_torch_are_as_before_when_a_narrow_model_is_done(monkeypatch):
+    torch = pytest.importorskip("torch")
+    from curate.ablate import tiny
+
+    before, seen = torch.get_num_threads(), []
+    monkeypatch.setattr(
+        tiny, "_nats", lambda *given, nats=tiny._nats: seen.append(torch.get_num_threads()) or nats(*given)
+    )
+    torch.set_num_threads(2)
+    try:
+        decoder = tiny.fit_tiny(np.arange(600) % 50, tiny.tiny_shape(64), 0, rate=1e-3, seed=0)
+        tiny.tiny_nats(decoder, np.arange(200) % 50, 0)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert set(seen) == {1}
+
+
 def test_the_trigram_model_equals_a_plain_one():
     rng = np.random.default_rng(0)
     fitted, held = rng.integers(0, 6, 400), rng.integers(0, 6, 100)
