@@ -101,6 +101,29 @@ def test_the_languages_of_a_run_are_in_its_manifest_whatever_the_cut(copies: Pat
     assert curate.rethreshold(copies, threshold=0.5).languages_dropped() == {"de": 1}
 
 
+def test_other_contents_of_the_same_length_are_not_sent_to_rethreshold(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    file = tmp_path / "in" / "a.txt"
+    file.write_text("Water rises as vapour and falls as rain. " * 30, encoding="utf-8")
+    for threshold in (None, 0.7):
+        curate.filter_crawl(
+            str(tmp_path / "in"),
+            tmp_path / "out",
+            workers=1,
+            progress=False,
+            threshold=threshold,
+            overwrite=True,
+        )
+        file.write_text("Water rises as cloudy and falls as rain. " * 30, encoding="utf-8")
+        with pytest.raises(
+            ChangedSettingsError, match="holds other files or contents.*Name another --output"
+        ):
+            curate.filter_crawl(
+                str(tmp_path / "in"), tmp_path / "out", workers=1, progress=False, threshold=threshold
+            )
+        file.write_text("Water rises as vapour and falls as rain. " * 30, encoding="utf-8")
+
+
 def test_another_threshold_alone_is_sent_to_rethreshold(tmp_path: Path) -> None:
     curate.filter_crawl(str(EXAMPLE_CRAWL), tmp_path / "out", workers=1, progress=False)
     with pytest.raises(

@@ -179,7 +179,7 @@ def opened_run(
     folder = RunFolder(path, store)
     layout, inputs = layout_of(_job_of(plan)), list(inputs)
     compare = partial(changed_settings, plan=plan, holds_same=partial(holds_same, folder))
-    advise = partial(_advise_cut, output, plan)
+    advise = partial(_advise_cut, output, plan, partial(holds_same, folder))
     with opened_output(
         path,
         layout,
@@ -381,11 +381,13 @@ def _advise_scratch(path: Path, record: dict[str, Any]) -> str:  # noqa: ARG001 
     return f"These are work files of a run that was stopped: give --overwrite, delete {path}, or name another --scratch."
 
 
-def _advise_cut(output: str | Path, plan: dict[str, Any], record: dict[str, Any]) -> str | None:
+def _advise_cut(
+    output: str | Path, plan: dict[str, Any], holds_same: Callable[[], bool], record: dict[str, Any]
+) -> str | None:
     """Where a finished run differs by its cut alone, that can be moved without reading or scoring again."""
     cut = {name: record.get("settings", {}).get(name) for name in _OF_THE_CUT}
     as_before = plan | {"settings": plan["settings"] | cut}
-    if "funnel" not in record or changed_settings(record, as_before):
+    if "funnel" not in record or changed_settings(record, as_before, holds_same):
         return None
     wanted: list[str] = []
     for name in _OF_THE_CUT:
@@ -422,10 +424,13 @@ def changed_settings(
         changes.append(f"shard was {earlier.get('shard')}, now {plan.get('shard')}")
     is_touched = earlier.get("input_modified") != plan.get("input_modified")
     if earlier.get("input_hash") != plan["input_hash"] or (not changes and is_touched and not holds_same()):
-        changes.append(
-            f"the input was {earlier.get('n_input_files')} files, now {plan['n_input_files']}, "
-            "or their contents changed"
+        n_before, n_now = earlier.get("n_input_files"), plan["n_input_files"]
+        is_other = (
+            f"was {n_before} files, now {n_now}"
+            if n_before != n_now
+            else "holds other files or contents than it did"
         )
+        changes.append(f"the input {is_other}")
     if earlier.get("curate_version") != plan["curate_version"]:
         changes.append(f"curate was {earlier.get('curate_version')}, now {plan['curate_version']}")
     return changes
