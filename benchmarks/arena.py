@@ -7,6 +7,11 @@ there, so that no arm is judged on text of its own extractor.
 
 An arm takes what its pipeline takes: `raw`, Dolma's and C4's rules all text of a page (as in WET files), datatrove's chain
 trafilatura's, ours our own. Peers run as released with their published limits; languages are identified by the same model for all.
+
+    python -m benchmarks arena --data FOLDER [--arm "rules, no score" ...]
+
+plays it with other data: FOLDER/pool holds what every arm is given, FOLDER/judges/NAME what models are judged on, a file or a folder for
+each domain, both in any format that `curate filter` reads. docs/proof.md names public data sets for it.
 """
 
 from __future__ import annotations
@@ -17,7 +22,9 @@ import json
 import math
 import re
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -35,6 +42,7 @@ from benchmarks.peers.environments import peer_environment
 from benchmarks.signals import run_peer
 from curate.ablate import AblateSettings, Ablation, ablate, draw_svg, read_texts
 from curate.crawl import find_files, plan_splits, read_chunks
+from curate.errors import SettingError
 from curate.extract import decode_text
 from curate.language import identify_languages
 
@@ -56,6 +64,8 @@ ARMS = (
     "raw", "English, exact duplicates", "datatrove FineWeb", "Dolma Gopher", "C4", "default", "default and quality",
     "rules, no score", "strict rules and score", "score alone", "random, size of default",
 )  # fmt: skip
+ALWAYS = ("raw", "default", "random, size of default")
+"""Arms that others are compared with, or mixed of."""
 NOTES = (
     "The web pages were extracted and filtered once by their publishers; the pool's share of lessons is higher than a crawl's.",
     "The scorers saw levels of some pages of the pool and of held-out documentation; of the textbooks none where --edu was fitted so.",
@@ -112,11 +122,31 @@ def run(args: list[str]) -> dict[str, Any]:
         help="scorer in place of the bundled one, which was fitted on modules of the books that are judged on: "
         "`python -m classifiers.recipe.bundled edu --without ...` makes one that was not",
     )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        help="folder with `pool` and `judges`, in place of the data that figures in docs are of",
+    )
+    parser.add_argument(
+        "--arm",
+        action="append",
+        choices=ARMS,
+        help=f"of the arms, beside {', '.join(ALWAYS)}; all by default. Repeat.",
+    )
+    parser.add_argument("--layers", type=int, default=4, help="of the transformer")
+    parser.add_argument(
+        "--width", type=int, default=128, help="of the transformer; 384 with 5 layers are 10 million weights"
+    )
     asked = parser.parse_args(args)
     shutil.rmtree(asked.folder / "pool", ignore_errors=True)
-    pool, evaluation = build(asked.folder / "pool")
-    arms, facts = choose(pool, asked.folder, asked.edu)
+    pool, evaluation = (
+        build(asked.folder / "pool") if asked.data is None else read_data(asked.data, asked.folder / "pool")
+    )
+    wanted = {*ALWAYS, *(asked.arm or ARMS)}
+    arms, facts = choose(pool, asked.folder, asked.edu, wanted)
     amounts: dict[str, Any] = {
+        "layers": asked.layers,
+        "width": asked.width,
         "tokens": asked.tokens,
         "transformer_tokens": asked.transformer_tokens,
         "eval_tokens": asked.eval_tokens,
@@ -135,7 +165,7 @@ def run(args: list[str]) -> dict[str, Any]:
             report=lambda line: print(line, flush=True),
         )
 
-    few = asked.transformer_arms.split(",")
+    few = [name for name in asked.transformer_arms.split(",") if name in wanted]
     with measured() as spent:
         found = compare(arms, model=("trigram",))
         slow = (
@@ -144,14 +174,18 @@ def run(args: list[str]) -> dict[str, Any]:
             else None
         )
         mixed = compare(mixtures(asked.folder / "default", arms), model=("trigram",))
-    PLOT.write_text(draw_svg(found, "One pool, equal tokens of what each pipeline keeps"), encoding="utf-8")
+    plot = PLOT if asked.data is None else asked.folder / "arena.svg"
+    plot.write_text(draw_svg(found, "One pool, equal tokens of what each pipeline keeps"), encoding="utf-8")
+    if asked.data is not None:
+        print("\n\n".join(each.table() for each in (found, slow) if each is not None))
     for name, fact in facts.items():
         n_tokens = found.facts["arms"][name]["n_tokens"]
         fact["cpu_s_per_million_tokens"] = round(fact["cpu_s"] / n_tokens * 1e6, 2) if fact["cpu_s"] else None
     return {
-        "settings": vars(asked) | {"folder": asked.folder.name},
+        "settings": vars(asked)
+        | {"folder": asked.folder.name, "data": None if asked.data is None else asked.data.name},
         "cpu_s_without_known_runs": spent.cpu_s,
-        "notes": NOTES,
+        "notes": NOTES if asked.data is None else NOTES[2:],
         "pool": {"documents": len(pool.texts), "bytes": sum(len(text.encode()) for text in pool.texts)},
         "made": facts,
         "judges": {
@@ -239,6 +273,52 @@ def build(folder: Path) -> tuple[Pool, dict[str, Texts]]:
     }
 
 
+def read_data(data: Path, folder: Path) -> tuple[Pool, dict[str, Texts]]:
+    """Write the raw pool of one's own data, laid out as that of `build`, and read what is judged, by domain.
+
+    Raises:
+        SettingError: `pool` or `judges` holds nothing.
+    """
+    (folder / "pages").mkdir(parents=True)
+    (folder / "src").mkdir()
+    with (folder / "texts.jsonl").open("w", encoding="utf-8") as lines:
+        for number, (kind, path, url, content) in enumerate(_documents(data / "pool")):
+            if kind == "html":
+                _write_page(folder, f"{number:07d}", content)
+            elif kind == "code":
+                file = (
+                    folder
+                    / "src"
+                    / f"{number // 1000:04d}"
+                    / f"{number:07d}-{Path(path or 'file').name[-100:]}"
+                )
+                file.parent.mkdir(exist_ok=True)
+                file.write_bytes(content)
+            else:
+                lines.write(json.dumps({"url": url, "text": decode_text(content)}) + "\n")
+    judges = sorted((data / "judges").iterdir()) if (data / "judges").is_dir() else []
+    held = {path.name.split(".")[0]: list(_judged_texts(path)) for path in judges}
+    if not any(path.is_file() for path in folder.rglob("*") if path.stat().st_size) or not any(held.values()):
+        raise SettingError(f"{data} needs documents in both 'pool' and 'judges/NAME' (docs/proof.md).")
+    return Pool(folder), {domain: texts for domain, texts in held.items() if texts}
+
+
+def _judged_texts(path: Path) -> Iterator[str]:
+    for kind, _, _, content in _documents(path):
+        text = _judged(decode_text(content)) if kind == "html" else decode_text(content)
+        if text.strip():
+            yield text
+
+
+def _documents(path: Path) -> Iterator[tuple[str, str | None, str | None, bytes]]:
+    """(kind, path, address, content) of every document that could be read."""
+    for split in plan_splits(find_files([str(path)])):
+        for chunk in read_chunks(split):
+            pages = chunk.pages.filter(pc.is_valid(chunk.pages["content"]))
+            columns = (pages[name].to_pylist() for name in ("kind", "path", "url", "content"))
+            yield from zip(*columns, strict=True)
+
+
 def _web_rows() -> Iterator[dict[str, Any]]:
     for path in [*sorted((DATA / "web").glob("*.jsonl.gz")), DATA / "lessons" / "web.jsonl.gz"]:
         yield from (row for row in read_jsonl(path) if row["text"].strip())
@@ -264,12 +344,10 @@ def _write_page(folder: Path, name: str, content: bytes) -> None:
 
 def _write_noise(folder: Path) -> None:
     """Pages as their servers sent them, listings and broken ones among them, in many languages."""
-    paths = [str(DATA / "crawl" / "*.warc.gz"), str(DATA / "html" / "pages")]
     number = 0
-    for split in plan_splits(find_files(paths)):
-        for chunk in read_chunks(split):
-            pages = chunk.pages.filter(pc.equal(chunk.pages["kind"], "html"))
-            for content in pages["content"].drop_null().to_pylist():
+    for path in (*sorted((DATA / "crawl").glob("*.warc.gz")), DATA / "html" / "pages"):
+        for kind, _, _, content in _documents(path):
+            if kind == "html":
                 _write_page(folder, f"noise-{number:05d}", content)
                 number += 1
 
@@ -277,8 +355,10 @@ def _write_noise(folder: Path) -> None:
 # -- the arms --
 
 
-def choose(pool: Pool, folder: Path, edu: str = "edu") -> tuple[dict[str, Texts], dict[str, dict[str, Any]]]:
-    """What each pipeline keeps of the pool, and what it took."""
+def choose(
+    pool: Pool, folder: Path, edu: str = "edu", wanted: AbstractSet[str] = frozenset(ARMS)
+) -> tuple[dict[str, Texts], dict[str, dict[str, Any]]]:
+    """What each pipeline that is wanted keeps of the pool, and what it took."""
     english = _english(pool.texts)
     makers: dict[str, Callable[[], tuple[Texts, float]]] = {
         "raw": lambda: (pool.texts, 0.0),
@@ -301,20 +381,20 @@ def choose(pool: Pool, folder: Path, edu: str = "edu") -> tuple[dict[str, Texts]
     }  # fmt: skip
     arms: dict[str, Texts] = {}
     facts: dict[str, dict[str, Any]] = {}
-    for name, make in makers.items():
-        arms[name], cpu_s = make()
+    for name in (name for name in makers if name in wanted):
+        arms[name], cpu_s = makers[name]()
         facts[name] = {"documents": len(arms[name]), "cpu_s": round(cpu_s, 1)}
         print(f"{name}: {len(arms[name]):,} documents, {cpu_s:.1f} CPU s", flush=True)
     places = np.random.default_rng(0).permutation(len(pool.texts))[: len(arms["default"])]
     name = "random, size of default"
     arms[name] = [pool.texts[i] for i in places.tolist()]
     facts[name] = {"documents": len(places), "cpu_s": 0.0}
-    return {name: arms[name] for name in ARMS}, facts
+    return {name: arms[name] for name in ARMS if name in arms}, facts
 
 
 def _ours(pool: Pool, output: Path, *flags: str) -> tuple[Texts, float]:
     shutil.rmtree(output, ignore_errors=True)
-    command = [str(ROOT / ".venv" / "bin" / "curate"), "filter", str(pool.folder), "--output", str(output)]
+    command = [sys.executable, "-m", "curate", "filter", str(pool.folder), "--output", str(output)]
     spent = run_command([*command, "--workers", "1", *flags])
     return read_texts(output), spent.cpu_s
 
@@ -337,7 +417,7 @@ def _datatrove(pool: Pool, output: Path) -> tuple[Texts, float]:
     texts = [*(row["text"] for row in read_jsonl(pool.folder / "texts.jsonl")), *pool.programs]
     known, key = output / "known.json", xxhash.xxh3_64_hexdigest("\0".join(texts).encode())
     if known.exists() and (fact := json.loads(known.read_text(encoding="utf-8")))["texts"] == key:
-        kept = [text for kind in ("text", "html") for text in read_texts(output / kind / "kept")]
+        kept = [text for path in sorted(output.glob("*/kept")) for text in read_texts(path)]
         return _english(kept), fact["cpu_s"]
     shutil.rmtree(output, ignore_errors=True)
     (output / "texts").mkdir(parents=True)
@@ -345,7 +425,8 @@ def _datatrove(pool: Pool, output: Path) -> tuple[Texts, float]:
         lines.writelines(json.dumps({"id": str(n), "text": text}) + "\n" for n, text in enumerate(texts))
     script = str(ROOT / "benchmarks" / "peers" / "filter_datatrove.py")
     cpu_s, kept = 0.0, Texts()
-    for kind, source in (("text", output / "texts"), ("html", pool.folder / "pages")):
+    sources = {"text": output / "texts", "html": pool.folder / "pages"}
+    for kind, source in ((kind, source) for kind, source in sources.items() if any(source.iterdir())):
         done = run_command([peer_environment("datatrove"), script, kind, str(source), str(output / kind)])
         cpu_s += done.cpu_s
         kept += read_texts(output / kind / "kept")

@@ -61,7 +61,9 @@ def run_command(
     watcher = threading.Thread(target=_watch, args=(process.pid, peaks, look_every_s), daemon=True)
     if with_memory:
         watcher.start()
-    stderr = process.stderr.read() if process.stderr else b""
+    assert process.stderr is not None
+    with process.stderr:
+        stderr = process.stderr.read()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode not in (0, 3, 4):

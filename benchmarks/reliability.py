@@ -5,7 +5,7 @@
 Generated documents in some twenty chunks. A run is begun, killed at a random moment, begun again, and so on; each that comes to an
 end is compared with a clean one, and the next begins anew. Ways to fail: the one process of a run; driver and workers together;
 a single worker; a file-size limit, which is told and handled as a full disk; and on Ray (two nodes of one core) the driver, a
-worker and a whole node. `--add` puts the rows behind those that stand, each with the commit of its code. The result is written
+worker and a whole node, each at any moment and once more within the barrier, at a step of it that is drawn beforehand. `--add` puts the rows behind those that stand, each with the commit of its code. The result is written
 after each run that ended, so that a benchmark that is stopped loses nothing.
 """
 
@@ -27,8 +27,10 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pyarrow.parquet as pq
 
@@ -62,6 +64,7 @@ FLAGS = [
     str(CHUNK_BYTES),
 ]
 STANDS_STILL_S = 900  # after which a run of seconds counts as one that never ends
+BARRIER_DRIVER = ROOT / "benchmarks" / "peers" / "barrier_driver.py"
 PASSES = ("pass 1", "barrier", "pass 2", "pass 3", "after the end")
 
 
@@ -75,6 +78,9 @@ def run(arguments: list[str]) -> dict[str, Any]:
     )
     parser.add_argument("--ray-kills", type=int, default=6, help="in each way on Ray; 0 for none")
     parser.add_argument(
+        "--barrier-kills", type=int, default=8, help="in each way on Ray, within the barrier; 0 for none"
+    )
+    parser.add_argument(
         "--minutes",
         type=float,
         default=60,
@@ -83,7 +89,8 @@ def run(arguments: list[str]) -> dict[str, Any]:
     parser.add_argument("--seed", type=int, default=1, help="of the moments; another one for other moments")
     parser.add_argument("--add", action="store_true", help="to the rows that stand in the result file")
     options = parser.parse_args(arguments)
-    n_shares = 3 * bool(options.ray_kills) + 6 * bool(options.kills)
+    on_ray = (options.ray_kills, options.barrier_kills)
+    n_shares = 3 * sum(map(bool, on_ray)) + 6 * bool(options.kills)
     with tempfile.TemporaryDirectory(prefix="curate-kills-") as name:
         folder = Path(name)
         crawl = write_crawl(folder / "crawl", N_DOCUMENTS)
@@ -98,8 +105,8 @@ def run(arguments: list[str]) -> dict[str, Any]:
             rows_that_stand() if options.add else [],
         )
         few = max(1, options.kills // 5)
-        if options.ray_kills:
-            ray_rows(trial, options.ray_kills)
+        if any(on_ray):
+            ray_rows(trial, *on_ray)
         if options.kills:
             trial.repeat("the process of a run of one worker", options.kills, trial.kill_process, share=3)
             trial.repeat("driver and two workers together", few, trial.kill_group)
@@ -296,38 +303,43 @@ def parent_of(pid: int) -> int:
 # ---- Ray -------------------------------------------------------------------------------------------------
 
 
-def ray_rows(trial: Trial, n_kills: int) -> None:
+Begin: TypeAlias = Callable[[float], tuple[subprocess.Popen[bytes], bool]]
+"""Begins a run and waits for the moment to end it: the driver, and whether it still runs."""
+
+
+def start_cluster() -> tuple[Any, dict[str, int]]:
+    """Two nodes of one core, and a head without any, on this machine; and the settings of a further node."""
     from ray.cluster_utils import Cluster
 
     store = {"object_store_memory": 80 << 20}
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **store})
     for _ in range(2):
         cluster.add_node(num_cpus=1, **store)
-    command = [
-        sys.executable,
-        "-m",
-        "curate",
-        "filter",
-        "-i",
-        str(trial.crawl),
-        "-o",
-        str(trial.output),
-        *FLAGS,
-    ]
-    said = trial.output.with_name("stderr")
-    command += ["--engine", "ray", "--ray-address", cluster.address]
+    return cluster, store
 
-    def begin() -> subprocess.Popen[bytes]:
+
+def ray_rows(trial: Trial, n_kills: int, n_barrier_kills: int) -> None:
+    cluster, store = start_cluster()
+    address = ["--engine", "ray", "--ray-address", cluster.address]
+    flags = ["filter", "-i", str(trial.crawl), "-o", str(trial.output), *FLAGS, *address]
+    said, step_now = trial.output.with_name("stderr"), trial.output.with_name("step")
+    steps_s: dict[str, float] = {}  # how long each step of the barrier took in a whole run
+
+    def begin(*command: str) -> subprocess.Popen[bytes]:
+        step_now.unlink(missing_ok=True)
         with said.open("wb") as stderr:
-            return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=stderr, cwd=ROOT)
+            return subprocess.Popen(
+                [sys.executable, *command, *flags], stdout=subprocess.DEVNULL, stderr=stderr, cwd=ROOT
+            )
 
     def end(process: subprocess.Popen[bytes]) -> None:
         """Wait for the driver, and show why one ended that was not killed."""
         if process.wait(STANDS_STILL_S) not in (0, -signal.SIGKILL):
             print("".join(said.read_text(errors="replace").splitlines(keepends=True)[-5:]), file=sys.stderr)
 
-    def wait(process: subprocess.Popen[bytes], moment_s: float) -> bool:
-        """Let the driver run so long after its cluster has written something; False if it ends before."""
+    def at_any_moment(moment_s: float) -> tuple[subprocess.Popen[bytes], bool]:
+        """Let a run go on for so long after it has written something; False if it ends before."""
+        process = begin("-m", "curate")
         before = files_of(trial.output)
         while process.poll() is None and files_of(trial.output) <= before:
             time.sleep(0.05)
@@ -336,20 +348,37 @@ def ray_rows(trial: Trial, n_kills: int) -> None:
             time.sleep(0.02)
         if process.poll() is not None and not before:
             trial.worked_s = time.monotonic() - began_s
-        return process.poll() is None
+        return process, process.poll() is None
 
-    def kill_driver(moment_s: float) -> bool:
-        process = begin()
-        was_alive = wait(process, moment_s)
+    def within_barrier(moment_s: float) -> tuple[subprocess.Popen[bytes], bool]:
+        """Let a run come to a step of the barrier that is drawn, and to some moment in it; False if it ends before."""
+        process = begin(str(BARRIER_DRIVER), str(step_now))
+        wanted = trial.random.choice(sorted(steps_s)) if steps_s and moment_s < 1e4 else None
+        began_s, now = time.monotonic(), ""
+        while process.poll() is None and (wanted is None or now != wanted):
+            time.sleep(0.002)
+            then, now = now, step_now.read_text() if step_now.exists() else ""
+            if now != then:
+                if then:
+                    steps_s[then] = time.monotonic() - began_s
+                began_s = time.monotonic()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(trial.random.uniform(0, steps_s.get(now, 0.0)))
+        if process.poll() is None:
+            at_step[now] += 1
+        return process, process.poll() is None
+
+    def kill_driver(begin_and_wait: Begin, moment_s: float) -> bool:
+        process, was_alive = begin_and_wait(moment_s)
         if was_alive:
             trial.note_reached()
             process.kill()
         end(process)
         return was_alive
 
-    def kill_worker(moment_s: float) -> bool:
-        process = begin()
-        if not wait(process, moment_s):
+    def kill_worker(begin_and_wait: Begin, moment_s: float) -> bool:
+        process, was_alive = begin_and_wait(moment_s)
+        if not was_alive:
             return False
         nodes = [info.process.pid for node in cluster.worker_nodes for info in node.all_processes["raylet"]]
         named = {pid: command_of(pid) for node in nodes for pid in descendants(node)}
@@ -365,9 +394,8 @@ def ray_rows(trial: Trial, n_kills: int) -> None:
         end(process)
         return bool(workers)
 
-    def kill_node(moment_s: float) -> bool:
-        process = begin()
-        was_alive = wait(process, moment_s)
+    def kill_node(begin_and_wait: Begin, moment_s: float) -> bool:
+        process, was_alive = begin_and_wait(moment_s)
         if was_alive:
             trial.note_reached()
             cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
@@ -375,9 +403,14 @@ def ray_rows(trial: Trial, n_kills: int) -> None:
         end(process)
         return was_alive
 
+    ways = {"the driver": kill_driver, "a worker process": kill_worker, "a whole node": kill_node}
     try:
-        trial.repeat("Ray: the driver", n_kills, kill_driver)
-        trial.repeat("Ray: a worker process", n_kills, kill_worker)
-        trial.repeat("Ray: a whole node", n_kills, kill_node)
+        for name, kill in ways.items() if n_kills else ():
+            trial.repeat(f"Ray: {name}", n_kills, partial(kill, at_any_moment))
+        for name, kill in ways.items() if n_barrier_kills else ():
+            at_step: Counter[str] = Counter()
+            trial.repeat(f"Ray, within the barrier: {name}", n_barrier_kills, partial(kill, within_barrier))
+            trial.rows[-1]["at_step"] = dict(at_step)
+            print(dict(at_step), file=sys.stderr, flush=True)
     finally:
         cluster.shutdown()

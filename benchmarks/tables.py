@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -474,6 +474,26 @@ def _scale_large() -> str:
     )
 
 
+def _cluster() -> str:
+    """CPU of Ray beside two workers, and what of it every run costs."""
+    result = _result("cluster")
+    sizes = sorted({row["n_documents"] for row in result["rows"]})
+
+    def cells(way: str) -> Iterator[str]:
+        for n in sizes:
+            (row,) = (row for row in result["rows"] if (row["way"], row["n_documents"]) == (way, n))
+            yield f"{min(row['cpu_s']):.1f} to {max(row['cpu_s']):.1f}"
+        yield f"{result['start_up_cpu_s'][way]:.1f}"
+        yield f"{result['steady_cpu_us_a_document'][way]:.0f}"
+
+    heads = [
+        *(f"CPU s, {n:,} documents" for n in sizes),
+        "of them before the first",
+        "microseconds a further one",
+    ]
+    return _table(["", *heads], ([way, *cells(way)] for way in result["start_up_cpu_s"]))
+
+
 def _scale_plan() -> str:
     """Core hours, bytes and money of a snapshot and of a hundred billion pages."""
     result = _result("scale_plan")
@@ -855,6 +875,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "scale": _scale,
     "scale-large": _scale_large,
     "scale-plan": _scale_plan,
+    "cluster": _cluster,
     "reliability": _reliability,
     "arena-trigram": lambda: _arena("trigram"),
     "arena-transformer": lambda: _arena("transformer"),

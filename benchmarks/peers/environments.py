@@ -33,6 +33,7 @@ REQUIREMENTS: dict[str, tuple[tuple[str, ...], ...]] = {
     "rensa": (("rensa==0.5.0", "pyarrow==26.0.1"),),
     # The constraints keep torch to its build for CPUs.
     "websieve": (("--constraint", "constraints.txt", "websieve==0.1.2"),),
+    "litgpt": (("--constraint", "constraints.txt", "litgpt==0.5.13", "torch==2.13.0"),),
     "tokens": (("datatrove==0.10.1", "tokenizers==0.23.3", "tiktoken", "tokie", "torch==2.13.0"),),
     # pip did not end within ten minutes over all that dolma asks for; these are what its taggers import.
     "dolma": (

@@ -190,13 +190,47 @@ def test_the_transformer_judges_every_token_once_whatever_the_windows():
     torch = pytest.importorskip("torch")
     from curate.ablate import tiny
 
-    decoder = tiny.fit_tiny(np.arange(3000) % 50, 64, 0, rate=1e-3, seed=0)
+    decoder = tiny.fit_tiny(np.arange(3000) % 50, tiny.tiny_shape(64), 0, rate=1e-3, seed=0)
     tokens = np.random.default_rng(0).integers(0, 50, 3 * tiny.CONTEXT + 7)
     nats = tiny.tiny_nats(decoder, tokens, 0)
     assert nats.shape == tokens.shape
     # Chunks of a window's length from a document's begin are judged as if alone.
     alone = tiny.tiny_nats(decoder, tokens[: tiny.CONTEXT], 0)
     torch.testing.assert_close(torch.tensor(nats[: tiny.CONTEXT]), torch.tensor(alone), rtol=1e-4, atol=1e-5)
+
+
+def test_a_larger_transformer_is_another_run_than_the_known_one(tmp_path):
+    pytest.importorskip("torch")
+    arms = {"near": texts(EASY, 60, 1), "far": texts(HARD, 60, 2)}
+    judged = {"goal": texts(EASY, 10, 4)}
+    common = {"model": ("transformer",), "transformer_tokens": 2000, "vocabulary": 300, "seeds": 1}
+    first, again, larger = (
+        ablate(arms, judged, AblateSettings(**common, learning_rate=1e-3, **size), output=tmp_path)
+        for size in ({}, {"layers": 4, "width": 128}, {"layers": 2, "width": 192})
+    )
+    of_all = [found.nats["transformer"]["near"]["goal"].sum() for found in (first, again, larger)]
+    assert of_all[0] == of_all[1] != of_all[2]
+    assert len(list((tmp_path / "runs").iterdir())) == 4
+    with pytest.raises(SettingError, match="width must be a multiple of 64, not 100"):
+        AblateSettings(width=100)
+
+
+def test_threads_of_torch_are_as_before_when_a_narrow_model_is_done(monkeypatch):
+    torch = pytest.importorskip("torch")
+    from curate.ablate import tiny
+
+    before, seen = torch.get_num_threads(), []
+    monkeypatch.setattr(
+        tiny, "_nats", lambda *given, nats=tiny._nats: seen.append(torch.get_num_threads()) or nats(*given)
+    )
+    torch.set_num_threads(2)
+    try:
+        decoder = tiny.fit_tiny(np.arange(600) % 50, tiny.tiny_shape(64), 0, rate=1e-3, seed=0)
+        tiny.tiny_nats(decoder, np.arange(200) % 50, 0)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert set(seen) == {1}
 
 
 def test_the_trigram_model_equals_a_plain_one():

@@ -16,7 +16,7 @@ from curate.dedup import (
     resolve_duplicates,
     steps,
 )
-from curate.errors import SettingError
+from curate.errors import RunError, SettingError
 from curate.work.local import LocalEngine
 from planted import exact_sets, plant_texts, similar_pairs, similarity
 
@@ -151,6 +151,56 @@ def test_workers_that_share_the_steps_give_the_same_ledger(planted, tmp_path, mo
     monkeypatch.setattr(resolve, "GROUP_BYTES", 50_000)
     with LocalEngine(2) as engine:
         assert resolve_duplicates(shards, PLAN, tmp_path / "x", engine=engine).equals(alone)
+
+
+class EngineThatTriesAgain:
+    """Runs each task a second time when the first has ended, and breaks that try off: what it wrote is cut in half."""
+
+    is_local, n_workers = False, 2
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def state(self):
+        return {path: path.stat().st_mtime_ns for path in self.folder.iterdir()}
+
+    def map(self, function, tasks, /):
+        for task in tasks:
+            yield function(task)
+            before = self.state()
+            function(task)
+            for path, written_ns in self.state().items():
+                if before.get(path) != written_ns:
+                    with path.open("rb+") as file:
+                        file.truncate(path.stat().st_size // 2)
+
+
+def test_a_try_that_is_broken_off_after_another_ended_changes_nothing(planted, tmp_path, monkeypatch):
+    texts, _ = planted
+    shards = [shard_of(texts[begin : begin + 300], f"{begin:05d}") for begin in range(0, len(texts), 300)]
+    alone = resolve_duplicates(shards, PLAN, tmp_path / "x")
+    monkeypatch.setattr(resolve, "_WORTH_WORKERS", 0)
+    monkeypatch.setattr(resolve, "KEYS_A_RANGE", 5000)
+    monkeypatch.setattr(steps, "MAP_BYTES", 20_000)
+    engine = EngineThatTriesAgain(tmp_path / "x")
+    assert resolve_duplicates(shards, PLAN, tmp_path / "x", engine=engine).equals(alone)
+
+
+@pytest.mark.parametrize("name", ["keys-*", "buckets-*"])
+def test_a_file_between_two_steps_that_was_cut_short_ends_the_run(planted, tmp_path, monkeypatch, name):
+    texts, _ = planted
+
+    class Damaging(EngineThatTriesAgain):
+        def map(self, function, tasks, /):
+            results = [function(task) for task in tasks]
+            for path in self.folder.glob(name):
+                with path.open("rb+") as file:
+                    file.truncate(path.stat().st_size // 2)
+            return iter(results)
+
+    monkeypatch.setattr(resolve, "_WORTH_WORKERS", 0)
+    with pytest.raises(RunError, match=r"is shorter than it was written. Run the same command again"):
+        resolve_duplicates([shard_of(texts)], PLAN, tmp_path / "x", engine=Damaging(tmp_path / "x"))
 
 
 def test_the_longest_stays_then_the_smallest_id():

@@ -403,6 +403,16 @@ def test_numbers_of_sections_and_versions_stay_in_other_languages(text):
         ("לכתוב אל דוד@mail.co.il", "לכתוב אל email@example.com"),
         ("लिखें अनिता@डाटा.भारत पर", "लिखें email@example.com पर"),
         ("ann@例え.jp へ", "email@example.com へ"),
+        ("联系张伟@公司.中国谢谢", "联系email@example.com谢谢"),
+        ("请写信给王芳@网络.中国。", "请写信给email@example.com。"),
+        ("連絡先は田中＠会社.みんなです", "連絡先はemail@example.comです"),
+        ("ผู้ใช้ สมชาย@บริษัท.ไทย", "ผู้ใช้ email@example.com"),
+        ("我@张三一起去，昵称@qq.com", "我@张三一起去，昵称@qq.com"),
+        ("地址８.８.８.８的", "地址192.0.2.1的"),
+        ("サーバー：８．８．４．４です。１．２", "サーバー：192.0.2.1です。１．２"),
+        ("第３．２．１．４节，版本８.８.８.８", "第３．２．１．４节，版本８.８.８.８"),
+        ("ｔａｎａｋａ＠ｍａｉｌ．ｃｏ．ｊｐまで", "email@example.comまで"),
+        ("ann@shop.jp．Ｎ", "email@example.com．Ｎ"),
     ],
 )
 def test_addresses_are_found_beside_and_in_other_scripts(text, redacted):

@@ -36,6 +36,8 @@ LEAST_TOKENS = 2_000
 """Below this a run says nothing."""
 VERSION = 1
 """Raised when the same run would give other numbers."""
+_FIRST_SIZE = (4, 128)
+"""Layers and width of finished runs that name none."""
 Report = Callable[[str], None]
 
 
@@ -50,6 +52,7 @@ class Bench:
     n_seeds: int
     store: RunStore
     report: Report
+    layers_and_width: tuple[int, int]
 
     def most_tokens(self) -> tuple[int, str]:
         """Tokens that every arm has for every seed, and the arm that has no more."""
@@ -140,7 +143,8 @@ def prepare(
         name: encode_judged(encoder, [text for text in texts if text], settings.eval_tokens)
         for name, texts in evaluation.items()
     }
-    return Bench(encoder, pool, places, domains, settings.seeds, store, report), facts
+    size = settings.layers, settings.width
+    return Bench(encoder, pool, places, domains, settings.seeds, store, report, size), facts
 
 
 def _amounts(bench: Bench, settings: AblateSettings) -> dict[str, int]:
@@ -216,6 +220,8 @@ def _run(
     }
     if model == "trigram":
         what["seed"] = None  # it has no chance in it
+    elif bench.layers_and_width != _FIRST_SIZE:
+        what["layers_and_width"] = list(bench.layers_and_width)
     return bench.store.find_or_run(what, lambda: _judge(bench, model, tokens, rate, seed, domains))
 
 
@@ -231,9 +237,10 @@ def _judge(
     if model == "trigram":
         nats = Trigram(tokens, n_vocabulary, eos_id).nats
     else:
-        from curate.ablate.tiny import fit_tiny, tiny_nats
+        from curate.ablate.tiny import fit_tiny, tiny_nats, tiny_shape
 
-        decoder = fit_tiny(tokens, n_vocabulary, eos_id, rate=rate or PILOT_RATES[0], seed=seed)
+        shape = tiny_shape(n_vocabulary, *bench.layers_and_width)
+        decoder = fit_tiny(tokens, shape, eos_id, rate=rate or PILOT_RATES[0], seed=seed)
 
         def nats(tokens: NDArray[np.int64]) -> NDArray[np.float64]:
             return tiny_nats(decoder, tokens, eos_id)

@@ -6,6 +6,9 @@ is steps, not context.
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -19,17 +22,43 @@ from curate.train.shape import ModelShape, preset
 CONTEXT = 128
 WINDOWS = 4
 WARMUP_SHARE = 0.1
+WORTH_THREADS = 256
+"""Width from which more than one thread is used."""
 CPU = torch.device("cpu")
 
 
-def tiny_shape(n_vocabulary: int) -> ModelShape:
-    """A phi decoder of 0.8 million weights beside 0.5 in the embedding and output layer."""
-    return preset("phi-tiny", n_layers=4, width=128, n_vocabulary=n_vocabulary, context=CONTEXT)
+def tiny_shape(n_vocabulary: int, n_layers: int = 4, width: int = 128) -> ModelShape:
+    """A phi decoder; with 4 layers of 128, 0.8 million weights beside 0.5 in the embedding and output layer."""
+    n_heads = max(4, width // 64)
+    return preset(
+        "phi-tiny",
+        n_layers=n_layers,
+        width=width,
+        n_heads=n_heads,
+        n_vocabulary=n_vocabulary,
+        context=CONTEXT,
+    )
 
 
-def fit_tiny(tokens: NDArray[np.int64], n_vocabulary: int, eos_id: int, *, rate: float, seed: int) -> Decoder:
+@contextmanager
+def _threads(width: int) -> Generator[None]:
+    """One thread for a narrow model: its products are so small that threads wait for each other longer than they work."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1 if width < WORTH_THREADS else before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def fit_tiny(tokens: NDArray[np.int64], shape: ModelShape, eos_id: int, *, rate: float, seed: int) -> Decoder:
     """Train on `tokens` once through: AdamW, a tenth of the steps up to `rate`, then linearly down to 0."""
-    decoder = build_decoder(tiny_shape(n_vocabulary), seed=seed)
+    with _threads(shape.width):
+        return _fit(tokens, shape, eos_id, rate, seed)
+
+
+def _fit(tokens: NDArray[np.int64], shape: ModelShape, eos_id: int, rate: float, seed: int) -> Decoder:
+    decoder = build_decoder(shape, seed=seed)
     optimiser = AdamW(decoder.parameters(), lr=rate, betas=(0.9, 0.95), weight_decay=0.1, fused=True)
     windows = _windows(tokens, eos_id)
     order = np.random.default_rng(seed).permutation(len(windows) - 1)  # the last is short
@@ -54,10 +83,11 @@ def tiny_nats(decoder: Decoder, tokens: NDArray[np.int64], eos_id: int) -> NDArr
     """-ln p of each of `tokens`, float64."""
     windows = _windows(tokens, eos_id)
     found: list[NDArray[np.float64]] = []
-    for start in range(0, len(windows), WINDOWS):
-        chosen = windows[start : start + WINDOWS]
-        batch = make_batch(chosen, context=CONTEXT, eos_id=eos_id, kind="documents", device=CPU)
-        found.append(_nats(decoder, batch)[batch.targets >= 0].double().numpy())
+    with _threads(decoder.shape.width):
+        for start in range(0, len(windows), WINDOWS):
+            chosen = windows[start : start + WINDOWS]
+            batch = make_batch(chosen, context=CONTEXT, eos_id=eos_id, kind="documents", device=CPU)
+            found.append(_nats(decoder, batch)[batch.targets >= 0].double().numpy())
     return np.concatenate(found)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -49,6 +50,8 @@ def ablate_command(
 
     Example: curate ablate --arm raw=crawl.jsonl --arm curated=curated/ --eval textbooks=books.jsonl
     """
+    # Else threads of torch spin while they wait for each other: seven times the CPU seconds on a machine with other work.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from curate.ablate import ablate, find_weights, read_texts, write_ablation
     from curate.ablate.result import conclude
     from curate.mixture.texts import parse_named_paths

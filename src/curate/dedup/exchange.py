@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -11,11 +12,21 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from curate.errors import RunError
 from curate.text.kernel import kernel
 
 BUFFER_BYTES = 32 << 20
 MAX_RANGES = 1 << 12
 _NUMBERS = 1 << 16  # of documents that a segment can tell apart
+
+
+def own_path(path: Path) -> Path:
+    """A name that no other try of the same task writes to.
+
+    A task may be tried twice at a time: one that is slow is begun again elsewhere, and a node may live on that was given up for
+    lost. Such a try must not cut off a file that is being read.
+    """
+    return path.with_name(f"{path.stem}-{secrets.token_hex(6)}{path.suffix}")
 
 
 def count_ranges(n_keys: int, keys_a_range: int) -> int:
@@ -46,7 +57,11 @@ class Spread:
         return [Spread(self.path, self.kinds, ordered[begin:end]) for begin, end in pairwise(bounds)]
 
     def read(self, number: int, kinds: Sequence[str]) -> list[list[NDArray[Any]]]:
-        """Read the segments of a range, each as its columns, of the kinds that were written."""
+        """Read the segments of a range, each as its columns, of the kinds that were written.
+
+        Raises:
+            RunError: the file is shorter than it was.
+        """
         found: list[list[NDArray[Any]]] = []
         wanted = self.segments[self.segments[:, 0] == number]
         if not len(wanted):
@@ -55,10 +70,17 @@ class Spread:
             for _, offset, n, base in wanted.tolist():
                 file.seek(offset)
                 columns = [np.fromfile(file, kind, n) for kind in self.kinds]
+                if len(columns[-1]) < n:
+                    raise cut_short(self.path)
                 if self.kinds != tuple(kinds):
                     columns[1] = columns[1].astype(kinds[1]) + np.dtype(kinds[1]).type(base)
                 found.append(columns)
         return found
+
+
+def cut_short(path: Path) -> RunError:
+    """The error of a file between two steps that is not as it was written."""
+    return RunError(f"{path} is shorter than it was written. Run the same command again: it is made again.")
 
 
 class SpreadWriter:

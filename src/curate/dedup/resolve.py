@@ -174,7 +174,7 @@ class _Run:
             VerifyTask(
                 tuple(
                     (path, *bounds[group].tolist())
-                    for path, bounds in zip(buckets, routed, strict=True)
+                    for path, bounds in routed
                     if bounds[group, 0] < bounds[group, 1]
                 ),
                 files[group],
@@ -305,19 +305,23 @@ class _Run:
 
     def _route(
         self, path: Path, candidates: NDArray[np.int64], groups: NDArray[np.int64], n_groups: int
-    ) -> NDArray[np.int64]:
-        """Sort the buckets of a range by group; give for each group its (first, last) bucket and (begin, end) member."""
+    ) -> tuple[Path, NDArray[np.int64]]:
+        """Sort the buckets of a range by group; give the file, and each group's (first, last) bucket and (begin, end) member.
+
+        The file is a new one: another machine may know the old one by its name.
+        """
         sizes, members = load_buckets(path)
         starts = starts_of(sizes)
         group_of = groups[np.searchsorted(candidates, members[starts[:-1]].astype(np.int64))]
         order = np.argsort(group_of, kind="stable")
         of_member = np.repeat(group_of, sizes)
         sorted_sizes, sorted_members = sizes[order], members[np.argsort(of_member, kind="stable")]
-        save_buckets(path.with_suffix(".sorted"), sorted_sizes, sorted_members)
-        path.with_suffix(".sorted").replace(path)
+        by_group = path.with_suffix(".sorted")
+        save_buckets(by_group, sorted_sizes, sorted_members)
+        path.unlink()
         bounds = np.searchsorted(group_of[order], np.arange(n_groups + 1))
         ends = starts_of(sorted_sizes)[bounds]
-        return np.stack([bounds[:-1], bounds[1:], ends[:-1], ends[1:]], axis=1)
+        return by_group, np.stack([bounds[:-1], bounds[1:], ends[:-1], ends[1:]], axis=1)
 
     def _remove(
         self,

@@ -7,7 +7,7 @@
     verify      a group -> who stays
 
 No result depends on how many batches, ranges or groups there are: equal keys are in one range, and documents that
-share a band, at whatever remove, in one group.
+share a band, at whatever remove, in one group. Each try of a task writes to a file of its own, and its result names it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from curate.dedup.documents import (
     read_numbers,
     read_scores,
 )
-from curate.dedup.exchange import Spread, SpreadWriter, read_range
+from curate.dedup.exchange import Spread, SpreadWriter, cut_short, own_path, read_range
 from curate.dedup.minhash import compute_signatures, shingle_sets
 from curate.dedup.plan import DedupPlan
 from curate.dedup.shards import KeyShard, SignedShard
@@ -43,7 +43,7 @@ from curate.errors import SettingError
 FETCH_BYTES = 32 << 20
 SLICE_DOCUMENTS = 1 << 16
 MAP_BYTES = 1 << 30
-_BUCKETS_HEAD = 16
+_BUCKETS_HEAD = 24
 STAYS = -1
 SAME_KINDS = ("u8", "u8", "u8", "i8", "f8")  # high, low, number, bytes of the text, score
 
@@ -89,7 +89,7 @@ def spread_keys(task: SpreadTask) -> tuple[Spread, KeyFilter | None]:
     near = task.method == "near"
     kinds = ("u8", task.number_kind) if near else SAME_KINDS
     held = KeyFilter(task.n_late_keys) if task.n_late_keys else None
-    with SpreadWriter(task.path, kinds, task.n_ranges, packed=near) as writer:
+    with SpreadWriter(own_path(task.path), kinds, task.n_ranges, packed=near) as writer:
         for place in task.batch.placed:
             for columns in (_band_columns if near else _same_columns)(task, place):
                 if held is not None:
@@ -129,7 +129,7 @@ def _same_columns(task: SpreadTask, place: Placed) -> Iterator[list[NDArray[Any]
 
 @dataclass(frozen=True, slots=True)
 class MatchTask:
-    """Find the documents of a range that have a key in common; bands are committed to `path`."""
+    """Find the documents of a range that have a key in common; bands are written beside `path`."""
 
     spreads: tuple[Spread, ...]
     number: int
@@ -168,12 +168,13 @@ def _split_groups(groups: NDArray[np.int64], values: NDArray[np.uint64]) -> NDAr
 
 
 def match_bands(task: MatchTask) -> Path:
-    """Commit the buckets of a range: sizes, and the documents of one after those of the other."""
+    """Write the buckets of a range: sizes, and the documents of one after those of the other."""
     kinds = ("u8", task.documents.number_kind)
     keys, numbers = read_range(task.spreads, task.number, kinds)
     starts, members = find_shared(keys, np.arange(len(keys), dtype=np.uint32))
-    save_buckets(task.path, np.diff(starts), numbers[members])
-    return task.path
+    path = own_path(task.path)
+    save_buckets(path, np.diff(starts), numbers[members])
+    return path
 
 
 Unsigned: TypeAlias = NDArray[np.uint32] | NDArray[np.uint64]
@@ -183,13 +184,20 @@ def save_buckets(path: Path, sizes: NDArray[Any], members: NDArray[Any]) -> None
     """Write buckets into one file: sizes, and the members of one after those of the other."""
     kind = members.dtype
     with path.open("wb") as file:
-        file.write(np.array([kind.itemsize, len(sizes)], np.int64).tobytes())
+        file.write(np.array([kind.itemsize, len(sizes), len(members)], np.int64).tobytes())
         file.writelines(array.astype(kind).tobytes() for array in (sizes, members))
 
 
 def load_buckets(path: Path) -> tuple[Unsigned, Unsigned]:
-    """Map sizes and members of `save_buckets`."""
-    width, n = np.fromfile(path, np.int64, 2).tolist()
+    """Map sizes and members of `save_buckets`.
+
+    Raises:
+        RunError: the file is shorter than it was.
+    """
+    head = np.fromfile(path, np.int64, 3).tolist()
+    if len(head) < 3 or path.stat().st_size != _BUCKETS_HEAD + head[0] * (head[1] + head[2]):
+        raise cut_short(path)
+    width, n, _ = head
     if path.stat().st_size == _BUCKETS_HEAD:
         return np.zeros(0, f"u{width}"), np.zeros(0, f"u{width}")  # nothing cannot be mapped
     whole = np.memmap(path, f"u{width}", "r", _BUCKETS_HEAD)
@@ -221,7 +229,7 @@ def describe(task: DescribeTask) -> tuple[NDArray[np.int64], NDArray[np.uint32]]
 
 @dataclass(frozen=True, slots=True)
 class FetchTask:
-    """Documents (ascending) of a batch, with the group of each; what is read of them goes to `path`."""
+    """Documents (ascending) of a batch, with the group of each; what is read of them goes beside `path`."""
 
     placed: tuple[Placed, ...]
     numbers: NDArray[np.int64]
@@ -254,7 +262,8 @@ def fetch(task: FetchTask) -> Fetched:
         ]
     )
     groups: list[int] = []
-    with pa.OSFile(str(task.path), "wb") as sink, pa.ipc.new_file(sink, schema) as file:
+    path = own_path(task.path)
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as file:
         for place in task.placed:
             begin, end = np.searchsorted(task.numbers, (place.begin, place.end))
             if begin == end:
@@ -289,7 +298,7 @@ def fetch(task: FetchTask) -> Fetched:
             release = getattr(place.shard, "release", None)
             if release is not None:
                 release()
-    return Fetched(task.path, np.array(groups, np.int64))
+    return Fetched(path, np.array(groups, np.int64))
 
 
 def _runs_of_bytes(n_bytes: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
@@ -367,7 +376,7 @@ def _gather(batches: list[pa.RecordBatch], scratch: Path) -> ShingleSets:
     n = int(bounds[-1])
     shingles = np.empty(n, np.uint64)
     if n * shingles.itemsize > MAP_BYTES:
-        shingles = np.memmap(scratch, np.uint64, "w+", shape=(n,))
+        shingles = np.memmap(own_path(scratch), np.uint64, "w+", shape=(n,))
     fill = 0
     for column in columns:
         values = column.flatten().to_numpy()

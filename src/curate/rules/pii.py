@@ -31,14 +31,31 @@ _DOMAIN = re.compile(
     rf"|(?:{_LABEL}\.){{1,8}}(?:{_OWN_SCRIPT})(?![{_L}0-9-])"
     rf"|(?:[^\W_](?:[^\W_]|-){{0,62}}\.){{1,8}}[A-Za-z]{{2,63}}(?![{_L}0-9-])"
 )
-HAS_AT, HAS_NUMBERS = 1, 2  # what a text may hold: an e-mail address, an IP address
+# What a text may hold: an e-mail address; an IP address, in ASCII or in the full-width digits of Chinese and Japanese.
+HAS_AT, HAS_NUMBERS, IS_WIDE = 1, 2, 4
+# Full-width signs of addresses, each one character as its ASCII twin; a full-width dot within such a number or name
+# alone, for it ends sentences as well.
+_FULL_WIDTH = {
+    0xFF00 + byte - 0x20: byte for byte in b"%+-0123456789@_" + bytes(range(65, 91)) + bytes(range(97, 123))
+}
+_FULL_WIDTH_DOT = re.compile(
+    "(?<=[\uff10-\uff19\uff21-\uff3a\uff41-\uff5a])\uff0e(?=[\uff10-\uff19\uff21-\uff3a\uff41-\uff5a])"
+)
 _MOST_BEFORE_AT = 64  # characters of an address
 # Scripts without spaces: an address may stand right beside their letters.
 _S = "".join(f"{chr(first)}-{chr(last)}" for first, last in SINGLE_BLOCKS)
 # A part before the `@` may be of any alphabet written with spaces, with its marks; `\w` knows letters alone.
 _MARKS = "\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0900-\u0dff"
+_IS_SPACELESS = re.compile(f"[{_S}]")
 _LOCAL_START = re.compile(rf"(?![{_S}])[\w{_MARKS}]")
 _LOCAL = re.compile(rf"(?![{_S}])[\w{_MARKS}.%+'-]")
+# A part of a script without spaces is told from the words before it by length alone: names of Han are short. Verbs and
+# prepositions that end an invitation to write (to, at, for, reach) are no part of it.
+_SPACELESS_LOCAL = re.compile(
+    "(?:[\u3400-\u4dbf\u4e00-\u9fff]{1,4}|[\u30a1-\u30fa\u30fc]{1,12}|[\u0e01-\u0e5b]{1,24}|[\u0e81-\u0edf]{1,24}"
+    "|[\u1000-\u109f]{1,24}|[\u1780-\u17dd]{1,24})$"
+)
+_BEFORE_A_NAME = re.compile("^.*[给給到至在系繫为為是向于於找由寄]")
 _LATIN = re.compile(r"[A-Za-z\u00aa-\u024f\u1e00-\u1eff]")
 _AT = re.compile("[@\uff20]")
 # Korean particles stand right behind.
@@ -128,10 +145,11 @@ def redact_pii(
         return texts, pa.array(n_emails), pa.array(n_ips)
     redacted: list[str] = []
     for row, text in zip(rows, texts.take(pa.array(rows)).to_pylist(), strict=True):
-        cleaned, n_emails[row] = _replace_emails(text, email_placeholder)
+        is_wide = bool(candidates[row] & IS_WIDE)
+        cleaned, n_emails[row] = _replace_emails(text, email_placeholder, is_wide=is_wide)
         if candidates[row] & HAS_NUMBERS:
-            cleaned, n_v4 = _replace(_IPV4, cleaned, ip_placeholder)
-            cleaned, n_v6 = _replace(_IPV6, cleaned, ip_placeholder)
+            cleaned, n_v4 = _replace(_IPV4, cleaned, ip_placeholder, is_wide=is_wide)
+            cleaned, n_v6 = _replace(_IPV6, cleaned, ip_placeholder, is_wide=is_wide)
             n_ips[row] = n_v4 + n_v6
         redacted.append(cleaned)
     mask = np.zeros(len(texts), bool)
@@ -154,11 +172,14 @@ def _find_candidates(data, offsets):  # noqa: ANN001, ANN202
         for i in range(start, end):
             byte = data[i]
             if byte > 0x40:  # most letters
-                if byte == 0xA0 and i >= start + 2 and data[i - 1] == 0xBC and data[i - 2] == 0xEF:
-                    found[d] = HAS_AT  # the full-width one
+                if byte == 0xBC and start < i < end - 1 and data[i - 1] == 0xEF:  # full-width signs
+                    if data[i + 1] == 0xA0:
+                        found[d] |= HAS_AT | IS_WIDE
+                    elif 0x90 <= data[i + 1] <= 0x99 and _is_dot_before(data, start, i - 1):
+                        found[d] |= HAS_NUMBERS | IS_WIDE
                 continue
             if byte == 0x40:
-                found[d] = HAS_AT
+                found[d] |= HAS_AT
                 continue
             if byte == 0x2E:
                 if i > start and i + 1 < end and 0x30 <= data[i - 1] <= 0x39 and 0x30 <= data[i + 1] <= 0x39:
@@ -169,6 +190,14 @@ def _find_candidates(data, offsets):  # noqa: ANN001, ANN202
                 n_groups += 1
         found[d] |= HAS_NUMBERS if most_dots >= 3 or n_groups > 0 else 0
     return found
+
+
+@kernel
+def _is_dot_before(data, start, at):  # noqa: ANN001, ANN202
+    """Whether a dot, or a full-width one (EF BC 8E), ends right before `at`."""
+    if at > start and data[at - 1] == 0x2E:
+        return True
+    return at >= start + 3 and data[at - 1] == 0x8E and data[at - 2] == 0xBC and data[at - 3] == 0xEF
 
 
 @kernel
@@ -183,21 +212,26 @@ def _is_first_group(data, colon):  # noqa: ANN001, ANN202
     return True
 
 
-def _replace(pattern: re.Pattern[str], text: str, placeholder: str) -> tuple[str, int]:
-    n = 0
-
-    def replacement(match: re.Match[str]) -> str:
-        nonlocal n
-        if not _is_public(match):
-            return match[0]
-        n += 1
-        return placeholder
-
-    return pattern.sub(replacement, text), n
+def _fold(text: str, *, is_wide: bool) -> str:
+    """The text with ASCII signs in place of full-width ones, of the same length."""
+    if not is_wide:
+        return text
+    return _FULL_WIDTH_DOT.sub(".", text).translate(_FULL_WIDTH)
 
 
-def _replace_emails(text: str, placeholder: str) -> tuple[str, int]:
+def _replace(pattern: re.Pattern[str], text: str, placeholder: str, *, is_wide: bool) -> tuple[str, int]:
+    pieces: list[str] = []
+    n = done = 0
+    for match in pattern.finditer(_fold(text, is_wide=is_wide)):
+        if _is_public(match):
+            pieces += (text[done : match.start()], placeholder)
+            n, done = n + 1, match.end()
+    return "".join([*pieces, text[done:]]), n
+
+
+def _replace_emails(written: str, placeholder: str, *, is_wide: bool) -> tuple[str, int]:
     """Replace e-mail addresses: from each `@` to the left and to the right, so that none hides another."""
+    text = _fold(written, is_wide=is_wide)
     pieces: list[str] = []
     n = done = low = 0  # `low` is where the address before ends, also one that stays
     found = _AT.search(text)
@@ -205,15 +239,17 @@ def _replace_emails(text: str, placeholder: str) -> tuple[str, int]:
         at = found.start()
         end, last = at, _DOMAIN.match(text, at + 1)
         start = _find_start(text, at, low) if last else at
+        if last and start == at:
+            start = _find_spaceless_start(text, at, low, last[0])
         if last and start < at:
             while _AT.match(text, last.end()) and (more := _DOMAIN.match(text, last.end() + 1)):
                 last = more
             low = end = last.end()
             if _is_somebodys(text, start, at, last):
-                pieces += (text[done:start], placeholder)
+                pieces += (written[done:start], placeholder)
                 n, done = n + 1, end
         found = _AT.search(text, max(at + 1, end))
-    return "".join([*pieces, text[done:]]), n
+    return "".join([*pieces, written[done:]]), n
 
 
 def _find_start(text: str, at: int, low: int) -> int:
@@ -233,6 +269,19 @@ def _find_start(text: str, at: int, low: int) -> int:
     while start < at and not _LOCAL_START.match(text[start]):
         start += 1
     return start
+
+
+def _find_spaceless_start(text: str, at: int, low: int, domain: str) -> int:
+    """Where a part before the `@` begins that is of a script without spaces; such stand before domains of such a script alone."""
+    found = (
+        _SPACELESS_LOCAL.search(text, max(low, at - _MOST_BEFORE_AT), at)
+        if _IS_SPACELESS.search(domain)
+        else None
+    )
+    if found is None:
+        return at
+    before = _BEFORE_A_NAME.match(found[0])
+    return found.start() + (before.end() if before else 0)
 
 
 def _is_somebodys(text: str, start: int, at: int, domain: re.Match[str]) -> bool:
