@@ -18,7 +18,8 @@ More pages with levels come from folders of their own (`--more`), each of which 
                   the kind that read the pages above
 
 An id that the folder has no page of is one of `lessons/` or `annotations/readers`, a known page read again, or the place of
-one in a corpus, as `weborganizer-00#1095`: the row, from 0, of `web/weborganizer-00`.
+one in a file above, as `weborganizer-00#1095` or `edu_train#12`: the row, from 0, of `web/weborganizer-00` or of
+`annotations/edu_train`.
 """
 
 from __future__ import annotations
@@ -135,7 +136,7 @@ def read_edu(data: Path, more: Sequence[Path] = (), books: Sequence[str] = BOOKS
     for name in EDU_FILES:
         rows += [{"domain": "web", "file": name, **row} for row in read_rows(data, f"annotations/{name}")]
     read = _read_by_readers(data, more)
-    read = [row if row["domain"] == "web" else {**row, "weight": _LESSON_WEIGHT} for row in read]
+    read = [row if row["domain"] in _COUNTED_ONCE else {**row, "weight": _LESSON_WEIGHT} for row in read]
     return _to_pages([*rows, *read, *book_rows(data, books)], "edu_level")
 
 
@@ -200,15 +201,16 @@ def _documentation(row: dict[str, Any]) -> dict[str, Any]:
 
 def _corpus_pages(data: Path, more: Sequence[Path], known: set[str]) -> dict[str, dict[str, Any]]:
     """Read the web pages that levels name by their places."""
+    files = {Path(name).name: name for name in (*WEB_FILES, *(f"annotations/{name}" for name in EDU_FILES))}
     wanted: dict[str, set[int]] = {}
     for row in (row for folder in more for row in read_levels(folder / "levels.tsv")):
         corpus, _, place = row["id"].partition("#")
-        if f"web/{corpus}" in WEB_FILES and row["id"] not in known:
+        if corpus in files and row["id"] not in known:
             wanted.setdefault(corpus, set()).add(int(place))
     return {
-        f"{corpus}#{place}": {"text": row["text"], "url": row["url"], "domain": "web"}
+        f"{corpus}#{place}": {"domain": "web", **{name: row[name] for name in ("text", "url") if name in row}}
         for corpus, places in wanted.items()
-        for place, row in enumerate(read_rows(data, f"web/{corpus}"))
+        for place, row in enumerate(read_rows(data, files[corpus]))
         if place in places
     }
 
@@ -252,6 +254,7 @@ def _join_levels(
 # Lessons in programs and science, and pages of books, are few beside those of the web. Counted more, they teach what a lesson
 # is where the web holds none of a subject: docs/log/scoring.md.
 _LESSON_WEIGHT, _BOOK_WEIGHT = 2, 8
+_COUNTED_ONCE = {"web", "written"}
 # What nobody read is given these levels: a textbook's module is a lesson, its lists of words or answers are not.
 _MODULE_LEVEL, _LIST_LEVEL = 4, 1
 _LEAST_MODULE_BYTES = 1500

@@ -18,6 +18,7 @@ from typing import Any
 import duckdb
 
 from curate.bundled import bundled_names, classifiers_folder
+from curate.errors import SettingError
 from curate.results.open import FinishedRun, quoted, read_run
 from curate.results.writing import Writing, read_writing
 from curate.run.cut import LaneCut
@@ -374,6 +375,10 @@ class Rows:
             f"coalesce(strlen(text), 0)::BIGINT AS _bytes, ({gone})::BIGINT AS _gone, md5(id) AS _draw "
             "FROM (SELECT * FROM dropped UNION ALL BY NAME SELECT * FROM kept)"
         )
+        if self._query("SELECT 1 FROM documents WHERE source IS NULL OR position IS NULL LIMIT 1"):
+            raise SettingError(
+                f"{run.path} is damaged: a row has no source or no position. Run 'curate filter' again."
+            )
 
     def has(self, name: str) -> bool:
         """Whether kept and dropped files have that column."""
