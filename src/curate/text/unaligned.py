@@ -9,6 +9,7 @@ from typing import Any
 
 import numba as nb
 from llvmlite import ir
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 
@@ -55,6 +56,59 @@ def _add_sixteen(typing_context: Any, to: Any, place: Any, values: Any, index: A
     return nb.void(to, nb.int64, values, nb.int64), generate
 
 
+_LANES = 32  # of a tile: two registers of AVX-512, four of AVX
+
+
+def _multiply_tile(
+    typing_context: Any,  # noqa: ARG001
+    rows: Any,
+    first: Any,  # noqa: ARG001
+    second: Any,  # noqa: ARG001
+    third: Any,  # noqa: ARG001
+    fourth: Any,  # noqa: ARG001
+    tiles: Any,
+    tile: Any,  # noqa: ARG001
+    n_steps: Any,  # noqa: ARG001
+    products: Any,
+) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        lanes = ir.VectorType(ir.FloatType(), _LANES)
+        kinds, count = signature.args, ir.IntType(64)
+        left = [_element(context, builder, kinds[0], args[0], place) for place in args[1:5]]
+        right = _element(context, builder, kinds[5], args[5], args[6])
+        sums = [cgutils.alloca_once_value(builder, ir.Constant(lanes, None)) for _ in left]
+
+        def spread(address: Any) -> Any:
+            one = builder.insert_element(
+                ir.Constant(lanes, ir.Undefined), builder.load(address, align=4), ir.Constant(ir.IntType(32), 0)
+            )
+            mask = ir.Constant(ir.VectorType(ir.IntType(32), _LANES), None)
+            return builder.shuffle_vector(one, one, mask)
+
+        with cgutils.for_range(builder, args[7], intp=count) as loop:
+            step = builder.mul(loop.index, ir.Constant(count, 4))
+            columns = []
+            for k in range(4):
+                at = builder.mul(builder.add(step, ir.Constant(count, k)), ir.Constant(count, _LANES))
+                address = builder.bitcast(builder.gep(right, [at]), lanes.as_pointer())
+                columns.append(builder.load(address, align=4))
+            for row, total in zip(left, sums, strict=True):
+                p, q, r, s = (
+                    builder.fmul(spread(builder.gep(row, [builder.add(step, ir.Constant(count, k))])), columns[k])
+                    for k in range(4)
+                )
+                added = builder.fadd(builder.fadd(p, q), builder.fadd(r, s))
+                builder.store(builder.fadd(builder.load(total), added), total)
+        for number, total in enumerate(sums):
+            place = ir.Constant(count, number * _LANES)
+            address = _element(context, builder, kinds[8], args[8], place)
+            builder.store(builder.load(total), builder.bitcast(address, lanes.as_pointer()), align=4)
+        return context.get_dummy_value()
+
+    number = nb.int64
+    return nb.void(rows, number, number, number, number, tiles, number, number, products), generate
+
+
 def _address(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     element = _element(context, builder, signature.args[0], args[0], args[1])
     return builder.bitcast(element, ir.IntType(64).as_pointer())
@@ -81,4 +135,12 @@ add_sixteen: Any = intrinsic(_add_sixteen)
 """add_sixteen(to, place, values, index): add 16 float32 of an array to those of another, both counted flat.
 
 The compiler, which cannot know that two arrays are apart, adds them one by one.
+"""
+
+multiply_tile: Any = intrinsic(_multiply_tile)
+"""multiply_tile(rows, first, second, third, fourth, tiles, tile, n_steps, products): four rows times 32 columns.
+
+The rows begin at `first` to `fourth` of `rows`, the tile, (4 * n_steps, 32), at `tile` of `tiles`; `products`, (4, 32), is
+written; all float32, counted flat. Each product is the sum, from the first step on, of (a0 * p + a1 * q) + (a2 * r + a3 * s).
+The sums stay in registers, which loops over arrays do not get from the compiler.
 """
