@@ -78,13 +78,6 @@ def _multiply_tile(
         right = _element(context, builder, kinds[5], args[5], args[6])
         sums = [cgutils.alloca_once_value(builder, ir.Constant(lanes, None)) for _ in left]
 
-        def spread(address: Any) -> Any:
-            one = builder.insert_element(
-                ir.Constant(lanes, ir.Undefined), builder.load(address, align=4), ir.Constant(ir.IntType(32), 0)
-            )
-            mask = ir.Constant(ir.VectorType(ir.IntType(32), _LANES), None)
-            return builder.shuffle_vector(one, one, mask)
-
         with cgutils.for_range(builder, args[7], intp=count) as loop:
             step = builder.mul(loop.index, ir.Constant(count, 4))
             columns = []
@@ -94,7 +87,14 @@ def _multiply_tile(
                 columns.append(builder.load(address, align=4))
             for row, total in zip(left, sums, strict=True):
                 p, q, r, s = (
-                    builder.fmul(spread(builder.gep(row, [builder.add(step, ir.Constant(count, k))])), columns[k])
+                    builder.fmul(
+                        _spread(
+                            builder,
+                            builder.load(builder.gep(row, [builder.add(step, ir.Constant(count, k))])),
+                            _LANES,
+                        ),
+                        columns[k],
+                    )
                     for k in range(4)
                 )
                 added = builder.fadd(builder.fadd(p, q), builder.fadd(r, s))
@@ -107,6 +107,70 @@ def _multiply_tile(
 
     number = nb.int64
     return nb.void(rows, number, number, number, number, tiles, number, number, products), generate
+
+
+def _prefetch(typing_context: Any, array: Any, index: Any) -> Any:  # noqa: ARG001
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        byte, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        address = _element(context, builder, signature.args[0], args[0], args[1])
+        flags = [ir.Constant(flag, value) for value in (0, 3, 1)]  # to read, soon and often, data
+        builder.call(function, [builder.bitcast(address, byte), *flags])
+        return context.get_dummy_value()
+
+    return nb.void(array, nb.int64), generate
+
+
+def _add_rows(lanes: int) -> Any:
+    def typed(
+        typing_context: Any,  # noqa: ARG001
+        sums: Any,
+        place: Any,  # noqa: ARG001
+        values: Any,
+        begin: Any,  # noqa: ARG001
+        stride: Any,  # noqa: ARG001
+        rows: Any,
+        weights: Any,
+        n_rows: Any,  # noqa: ARG001
+    ) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            floats, count = ir.VectorType(ir.FloatType(), lanes), ir.IntType(64)
+            kinds = signature.args
+            small = isinstance(kinds[2].dtype, nb.types.Integer)
+            stored = ir.VectorType(ir.IntType(8), lanes) if small else floats
+            target = builder.bitcast(
+                _element(context, builder, kinds[0], args[0], args[1]), floats.as_pointer()
+            )
+            first = _element(context, builder, kinds[2], args[2], args[3])
+            row_of, weight_of = (
+                _element(context, builder, kinds[n], args[n], ir.Constant(count, 0)) for n in (5, 6)
+            )
+            total = cgutils.alloca_once_value(builder, builder.load(target, align=4))
+            with cgutils.for_range(builder, args[7], intp=count) as loop:
+                row = builder.sext(builder.load(builder.gep(row_of, [loop.index])), count)
+                address = builder.gep(first, [builder.mul(row, args[4])])
+                value = builder.load(builder.bitcast(address, stored.as_pointer()), align=1 if small else 4)
+                if small:
+                    wide = ir.VectorType(ir.IntType(32), lanes)
+                    value = builder.sitofp(builder.sext(value, wide), floats)
+                weight = _spread(builder, builder.load(builder.gep(weight_of, [loop.index])), lanes)
+                builder.store(builder.fadd(builder.load(total), builder.fmul(weight, value)), total)
+            builder.store(builder.load(total), target, align=4)
+            return context.get_dummy_value()
+
+        number = nb.int64
+        return nb.void(sums, number, values, number, number, rows, weights, number), generate
+
+    return intrinsic(typed)
+
+
+def _spread(builder: Any, value: Any, lanes: int) -> Any:
+    """A vector of one value."""
+    one = builder.insert_element(
+        ir.Constant(ir.VectorType(value.type, lanes), ir.Undefined), value, ir.Constant(ir.IntType(32), 0)
+    )
+    return builder.shuffle_vector(one, one, ir.Constant(ir.VectorType(ir.IntType(32), lanes), None))
 
 
 def _address(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -137,10 +201,20 @@ add_sixteen: Any = intrinsic(_add_sixteen)
 The compiler, which cannot know that two arrays are apart, adds them one by one.
 """
 
+prefetch: Any = intrinsic(_prefetch)
+"""prefetch(array, index): begin to load what stands there, counted flat, into the nearest cache."""
+
 multiply_tile: Any = intrinsic(_multiply_tile)
 """multiply_tile(rows, first, second, third, fourth, tiles, tile, n_steps, products): four rows times 32 columns.
 
 The rows begin at `first` to `fourth` of `rows`, the tile, (4 * n_steps, 32), at `tile` of `tiles`; `products`, (4, 32), is
 written; all float32, counted flat. Each product is the sum, from the first step on, of (a0 * p + a1 * q) + (a2 * r + a3 * s).
 The sums stay in registers, which loops over arrays do not get from the compiler.
+"""
+
+add_rows_8, add_rows_16, add_rows_32 = _add_rows(8), _add_rows(16), _add_rows(32)
+"""add_rows_8(sums, place, values, begin, stride, rows, weights, n_rows): add weighted rows to 8 sums, which stay in a register.
+
+To float32 `sums` from `place` on, for each `i` below `n_rows` in turn, `weights[i]`, float32, times the values, float32 or
+int8, from `begin + rows[i] * stride` on; `rows` are int32, places are counted flat.
 """
