@@ -1,4 +1,4 @@
-# ruff: noqa: ANN001, ANN202, PLR1714, SIM109  (numba infers the types of kernels, takes no keywords, is slow at sets)
+# ruff: noqa: ANN001, ANN202, PLR1714  (numba infers the types of kernels, takes no keywords, is slow at sets)
 """What kinds of lines a page's beginning is made of: prose, programs, formulas, tables, lists, headings.
 
 A manual page and a tutorial share their words, and an index shares them with its textbook; what parts them is how
@@ -128,7 +128,7 @@ def _measure_documents(data, bounds, classes, traits, counted, numbers):
 
 
 @kernel(allocates=False)
-def _kind_of(data, first, end, classes, traits, counted, counts):  # noqa: PLR0911, PLR0912  (a ladder of guesses)
+def _kind_of(data, first, end, classes, traits, counted, counts):  # noqa: PLR0911  (a ladder of guesses)
     """Guess the kind of a line that has no white space at its ends, and count its words."""
     sums = np.uint64(0)
     n_gaps, n_words, n_short, n_identifiers = 0, 0, 0, 0

@@ -33,7 +33,7 @@ N_HIDDEN = 16
 _N_KINDS = len(KINDS)
 _N_OUTPUTS = 16  # with room behind the kinds, so that a step is two vectors wide
 _ONES, _FEEDS, _HIGH_BITS = (np.uint64(0x0101010101010101 * byte) for byte in (1, 10, 128))
-_PLACES = 3  # three times 16 are the 48 numbers of a row that `_add_states` adds: the line before, the line itself, the line after
+_PLACES = 3  # the line before, the line itself, the line after: with 16 units each, 48 numbers that `_add_states` adds
 
 
 class Network(NamedTuple):
@@ -105,7 +105,7 @@ def find_kinds(texts: pa.Array | pa.ChunkedArray) -> Lines:
 
 
 def make_scratch() -> tuple[NDArray[Any], ...]:
-    """Working memory of the kernels: features, states of three lines, hidden units, outputs, words by list, features that are not 0 and their values."""
+    """Working memory of the kernels: features, states of three lines, hidden units, outputs, words by list, features above 0."""
     return (
         np.empty(N_FEATURES, np.float32),
         # What each of the last three lines adds to the hidden units of its successor, itself, its predecessor.
