@@ -29,11 +29,11 @@ from curate.text.words import view_utf8
 KINDS = ("prose", "heading", "list", "program", "output", "table", "formula", "meta", "furniture")
 """In the order of the network's outputs."""
 
-N_HIDDEN = 32
+N_HIDDEN = 32  # a multiple of 16, which `_add_states` adds at once
 _N_KINDS = len(KINDS)
 _N_OUTPUTS = 16  # with room behind the kinds, so that a step is two vectors wide
 _ONES, _FEEDS, _HIGH_BITS = (np.uint64(0x0101010101010101 * byte) for byte in (1, 10, 128))
-_PLACES = 3  # the line before, the line itself, the line after: with 16 units each, 48 numbers that `_add_states` adds
+_PLACES = 3  # the line before, the line itself, the line after
 
 
 class Network(NamedTuple):
@@ -265,8 +265,11 @@ def _add_states(row, inner, present, values, state):
         present[n], values[n] = f, row[f]
         n += row[f] != np.float32(0)
     state[:] = np.float32(0)
-    add_rows_32(state, 0, inner, 0, _PLACES * N_HIDDEN, present, values, n)
-    add_rows_16(state, 32, inner, 32, _PLACES * N_HIDDEN, present, values, n)
+    width = _PLACES * N_HIDDEN
+    for at in range(0, width - 16, 32):
+        add_rows_32(state, at, inner, at, width, present, values, n)
+    if width % 32:
+        add_rows_16(state, width - 16, inner, width - 16, width, present, values, n)
 
 
 @kernel(allocates=False)
