@@ -47,7 +47,7 @@ def main() -> None:
 
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of mallopt(3)
-_KEPT_BYTES = 256 << 20
+_KEPT_BYTES = 64 << 20
 
 
 def _keep_memory() -> None:
@@ -62,7 +62,7 @@ def _keep_memory() -> None:
 
         set_option: Any = getattr(ctypes.CDLL(None), "mallopt", None)  # of glibc; musl has none
         if set_option is not None:
-            set_option(_MMAP_THRESHOLD, 4 * _KEPT_BYTES)
+            set_option(_MMAP_THRESHOLD, 16 * _KEPT_BYTES)
             set_option(_TRIM_THRESHOLD, _KEPT_BYTES)
 
 
