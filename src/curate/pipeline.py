@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from os import PathLike, fspath
 from typing import Any, Unpack
@@ -31,9 +31,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from curate.batch import DROP_COLUMNS, SPARED_COLUMNS, add_columns, drop_rows, live_rows, take_rows
+from curate.batch import (
+    DROP_COLUMNS,
+    PAGE_SCHEMA,
+    SPARED_COLUMNS,
+    add_columns,
+    drop_rows,
+    live_rows,
+    take_rows,
+)
 from curate.config import Paths, input_paths, parse_bytes, settings_from
-from curate.crawl import Chunk, InputFile, ReadOptions, check_columns, find_files, plan_splits
+from curate.crawl import Chunk, Cursor, InputFile, ReadOptions, check_columns, find_files, plan_splits
 from curate.dedup import DedupPlan, compute_keys
 from curate.extract import METADATA_FIELDS, decode_text, extract_pages
 from curate.language import ANY_LANGUAGE, check_languages, identify_languages
@@ -207,7 +215,12 @@ def run_filter(
             holds_same=partial(holds_same, files),
         ) as folder,
         make_engine(
-            settings.engine, settings.n_workers(n_input_bytes), str(work_path), settings.ray_address, inputs
+            settings.engine,
+            settings.n_workers(n_input_bytes),
+            str(work_path),
+            settings.ray_address,
+            inputs,
+            before_fork=job.load_kernels,
         ) as engine,
     ):
         earlier = folder.manifest()
@@ -347,6 +360,19 @@ class Job:
         scorers = {f"the scorer {scorer.name}": scorer.fingerprint for scorer in self.scorers()}
         labels = {f"the classifier {each.name}": each.fingerprint for each in self.labellers()}
         return scorers | labels | hash_lists(self.settings)
+
+    def load_kernels(self) -> None:
+        """Take a made-up page through pass 1 and our own scorers: what workers would each load is loaded before they are forked.
+
+        Stages and scorers of the caller's are left alone: they may start threads, beside which nothing can be forked.
+        """
+        pages = pa.RecordBatch.from_pylist(
+            [{"source": "", "kind": "text", "id": "", "content": b"A page of some words."}], PAGE_SCHEMA
+        )
+        chunk = Chunk(0, pages, {}, [], 1, 0, Cursor(), last=True)
+        replace(self, first_stage=None).make_documents(chunk)
+        fitted = [scorer.load() for scorer in self.scorers() if scorer.is_kept()]
+        ask_all(fitted, pages["content"].cast(pa.string()))
 
     # ---- pass 1 ---------------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from curate.bundled import classifiers_folder
 from curate.errors import SettingError, UnknownNameError
-from curate.language import check_languages, codes, identify, identify_languages
+from curate.language import check_languages, codes, identify, identify_languages, kernel
 
 TEXTS = {
     "en": "The water of the river flows down to the sea, where it meets the salt water of the tide.",
@@ -116,6 +116,28 @@ def test_words_that_were_met_before_change_nothing() -> None:
 def test_a_word_of_any_length_at_the_end_of_the_data_is_read_whole(peer: object, length: int) -> None:
     word = "wasserstandsanzeigegeraetschaften"[:length]
     assert_equal_to_peer(peer, [word, f"das {word}", f"{word}\x01 {word}"])
+
+
+@given(st.integers(0, 5000), st.integers(1, 5000), st.text(alphabet="abé \n", max_size=60))
+@settings(deadline=None, max_examples=30)
+def test_where_a_tile_ends_changes_nothing(n_before: int, n_long: int, text: str) -> None:
+    """Words are found by tiles of 4,096 bytes: white space in front moves all words, also one longer than a tile."""
+    texts = [f"{text} {'z' * n_long} {text}", f"die Sprache {text * 80}"]
+    moved = pa.array([" " * n_before + text for text in texts])
+    assert identify_languages(moved).to_pylist() == identify_languages(pa.array(texts)).to_pylist()
+
+
+@given(st.text(alphabet="aeinrst-Q7", min_size=1, max_size=24))
+@settings(deadline=None)
+def test_ngrams_hashed_side_by_side_are_those_hashed_one_by_one(word: str) -> None:
+    tables, _ = identify._load()
+    letters = np.frombuffer(word.encode() + bytes(40), np.uint8)
+    rows = tables.rows, tables.ngram_bits, tables.ngram_ranks, tables.ngram_order
+    one_by_one, side_by_side = np.zeros((2, 16), np.float32)
+    n = kernel._add_word_ngrams(letters, 0, len(word), *rows, tables.n_buckets, one_by_one, 0)
+    scratch = np.zeros(64, np.uint8), np.empty((3, 32), np.uint32), np.empty(80, np.uint32)
+    assert kernel._add_ascii_ngrams(letters, 0, len(word), *rows, side_by_side, 0, *scratch) == n
+    assert side_by_side.tobytes() == one_by_one.tobytes()
 
 
 def test_an_unknown_language_is_refused() -> None:

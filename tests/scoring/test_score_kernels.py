@@ -13,7 +13,7 @@ from curate.scoring.heads import KernelHead
 from curate.scoring.kernels import mean_vectors, project_zones, share_words, tfidf_rows, tfidf_times
 from curate.scoring.lines import LINE_KINDS, LINES_BYTES, LINES_NAMES, measure_lines
 from curate.scoring.shape import SHAPE_BYTES, SHAPE_NAMES, measure_shape
-from curate.scoring.texts import take_window
+from curate.scoring.texts import count_read, take_window
 from curate.scoring.vocabulary import Vocabulary, hash_ngrams
 from curate.text.gate import as_texts
 from curate.text.words import Words, hash_words
@@ -64,7 +64,7 @@ def test_tfidf_rows_equal_a_plain_loop(documents, zones):
             assert all(abs(row[n] - expected[n]) < 1e-5 for n in expected)
 
 
-@given(DOCUMENTS, ZONES, st.integers(1, 3))
+@given(DOCUMENTS, ZONES, st.sampled_from([1, 3, 8, 24, 61]))  # 32, 16 and 8 sums are taken at once
 @settings(deadline=None)
 def test_tfidf_times_weights_equals_a_plain_loop(documents, zones, n_outputs):
     numbers, words = words_of(documents)
@@ -73,7 +73,7 @@ def test_tfidf_times_weights_equals_a_plain_loop(documents, zones, n_outputs):
     products = tfidf_times(numbers, words, np.array(zones, np.int64), idf, weights)
     assert products.shape == (len(documents), n_outputs)
     for i, document in enumerate(documents):
-        for j in range(n_outputs):
+        for j in {0, 7, 8, 33, n_outputs - 1} & set(range(n_outputs)):
             expected = sum(
                 share * weights[n, z, j]
                 for z, zone in enumerate(zones)
@@ -82,43 +82,43 @@ def test_tfidf_times_weights_equals_a_plain_loop(documents, zones, n_outputs):
             assert abs(products[i, j] - expected) < 1e-4
 
 
-@given(DOCUMENTS, ZONES)
+@given(DOCUMENTS, ZONES, st.sampled_from([4, 48]))
 @settings(deadline=None)
-def test_mean_vectors_equal_a_plain_loop(documents, zones):
+def test_mean_vectors_equal_a_plain_loop(documents, zones, size):
     numbers, words = words_of(documents)
     rng = np.random.default_rng(1)
-    vectors = rng.integers(-127, 128, (N_WORDS, 4)).astype(np.int8)
+    vectors = rng.integers(-127, 128, (N_WORDS, size)).astype(np.int8)
     scales = rng.uniform(0.001, 0.01, N_WORDS).astype(np.float32)
     means = mean_vectors(numbers, words, np.array(zones, np.int64), vectors, scales)
     for i, document in enumerate(documents):
         for z, zone in enumerate(zones):
             known = [n for n in (document[:zone] if zone else document) if n >= 0]
-            total = sum((vectors[n].astype(float) * scales[n] for n in known), np.zeros(4))
+            total = sum((vectors[n].astype(float) * scales[n] for n in known), np.zeros(size))
             length = np.linalg.norm(total)
             if length > 1e-4:  # else what is left is rounding
-                np.testing.assert_allclose(means[i, 4 * z : 4 * z + 4], total / length, atol=1e-3)
+                np.testing.assert_allclose(means[i, size * z : size * z + size], total / length, atol=1e-3)
             elif not known:
-                assert not means[i, 4 * z : 4 * z + 4].any()
+                assert not means[i, size * z : size * z + size].any()
 
 
-@given(DOCUMENTS, ZONES)
+@given(DOCUMENTS, ZONES, st.sampled_from([3, 80]))
 @settings(deadline=None)
-def test_projected_zones_equal_a_plain_loop(documents, zones):
+def test_projected_zones_equal_a_plain_loop(documents, zones, size):
     numbers, words = words_of(documents)
     rng = np.random.default_rng(2)
-    axes = rng.integers(-127, 128, (N_WORDS, 3)).astype(np.int8)
+    axes = rng.integers(-127, 128, (N_WORDS, size)).astype(np.int8)
     scales = rng.uniform(0.1, 1, N_WORDS).astype(np.float32)
     points = project_zones(numbers, words, np.array(zones, np.int64), axes, scales)
     for i, document in enumerate(documents):
         for z, zone in enumerate(zones):
             seen = Counter(n for n in (document[:zone] if zone else document) if n >= 0)
             rows = [axes[n].astype(float) * scales[n] * (1 + math.log(count)) for n, count in seen.items()]
-            total = np.sum(rows, axis=0) if rows else np.zeros(3)
+            total = np.sum(rows, axis=0) if rows else np.zeros(size)
             length = np.linalg.norm(total)
             if length > 1e-2:  # else what is left is rounding
-                np.testing.assert_allclose(points[i, 3 * z : 3 * z + 3], total / length, atol=1e-3)
+                np.testing.assert_allclose(points[i, size * z : size * z + size], total / length, atol=1e-3)
             elif not seen:
-                assert not points[i, 3 * z : 3 * z + 3].any()
+                assert not points[i, size * z : size * z + size].any()
 
 
 @settings(deadline=None)
@@ -134,7 +134,12 @@ def test_a_vocabulary_finds_its_words_and_no_others(known, others):
     assert numbers.tolist() == [place.get(int(word), -1) for word in asked]
 
 
-@given(st.integers(0, 9), st.integers(1, 9), st.integers(0, 9), st.floats(0, 100))
+@given(  # 64 rows are taken through tiles of 32 centres
+    st.integers(0, 9) | st.sampled_from([64, 67]),
+    st.integers(1, 9),
+    st.integers(0, 9) | st.sampled_from([32, 33]),
+    st.floats(0, 100),
+)
 @settings(deadline=None)
 def test_bumps_equal_a_plain_sum_of_exponentials_in_any_batch(n_rows, n_features, n_centres, gamma):
     rng = np.random.default_rng(n_rows + 10 * n_features + 100 * n_centres)
@@ -181,6 +186,8 @@ def test_a_pair_has_the_same_bucket_in_every_document():
 @settings(deadline=None, max_examples=200)
 def test_a_window_is_a_prefix_that_ends_between_characters(texts, window_bytes):
     cut = take_window(pa.array(texts, pa.string()), window_bytes).to_pylist()
+    n_read = count_read(pa.array(["left out", *texts], pa.string())[1:], window_bytes)
+    assert n_read.tolist() == [len(prefix.encode()) for prefix in cut]
     for text, prefix in zip(texts, cut, strict=True):
         encoded = text.encode()
         assert encoded.startswith(prefix.encode())

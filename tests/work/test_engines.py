@@ -250,6 +250,30 @@ def test_a_process_without_threads_forks_its_workers_itself_and_they_hold_no_loc
         pass
 
 
+LOADED = """
+import os, sys
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+import curate.work.local as local
+from curate.pipeline import filter_crawl
+
+kept = local.LocalEngine.__init__
+
+def begin(self, n_workers, before_fork):
+    kept(self, n_workers, before_fork)
+    print(self._pool is not None)
+
+local.LocalEngine.__init__ = begin
+filter_crawl(sys.argv[1], sys.argv[2], workers=2, progress=False)
+"""
+
+
+def test_what_is_loaded_before_workers_are_forked_starts_no_thread(tmp_path: Path) -> None:
+    (tmp_path / "pages.jsonl").write_text('{"text": "One page."}\n')
+    command = [sys.executable, "-c", LOADED, str(tmp_path / "pages.jsonl"), str(tmp_path / "out")]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert found.stdout.split() == ["True"], found.stderr
+
+
 def test_beside_another_thread_nothing_is_forked() -> None:
     done = threading.Event()
     thread = threading.Thread(target=done.wait)

@@ -1,4 +1,4 @@
-# ruff: noqa: ANN001, ANN202  (numba infers the types of kernels, and takes no keywords)
+# ruff: noqa: ANN001, ANN202, FBT003, PLR0912  (numba infers the types of kernels, and takes no keywords)
 """fastText's prediction as a kernel over Arrow's bytes: the same sums as fastText's, without a Python string.
 
 A text's vector is the mean of the rows of its words and of the character n-grams of `<word>`; the softmax is
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from curate.language.model_file import ModelFile
 from curate.text.kernel import kernel
-from curate.text.unaligned import add_sixteen, count_ones, count_trailing_zeros, load64
+from curate.text.unaligned import add_sixteen, count_ones, count_trailing_zeros, load64, prefetch
 
 _FNV_OFFSET = np.uint32(2_166_136_261)  # FNV-1a, as fastText hashes words and n-grams
 _FNV_PRIME = np.uint32(16_777_619)
@@ -33,6 +33,12 @@ _PLACE, _SUM = 24, 8  # length of a place and where in it the sum begins, in flo
 _ONES = np.uint64(0x0101010101010101)
 _TOP_BITS = np.uint64(0x8080808080808080)
 _MIX = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio
+_BUCKETS = 2_000_000  # fastText's default: by a constant, what is left of a division costs a multiplication
+_TILE = 4096  # bytes whose words are found at a time
+_GATHER = np.uint64(0x0102040810204080)  # times bits 0, 8, 16, ...: the same bits side by side at 56-63
+_MASKS = np.array(  # of the three blocks of eight bytes of a word of so many bytes
+    [[(1 << 8 * min(max(n - 8 * k, 0), 8)) - 1 for k in range(3)] for n in range(_WORD_BYTES + 1)], np.uint64
+)
 _LOG_OFFSET = 1e-5  # fastText adds it under every logarithm
 
 
@@ -121,6 +127,15 @@ def predict(
         np.empty((2, _N_DIMENSIONS), np.float32),
         np.empty(len(tables.tree), np.float64),
         places, places.view(np.float32).ravel(),
+        (
+            np.empty(_TILE + 64, np.uint8),
+            np.empty(_TILE + 2, np.int32),
+            np.empty((_TILE // 2 + 1, 3), np.uint64),
+            np.empty(_TILE // 2 + 1, np.int64),
+            np.zeros(64, np.uint8),
+            np.empty((3, 32), np.uint32),
+            np.empty(80, np.uint32),
+        ),
     )  # fmt: skip
     return labels, probabilities
 
@@ -206,6 +221,41 @@ def _add_word_ngrams(data, start, end, rows, bits, ranks, order, n_buckets, tota
 
 
 @kernel(allocates=False)
+def _add_ascii_ngrams(data, start, n, rows, bits, ranks, order, total, at, written, hashes, listed):
+    """The same for an ASCII word of up to 24 bytes and `_BUCKETS` buckets: all n-grams are hashed side by side.
+
+    Which of them were not pruned cannot be foreseen, so they are listed without a branch before their rows are added.
+    """
+    written[0] = _OPEN
+    for k in range(n):
+        written[1 + k] = data[start + k]
+    written[n + 1] = _CLOSE
+    buckets = np.uint32(_BUCKETS)
+    for half in range(1 if n < 16 else 2):
+        for k in range(16):  # of a number that is known, so that all are taken at once
+            i = 16 * half + k
+            value = np.uint32((_FNV_OFFSET ^ np.uint32(written[i])) * _FNV_PRIME)
+            value = np.uint32((value ^ np.uint32(written[i + 1])) * _FNV_PRIME)
+            hashes[0, i] = value % buckets
+            value = np.uint32((value ^ np.uint32(written[i + 2])) * _FNV_PRIME)
+            hashes[1, i] = value % buckets
+            value = np.uint32((value ^ np.uint32(written[i + 3])) * _FNV_PRIME)
+            hashes[2, i] = value % buckets
+    n_listed = 0
+    for i in range(n + 1):
+        for k in range(min(3, n + 1 - i)):
+            bucket = hashes[k, i]
+            listed[n_listed] = bucket
+            n_listed += np.int64(bits[bucket >> 6] >> np.uint64(bucket & 63)) & 1
+    for i in range(n_listed):
+        bucket = listed[i]
+        below = bits[bucket >> 6] & ((np.uint64(1) << np.uint64(bucket & 63)) - np.uint64(1))
+        rank = ranks[bucket >> 6] + count_ones(below)
+        add_sixteen(total, at, rows, np.int64(order[rank]) * _N_DIMENSIONS)
+    return n_listed
+
+
+@kernel(allocates=False)
 def _find_word(data, start, end, slots, word_bytes, word_bounds):
     """The number of a dictionary word, -1 where it is none."""
     value = _FNV_OFFSET
@@ -230,38 +280,49 @@ def _find_word(data, start, end, slots, word_bytes, word_bounds):
 
 @kernel(allocates=False)
 def _sum_word(
-    data, start, end, rows, counts, bits, ranks, order, n_buckets, slots, word_bytes, word_bounds, total, at
-):
-    """Set `total`, flat, from `at` on to the sum of a word's rows; returns how many there are."""
+    data, start, end, rows, counts, bits, ranks, order, n_buckets, slots, word_bytes, word_bounds, total, at,
+    is_ascii, written, hashes, listed,
+):  # fmt: skip
+    """Set `total`, flat, from `at` on to the sum of a word's rows; returns how many there are.
+
+    `is_ascii` is said of words of up to 24 bytes alone; `written`, `hashes` and `listed` are scratch.
+    """
     for k in range(_N_DIMENSIONS):
         total[at + k] = np.float32(0)
     number = _find_word(data, start, end, slots, word_bytes, word_bounds)
     if number >= 0:
         add_sixteen(total, at, rows, np.int64(number) * _N_DIMENSIONS)
         return counts[number]
+    if is_ascii and n_buckets == _BUCKETS:
+        return _add_ascii_ngrams(
+            data, start, end - start, rows, bits, ranks, order, total, at, written, hashes, listed
+        )
     return _add_word_ngrams(data, start, end, rows, bits, ranks, order, n_buckets, total, at)
 
 
-@kernel(allocates=False)
-def _remember(first, second, third, length, places):
-    """The place of a short word among those remembered, and whether it is there already.
-
-    A word is remembered by its bytes, so what is found is exact and does not depend on what came before. It may stand in
-    either of two places; a new one takes that which was not asked for since the other was filled.
-    """
+@kernel(allocates=False, inline=True)
+def _place_of(first, second, third):
+    """The first of the two places where a word of these bytes is remembered."""
     mixed = (first ^ (second * _MIX) ^ (third * _MIX * _MIX)) * _MIX
-    place = np.int64(mixed >> np.uint64(65 - _REMEMBERED_BITS)) << 1
-    for way in range(2):
-        note = places[place + way, _NOTE]
-        if (
-            places[place + way, 0] == first
-            and places[place + way, 1] == second
-            and places[place + way, 2] == third
-            and note & np.uint64(0xFF) == length
-        ):
-            if not note & _USED:
-                places[place + way, _NOTE] = note | _USED
-            return place + way, True
+    return np.int64(mixed >> np.uint64(65 - _REMEMBERED_BITS)) << 1
+
+
+@kernel(allocates=False, inline=True)
+def _is_at(places, place, first, second, third, length):
+    return (
+        (places[place, 0] ^ first)
+        | (places[place, 1] ^ second)
+        | (places[place, 2] ^ third)
+        | (places[place, _NOTE] & np.uint64(0xFF) ^ length)
+    ) == np.uint64(0)
+
+
+@kernel(allocates=False)
+def _take_place(first, second, third, place, places):
+    """Give a new word one of its two places: that which was not asked for since the other was filled.
+
+    A word is remembered by its bytes, so what is found is exact and does not depend on what came before.
+    """
     if places[place, _NOTE] & _USED:
         if places[place + 1, _NOTE] & _USED:
             places[place + 1, _NOTE] &= ~_USED
@@ -269,7 +330,7 @@ def _remember(first, second, third, length, places):
             place += 1
         places[place & ~1, _NOTE] &= ~_USED
     places[place, 0], places[place, 1], places[place, 2] = first, second, third
-    return place, False
+    return place
 
 
 @kernel(allocates=False)
@@ -341,11 +402,62 @@ def _eight(data, at, stop):
 
 
 @kernel(allocates=False)
+def _find_words(data, start, n, spaces, edges):
+    """Find the words of `n` bytes: `edges` gets the start and end of each, from `start`; returns how many there are.
+
+    Where words end cannot be foreseen, so there is no branch at each: bits of 64 bytes at a time.
+    """
+    for i in range(n):
+        byte = data[start + i]
+        spaces[i] = (byte == 32) | (byte == 0) | (np.uint8(byte - np.uint8(9)) <= 4)
+    spaces[n : n + 64] = 1
+    n_edges = 0
+    carry = np.uint64(0)
+    for base in range(0, n + 1, 64):
+        outside = np.uint64(0)
+        for j in range(8):
+            block = load64(spaces, base + 8 * j) if base + 8 * j < n else _ONES
+            outside |= (block * _GATHER >> np.uint64(56)) << np.uint64(8 * j)
+        inside = ~outside
+        turns = inside ^ (inside << np.uint64(1) | carry)
+        carry = inside >> np.uint64(63)
+        while turns:
+            edges[n_edges] = base + count_trailing_zeros(turns)
+            n_edges += 1
+            turns &= turns - np.uint64(1)
+    return n_edges >> 1
+
+
+@kernel(allocates=False)
+def _read_words(data, start, n_words, edges, keys, at_places, places):
+    """The bytes of words, up to 24, and where each may be remembered: asked for from memory before they are needed."""
+    for word in range(n_words):
+        at = start + edges[2 * word]
+        length = min(edges[2 * word + 1] - edges[2 * word], _WORD_BYTES)
+        if at + _WORD_BYTES <= len(data):
+            first = load64(data, at) & _MASKS[length, 0]
+            second = load64(data, at + 8) & _MASKS[length, 1]
+            third = load64(data, at + 16) & _MASKS[length, 2]
+        else:
+            stop = at + length
+            first, second, third = (
+                _eight(data, at, stop), _eight(data, at + 8, stop), _eight(data, at + 16, stop)
+            )  # fmt: skip
+        keys[word, 0], keys[word, 1], keys[word, 2] = first, second, third
+        place = _place_of(first, second, third)
+        at_places[word] = place
+        prefetch(places, place * 12)
+        prefetch(places, place * 12 + 8)
+        prefetch(places, place * 12 + 16)
+
+
+@kernel(allocates=False)
 def _predict(
     data, bounds, rows, counts, bits, ranks, order, n_buckets, slots, word_bytes, word_bounds, tree, output,
-    labels, probabilities, scratch, reached, places, sums,
+    labels, probabilities, scratch, reached, places, sums, by_word,
 ):  # fmt: skip
     total, alone = scratch[0], scratch[1]
+    spaces, edges, keys, at_places, written, hashes, listed = by_word
     for d in range(len(bounds) - 1):
         # Every text ends with the line end's own word, which is the first of the dictionary.
         _set_row(total, rows, 0)
@@ -353,32 +465,51 @@ def _predict(
         at, end = bounds[d], bounds[d + 1]
         has_word = False
         while at < end:
-            start = at
-            stop = _find_space(data, start, end)
-            length = stop - start
-            at = stop + 1
-            if length == 0:
-                continue
-            has_word = True
-            if length <= _WORD_BYTES:
-                place, known = _remember(
-                    _eight(data, start, stop), _eight(data, start + 8, stop), _eight(data, start + 16, stop),
-                    np.uint64(length), places,
-                )  # fmt: skip
-                if not known:
-                    n_rows = _sum_word(
+            n = min(end - at, _TILE)
+            n_words = _find_words(data, at, n, spaces, edges)
+            has_word |= n_words > 0
+            goes_on = n_words > 0 and at + n < end and edges[2 * n_words - 1] == n
+            if goes_on:
+                n_words -= 1  # the last word may be longer: it begins the next tile
+            _read_words(data, at, n_words, edges, keys, at_places, places)
+            for word in range(n_words):
+                start, stop = at + edges[2 * word], at + edges[2 * word + 1]
+                length = np.uint64(stop - start)
+                if stop - start <= _WORD_BYTES:
+                    first, second, third = keys[word, 0], keys[word, 1], keys[word, 2]
+                    place = at_places[word]
+                    is_second = _is_at(places, place + 1, first, second, third, length)
+                    if is_second | _is_at(places, place, first, second, third, length):
+                        place += is_second
+                        places[place, _NOTE] |= _USED
+                    else:
+                        place = _take_place(first, second, third, place, places)
+                        n_rows = _sum_word(
+                            data, start, stop, rows, counts, bits, ranks, order, n_buckets, slots,
+                            word_bytes, word_bounds, sums, place * _PLACE + _SUM,
+                            not (first | second | third) & _TOP_BITS, written, hashes, listed,
+                        )  # fmt: skip
+                        places[place, _NOTE] = length | (np.uint64(n_rows) << np.uint64(16))
+                    add_sixteen(total, 0, sums, place * _PLACE + _SUM)
+                    n_added += np.int64(places[place, _NOTE] >> np.uint64(16))
+                else:
+                    n_added += _sum_word(
                         data, start, stop, rows, counts, bits, ranks, order, n_buckets, slots,
-                        word_bytes, word_bounds, sums, place * _PLACE + _SUM,
+                        word_bytes, word_bounds, alone, 0, False, written, hashes, listed,
                     )  # fmt: skip
-                    places[place, _NOTE] = np.uint64(length) | (np.uint64(n_rows) << np.uint64(16))
-                add_sixteen(total, 0, sums, place * _PLACE + _SUM)
-                n_added += np.int64(places[place, _NOTE] >> np.uint64(16))
-            else:
+                    add_sixteen(total, 0, alone, 0)
+            if not goes_on:
+                at += n
+            elif n_words or edges[0]:
+                at += edges[2 * n_words]
+            else:  # a word of a whole tile and more
+                stop = _find_space(data, at, end)
                 n_added += _sum_word(
-                    data, start, stop, rows, counts, bits, ranks, order, n_buckets, slots,
-                    word_bytes, word_bounds, alone, 0,
+                    data, at, stop, rows, counts, bits, ranks, order, n_buckets, slots,
+                    word_bytes, word_bounds, alone, 0, False, written, hashes, listed,
                 )  # fmt: skip
                 add_sixteen(total, 0, alone, 0)
+                at = stop
         if has_word:
             for k in range(_N_DIMENSIONS):
                 total[k] /= np.float32(n_added)

@@ -24,7 +24,8 @@ from curate.language import ANY_LANGUAGE
 from curate.protocols import Scorer
 from curate.rules import RuleSet, load_rules, required_signals
 from curate.run.settings import NONE, UNSCORED, FilterSettings
-from curate.scoring import FittedClasses, load_classifier, load_scorer, score_columns
+from curate.scoring import FittedClasses, FittedScorer, load_classifier, load_scorer, score_columns
+from curate.scoring.features import EncoderBlock
 from curate.scoring.storage import languages_of
 from curate.signals import DEFAULT_SIGNALS, KIND_SIGNALS
 
@@ -81,9 +82,15 @@ class LaneScorer:
         """Load a scorer, and so check it."""
         scorer = load_scorer(source)
         fingerprint = getattr(scorer, "fingerprint", None) or None
+        if isinstance(source, str) and _is_arrays(scorer):
+            _loaded[source, fingerprint] = scorer
         named = getattr(scorer, "languages", None)
         languages = None if named is None else tuple(named)
         return cls(scorer.name, source, fingerprint, tuple(score_columns(scorer)), languages)
+
+    def is_kept(self) -> bool:
+        """Whether this process holds the scorer since it was checked."""
+        return (self.source, self.fingerprint) in _loaded if isinstance(self.source, str) else False
 
     def load(self) -> Scorer:
         """The scorer, loaded once in each process where it has a name."""
@@ -274,9 +281,20 @@ def is_of_kind(kinds: pa.Array | pa.ChunkedArray, wanted: Sequence[str]) -> NDAr
     )
 
 
-@cache
-def _load_once(name: str, fingerprint: str | None) -> Scorer:  # noqa: ARG001  (a refitted one is another)
-    return load_scorer(name)
+_loaded: dict[tuple[str, str | None], Scorer] = {}  # a refitted scorer is another one
+
+
+def _load_once(name: str, fingerprint: str | None) -> Scorer:
+    if (name, fingerprint) not in _loaded:
+        _loaded[name, fingerprint] = load_scorer(name)
+    return _loaded[name, fingerprint]
+
+
+def _is_arrays(scorer: Scorer) -> bool:
+    """Whether a scorer is a few megabytes of our own arrays: kept where it was checked, and shared with forked workers."""
+    return isinstance(scorer, FittedScorer) and not any(
+        isinstance(block, EncoderBlock) for block in scorer.blocks.values()
+    )
 
 
 @cache

@@ -9,14 +9,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from curate.text.kernel import kernel
+from curate.text.unaligned import multiply_tile
 
 Array = NDArray[np.float32]
+
+_TILE = 32
+"""Columns that `multiply_tile` takes."""
+_ROWS = 64
+"""Rows that a tile of centres is read for."""
 
 
 class Head(Protocol):
@@ -127,8 +134,9 @@ class KernelHead:
     def predict(self, features: Array, /) -> Array:
         """The sum of the bumps at every row."""
         numbers = np.empty(len(features), np.float32)
-        squares = np.square(self.centres, dtype=np.float32).sum(axis=0, dtype=np.float32)
-        _predict_kernel(features, self.centres, squares, self.weights, self.bias, self.gamma, numbers)
+        tiles, squares, weights = _lay_tiles(self)
+        features = np.ascontiguousarray(features)
+        _predict_kernel(features, features.ravel(), tiles, squares, weights, self.bias, self.gamma, numbers)
         return numbers
 
     def to_arrays(self) -> dict[str, NDArray[np.generic]]:
@@ -136,6 +144,19 @@ class KernelHead:
         half = self.centres.astype(np.float16)
         centres = half if (half == self.centres).all() else self.centres
         return {"centres": centres, "weights": self.weights, "bias": self.bias, "gamma": self.gamma}
+
+
+@lru_cache(maxsize=8)
+def _lay_tiles(head: KernelHead) -> tuple[Array, Array, Array]:
+    """The centres, tile after tile of (n_features, 32), flat, their squared lengths and weights, all filled up with zeros."""
+    n_features, n_centres = head.centres.shape
+    n_padded = -(-n_centres // _TILE) * _TILE
+    padded = np.zeros((n_features, n_padded), np.float32)
+    padded[:, :n_centres] = head.centres
+    squares, weights = np.zeros((2, n_padded), np.float32)
+    squares[:n_centres] = np.square(head.centres, dtype=np.float32).sum(axis=0, dtype=np.float32)
+    weights[:n_centres] = head.weights
+    return padded.reshape(n_features, -1, _TILE).transpose(1, 0, 2).ravel(), squares, weights
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -286,59 +307,66 @@ def _predict_softmax(features, weights, levels, numbers):
 
 
 @kernel
-def _predict_kernel(features, centres, squares, weights, bias, gamma, numbers):
-    """Take four rows by four columns at a time.
+def _predict_kernel(features, flat, tiles, squares, weights, bias, gamma, numbers):
+    """Take a few rows through one tile of centres after the other.
 
-    Centres lie in no cache near the core: they are read a fourth as often, and products are put down a fourth as often.
+    All centres lie in no cache near the core, one tile does: it is read from there for all of these rows.
     """
-    n_centres, n_rows = len(weights), len(features)
-    products = np.empty((4, n_centres), np.float32)
-    bumps = np.empty(n_centres, np.float64)
-    for start in range(0, n_rows, 4):
-        rows = (
-            features[start],
-            features[min(start + 1, n_rows - 1)],
-            features[min(start + 2, n_rows - 1)],
-            features[min(start + 3, n_rows - 1)],
-        )
-        _multiply_four(rows[0], rows[1], rows[2], rows[3], centres, products)
-        for row in range(start, min(start + 4, n_rows)):
-            square = np.float32(0)
-            for i in range(features.shape[1]):
-                square += features[row, i] * features[row, i]
-            for j in range(n_centres):
-                product = products[row - start, j]
-                distance = max(square + squares[j] - np.float32(2) * product, np.float32(0))
-                bumps[j] = weights[j] * _exp_negative(-np.float64(gamma[0]) * np.float64(distance))
-            sums = np.zeros(4, np.float64)  # one sum would wait for each addition
-            for j in range(n_centres):
-                sums[j % 4] += bumps[j]
-            numbers[row] = np.float64(bias[0]) + ((sums[0] + sums[1]) + (sums[2] + sums[3]))
-
-
-@kernel
-def _multiply_four(a, b, c, d, centres, products):
-    """Multiply four rows of features (n_features,) with centres into products (4, n_centres)."""
-    n_features, n_centres = centres.shape
-    products[:] = 0
+    n_rows, n_features = features.shape
+    n_centres = len(weights)
     n_whole = n_features - n_features % 4
-    for i in range(0, n_whole, 4):
-        a0, a1, a2, a3 = a[i], a[i + 1], a[i + 2], a[i + 3]
-        b0, b1, b2, b3 = b[i], b[i + 1], b[i + 2], b[i + 3]
-        c0, c1, c2, c3 = c[i], c[i + 1], c[i + 2], c[i + 3]
-        d0, d1, d2, d3 = d[i], d[i + 1], d[i + 2], d[i + 3]
-        for j in range(n_centres):
-            p, q, r, s = centres[i, j], centres[i + 1, j], centres[i + 2, j], centres[i + 3, j]
-            products[0, j] += (a0 * p + a1 * q) + (a2 * r + a3 * s)
-            products[1, j] += (b0 * p + b1 * q) + (b2 * r + b3 * s)
-            products[2, j] += (c0 * p + c1 * q) + (c2 * r + c3 * s)
-            products[3, j] += (d0 * p + d1 * q) + (d2 * r + d3 * s)
-    for i in range(n_whole, n_features):
-        for j in range(n_centres):
-            products[0, j] += a[i] * centres[i, j]
-            products[1, j] += b[i] * centres[i, j]
-            products[2, j] += c[i] * centres[i, j]
-            products[3, j] += d[i] * centres[i, j]
+    tile_size = n_features * _TILE
+    products = np.empty((4, _TILE), np.float32)
+    products_flat = products.ravel()
+    bumps = np.empty(_TILE, np.float64)
+    row_squares = np.empty(_ROWS, np.float32)
+    sums = np.empty((_ROWS, 4), np.float64)  # one sum would wait for each addition
+    for block in range(0, n_rows, _ROWS):
+        block_stop = min(block + _ROWS, n_rows)
+        sums[:] = 0
+        for row in range(block, block_stop):
+            square = np.float32(0)
+            for i in range(n_features):
+                square += features[row, i] * features[row, i]
+            row_squares[row - block] = square
+        for first in range(0, n_centres, _TILE):
+            tile = first // _TILE * tile_size
+            for start in range(block, block_stop, 4):
+                last = block_stop - 1
+                multiply_tile(
+                    flat,
+                    start * n_features,
+                    min(start + 1, last) * n_features,
+                    min(start + 2, last) * n_features,
+                    min(start + 3, last) * n_features,
+                    tiles,
+                    tile,
+                    n_whole // 4,
+                    products_flat,
+                )
+                for row in range(start, min(start + 4, block_stop)):
+                    product = products[row - start]
+                    for i in range(n_whole, n_features):
+                        for j in range(_TILE):
+                            product[j] += features[row, i] * tiles[tile + i * _TILE + j]
+                    square, total = row_squares[row - block], sums[row - block]
+                    for j in range(_TILE):
+                        distance = max(
+                            square + squares[first + j] - np.float32(2) * product[j], np.float32(0)
+                        )
+                        bumps[j] = weights[first + j] * _exp_negative(
+                            -np.float64(gamma[0]) * np.float64(distance)
+                        )
+                    a, b, c, d = total[0], total[1], total[2], total[3]
+                    for j in range(0, _TILE, 4):
+                        a += bumps[j]
+                        b += bumps[j + 1]
+                        c += bumps[j + 2]
+                        d += bumps[j + 3]
+                    total[0], total[1], total[2], total[3] = a, b, c, d
+        for row in range(block, block_stop):
+            total = sums[row - block]
+            numbers[row] = np.float64(bias[0]) + ((total[0] + total[1]) + (total[2] + total[3]))
 
 
 @kernel(inline=True)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.text.kernel import kernel
+from curate.text.unaligned import add_rows_8, add_rows_16, add_rows_32
 from curate.text.words import Words
 
 
@@ -59,7 +60,9 @@ def share_words(
 
 @kernel
 def _share_words(numbers, offsets, places, shares):
-    counts = np.zeros(shares.shape[1], np.int64)
+    counts = np.zeros(
+        shares.shape[1] + 1, np.int64
+    )  # the first of no place: a branch on it could not be foreseen
     for document in range(len(offsets) - 1):
         start, stop = offsets[document], offsets[document + 1]
         if start == stop:
@@ -67,10 +70,10 @@ def _share_words(numbers, offsets, places, shares):
         counts[:] = 0
         for i in range(start, stop):
             number = numbers[i]
-            if number >= 0 and places[number] >= 0:
-                counts[places[number]] += 1
-        for place in range(len(counts)):
-            shares[document, place] = np.sqrt(counts[place] / np.float64(stop - start))
+            if number >= 0:
+                counts[places[number] + 1] += 1
+        for place in range(shares.shape[1]):
+            shares[document, place] = np.sqrt(counts[place + 1] / np.float64(stop - start))
 
 
 @kernel
@@ -127,7 +130,7 @@ def tfidf_times(
         float32 (N, n_outputs).
     """
     outputs = np.zeros((len(words.offsets) - 1, weights.shape[2]), np.float32)
-    _add_zones(numbers, words.offsets, zones, idf, weights, _log_table(), outputs)
+    _add_zones(numbers, words.offsets, zones, idf, np.ascontiguousarray(weights), _log_table(), outputs)
     return outputs
 
 
@@ -141,8 +144,11 @@ def _log_table() -> NDArray[np.float32]:
 @kernel
 def _add_zones(numbers, offsets, zones, idf, weights, logs, outputs):
     counts = np.zeros(len(idf), np.int32)
-    touched = np.empty(_longest(offsets), np.int32)
+    longest = _longest(offsets) + 1
+    touched, word_weights = np.empty(longest, np.int32), np.empty(longest, np.float32)
     n_outputs = weights.shape[2]
+    stride = weights.shape[1] * n_outputs
+    flat = weights.reshape(weights.size)
     sums = np.zeros(n_outputs, np.float32)
     for document in range(len(offsets) - 1):
         start, stop = offsets[document], offsets[document + 1]
@@ -152,15 +158,9 @@ def _add_zones(numbers, offsets, zones, idf, weights, logs, outputs):
             zone_stop = stop if zones[z] == 0 else min(stop, start + zones[z])
             n_touched = _count_words(numbers, at, zone_stop, counts, touched, n_touched)
             at = max(at, zone_stop)
-            square = np.float32(0)
+            square = _weigh_words(touched, n_touched, counts, idf, logs, word_weights)
             sums[:] = 0
-            for i in range(n_touched):
-                number = touched[i]
-                n = counts[number]
-                weight = idf[number] * (logs[n] if n < 256 else np.float32(1) + np.log(np.float32(n)))
-                square += weight * weight
-                for j in range(n_outputs):
-                    sums[j] += weight * np.float32(weights[number, z, j])
+            _add_words(touched, n_touched, word_weights, flat, z * n_outputs, stride, sums)
             if square > 0:
                 norm = np.float32(1) / np.sqrt(square)
                 for j in range(n_outputs):
@@ -169,17 +169,54 @@ def _add_zones(numbers, offsets, zones, idf, weights, logs, outputs):
             counts[touched[i]] = 0
 
 
-@kernel
+@kernel(allocates=False)
 def _count_words(numbers, start, stop, counts, touched, n_touched):
-    """Count the known words of a stretch, and list those met for the first time; returns the list's length."""
+    """Count the known words of a stretch, and list those met for the first time; returns the list's length.
+
+    The list has room for one more: whether a word is new cannot be foreseen, so all are written down.
+    """
     for i in range(start, stop):
         number = numbers[i]
         if number >= 0:
-            if counts[number] == 0:
-                touched[n_touched] = number
-                n_touched += 1
+            touched[n_touched] = number
+            n_touched += counts[number] == 0
             counts[number] += 1
     return n_touched
+
+
+@kernel(allocates=False)
+def _weigh_words(touched, n_touched, counts, scales, logs, word_weights):
+    """Write (1 + ln tf) * scale of every word that was met; returns the sum of their squares."""
+    square = np.float32(0)
+    for i in range(n_touched):
+        number = touched[i]
+        n = counts[number]
+        weight = scales[number] * (logs[n] if n < 256 else np.float32(1) + np.log(np.float32(n)))
+        square += weight * weight
+        word_weights[i] = weight
+    return square
+
+
+@kernel(allocates=False)
+def _add_words(touched, n_touched, word_weights, flat, begin, stride, sums):
+    """Add each word's row, times its weight, to `sums` (n_outputs,), word by word."""
+    n_outputs = len(sums)
+    j = 0
+    while j + 32 <= n_outputs:
+        add_rows_32(sums, j, flat, begin + j, stride, touched, word_weights, n_touched)
+        j += 32
+    if j + 16 <= n_outputs:
+        add_rows_16(sums, j, flat, begin + j, stride, touched, word_weights, n_touched)
+        j += 16
+    if j + 8 <= n_outputs:
+        add_rows_8(sums, j, flat, begin + j, stride, touched, word_weights, n_touched)
+        j += 8
+    while j < n_outputs:
+        total = sums[j]
+        for i in range(n_touched):
+            total += word_weights[i] * np.float32(flat[begin + j + touched[i] * stride])
+        sums[j] = total
+        j += 1
 
 
 @kernel
@@ -223,15 +260,17 @@ def mean_vectors(
     """
     n_dimensions = vectors.shape[1]
     means = np.zeros((len(words.offsets) - 1, len(zones) * n_dimensions), np.float32)
-    _fill_means(numbers, words.offsets, zones, vectors, scales, means)
+    _fill_means(numbers, words.offsets, zones, np.ascontiguousarray(vectors), scales, means)
     return means
 
 
 @kernel
 def _fill_means(numbers, offsets, zones, vectors, scales, means):
     counts = np.zeros(len(scales), np.int32)
-    touched = np.empty(_longest(offsets), np.int32)
+    longest = _longest(offsets) + 1
+    touched, word_weights = np.empty(longest, np.int32), np.empty(longest, np.float32)
     n_dimensions = vectors.shape[1]
+    flat = vectors.reshape(vectors.size)
     sums = np.zeros(n_dimensions, np.float32)
     for document in range(len(offsets) - 1):
         start, stop = offsets[document], offsets[document + 1]
@@ -239,15 +278,13 @@ def _fill_means(numbers, offsets, zones, vectors, scales, means):
         sums[:] = 0
         for z in range(len(zones) - 1, -1, -1):  # shortest first: the sum goes on
             zone_stop = stop if zones[z] == 0 else min(stop, start + zones[z])
-            n_touched = 0
-            n_touched = _count_words(numbers, at, zone_stop, counts, touched, n_touched)
+            n_touched = _count_words(numbers, at, zone_stop, counts, touched, 0)
             at = max(at, zone_stop)
             for i in range(n_touched):
                 number = touched[i]
-                weight = scales[number] * np.float32(counts[number])
+                word_weights[i] = scales[number] * np.float32(counts[number])
                 counts[number] = 0
-                for j in range(n_dimensions):
-                    sums[j] += weight * np.float32(vectors[number, j])
+            _add_words(touched, n_touched, word_weights, flat, 0, n_dimensions, sums)
             _write_unit(sums, means[document], z * n_dimensions)
 
 
@@ -271,15 +308,17 @@ def project_zones(
         float32 (N, n_zones * n_dimensions); zeros for a zone without a known word.
     """
     points = np.zeros((len(words.offsets) - 1, len(zones) * axes.shape[1]), np.float32)
-    _fill_points(numbers, words.offsets, zones, axes, scales, _log_table(), points)
+    _fill_points(numbers, words.offsets, zones, np.ascontiguousarray(axes), scales, _log_table(), points)
     return points
 
 
 @kernel
 def _fill_points(numbers, offsets, zones, axes, scales, logs, points):
     counts = np.zeros(len(scales), np.int32)
-    touched = np.empty(_longest(offsets), np.int32)
+    longest = _longest(offsets) + 1
+    touched, word_weights = np.empty(longest, np.int32), np.empty(longest, np.float32)
     n_dimensions = axes.shape[1]
+    flat = axes.reshape(axes.size)
     sums = np.empty(n_dimensions, np.float32)
     for document in range(len(offsets) - 1):
         start, stop = offsets[document], offsets[document + 1]
@@ -289,13 +328,9 @@ def _fill_points(numbers, offsets, zones, axes, scales, logs, points):
             zone_stop = stop if zones[z] == 0 else min(stop, start + zones[z])
             n_touched = _count_words(numbers, at, zone_stop, counts, touched, n_touched)
             at = max(at, zone_stop)
+            _weigh_words(touched, n_touched, counts, scales, logs, word_weights)
             sums[:] = 0
-            for i in range(n_touched):
-                number = touched[i]
-                n = counts[number]
-                weight = scales[number] * (logs[n] if n < 256 else np.float32(1) + np.log(np.float32(n)))
-                for j in range(n_dimensions):
-                    sums[j] += weight * np.float32(axes[number, j])
+            _add_words(touched, n_touched, word_weights, flat, 0, n_dimensions, sums)
             _write_unit(sums, points[document], z * n_dimensions)
         for i in range(n_touched):
             counts[touched[i]] = 0

@@ -1,4 +1,4 @@
-# ruff: noqa: ANN001, ANN202, PLR1714, SIM109  (numba infers the types of kernels, takes no keywords, is slow at sets)
+# ruff: noqa: ANN001, ANN202, PLR1714  (numba infers the types of kernels, takes no keywords, is slow at sets)
 """What kinds of lines a page's beginning is made of: prose, programs, formulas, tables, lists, headings.
 
 A manual page and a tutorial share their words, and an index shares them with its textbook; what parts them is how
@@ -55,6 +55,28 @@ _IS_MATHS = np.zeros(256, np.bool_)
 _IS_MATHS[np.frombuffer(_MATHS, np.uint8)] = True
 
 
+# What a byte is in a word, for `_TRAITS`: it may begin one, go on in one, is lower case, upper case, `_`; or white space, a tab.
+_BEGINS, _GOES_ON, _IS_LOWER, _IS_UPPER, _IS_UNDERSCORE, _IS_SPACE, _IS_TAB = (1 << bit for bit in range(7))
+
+
+def _tell_traits() -> NDArray[np.uint8]:
+    is_letter = (_CLASSES == _LOWER) | (_CLASSES == _UPPER)
+    traits = np.where(is_letter, _BEGINS | _GOES_ON, 0) | np.where(_CLASSES == _LOWER, _IS_LOWER, 0)
+    traits |= np.where(_CLASSES == _UPPER, _IS_UPPER, 0) | np.where(_CLASSES == _SPACE, _IS_SPACE, 0)
+    traits[ord("_")] |= _BEGINS | _GOES_ON | _IS_UNDERSCORE
+    traits[(_CLASSES == _DIGIT) | (np.arange(256) == ord("'"))] |= _GOES_ON
+    traits[9] |= _IS_TAB
+    return traits.astype(np.uint8)
+
+
+_TRAITS = _tell_traits()
+# Four counters of sixteen bits in one number, which holds `LINES_BYTES` of each: symbols, digits, signs of formulas, bars.
+_COUNTED = sum(
+    np.where(mask, np.uint64(1 << 16 * k), np.uint64(0))
+    for k, mask in enumerate((_CLASSES == _SYMBOL, _CLASSES == _DIGIT, _IS_MATHS, np.arange(256) == ord("|")))
+)
+
+
 def measure_lines(texts: pa.Array) -> NDArray[np.float32]:
     """Measure the lines in the first `LINES_BYTES` bytes of every document.
 
@@ -63,12 +85,12 @@ def measure_lines(texts: pa.Array) -> NDArray[np.float32]:
     """
     data, bounds = view_utf8(texts)
     numbers = np.zeros((len(bounds) - 1, len(LINES_NAMES)), np.float32)
-    _measure_documents(data, bounds, _CLASSES, _IS_MATHS, numbers)
+    _measure_documents(data, bounds, _CLASSES, _TRAITS, _COUNTED, numbers)
     return numbers
 
 
 @kernel
-def _measure_documents(data, bounds, classes, is_maths, numbers):
+def _measure_documents(data, bounds, classes, traits, counted, numbers):
     n_lines = np.zeros(7, np.int64)
     n_bytes = np.zeros(7, np.int64)
     counts = np.zeros(6, np.int64)
@@ -93,7 +115,7 @@ def _measure_documents(data, bounds, classes, is_maths, numbers):
             if end == first:
                 continue
             counts[0] += first >= begin + 2 or (first > begin and data[begin] == 9)
-            kind = _kind_of(data, first, end, classes, is_maths, counts)
+            kind = _kind_of(data, first, end, classes, traits, counted, counts)
             n_lines[kind] += 1
             n_bytes[kind] += end - first
             if kind == _PROSE:
@@ -105,37 +127,44 @@ def _measure_documents(data, bounds, classes, is_maths, numbers):
         _write_numbers(n_lines, n_bytes, counts, longest, numbers[document])
 
 
-@kernel
-def _kind_of(data, first, end, classes, is_maths, counts):  # noqa: PLR0911, PLR0912  (a ladder of guesses)
+@kernel(allocates=False)
+def _kind_of(data, first, end, classes, traits, counted, counts):  # noqa: PLR0911  (a ladder of guesses)
     """Guess the kind of a line that has no white space at its ends, and count its words."""
-    n_symbols, n_digits, n_maths, n_gaps, n_bars = 0, 0, 0, 0, 0
-    n_words, n_short, n_identifiers = 0, 0, 0
+    sums = np.uint64(0)
+    n_gaps, n_words, n_short, n_identifiers = 0, 0, 0, 0
     spaces = 0
-    word, n_lower, n_upper_inside, has_underscore = -1, 0, 0, False
-    for i in range(first, end + 1):
-        byte = data[i] if i < end else np.uint8(32)
-        kind = classes[byte]
-        n_symbols += kind == _SYMBOL
-        n_digits += kind == _DIGIT
-        n_maths += is_maths[byte]
-        n_bars += byte == 124
-        if kind == _SPACE:
-            spaces = 3 if byte == 9 else spaces + 1
-        else:
-            n_gaps += spaces >= 3
-            spaces = 0
-        if (kind == _LOWER or kind == _UPPER) or byte == 95 or (word >= 0 and (kind == _DIGIT or byte == 39)):
-            if word < 0:
-                word, n_lower, n_upper_inside, has_underscore = i, 0, 0, False
-            elif kind == _UPPER and n_lower > 0:
-                n_upper_inside += 1
-            n_lower += kind == _LOWER
-            has_underscore = has_underscore or byte == 95
-        elif word >= 0:
-            n_words += 1
-            n_short += i - word <= 4 and n_lower == i - word
-            n_identifiers += has_underscore or n_upper_inside > 0
-            word = -1
+    i = first
+    while i < end:
+        trait = traits[data[i]]
+        if trait & _IS_SPACE:
+            spaces = 3 if trait & _IS_TAB else spaces + 1
+            i += 1
+            continue
+        n_gaps += spaces >= 3
+        spaces = 0
+        if not trait & _BEGINS:
+            sums += counted[data[i]]
+            i += 1
+            continue
+        word, n_lower = i, 0
+        is_identifier = np.uint8(0)
+        while trait & _GOES_ON:
+            sums += counted[data[i]]
+            is_identifier |= (trait & _IS_UNDERSCORE) | (trait & _IS_UPPER if n_lower else np.uint8(0))
+            n_lower += (trait & _IS_LOWER) != 0
+            i += 1
+            if i == end:
+                break
+            trait = traits[data[i]]
+        n_words += 1
+        n_short += (i - word <= 4) & (n_lower == i - word)
+        n_identifiers += is_identifier != 0
+    n_symbols, n_digits, n_maths, n_bars = (
+        np.int64(sums & np.uint64(0xFFFF)),
+        np.int64(sums >> np.uint64(16) & np.uint64(0xFFFF)),
+        np.int64(sums >> np.uint64(32) & np.uint64(0xFFFF)),
+        np.int64(sums >> np.uint64(48)),
+    )
     counts[3] += n_words
     counts[4] += n_identifiers
     counts[5] += n_short
@@ -177,7 +206,7 @@ def _kind_of(data, first, end, classes, is_maths, counts):  # noqa: PLR0911, PLR
     )
 
 
-@kernel
+@kernel(allocates=False)
 def _begins_item(data, first, end):
     """Whether a line begins with a bullet or a number with a dot or bracket behind it."""
     byte = data[first]
@@ -194,7 +223,7 @@ def _begins_item(data, first, end):
     return i > begin and i + 1 < end and (data[i] == 46 or data[i] == 41) and data[i + 1] == 32
 
 
-@kernel
+@kernel(allocates=False)
 def _write_numbers(n_lines, n_bytes, counts, longest, numbers):
     """Turn counts into the numbers named by `LINES_NAMES`."""
     lines = np.float64(max(n_lines.sum(), 1))

@@ -41,6 +41,17 @@ _N_COUNTS = 15
 _CAPITAL_LINES, _BLANK_LINES, _ELLIPSES, _WORD_SQUARES = range(_N_COUNTS, _N_COUNTS + 4)
 
 
+def _count_cases() -> NDArray[np.uint64]:
+    """Three counters of sixteen bits in one number, which holds `SHAPE_BYTES` of each: upper case, lower case, digits."""
+    counted = np.zeros(256, np.uint64)
+    for k, letters in enumerate(("AZ", "az", "09")):
+        counted[ord(letters[0]) : ord(letters[1]) + 1] = 1 << 16 * k
+    return counted
+
+
+_CASES = _count_cases()
+
+
 def measure_shape(texts: pa.Array) -> NDArray[np.float32]:
     """Measure the first `SHAPE_BYTES` bytes of every document.
 
@@ -49,12 +60,12 @@ def measure_shape(texts: pa.Array) -> NDArray[np.float32]:
     """
     data, bounds = view_utf8(texts)
     shapes = np.zeros((len(bounds) - 1, len(SHAPE_NAMES)), np.float32)
-    _measure_documents(data, bounds, shapes)
+    _measure_documents(data, bounds, _CASES, shapes)
     return shapes
 
 
 @kernel
-def _measure_documents(data, bounds, shapes):
+def _measure_documents(data, bounds, counted, shapes):
     histogram = np.zeros(256, np.int64)
     counts = np.zeros(_N_COUNTS + 4, np.int64)
     for document in range(len(bounds) - 1):
@@ -63,53 +74,52 @@ def _measure_documents(data, bounds, shapes):
         if stop > start:
             histogram[:] = 0
             counts[:] = 0
-            _count_words(data, start, stop, histogram, counts)
+            _count_words(data, start, stop, counted, histogram, counts)
             _count_lines(data, start, stop, counts)
             _write_shape(stop - start, histogram, counts, shapes[document])
 
 
-@kernel
-def _count_words(data, start, stop, histogram, counts):
+@kernel(allocates=False)
+def _count_words(data, start, stop, counted, histogram, counts):
     """Count bytes, and words between white space, by their looks."""
-    word = -1
-    n_upper, n_lower, n_digits = 0, 0, 0
-    last = 32
-    for i in range(start, stop + 1):
-        byte = np.int64(data[i]) if i < stop else 32
-        if i < stop:
-            histogram[byte] += 1
-        if byte > 32:
-            if word < 0:
-                word = i
-                n_upper, n_lower, n_digits = 0, 0, 0
-            if 97 <= byte <= 122:
-                n_lower += 1
-            elif 65 <= byte <= 90:
-                n_upper += 1
-            elif 48 <= byte <= 57:
-                n_digits += 1
-            elif byte == 46 and last == 46:
-                counts[_ELLIPSES] += 1
+    for i in range(start, stop):
+        histogram[data[i]] += 1
+    last = np.uint8(32)
+    i = start
+    while i < stop:
+        byte = data[i]
+        if byte <= 32:
+            i += 1
+            continue
+        word = i
+        cases = np.uint64(0)
+        while byte > 32:
+            cases += counted[byte]
+            counts[_ELLIPSES] += (byte == 46) & (last == 46)
             last = byte
-        elif word >= 0:
-            length = i - word
-            first = data[word]
-            counts[_WORDS] += 1
-            counts[_WORD_BYTES] += length
-            counts[_WORD_SQUARES] += length * length
-            counts[_LONG] += length >= 8
-            counts[_CAPITAL] += 65 <= first <= 90
-            counts[_ALL_CAPITAL] += n_upper >= 2 and n_lower == 0
-            counts[_DIGIT] += n_digits > 0
-            if length > 6:
-                is_http = first == 104 and data[word + 1] == 116 and data[word + 2] == 116
-                is_www = first == 119 and data[word + 1] == 119 and data[word + 2] == 119
-                counts[_ADDRESS] += is_http or is_www
-            counts[_SENTENCES] += last == 46 or last == 33 or last == 63
-            word = -1
+            i += 1
+            if i == stop:
+                break
+            byte = data[i]
+        n_upper, n_lower = cases & np.uint64(0xFFFF), cases >> np.uint64(16) & np.uint64(0xFFFF)
+        n_digits = cases >> np.uint64(32)
+        length = i - word
+        first = data[word]
+        counts[_WORDS] += 1
+        counts[_WORD_BYTES] += length
+        counts[_WORD_SQUARES] += length * length
+        counts[_LONG] += length >= 8
+        counts[_CAPITAL] += (first >= 65) & (first <= 90)
+        counts[_ALL_CAPITAL] += (n_upper >= 2) & (n_lower == 0)
+        counts[_DIGIT] += n_digits > 0
+        if length > 6:
+            is_http = first == 104 and data[word + 1] == 116 and data[word + 2] == 116
+            is_www = first == 119 and data[word + 1] == 119 and data[word + 2] == 119
+            counts[_ADDRESS] += is_http or is_www
+        counts[_SENTENCES] += (last == 46) | (last == 33) | (last == 63)
 
 
-@kernel
+@kernel(allocates=False)
 def _count_lines(data, start, stop, counts):
     """Count lines by length, first and last character, white space at both ends aside."""
     line = start
@@ -139,7 +149,7 @@ def _count_lines(data, start, stop, counts):
         counts[_CAPITAL_LINES] += 65 <= begin_byte <= 90
 
 
-@kernel
+@kernel(allocates=False)
 def _sum(histogram, first, last):
     total = 0
     for byte in range(first, last + 1):
@@ -147,7 +157,7 @@ def _sum(histogram, first, last):
     return total
 
 
-@kernel
+@kernel(allocates=False)
 def _write_shape(n_bytes, histogram, counts, shape):
     """Turn counts into the numbers named by `SHAPE_NAMES`."""
     words = np.float64(max(counts[_WORDS], 1))

@@ -19,34 +19,34 @@ def take_window(texts: pa.Array, window_bytes: int) -> pa.Array:
     So that the cost of a document is bounded. An array in which no document is longer is passed on as it is.
     """
     data, bounds = view_utf8(texts)
-    lengths = np.diff(bounds)
-    if len(lengths) == 0 or int(lengths.max()) <= window_bytes:
+    stops = _find_stops(data, bounds, window_bytes)
+    is_cut = stops < bounds[1:]
+    if not is_cut.any():
         return texts
-    capacity = int(np.minimum(lengths, window_bytes).sum())
-    cut = np.empty(capacity, np.uint8)
     cut_bounds = np.zeros(len(bounds), np.int64)
-    n_bytes = _cut_documents(data, bounds, window_bytes, cut, cut_bounds)
-    buffers = [None, pa.py_buffer(cut_bounds), pa.py_buffer(cut[:n_bytes])]
-    return pa.Array.from_buffers(pa.large_string(), len(lengths), buffers)
+    np.cumsum(stops - bounds[:-1], out=cut_bounds[1:])
+    # From one document that is cut to the next, all bytes are taken at once.
+    ends = np.append(np.flatnonzero(is_cut), len(stops) - 1)
+    starts = np.append(0, ends[:-1] + 1)
+    pieces = [
+        data[bounds[first] : stops[last]] for first, last in zip(starts, ends, strict=True) if first <= last
+    ]
+    buffers = [None, pa.py_buffer(cut_bounds), pa.py_buffer(np.concatenate(pieces))]
+    return pa.Array.from_buffers(pa.large_string(), len(stops), buffers)
 
 
 def count_read(texts: pa.Array, window_bytes: int) -> NDArray[np.int64]:
     """Count the bytes of every document that lie in its window, int64 (N,): those `take_window` keeps."""
-    return np.diff(view_utf8(take_window(texts, window_bytes))[1])
+    data, bounds = view_utf8(texts)
+    return _find_stops(data, bounds, window_bytes) - bounds[:-1]
 
 
-@kernel
-def _cut_documents(data, bounds, window_bytes, cut, cut_bounds):
-    fill = 0
-    for document in range(len(bounds) - 1):
-        start, stop = bounds[document], bounds[document + 1]
-        if stop - start > window_bytes:
-            stop = _cut_at(data, start, start + window_bytes)
-        for i in range(start, stop):
-            cut[fill + i - start] = data[i]
-        fill += stop - start
-        cut_bounds[document + 1] = fill
-    return fill
+def _find_stops(data: NDArray[np.uint8], bounds: NDArray[np.int64], window_bytes: int) -> NDArray[np.int64]:
+    """Where the window of each document ends in `data`, int64 (N,)."""
+    stops = bounds[1:].copy()
+    for document in np.flatnonzero(np.diff(bounds) > window_bytes):
+        stops[document] = _cut_at(data, bounds[document], bounds[document] + window_bytes)
+    return stops
 
 
 @kernel

@@ -23,13 +23,13 @@ from curate.bundled import classifiers_folder
 from curate.errors import RunError
 from curate.signals.line_features import FEATURES, N_FEATURES, N_LISTS, load_tables, measure_line
 from curate.text.kernel import kernel
-from curate.text.unaligned import count_trailing_zeros, load64
+from curate.text.unaligned import add_rows_16, add_rows_32, count_trailing_zeros, load64
 from curate.text.words import view_utf8
 
 KINDS = ("prose", "heading", "list", "program", "output", "table", "formula", "meta", "furniture")
 """In the order of the network's outputs."""
 
-N_HIDDEN = 32
+N_HIDDEN = 32  # a multiple of 16, which `_add_states` adds at once
 _N_KINDS = len(KINDS)
 _N_OUTPUTS = 16  # with room behind the kinds, so that a step is two vectors wide
 _ONES, _FEEDS, _HIGH_BITS = (np.uint64(0x0101010101010101 * byte) for byte in (1, 10, 128))
@@ -105,7 +105,7 @@ def find_kinds(texts: pa.Array | pa.ChunkedArray) -> Lines:
 
 
 def make_scratch() -> tuple[NDArray[Any], ...]:
-    """Working memory of the kernels: features, states of three lines, hidden units, outputs, words by list."""
+    """Working memory of the kernels: features, states of three lines, hidden units, outputs, words by list, features above 0."""
     return (
         np.empty(N_FEATURES, np.float32),
         # What each of the last three lines adds to the hidden units of its successor, itself, its predecessor.
@@ -113,6 +113,8 @@ def make_scratch() -> tuple[NDArray[Any], ...]:
         np.empty(N_HIDDEN, np.float32),
         np.empty(_N_OUTPUTS, np.float32),
         np.empty(N_LISTS + 1, np.int64),
+        np.empty(N_FEATURES + 1, np.int32),
+        np.empty(N_FEATURES + 1, np.float32),
     )
 
 
@@ -173,7 +175,8 @@ def _is_blank(byte):
 def _find_kinds(data, offsets, tables, network, scratch, lines, bounds, kinds, counts):
     """Fill `lines`, `counts` and, where they have room, `bounds` and `kinds`; returns the number of lines."""
     keeps = len(kinds) > 0
-    row, states, hidden, outputs, in_lists = scratch
+    row, states, hidden, outputs, in_lists, present, values = scratch
+    inner = network.inner.reshape(network.inner.size)
     n = 0
     for d in range(len(offsets) - 1):
         first = n
@@ -189,7 +192,7 @@ def _find_kinds(data, offsets, tables, network, scratch, lines, bounds, kinds, c
                 if keeps:
                     bounds[n, 0], bounds[n, 1] = start, stop
                 measure_line(data, i, start, stop, tables, in_lists, row)
-                _add_states(row, network.inner, states[n % 3])
+                _add_states(row, inner, present, values, states[n % 3])
                 if n > first:
                     kind = _decide(states, n - 1, n - 1 > first, True, network.outer, hidden, outputs)
                     counts[d, kind] += 1
@@ -209,7 +212,7 @@ def _find_kinds(data, offsets, tables, network, scratch, lines, bounds, kinds, c
 @kernel(allocates=False)
 def _measure_from(data, line_start, line_end, tables, network, scratch, state):
     """Measure the line between two line feeds into a state; whether it is not blank."""
-    row, _, _, _, in_lists = scratch
+    row, _, _, _, in_lists, present, values = scratch
     start, stop = line_start, line_end
     while start < stop and _is_blank(data[start]):
         start += 1
@@ -218,7 +221,7 @@ def _measure_from(data, line_start, line_end, tables, network, scratch, state):
     if stop == start:
         return False
     measure_line(data, line_start, start, stop, tables, in_lists, row)
-    _add_states(row, network.inner, state)
+    _add_states(row, network.inner.reshape(network.inner.size), present, values, state)
     return True
 
 
@@ -236,7 +239,7 @@ def kind_at(data, first, end, start, stop, tables, network, scratch):
         network: that of `load_network`.
         scratch: that of `make_scratch`.
     """
-    _, states, hidden, outputs, _ = scratch
+    _, states, hidden, outputs, _, _, _ = scratch
     _measure_from(data, start, stop, tables, network, scratch, states[1])
     has_before = has_after = False
     at = start
@@ -255,13 +258,18 @@ def kind_at(data, first, end, start, stop, tables, network, scratch):
 
 
 @kernel(allocates=False)
-def _add_states(row, inner, state):
-    state[:] = np.float32(0)
+def _add_states(row, inner, present, values, state):
+    """Which counts are 0 cannot be foreseen: the others are listed without a branch, then added."""
+    n = 0
     for f in range(N_FEATURES):
-        value = row[f]
-        if value != np.float32(0):
-            for h in range(_PLACES * N_HIDDEN):
-                state[h] += value * inner[f, h]
+        present[n], values[n] = f, row[f]
+        n += row[f] != np.float32(0)
+    state[:] = np.float32(0)
+    width = _PLACES * N_HIDDEN
+    for at in range(0, width - 16, 32):
+        add_rows_32(state, at, inner, at, width, present, values, n)
+    if width % 32:
+        add_rows_16(state, width - 16, inner, width - 16, width, present, values, n)
 
 
 @kernel(allocates=False)
@@ -278,10 +286,8 @@ def _decide(states, at, has_before, has_after, outer, hidden, outputs):
     for k in range(_N_OUTPUTS):
         outputs[k] = outer[N_HIDDEN, k]
     for h in range(N_HIDDEN):
-        value = hidden[h]
-        if value > np.float32(0):
-            for k in range(_N_OUTPUTS):
-                outputs[k] += value * outer[h, k]
+        for k in range(_N_OUTPUTS):
+            outputs[k] += hidden[h] * outer[h, k]
     best = 0
     for k in range(1, _N_KINDS):
         if outputs[k] > outputs[best]:

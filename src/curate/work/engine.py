@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,16 +20,17 @@ def make_engine(
     folder: str | Path | None = None,
     address: str | None = None,
     inputs: Iterable[str | Path] = (),
+    before_fork: Callable[[], None] | None = None,
 ) -> Engine:
     """Make the engine called `name`: 'local' or 'ray'.
 
     `folder` is where tasks commit and `inputs` are the files that they read: every machine must see them. `address` is
-    that of a Ray cluster.
+    that of a Ray cluster. `before_fork` loads what workers would each load, where they are forks of this process.
     """
     if name == "local":
         from curate.work.local import LocalEngine
 
-        return LocalEngine(n_workers)
+        return LocalEngine(n_workers, before_fork)
     if name == "ray":
         from curate.work.ray import RayEngine
 

@@ -53,10 +53,12 @@ class LocalEngine:
 
     is_local = True
 
-    def __init__(self, n_workers: int) -> None:
+    def __init__(self, n_workers: int, before_fork: Callable[[], None] | None = None) -> None:
         # A process of a `multiprocessing.Pool` may start none of its own; the result is the same with one.
         self.n_workers = n_workers = 1 if multiprocessing.current_process().daemon else n_workers
         self._pool: ProcessPoolExecutor | None = None
+        if n_workers > 1 and before_fork is not None and can_fork():
+            before_fork()
         if n_workers > 1 and can_fork():
             self._pool = _start_pool(n_workers, "fork")
             with warnings.catch_warnings():
