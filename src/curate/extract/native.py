@@ -154,7 +154,7 @@ def extract_batch(
             html = data[start:end] if start >= 0 else decoded[-1 - start : -1 - end]
             n_blocks = read_page(html, w)
             top = describe_page(w, selector.table)
-            score_blocks(w.features, n_blocks, selector, w.scores)
+            score_blocks(w.features, n_blocks, selector, w.row, w.scores)
             choose_blocks(n_blocks, top, threshold, w, keep)
             at = render_page(html, n_blocks, keep, w, options, out, at)
             title_at = _write_title(html, w, titles, title_at)
