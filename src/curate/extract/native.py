@@ -20,7 +20,7 @@ from curate.extract.workspace import Workspace, describe_page, make_workspace, r
 from curate.text.charset import decode_text, is_broken
 from curate.text.kernel import kernel
 
-VERSION = "7"
+VERSION = "8"
 MAX_TITLE_BYTES = 2000
 LEAST_WORKSPACE_BYTES, MAX_KEPT_BYTES = 2**20, 2**22
 CHECKED_BYTES = 64  # that are looked at in one go
