@@ -388,3 +388,11 @@ def test_members_of_a_reference_keep_their_descriptions_and_listings_of_an_artic
     alone = Read("<ul>" + member.format(0) + "</ul>")
     scores = [1.0 if text.startswith("int") else -1.5 for text in alone.texts]
     assert "See also the list." not in alone.kept(scores, reference=True)
+
+
+def test_a_function_named_above_its_description_stays_in_a_reference():
+    page = Read("<div><div>def send(self): (source)</div><div><p>Sends it.</p></div></div>")
+    assert page.kept([-0.9, 1.0], reference=True) == page.texts
+    assert page.kept([-0.9, 1.0]) == ["Sends it."]
+    counted = Read("<div><div>Comments (3)</div><div><p>Sends it.</p></div></div>")
+    assert counted.kept([-0.9, 1.0], reference=True) == ["Sends it."]

@@ -348,6 +348,7 @@ def _goes_with_content(
     if shown >= 0:
         return w.scores[b] > bar - _caption_reach(b, shown, n_blocks, w, keep)
     leads = below and w.counts[b, C_LAST] == COLON and _are_close(b, b + 1, w)
+    leads |= below and reference and _names_function(b, w) and _are_close(b, b + 1, w)
     return leads and w.scores[b] > bar - LEAD_REACH
 
 
@@ -360,6 +361,18 @@ def _is_declaration(b: int, w: Workspace) -> bool:
     for i in range(w.blocks[b, B_START] + 1, w.blocks[b, B_END]):
         bracketed |= w.text[i] in (40, 60, 123)
     return bracketed
+
+
+@kernel(allocates=False)
+def _names_function(b: int, w: Workspace) -> bool:
+    """Whether a block that is no prose has a bracket right behind a name: `def send(self)` above what it says of it."""
+    if is_prose(w.blocks, w.counts, b) or link_density(w.blocks, w.counts, b) > MAX_LINK_SHARE:
+        return False
+    named = False
+    for i in range(w.blocks[b, B_START] + 2, w.blocks[b, B_END]):
+        before = w.text[i - 1]
+        named |= w.text[i] == 40 and (97 <= before | 32 <= 122 or 48 <= before <= 57 or before == 95)
+    return named
 
 
 @kernel(allocates=False)
