@@ -573,7 +573,7 @@ def choose(page: FitPage, selector: Selector, threshold: float) -> str:
     """The text that a selector gives for a page, blocks on lines of their own."""
     n = read_page(page.html, WORKSPACE)
     top = describe_page(WORKSPACE, selector.table)
-    score_blocks(WORKSPACE.features, n, selector, WORKSPACE.scores)
+    score_blocks(WORKSPACE.features, n, selector, WORKSPACE.row, WORKSPACE.scores)
     keep = np.zeros(n, np.uint8)
     choose_blocks(n, top, threshold, WORKSPACE, keep)
     return "\n".join(text for text, kept in zip(page.texts, keep, strict=True) if kept)

@@ -180,7 +180,8 @@ def test_trees_score_as_scikit_learn_does(tmp_path):
     selector = export_trees(model, np.zeros(8192, np.int16))
     save_selector(selector, tmp_path / "s.safetensors")
     scores = np.zeros(len(x), np.float32)
-    score_blocks(x, len(x), load_selector(str(tmp_path / "s.safetensors")), scores)
+    row = np.empty(N_FEATURES, np.int32)
+    score_blocks(x, len(x), load_selector(str(tmp_path / "s.safetensors")), row, scores)
     np.testing.assert_allclose(scores, model.decision_function(x), atol=1e-5)
 
 

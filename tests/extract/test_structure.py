@@ -374,3 +374,25 @@ def test_names_in_a_declaration_that_are_links_make_no_menu():
         "<p><tt>function <a href=/c>count</a>: <a href=/n>Number</a></tt></p><p><code><a href=/c>count</a></code></p>"
     )
     assert page.w.blocks[: page.n, B_LINKS].tolist() == [0, 1]
+
+
+def test_members_of_a_reference_keep_their_descriptions_and_listings_of_an_article_draw_nothing():
+    member = "<li class=m><h4>f{0}</h4><pre>int f{0}(int a)</pre><div>Gives {0}.</div><p>See also the list.</p></li>"
+    page = Read("<ul>" + "".join(member.format(n) for n in range(3)) + "</ul>")
+    scores = [1.0 if text.startswith("int") else -1.5 for text in page.texts]
+    assert page.kept(scores, reference=True) == page.texts
+    assert [text for text in page.kept(scores) if text.startswith("Gives")] == []
+    shared = Read("<div><pre>a = 1</pre><p>A teaser</p><pre>b = 2</pre><p>Another teaser</p></div>")
+    scores = [1.0 if "=" in text else -1.5 for text in shared.texts]
+    assert shared.kept(scores, reference=True) == ["a = 1", "b = 2"]
+    alone = Read("<ul>" + member.format(0) + "</ul>")
+    scores = [1.0 if text.startswith("int") else -1.5 for text in alone.texts]
+    assert "See also the list." not in alone.kept(scores, reference=True)
+
+
+def test_a_function_named_above_its_description_stays_in_a_reference():
+    page = Read("<div><div>def send(self): (source)</div><div><p>Sends it.</p></div></div>")
+    assert page.kept([-0.9, 1.0], reference=True) == page.texts
+    assert page.kept([-0.9, 1.0]) == ["Sends it."]
+    counted = Read("<div><div>Comments (3)</div><div><p>Sends it.</p></div></div>")
+    assert counted.kept([-0.9, 1.0], reference=True) == ["Sends it."]

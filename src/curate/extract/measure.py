@@ -120,17 +120,26 @@ def count_block(text: NDArray[np.uint8], start: int, end: int, row: NDArray[np.i
     i = start
     while i < end:
         code = np.int64(peek(text, i))
+        if code <= 32:
+            in_word = False
+            i += 1
+            continue
         if code < 128:
             kind = peek(ASCII_KINDS, code)
             i += 1
+            if kind == 1 and n_chars > 0:  # nearly all: a letter or digit of ASCII
+                n_chars += 1
+                last = 0
+                n_words += not in_word
+                in_word = True
+                n_digits += code <= 57
+                n_upper += code <= 90 and code > 57
+                hashed = (hashed ^ (code + 32 if 57 < code <= 90 else code)) * FNV_PRIME & MASK32
+                continue
         else:
             code, n_bytes = _decode(text, i)
             kind = _classify(code)
             i += n_bytes
-        joins = code == 95 and i - 1 > start and i < end and _is_part(text[i - 2]) and _is_part(text[i])
-        if code <= 32:
-            in_word = False
-            continue
         if n_chars == 0:
             first = 1 if 65 <= code <= 90 else 2 if 48 <= code <= 57 else 3 if code > 127 else 0
             first = 4 if code == 0xA9 else first
@@ -154,7 +163,8 @@ def count_block(text: NDArray[np.uint8], start: int, end: int, row: NDArray[np.i
             n_commas += kind == 3
             n_stops += kind in (4, 6)
             # D_0 is a name, not two parts of a menu
-            n_symbols += kind == 7 and not (code == 95 and joins)
+            joins = code == 95 and i - 1 > start and i < end and _is_part(text[i - 2]) and _is_part(text[i])
+            n_symbols += kind == 7 and not joins
             last = LASTS[kind]
     row[C_CHARS] = n_chars
     row[C_WORDS] = n_words + (n_cjk + 1) // 2 + (n_thai + 3) // 4

@@ -20,7 +20,7 @@ from curate.extract.workspace import Workspace, describe_page, make_workspace, r
 from curate.text.charset import decode_text, is_broken
 from curate.text.kernel import kernel
 
-VERSION = "7"
+VERSION = "8"
 MAX_TITLE_BYTES = 2000
 LEAST_WORKSPACE_BYTES, MAX_KEPT_BYTES = 2**20, 2**22
 CHECKED_BYTES = 64  # that are looked at in one go
@@ -154,7 +154,7 @@ def extract_batch(
             html = data[start:end] if start >= 0 else decoded[-1 - start : -1 - end]
             n_blocks = read_page(html, w)
             top = describe_page(w, selector.table)
-            score_blocks(w.features, n_blocks, selector, w.scores)
+            score_blocks(w.features, n_blocks, selector, w.row, w.scores)
             choose_blocks(n_blocks, top, threshold, w, keep)
             at = render_page(html, n_blocks, keep, w, options, out, at)
             title_at = _write_title(html, w, titles, title_at)

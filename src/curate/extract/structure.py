@@ -78,6 +78,7 @@ MAX_BESIDE = (
 # A page's title is kept above so much text, and has at most so great a share of it above itself.
 MIN_TITLED_CHARS, MAX_ABOVE, MAX_TITLE_WORDS = 150, 0.2, 30
 MIN_TECHNICAL = 3  # listings, terms and rows, by which documentation is told
+MAX_MEMBER_BLOCKS = 200  # of a declaration's box, which several kinds of listings can share
 MAX_UNIT_CHARS = 200  # that one block counts for in its list or table
 T_FIGCAPTION, T_CAPTION, T_QUOTE = (TAG_NUMBERS[t] for t in ("figcaption", "caption", "blockquote"))
 T_FIGURE, T_DL = TAG_NUMBERS["figure"], TAG_NUMBERS["dl"]
@@ -98,6 +99,8 @@ def keep_structure(
         w.marks[e, K_KEPT_CHARS] = w.marks[e, K_UNIT_CHARS] = w.marks[e, K_ROWS] = 0
     further = REFERENCE_REACH if reference else 0.0
     _fill_holes(n_blocks, bar, further, w, keep)
+    if reference:
+        _join_members(n_blocks, bar - HOLE_REACH - further, w, keep)
     _join_units(n_blocks, bar - UNIT_REACH - further, reference, w, keep)
     drop_ways(n_blocks, w, keep)
     _join_introductions(n_blocks, bar - further, reference, w, keep)
@@ -163,6 +166,28 @@ def _fill_holes(n_blocks: int, bar: float, further: float, w: Workspace, keep: N
         while c > kept and w.places[c, P_KIND] == kind and _nearly_passed(c, bar, w):
             keep[c] = 1
             c = w.places[c, P_BEFORE]
+
+
+@kernel(allocates=False)
+def _join_members(n_blocks: int, bar: float, w: Workspace, keep: NDArray[np.uint8]) -> None:
+    """Keep what stands in one box with a kept declaration of a row of them: a member's description, in short lines alike.
+
+    Such rows are listings of one kind, each in a box of its own. Listings of an article share its box.
+    """
+    for b in range(n_blocks):
+        c = w.places[b, P_BEFORE]
+        if c < 0 or not (keep[b] and keep[c] and w.blocks[b, B_PRE] and w.blocks[c, B_PRE]):
+            continue
+        first, second = w.places[c, P_BOX], w.places[b, P_BOX]
+        if (
+            w.places[c, P_KIND] != w.places[b, P_KIND]
+            or w.elements[first, E_END] > w.elements[second, E_FIRST]
+        ):
+            continue
+        for box in (first, second):
+            begin, end = w.elements[box, E_FIRST], w.elements[box, E_END]
+            for k in range(begin, min(end, begin + MAX_MEMBER_BLOCKS)):
+                keep[k] |= _may_join(k, bar, w)
 
 
 @kernel(allocates=False)
@@ -323,6 +348,7 @@ def _goes_with_content(
     if shown >= 0:
         return w.scores[b] > bar - _caption_reach(b, shown, n_blocks, w, keep)
     leads = below and w.counts[b, C_LAST] == COLON and _are_close(b, b + 1, w)
+    leads |= below and reference and _names_function(b, w) and _are_close(b, b + 1, w)
     return leads and w.scores[b] > bar - LEAD_REACH
 
 
@@ -335,6 +361,18 @@ def _is_declaration(b: int, w: Workspace) -> bool:
     for i in range(w.blocks[b, B_START] + 1, w.blocks[b, B_END]):
         bracketed |= w.text[i] in (40, 60, 123)
     return bracketed
+
+
+@kernel(allocates=False)
+def _names_function(b: int, w: Workspace) -> bool:
+    """Whether a block that is no prose has a bracket right behind a name: `def send(self)` above what it says of it."""
+    if is_prose(w.blocks, w.counts, b) or link_density(w.blocks, w.counts, b) > MAX_LINK_SHARE:
+        return False
+    named = False
+    for i in range(w.blocks[b, B_START] + 2, w.blocks[b, B_END]):
+        before = w.text[i - 1]
+        named |= w.text[i] == 40 and (97 <= before | 32 <= 122 or 48 <= before <= 57 or before == 95)
+    return named
 
 
 @kernel(allocates=False)

@@ -69,6 +69,7 @@ class Workspace(NamedTuple):
     places: NDArray[np.int32]
     repeats: NDArray[np.int32]
     features: NDArray[np.float32]
+    row: NDArray[np.int32]
     scores: NDArray[np.float32]
 
 
@@ -98,6 +99,7 @@ def make_workspace(max_html_bytes: int) -> Workspace:
         places=np.empty((n_blocks, N_PLACES), np.int32),
         repeats=np.empty(N_REPEAT_SLOTS, np.int32),
         features=np.empty((n_blocks, N_FEATURES), np.float32),
+        row=np.empty(N_FEATURES, np.int32),
         scores=np.empty(n_blocks, np.float32),
     )
 
