@@ -158,6 +158,7 @@ def steps(tokens: str, shape: dict[str, int], *, dry: bool) -> list[Row]:
     from curate.train.metrics import peak_flops
 
     n_windows = 4 if dry else 32
+    device = "cpu" if dry else "cuda"
     common = {
         "preset": PRESET,
         "tokens": tokens,
@@ -166,7 +167,7 @@ def steps(tokens: str, shape: dict[str, int], *, dry: bool) -> list[Row]:
         "threads": 1 if dry else (os.cpu_count() or 1),
         "bf16": True,
         "shape": shape,
-        "device": "cpu" if dry else "cuda",
+        "device": device,
         "micro_windows": n_windows,
     }
     contenders = {
@@ -176,7 +177,7 @@ def steps(tokens: str, shape: dict[str, int], *, dry: bool) -> list[Row]:
     }
     if dry:
         del contenders["curate, compiled"]
-    peak = peak_flops(torch.device(common["device"]), bf16=True)
+    peak = peak_flops(torch.device(device), bf16=True)
     rows: list[Row] = []
     for name, (peer, settings) in contenders.items():
         found = ask(peer, common | {"settings": settings})

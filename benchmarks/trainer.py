@@ -37,9 +37,15 @@ def run(args: list[str]) -> dict[str, Any]:
     options = parser.parse_args(args)
     shape = preset(PRESET)
     texts = [row["text"] for row in read_jsonl(DATA / "textbooks" / "enwiki.jsonl.gz")]
-    common = {"preset": PRESET, "batch_windows": 8, "steps": options.steps, "threads": options.threads}
+    n_windows = 8
+    common = {
+        "preset": PRESET,
+        "batch_windows": n_windows,
+        "steps": options.steps,
+        "threads": options.threads,
+    }
     jobs = {
-        (name, dtype): {"micro_windows": 8, "bf16": dtype == "bf16"}
+        (name, dtype): {"micro_windows": n_windows, "bf16": dtype == "bf16"}
         for dtype in ("bf16", "float32")
         for name in CONTENDERS
     }
@@ -52,16 +58,13 @@ def run(args: list[str]) -> dict[str, Any]:
         for _ in range(options.rounds):
             for (name, dtype), changes in jobs.items():
                 found[name, dtype].append(ask(name.split(",")[0], common | changes))
-    rows = [
-        _row(name, dtype, runs, common["batch_windows"] * shape.context)
-        for (name, dtype), runs in found.items()
-    ]
+    rows = [_row(name, dtype, runs, n_windows * shape.context) for (name, dtype), runs in found.items()]
     for row in rows:
         plain = next(
             other for other in rows if (other["contender"], other["dtype"]) == ("plain", row["dtype"])
         )
         row["times_plain"] = round(row["cpu_s_per_step"] / plain["cpu_s_per_step"], 2)
-    guess = estimate(shape, n_tokens=1, n_devices=1, micro_windows=8, bf16=False, logits_at_once=1024)
+    guess = estimate(shape, n_tokens=1, n_devices=1, micro_windows=n_windows, bf16=False, logits_at_once=1024)
     return {
         "settings": common | {"rounds": options.rounds, "context": shape.context, "tokens": "encyclopedia"},
         "trainers": rows,
