@@ -1,12 +1,13 @@
 """Fit the kinds of lines (`curate.signals.kinds`) and measure them on lines of projects that were held out.
 
-    python classifiers/lines/recipe.py --data FOLDER --evaluate
-    python classifiers/lines/recipe.py --data FOLDER --out classifiers/lines/kinds.safetensors
+    python classifiers/lines/recipe.py --data FOLDER --more LINES --evaluate
+    python classifiers/lines/recipe.py --data FOLDER --more LINES --out classifiers/lines/kinds.safetensors
 
 FOLDER holds `lines/kinds.jsonl.gz` (lines with their kind, by a reader), `lessons/docs.jsonl.gz` (HTML pages of
-documentation) and `textbooks/*.html.jsonl.gz`. A reader's lines are few. Beside them, at a tenth of their weight, stand lines
-of the HTML pages whose kind their own mark-up says (headings, items, program text, rows of tables), as the extractor
-marks it. A project is in one fold, with the lines of both sorts.
+documentation) and `textbooks/*.html.jsonl.gz`. LINES is a file of further lines (JSON lines: `block`, `line`, `kind` and
+`project`, a package, a host or a book), in the order in which they stand on their pages. Beside them, at a tenth of their
+weight, stand lines of the HTML pages whose kind their own mark-up says (headings, items, program text, rows of tables), as
+the extractor marks it. A project is in one fold, with the lines of all sorts.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from curate.text.kernel import kernel
 
 MARKED_WEIGHT = 0.1
 LINES_OF_PAGE = 45
-EPOCHS, BATCH, RATE, DECAY, DROPOUT = 12, 256, 9e-3, 1e-3, 0.2
+EPOCHS, BATCH, RATE, DECAY, DROPOUT = 24, 256, 9e-3, 1e-3, 0.2
 FITTED_BOOKS = ("economics", "chemistry", "contemporary-mathematics")  # CC BY
 SEED = 0
 _SAME = {"reference": "meta"}
@@ -45,11 +46,14 @@ Line = tuple[str, str, str, str]  # project, block, text, kind; "?" where the ma
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--more", type=Path)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--evaluate", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(1)
     read, marked = read_lines(options.data), marked_lines(options.data)
+    if options.more:
+        read += more_lines(options.more)
     if options.evaluate:
         evaluate(read, marked)
     if options.out:
@@ -73,6 +77,17 @@ def read_lines(data: Path) -> list[Line]:
             kind: str = row["kind"]
             found.append((of, row["block"], row["line"], _SAME.get(kind, kind)))
     return found
+
+
+def more_lines(path: Path) -> list[Line]:
+    """A file of further lines that readers read."""
+    with path.open(encoding="utf-8") as file:
+        rows = [json.loads(line) for line in file]
+    return [
+        (row["project"], row["block"], row["line"], _SAME.get(row["kind"], row["kind"]))
+        for row in rows
+        if row["line"].strip()
+    ]
 
 
 def marked_lines(data: Path) -> list[Line]:

@@ -214,6 +214,7 @@ def test_a_work_folder_that_cannot_go_yet_as_on_nfs_ends_no_run(
         ({"n": 1, "kind": "three"}, "'kind' is none of one, two"),
         ({"n": 1, "kind": ["one"]}, "'kind' is none of one, two"),
         ([], "is not an object"),
+        ({"n": 10**39}, "'n' is a number of more than 64 bits"),
     ],
 )
 def test_a_wrong_shape_is_named_by_its_place(value: object, place: str) -> None:

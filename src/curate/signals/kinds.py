@@ -29,7 +29,7 @@ from curate.text.words import view_utf8
 KINDS = ("prose", "heading", "list", "program", "output", "table", "formula", "meta", "furniture")
 """In the order of the network's outputs."""
 
-N_HIDDEN = 16
+N_HIDDEN = 32
 _N_KINDS = len(KINDS)
 _N_OUTPUTS = 16  # with room behind the kinds, so that a step is two vectors wide
 _ONES, _FEEDS, _HIGH_BITS = (np.uint64(0x0101010101010101 * byte) for byte in (1, 10, 128))

@@ -21,6 +21,7 @@ from curate.config import plain_file
 from curate.errors import SettingError
 
 NUMBER = (int, float)
+_LARGEST = 2**64  # of whole numbers: what is larger fits neither an array nor a float of 32 bits
 FILE_NAME = re.compile(r"[A-Za-z0-9_\-][A-Za-z0-9_.\-]{0,199}")
 """What a name that becomes a file's may look like: no separator, no leading dot."""
 
@@ -78,6 +79,8 @@ def check_shape(value: Any, shape: Any, source: object, place: str = "") -> None
         if is_bool or not isinstance(value, types):
             names = " or ".join(kind.__name__ for kind in types).replace("NoneType", "null")
             raise _wrong(source, place, f"is not of type {names}")
+        if isinstance(value, int) and abs(value) >= _LARGEST:
+            raise _wrong(source, place, "is a number of more than 64 bits")
 
 
 def _check_object(value: Any, shape: dict[str, Any], source: object, place: str) -> None:
