@@ -277,7 +277,7 @@ def _write_noise(folder: Path) -> None:
 # -- the arms --
 
 
-def choose(pool: Pool, folder: Path, edu: str = "edu") -> tuple[dict[str, Texts], dict[str, dict[str, Any]]]:
+def choose(pool: Pool, folder: Path, edu: str) -> tuple[dict[str, Texts], dict[str, dict[str, Any]]]:
     """What each pipeline keeps of the pool, and what it took."""
     english = _english(pool.texts)
     makers: dict[str, Callable[[], tuple[Texts, float]]] = {
