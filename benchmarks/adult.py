@@ -67,7 +67,7 @@ def measure_web() -> dict[str, Any]:
 
 def _find(pages: list[dict[str, Any]]) -> Any:
     texts = pa.array([page["text"] for page in pages], pa.large_string())
-    columns = [pa.array([page.get(name) for page in pages], pa.string()) for name in ("url", "title")]
+    urls, titles = (pa.array([page.get(name) for page in pages], pa.string()) for name in ("url", "title"))
     languages = pa.array([page.get("language", "en") for page in pages])
-    found = find_adult(*columns, texts, languages, hash_words(comparable(texts)))
+    found = find_adult(urls, titles, texts, languages, hash_words(comparable(texts)))
     return found.is_valid().to_numpy(zero_copy_only=False)

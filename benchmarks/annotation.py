@@ -109,14 +109,14 @@ def _label(pool, test, rows, strategy, *, seed):
         with tempfile.TemporaryDirectory() as folder:
             labels = pool.take(pa.array(rows)).to_pylist()
 
-            def fit(name: str, **settings: bool) -> FittedScorer:
+            def fit(name: str, *, stack: bool = True) -> FittedScorer:
                 return fit_classifier(
                     labels,  # noqa: B023  (called in this round)
                     Path(folder) / name,
                     positive=CUT_LEVEL,
                     n_resamples=2,
                     progress=False,
-                    **settings,
+                    stack=stack,
                 ).scorer
 
             ranker = fit("ranker")

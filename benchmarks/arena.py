@@ -356,7 +356,7 @@ def _write_noise(folder: Path) -> None:
 
 
 def choose(
-    pool: Pool, folder: Path, edu: str = "edu", wanted: AbstractSet[str] = frozenset(ARMS)
+    pool: Pool, folder: Path, edu: str, wanted: AbstractSet[str] = frozenset(ARMS)
 ) -> tuple[dict[str, Texts], dict[str, dict[str, Any]]]:
     """What each pipeline that is wanted keeps of the pool, and what it took."""
     english = _english(pool.texts)

@@ -45,8 +45,8 @@ def measure_growth(work: Path, sizes: list[int]) -> dict:
     result: dict = {"rows": rows}
     large = [row for row in rows if row["n_documents"] >= 100_000]
     if len(large) > 1:
-        logs = [[math.log(row[name]) for row in large] for name in ("n_documents", "cpu_s")]
-        result["slope_from_100k"] = round(float(np.polyfit(*logs, 1)[0]), 3)
+        log_n, log_cpu_s = ([math.log(row[name]) for row in large] for name in ("n_documents", "cpu_s"))
+        result["slope_from_100k"] = round(float(np.polyfit(log_n, log_cpu_s, 1)[0]), 3)
     return result
 
 

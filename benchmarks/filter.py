@@ -115,7 +115,7 @@ def memory(folder: Path, sets: tuple[tuple[int, int], ...]) -> list[dict[str, An
 
 def write_varied(path: Path, corpus: str, n: int) -> dict[str, Any]:
     """Write `n` documents, from the second round on with every seventh word turned round: none is a duplicate of another."""
-    facts = {"path": path, "n_documents": n, "n_bytes": 0}
+    facts: dict[str, Any] = {"path": path, "n_documents": n, "n_bytes": 0}
     if path.exists():
         return facts
     path.mkdir()

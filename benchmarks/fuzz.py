@@ -213,7 +213,9 @@ def fuzz_extraction(case: int, _folder: Path) -> None:
     charsets = pa.array(
         [rng.choice([None, "utf-8", "shift_jis", "utf-16", "x-none"]) for _ in pages], pa.string()
     )
-    for options in ({"metadata": True}, {"text_format": "markdown"}, {"keep_links": True, "focus": "recall"}):
+    ways: tuple[dict[str, Any], ...]
+    ways = ({"metadata": True}, {"text_format": "markdown"}, {"keep_links": True, "focus": "recall"})
+    for options in ways:
         found = extract_pages(pa.array(pages, pa.binary()), charsets, **options)
         found.validate(full=True)
         for n, row in enumerate(found.to_pylist()):

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.harness import ROOT
-from benchmarks.trainer import ask
+from benchmarks.trainer import ask, contender
 from curate.tokens import train_encoder, write_tokens
 from curate.train.shape import preset
 
@@ -158,6 +158,7 @@ def steps(tokens: str, shape: dict[str, int], *, dry: bool) -> list[Row]:
     from curate.train.metrics import peak_flops
 
     n_windows = 4 if dry else 32
+    device = "cpu" if dry else "cuda"
     common = {
         "preset": PRESET,
         "tokens": tokens,
@@ -166,7 +167,7 @@ def steps(tokens: str, shape: dict[str, int], *, dry: bool) -> list[Row]:
         "threads": 1 if dry else (os.cpu_count() or 1),
         "bf16": True,
         "shape": shape,
-        "device": "cpu" if dry else "cuda",
+        "device": device,
         "micro_windows": n_windows,
     }
     contenders = {
@@ -176,10 +177,10 @@ def steps(tokens: str, shape: dict[str, int], *, dry: bool) -> list[Row]:
     }
     if dry:
         del contenders["curate, compiled"]
-    peak = peak_flops(torch.device(common["device"]), bf16=True)
+    peak = peak_flops(torch.device(device), bf16=True)
     rows: list[Row] = []
     for name, (peer, settings) in contenders.items():
-        found = ask(peer, common | {"settings": settings})
+        found = ask(contender(peer), common | {"settings": settings})
         wall_s = float(np.median(found["wall_s"]))
         per_s = n_windows * shape["context"] / wall_s
         flops = preset(PRESET, **shape).flops_per_token * per_s

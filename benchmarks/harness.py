@@ -11,7 +11,7 @@ import resource
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import distributions
@@ -33,7 +33,7 @@ class Spent:
 
 
 @contextmanager
-def measured() -> Iterator[Spent]:
+def measured() -> Generator[Spent]:
     """Measure the CPU and wall seconds of a block in this process."""
     spent = Spent()
     began_cpu_s, began_wall_s = time.process_time(), time.perf_counter()

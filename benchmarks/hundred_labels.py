@@ -45,9 +45,8 @@ def run(args: list[str]) -> dict:
         pages = _read()
         texts = pa.array([page["text"] for page in pages], pa.large_string())
         sites = np.array([site_of(page["url"]) or str(i) for i, page in enumerate(pages)])
-        counts = HashingVectorizer(n_features=2**18, alternate_sign=False, norm=None).transform(
-            page["text"] for page in pages
-        )
+        vectorizer = HashingVectorizer(n_features=2**18, alternate_sign=False).set_params(norm=None)
+        counts = vectorizer.transform(page["text"] for page in pages)
         rows = []
         for purpose, name in PURPOSES.items():
             truth = np.array([name in page["kinds"] for page in pages])

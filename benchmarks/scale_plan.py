@@ -14,12 +14,12 @@ from typing import Any
 from benchmarks.harness import RESULTS
 
 TIB, GB, TB, HOUR_S = 1 << 40, 1e9, 1e12, 3600.0
-SNAPSHOT = {
-    "n_pages": 2.64e9,
-    "n_bytes": 394 * TIB,
-    "source": "Common Crawl, December 2024 (CC-MAIN-2024-51): 2.64 billion pages, 394 TiB of uncompressed content; "
-    "https://blog.commoncrawl.org/blog/december-2024-crawl-archive-now-available",
-}
+SNAPSHOT_PAGES = 2.64e9
+SNAPSHOT_BYTES = 394 * TIB
+SNAPSHOT_SOURCE = (
+    "Common Crawl, December 2024 (CC-MAIN-2024-51): 2.64 billion pages, 394 TiB of uncompressed content; "
+    "https://blog.commoncrawl.org/blog/december-2024-crawl-archive-now-available"
+)
 COMPRESSED_BYTES = 75 * TB
 COMPRESSED_SOURCE = "an archive is of the order of 75 TB (arXiv 2404.09770, abstract of its authors)"
 CHUNK_BYTES = 32 << 20
@@ -50,11 +50,11 @@ def run(arguments: list[str]) -> dict[str, Any]:
     )
     options = parser.parse_args(arguments)
     measured = read_measured()
-    sizes = {"one snapshot": 1.0, "100 billion pages": 100e9 / SNAPSHOT["n_pages"]}
+    sizes = {"one snapshot": 1.0, "100 billion pages": 100e9 / SNAPSHOT_PAGES}
     return {
         "assumed": vars(options),
         "measured": measured,
-        "sources": {"snapshot": SNAPSHOT["source"], "compressed": COMPRESSED_SOURCE},
+        "sources": {"snapshot": SNAPSHOT_SOURCE, "compressed": COMPRESSED_SOURCE},
         "rows": [plan(name, factor, measured, options) for name, factor in sizes.items()],
         "datatrove": datatrove(options.price),
     }
@@ -97,7 +97,7 @@ def read_measured() -> dict[str, float]:
 
 def plan(name: str, factor: float, m: dict[str, float], options: argparse.Namespace) -> dict[str, Any]:
     """Multiply."""
-    n_pages, n_bytes = SNAPSHOT["n_pages"] * factor, SNAPSHOT["n_bytes"] * factor
+    n_pages, n_bytes = SNAPSHOT_PAGES * factor, SNAPSHOT_BYTES * factor
     n_keyed = n_pages * options.keyed
     core_h = {
         "read, extract": n_bytes * m["read_and_extract_s_a_byte"] / HOUR_S,
@@ -128,7 +128,7 @@ def datatrove(price: float) -> dict[str, Any]:
     rows = json.loads((RESULTS / "filter.json").read_text())["rows"]
     html = next(row for row in rows if row["corpus"] == "raw HTML" and row["tool"] == "datatrove")
     asked = {name: tasks * hours * cores for name, (tasks, hours, cores) in DATATROVE_JOBS.items()}
-    measured = SNAPSHOT["n_pages"] / html["docs_per_cpu_s"] / HOUR_S
+    measured = SNAPSHOT_PAGES / html["docs_per_cpu_s"] / HOUR_S
     return {
         "source": "github.com/huggingface/datatrove, examples/fineweb.py, commit 05194d3: tasks x time limit x cores, an upper bound",
         "core_hours_asked_at_most": asked,

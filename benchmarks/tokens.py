@@ -110,7 +110,7 @@ def _command(work: Path, n_rounds: int) -> list[dict[str, Any]]:
         theirs = [python, str(PEER), "datatrove", str(work / "tokenizer.json"), str(folder)]
         contenders["datatrove"] = lambda: run_command([*theirs, str(work / f"theirs-{next(turn)}")])
     spent = alternate(contenders, n_rounds)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "contender": name,
             "cpu_s": round(min(some.cpu_s for some in times), 2),
@@ -128,7 +128,7 @@ def _load(work: Path, n_rounds: int) -> list[dict[str, Any]]:
     tokens = tokenize_mixture(
         work / "mixture",
         work / "tokens",
-        tokenizer=work / "tokenizer.json",
+        tokenizer=str(work / "tokenizer.json"),
         workers=1,
         peer=["datatrove", "megatron"],
     )
@@ -184,18 +184,20 @@ def _ours(tokens: TokenFolder) -> Spent:
         budget_tokens=min(sum(sizes) * 4, CONTEXT_TOKENS * WINDOWS_PER_STEP * N_STEPS),
     )
     slots = np.arange(WINDOWS_PER_STEP)
-    order.windows(0, slots)
+
+    def read_batch(step: int) -> np.ndarray:
+        groups, offsets = order.windows(step, slots)
+        windows = [
+            tokens.train[group].read(offset, CONTEXT_TOKENS + 1)
+            for group, offset in zip(groups.tolist(), offsets.tolist(), strict=True)
+        ]
+        return np.stack(windows).astype(np.int64)
+
+    assert order.n_steps == N_STEPS
+    assert read_batch(0).shape == (WINDOWS_PER_STEP, CONTEXT_TOKENS + 1)
     with measured() as spent:
         for step in range(order.n_steps):
-            groups, offsets = order.windows(step, slots)
-            batch = np.stack(
-                [
-                    tokens.train[group].read(offset, CONTEXT_TOKENS + 1)
-                    for group, offset in zip(groups.tolist(), offsets.tolist(), strict=True)
-                ]
-            ).astype(np.int64)
-    assert batch.shape == (WINDOWS_PER_STEP, CONTEXT_TOKENS + 1)
-    assert order.n_steps == N_STEPS
+            read_batch(step)
     return spent
 
 
@@ -217,14 +219,18 @@ def _parquet(tokens: np.ndarray, path: Path) -> Spent:
         table = pa.table({"token": tokens})
         pq.write_table(table, path, compression="zstd", row_group_size=PARQUET_ROWS)
     places = np.random.default_rng(0).integers(0, len(tokens) - CONTEXT_TOKENS - 1, PARQUET_WINDOWS)
+
+    def read_window(file: pq.ParquetFile, place: int) -> np.ndarray:
+        first, last = place // PARQUET_ROWS, (place + CONTEXT_TOKENS) // PARQUET_ROWS
+        column = file.read_row_groups([*range(first, last + 1)], use_threads=False)["token"]
+        return column.slice(place - first * PARQUET_ROWS, CONTEXT_TOKENS + 1).to_numpy().astype(np.int64)
+
     with measured() as spent, pq.ParquetFile(path) as file:
         for place in places.tolist():
-            first, last = place // PARQUET_ROWS, (place + CONTEXT_TOKENS) // PARQUET_ROWS
-            column = file.read_row_groups([*range(first, last + 1)], use_threads=False)["token"]
-            window = (
-                column.slice(place - first * PARQUET_ROWS, CONTEXT_TOKENS + 1).to_numpy().astype(np.int64)
-            )
-    assert np.array_equal(window, tokens[place : place + CONTEXT_TOKENS + 1])
+            read_window(file, place)
+    place = int(places[-1])
+    with pq.ParquetFile(path) as file:
+        assert np.array_equal(read_window(file, place), tokens[place : place + CONTEXT_TOKENS + 1])
     return spent
 
 

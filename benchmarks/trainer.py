@@ -50,14 +50,15 @@ def run(args: list[str]) -> dict[str, Any]:
     names = [name for name in CONTENDERS if name in wanted and (litgpt or not name.startswith("litgpt"))]
     shape = preset(options.preset)
     texts = [row["text"] for row in read_jsonl(DATA / "textbooks" / "enwiki.jsonl.gz")]
+    n_windows = 8
     common = {
         "preset": options.preset,
-        "batch_windows": 8,
+        "batch_windows": n_windows,
         "steps": options.steps,
         "threads": options.threads,
     }
     jobs = {
-        (name, dtype): {"micro_windows": 8, "bf16": dtype == "bf16"}
+        (name, dtype): {"micro_windows": n_windows, "bf16": dtype == "bf16"}
         for dtype in ("bf16", "float32")
         for name in names
     }
@@ -75,20 +76,15 @@ def run(args: list[str]) -> dict[str, Any]:
                     settings = common | changes | for_litgpt | {"compile": name == COMPILED}
                     spent = ask([str(litgpt), str(LITGPT)], settings)
                 else:
-                    spent = ask(
-                        [sys.executable, "-W", "ignore", str(PEER), name.split(",")[0]], common | changes
-                    )
+                    spent = ask(contender(name.split(",")[0]), common | changes)
                 found[name, dtype].append(spent)
-    rows = [
-        _row(name, dtype, runs, common["batch_windows"] * shape.context)
-        for (name, dtype), runs in found.items()
-    ]
+    rows = [_row(name, dtype, runs, n_windows * shape.context) for (name, dtype), runs in found.items()]
     for row in rows:
         plain = next(
             other for other in rows if (other["contender"], other["dtype"]) == ("plain", row["dtype"])
         )
         row["times_plain"] = round(row["cpu_s_per_step"] / plain["cpu_s_per_step"], 2)
-    guess = estimate(shape, n_tokens=1, n_devices=1, micro_windows=8, bf16=False, logits_at_once=1024)
+    guess = estimate(shape, n_tokens=1, n_devices=1, micro_windows=n_windows, bf16=False, logits_at_once=1024)
     return {
         "settings": common | {"rounds": options.rounds, "context": shape.context, "tokens": "encyclopedia"},
         "trainers": rows,
@@ -111,6 +107,11 @@ def _row(name: str, dtype: str, runs: list[dict[str, Any]], n_tokens: int) -> di
         "memory_bytes": max(run["peak_memory_bytes"] - run["memory_before_bytes"] for run in runs),
         "loss": round(runs[0]["loss"], 4),
     }
+
+
+def contender(name: str) -> list[str]:
+    """The command of a contender that runs in this environment."""
+    return [sys.executable, "-W", "ignore", str(PEER), name]
 
 
 def ask(command: list[str], options: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import re
 import subprocess
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -180,7 +180,7 @@ def read_cases(cache: Path) -> Iterator[Case]:
 
 
 def compare(
-    cases: list[Case], extractors: dict[str, Callable[[list[bytes], None], list[str]]], own: str
+    cases: list[Case], extractors: Mapping[str, Callable[[list[bytes], None], list[str]]], own: str
 ) -> dict:
     """By source and kind: lines, those that each extractor loses, those that `own` loses and a peer keeps; words beside them."""
     texts = {name: extract([case.page for case in cases], None) for name, extract in extractors.items()}

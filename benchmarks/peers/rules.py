@@ -18,10 +18,17 @@ from pathlib import Path
 def import_bare(*packages):
     """Let modules of packages be imported without running the packages' own `__init__`, which asks for more."""
     for name in packages:
-        found = importlib.util.find_spec(name)
         module = types.ModuleType(name)
-        module.__path__ = list(found.submodule_search_locations)
+        module.__path__ = folders_of(name)
         sys.modules[name] = module
+
+
+def folders_of(package):
+    """Where a package lies; its own `__init__` is not run."""
+    found = importlib.util.find_spec(package)
+    if found is None or found.submodule_search_locations is None:
+        raise ModuleNotFoundError(package)
+    return list(found.submodule_search_locations)
 
 
 def stub(name, **attributes):
@@ -190,7 +197,7 @@ def c4_filters(_checkout):
     """
     import nltk
 
-    (core,) = importlib.util.find_spec("llama_index").submodule_search_locations
+    (core,) = folders_of("llama_index")
     nltk.data.path.insert(0, str(Path(core, "core", "_static", "nltk_cache")))
     tables = types.SimpleNamespace(
         download=lambda _name: None,

@@ -32,7 +32,8 @@ class Windows(Dataset):
     def __init__(self, path, context, n):
         self.data = np.memmap(path, dtype=np.uint16, mode="r")
         self.context = context
-        self.places = np.random.default_rng(0).integers(0, len(self.data) - context - 1, n)
+        starts = np.random.default_rng(0).integers(0, len(self.data) - context - 1, n)
+        self.places: list[int] = starts.tolist()
 
     def __len__(self):
         return len(self.places)

@@ -15,6 +15,7 @@ import resource
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from unittest import mock
 
@@ -63,7 +64,7 @@ class Gpt(nn.Module):
         return self.head(self.norm(x))
 
 
-def phi(shape):
+def phi(shape) -> tuple[nn.Module, Callable[..., torch.Tensor]]:
     from transformers import PhiConfig, PhiForCausalLM
 
     config = PhiConfig(
@@ -78,10 +79,10 @@ def phi(shape):
             "rope_theta": shape.rotary_base,
             "partial_rotary_factor": shape.n_rotary / shape.head_width,
         },
-        attn_implementation="sdpa",
         bos_token_id=0,
         eos_token_id=0,
     )
+    config._attn_implementation = "sdpa"  # noqa: SLF001  (the argument of that name is in no signature)
     model = PhiForCausalLM(config)
     return model, lambda inputs: model(inputs, use_cache=False).logits
 
@@ -101,6 +102,7 @@ def by_hand(name, shape, path, *, batch_windows, steps, bf16, device="cpu"):
     data = np.memmap(path, dtype=np.uint16, mode="r")
     rng = np.random.default_rng(0)
     marks = [(time.process_time(), time.perf_counter())]
+    loss_value = float("nan")
     for _ in range(steps):
         places = rng.integers(0, len(data) - shape.context - 1, batch_windows)
         rows = np.stack([data[place : place + shape.context + 1] for place in places]).astype(np.int64)

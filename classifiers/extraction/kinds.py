@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 SYLLABLES = "ba be bo da de di do fa fe ga go ka ke ko la le li lo ma me mi mo na ne no pa pe ra re ri ro sa se so ta te ti to va ve vi".split()
 ENDS = ["", "", "", "n", "s", "r", "l", "t"]
@@ -111,7 +111,7 @@ class Page:
         self.gold(text)
         return f"<p>{marked}</p>"
 
-    def labels(self, english: list[str], n: int) -> list[str]:
+    def labels(self, english: Sequence[str], n: int) -> list[str]:
         """`n` words of a menu, in the page's script or, as often happens, in English."""
         if self.script == "latin" or self.rng.random() < 0.2:
             return self.rng.sample(english, min(n, len(english)))

@@ -74,19 +74,20 @@ def read_lines(data: Path) -> list[Line]:
         page = row["page"]
         of = project.get(page, page[:3] if page.startswith("m") else page)
         if row["line"].strip():
-            found.append((of, row["block"], row["line"], _SAME.get(row["kind"], row["kind"])))
+            kind: str = row["kind"]
+            found.append((of, row["block"], row["line"], _SAME.get(kind, kind)))
     return found
 
 
 def more_lines(path: Path) -> list[Line]:
     """A file of further lines that readers read."""
+    found: list[Line] = []
     with path.open(encoding="utf-8") as file:
-        rows = [json.loads(line) for line in file]
-    return [
-        (row["project"], row["block"], row["line"], _SAME.get(row["kind"], row["kind"]))
-        for row in rows
-        if row["line"].strip()
-    ]
+        for row in map(json.loads, file):
+            kind: str = row["kind"]
+            if row["line"].strip():
+                found.append((row["project"], row["block"], row["line"], _SAME.get(kind, kind)))
+    return found
 
 
 def marked_lines(data: Path) -> list[Line]:
@@ -230,8 +231,8 @@ def evaluate(read: list[Line], marked: list[Line], n_folds: int = 5) -> None:
         outputs = train(*joined, SEED)(torch.tensor(of_read[held]))
         found[held] = torch.softmax(outputs, 1).detach().numpy()
     told = found.argmax(1)
-    for kind, f1 in zip(KINDS, f1_score(kinds, told, labels=range(len(KINDS)), average=None), strict=True):
-        print(f"{kind:<10} {f1:.2f}")
+    for number, kind in enumerate(KINDS):
+        print(f"{kind:<10} {f1_score(kinds, told, labels=[number], average='macro'):.2f}")
     four = kinds < 4
     print(
         f"macro F1 of the first four, over all lines: {f1_score(kinds, told, labels=range(4), average='macro'):.3f}"

@@ -157,13 +157,14 @@ def _read_by_readers(data: Path, more: Sequence[Path]) -> list[dict[str, Any]]:
     """Read what readers read: web pages, documentation, science, and the pages of more folders."""
     readings, lessons = read_readings(data), lesson_pages(data)
     annotator = readings[0]["annotator"]
-    rows = [*readings, *_join_levels(lessons, data / "lessons", annotator)]
+    rows = [*readings, *_join_levels(lessons, read_levels(data / "lessons" / "levels.tsv"), annotator)]
     if more:
         about = ("text", "url", "domain")
         known = {row["id"]: {name: row[name] for name in about if name in row} for row in readings} | lessons
-        known |= _corpus_pages(data, more, set(known))
-        for folder in more:
-            rows += read_more(folder, known, annotator)
+        levels = {folder: read_levels(folder / "levels.tsv") for folder in more}
+        known |= _corpus_pages(data, [row["id"] for each in levels.values() for row in each], set(known))
+        for folder, each in levels.items():
+            rows += read_more(folder, each, known, annotator)
     return rows
 
 
@@ -199,13 +200,13 @@ def _documentation(row: dict[str, Any]) -> dict[str, Any]:
     return {"text": text, "domain": row.get("domain", "documentation"), **about}
 
 
-def _corpus_pages(data: Path, more: Sequence[Path], known: set[str]) -> dict[str, dict[str, Any]]:
+def _corpus_pages(data: Path, ids: Sequence[str], known: set[str]) -> dict[str, dict[str, Any]]:
     """Read the web pages that levels name by their places."""
     files = {Path(name).name: name for name in (*WEB_FILES, *(f"annotations/{name}" for name in EDU_FILES))}
     wanted: dict[str, set[int]] = {}
-    for row in (row for folder in more for row in read_levels(folder / "levels.tsv")):
-        corpus, _, place = row["id"].partition("#")
-        if corpus in files and row["id"] not in known:
+    for each in ids:
+        corpus, _, place = each.partition("#")
+        if corpus in files and each not in known:
             wanted.setdefault(corpus, set()).add(int(place))
     return {
         f"{corpus}#{place}": {"domain": "web", **{name: row[name] for name in ("text", "url") if name in row}}
@@ -215,30 +216,32 @@ def _corpus_pages(data: Path, more: Sequence[Path], known: set[str]) -> dict[str
     }
 
 
-def read_more(folder: Path, known: dict[str, dict[str, Any]], annotator: str) -> list[dict[str, Any]]:
+def read_more(
+    folder: Path, levels: list[dict[str, str]], known: dict[str, dict[str, Any]], annotator: str
+) -> list[dict[str, Any]]:
     """Read the readings of a folder of more pages; see the head of this file.
 
     Args:
-        folder: of pages and levels.
-        known: pages that its levels may name too.
+        folder: of pages.
+        levels: of these pages.
+        known: pages that the levels may name too.
         annotator: of readings that name none.
     """
     files = sorted(folder.glob("*.jsonl.gz"))
     own = {row["id"]: _documentation(row) for file in files for row in read_lines(file)}
-    return _join_levels({**known, **own}, folder, annotator, readers_of=f"{folder.resolve().name}: ")
+    return _join_levels({**known, **own}, levels, annotator, readers_of=f"{folder.resolve().name}: ")
 
 
 def _join_levels(
-    pages: dict[str, dict[str, Any]], folder: Path, annotator: str, readers_of: str = ""
+    pages: dict[str, dict[str, Any]], rows: list[dict[str, str]], annotator: str, readers_of: str = ""
 ) -> list[dict[str, Any]]:
-    """Give the readings in a folder their pages; pages without a text are left out.
+    """Give readings their pages; pages without a text are left out.
 
     `readers_of` stands before a reader's name: readers of two folders may bear the same.
     """
-    rows = read_levels(folder / "levels.tsv")
     lost = sorted({row["id"] for row in rows} - set(pages))
     if lost:
-        raise ValueError(f"{folder / 'levels.tsv'} names {len(lost)} pages that no file has, as {lost[0]!r}")
+        raise ValueError(f"{readers_of}levels.tsv names {len(lost)} pages that no file has, as {lost[0]!r}")
     return [
         {
             **pages[row["id"]],

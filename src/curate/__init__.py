@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from curate.warming import warm
 
 from curate._version import __version__ as __version__
+from curate.work.preloaded import PRELOADED as _PRELOADED
+
+_PRELOADED.append("curate.warmed")  # the main job, run once by the process that workers are forked from
 
 # Names are imported when they are first asked for, so that `import curate` takes no time.
 _HOME = {

@@ -121,7 +121,8 @@ def test_pages_of_a_debian_package_go_to_the_recipe_as_pages_of_that_package(tmp
     level = {"id": file["id"], "edu_level": "3", "quality_level": "4", "reader": "r0", "reason": "short"}
     write_table(tmp_path / "readings", "docs.levels.tsv", [level])
     assert gather("docs", archives, tmp_path / "more", tmp_path / "readings") == []
-    (row,) = read_more(tmp_path / "more", {}, "readers")
+    more = tmp_path / "more"
+    (row,) = read_more(more, read_levels(more / "levels.tsv"), {}, "readers")
     assert (row["site"], row["edu_level"], row["quality_level"]) == ("sums-doc", "3", "4")
     assert "right to left" in row["text"]
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from curate.cli.options import with_settings
 from curate.cli.say import say
-from curate.config import ENGINE, RAY_ADDRESS, check_input
+from curate.config import check_input
+from curate.jobs.settings import DedupSettings
 
 index_app = typer.Typer(
     name="index",
@@ -16,42 +18,15 @@ index_app = typer.Typer(
 )
 
 _Index = Annotated[str, typer.Argument(metavar="INDEX", help="Folder of the index.", show_default=False)]
-_Input = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--input",
-        "-i",
-        help="File, folder or glob of documents, as OUT/kept. Also without the flag, and several after it.",
-        show_default=False,
-    ),
-]
-_TextColumn = Annotated[
-    str | None, typer.Option(help="Column with the text.  [default: found by name]", show_default=False)
-]
-_IdColumn = Annotated[
-    str | None,
-    typer.Option(help="Column with the document's id.  [default: found by name]", show_default=False),
-]
-_Workers = Annotated[
-    int | None, typer.Option(help="Worker processes.  [default: all cores]", show_default=False)
-]
-
-_Engine = Annotated[str, typer.Option(help=ENGINE)]
-_RayAddress = Annotated[str | None, typer.Option(help=RAY_ADDRESS, show_default=False)]
+_OF_FILES = ("input", "text_column", "id_column", "workers", "engine", "ray_address")
 
 
 @index_app.command("build")
+@with_settings(DedupSettings, only=(*_OF_FILES, "jaccard", "recall"))
 def build_command(
-    index: _Index,
+    given: dict[str, Any],
     *,
-    input: _Input = None,  # noqa: A002
-    jaccard: Annotated[float, typer.Option(help="Similarity that the bands are made for.")] = 0.8,
-    recall: Annotated[float, typer.Option(help="Chance that a pair at that similarity is found.")] = 0.999,
-    text_column: _TextColumn = None,
-    id_column: _IdColumn = None,
-    workers: _Workers = None,
-    engine: _Engine = "local",
-    ray_address: _RayAddress = None,
+    index: _Index,
 ) -> None:
     """Make an index of documents in a new folder.
 
@@ -59,30 +34,17 @@ def build_command(
     """
     from curate.jobs.index import build_index
 
-    built = build_index(
-        index,
-        _require(input),
-        jaccard=jaccard,
-        recall=recall,
-        text_column=text_column,
-        id_column=id_column,
-        workers=workers,
-        engine=engine,
-        ray_address=ray_address,
-    )
+    check_input(given.get("input"))
+    built = build_index(index, **given)
     say(f"Indexed {built.n_documents:,} documents in {index}.")
 
 
 @index_app.command("add")
+@with_settings(DedupSettings, only=_OF_FILES)
 def add_command(
-    index: _Index,
+    given: dict[str, Any],
     *,
-    input: _Input = None,  # noqa: A002
-    text_column: _TextColumn = None,
-    id_column: _IdColumn = None,
-    workers: _Workers = None,
-    engine: _Engine = "local",
-    ray_address: _RayAddress = None,
+    index: _Index,
 ) -> None:
     """Add documents to an index: all of them or, after a kill, none.
 
@@ -91,16 +53,9 @@ def add_command(
     from curate.dedup.index import open_index
     from curate.jobs.index import add_to_index
 
+    check_input(given.get("input"))
     before = open_index(index).n_documents
-    after = add_to_index(
-        index,
-        _require(input),
-        text_column=text_column,
-        id_column=id_column,
-        workers=workers,
-        engine=engine,
-        ray_address=ray_address,
-    ).n_documents
+    after = add_to_index(index, **given).n_documents
     if after == before:
         say(
             f"These files are in {index} already, as they are now: nothing was added to its {after:,} documents."
@@ -148,8 +103,3 @@ def relocate_command(
     opened, n_found = relocate_texts(index, old, new)
     print(f"Found {n_found:,} files below {new} that are what they were.")
     print(f"Texts within reach: {opened.count_readable():,} of {opened.n_documents:,} documents")
-
-
-def _require(inputs: list[str] | None) -> list[str]:
-    check_input(inputs)
-    return inputs or []

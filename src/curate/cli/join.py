@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from curate.cli.filter import report_run
-from curate.config import ENGINE, RAY_ADDRESS
+from curate.cli.options import with_settings
+from curate.run.settings import FilterSettings
 
 
+@with_settings(FilterSettings, only=("memory", "workers", "engine", "ray_address"))
 def join_command(
+    given: dict[str, Any],
     shards: Annotated[
         list[Path], typer.Argument(help="The --output folders of all 'curate filter --shard' jobs.")
     ],
@@ -19,12 +22,6 @@ def join_command(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for kept/, dropped/ and manifest.json.")
     ] = Path("curated"),
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Worker processes; all cores if left out.", show_default=False)
-    ] = None,
-    engine: Annotated[str, typer.Option(help=ENGINE)] = "local",
-    ray_address: Annotated[str | None, typer.Option(help=RAY_ADDRESS, show_default=False)] = None,
-    memory: Annotated[str, typer.Option(help="Memory that deduplication may use.")] = "4GB",
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Delete the earlier result in the output folder first.")
     ] = False,
@@ -40,14 +37,6 @@ def join_command(
 
     return report_run(
         str(output),
-        lambda: join_shards(
-            [str(shard) for shard in shards],
-            output,
-            workers=workers,
-            engine=engine,
-            ray_address=ray_address,
-            memory=memory,
-            overwrite=overwrite,
-        ),
+        lambda: join_shards([str(shard) for shard in shards], output, overwrite=overwrite, **given),
         None,
     )

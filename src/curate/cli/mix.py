@@ -10,14 +10,15 @@ import typer
 
 from curate.cli.options import with_settings
 from curate.cli.say import make_console
-from curate.config import ENGINE, RAY_ADDRESS, load_toml
+from curate.config import load_toml
 from curate.mixture.settings import MixtureSettings, mixture_settings_from
+from curate.work.engine import EngineSettings
 
 # What the file has tables and sections for is no flag.
 _TABLES = [field.name for field in fields(MixtureSettings) if field.metadata["section"]]
 
 
-@with_settings(MixtureSettings, left_out=_TABLES)
+@with_settings(MixtureSettings, EngineSettings, left_out=_TABLES)
 def mix_command(
     given: dict[str, Any],
     *,
@@ -29,14 +30,6 @@ def mix_command(
     plan: Annotated[
         bool, typer.Option("--plan", "--dry-run", help="Print the plan and stop; nothing is written.")
     ] = False,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            help="Worker processes; does not change the result.  [default: all cores]", show_default=False
-        ),
-    ] = None,
-    engine: Annotated[str, typer.Option(help=ENGINE)] = "local",
-    ray_address: Annotated[str | None, typer.Option(help=RAY_ADDRESS, show_default=False)] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Delete the earlier mixture in the output folder first.")
     ] = False,
@@ -61,15 +54,14 @@ def mix_command(
         for line in describe_plan(found):
             console.print(line, markup=False)
 
+    where = {field.name: given.pop(field.name) for field in fields(EngineSettings) if field.name in given}
     mix(
         mixture_settings_from(load_toml(config), given),
         None if plan else output,
-        workers=workers,
-        engine=engine,
-        ray_address=ray_address,
         overwrite=overwrite,
         on_plan=show,
         progress=ProgressDisplay(),
+        **where,
     )
     if not plan:
         console.print(f"Result: {output}/train, {output}/validation, {output}/plan.json", markup=False)

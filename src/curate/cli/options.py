@@ -23,16 +23,26 @@ _ESCAPES = str.maketrans({mark: f"\\{mark}" for mark in "<[*"})  # help texts ar
 
 
 def with_settings(
-    settings: type, *, left_out: Collection[str] = (), flags: Mapping[str, str] | None = None
+    *settings: type,
+    only: Collection[str] | None = None,
+    left_out: Collection[str] = (),
+    flags: Mapping[str, str] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Puts one option for each field of `settings` before a command's own options.
 
     The command's first parameter, `given`, receives the settings that the user named, as a dictionary for
-    `settings_from`. Fields in `left_out` get no option: the command declares its own, or none.
+    `settings_from`. With `only` no other fields get an option; nor do those in `left_out`, for which the command
+    declares its own, or none.
     A flag is called as its field, or as `flags` says: `--folds` of `n_folds`.
     """
-    hints = get_type_hints(settings)
-    fields = [field for part in by_section(settings).values() for field in part if field.name not in left_out]
+    hints = {name: hint for each in settings for name, hint in get_type_hints(each).items()}
+    parts = [part for each in settings for part in by_section(each).values()]
+    fields = [
+        field
+        for part in parts
+        for field in part
+        if (only is None or field.name in only) and field.name not in left_out
+    ]
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(command)

@@ -70,8 +70,8 @@ class DamagedError(Exception):
 class FastGzipDecoder:
     """One sound gzip member, in less than half of zlib's time; what can be saved of another, `GzipDecoder` says."""
 
-    def __init__(self) -> None:
-        self._inflate = isal_zlib.decompressobj(31)
+    def __init__(self, inflate: Any = None) -> None:
+        self._inflate = inflate or isal_zlib.decompressobj(31)
         self.needs_input = True
 
     @property
@@ -94,24 +94,13 @@ class FastGzipDecoder:
         return out
 
 
-class GzipDecoder:
-    """One gzip member. After damage it has given every byte that could be decoded before it."""
+class GzipDecoder(FastGzipDecoder):
+    """The same by zlib, whose state can be copied: after damage it has given every byte that could be decoded before it."""
 
     def __init__(self) -> None:
-        self._inflate = zlib.decompressobj(31)
+        super().__init__(zlib.decompressobj(31))
         self._fresh = True
         self._error: str | None = None
-        self.needs_input = True
-
-    @property
-    def eof(self) -> bool:
-        """See `Decoder`."""
-        return self._inflate.eof
-
-    @property
-    def unused_data(self) -> bytes:
-        """See `Decoder`."""
-        return self._inflate.unused_data
 
     def decompress(self, data: bytes, max_length: int = -1, /) -> bytes:
         """See `Decoder`."""

@@ -18,7 +18,7 @@ from typing import Any
 
 from curate.text.json_values import parse_json
 
-MAX_OUTPUT_CHARS = 400
+_MAX_OUTPUT_CHARS = 400
 _SLASHES = (
     "javascript",
     "typescript",
@@ -44,13 +44,8 @@ class Notebook:
     language: str
 
 
-def read_notebook(content: bytes, max_output_chars: int = MAX_OUTPUT_CHARS) -> Notebook | None:
-    """Read a notebook of format 3 or 4; null where `content` is none.
-
-    Args:
-        content: the file.
-        max_output_chars: a cell's text outputs that are longer, together, are left out; pictures always are.
-    """
+def read_notebook(content: bytes) -> Notebook | None:
+    """Read a notebook of format 3 or 4; null where `content` is none; pictures among the outputs are left out."""
     try:
         book = parse_json(content)  # Python writes NaN into notebooks, and halves of surrogate pairs
     except ValueError:
@@ -69,7 +64,7 @@ def read_notebook(content: bytes, max_output_chars: int = MAX_OUTPUT_CHARS) -> N
     parts: list[str] = []
     for cell in cells:
         if isinstance(cell, dict):
-            parts += _cell_lines(cell, mark, max_output_chars)
+            parts += _cell_lines(cell, mark)
     return Notebook("\n".join(parts) + "\n" if parts else "", language)
 
 
@@ -83,7 +78,7 @@ def _language(book: dict[str, Any]) -> str:
     return "python"  # nearly all notebooks that do not say
 
 
-def _cell_lines(cell: dict[str, Any], mark: str, max_output_chars: int) -> list[str]:
+def _cell_lines(cell: dict[str, Any], mark: str) -> list[str]:
     kind = cell.get("cell_type")
     source = _joined(cell.get("source", cell.get("input"))).strip("\n")
     if not source.strip():
@@ -93,7 +88,7 @@ def _cell_lines(cell: dict[str, Any], mark: str, max_output_chars: int) -> list[
         return [title, *((mark + line).rstrip() for line in source.split("\n")), ""]
     output = "\n".join(_outputs(cell)).strip("\n")
     lines = [f"{mark}%%", source]
-    if output.strip() and len(output) <= max_output_chars:
+    if output.strip() and len(output) <= _MAX_OUTPUT_CHARS:
         lines += [f"{mark}Output:", *((mark + line).rstrip() for line in output.split("\n"))]
     return [*lines, ""]
 

@@ -19,6 +19,7 @@ from curate.crawl.stream import ByteStream
 from curate.text.charset import decode_text
 from curate.text.json_values import parse_object
 
+_MAX_RAW_BYTES = 1024 * MIB
 _OUTSIDE = re.compile(rb'["{}\[\]]')
 _INSIDE = re.compile(rb'(?:[^"\\]|\\.)*', re.DOTALL)
 _BETWEEN = b" \t\r\n,[]\xef\xbb\xbf\x1e"
@@ -282,12 +283,11 @@ def raw_rows(
     framing: Framing,
     source: str,
     problems: list[FileProblem],
-    max_bytes: int = 1024 * MIB,
 ) -> Iterator[dict[str, Any] | None]:
     """Yield the rows of a stream, null for one that cannot be read; blank lines are no rows."""
     position = 0
     while True:
-        raw = None if stream.at_end() else framing.read(stream, max_bytes, keep=True)
+        raw = None if stream.at_end() else framing.read(stream, _MAX_RAW_BYTES, keep=True)
         if raw is not None:
             position += 1
             if raw.skipped is None:

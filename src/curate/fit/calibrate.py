@@ -14,6 +14,7 @@ from curate.fit.metrics import calibration_error
 from curate.scoring.calibration import Calibration, Isotonic, Platt
 
 _MIN_POSITIVES_ISOTONIC = 200
+_N_DRAWS = 1000
 
 Vector = NDArray[np.float64]
 
@@ -103,7 +104,7 @@ def fit_isotonic(levels: Vector, positive: NDArray[np.bool_], weights: Vector) -
     return Isotonic(tuple(knots.tolist()), tuple(values[starts].tolist()))
 
 
-def perfect_calibration_error(scores: Vector, *, seed: int = 0, n_draws: int = 1000) -> dict[str, float]:
+def perfect_calibration_error(scores: Vector) -> dict[str, float]:
     """The calibration error that chance alone makes: of a scorer whose every score is the true probability.
 
     Labels are drawn from `scores` (N,). The error is an average of absolute differences, so it does not vanish
@@ -112,9 +113,9 @@ def perfect_calibration_error(scores: Vector, *, seed: int = 0, n_draws: int = 1
     Returns:
         "value", the mean over draws, and "low" and "high", between which 95% of them lie.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     weights = np.ones(len(scores))
-    errors = [calibration_error(scores, rng.random(len(scores)) < scores, weights) for _ in range(n_draws)]
+    errors = [calibration_error(scores, rng.random(len(scores)) < scores, weights) for _ in range(_N_DRAWS)]
     low, high = np.quantile(errors, (0.025, 0.975))
     return {"value": float(np.mean(errors)), "low": float(low), "high": float(high)}
 

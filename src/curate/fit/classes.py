@@ -7,7 +7,7 @@ together, as for scorers.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,10 @@ from curate.fit.folds import draw_folds, group_pages
 from curate.scoring.classes import FittedClasses
 from curate.scoring.features import Pages, ShapeBlock, SparseFeature, load_word_table
 
+_ALPHA = 4.0  # strength of the ridge
+_ZONES = (0, 300)  # parts of a document counted apart, as in `Recipe`
+_WINDOW_BYTES = 16384
+_N_FOLDS = 5
 _SPREAD = 0.05
 
 Array = NDArray[np.float32]
@@ -54,11 +58,6 @@ def fit_classes(
     classes: Sequence[str],
     sites: Sequence[str],
     *,
-    alpha: float = 4.0,
-    zones: tuple[int, ...] = (0, 300),
-    window_bytes: int = 16384,
-    n_folds: int = 5,
-    seed: int = 0,
     about: dict[str, Any] | None = None,
 ) -> ClassesFit:
     """Fit a classifier into classes.
@@ -69,36 +68,32 @@ def fit_classes(
         labels: int64 (N,), numbers of classes.
         classes: their names.
         sites: hosts of the pages, "" where unknown.
-        alpha: strength of the ridge.
-        zones: parts of a document counted apart, as in `Recipe`.
-        window_bytes: how much of a document is read.
-        n_folds: of the cross-fitting.
-        seed: of the folds.
         about: what else the configuration shall say.
     """
     table = load_word_table()
-    sparse = SparseFeature("tfidf", np.array(zones, np.int64), table.idf, table.vocabulary)
-    pages = Pages(texts, window_bytes)
+    sparse = SparseFeature("tfidf", np.array(_ZONES, np.int64), table.idf, table.vocabulary)
+    pages = Pages(texts, _WINDOW_BYTES)
     shape = ShapeBlock().compute(pages)
     columns = csr_matrix(hstack([csr_matrix(_scale(shape)[0]), sparse.rows(pages)]))
-    folds = draw_folds(group_pages(texts, sites), np.zeros(len(labels)), n_folds, seed)
+    folds = draw_folds(group_pages(texts, sites), np.zeros(len(labels)), _N_FOLDS, seed=0)
     about = {**(about or {}), "table_sha256": table.sha256}
 
     def fit(rows: NDArray[np.bool_]) -> FittedClasses:
-        coefficients, bias = _fit_ridge(columns[rows], labels[rows], len(classes), alpha)
-        return _to_classifier(name, classes, sparse, shape, coefficients, bias, window_bytes, about)
+        coefficients, bias = _fit_ridge(columns[rows], labels[rows], len(classes), _ALPHA)
+        return _to_classifier(name, classes, sparse, shape, coefficients, bias, _WINDOW_BYTES, about)
 
     with threadpool_limits(1):
-        parts = tuple(fit(folds != fold) for fold in range(n_folds))
+        parts = tuple(fit(folds != fold) for fold in range(_N_FOLDS))
         outputs = np.zeros((len(labels), len(classes)))
         for fold, part in enumerate(parts):
             held = np.flatnonzero(folds == fold)
-            outputs[held] = part.outputs(Pages(texts.take(pa.array(held)), window_bytes))
+            outputs[held] = part.outputs(Pages(texts.take(pa.array(held)), _WINDOW_BYTES))
         calibration = fit_softmax(outputs, labels)
         whole = fit(np.ones(len(labels), np.bool_))
     logits = outputs * calibration[0] + calibration[1]
-    object.__setattr__(whole, "calibration", calibration)
-    return ClassesFit(whole, parts, folds, measure_classes(logits, labels, classes))
+    return ClassesFit(
+        replace(whole, calibration=calibration), parts, folds, measure_classes(logits, labels, classes)
+    )
 
 
 def held_out_outputs(

@@ -19,7 +19,7 @@ _CUT_COLUMNS = ("threshold", "keep_rate", "precision", "recall", "f1", "macro_f1
 _BIN_COLUMNS = ("low", "n_pages", "share", "score", "rate", "rate_low", "rate_high")
 
 
-def write_evaluation(evaluation: Evaluation, folder: str | Path, *, plots: bool = True) -> list[Path]:
+def write_evaluation(evaluation: Evaluation, folder: str | Path) -> list[Path]:
     """Write evaluation.json, evaluation.md and, where matplotlib is installed, PNG plots.
 
     Returns:
@@ -35,7 +35,7 @@ def write_evaluation(evaluation: Evaluation, folder: str | Path, *, plots: bool 
     }
     paths[0].write_text(to_json(content) + "\n", "utf-8")
     paths[1].write_text(render_evaluation(evaluation), "utf-8")
-    return paths + (write_plots(evaluation, folder) if plots else [])
+    return paths + write_plots(evaluation, folder)
 
 
 def render_evaluation(evaluation: Evaluation) -> str:

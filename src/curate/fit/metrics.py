@@ -18,6 +18,7 @@ from curate.fit.settings import N_RESAMPLES
 
 Vector = NDArray[np.float64]
 _N_BINS = 10
+_N_FOLDS = 5
 _MOST_LEVELS, _LEAST_WHOLE = 11, 3
 
 
@@ -149,12 +150,12 @@ def best_cut(scores: Vector, positive: NDArray[np.bool_], weights: Vector) -> fl
 
 
 def cut_without_test(
-    scores: Vector, positive: NDArray[np.bool_], weights: Vector, seed: int, n_folds: int = 5
+    scores: Vector, positive: NDArray[np.bool_], weights: Vector, seed: int
 ) -> NDArray[np.bool_]:
     """Keep or drop every page by the cut of best F1 on the other folds: none has a say in its own."""
-    fold = np.random.default_rng(seed).permutation(len(scores)) % n_folds
+    fold = np.random.default_rng(seed).permutation(len(scores)) % _N_FOLDS
     kept = np.zeros(len(scores), np.bool_)
-    for k in range(n_folds):
+    for k in range(_N_FOLDS):
         test, rest = fold == k, fold != k
         kept[test] = scores[test] >= best_cut(scores[rest], positive[rest], weights[rest])
     return kept

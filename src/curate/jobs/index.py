@@ -15,15 +15,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate.config import stable_hash
+from curate.config import settings_from, stable_hash
 from curate.crawl import FileProblem, InputFile, ReadOptions, check_columns, find_files, plan_splits
 from curate.dedup import DedupPlan, compute_keys
 from curate.dedup.index import Index, TextFile, append_segment, changing_index, new_index, open_index
 from curate.errors import RunError
 from curate.jobs.pieces import Piece, plan_pieces, split_by_format, stage_texts, staged_piece
 from curate.run.reading import read_pages
-from curate.work.cores import available_cores
-from curate.work.engine import make_engine
+from curate.work.engine import EngineSettings
 from curate.work.files import read_arrow, read_facts, write_arrow
 from curate.work.folder import RunFolder
 from curate.work.progress import ProgressDisplay
@@ -92,11 +91,10 @@ def _add_files(
     text_column: str | None = None,
     id_column: str | None = None,
     url_column: str | None = None,
-    workers: int | None = None,
-    engine: str = "local",
-    ray_address: str | None = None,
     progress: bool = True,
+    **where: Any,
 ) -> Index:
+    running = settings_from(EngineSettings, where)
     files = find_files((input,) if isinstance(input, str) else tuple(input))
     options = ReadOptions(text_column=text_column, id_column=id_column, url_column=url_column)
     check_columns(files, options)
@@ -109,15 +107,7 @@ def _add_files(
     shutil.rmtree(work, ignore_errors=True)
     with ExitStack() as cleanup:
         cleanup.callback(shutil.rmtree, work, ignore_errors=True)
-        pool = cleanup.enter_context(
-            make_engine(
-                engine,
-                workers or available_cores(),
-                index.path,
-                ray_address,
-                (file.path for file in files),
-            )
-        )
+        pool = cleanup.enter_context(running.start(index.path, (file.path for file in files)))
         pieces = plan_pieces(direct)
         texts = [
             TextFile.stamp(file.path, columns["text"] or "")

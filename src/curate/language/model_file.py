@@ -20,7 +20,6 @@ _MAGIC = 793_712_314
 _N_CENTROIDS = 256  # per sub-quantiser
 _HIERARCHICAL_SOFTMAX = 1
 _SUPERVISED = 3
-_EOS = b"</s>"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -139,14 +140,11 @@ class Store:
 
     def charge_lost_requests(self) -> int:
         """Count what a killed run had in flight at its worst case; return how many requests that were."""
-        with self._db:
-            self._db.execute("BEGIN IMMEDIATE")
+        with self._change():
             self._db.execute(
                 "INSERT INTO charges (key, pico_usd, why) SELECT key, pico_usd, 'stopped in flight' FROM sent WHERE batch IS NULL"
             )
-            n_lost = self._db.execute("DELETE FROM sent WHERE batch IS NULL").rowcount
-            self._db.execute("COMMIT")
-        return n_lost
+            return self._db.execute("DELETE FROM sent WHERE batch IS NULL").rowcount
 
     def spent(self) -> int:
         """Picodollars of all replies, and of requests that may have been charged without one."""
@@ -159,6 +157,17 @@ class Store:
     def _sum(self, query: str) -> int:
         return int(self._db.execute(query).fetchone()[0] or 0)
 
+    @contextmanager
+    def _change(self, *, on_disk: bool = False) -> Generator[None]:
+        """All that the block writes, or nothing; with `on_disk` a loss of power does not undo it."""
+        if on_disk:
+            self._db.execute("PRAGMA synchronous = FULL")
+        with self._db:  # commits, or rolls back what raised
+            self._db.execute("BEGIN IMMEDIATE")
+            yield
+        if on_disk:
+            self._db.execute("PRAGMA synchronous = NORMAL")
+
     # Requests
 
     def note_sent(self, requests: Sequence[tuple[str, int]]) -> list[int]:
@@ -168,27 +177,20 @@ class Store:
         most replies since the last request, which then count at their worst cost. A killed process forgets nothing. Waiting
         for the disk is most of what a reply costs here, so the requests of a moment are noted together.
         """
-        self._db.execute("PRAGMA synchronous = FULL")
-        with self._db:
-            self._db.execute("BEGIN IMMEDIATE")
-            numbers = [
+        with self._change(on_disk=True):
+            return [
                 int(self._db.execute("INSERT INTO sent (key, pico_usd) VALUES (?, ?)", each).lastrowid or 0)
                 for each in requests
             ]
-            self._db.execute("COMMIT")
-        self._db.execute("PRAGMA synchronous = NORMAL")
-        return numbers
 
     def note_failed(self, number: int, key: str, pico_usd: int, why: str) -> None:
         """Note that a request had no reply, and what the server may have charged for it."""
-        with self._db:
-            self._db.execute("BEGIN IMMEDIATE")
+        with self._change():
             self._db.execute("DELETE FROM sent WHERE id = ?", (number,))
             if pico_usd:
                 self._db.execute(
                     "INSERT INTO charges (key, pico_usd, why) VALUES (?, ?, ?)", (key, pico_usd, why)
                 )
-            self._db.execute("COMMIT")
 
     def note_reply(
         self,
@@ -201,11 +203,9 @@ class Store:
         pico_usd: int,
     ) -> None:
         """Put a reply in the place of the request that was sent."""
-        with self._db:
-            self._db.execute("BEGIN IMMEDIATE")
+        with self._change():
             self._db.execute("DELETE FROM sent WHERE id = ?", (number,))
             self._insert_reply(request, verdict, content, tokens, pico_usd)
-            self._db.execute("COMMIT")
 
     def _insert_reply(
         self,
@@ -283,9 +283,7 @@ class Store:
     def begin_batch(self, name: str, tasks: str, sent: Iterable[tuple[str, int]]) -> int:
         """Note a batch and the worst cost of each of its requests, before it is submitted."""
         rows = list(sent)
-        self._db.execute("PRAGMA synchronous = FULL")
-        with self._db:
-            self._db.execute("BEGIN IMMEDIATE")
+        with self._change(on_disk=True):
             number = self._db.execute(
                 "INSERT INTO batches (name, state, n_requests, tasks) VALUES (?, 'submitting', ?, ?)",
                 (name, len(rows), tasks),
@@ -294,8 +292,6 @@ class Store:
                 "INSERT INTO sent (key, pico_usd, batch) VALUES (?, ?, ?)",
                 [(key, cost, number) for key, cost in rows],
             )
-            self._db.execute("COMMIT")
-        self._db.execute("PRAGMA synchronous = NORMAL")
         return int(number or 0)
 
     def update_batch(
@@ -309,15 +305,13 @@ class Store:
 
     def end_batch(self, number: int, state: str, replies: Iterable[BatchReply], *, message: str = "") -> None:
         """Take a batch's replies over, all or none, and forget what its requests might have cost."""
-        with self._db:
-            self._db.execute("BEGIN IMMEDIATE")
+        with self._change():
             for request, verdict, content, tokens, pico_usd in replies:
                 self._insert_reply(request, verdict, content, tokens, pico_usd)
             self._db.execute("DELETE FROM sent WHERE batch = ?", (number,))
             self._db.execute(
                 "UPDATE batches SET state = ?, message = ? WHERE id = ?", (state, message, number)
             )
-            self._db.execute("COMMIT")
 
     def batches(self) -> list[dict[str, Any]]:
         """Every batch, oldest first: id, name, server_id, state, n_requests, tasks, message."""

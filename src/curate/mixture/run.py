@@ -30,8 +30,7 @@ from curate.mixture.settings import MixtureSettings, mixture_settings_from, read
 from curate.mixture.sources import Piece, describe_pieces, list_pieces
 from curate.mixture.write import REMOVED_SCHEMA, WriteTask, read_hashes, write_piece
 from curate.tokens.plan import read_plan
-from curate.work.cores import available_cores
-from curate.work.engine import make_engine
+from curate.work.engine import EngineSettings
 from curate.work.files import committed, read_arrow, write_arrow, write_json
 from curate.work.output import Layout, opened_output
 from curate.work.progress import ProgressDisplay
@@ -89,6 +88,7 @@ def mix(
         ChangedSettingsError: `output` was begun with other settings or files.
     """
     found = _settings_of(input, settings)
+    where = EngineSettings(workers=workers, engine=engine, ray_address=ray_address)
     if is_url(str(output)):
         raise SettingError(
             f"The mixture must be written to a local folder, not '{output}'. Give --output with a folder, on a cluster one "
@@ -104,15 +104,7 @@ def mix(
                 plan = read_plan(folder)
                 on_plan(plan)
                 return plan
-        job = _Job(
-            found,
-            folder,
-            pieces,
-            engine,
-            ray_address,
-            workers or available_cores(),
-            ProgressDisplay.of(progress),
-        )
+        job = _Job(found, folder, pieces, where, ProgressDisplay.of(progress))
         plan = job.plan()
         on_plan(plan)
         return plan if output is None else job.write(plan)
@@ -150,9 +142,7 @@ class _Job:
     settings: MixtureSettings
     folder: Path
     pieces: list[Piece]
-    engine: str
-    ray_address: str | None
-    n_workers: int
+    where: EngineSettings
     progress: ProgressDisplay
     _placed: _Placed = field(init=False)
 
@@ -194,7 +184,7 @@ class _Job:
 
     def _map(self, title: str, function: Callable[[Any], None], tasks: Sequence[Any]) -> None:
         inputs = [stretch.file.path for piece in self.pieces for stretch in piece.stretches]
-        with make_engine(self.engine, self.n_workers, self.folder, self.ray_address, inputs) as engine:
+        with self.where.start(self.folder, inputs) as engine:
             self.progress.count(title, engine.map(function, tasks), len(tasks), "pieces")
 
     def _assignment(self, piece: Piece) -> Path:

@@ -17,7 +17,6 @@ from curate.errors import SettingError
 from curate.protocols import LevelScorer, Scorer, WindowScorer
 from curate.scoring.model import FittedScorer, score_pages
 from curate.text.gate import as_texts
-from curate.text.words import view_utf8
 
 Array = NDArray[np.float32]
 
@@ -83,13 +82,6 @@ def ask_all(scorers: Sequence[Scorer], texts: Sequence[str] | pa.Array) -> list[
 def states_levels(scorer: Scorer) -> bool:
     """Whether the scorer states a level on its annotators' scale beside the score."""
     return isinstance(scorer, LevelScorer) and bool(getattr(scorer, "has_levels", True))
-
-
-def count_bytes_read(scorer: Scorer, texts: pa.Array) -> NDArray[np.int64]:
-    """Count the UTF-8 bytes of every document that the scorer reads, int64 (N,): all where it does not say."""
-    if isinstance(scorer, WindowScorer):
-        return scorer.count_read(texts)
-    return np.diff(view_utf8(texts)[1])
 
 
 def score_columns(scorer: Scorer) -> list[tuple[str, str]]:

@@ -122,9 +122,9 @@ class WordTable:
     sha256: str
 
 
-def load_word_table(folder: Path | None = None) -> WordTable:
-    """Load a word table, by default the bundled one."""
-    return _load_word_table(folder or classifiers_folder() / TABLE_NAME)
+def load_word_table() -> WordTable:
+    """Load the bundled word table."""
+    return _load_word_table(classifiers_folder() / TABLE_NAME)
 
 
 @lru_cache(maxsize=4)

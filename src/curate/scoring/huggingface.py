@@ -27,6 +27,7 @@ from curate.errors import MissingPackageError, SettingError, UnknownNameError
 from curate.scoring.storage import fingerprint_files
 from curate.text.gate import as_texts
 
+_MAX_TOKENS = 512  # of a document, where model and tokenizer take as many
 _BYTES_PER_TOKEN = 16
 _HIGHEST_LEVEL = 5.0
 _POSITIVE_LEVEL = 3
@@ -218,15 +219,11 @@ def _longest_input(model: Any, tokenizer: Any) -> int:
     return min(limits)
 
 
-def load_checkpoint(
-    name: str, *, max_tokens: int | None = None, device: str | None = None
-) -> CheckpointScorer:
-    """Load a checkpoint, by local folder or by its name on the hub.
+def load_checkpoint(name: str) -> CheckpointScorer:
+    """Load a checkpoint, by local folder or by its name on the hub; it runs on a GPU where there is one.
 
     Args:
         name: folder or name, with #label where one is wanted.
-        max_tokens: how much of a document is read; by default what model and tokenizer take, at most 512.
-        device: by default a GPU where there is one.
 
     Raises:
         SettingError: transformers is not installed, or the checkpoint is none that can be loaded: no
@@ -237,7 +234,7 @@ def load_checkpoint(
         from transformers import AutoModelForSequenceClassification, AutoTokenizer
     except ImportError as error:
         raise MissingPackageError(f"The scorer 'hf:{name}'", "transformers", "embed") from error
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    device = "cuda" if torch.cuda.is_available() else "cpu"
     name, _, label = (name, "", "") if Path(name).is_dir() else name.partition("#")
     _refuse_code_and_pickles(name)
     try:
@@ -265,7 +262,7 @@ def load_checkpoint(
         f"{stem}:{label}" if label else stem,
         model,
         tokenizer,
-        max_tokens=min(max_tokens or 512, longest),
+        max_tokens=min(_MAX_TOKENS, longest),
         device=device,
         outputs=outputs,
         several=model.config.problem_type == "multi_label_classification",

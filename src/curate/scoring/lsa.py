@@ -43,9 +43,9 @@ class WordAxes:
     sha256: str
 
 
-def load_axes(folder: Path | None = None) -> WordAxes:
-    """Load word axes, by default the bundled ones."""
-    return _load_axes(folder or classifiers_folder() / LSA_NAME)
+def load_axes() -> WordAxes:
+    """Load the bundled word axes."""
+    return _load_axes(classifiers_folder() / LSA_NAME)
 
 
 @lru_cache(maxsize=4)

@@ -83,8 +83,6 @@ PROGRAM_NAMES = (
     "is_hash", "is_slash", "frac_literal_lines", "frac_word_lines",
 )  # fmt: skip
 _N_CLASSES = len(_WORD_CLASSES)
-_FIRST_CLASS = PROGRAM_NAMES.index("loops")
-_FIRST_MARK = PROGRAM_NAMES.index("equals")
 _SLOTS = 2048  # of the table of words that a document has used; 2,400 bytes hold some hundred
 _TEACH, _PLUMB, _COMMON_WORD, _GENERATED = 1, 2, 4, 8
 

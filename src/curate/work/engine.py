@@ -3,15 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from curate.config import ENGINE, RAY_ADDRESS, check, setting
 from curate.errors import UnknownNameError
+from curate.work.cores import available_cores
 
 if TYPE_CHECKING:  # every command line reads the names, and the protocols load numpy
     from curate.protocols import Engine
 
 ENGINE_NAMES = ("local", "ray")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """Where a job runs, which never changes its result; for jobs whose own settings say what the result is."""
+
+    workers: int | None = setting(
+        None, "Worker processes; all cores if left out.", section="run", in_hash=False, low=1
+    )
+    engine: str = setting("local", ENGINE, section="run", in_hash=False, known=ENGINE_NAMES)
+    ray_address: str | None = setting(None, RAY_ADDRESS, section="run", in_hash=False)
+
+    def __post_init__(self) -> None:
+        check(self)
+
+    def start(self, folder: str | Path, inputs: Iterable[str | Path]) -> Engine:
+        """Make the engine; see `make_engine`."""
+        return make_engine(self.engine, self.workers or available_cores(), folder, self.ray_address, inputs)
 
 
 def make_engine(

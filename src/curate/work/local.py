@@ -29,12 +29,10 @@ from typing import Any, Self, TypeVar
 import pyarrow as pa
 
 from curate.errors import RunError
+from curate.work.preloaded import PRELOADED
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
-
-WARMED = "curate.warmed"
-"""Imported by the server before it forks: `import curate.warmed` runs the main job on two made-up pages."""
 
 _TASKS_A_WORKER = 4  # handed over at a time: a million tasks are not pickled beforehand
 # Libraries that would start a thread for every core in every worker.
@@ -151,7 +149,7 @@ def start_server() -> None:
         return
     from multiprocessing import forkserver
 
-    multiprocessing.get_context(_METHOD).set_forkserver_preload([WARMED])
+    multiprocessing.get_context(_METHOD).set_forkserver_preload(PRELOADED)
     with _script_left_alone(), _environment():
         forkserver.ensure_running()
 

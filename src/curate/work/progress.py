@@ -21,14 +21,14 @@ Look = Callable[[], tuple[float, str]]
 class ProgressDisplay:
     """Shows how far a step is; silent when `quiet`."""
 
-    def __init__(self, *, quiet: bool = False, n_stages: int | None = None) -> None:
-        """Silent when `quiet`; with `n_stages`, each step says the how manieth of them it is."""
+    def __init__(self, *, quiet: bool = False) -> None:
         self._quiet = quiet
         self._console = Console(file=sys.stderr)
-        self._n_stages, self._stage = n_stages, 0
+        self._n_stages: int | None = None
+        self._stage = 0
 
     def expect(self, n_stages: int) -> None:
-        """Say that so many steps come from now on."""
+        """Say that so many steps come from now on: each tells the how manieth of them it is."""
         self._n_stages, self._stage = n_stages, 0
 
     @classmethod

@@ -392,7 +392,6 @@ def _asker() -> Callable[[str | None, list[str], tuple[str, ...]], tuple[Version
     ) -> tuple[dict[str, str], bool, str | None, str]:
         import os
         import platform
-        from importlib import import_module
         from importlib.metadata import PackageNotFoundError, version
 
         found, problem = {"python": ".".join(platform.python_version_tuple()[:2])}, ""
@@ -411,7 +410,9 @@ def _asker() -> Callable[[str | None, list[str], tuple[str, ...]], tuple[Version
         sees = token is None or os.path.exists(token)
         if sees and found["curate"] != "none":
             try:
-                import_module("curate.warmed")  # every kernel of the default settings, once a node
+                from curate.work.preloaded import import_preloaded
+
+                import_preloaded()  # every kernel of the default settings, once a node
             except ImportError as error:
                 problem = f"cannot load curate: {error}"
         unseen = next((path for path in inputs if not os.path.exists(path)), None)
