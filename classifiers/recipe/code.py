@@ -24,7 +24,7 @@ CODE_RECIPE = Recipe(
     members=(
         MemberRecipe(("own_tfidf", "program", "classes"), "logistic", settings={"C": 3.0, "max_iter": 300}),
         MemberRecipe(
-            ("program", "program_words", "classes"), "kernel", settings={"alpha": 0.3, "n_centres": 2000}
+            ("program", "program_words", "classes"), "kernel", settings={"alpha": 0.3, "n_centres": 3000}
         ),
     ),
     zones=(0, 80),
