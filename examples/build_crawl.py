@@ -20,7 +20,7 @@ FATES: dict[str, str | None] = {
     "https://lessons.example/newton": None,
     "https://lessons.example/vaccines": None,
     "https://lessons.example/fractions": None,
-    "https://lessons.example/binary-search": "below_threshold",
+    "https://lessons.example/binary-search": None,
     "supply-and-demand.txt": None,
     "https://diary.example/lake": "below_threshold",
     "https://kitchens.example/": "below_threshold",

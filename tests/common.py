@@ -11,6 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE_CRAWL = ROOT / "examples" / "crawl"
+N_EXAMPLES_KEPT = 7  # of 25 documents, at the default threshold
 
 
 def run_curate(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import curate
-from common import EXAMPLE_CRAWL, ROOT, run_curate, start_curate
+from common import EXAMPLE_CRAWL, N_EXAMPLES_KEPT, ROOT, run_curate, start_curate
 from curate.errors import ChangedSettingsError, SettingError
 from curate.scoring import load_scorer
 from curate.work.folder import RunFolder
@@ -81,6 +81,7 @@ def test_every_page_of_the_example_meets_its_fate(curated: Path) -> None:
         if row not in broken:
             fates[row["url"] or row["source"]] = row["drop_reason"]
     assert fates == example_fates()
+    assert sum(fate is None for fate in fates.values()) == N_EXAMPLES_KEPT
     assert len(broken) == 1
 
 
@@ -525,7 +526,7 @@ def test_input_that_could_not_be_read_is_named_and_not_exit_code_0(tmp_path: Pat
     done = run_curate("filter", "--input", tmp_path / "crawl", "--output", tmp_path / "out", "--workers", "1")
     assert done.returncode == 3
     assert "Could not read clipped.warc.gz" in done.stdout
-    assert len(rows_of(tmp_path / "out", "kept")) == 6
+    assert len(rows_of(tmp_path / "out", "kept")) == N_EXAMPLES_KEPT
 
 
 @pytest.mark.parametrize("flags", [(), ("--overwrite",)])

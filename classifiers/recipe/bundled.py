@@ -95,7 +95,8 @@ _NOTES = {
     "edu": """Pages and levels: HuggingFaceFW/fineweb-edu-llama3-annotations and
 FineWeb (ODC-By 1.0, text from Common Crawl); readers' pages and topics: Common Crawl through DCLM, with WebOrganizer's
 labels; pages of free program documentation; modules of OpenStax's economics, chemistry, contemporary mathematics and
-statistics (CC BY 4.0) at a weak level nobody gave. English only. Not a judgement of truth, and not fitted on any
+statistics (CC BY 4.0) at a weak level nobody gave; 300 pieces on the humanities, business, law and social science that
+language models wrote for the fit, at readers' levels. English only. Not a judgement of truth, and not fitted on any
 teacher's opinion: readers are large language models.""",
     "quality": """How well a text is made, as text, whatever its subject and whoever it is for: 0 unusable, 1 poor, 2 weak,
 3 decent, 4 good, 5 excellent. Readers are large language models that saw a rubric and the first 1,600 characters.

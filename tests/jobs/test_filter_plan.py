@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from common import EXAMPLE_CRAWL
+from common import EXAMPLE_CRAWL, N_EXAMPLES_KEPT
 from curate.jobs import plan as module
 from curate.jobs.plan import PUBLISHED, describe_plan, plan_filter
 from curate.run.settings import FilterSettings
@@ -27,7 +27,7 @@ def test_a_sample_that_is_the_whole_input_tells_what_the_run_does(curated, tmp_p
     }  # fmt: skip
     assert plan.sampled_bytes == plan.input_bytes
     assert (plan.n_documents.value, plan.n_documents.low, plan.n_documents.high) == (25, 25, 25)
-    assert plan.keep_rates["kept"].value == 6 / 25
+    assert plan.keep_rates["kept"].value == N_EXAMPLES_KEPT / 25
     assert plan.keep_rates["language"].value == pytest.approx(21 / 22)
     kept = sum(path.stat().st_size for kind in ("kept", "dropped") for path in (curated / kind).iterdir())
     assert plan.output_bytes.value == pytest.approx(kept, rel=0.01)
@@ -70,7 +70,7 @@ def test_time_ends_the_sample_and_chunks_are_drawn_from_every_file(tmp_path, mon
 def test_the_plan_is_printed_with_published_rates_and_says_where_the_disk_is_too_small(tmp_path, monkeypatch):
     plan = plan_of(EXAMPLE_CRAWL, tmp_path / "out")
     told = describe_plan(plan)
-    assert any(line.startswith("  kept        24.0%") for line in told)
+    assert any(line.startswith(f"  kept        {N_EXAMPLES_KEPT / 25:.1%}") for line in told)
     assert all(any(name in line and source in line for line in told) for name, _, _, source in PUBLISHED)
     assert plan.fits
     monkeypatch.setattr(module, "free_bytes", lambda _: 1000)

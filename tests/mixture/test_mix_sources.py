@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from common import N_EXAMPLES_KEPT
 from mixture_builders import make_rows, read_split, write_lines, write_table
 
 from curate.errors import CurateError, SettingError
@@ -54,7 +55,7 @@ def test_labels_of_annotate_are_a_source_by_level(tmp_path):
 
 def test_curated_parquet_is_a_source_with_its_addresses(tmp_path, curated):
     found = train_rows(tmp_path, Source("web", (f"{curated}/kept",)), bucket_edges=(0.8,))
-    assert len(found) == 6
+    assert len(found) == N_EXAMPLES_KEPT
     urls = [json.loads(row["provenance"])["url"] for row in found.values() if row["provenance"]]
     assert "https://lessons.example/vaccines" in urls
     assert {row["bucket"] for row in found.values()} == {"q0", "q1"}

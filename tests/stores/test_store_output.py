@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import curate
-from common import EXAMPLE_CRAWL
+from common import EXAMPLE_CRAWL, N_EXAMPLES_KEPT
 from curate.errors import ChangedSettingsError, RunError, SettingError
 from curate.jobs.dedup import dedup_files
 from curate.jobs.score import score_files
@@ -149,7 +149,7 @@ def test_commands_read_a_run_in_a_store_as_they_read_a_folder(stored, curated, t
         dedup_files(RUN, tmp_path / "x", progress=False)
     report = dedup_files(f"{RUN}/kept", "s3://runs/dedup", progress=False, workers=1)
     dedup_files(str(curated / "kept"), tmp_path / "dedup", progress=False, workers=1)
-    assert report.n_documents == 6
+    assert report.n_documents == N_EXAMPLES_KEPT
     assert contents("s3://runs/dedup") == contents(tmp_path / "dedup")
     score_files(f"{RUN}/kept", "s3://runs/scored", progress=False, workers=1)
     assert list(contents("s3://runs/scored")) == ["scored/part-00000.parquet"]
