@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from common import N_EXAMPLES_KEPT
 from mixture_builders import make_rows, read_split, write_lines, write_table
 
+from common import N_EXAMPLES_KEPT
 from curate.errors import CurateError, SettingError
 from curate.mixture import MixtureSettings, Source, mix, mixture_settings_from
 
