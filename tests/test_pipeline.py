@@ -26,7 +26,8 @@ import curate
 from common import EXAMPLE_CRAWL, ROOT, run_curate, start_curate
 from curate.errors import ChangedSettingsError, SettingError
 from curate.scoring import load_scorer
-from curate.work.folder import RunFolder
+from curate.work.files import read_arrow
+from curate.work.folder import ChunkName, RunFolder
 from curate.work.lock import locked
 
 
@@ -183,6 +184,36 @@ def test_a_large_single_file_is_read_by_both_workers(corpus: Path, tmp_path: Pat
         assert {chunk for chunk in done if chunk % 2 == stripe}
     assert done == set(range(max(done) + 1))
     assert len(done) > 4
+
+
+def test_a_worker_does_not_read_what_another_one_has_read(corpus: Path, tmp_path: Path) -> None:
+    from curate.crawl import ReadOptions, find_files, plan_splits
+    from curate.run.reading import ReadTask, read_stripe
+
+    path, folders = tmp_path / "big.jsonl", [RunFolder(tmp_path / name) for name in ("whole", "shared")]
+    data = (corpus / "big.jsonl").read_bytes()
+    path.write_bytes(data)
+    (split,) = plan_splits(find_files([str(path)]))
+
+    def read(folder: RunFolder, stripe: int, n_stripes: int) -> list[ChunkName]:
+        return read_stripe(
+            ReadTask(_only_pages, ReadOptions(chunk_bytes=40_000), folder, split, stripe, n_stripes)
+        )
+
+    whole, shared = folders
+    names = read(whole, 0, 1)
+    read(shared, 1, 2)
+    starts = {name: json.loads(shared.cursor(name).read_bytes())["mark"]["offset"] for name in names[2:-1:2]}
+    # The second half of a chunk that the other worker has read is gone: its lines, and where they end.
+    middle = starts[names[4]] - 20_000
+    path.write_bytes(data[:middle] + b"x" * 20_000 + data[starts[names[4]] :])
+    read(shared, 0, 2)
+    for name in names:
+        assert read_arrow(shared.documents(name)).equals(read_arrow(whole.documents(name)))
+
+
+def _only_pages(chunk: object) -> tuple[pa.Table, dict]:
+    return pa.Table.from_batches([chunk.pages]), {"cpu_s": {}}
 
 
 def _only_count(chunk: object) -> tuple[pa.Table, dict]:
