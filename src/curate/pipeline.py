@@ -694,7 +694,7 @@ def add_keys(documents: pa.Table, plan: DedupPlan, words: Words, *, has_comments
     """
     rows = live_rows(documents)
     texts = compared_texts(documents, rows, has_comments=has_comments)
-    keys = compute_keys(texts, plan, words.take(rows) if has_comments else None)
+    keys = compute_keys(texts, plan, words if has_comments else None, rows)
     return add_columns(documents, rows, {f"{KEY_PREFIX}{name}": keys[name] for name in keys.schema.names})
 
 
