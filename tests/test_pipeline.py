@@ -21,10 +21,13 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import curate
 from common import EXAMPLE_CRAWL, ROOT, run_curate, start_curate
 from curate.errors import ChangedSettingsError, SettingError
+from curate.pipeline import decode_texts
 from curate.scoring import load_scorer
 from curate.work.files import read_arrow
 from curate.work.folder import ChunkName, RunFolder
@@ -221,6 +224,14 @@ def _only_count(chunk: object) -> tuple[pa.Table, dict]:
         "cursor": {"chunk": 0, "file": 0, "position": 0, "mark": {"offset": 0, "position": 0}},
         "last": chunk.last, "cpu_s": {}, "n_documents": chunk.n_records,
     }  # fmt: skip
+
+
+@settings(deadline=None)
+@given(st.lists(st.none() | st.text(alphabet="a\0é", max_size=4), max_size=6), st.integers(0, 6))
+def test_a_nul_in_a_plain_text_becomes_a_replacement_character(texts: list[str | None], skipped: int) -> None:
+    contents = pa.array([None if text is None else text.encode() for text in texts], pa.binary())[skipped:]
+    decoded = decode_texts(contents, pa.nulls(len(contents), pa.string()))
+    assert decoded.to_pylist() == [text and text.replace("\0", "\ufffd") for text in texts[skipped:]]
 
 
 def test_filtering_what_was_kept_keeps_all(reference: Path, tmp_path: Path) -> None:
