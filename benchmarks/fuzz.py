@@ -177,12 +177,14 @@ def fuzz_readers(case: int, folder: Path) -> None:
     (split,) = plan_splits(find_files([str(path)]))
     whole = [_seen(chunk) for chunk in read_chunks(split, SMALL)]
     cursors = [chunk.cursor for chunk in read_chunks(split, SMALL)]
-    stripes = [
-        _seen(chunk)
-        for k in range(2)
-        for chunk in read_chunks(split, SMALL, wanted=lambda i, k=k: i % 2 == k)
-    ]
-    assert sorted(stripes, key=lambda seen: seen[0]) == whole, "stripes differ from the whole"
+    starts = {cursor.chunk: cursor for cursor in cursors[:-1]}
+    for ahead in (None, lambda i: starts.get(i + 1)):
+        stripes = [
+            _seen(chunk)
+            for k in range(2)
+            for chunk in read_chunks(split, SMALL, wanted=lambda i, k=k: i % 2 == k, ahead=ahead)
+        ]
+        assert sorted(stripes, key=lambda seen: seen[0]) == whole, "stripes differ from the whole"
     for n in {0, len(cursors) // 2, len(cursors) - 2} & set(range(len(cursors) - 1)):
         after = [_seen(chunk) for chunk in read_chunks(split, SMALL, start=cursors[n])]
         assert after == whole[n + 1 :], f"from chunk {n + 1} on other rows come"

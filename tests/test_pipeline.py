@@ -21,12 +21,16 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import curate
 from common import EXAMPLE_CRAWL, N_EXAMPLES_KEPT, ROOT, run_curate, start_curate
 from curate.errors import ChangedSettingsError, SettingError
+from curate.pipeline import decode_texts
 from curate.scoring import load_scorer
-from curate.work.folder import RunFolder
+from curate.work.files import read_arrow
+from curate.work.folder import ChunkName, RunFolder
 from curate.work.lock import locked
 
 
@@ -186,11 +190,49 @@ def test_a_large_single_file_is_read_by_both_workers(corpus: Path, tmp_path: Pat
     assert len(done) > 4
 
 
+def test_a_worker_does_not_read_what_another_one_has_read(corpus: Path, tmp_path: Path) -> None:
+    from curate.crawl import ReadOptions, find_files, plan_splits
+    from curate.run.reading import ReadTask, read_stripe
+
+    path, folders = tmp_path / "big.jsonl", [RunFolder(tmp_path / name) for name in ("whole", "shared")]
+    data = (corpus / "big.jsonl").read_bytes()
+    path.write_bytes(data)
+    (split,) = plan_splits(find_files([str(path)]))
+
+    def read(folder: RunFolder, stripe: int, n_stripes: int) -> list[ChunkName]:
+        return read_stripe(
+            ReadTask(_only_pages, ReadOptions(chunk_bytes=40_000), folder, split, stripe, n_stripes)
+        )
+
+    whole, shared = folders
+    names = read(whole, 0, 1)
+    read(shared, 1, 2)
+    starts = {name: json.loads(shared.cursor(name).read_bytes())["mark"]["offset"] for name in names[2:-1:2]}
+    # The second half of a chunk that the other worker has read is gone: its lines, and where they end.
+    middle = starts[names[4]] - 20_000
+    path.write_bytes(data[:middle] + b"x" * 20_000 + data[starts[names[4]] :])
+    read(shared, 0, 2)
+    for name in names:
+        assert read_arrow(shared.documents(name)).equals(read_arrow(whole.documents(name)))
+
+
+def _only_pages(chunk: object) -> tuple[pa.Table, dict]:
+    return pa.Table.from_batches([chunk.pages]), {"cpu_s": {}}
+
+
 def _only_count(chunk: object) -> tuple[pa.Table, dict]:
     return pa.table({"n": [chunk.n_records]}), {
         "cursor": {"chunk": 0, "file": 0, "position": 0, "mark": {"offset": 0, "position": 0}},
         "last": chunk.last, "cpu_s": {}, "n_documents": chunk.n_records,
     }  # fmt: skip
+
+
+@settings(deadline=None)
+@given(st.lists(st.none() | st.text(alphabet="a\0é", max_size=4), max_size=6), st.integers(0, 6))
+def test_a_nul_in_a_plain_text_becomes_a_replacement_character(texts: list[str | None], skipped: int) -> None:
+    contents = pa.array([None if text is None else text.encode() for text in texts], pa.binary())[skipped:]
+    decoded = decode_texts(contents, pa.nulls(len(contents), pa.string()))
+    assert decoded.to_pylist() == [text and text.replace("\0", "\ufffd") for text in texts[skipped:]]
 
 
 def test_filtering_what_was_kept_keeps_all(reference: Path, tmp_path: Path) -> None:

@@ -87,6 +87,42 @@ def test_any_subset_of_chunks_is_the_same_as_among_all(mixed, wanted, chunk_reco
     )
 
 
+@settings(max_examples=25, deadline=None)
+@given(st.sets(st.integers(0, 80)), st.sets(st.integers(0, 80)), st.integers(1, 40), st.integers(300, 20_000))
+def test_what_other_readers_know_of_the_starts_of_chunks_changes_none(
+    mixed, wanted, known, chunk_records, chunk_bytes
+):
+    options = ReadOptions(chunk_records=chunk_records, chunk_bytes=chunk_bytes)
+    chunks = read_all(mixed, options=options)
+    starts = {chunk.cursor.chunk: chunk.cursor for chunk in chunks[:-1] if chunk.cursor.chunk in known}
+
+    def ahead(skimmed: int):
+        upto = min((index for index in wanted if index > skimmed), default=len(chunks))
+        return starts.get(max((index for index in starts if skimmed < index <= upto), default=-1))
+
+    found = read_all(mixed, options=options, wanted=wanted.__contains__, ahead=ahead)
+    assert same(found, [chunk for chunk in chunks if chunk.index in wanted])
+
+
+@pytest.mark.parametrize("name", ["a.warc.gz", "f.warc", "d-plain.jsonl"])
+def test_of_chunks_that_another_reader_has_read_no_byte_is_read(mixed, tmp_path, name):
+    options = ReadOptions(chunk_records=5)
+    (tmp_path / name).write_bytes((mixed / name).read_bytes())
+    chunks = read_all(tmp_path / name, options=options)
+    starts = {chunk.cursor.chunk: chunk.cursor for chunk in chunks[:-1]}
+    # The last records of what is passed by are destroyed: a reader of them would cut other chunks.
+    begin, end = starts[1].mark.offset, starts[2].mark.offset
+    with (tmp_path / name).open("r+b") as file:
+        file.seek((begin + end) // 2)
+        file.write(b"\0" * (end - file.tell()))
+
+    def read_even(**kwargs):
+        return read_all(tmp_path / name, options=options, wanted=lambda index: index % 2 == 0, **kwargs)
+
+    assert same(read_even(ahead=lambda skimmed: starts.get(skimmed + 1)), chunks[::2])
+    assert not same(read_even(), chunks[::2])
+
+
 @pytest.mark.parametrize("name", ["a.warc.gz", "f.warc", "d-plain.jsonl"])
 def test_formats_that_can_seek_go_on_without_reading_what_came_before(mixed, name):
     chunks = read_all(mixed / name, options=ReadOptions(chunk_records=9))

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from curate.dedup import DedupPlan, compute_keys, compute_signatures, signatures_to_datasketch
 from curate.dedup.minhash import shingle_sets
+from curate.text.normalise import comparable
 from curate.text.words import hash_words
 
 MASK = 2**64 - 1
@@ -178,3 +179,13 @@ def test_sketches_work_in_a_minhash_lsh_on_a_real_redis_server(tmp_path):
     finally:
         server.terminate()
         server.wait()
+
+
+@settings(deadline=None)
+@given(st.lists(st.text(alphabet="ab<>+ ,1", max_size=40), min_size=1, max_size=8), st.data())
+def test_keys_of_some_documents_are_the_same_from_the_words_of_all(texts, data):
+    rows = np.array([i for i in range(len(texts)) if data.draw(st.booleans())], np.int64)
+    plan, all_texts = DedupPlan(), pa.array(texts)
+    words = hash_words(comparable(all_texts), signs=True)
+    some = all_texts.take(pa.array(rows))
+    assert compute_keys(some, plan, words, rows) == compute_keys(some, plan)

@@ -13,7 +13,7 @@ import pytest
 
 from common import ROOT
 from curate.text.kernel import Kernel
-from curate.text.words import _add_signs
+from curate.text.words import add_signs
 
 CALLER = """
 from curate.rooms.callee import weigh
@@ -122,7 +122,7 @@ def test_a_kernel_is_made_when_it_is_called_and_carried_by_its_name() -> None:
     assert made._dispatcher is None
     assert [made(21), made.py_func(4)] == [42, 8]
     assert made._dispatcher is not None
-    assert pickle.loads(pickle.dumps(_add_signs)) is _add_signs
+    assert pickle.loads(pickle.dumps(add_signs)) is add_signs
 
 
 def _doubled(value: int) -> int:

@@ -86,17 +86,21 @@ def read_chunks(
     *,
     wanted: Callable[[int], bool] | None = None,
     start: Cursor | None = None,
+    ahead: Callable[[int], Cursor | None] | None = None,
 ) -> Iterator[Chunk]:
     """Read `split` chunk by chunk; yields those whose index is `wanted`, all by default.
 
     Chunks are cut by number of records and bytes alone, so every caller sees the same ones. Records of
-    other chunks are skimmed. Bad data is a row with a `drop_reason` or a `FileProblem`, never an exception.
+    other chunks are skimmed, or passed by where another reader knows what follows them. Bad data is a row with a
+    `drop_reason` or a `FileProblem`, never an exception.
 
     Args:
         split: The files.
         options: Bounds and column names; they decide the cut, so they may not change within a run.
         wanted: Says by its index whether a chunk is wanted.
         start: Begin at this chunk: the `cursor` of the one before it.
+        ahead: Asked before a chunk that is not wanted is skimmed, but for the first: where a later one starts, of those
+            up to the next that is wanted; null where that is not known.
     """
     options = options or ReadOptions()
     is_wanted = wanted or (lambda _: True)
@@ -117,6 +121,12 @@ def read_chunks(
                     yield chunk.build(cursor, last=False)
                 index += 1
                 chunk = _ChunkBuilder(index, options, is_wanted=is_wanted(index))
+                further = None if chunk.is_wanted or ahead is None else ahead(index)
+                if further is not None and records.is_before(further):
+                    records.close()
+                    records, index = _SplitRecords(split, options, further), further.chunk
+                    chunk = _ChunkBuilder(index, options, is_wanted=is_wanted(index))
+                    continue
             chunk.add(record, records.source, records.position)
             chunk.note_types(records.source, records.column_types)
             chunk.problems += records.take_problems()
@@ -189,6 +199,12 @@ class _SplitRecords:
         if self._open is None:
             return Cursor(chunk, self._file, 0, Mark(0, 0))
         return Cursor(chunk, self._file, self._open.reader.position, self._open.reader.mark())
+
+    def is_before(self, cursor: Cursor) -> bool:
+        """Whether starting there spares bytes: the file can be entered beyond the record last read, or it is a later one."""
+        if cursor.file != self._file:
+            return cursor.file > self._file
+        return cursor.mark.offset > 0 and cursor.mark.position > self.position
 
     def take_problems(self) -> list[FileProblem]:
         """Return the problems met since the last call."""

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from curate.dedup.plan import DedupPlan
 from curate.text.kernel import kernel
 from curate.text.normalise import comparable
-from curate.text.words import Words, hash_words, view_utf8
+from curate.text.words import Words, add_signs, hash_words, view_utf8
 
 KEYS_VERSION = 2
 """Counts changes of shingles, signatures or keys; files of keys of another version are refused."""
@@ -38,6 +38,7 @@ def compute_keys(
     texts: pa.Array | pa.ChunkedArray,
     plan: DedupPlan,
     words: Words | None = None,
+    rows: NDArray[np.int64] | None = None,
     *,
     signatures: bool = False,
 ) -> pa.RecordBatch:
@@ -46,7 +47,8 @@ def compute_keys(
     Args:
         texts: string or large_string, N documents; null counts as empty.
         plan: its shingles, seed, bands and rows shape the keys; its threshold does not.
-        words: `hash_words(comparable(texts), signs=True)` where it is known already.
+        words: `hash_words(comparable(texts), signs=True)` where it is known already, of these documents or of more.
+        rows: int64 (N,), which of the documents of `words` these are; all of them by default.
         signatures: add the column `signature`.
 
     Returns:
@@ -66,11 +68,15 @@ def compute_keys(
     for begin in range(0, n_documents, max(step, 1)):
         end = min(begin + step, n_documents)
         some = words if words is not None else hash_words(comparable(texts[begin:end]), signs=True)
+        starts, ends = some.offsets[:-1], some.offsets[1:]
+        if words is not None and rows is not None:
+            starts, ends = starts[rows], ends[rows]
+        n_words[begin:end] = ends - starts
+        signed = np.empty(n_words[begin:end].max(initial=0), np.uint64)
         _compute_keys(
-            data, bounds[begin : end + 1], some.with_signs(), some.offsets, plan.shingle_words, factors, terms,
-            plan.n_rows, exact[begin:end], bands[begin:end], minima[begin:end],
+            data, bounds[begin : end + 1], some.hashes, some.signs, starts, ends, signed, plan.shingle_words, factors,
+            terms, plan.n_rows, exact[begin:end], bands[begin:end], minima[begin:end],
         )  # fmt: skip
-        n_words[begin:end] = np.diff(some.offsets)
     columns: dict[str, Any] = {
         "exact_high": exact[:, 0].copy(),
         "exact_low": exact[:, 1].copy(),
@@ -123,32 +129,36 @@ def shingle_sets(
     sets = np.empty(int(n_shingles.sum()), np.uint64)
     offsets = np.zeros(len(words.offsets), np.int64)
     n_slots = 1 << int(2 * n_shingles.max(initial=1)).bit_length()
+    signed = np.empty(sizes.max(initial=0), np.uint64)
     n = _shingle_sets(
-        words.with_signs(), words.offsets, shingle_words, sets, offsets, np.zeros(n_slots, np.uint64)
-    )
+        words.hashes, words.signs, words.offsets, signed, shingle_words, sets, offsets,
+        np.zeros(n_slots, np.uint64),
+    )  # fmt: skip
     return sets[:n], offsets
 
 
 @kernel
 def _compute_keys(
-    data, bounds, hashes, offsets, shingle_words, factors, terms, n_rows, exact, bands, signatures
-):
+    data, bounds, hashes, signs, starts, ends, signed, shingle_words, factors, terms, n_rows, exact, bands, signatures
+):  # fmt: skip
+    # Signs are put to the words of one document at a time, in memory that stays near; to all at once takes longer than keys do.
     shingles = np.empty(_TILE, np.uint64)
     mixed = np.empty(_TILE + 8, np.uint32)
     minima = np.empty(len(factors), np.uint32)
     n_kept = signatures.shape[1]
-    for document in range(len(offsets) - 1):
-        begin, end = offsets[document], offsets[document + 1]
-        if begin == end:
+    for document in range(len(starts)):
+        n_words = ends[document] - starts[document]
+        add_signs(hashes, signs, starts[document], ends[document], signed)
+        if n_words == 0:
             _hash_bytes(data, bounds[document], bounds[document + 1], exact[document])
         else:
-            _hash_sequence(hashes, begin, end, exact[document])
+            _hash_sequence(signed, n_words, exact[document])
         minima[:] = np.uint32(0xFFFFFFFF)
-        width = min(shingle_words, end - begin)
-        n_shingles = end - begin - width + 1 if width else 0
+        width = min(shingle_words, n_words)
+        n_shingles = n_words - width + 1 if width else 0
         for tile in range(0, n_shingles, _TILE):
             n = min(_TILE, n_shingles - tile)
-            _hash_shingles(hashes, begin + tile, n, width, shingle_words, shingles)
+            _hash_shingles(signed, tile, n, width, shingle_words, shingles)
             _premix(shingles, n, mixed)
             _take_minima(mixed, n, factors, terms, minima)
         for band in range(bands.shape[1]):
@@ -202,18 +212,18 @@ def _take_minima(mixed, n, factors, terms, minima):
 
 
 @kernel
-def _hash_sequence(hashes, begin, end, exact):
+def _hash_sequence(hashes, n_words, exact):
     """128 bits over words and their positions: two sums, whose terms can be added in any order."""
     high = low = np.uint64(0)
-    for i in range(end - begin):
-        x = hashes[begin + i] + np.uint64(i + 1) * _STEP
+    for i in range(n_words):
+        x = hashes[i] + np.uint64(i + 1) * _STEP
         x ^= x >> np.uint64(32)
         y = x * _MIX_A
         z = x * _MIX_B
         high += y ^ (y >> np.uint64(29))
         low += z ^ (z >> np.uint64(31))
     exact[0] = (high ^ (high >> np.uint64(32))) * _MIX_B
-    exact[1] = (low ^ (low >> np.uint64(32))) * _MIX_A + np.uint64(end - begin)
+    exact[1] = (low ^ (low >> np.uint64(32))) * _MIX_A + np.uint64(n_words)
 
 
 @kernel
@@ -229,13 +239,14 @@ def _hash_bytes(data, begin, end, exact):
 
 
 @kernel
-def _shingle_sets(hashes, offsets, shingle_words, sets, set_offsets, table):
+def _shingle_sets(hashes, signs, offsets, signed, shingle_words, sets, set_offsets, table):
     shingles = np.empty(_TILE, np.uint64)
     n_sets = 0
     for document in range(len(offsets) - 1):
-        begin, end = offsets[document], offsets[document + 1]
-        width = min(shingle_words, end - begin)
-        n_shingles = end - begin - width + 1 if width else 0
+        n_words = offsets[document + 1] - offsets[document]
+        add_signs(hashes, signs, offsets[document], offsets[document + 1], signed)
+        width = min(shingle_words, n_words)
+        n_shingles = n_words - width + 1 if width else 0
         n_slots, shift = 2, np.uint64(63)  # the table of this document: at most half full
         while n_slots < 2 * n_shingles:
             n_slots *= 2
@@ -243,7 +254,7 @@ def _shingle_sets(hashes, offsets, shingle_words, sets, set_offsets, table):
         table[:n_slots] = np.uint64(0)
         for tile in range(0, n_shingles, _TILE):
             n = min(_TILE, n_shingles - tile)
-            _hash_shingles(hashes, begin + tile, n, width, shingle_words, shingles)
+            _hash_shingles(signed, tile, n, width, shingle_words, shingles)
             for i in range(n):
                 shingle = shingles[i] | np.uint64(1)  # 0 marks a free slot
                 slot = np.int64(shingle >> shift)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from curate.work.clock import StageClock
 from curate.work.disk import folder_bytes
 from curate.work.files import read_facts, write_arrow, write_json
 from curate.work.folder import ChunkName, RunFolder
+from curate.work.json_files import read_json
 from curate.work.progress import ProgressDisplay
 
 MakeDocuments = Callable[[Chunk], tuple[pa.Table, dict[str, Any]]]
@@ -68,6 +71,7 @@ def read_pages(
         notes = split.index not in begun
         begun.add(split.index)
         tasks.append(ReadTask(make_documents, options, folder, split, stripe, n_stripes, done, notes))
+    shutil.rmtree(folder.work / "cursors", ignore_errors=True)  # of a call before, which may have been killed
     tally = ReadTally(folder, splits)
     n_bytes = sum(split.size_bytes for split in splits) // (shard.n if shard else 1)
     made: list[ChunkName] = []
@@ -167,6 +171,7 @@ def read_stripe(task: ReadTask) -> list[ChunkName]:
         task.options,
         wanted=lambda j: j % task.n_stripes == task.stripe and j not in committed,
         start=start,
+        ahead=partial(_find_ahead, task),
     )
     clock = StageClock()
     while True:
@@ -174,11 +179,28 @@ def read_stripe(task: ReadTask) -> list[ChunkName]:
             chunk = next(chunks, None)
         if chunk is None:
             return made
+        if task.n_stripes > 1 and not chunk.last:
+            write_json(
+                task.folder.cursor(ChunkName(task.split.index, chunk.cursor.chunk)), asdict(chunk.cursor)
+            )
         documents, own = task.make_documents(chunk)
         facts = own | reader_facts(chunk, documents) | {"cpu_s": own.get("cpu_s", {}) | clock.rounded()}
         clock = StageClock()
         made.append(ChunkName(task.split.index, chunk.index))
         write_arrow(task.folder.documents(made[-1]), documents, facts)
+
+
+def _find_ahead(task: ReadTask, chunk: int) -> Cursor | None:
+    """The furthest start of a chunk behind `chunk`, up to the stripe's next, that a worker has come to in this pass.
+
+    Workers read the chunk that they make before they make it, so from the second round on all know where the others stopped
+    reading, and none inflates or frames what another one reads.
+    """
+    for j in range(chunk + (task.stripe - chunk) % task.n_stripes, chunk, -1):
+        known = read_json(task.folder.cursor(ChunkName(task.split.index, j)))
+        if known:
+            return _cursor_from(known)
+    return None
 
 
 def reader_facts(chunk: Chunk, documents: pa.Table) -> dict[str, Any]:

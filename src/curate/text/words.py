@@ -100,7 +100,7 @@ class Words:
         (True, False)
         """
         signed = np.empty(len(self.hashes), np.uint64)
-        _add_signs(self.hashes, self.signs, signed)
+        add_signs(self.hashes, self.signs, 0, len(signed), signed)
         return signed
 
     def take(self, rows: NDArray[np.int64]) -> Words:
@@ -183,9 +183,10 @@ def _join_chunks(texts: pa.ChunkedArray) -> pa.Array:
 
 
 @kernel
-def _add_signs(hashes, signs, signed):
-    for i in range(len(hashes)):
-        signed[i] = hashes[i] ^ np.uint64(signs[i]) * _SIGN_FACTOR
+def add_signs(hashes, signs, begin, end, signed) -> None:
+    """Put hashes[begin:end], those of words behind signs changed by these, into the front of `signed`."""
+    for i in range(end - begin):
+        signed[i] = hashes[begin + i] ^ np.uint64(signs[begin + i]) * _SIGN_FACTOR
 
 
 @kernel

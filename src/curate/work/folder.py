@@ -3,6 +3,7 @@
     OUT/kept/part-00000.parquet ...      OUT/dropped/part-00000.parquet ...      OUT/manifest.json
     OUT/.curate/plan.json                what the run was asked to do
     OUT/.curate/inputs/SSSSS.json        the input files of a split, with hashes
+    OUT/.curate/cursors/SSSSS-CCCCC.json where the chunk starts, for the other workers that read the split
     OUT/.curate/documents/SSSSS-CCCCC.arrow     chunk CCCCC of split SSSSS after pass 1
     OUT/.curate/duplicates/SSSSS-CCCCC.arrow    the chunk's duplicates
     OUT/.curate/duplicates.json          says that the barrier has found them all, and among which chunks
@@ -112,6 +113,10 @@ class RunFolder:
     def inputs(self, split: int) -> Path:
         """What is noted of a split's input files: name, size, hash."""
         return self.work / "inputs" / f"{split:05d}.json"
+
+    def cursor(self, name: ChunkName) -> Path:
+        """Where a chunk starts in its split, known as soon as the one before it is read."""
+        return self.work / "cursors" / f"{name}.json"
 
     def scores(self, name: ChunkName) -> Path:
         """The scores of a chunk's survivors."""
