@@ -134,7 +134,11 @@ def _domains() -> dict[str, Any]:
         for name in ("edu", "quality")
     }
     found: dict[str, Any] = {
-        name: {"domains": each["by_domain"], "strictness": each["strictness"]["annotators"]}
+        name: {
+            "domains": each["by_domain"],
+            "beside_readers": each["beside_readers"],
+            "strictness": each["strictness"]["annotators"],
+        }
         for name, each in metrics.items()
     }
     figures = [

@@ -761,7 +761,7 @@ def _quality() -> str:
     scoring, code = _result("scoring"), _result("code")["quality"]
     domains = scoring["domains"]
     lessons = next(
-        row for row in domains["edu"]["domains"] if row["name"] == "documentation and science together"
+        row for row in domains["edu"]["beside_readers"] if row["name"] == "documentation and science together"
     )
     web = next(
         row for row in domains["figures"] if row["scorer"] == "edu" and "not fitted on" in row["pages"]
@@ -773,8 +773,8 @@ def _quality() -> str:
     dedup = next(row for row in _result("dedup")["rows"] if row["tool"] == "curate")
     tfidf = code["tfidf"]
     return f"""\
-- `edu`, out of fold by site, package and book: on documentation and science Spearman with readers' levels {_within(lessons["spearman"])}, average precision at level 2 or
-  more {_within(lessons["average_precision_2"])}; on {web["n_pages"]} ordinary pages left out of the fit (the shipped weights then saw them) {_within(web["spearman"])}, and
+- `edu`, out of fold by site, package and book: on documentation and science Spearman with readers' levels {_within(lessons["of_all"])}, average precision at level 2 or
+  more, as readers gave it to {lessons["share_at_2"]:.0%} of these pages, {_within(lessons["average_precision_2"])}; on {web["n_pages"]} ordinary pages left out of the fit (the shipped weights then saw them) {_within(web["spearman"])}, and
   {_within(web["average_precision_3"])} at level 3 or more. Of the modules of a book on business ethics that no fit saw it keeps {ethics["edu_at_half_or_more"]:.0%} ([why](docs/log/scoring.md#humanities)).
 - `code`, out of fold by package: Spearman {_within(code["code"]["spearman"])}, average precision at level 3 or more {_within(code["code"]["average_precision"])}; TF-IDF
   {_bare(tfidf["spearman"]["value"])} and {_bare(tfidf["average_precision"]["value"])}.

@@ -539,6 +539,7 @@ def measure_beside_readers(readings: Annotations, result: FitResult) -> list[dic
     the mean of readers. On pages that were read twice: `two_readings`, Spearman of one reading with the other, and `of_mean`,
     of the level with their mean. `without_noise` is `of_one`, Spearman with the first reading, over the square root of
     `two_readings`: what it would be with levels that hold no error of a reader (Spearman's correction for attenuation, 1904).
+    `of_all` is Spearman with the mean of each page's readings, `average_precision_2` at 2 or more on it, as `share_at_2` are.
     Readings as given are whole numbers with many ties. Levels brought to one scale differ by what readers differ in, which
     parts these ties by chance: Spearman with those, in `measure_domains`, is lower.
     """
@@ -577,6 +578,12 @@ def _measure_beside_readers(name: str, read: dict[int, list[float]], result: Fit
     def of_one(rows: NDArray[np.int64]) -> float:
         return correlate(told[rows], first[rows])
 
+    def of_all(rows: NDArray[np.int64]) -> float:
+        return correlate(told[rows], mean[rows])
+
+    def precision_at_2(rows: NDArray[np.int64]) -> float:
+        return average_precision(told[rows], mean[rows] >= 2, np.ones(len(rows)))
+
     def without_noise(rows: NDArray[np.int64]) -> float:
         return of_one(rows) / float(np.sqrt(two_readings(rows)))
 
@@ -594,6 +601,9 @@ def _measure_beside_readers(name: str, read: dict[int, list[float]], result: Fit
         "two_readings": bootstrap(two_readings, n, 0),
         "of_one": bootstrap(of_one, n, 0),
         "of_mean": bootstrap(of_mean, n, 0),
+        "of_all": bootstrap(of_all, n, 0),
+        "average_precision_2": bootstrap(precision_at_2, n, 0),
+        "share_at_2": float((mean >= 2).mean()),
         "without_noise": bootstrap(without_noise, n, 0),
         "n_lessons": int((mean >= _LESSON).sum()),
         "kept": [
@@ -612,14 +622,15 @@ def render_beside_readers(rows: list[dict[str, Any]]) -> str:
     lines = [
         "## Beside readers",
         "Out of fold, Spearman of the level with what readers gave, as they gave it, and of two readings of one page. *Without",
-        "noise*: the first divided by the root of the second, which is what it would be were every reader right.",
+        "noise*: the first divided by the root of the second, which is what it would be were every reader right. *Precision*:",
+        "the average precision at 2 or more on the mean of readers, and the share of such pages.",
         "",
-        "| pages | n, read twice | level, a reading | two readings | level, mean of two | level, a reading without noise |",
-        "|---|---|---|---|---|---|",
+        "| pages | n, read twice | a reading | two readings | mean of two | without noise | mean of all | precision (share) |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
-        names = ("of_one", "two_readings", "of_mean", "without_noise")
-        figures = " | ".join(_figure(row[name]) for name in names)
+        names = ("of_one", "two_readings", "of_mean", "without_noise", "of_all", "average_precision_2")
+        figures = " | ".join(_figure(row[name]) for name in names) + f" ({row['share_at_2']:.0%})"
         lines.append(f"| {row['name']} | {row['n_pages']:,}, {row['n_read_twice']} | {figures} |")
     lines += [
         "",

@@ -29,7 +29,7 @@ import gzip
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -162,7 +162,7 @@ def _read_by_readers(data: Path, more: Sequence[Path]) -> list[dict[str, Any]]:
         about = ("text", "url", "domain")
         known = {row["id"]: {name: row[name] for name in about if name in row} for row in readings} | lessons
         levels = {folder: read_levels(folder / "levels.tsv") for folder in more}
-        known |= _corpus_pages(data, [row["id"] for each in levels.values() for row in each], set(known))
+        known |= _corpus_pages(data, [row["id"] for each in levels.values() for row in each], known)
         for folder, each in levels.items():
             rows += read_more(folder, each, known, annotator)
     return rows
@@ -200,20 +200,34 @@ def _documentation(row: dict[str, Any]) -> dict[str, Any]:
     return {"text": text, "domain": row.get("domain", "documentation"), **about}
 
 
-def _corpus_pages(data: Path, ids: Sequence[str], known: set[str]) -> dict[str, dict[str, Any]]:
-    """Read the web pages that levels name by their places."""
+def _corpus_pages(
+    data: Path, ids: Sequence[str], known: Mapping[str, dict[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """Read the web pages that levels name by their places.
+
+    Pages of the annotation files were drawn by their level there: each has the chance that its level gave it.
+    """
     files = {Path(name).name: name for name in (*WEB_FILES, *(f"annotations/{name}" for name in EDU_FILES))}
     wanted: dict[str, set[int]] = {}
     for each in ids:
         corpus, _, place = each.partition("#")
         if corpus in files and each not in known:
             wanted.setdefault(corpus, set()).add(int(place))
-    return {
-        f"{corpus}#{place}": {"domain": "web", **{name: row[name] for name in ("text", "url") if name in row}}
-        for corpus, places in wanted.items()
-        for place, row in enumerate(read_rows(data, files[corpus]))
-        if place in places
-    }
+    seen = {row["text"] for row in known.values()}
+    pages: dict[str, dict[str, Any]] = {}
+    for corpus, places in wanted.items():
+        rows = read_rows(data, files[corpus])
+        drawn = Counter(rows[place].get("edu_level") for place in places)
+        there = Counter(
+            row.get("edu_level") for i, row in enumerate(rows) if i in places or row["text"] not in seen
+        )
+        for place in sorted(places):
+            row, level = rows[place], rows[place].get("edu_level")
+            about = {name: row[name] for name in ("text", "url") if name in row}
+            if level is not None:
+                about["propensity"] = drawn[level] / there[level]
+            pages[f"{corpus}#{place}"] = {"domain": "web", **about}
+    return pages
 
 
 def read_more(

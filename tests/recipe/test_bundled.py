@@ -20,6 +20,7 @@ from classifiers.recipe.bundled_pages import (
     WEB_FILES,
     read_edu,
     read_quality,
+    read_rows,
 )
 from classifiers.recipe.code import read_code
 from classifiers.recipe.kept import Kept
@@ -302,6 +303,16 @@ def test_more_pages_are_read_by_further_readers_of_the_same_kind(data, more):
     assert len(read_quality(data, [more]).pages) == len(read_quality(data).pages) + 4  # one has no such level
 
 
+def test_pages_drawn_by_the_level_of_another_annotator_state_the_chance_that_gave_them(data, tmp_path):
+    levels = [row["edu_level"] for row in read_rows(data, "annotations/edu_student_scored")]
+    places = [*[i for i, level in enumerate(levels) if level == 3][:2], levels.index(1)]
+    rows = [f"edu_student_scored#{place}\t2\t3\tr1" for place in places]
+    (tmp_path / "levels.tsv").write_text("\n".join(["id\tedu_level\tquality_level\treader", *rows]) + "\n")
+    pages = read_edu(data, [tmp_path]).pages
+    new = pages.take(np.flatnonzero([reader.endswith(": r1") for reader in pages.readers]))
+    assert new.propensity.tolist() == pytest.approx([2 / levels.count(3)] * 2 + [1 / levels.count(1)])
+
+
 def test_more_pages_leave_word_table_and_axes_as_they_are(data, made, more):
     with_more = Maker(data, made / "classifiers", Kept(made / "work"), DrawnEncoder(), (more,))
     sources = {name: with_more._digest_sources(name) for name in STAGES}
@@ -349,6 +360,9 @@ def test_a_level_is_measured_beside_readings_as_they_were_given():
     assert (row["n_pages"], row["n_read_twice"]) == (400, 100)
     assert row["two_readings"]["value"] < row["of_one"]["value"] < row["of_mean"]["value"] < 1
     assert row["without_noise"]["value"] == pytest.approx(1, abs=0.03)  # the level is the worth itself
+    assert row["of_one"]["value"] < row["of_all"]["value"] < row["of_mean"]["value"]
+    assert 0.95 < row["average_precision_2"]["value"] < 1
+    assert row["share_at_2"] == pytest.approx(0.6, abs=0.05)
     kept = {kept["threshold"]: kept for kept in row["kept"]}[0.5]
     assert kept["poor"]["value"] < 0.05 < 0.9 < kept["lessons"]["value"]
     assert "| science | 400, 100 |" in bundled.render_beside_readers([row])
