@@ -1,7 +1,7 @@
 """The main job on growing crawls, pass by pass: CPU seconds, peak memory, bytes of state.
 
     python -m benchmarks scale [--sizes 10000,50000,200000,1000000] [--work FOLDER]
-    python -m benchmarks scale --documents 5000000 --workers 2      # one run, with all processes; the other rows stay
+    python -m benchmarks scale --documents 5000000 --workers 2      # one run, with all processes; each leaves the other's rows
 
 Generated documents of 2 KB (`benchmarks.peers.dedup_corpus`), a sixth of them duplicates, from Parquet, one worker; no rule and no
 language drops any, so that every document is keyed and compared, and what stays is scored. A million documents take 7 GB of disk.
@@ -36,12 +36,13 @@ def run(arguments: list[str]) -> dict[str, Any]:
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="curate-scale-") as temporary:
         work = options.work or Path(temporary)
+        stood = json.loads((RESULTS / "scale.json").read_text(encoding="utf-8"))
         if options.documents:
-            stood = json.loads((RESULTS / "scale.json").read_text(encoding="utf-8"))
             large = measure_whole(work, options.documents, options.workers)
             return {"rows_commit": stood["rows_commit"], "rows": stood["rows"], "large": large}
         rows = [measure(work, int(n)) for n in options.sizes.split(",")]
-        return {"rows_commit": git("rev-parse", "--short", "HEAD"), "rows": rows}
+        large = {"large": stood["large"]} if "large" in stood else {}  # it states its own commit
+        return {"rows_commit": git("rev-parse", "--short", "HEAD"), "rows": rows} | large
 
 
 def measure_whole(work: Path, n: int, n_workers: int) -> dict[str, Any]:

@@ -320,7 +320,7 @@ def test_the_report_works_in_a_browser_at_every_width_and_in_print(
 
 def test_two_runs_are_compared_by_what_each_keeps(curated: Path, tmp_path: Path) -> None:
     curate.filter_crawl(
-        str(EXAMPLE_CRAWL), tmp_path / "other", rules=[], threshold=0.3, workers=1, progress=False
+        str(EXAMPLE_CRAWL), tmp_path / "other", rules=[], threshold=0.05, workers=1, progress=False
     )
     found = compare_runs(curated, tmp_path / "other")
     ours, theirs = (
