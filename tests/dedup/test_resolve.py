@@ -59,6 +59,11 @@ def shard_of(texts, name="a", ids=None, **columns):
     return TextShard(array, compute_keys(array, PLAN), ids=ids, name=name, **columns)
 
 
+def shards_of(texts, n=300):
+    """Shards of `n` texts, one after the other."""
+    return [shard_of(texts[begin : begin + n], f"{begin:05d}") for begin in range(0, len(texts), n)]
+
+
 def removed_by(ledger) -> dict[tuple[int, int], tuple]:
     return {
         (row["shard"], row["row"]): (row["kept_shard"], row["kept_row"], row["jaccard"], row["method"])
@@ -144,7 +149,7 @@ def test_little_memory_gives_the_same_ledger(planted, tmp_path, monkeypatch):
 
 def test_workers_that_share_the_steps_give_the_same_ledger(planted, tmp_path, monkeypatch):
     texts, _ = planted
-    shards = [shard_of(texts[begin : begin + 300], f"{begin:05d}") for begin in range(0, len(texts), 300)]
+    shards = shards_of(texts)
     alone = resolve_duplicates(shards, PLAN, tmp_path / "x")
     monkeypatch.setattr(resolve, "_WORTH_WORKERS", 0)
     monkeypatch.setattr(resolve, "KEYS_A_RANGE", 5000)
@@ -177,7 +182,7 @@ class EngineThatTriesAgain:
 
 def test_a_try_that_is_broken_off_after_another_ended_changes_nothing(planted, tmp_path, monkeypatch):
     texts, _ = planted
-    shards = [shard_of(texts[begin : begin + 300], f"{begin:05d}") for begin in range(0, len(texts), 300)]
+    shards = shards_of(texts)
     alone = resolve_duplicates(shards, PLAN, tmp_path / "x")
     monkeypatch.setattr(resolve, "_WORTH_WORKERS", 0)
     monkeypatch.setattr(resolve, "KEYS_A_RANGE", 5000)

@@ -8,7 +8,7 @@ Bytes that are not UTF-8 separate words.
 
 What stands between words is no word, but signs and operators that a formula or a program turns on are noted with the word
 behind them: `x < low` and `x > low` are the same words with other signs. Scores and benchmarks look at words alone,
-deduplication at both (`Words.with_signs`).
+deduplication at both (`add_signs`).
 
 A document is folded eight bytes at a time into a tile of a few kilobytes, beside a byte of flags for each
 byte of text; bitmaps of the flags give the words' bounds, and words are hashed in blocks of eight bytes.
