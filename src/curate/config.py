@@ -266,11 +266,6 @@ def check_output(output: str) -> None:
         raise SettingError(f"The output {output} is a file. Give --output with a folder.")
 
 
-ENGINE = "local (processes on this machine) or ray."
-RAY_ADDRESS = (
-    "For the engine ray: the cluster, as HOST:PORT or ray://HOST:PORT; left out, what RAY_ADDRESS names, else one that "
-    "runs on this machine, else one is started here."
-)
 SCRATCH = (
     "Local folder for the work files of a run whose output is in a store; ~/.cache/curate/runs if left out. To go on with "
     "a run that was stopped, give the same."

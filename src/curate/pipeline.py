@@ -107,7 +107,6 @@ from curate.text.printable import format_bytes
 from curate.text.words import Words, hash_words, view_utf8
 from curate.work.clock import StageClock, peak_memory_bytes
 from curate.work.disk import disk_errors, free_bytes
-from curate.work.engine import make_engine
 from curate.work.files import read_facts, write_arrow
 from curate.work.folder import ChunkName, RunFolder, opened_run, run_path
 from curate.work.progress import ProgressDisplay, nothing_counted
@@ -214,12 +213,10 @@ def run_filter(
             display=display,
             holds_same=partial(holds_same, files),
         ) as folder,
-        make_engine(
-            settings.engine,
-            settings.n_workers(n_input_bytes),
-            str(work_path),
-            settings.ray_address,
+        settings.start(
+            work_path,
             inputs,
+            n_workers=settings.count_workers(n_input_bytes),
             before_fork=job.load_kernels,
         ) as engine,
     ):

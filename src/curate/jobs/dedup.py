@@ -34,14 +34,21 @@ from curate.dedup.texts import RowTexts
 from curate.errors import RunError, SettingError
 from curate.jobs.keywords import DedupKeywords
 from curate.jobs.parts import PartWriter, add_reasons
-from curate.jobs.pieces import Piece, plan_job, plan_pieces, split_by_format, stage_texts, staged_piece
+from curate.jobs.pieces import (
+    Piece,
+    opened_job,
+    plan_job,
+    plan_pieces,
+    split_by_format,
+    stage_texts,
+    staged_piece,
+)
 from curate.jobs.settings import DedupSettings
 from curate.jobs.warnings import find_losses, tell_out_of_reach, tell_unlike
 from curate.protocols import Engine
 from curate.run.reading import read_pages
-from curate.work.engine import make_engine
 from curate.work.files import committed, read_arrow, read_facts, write_arrow
-from curate.work.folder import RunFolder, opened_run
+from curate.work.folder import RunFolder
 from curate.work.progress import ProgressDisplay, nothing_counted
 from curate.work.urls import public_name
 
@@ -109,17 +116,7 @@ def run_dedup(
     inputs_named = [public_name(name) for name in settings.input]
     plan = plan_job("dedup", settings, files, input=inputs_named, indexes=[index.stamp for index in indexes])
     inputs = [*(file.path for file in files), *settings.against]
-    with (
-        opened_run(
-            settings.output,
-            plan,
-            overwrite=overwrite,
-            inputs=inputs,
-            scratch=settings.scratch,
-            display=display,
-        ) as folder,
-        make_engine(settings.engine, settings.n_workers, folder.path, settings.ray_address, inputs) as engine,
-    ):
+    with opened_job(settings, plan, inputs, overwrite=overwrite, display=display) as (folder, engine):
         earlier = folder.manifest()
         if earlier:
             return _report_from(earlier["report"])

@@ -7,7 +7,8 @@ crawl reader once and waits as Arrow files in the work folder.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,11 @@ from curate.crawl.columns import find_layout
 from curate.crawl.find import open_file
 from curate.crawl.opening import sniff_file
 from curate.errors import SettingError
+from curate.jobs.settings import DedupSettings, ScoreSettings
+from curate.protocols import Engine
 from curate.work.files import batch_rows, read_arrow, read_facts
+from curate.work.folder import RunFolder, opened_run
+from curate.work.progress import ProgressDisplay
 from curate.work.urls import is_url
 
 PIECE_BYTES = 128 << 20
@@ -44,6 +49,30 @@ def plan_job(job: str, settings: Any, files: Sequence[InputFile], **facts: Any) 
         "input_hash": stable_hash(stamps),
         "n_input_files": len(files),
     }
+
+
+@contextmanager
+def opened_job(
+    settings: DedupSettings | ScoreSettings,
+    plan: dict[str, Any],
+    inputs: Sequence[str | Path],
+    *,
+    overwrite: bool,
+    display: ProgressDisplay,
+) -> Generator[tuple[RunFolder, Engine]]:
+    """Hold the job's output folder while its block runs, see `opened_run`, with the workers that write into it."""
+    with (
+        opened_run(
+            settings.output,
+            plan,
+            overwrite=overwrite,
+            inputs=inputs,
+            scratch=settings.scratch,
+            display=display,
+        ) as folder,
+        settings.start(folder.path, inputs) as engine,
+    ):
+        yield folder, engine
 
 
 @dataclass(frozen=True, slots=True)

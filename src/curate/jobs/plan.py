@@ -179,7 +179,7 @@ def plan_filter(
     cpu_s = np.array([each.cpu_s for each in sample])
     n_documents = np.array([len(each.chunk.pages) for each in sample], float)
     shares = n_documents / max(n_documents.sum(), 1)
-    n_workers = settings.n_workers(input_bytes)
+    n_workers = settings.count_workers(input_bytes)
     per_byte = _Scaler(weights, input_bytes)
     documents = per_byte(n_documents)
     barrier_bytes = min(parse_bytes(settings.memory), int(documents.high * _BARRIER_BYTES))

@@ -30,16 +30,14 @@ from curate.crawl.find import open_file, open_needed
 from curate.crawl.opening import sniff_file
 from curate.errors import SettingError
 from curate.jobs.keywords import ScoreKeywords
-from curate.jobs.pieces import open_parquet, plan_job, plan_pieces
+from curate.jobs.pieces import open_parquet, opened_job, plan_job, plan_pieces
 from curate.jobs.settings import ScoreSettings
 from curate.protocols import Scorer
 from curate.run.lanes import Labeller, LaneScorer, ScorerSource, check_distinct, load_labellers, name_scorers
-from curate.run.settings import available_cores
 from curate.scoring import ask_all, scored_columns
 from curate.text.json_values import clean_surrogates, dump_json, parse_object
-from curate.work.engine import make_engine
 from curate.work.files import batch_rows, committed, read_facts, write_arrow
-from curate.work.folder import RunFolder, opened_run
+from curate.work.folder import RunFolder
 from curate.work.progress import ProgressDisplay
 
 _BATCH_ROWS = 8192
@@ -137,19 +135,8 @@ def run_score(
     contents = {f"the scorer {scorer.name}": scorer.fingerprint for scorer in loaded}
     contents |= {f"the classifier {each.name}": each.fingerprint for each in labellers}
     plan = plan_job("score", settings, files, contents=contents)
-    n_workers = settings.workers or available_cores()
     inputs = [file.path for file in files]
-    with (
-        opened_run(
-            settings.output,
-            plan,
-            overwrite=overwrite,
-            inputs=inputs,
-            scratch=settings.scratch,
-            display=display,
-        ) as folder,
-        make_engine(settings.engine, n_workers, folder.path, settings.ray_address, inputs) as engine,
-    ):
+    with opened_job(settings, plan, inputs, overwrite=overwrite, display=display) as (folder, engine):
         earlier = folder.manifest()
         if earlier:
             return _report_from(earlier["report"])
