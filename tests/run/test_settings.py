@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from inspect import get_annotations
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ from curate.jobs.settings import DedupSettings
 from curate.run.settings import DEFAULT_THRESHOLD, FilterSettings
 from curate.tokens.settings import TokenizeSettings
 from curate.train.settings import TrainSettings
+from curate.work.engine import EngineSettings
 
 FILES = {"input": ("crawl/",), "output": "out"}
 
@@ -116,6 +118,12 @@ def test_each_setting_stays_at_its_limits_and_is_refused_just_past_them(
         assert allows(limits["high"] if is_whole else float(limits["high"]))
         assert not allows(step(limits["high"], 1))
     assert is_whole or not allows(math.nan)
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_where_a_job_runs_is_declared_once_for_all_jobs(cls: type) -> None:
+    own = get_annotations(cls)
+    assert cls is EngineSettings or not own.keys() & get_annotations(EngineSettings).keys()
 
 
 @pytest.mark.parametrize("cls", CLASSES)
