@@ -72,6 +72,7 @@ EDU_RECIPE = Recipe(
             settings={"alpha": 0.3, "n_centres": 2048, "vector_scale": 0.5},
         ),
     ),
+    stack=False,
     reference_annotator=REFERENCE,
     same_scale=(
         "Llama-3.3-70B (FineWeb-Edu prompt)",
@@ -86,6 +87,7 @@ QUALITY_RECIPE = Recipe(
         EDU_RECIPE.members[0],
         replace(EDU_RECIPE.members[1], settings={**EDU_RECIPE.members[1].settings, "alpha": 0.1}),
     ),
+    stack=False,
     positive=3.0,
     high=5.0,
 )
