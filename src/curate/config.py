@@ -21,7 +21,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 import tomli_w
 import xxhash
 
-from curate.errors import SettingError, UnknownNameError
+from curate.errors import SettingError, UnknownNameError, one_line
 
 Settings = TypeVar("Settings")
 
@@ -326,8 +326,7 @@ def load_toml(path: str | Path, what: str = "settings file") -> dict[str, Any]:
         ValueError,
         RecursionError,
     ) as error:  # of the parser, of UTF-8, of numbers that Python does not read
-        said = " ".join(str(error).split())[:200]
-        raise SettingError(f"{path} is not valid TOML: {said}.") from error
+        raise SettingError(f"{path} is not valid TOML: {one_line(error)}.") from error
 
 
 def to_toml(settings: Any) -> str:

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from curate.config import plain_file
 from curate.crawl import ReadOptions, find_files, plan_splits, read_chunks
-from curate.errors import SettingError
+from curate.errors import SettingError, one_line
 from curate.extract import extract_pages
 from curate.text.charset import decode_text
 from curate.text.lines import MOST_BYTES, read_bytes, read_json_lines
@@ -99,7 +99,7 @@ def _read_file(path: Path) -> list[dict[str, Any]]:
             return _rows_of(pq.ParquetFile(os.path.abspath(plain_file(path, MOST_BYTES))).read())
         except (OSError, pa.ArrowInvalid) as error:
             raise SettingError(
-                f"'{path}' cannot be read as Parquet ({_first_line(error)}). Write or copy it again."
+                f"'{path}' cannot be read as Parquet ({one_line(error)}). Write or copy it again."
             ) from error
     kind = Path(path.stem).suffix if path.suffix in {".gz", ".zst"} else path.suffix
     if path.is_dir() or kind not in {".jsonl", ".ndjson", *_TABLES}:
@@ -136,13 +136,9 @@ def _read_table(path: Path, delimiter: str) -> list[dict[str, Any]]:
             rows.append({name: value or None for name, value in zip(head, fields, strict=True)})
     except csv.Error as error:
         raise SettingError(
-            f"'{path}' is broken after row {len(rows)} ({_first_line(error)}). Write or copy it again."
+            f"'{path}' is broken after row {len(rows)} ({one_line(error)}). Write or copy it again."
         ) from error
     return rows
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
 
 
 def _rows_of(table: pa.Table) -> list[dict[str, Any]]:

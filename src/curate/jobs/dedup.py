@@ -72,7 +72,7 @@ class DedupReport:
     n_kept: int
     n_dropped: dict[str, int]
     warnings: tuple[str, ...]
-    problems: tuple[str, ...]
+    problems: list[FileProblem]
     n_in_indexes: int = 0
 
 
@@ -173,7 +173,7 @@ def write_keys(job: _Job, number: int) -> None:
             tables.append(_compute_table(job, batch, parts))
     except (pa.ArrowException, OSError) as error:
         # What cannot be read whole stays out as a whole; the report and the exit code say so.
-        problem, tables = f"{piece.file.source}: {' '.join(str(error).split())[:300]}", []
+        problem, tables = asdict(FileProblem.unreadable(piece.file.source, error)), []
     if len({table.schema for table in tables}) > 1:  # ids that are null in some batches only
         tables = [table.set_column(0, "id", table["id"].cast(pa.large_string())) for table in tables]
     if not tables:
@@ -392,7 +392,7 @@ def _count(job: _Job, settings: DedupSettings, indexes: Sequence[Index]) -> Dedu
     for method in pc.value_counts(found["method"]).to_pylist():
         dropped[f"duplicate_{method['values']}"] = method["counts"]
     n_by_piece: list[int] = []
-    problems: list[str] = []
+    problems: list[dict[str, Any]] = []
     for number in range(len(job.pieces)):
         reasons = read_arrow(job.keys_path(number))["drop_reason"]
         n_by_piece.append(len(reasons))
@@ -401,8 +401,7 @@ def _count(job: _Job, settings: DedupSettings, indexes: Sequence[Index]) -> Dedu
         problem = read_facts(job.keys_path(number))["problem"]
         problems += [problem] if problem else []
     for name in job.folder.chunk_names():
-        found_here = read_facts(job.folder.documents(name))["problems"]
-        problems += [str(FileProblem(**problem)) for problem in found_here]
+        problems += read_facts(job.folder.documents(name))["problems"]
     sources = [piece.file.source for piece in job.pieces]
     n_documents = sum(n_by_piece)
     return DedupReport(
@@ -414,7 +413,7 @@ def _count(job: _Job, settings: DedupSettings, indexes: Sequence[Index]) -> Dedu
             *tell_unlike(job.pieces),
             *find_losses(found, n_by_piece, sources, settings.warn_share),
         ),
-        problems=tuple(problems),
+        problems=[FileProblem(**problem) for problem in problems],
         n_in_indexes=len(found) - found["kept_in"].null_count,
     )
 
@@ -425,6 +424,6 @@ def _report_from(values: dict[str, Any]) -> DedupReport:
         values["n_kept"],
         values["n_dropped"],
         tuple(values["warnings"]),
-        tuple(values["problems"]),
+        [FileProblem(**problem) for problem in values["problems"]],
         values.get("n_in_indexes", 0),
     )

@@ -14,7 +14,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from curate.crawl import ReadOptions, check_columns, find_files, plan_splits, read_chunks, refuse_as_output
+from curate.crawl import (
+    FileProblem,
+    ReadOptions,
+    check_columns,
+    find_files,
+    plan_splits,
+    read_chunks,
+    refuse_as_output,
+)
 from curate.errors import SettingError
 from curate.language import identify_languages
 from curate.pipeline import add_text, live_rows, start_documents
@@ -33,7 +41,7 @@ class SignalsReport:
 
     n_documents: int = 0
     n_unread: int = 0
-    problems: list[str] = field(default_factory=list[str])
+    problems: list[FileProblem] = field(default_factory=list[FileProblem])
 
 
 @dataclass(slots=True)
@@ -62,7 +70,7 @@ class Comparison:
     n_documents: int
     n_kept: dict[str, int]
     disagreements: list[Disagreement]
-    problems: list[str] = field(default_factory=list[str])
+    problems: list[FileProblem] = field(default_factory=list[FileProblem])
 
 
 def write_signals(
@@ -198,7 +206,7 @@ def _read(
     check_columns(files, options)
     for split in plan_splits(files):
         for chunk in read_chunks(split, options):
-            report.problems += [str(problem) for problem in chunk.problems]
+            report.problems += chunk.problems
             documents = add_text(start_documents(chunk.pages), chunk.pages, extractor=extractor)
             rows = live_rows(documents)
             report.n_unread += len(documents) - len(rows)

@@ -28,7 +28,7 @@ from curate.crawl import FileProblem, InputFile, ReadOptions, find_files
 from curate.crawl.columns import find_layout, get_path
 from curate.crawl.find import open_file, open_needed
 from curate.crawl.opening import sniff_file
-from curate.errors import SettingError
+from curate.errors import SettingError, one_line
 from curate.jobs.keywords import ScoreKeywords
 from curate.jobs.pieces import open_parquet, opened_job, plan_job, plan_pieces
 from curate.jobs.settings import ScoreSettings
@@ -179,9 +179,8 @@ def _plan_parquet(file: InputFile, options: ReadOptions) -> list[_Piece]:
             schema = opened.schema_arrow
         cut = plan_pieces([(file, {})])
     except (pa.ArrowException, OSError) as error:
-        said = " ".join(str(error).split())[:200]
         raise SettingError(
-            f"{file.source} is no readable Parquet file: {said}. Replace or remove it."
+            f"{file.source} is no readable Parquet file: {one_line(error)}. Replace or remove it."
         ) from error
     column = find_text_column(schema.names, options)
     if column not in schema.names or not _is_text(schema.field(column).type):
@@ -224,9 +223,7 @@ def _score_piece(job: _Job, number: int) -> None:
                 job, piece, path, partial(score_texts, scorers, labellers=job.labellers)
             )
     except (pa.ArrowException, OSError, EOFError) as error:
-        problem = asdict(
-            FileProblem(piece.file.source, None, "unreadable", " ".join(str(error).split())[:200])
-        )
+        problem = asdict(FileProblem.unreadable(piece.file.source, error))
     counts = {"n_documents": n_documents, "n_scored": n_scored, "problem": problem}
     write_arrow(facts, pa.table({}), counts)
 

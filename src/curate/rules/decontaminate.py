@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from curate.config import plain_file
-from curate.errors import SettingError
+from curate.errors import SettingError, one_line
 from curate.text.kernel import kernel
 from curate.text.lines import MOST_BYTES, read_json_file, read_json_lines, read_text_lines
 from curate.text.normalise import comparable, fold_text
@@ -264,8 +264,7 @@ def _read_parquet(path: str) -> Iterator[list[str]]:
             for batch in pq.ParquetFile(file).iter_batches(1024):
                 yield from (list(_strings_of(row)) for row in batch.to_pylist())
     except (OSError, ValueError, pa.ArrowException) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise SettingError(f"Benchmark file '{path}' cannot be read: {reason}.") from None
+        raise SettingError(f"Benchmark file '{path}' cannot be read: {one_line(error)}.") from None
 
 
 def _strings_of(value: Any) -> Iterator[str]:

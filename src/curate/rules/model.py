@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, cast
 
-from curate.errors import SettingError, UnknownNameError
+from curate.errors import SettingError, UnknownNameError, one_line
 from curate.signals import KINDS, parse_signal
 
 MAX_SUBSTRINGS = 62
@@ -249,8 +249,7 @@ class RuleSet:
         try:
             table = tomllib.loads(text)
         except (ValueError, RecursionError) as error:
-            said = " ".join(str(error).split())[:200]
-            raise SettingError(f"{where}: not valid TOML: {said}.") from None
+            raise SettingError(f"{where}: not valid TOML: {one_line(error)}.") from None
         _check_keys(table, ("name", "version", "source", "notes", "languages", "rules", "line_rules"), where)
         try:
             languages = _codes_of(table, "languages", where)
