@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from curate.text.hashing import GOLDEN
 from curate.text.kernel import kernel
 from curate.text.words import view_utf8
 from curate.tokens.pieces import load_classes, piece_end
@@ -26,7 +27,6 @@ from curate.tokens.pieces import load_classes, piece_end
 _SLOTS = 1 << 18
 _SHORT_BYTES, _SHORT_TOKENS = 16, 3  # what a slot of four words holds: nearly all pieces of English text
 _LONG_BYTES = 96  # longer pieces hardly come twice
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio
 _MULTIPLY = np.uint64(0xFF51AFD7ED558CCD)  # MurmurHash3's 64-bit finaliser
 _SCANNED_BYTES = 32
 _SCRATCH = 1 << 12
@@ -149,7 +149,7 @@ def _fill_pairs(merged, ids, pairs):
 def _pair_slot(pairs, key):
     """The slot of a pair, or the free one where it would be."""
     mask = np.uint64(len(pairs) - 1)
-    slot = ((key * _GOLDEN) >> np.uint64(20)) & mask
+    slot = ((key * GOLDEN) >> np.uint64(20)) & mask
     while pairs[slot, 0] != np.uint64(0) and pairs[slot, 0] != key + np.uint64(1):
         slot = (slot + np.uint64(1)) & mask
     return slot
@@ -221,7 +221,7 @@ def _find_slot(data, position, size, slots, kept_bytes):
         for i in range(size):
             low = (low ^ np.uint64(data[position + i])) * _MULTIPLY
             low ^= low >> np.uint64(32)
-    digest = (low ^ (high * _GOLDEN)) * _MULTIPLY
+    digest = (low ^ (high * GOLDEN)) * _MULTIPLY
     mask = np.uint64(len(slots) - 1)
     slot = (digest >> np.uint64(32)) & mask
     while slots[slot, 2] != 0:
