@@ -144,10 +144,7 @@ def plan_command(
     given: dict[str, Any],
     *,
     target: Annotated[
-        Path,
-        typer.Option(
-            help='TOML file with tokens = "2B" and shares by topic under \\[domains].', show_default=False
-        ),
+        Path, typer.Option(help='TOML file with tokens = "2B" and shares by topic under \\[domains].')
     ],
     keep_rate: Annotated[
         float, typer.Option(help="Share of the replies that are expected to be kept.")

@@ -30,24 +30,20 @@ def fit_command(
             "of the files has the id's text; a pattern may be given."
         ),
     ],
-    output: Annotated[
-        str, typer.Option("--output", "-o", help="Folder for the classifier.", show_default=False)
-    ],
+    output: Annotated[str, typer.Option("--output", "-o", help="Folder for the classifier.")],
     member: Annotated[
         list[str] | None,
         typer.Option(
             help="Features and head, as 'tfidf+shape:ridge', with a weight ('static+shape:kernel*0.5') or settings "
             "of the head ('static:svr:C=4,epsilon=0.2'). Features: tfidf, own_tfidf, ngrams, shape, static, lsa, classes, "
             "encoder; fasttext stands alone. Heads: ridge, logistic, svr, kernel, mlp, forest. Repeat for several.  "
-            "[default: tfidf:ridge, tfidf+shape:ridge and static+lsa+shape:kernel]",
-            show_default=False,
+            "[default: tfidf:ridge, tfidf+shape:ridge and static+lsa+shape:kernel]"
         ),
     ] = None,
     positive: Annotated[
         str | None,
         typer.Option(
-            help="The score is the probability of this level, or word of --levels, or more.  [default: 3, or 1 of 0-1 labels]",
-            show_default=False,
+            help="The score is the probability of this level, or word of --levels, or more.  [default: 3, or 1 of 0-1 labels]"
         ),
     ] = None,
     part_sites: Annotated[

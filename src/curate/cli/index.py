@@ -89,10 +89,8 @@ def info_command(index: _Index) -> None:
 def relocate_command(
     index: _Index,
     *,
-    old: Annotated[
-        str, typer.Option("--from", help="Folder in which the indexed files lay.", show_default=False)
-    ],
-    new: Annotated[str, typer.Option("--to", help="Folder in which they lie now.", show_default=False)],
+    old: Annotated[str, typer.Option("--from", help="Folder in which the indexed files lay.")],
+    new: Annotated[str, typer.Option("--to", help="Folder in which they lie now.")],
 ) -> None:
     """Say where the indexed files lie now, so that texts are compared and not their signatures.
 
