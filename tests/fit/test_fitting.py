@@ -17,7 +17,7 @@ from curate.fit.folds import draw_folds, group_pages
 from curate.fit.heads import fit_head
 from curate.fit.recipe import HEAD_NAMES
 from curate.scoring import load_scorer
-from curate.scoring.heads import head_from_arrays
+from curate.scoring.heads import head_arrays, head_from_arrays
 from curate.testing import check_scorer
 from labelled_pages import make_pages
 
@@ -75,7 +75,7 @@ def test_a_heads_arrays_predict_what_scikit_learn_predicts(head):
     dense = rng.normal(size=(120, 6)).astype(np.float32)
     y = np.clip(np.round(2 + dense[:, 0] - dense[:, 1] ** 2), 0, 5)
     fit = fit_head(head, dense, None, y, np.ones(120), 0, FAST.get(head, {}))
-    stored = {name: array.copy() for name, array in fit.head.to_arrays().items()}
+    stored = {name: array.copy() for name, array in head_arrays(fit.head).items()}
     again = head_from_arrays(fit.head.kind, stored).predict(dense)
     np.testing.assert_array_equal(again, fit.predict(dense, None))
     np.testing.assert_allclose(again, reference(head, dense, y), atol=2e-3)
