@@ -191,9 +191,7 @@ def list_command() -> None:
 
 
 @recipes_app.command("show")
-def show_command(
-    name: Annotated[str, typer.Argument(help="A recipe by name, or a TOML file.")],
-) -> None:
+def show_command(name: Annotated[str, typer.Argument(help="A recipe by name, or a TOML file.")]) -> None:
     """Print a recipe with its paper, prompts and checks, as TOML to be changed and used as a file."""
     from curate.craft.recipe import FOLDER, load_recipe
 

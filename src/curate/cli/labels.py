@@ -26,8 +26,7 @@ IdField = Annotated[
     ),
 ]
 Levels = Annotated[
-    str | None,
-    typer.Option(help="Levels as words, from the lowest up: bad,fair,good counts as 0, 1, 2."),
+    str | None, typer.Option(help="Levels as words, from the lowest up: bad,fair,good counts as 0, 1, 2.")
 ]
 Pages = Annotated[
     list[str] | None,

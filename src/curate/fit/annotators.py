@@ -281,10 +281,7 @@ class ReadPages:
 
 
 def merge_readings(
-    readings: Annotations,
-    shifts: Vector,
-    reference: NDArray[np.bool_],
-    scale: tuple[float, float, float],
+    readings: Annotations, shifts: Vector, reference: NDArray[np.bool_], scale: tuple[float, float, float]
 ) -> ReadPages:
     """Bring readings to the reference's scale, and make of the readings of each page one.
 

@@ -177,10 +177,7 @@ class Recipe:
     )
     n_buckets: int = setting(1 << 18, "Buckets of ngrams, a power of two.", section="members", low=2)
     max_words: int = setting(
-        1 << 17,
-        "At most so many words and pairs of fasttext, those in most pages.",
-        section="members",
-        low=1,
+        1 << 17, "At most so many words and pairs of fasttext, those in most pages.", section="members", low=1
     )
     classifiers: tuple[str, ...] = setting(
         ("topic", "format"), "Bundled classifiers whose outputs are the feature 'classes'.", section="members"

@@ -5,14 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from curate.config import (
-    SCRATCH,
-    check,
-    check_input,
-    check_output,
-    parse_memory,
-    setting,
-)
+from curate.config import SCRATCH, check, check_input, check_output, parse_memory, setting
 from curate.errors import SettingError
 from curate.work.engine import EngineSettings
 

@@ -208,12 +208,7 @@ class Store:
             self._insert_reply(request, verdict, content, tokens, pico_usd)
 
     def _insert_reply(
-        self,
-        request: Request,
-        verdict: Verdict,
-        content: str | None,
-        tokens: Tokens,
-        pico_usd: int,
+        self, request: Request, verdict: Verdict, content: str | None, tokens: Tokens, pico_usd: int
     ) -> None:
         self._db.execute(
             "INSERT INTO replies SELECT ?, COUNT(*), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM replies WHERE key = ?",

@@ -81,10 +81,7 @@ def choose_validation(split_keys: NDArray[np.uint64], fraction: float, seed: int
 
 
 def remove_near_validation(
-    documents: Documents,
-    is_validation: NDArray[np.bool_],
-    pieces: Sequence[Piece],
-    plan: ScanPlan,
+    documents: Documents, is_validation: NDArray[np.bool_], pieces: Sequence[Piece], plan: ScanPlan
 ) -> None:
     """Mark the training documents whose similarity with a validation document reaches the plan's threshold.
 

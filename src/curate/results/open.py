@@ -67,7 +67,7 @@ _SHAPE = {
                     "languages?": [str],
                     "except_languages?": [str],
                     "by_language?": {"*": {"low": _OPTIONAL_NUMBER, "high": _OPTIONAL_NUMBER}},
-                },
+                }
             ],
         }
     ],

@@ -72,10 +72,7 @@ class Rule:
         values: dict[str, Any] = {key: data[key] for key in _RULE_KEYS if key in data}
         values |= {key: tuple(data.get(key, ())) for key in _RULE_LISTS}
         limits = data.get("by_language", {}).items()
-        return cls(
-            **values,
-            by_language=tuple((code, each["low"], each["high"]) for code, each in limits),
-        )
+        return cls(**values, by_language=tuple((code, each["low"], each["high"]) for code, each in limits))
 
     def judges(self, language: str | None) -> bool:
         """Whether the rule judges a page in a language; a page in none is judged."""

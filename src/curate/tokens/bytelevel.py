@@ -85,13 +85,7 @@ def make_kernel(tokenizer: Any) -> ByteLevelKernel | None:
     return kernel if _agrees(kernel, tokenizer, sorted(set(model["vocab"]) - added)) else None
 
 
-_OPTIONS = (
-    "dropout",
-    "continuing_subword_prefix",
-    "end_of_word_suffix",
-    "byte_fallback",
-    "ignore_merges",
-)
+_OPTIONS = ("dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback", "ignore_merges")
 
 
 def _is_covered(description: dict[str, Any]) -> bool:
