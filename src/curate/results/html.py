@@ -25,7 +25,7 @@ from curate.results.overview import (
     RuleFacts,
     keep_rates,
     read_overview,
-    wilson,
+    with_interval,
 )
 from curate.results.page import Plot, bar, fill_page, flow, name, row, table, text
 from curate.results.render import describe_drop, describe_hint, describe_limits
@@ -341,7 +341,7 @@ def _interval(share: tuple[float, float, float]) -> str:
 
 def suspicion(rule: RuleFacts) -> tuple[float, int]:
     """What rules are sorted by: the least share of its scored failures that reach the cut, with 95% certainty."""
-    low = wilson(rule.n_high, rule.n_scored)[1] if rule.n_scored else 0.0
+    low = with_interval(rule.n_high, rule.n_scored)[1] if rule.n_scored else 0.0
     return low, rule.n_failing
 
 
@@ -351,7 +351,7 @@ def _rules(overview: Overview) -> str:
         return ""
     rows: list[str] = []
     for rule in rules:
-        high = _interval(wilson(rule.n_high, rule.n_scored)) if rule.n_scored else "not scored"
+        high = _interval(with_interval(rule.n_high, rule.n_scored)) if rule.n_scored else "not scored"
         cells = [f"{rule.n_first:,}", f"{rule.n_failing:,}", f"{rule.n_alone:,}", high]
         rows.append(row(f'{name(rule.reason)}<br><span class="note">{text(_limit(rule))}</span>', cells))
     scored = overview.funnel.n_scored

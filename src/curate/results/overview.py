@@ -8,7 +8,6 @@ without the texts, in memory; a second pass fetches the texts that are shown.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -19,6 +18,7 @@ import duckdb
 
 from curate.bundled import bundled_names, classifiers_folder
 from curate.errors import SettingError
+from curate.fit.metrics import wilson
 from curate.results.open import FinishedRun, quoted, read_run
 from curate.results.writing import Writing, read_writing
 from curate.run.cut import LaneCut
@@ -33,7 +33,6 @@ _N_SIGNAL_BINS, _N_JACCARD_BINS, _N_LABELLED = 24, 20, 500
 _RUNGS = (0.95, 0.8, 0.6, 0.4, 0.2, 0.05)
 _MAX_TEXT_CHARS = 12_000  # of a document that is shown whole; what is cut off is said
 _LENGTHS = (0, 100, 200, 400, 800, 1600, 3200)  # words; a bin reaches to the next
-_Z = 1.96  # of a 95% interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,22 +316,22 @@ def _read_meanings(scorers: str | Sequence[str]) -> list[Meaning]:
         if n_kept:
             found.append(
                 Meaning(
-                    row["threshold"], row["keep_rate"], wilson(n_right, n_kept), wilson(n_right, n_positive)
+                    row["threshold"],
+                    row["keep_rate"],
+                    with_interval(n_right, n_kept),
+                    with_interval(n_right, n_positive),
                 )
             )
     return found
 
 
-def wilson(n: int, n_all: int) -> tuple[float, float, float]:
+def with_interval(n: int, n_all: int) -> tuple[float, float, float]:
     """A share with its 95% interval (Wilson 1927).
 
-    >>> [round(each, 3) for each in wilson(5, 10)]
+    >>> [round(each, 3) for each in with_interval(5, 10)]
     [0.5, 0.237, 0.763]
     """
-    share, spread = n / n_all, _Z * _Z / n_all
-    middle = (share + spread / 2) / (1 + spread)
-    half = _Z / (1 + spread) * math.sqrt(share * (1 - share) / n_all + spread / (4 * n_all))
-    return share, max(0.0, middle - half), min(1.0, middle + half)
+    return n / n_all, *wilson(n / n_all, n_all)
 
 
 _LIGHT = (
