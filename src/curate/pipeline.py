@@ -40,10 +40,10 @@ from curate.batch import (
     live_rows,
     take_rows,
 )
-from curate.config import Paths, input_paths, parse_bytes, settings_from
+from curate.config import Paths, hashed_settings, input_paths, parse_bytes, settings_from
 from curate.crawl import Chunk, Cursor, InputFile, ReadOptions, check_columns, find_files, plan_splits
 from curate.dedup import DedupPlan, compute_keys
-from curate.extract import METADATA_FIELDS, decode_text, extract_pages
+from curate.extract import METADATA_FIELDS, check_extractor, decode_text, extract_pages
 from curate.language import ANY_LANGUAGE, check_languages, identify_languages
 from curate.protocols import Engine, Scorer
 from curate.rules import (
@@ -99,9 +99,9 @@ from curate.run.recurring import add_to_funnel, read_without_recurring, recurrin
 from curate.run.screens import MARKED, hash_lists, load_screens
 from curate.run.settings import DEFAULT_CODE_SCORER, MIXED_LANGUAGES, FilterSettings
 from curate.run.shards import SHARD, Shard, read_inputs, write_shard
-from curate.run.tokens import count_tokens, estimate_tokens, token_columns
+from curate.run.tokens import count_tokens, estimate_tokens, load_tokenizer, token_columns
 from curate.scoring import ask_all, scored_columns
-from curate.signals import compute_signals
+from curate.signals import check_signals, compute_signals
 from curate.text.normalise import comparable, compose
 from curate.text.printable import format_bytes
 from curate.text.words import Words, hash_words, view_utf8
@@ -307,27 +307,15 @@ class Job:
         first_stage: Stage | None = None,
     ) -> Job:
         """Check everything that can be checked beforehand, and say what does not fit the wanted languages."""
-        names = (
-            "text_column",
-            "html_column",
-            "id_column",
-            "url_column",
-            "date_column",
-            "license",
-            "max_page_bytes",
-            "chunk_bytes",
-        )
-        read_options = ReadOptions(**{name: getattr(settings, name) for name in names})
+        read_options = ReadOptions.of(hashed_settings(settings))
         check_columns(files, read_options)
-        load_screens(settings)
-        count_tokens(pa.array([], pa.string()), settings.tokenizer)
-        nothing = pa.array([], pa.binary())
-        # Each refuses what it does not know, or what needs a package that is missing.
-        extract_pages(nothing, extractor=settings.extractor, focus=settings.extract_focus)
+        check_extractor(settings.extractor, settings.extract_focus, settings.text_format)
         check_languages(settings.language)
+        load_screens(settings)  # reads the lists that are named; workers read them once more
+        if settings.tokenizer is not None:
+            load_tokenizer(settings.tokenizer)
         lanes = make_lanes(settings, scorers, code_scorer)
-        for lane in lanes:
-            compute_signals(nothing.cast(pa.string()), lane.signals)
+        check_signals(signal_names(lanes))
         for line in tell_other_languages(lanes[0], settings.language):
             display.say(line)
         check_names([ScoredKinds.of(lane) for lane in lanes], settings.cut, settings.floors)

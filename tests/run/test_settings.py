@@ -27,6 +27,7 @@ from curate.config import (
     to_toml,
 )
 from curate.craft.settings import CraftSettings
+from curate.crawl import ReadOptions
 from curate.errors import SettingError, UnknownNameError
 from curate.fit.recipe import Recipe
 from curate.fit.settings import EvaluateSettings
@@ -160,6 +161,17 @@ def test_each_setting_stays_at_its_limits_and_is_refused_just_past_them(
         assert allows(limits["high"] if is_whole else float(limits["high"]))
         assert not allows(step(limits["high"], 1))
     assert is_whole or not allows(math.nan)
+
+
+@pytest.mark.parametrize("cls", [FilterSettings, DedupSettings, ScoreSettings])
+def test_every_setting_that_is_called_as_a_read_option_reaches_the_reader(cls: type) -> None:
+    shared = {field.name for field in dataclasses.fields(cls)} & {
+        f.name for f in dataclasses.fields(ReadOptions)
+    }
+    for name in shared - {"html_column"}:
+        value = "permissive" if name == "license" else 77 if name.endswith("bytes") else "mine"
+        options = ReadOptions.of(hashed_settings(cls(**FILES | {name: value})))
+        assert getattr(options, name) == value
 
 
 @pytest.mark.parametrize("cls", CLASSES)

@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 import xxhash
 from numpy.typing import NDArray
 
-from curate.config import Paths, input_paths, parse_bytes, settings_from, stable_hash
+from curate.config import Paths, hashed_settings, input_paths, parse_bytes, settings_from, stable_hash
 from curate.crawl import FileProblem, ReadOptions, check_columns, find_files, plan_splits
 from curate.dedup import DedupPlan, compute_keys, resolve_duplicates
 from curate.dedup.index import Index, open_index
@@ -110,7 +110,7 @@ def run_dedup(
     display = display or ProgressDisplay()
     files = find_files(settings.input)
     indexes = [open_index(path, settings.plan, used=True) for path in settings.against]
-    options = read_options(settings)
+    options = ReadOptions.of(hashed_settings(settings))
     check_columns(files, options)
     direct, staged = split_by_format(files, options, settings.score_column)
     inputs_named = [public_name(name) for name in settings.input]
@@ -135,13 +135,6 @@ def run_dedup(
         report = _count(job, settings, indexes)
         folder.finish(plan | {"report": asdict(report)})
     return report
-
-
-def read_options(settings: DedupSettings) -> ReadOptions:
-    """The columns that the user named."""
-    return ReadOptions(
-        text_column=settings.text_column, id_column=settings.id_column, url_column=settings.url_column
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from curate.errors import SettingError
 from curate.language import identify_languages
 from curate.pipeline import add_text, live_rows, start_documents
 from curate.rules import RuleSet, apply_rules, clean_lines, line_rules_of, load_rules, required_signals
-from curate.signals import DEFAULT_SIGNALS, compute_signals
+from curate.signals import DEFAULT_SIGNALS, check_signals, compute_signals
 from curate.work.files import committed
 
 _BATCH_ROWS = 1024
@@ -141,7 +141,7 @@ def compare_rules(
         raise SettingError("Name two or more rule sets to compare, such as gopher@paper gopher@dolma.")
     sets = {name: load_rules([name]) for name in names}
     for rule_sets in sets.values():
-        _judge(pa.chunked_array([], pa.string()), rule_sets)  # refuses readings whose package is missing
+        check_signals(required_signals(rule_sets))
     pairs = [Disagreement(a, b) for a, b in combinations(sets, 2)] + [
         Disagreement(b, a) for a, b in combinations(sets, 2)
     ]
