@@ -64,6 +64,8 @@ ARMS = (
     "raw", "English, exact duplicates", "datatrove FineWeb", "Dolma Gopher", "C4", "default", "default and quality",
     "rules, no score", "strict rules and score", "score alone", "random, size of default",
 )  # fmt: skip
+LARGER = {"layers": 5, "width": 384}
+"""10 million weights."""
 ALWAYS = ("raw", "default", "random, size of default")
 """Arms that others are compared with, or mixed of."""
 NOTES = (
@@ -114,6 +116,11 @@ def run(args: list[str]) -> dict[str, Any]:
         "--transformer-arms", default="raw,datatrove FineWeb,default,strict rules and score,score alone"
     )
     parser.add_argument(
+        "--larger-arms",
+        default="",
+        help="arms for transformers of 10 million weights too, 16 CPU minutes each",
+    )
+    parser.add_argument(
         "--folder", type=Path, default=ROOT / "build" / "arena", help="finished runs are kept here"
     )
     parser.add_argument(
@@ -134,9 +141,7 @@ def run(args: list[str]) -> dict[str, Any]:
         help=f"of the arms, beside {', '.join(ALWAYS)}; all by default. Repeat.",
     )
     parser.add_argument("--layers", type=int, default=4, help="of the transformer")
-    parser.add_argument(
-        "--width", type=int, default=128, help="of the transformer; 384 with 5 layers are 10 million weights"
-    )
+    parser.add_argument("--width", type=int, default=128, help="of the transformer")
     asked = parser.parse_args(args)
     shutil.rmtree(asked.folder / "pool", ignore_errors=True)
     pool, evaluation = (
@@ -165,19 +170,21 @@ def run(args: list[str]) -> dict[str, Any]:
             report=lambda line: print(line, flush=True),
         )
 
-    few = [name for name in asked.transformer_arms.split(",") if name in wanted]
+    def transformers(names: str, **changes: Any) -> Ablation | None:
+        few = {name: arms[name] for name in names.split(",") if name in wanted}
+        return compare(few, model=("transformer",), **changes) if few else None
+
     with measured() as spent:
-        found = compare(arms, model=("trigram",))
-        slow = (
-            compare({name: arms[name] for name in few}, model=("transformer",))
-            if "transformer" in asked.models
-            else None
-        )
+        judges = {
+            "trigram": (found := compare(arms, model=("trigram",))),
+            "transformer": transformers(asked.transformer_arms) if "transformer" in asked.models else None,
+            "larger transformer": transformers(asked.larger_arms, **LARGER),
+        }
         mixed = compare(mixtures(asked.folder / "default", arms), model=("trigram",))
     plot = PLOT if asked.data is None else asked.folder / "arena.svg"
     plot.write_text(draw_svg(found, "One pool, equal tokens of what each pipeline keeps"), encoding="utf-8")
     if asked.data is not None:
-        print("\n\n".join(each.table() for each in (found, slow) if each is not None))
+        print("\n\n".join(each.table() for each in judges.values() if each is not None))
     for name, fact in facts.items():
         n_tokens = found.facts["arms"][name]["n_tokens"]
         fact["cpu_s_per_million_tokens"] = round(fact["cpu_s"] / n_tokens * 1e6, 2) if fact["cpu_s"] else None
@@ -189,8 +196,8 @@ def run(args: list[str]) -> dict[str, Any]:
         "pool": {"documents": len(pool.texts), "bytes": sum(len(text.encode()) for text in pool.texts)},
         "made": facts,
         "judges": {
-            next(iter(each.nats)): each.to_json() | {"ranks": ranks(each), "tasks": answer(each, tasks)}
-            for each in (found, slow)
+            name: each.to_json() | {"ranks": ranks(each), "tasks": answer(each, tasks)}
+            for name, each in judges.items()
             if each is not None
         },
         "mixtures": mixed.to_json(),

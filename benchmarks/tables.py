@@ -316,7 +316,7 @@ def _arena(model: str) -> str:
     """Bits per byte of every arm by domain, the best of each domain marked, and those whose gap to it is not clear."""
     result = _result("arena")
     judged = result["judges"][model]
-    bits = judged["bits_per_byte"][model]
+    bits = next(iter(judged["bits_per_byte"].values()))
     domains = [domain for domain in bits if not domain.startswith("task: ")]
     arms = list(judged["arms"])
     lines = [
@@ -852,7 +852,12 @@ def _titles(source: str) -> str:
         )
         for kept, dropped in zip_longest(drawn["kept"], drawn["dropped"])
     ]
-    heads = (f"kept, of {drawn['n_kept']:,}", "score", f"dropped, of {drawn['n_dropped']:,}", "score or reason")
+    heads = (
+        f"kept, of {drawn['n_kept']:,}",
+        "score",
+        f"dropped, of {drawn['n_dropped']:,}",
+        "score or reason",
+    )
     return _table(heads, rows)
 
 
@@ -901,6 +906,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "reliability": _reliability,
     "arena-trigram": lambda: _arena("trigram"),
     "arena-transformer": lambda: _arena("transformer"),
+    "arena-larger": lambda: _arena("larger transformer"),
 }
 
 

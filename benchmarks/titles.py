@@ -68,7 +68,10 @@ def _some(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _entry(row: dict[str, Any]) -> dict[str, Any]:
     score = row["edu_score"]
-    return {"title": _short(row["title"] or row["url"] or row["source"]), "score": None if score is None else round(score, 2)}
+    return {
+        "title": _short(row["title"] or row["url"] or row["source"]),
+        "score": None if score is None else round(score, 2),
+    }
 
 
 def _short(title: str) -> str:
