@@ -62,8 +62,11 @@ PEER_LANGUAGE_CONFIDENCE = 0.65
 PLOT = ROOT / "docs" / "images" / "arena.svg"
 ARMS = (
     "raw", "English, exact duplicates", "datatrove FineWeb", "Dolma Gopher", "C4", "default", "default and quality",
-    "rules, no score", "strict rules and score", "score alone", "random, size of default",
+    "default, prose alone", "rules, no score", "strict rules and score", "score alone", "random, size of default",
 )  # fmt: skip
+FEW = ("raw", "datatrove FineWeb", "default", "default, prose alone", "strict rules and score", "score alone")
+MOST_NOTATION = 0.1
+"""Share of lines of a text that counts as prose alone."""
 LARGER = {"layers": 5, "width": 384}
 """10 million weights."""
 ALWAYS = ("raw", "default", "random, size of default")
@@ -113,12 +116,17 @@ def run(args: list[str]) -> dict[str, Any]:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--models", default="trigram,transformer")
     parser.add_argument(
-        "--transformer-arms", default="raw,datatrove FineWeb,default,strict rules and score,score alone"
+        "--transformer-arm",
+        action="append",
+        choices=ARMS,
+        help=f"arm for the transformers; by default {', '.join(FEW)}. Repeat.",
     )
     parser.add_argument(
-        "--larger-arms",
-        default="",
-        help="arms for transformers of 10 million weights too, 16 CPU minutes each",
+        "--larger-arm",
+        action="append",
+        choices=ARMS,
+        default=[],
+        help="arm for transformers of 10 million weights, 16 CPU minutes each. Repeat.",
     )
     parser.add_argument(
         "--folder", type=Path, default=ROOT / "build" / "arena", help="finished runs are kept here"
@@ -170,15 +178,17 @@ def run(args: list[str]) -> dict[str, Any]:
             report=lambda line: print(line, flush=True),
         )
 
-    def transformers(names: str, **changes: Any) -> Ablation | None:
-        few = {name: arms[name] for name in names.split(",") if name in wanted}
+    def transformers(names: Sequence[str], **changes: Any) -> Ablation | None:
+        few = {name: arms[name] for name in names if name in wanted}
         return compare(few, model=("transformer",), **changes) if few else None
 
     with measured() as spent:
         judges = {
             "trigram": (found := compare(arms, model=("trigram",))),
-            "transformer": transformers(asked.transformer_arms) if "transformer" in asked.models else None,
-            "larger transformer": transformers(asked.larger_arms, **LARGER),
+            "transformer": transformers(asked.transformer_arm or FEW)
+            if "transformer" in asked.models
+            else None,
+            "larger transformer": transformers(asked.larger_arm, **LARGER),
         }
         mixed = compare(mixtures(asked.folder / "default", arms), model=("trigram",))
     plot = PLOT if asked.data is None else asked.folder / "arena.svg"
@@ -380,6 +390,7 @@ def choose(
             pool, folder / "quality", "--scorer", edu, "--scorer", "quality",
             "--threshold", "edu=0.5", "--threshold", "quality=0.4",
         ),
+        "default, prose alone": lambda: (_prose(folder / "default"), facts["default"]["cpu_s"]),
         "rules, no score": lambda: _ours(pool, folder / "rules", "--scorer", "none", "--code-scorer", "none"),
         "strict rules and score": lambda: _ours(
             pool, folder / "strict", "--scorer", edu, "--rules", "gopher,c4,fineweb", "--spare-above", "none"
@@ -452,6 +463,17 @@ def _by_rules(peer: str, texts: Texts) -> tuple[Texts, float]:
 def _c4(texts: Texts) -> tuple[Texts, float]:
     found = run_peer("c4", texts, with_texts=True)["c4@code"]
     return [text for text in found["texts"] if text], found["cpu_s"]
+
+
+def _prose(default: Path) -> Texts:
+    """What the default keeps of pages and texts that are hardly program and formula."""
+    import duckdb
+
+    rows = duckdb.execute(
+        f"select text from '{default}/kept/*.parquet' where kind != 'code' "
+        f"and frac_program_lines + frac_formula_lines <= {MOST_NOTATION} order by id"
+    ).fetchall()
+    return [text for (text,) in rows]
 
 
 def mixtures(default: Path, arms: dict[str, Texts]) -> dict[str, Texts]:
