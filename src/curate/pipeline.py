@@ -1,13 +1,15 @@
 """The main job: a crawl in, scored Parquet out, with the reason for every dropped document.
 
-READ THIS FIRST. The journey of a document is `filter_crawl`, from top to bottom:
+READ THIS FIRST. `filter_crawl` checks, opens the folder and calls the passes, of which this file is, from top to bottom:
 
-    pass 1   read -> extract -> language -> line rules -> signals -> rules -> keys     chunk by chunk
-             (with --dedup-lines or --dedup-substrings in two halves: all lines are counted after the language)
-    barrier  all keys -> duplicates, each with the document that stays                 range by range
-    pass 2   survivors -> scores                                                       chunk by chunk
-    cut      thresholds, or the best share -> every row's fate
-    pass 3   kept/*.parquet, dropped/*.parquet                                         file by file
+    pass 1   read -> extract -> language -> line rules -> signals -> rules -> keys     chunk by chunk: Job.begin, Job.judge
+             (with --dedup-lines or --dedup-substrings in two halves: all lines are counted after Job.begin)
+    barrier  all keys -> duplicates, each with the document that stays                 range by range: run/barrier.py
+    pass 2   survivors -> scores                                                       chunk by chunk: score_chunk
+    cut      thresholds, or the best share -> every row's fate                         Job.decide, run/cut.py
+    pass 3   kept/*.parquet, dropped/*.parquet                                         file by file: run/fates.py
+
+A chunk's documents are one Arrow table; what a stage counted besides are its facts (`curate.run.reading.ChunkFacts`).
 
 A document has a kind (page, text, code), and each kind its rules and its scorers: a lane (`curate.run.lanes`).
 A rule that is not hard has the last word only where the score is low (`spare_above`): what fails such rules alone
@@ -94,7 +96,7 @@ from curate.run.languages import (
 )
 from curate.run.manifest import ScoreFacts, build_manifest, build_plan
 from curate.run.marked import follow_lines
-from curate.run.reading import Chunks, estimate_needed, holds_same, read_pages
+from curate.run.reading import ChunkFacts, Chunks, estimate_needed, holds_same, read_pages
 from curate.run.recurring import add_to_funnel, read_without_recurring, recurring_columns
 from curate.run.screens import MARKED, hash_lists, load_screens
 from curate.run.settings import DEFAULT_CODE_SCORER, MIXED_LANGUAGES, FilterSettings
@@ -268,7 +270,10 @@ def settle_fates(
     clock: StageClock,
     funnel: Funnel,
 ) -> tuple[Decisions, list[Part]]:
-    """The barrier, pass 2 and the cut: every row's fate, counted into `funnel`, and the files that rows go into."""
+    """The barrier, pass 2 and the cut: what decides over every row, and the files that rows go into.
+
+    Every row's fate is counted into `funnel`, and the time that it took into `clock`.
+    """
     settings = job.settings
     with clock.stage("duplicates"), display.step("Finding duplicates", 0, nothing_counted):
         committed = find_run_duplicates(
@@ -393,7 +398,10 @@ class Job:
         return documents, {"extra_types": types, "in_other_languages": lost, "cpu_s": clock.rounded()}
 
     def judge(self, documents: pa.Table, facts: dict[str, Any]) -> tuple[pa.Table, dict[str, Any]]:
-        """Line rules -> signals -> rules -> keys; `facts` are those of what came before."""
+        """Line rules -> signals -> rules -> keys; `facts` are those of `begin`.
+
+        Screens (`curate.run.screens`) are what the user's own lists say, and stand where what they look at is known.
+        """
         clock, screens = StageClock(), load_screens(self.settings)
         judged: list[dict[str, Any]] = []
         with clock.stage("rules"):
@@ -800,7 +808,7 @@ def finish_run(
     folder.finish(manifest)
 
 
-def count_removed_lines(funnel: Funnel, facts: Sequence[Mapping[str, Any]]) -> None:
+def count_removed_lines(funnel: Funnel, facts: Sequence[ChunkFacts]) -> None:
     """Count the lines that left documents by reason, and their characters: recurring ones, other languages, line rules."""
     for fact in facts:
         funnel.n_chars_removed += add_to_funnel(funnel.lines_removed, fact)

@@ -13,7 +13,7 @@ from curate.errors import one_line
 
 @dataclass(frozen=True, slots=True)
 class FileProblem:
-    """A stretch of a file that could not be read, or a whole file (`position` null).
+    """A stretch of a file that could not be read, or a whole file (`position` None).
 
     `position` is the number of the record at or before which the damage lies; `detail` is for people.
     """

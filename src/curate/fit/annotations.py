@@ -40,7 +40,7 @@ class Source:
         n_rows: in it.
         n_readings: rows that are used.
         level_fields: the fields that their levels are from.
-        levels: lowest and highest; null where no row is used.
+        levels: lowest and highest; None where no row is used.
         n_annotators: whose levels are used.
         n_pages: rows that gave their text to other rows.
         skipped: reason -> rows that could not be used.

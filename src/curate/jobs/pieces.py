@@ -82,10 +82,10 @@ class Piece:
     Attributes:
         name: sorts in the order of the documents.
         file: the Parquet file, or the staged Arrow file.
-        groups: row groups of the Parquet file, (first, end); null for a staged file.
+        groups: row groups of the Parquet file, (first, end); None for a staged file.
         first_row: of the file, with which the piece begins.
         n_rows: rows of the piece.
-        columns: the file's columns for text, id, url and score, null where it has none.
+        columns: the file's columns for text, id, url and score, None where it has none.
         schema: names and types of all its columns, as text; empty for a staged file.
     """
 

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import xxhash
@@ -221,8 +222,9 @@ def _run(sample: Sequence[_Sampled], job: Job, files: Sequence[InputFile], folde
         began_s = time.process_time()
         name = ChunkName(0, number)
         documents, facts = job.make_documents(each.chunk)
-        chunks[name] = facts | reader_facts(each.chunk, documents)
-        write_arrow(folder.documents(name), documents, chunks[name])
+        facts |= dict(reader_facts(each.chunk, documents))
+        write_arrow(folder.documents(name), documents, facts)
+        chunks[name] = cast("ChunkFacts", facts)
         each.cpu_s += time.process_time() - began_s
     began_s = time.process_time()
     plan, funnel = build_plan(job.settings, files, job.contents()), Funnel()

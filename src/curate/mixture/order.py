@@ -144,7 +144,7 @@ def build_order(
         context_tokens: targets of a window.
         windows_per_step: windows of one optimiser step, over all processes and accumulation.
         seed: of the shuffling.
-        budget_tokens: targets of the whole run instead of the plan's; null in both: one pass over
+        budget_tokens: targets of the whole run instead of the plan's; None in both: one pass over
             everything, as far as the caps let.
 
     Raises:

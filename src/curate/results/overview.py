@@ -42,7 +42,7 @@ class Group:
     Attributes:
         n_read: documents, dropped before or not; n_scored, n_kept: those that reached the scorer, and stayed.
         n_kept_bytes: bytes of the text that stayed.
-        mean_score: of the scored; null where there are none.
+        mean_score: of the scored; None where there are none.
     """
 
     name: str
