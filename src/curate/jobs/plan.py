@@ -32,7 +32,7 @@ from curate.run.fates import survey, write_part
 from curate.run.funnel import STAGES, Funnel
 from curate.run.lanes import code_scorer_of
 from curate.run.manifest import build_plan
-from curate.run.reading import Chunks, reader_facts
+from curate.run.reading import ChunkFacts, Chunks, reader_facts
 from curate.run.settings import FilterSettings
 from curate.text.printable import format_bytes
 from curate.work.clock import StageClock, peak_memory_bytes
