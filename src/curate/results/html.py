@@ -159,14 +159,14 @@ def _flag(key: str, value: object) -> str:
 def _flow(overview: Overview) -> str:
     funnel = overview.funnel
     stages = [(stage, [tally for at, _, tally in funnel.reasons() if at == stage]) for stage in STAGES]
-    documents: list[tuple[str, float, bool]] = [
-        (f"dropped at {stage}", sum(t.n_documents for t in lost), False) for stage, lost in stages if lost
-    ]
-    sizes: list[tuple[str, float, bool]] = [
-        (f"dropped at {stage}", sum(t.n_text_bytes for t in lost), False) for stage, lost in stages if lost
-    ]
-    bands = flow("By documents", [*documents, ("kept", funnel.kept.n_documents, True)])
-    bands += flow("By bytes of text", [*sizes, ("kept", funnel.kept.n_text_bytes, True)])
+    bands = ""
+    for title, field in (("By documents", "n_documents"), ("By bytes of text", "n_text_bytes")):
+        parts = [
+            (f"dropped at {stage}", float(sum(getattr(each, field) for each in lost)), False)
+            for stage, lost in stages
+            if lost
+        ]
+        bands += flow(title, [*parts, ("kept", float(getattr(funnel.kept, field)), True)])
     lost = overview.shortened
     if sum(funnel.lines_removed.values()):
         whole = [
@@ -225,23 +225,14 @@ def _scores(overview: Overview, output: str) -> str:
     rates = [(place / N_BINS, rate) for place, rate in enumerate(keep_rates(overview.histogram))]
     least = min((rate for _, rate in rates if rate > 0), default=0.1)
     low = 10.0 ** int(log10(least) - 0.999)
-    keep = Plot(
-        "Share of scored documents kept, by threshold",
-        "threshold",
-        "share kept",
-        (0, 1),
-        (low, 1),
-        log=True,
-        percent=True,
-    )
+    title = "Share of scored documents kept, by threshold"
+    keep = Plot(title, "threshold", "share kept", (0, 1), (low, 1), log=True, percent=True)
     keep.curve("curve", [point for point in rates if point[1] > 0])
     keep.cut(cut, f"cut {cut:.3g}")
-    plots = [
-        _figure(
-            f"Share of the scored documents that a threshold keeps (logarithmic axis), by {_by_what(overview)}",
-            keep,
-        )
-    ]
+    caption = (
+        f"Share of the scored documents that a threshold keeps (logarithmic axis), by {_by_what(overview)}"
+    )
+    plots = [_figure(caption, keep)]
     if overview.meanings:
         means = Plot("Precision and recall by threshold", "threshold", "share", (0, 1), (0, 1), percent=True)
         means.band("band", [(m.threshold, *m.precision[1:]) for m in overview.meanings])

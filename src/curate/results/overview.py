@@ -340,6 +340,9 @@ _LIGHT = (
 )
 
 
+_ABOUT = ("source", "position", "id", "url", "title", "kind", "path", "language", "language_confidence")
+
+
 class Rows:
     """All rows of a run, kept and dropped, in a table without their texts.
 
@@ -552,14 +555,8 @@ class Rows:
             for removed, stays, jaccard in zip(ids["copies"], ids["twins"], self._jaccards, strict=True)
             if removed in examples and stays in examples
         ]
-        return Duplicates(
-            bins,
-            pairs,
-            sites,
-            [(row[0], row[1], row[2], row[3]) for row in groups[:_N_GROUPS]],
-            len(groups),
-            sum(bool(row[4]) for row in groups),
-        )
+        largest = [(row[0], row[1], row[2], row[3]) for row in groups[:_N_GROUPS]]
+        return Duplicates(bins, pairs, sites, largest, len(groups), sum(bool(row[4]) for row in groups))
 
     # ---- lines, classes, examples ------------------------------------------------------------------------
 
@@ -662,27 +659,14 @@ class Rows:
         return picked
 
     def _keys(self, where: str, **values: Any) -> list[tuple[str, int]]:
-        return [
-            (row[0], row[1])
-            for row in self._query(f"SELECT source, position FROM documents WHERE {where}", **values)
-        ]
+        found = self._query(f"SELECT source, position FROM documents WHERE {where}", **values)
+        return [(source, position) for source, position in found]
 
     def fetch(self, keys: set[tuple[str, int]]) -> dict[tuple[str, int], Example]:
         """Fetch documents with the beginnings of their texts."""
         marks = ["drop_stage", "drop_reason", "drop_value", "drop_limit", "drop_detail"]
         marks = [name for name in marks if name in self._run.schemas["dropped"].names]
-        about = [
-            "source",
-            "position",
-            "id",
-            "url",
-            "title",
-            "kind",
-            "path",
-            "language",
-            "language_confidence",
-        ]
-        about = [name for name in about if self.has(name)]
+        about = [name for name in _ABOUT if self.has(name)]
         self._database.execute("CREATE OR REPLACE TEMP TABLE wanted (s VARCHAR, p BIGINT)")
         if keys:
             self._database.executemany("INSERT INTO wanted VALUES (?, ?)", sorted(keys))
