@@ -116,7 +116,7 @@ def measure_words(data, start, end, spans, tables, scratch, raw):  # noqa: PLR09
         end: one past its last byte.
         spans: kinds, edges and lines as `classify`, `find_spans` and `find_lines` leave them, and the
             numbers of words and lines.
-        tables: those of `load_classes`, `load_function_words` and `load_logarithms`.
+        tables: those of `load_character_classes`, `load_function_words` and `load_logarithms`.
         scratch: keys (uint64) and values (int32) of a hash table; ids (int32), filled with the index of
             each word's first occurrence; counts (int32), with the number of occurrences there; chars
             (int32), with each word's characters. All have room for `n_words`.

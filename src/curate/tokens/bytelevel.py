@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from curate.text.hashing import GOLDEN
 from curate.text.kernel import kernel
 from curate.text.words import view_utf8
-from curate.tokens.pieces import load_classes, piece_end
+from curate.tokens.pieces import load_byte_classes, piece_end
 
 _SLOTS = 1 << 18
 _SHORT_BYTES, _SHORT_TOKENS = 16, 3  # what a slot of four words holds: nearly all pieces of English text
@@ -46,7 +46,7 @@ class ByteLevelKernel:
         """
         letters = _byte_letters()
         self._byte_ids = np.array([vocabulary[letters[byte]] for byte in range(256)], np.int32)
-        self._classes = load_classes()
+        self._classes = load_byte_classes()
         n_pair_slots = 1 << int(2 * len(merges) + 2).bit_length()
         self._pairs = np.zeros((n_pair_slots, 2), np.uint64)
         pairs = np.array([[vocabulary[left], vocabulary[right]] for left, right in merges], np.int64)
