@@ -228,10 +228,16 @@ def _part_tables(decisions: Decisions, part: Part) -> Iterator[pa.Table]:
     schema, fields = layout.schema(part.kind), layout.extra_fields()
     for name, low, high in part.pieces:
         documents = decisions.settle(name)
-        is_kept = pc.is_null(documents["drop_reason"])
-        rows = documents.filter(is_kept if part.kind == "kept" else pc.invert(is_kept)).slice(low, high - low)
-        extras = extra_columns(rows["extra"], layout.extras)
-        rows = rows.drop_columns(["extra"])
-        for key, values in extras.items():
-            rows = rows.append_column(fields[key], values)
-        yield rows.select(schema.names).cast(schema)
+        is_kept = pc.is_null(documents["drop_reason"]).to_numpy()
+        places = np.flatnonzero(is_kept if part.kind == "kept" else ~is_kept)[low:high]
+        # A few at a time: what is mapped takes no memory, and what is taken out of it does.
+        for start in range(0, len(places), _ROWS_AT_A_TIME):
+            rows = documents.take(pa.array(places[start : start + _ROWS_AT_A_TIME]))
+            extras = extra_columns(rows["extra"], layout.extras)
+            rows = rows.drop_columns(["extra"])
+            for key, values in extras.items():
+                rows = rows.append_column(fields[key], values)
+            yield rows.select(schema.names).cast(schema)
+
+
+_ROWS_AT_A_TIME = 2048
