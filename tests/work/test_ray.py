@@ -6,6 +6,7 @@ Slow, run with --run-slow: every cluster takes ten seconds and a gigabyte.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -118,6 +119,23 @@ def test_results_come_out_once_and_workers_are_those_of_the_cluster(cluster: Any
         assert sorted(engine.map(partial(add, 3), range(40))) == [number + 3 for number in range(40)]
 
 
+def meet(folder: Path, number: int) -> int:
+    """Ends when both tasks run at the same time: on two nodes, where each has one core."""
+    (folder / str(number)).touch()
+    while len(list(folder.iterdir())) < 2:
+        time.sleep(0.05)
+    return number
+
+
+def test_what_each_node_has_done_is_told_at_the_end(cluster: Any, tmp_path: Path) -> None:
+    told: list[str] = []
+    (tmp_path / "met").mkdir()
+    with RayEngine(1, cluster.address, tmp_path, say=told.append) as engine:
+        assert sorted(engine.map(partial(meet, tmp_path / "met"), range(2))) == [0, 1]
+    assert len(told) == 1
+    assert re.fullmatch(r"Tasks by Ray node: 1 on [0-9.]+, 1 on [0-9.]+\.", told[0])
+
+
 def fail(number: int) -> int:
     if number == 3:
         raise RunError("three is too many")
@@ -125,8 +143,13 @@ def fail(number: int) -> int:
 
 
 def test_an_error_of_ours_comes_out_as_it_was_raised(cluster: Any) -> None:
-    with RayEngine(1, cluster.address) as engine, pytest.raises(RunError, match="^three is too many$"):
+    told: list[str] = []
+    with (
+        pytest.raises(RunError, match="^three is too many$"),
+        RayEngine(1, cluster.address, say=told.append) as engine,
+    ):
         list(engine.map(fail, range(6)))
+    assert told[0].startswith("A task failed on the Ray node ")
 
 
 def wait_unless_second(folder: Path, number: int) -> int:
@@ -199,6 +222,7 @@ def test_a_node_killed_in_the_middle_changes_nothing(local: Path, tmp_path: Path
         cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
         _, said = process.communicate(timeout=200)
         assert process.returncode == 0, said
+    assert re.search(r"The Ray node [0-9.]+ is lost\. Its tasks are begun again elsewhere\.", said)
     assert bytes_of(tmp_path / "out") == bytes_of(local)
 
 
@@ -228,8 +252,6 @@ def test_a_node_with_another_curate_or_none_is_refused_by_name(
     assert done.returncode == 1
     line = done.stderr.strip().splitlines()[-1]
     assert line.startswith("curate: The Ray node ")
-    import re
-
     assert re.search(said, line), done.stderr
 
 

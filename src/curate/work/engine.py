@@ -42,11 +42,13 @@ def make_engine(
     address: str | None = None,
     inputs: Iterable[str | Path] = (),
     before_fork: Callable[[], None] | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> Engine:
     """Make the engine called `name`: 'local' or 'ray'.
 
     `folder` is where tasks commit and `inputs` are the files that they read: every machine must see them. `address` is
     that of a Ray cluster. `before_fork` loads what workers would each load, where they are forks of this process.
+    `say` is told what becomes of a cluster's nodes.
     """
     if name == "local":
         from curate.work.local import LocalEngine
@@ -55,5 +57,5 @@ def make_engine(
     if name == "ray":
         from curate.work.ray import RayEngine
 
-        return RayEngine(n_workers, address, folder, inputs)
+        return RayEngine(n_workers, address, folder, inputs, say)
     raise UnknownNameError("engine", name, ENGINE_NAMES)
