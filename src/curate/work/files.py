@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import re
@@ -73,8 +74,13 @@ def write_arrow(path: Path, table: pa.Table, facts: dict[str, Any]) -> None:
 
 
 def release_memory() -> None:
-    """Give back what Arrow keeps of freed memory, which else grows with a run; for some 32 MiB of work at a time."""
+    """Give back what allocators keep of freed memory, which else grows with a run; for some 32 MiB of work at a time."""
     pa.default_memory_pool().release_unused()
+    if _trim is not None:
+        _trim(0)
+
+
+_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc: NumPy's arrays lie there
 
 
 def read_arrow(path: Path) -> pa.Table:
@@ -229,6 +235,7 @@ def _row_groups(tables: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Ta
         for end in ends:
             group = waiting.slice(0, end - start).combine_chunks()
             waiting, start = waiting.slice(end - start), end
+            release_memory()
             yield group
             del group
         n_bytes = n_bytes[start:]
