@@ -5,6 +5,7 @@ Slow, run with --run-slow: every cluster takes ten seconds and a gigabyte.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -27,6 +28,7 @@ import curate
 from common import EXAMPLE_CRAWL
 from curate.dedup import DedupPlan, TextShard, compute_keys, resolve, resolve_duplicates
 from curate.errors import MissingPackageError, RunError, SettingError
+from curate.jobs.dedup import dedup_files
 from curate.work import ray as ray_engine
 from curate.work.ray import RayEngine
 from planted import plant_texts
@@ -222,8 +224,38 @@ def test_a_node_killed_in_the_middle_changes_nothing(local: Path, tmp_path: Path
         cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
         _, said = process.communicate(timeout=200)
         assert process.returncode == 0, said
-    assert re.search(r"The Ray node [0-9.]+ is lost\. Its tasks are begun again elsewhere\.", said)
     assert bytes_of(tmp_path / "out") == bytes_of(local)
+
+
+def test_a_node_that_is_lost_is_named(tmp_path: Path) -> None:
+    told: list[str] = []
+    with cluster_of(1, 1) as cluster, RayEngine(1, cluster.address, tmp_path, say=told.append) as engine:
+        assert sorted(engine.map(partial(add, 1), range(2))) == [1, 2]
+        cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=True)
+
+        def is_told() -> bool:
+            engine._look(now=True)
+            return bool(told)
+
+        wait_until(is_told)
+        assert sorted(engine.map(partial(add, 1), range(2))) == [1, 2]
+    assert re.fullmatch(r"The Ray node [0-9.]+ is lost\. Its tasks are begun again elsewhere\.", told[0])
+
+
+def test_never_more_than_two_tasks_a_worker_are_handed_over(
+    cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting: list[int] = []
+    begin = ray_engine._Flight.begin
+
+    def noted(flight: Any, number: int) -> None:
+        begin(flight, number)
+        waiting.append(len(flight.numbers))
+
+    monkeypatch.setattr(ray_engine._Flight, "begin", noted)
+    with RayEngine(1, cluster.address) as engine:
+        assert len(list(engine.map(partial(add, 1), range(60)))) == 60
+    assert max(waiting) == ray_engine.TASKS_A_WORKER * 2
 
 
 OTHER_VERSION = "import sys, types; m = types.ModuleType('curate._version'); m.__version__ = '0.0.9'; sys.modules['curate._version'] = m"
@@ -381,6 +413,31 @@ def test_the_barrier_on_two_nodes_gives_the_ledger_of_one_process(
     with RayEngine(1, cluster.address, tmp_path) as engine:
         assert resolve_duplicates(shards, plan, tmp_path / "x", engine=engine).equals(alone)
     assert len(alone) > 10
+
+
+def test_dedup_shares_its_barrier_among_the_nodes(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = plant_texts(600, seed=5)
+    for number in range(6):
+        lines = [json.dumps({"id": f"{n:05d}", "text": texts[n]}) for n in range(number, len(texts), 6)]
+        (tmp_path / f"{number}.jsonl").write_text("\n".join(lines))
+    inputs = [str(tmp_path / f"{number}.jsonl") for number in range(6)]
+    dedup_files(inputs, tmp_path / "here", workers=1, progress=False)
+    monkeypatch.setattr(resolve, "_WORTH_WORKERS", 0)
+    monkeypatch.setattr(resolve, "KEYS_A_RANGE", 2000)
+    monkeypatch.setattr(resolve, "GROUP_BYTES", 50_000)
+    steps: list[str] = []
+    share = RayEngine.map
+
+    def noted(engine: Any, function: Any, tasks: Any) -> Any:
+        steps.extend([getattr(function, "_function", function).__name__] if len(tasks) > 1 else [])
+        return share(engine, function, tasks)
+
+    monkeypatch.setattr(RayEngine, "map", noted)
+    dedup_files(inputs, tmp_path / "there", engine="ray", ray_address=cluster.address, progress=False)
+    assert bytes_of(tmp_path / "there") == bytes_of(tmp_path / "here")
+    assert {"match_bands", "verify"} <= set(steps)  # of one piece there is one task that reads
 
 
 def jobs_of(folder: Path) -> dict[str, list[str]]:

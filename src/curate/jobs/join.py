@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Sequence
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
 from curate.config import Paths, input_paths, settings_from
-from curate.errors import ChangedSettingsError
+from curate.errors import ChangedSettingsError, SettingError
 from curate.pipeline import Job, run_from_chunks
 from curate.run.funnel import Funnel
 from curate.run.lanes import code_scorer_of
@@ -19,10 +20,10 @@ from curate.run.settings import FilterSettings
 from curate.run.shards import Shards
 from curate.work.disk import disk_errors
 from curate.work.engine import make_engine
-from curate.work.folder import changed_settings, opened_run, run_path
+from curate.work.folder import SHARD, changed_settings, opened_run, run_path
 from curate.work.progress import ProgressDisplay
 from curate.work.store import Store
-from curate.work.urls import is_url, open_filesystem
+from curate.work.urls import is_url, open_filesystem, public_name
 
 
 def join_shards(
@@ -96,12 +97,22 @@ def _list_shards(named: Sequence[str], output: str) -> list[str]:
     """Folders and what globs find, without the output: `shards/*` meets it where an earlier call has made it there."""
     found: list[str] = []
     for name in named:
-        if is_url(name):
-            found += (_list_in_store(name) if glob.has_magic(name) else None) or [name]
-            continue
-        matches = sorted(glob.glob(name)) if glob.has_magic(name) and not Path(name).exists() else [name]
-        found += matches or [name]
-    return [name for name in found if not _is_same(name, output)]
+        is_folder = not glob.has_magic(name) or (not is_url(name) and Path(name).exists())
+        matches = [name] if is_folder else _list_in_store(name) if is_url(name) else _list_folders(name)
+        if not matches:
+            raise SettingError(f"'{public_name(name)}' finds no shard.")
+        found += matches
+    others = [name for name in found if not _is_same(name, output)]
+    if len(others) < len(found) and not is_url(output) and (Path(output) / SHARD).is_file():
+        raise SettingError(f"The output {output} is one of the shards. Name another --output.")
+    return others
+
+
+def _list_folders(pattern: str) -> list[str]:
+    """What a glob finds; the folders that it begins with, where they are there, have the names that are written."""
+    there = next((str(parent) for parent in Path(pattern).parents if parent.exists()), "")
+    rest = os.path.relpath(pattern, there or ".")
+    return sorted(glob.glob(os.path.join(glob.escape(there), rest)))
 
 
 def _is_same(name: str, output: str) -> bool:
