@@ -21,7 +21,7 @@ from curate.run.cut import LaneCut, decide_scored
 from curate.run.extras import extra_columns, extra_fields
 from curate.run.funnel import Funnel, fates_of
 from curate.run.screens import MARKED
-from curate.work.files import cut_parts, read_arrow, text_bytes, write_parquet
+from curate.work.files import cut_parts, read_arrow, release_memory, text_bytes, write_parquet
 from curate.work.folder import ChunkName, RunFolder
 
 
@@ -198,6 +198,7 @@ def write_part(decisions: Decisions, part: Part) -> None:
     """Commit one output file, unless it is there already."""
     path = decisions.folder.part(part.kind, part.number)
     if not path.exists():
+        release_memory()  # what the passes before have kept is of other sizes, and would come on top
         write_parquet(path, _part_tables(decisions, part), decisions.layout.schema(part.kind))
 
 

@@ -70,11 +70,10 @@ def write_arrow(path: Path, table: pa.Table, facts: dict[str, Any]) -> None:
         pa.ipc.new_file(sink, schema) as file,
     ):
         file.write_table(table.cast(schema))
-    release_memory()
 
 
 def release_memory() -> None:
-    """Give back what allocators keep of freed memory, which else grows with a run; for some 32 MiB of work at a time."""
+    """Give back what allocators keep of freed memory: between passes, and where a pass frees pieces that the next cannot use."""
     pa.default_memory_pool().release_unused()
     if _trim is not None:
         _trim(0)
