@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -256,6 +257,33 @@ def test_never_more_than_two_tasks_a_worker_are_handed_over(
     with RayEngine(1, cluster.address) as engine:
         assert len(list(engine.map(partial(add, 1), range(60)))) == 60
     assert max(waiting) == ray_engine.TASKS_A_WORKER * 2
+
+
+def test_the_cluster_of_this_machine_is_joined_where_none_is_named(
+    local: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As docs/scale.md has it: 'ray start', no address; and a run that one engine began, another one ends."""
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    short = tempfile.mkdtemp(dir="/tmp")  # a socket's path has some 100 letters at the most
+    environment = os.environ | {"RAY_TMPDIR": short}
+    start = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--num-cpus", "1"]
+    start += ["--port", "0", "--include-dashboard", "false", "--object-store-memory", str(STORE)]
+    head = subprocess.Popen(start, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    filter_it = [sys.executable, "-m", "curate", "filter", "-i", str(EXAMPLE_CRAWL), "--chunk-bytes", "2000"]
+    filter_it += ["-o", str(tmp_path / "out")]
+    try:
+        begun = subprocess.Popen([*filter_it, "--workers", "1"], stderr=subprocess.DEVNULL)
+        wait_until(lambda: any((tmp_path / "out" / ".curate" / "documents").glob("0*.arrow")))
+        begun.kill()
+        begun.wait()
+        wait_until(lambda: any(Path(short).glob("ray/ray_current_cluster")))
+        done = run(*filter_it, "--engine", "ray", env=environment)
+        assert done.returncode == 0, done.stderr
+        assert bytes_of(tmp_path / "out") == bytes_of(local)
+    finally:
+        head.terminate()
+        head.wait(60)
+        shutil.rmtree(short, ignore_errors=True)
 
 
 OTHER_VERSION = "import sys, types; m = types.ModuleType('curate._version'); m.__version__ = '0.0.9'; sys.modules['curate._version'] = m"
