@@ -4,7 +4,8 @@
 
 Generated documents in some twenty chunks. A run is begun, killed at a random moment, begun again, and so on; each that comes to an
 end is compared with a clean one, and the next begins anew. Ways to fail: the one process of a run; driver and workers together;
-a single worker; a file-size limit, which is told and handled as a full disk; and on Ray (two nodes of one core) the driver, a
+a single worker; a file-size limit, which is told and handled as a full disk; a store for the output that breaks every eighth request
+(500, 503, half an answer, none though it was done), and a process that is killed meanwhile; and on Ray (two nodes of one core) the driver, a
 worker and a whole node, each at any moment and once more within the barrier, at a step of it that is drawn beforehand. `--add` puts the rows behind those that stand, each with the commit of its code. The result is written
 after each run that ended, so that a benchmark that is stopped loses nothing.
 """
@@ -26,8 +27,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -39,8 +40,10 @@ from benchmarks.harness import RESULTS, ROOT, git, write_result
 from benchmarks.peers.dedup_corpus import write_crawl
 from curate.errors import RunError
 from curate.warming import warm
+from curate.work import store as store_module
 from curate.work.files import read_facts
 from curate.work.folder import RunFolder
+from curate.work.store import Store, scratch_folder
 
 N_DOCUMENTS = 4000
 CHUNK_BYTES = 400_000
@@ -64,6 +67,7 @@ FLAGS = [
     str(CHUNK_BYTES),
 ]
 STANDS_STILL_S = 900  # after which a run of seconds counts as one that never ends
+FAULTY_STORE = ROOT / "benchmarks" / "peers" / "faulty_store.py"
 BARRIER_DRIVER = ROOT / "benchmarks" / "peers" / "barrier_driver.py"
 PASSES = ("pass 1", "barrier", "pass 2", "pass 3", "after the end")
 
@@ -80,6 +84,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     parser.add_argument(
         "--barrier-kills", type=int, default=8, help="in each way on Ray, within the barrier; 0 for none"
     )
+    parser.add_argument("--store-kills", type=int, default=20, help="with a store that fails; 0 for none")
     parser.add_argument(
         "--minutes",
         type=float,
@@ -90,7 +95,7 @@ def run(arguments: list[str]) -> dict[str, Any]:
     parser.add_argument("--add", action="store_true", help="to the rows that stand in the result file")
     options = parser.parse_args(arguments)
     on_ray = (options.ray_kills, options.barrier_kills)
-    n_shares = 3 * sum(map(bool, on_ray)) + 6 * bool(options.kills)
+    n_shares = 3 * sum(map(bool, on_ray)) + 6 * bool(options.kills) + bool(options.store_kills)
     with tempfile.TemporaryDirectory(prefix="curate-kills-") as name:
         folder = Path(name)
         crawl = write_crawl(folder / "crawl", N_DOCUMENTS)
@@ -112,6 +117,9 @@ def run(arguments: list[str]) -> dict[str, Any]:
             trial.repeat("driver and two workers together", few, trial.kill_group)
             trial.repeat("one of two workers", few, trial.kill_worker)
             trial.repeat("a full disk (by a file-size limit)", few, trial.fill_disk)
+        if options.store_kills:
+            with failing_store(folder, options.seed):
+                trial.repeat("a store that fails, and the process", options.store_kills, trial.fail_store)
     return trial.result()
 
 
@@ -214,8 +222,9 @@ class Trial:
 
     # ---- ways to fail ---------------------------------------------------------------------------------
 
-    def begin(self, workers: int, file_bytes: int | None = None) -> Any:
-        """A run in a fork of this process, which is warm."""
+    def begin(self, workers: int, file_bytes: int | None = None, output: str | None = None) -> Any:
+        """A run in a fork of this process, which is warm; into a store, if `output` names one."""
+        more: dict[str, Any] = SETTINGS | ({"scratch": str(self.output.parent)} if output else {})
 
         def work() -> None:
             os.setsid()
@@ -223,7 +232,9 @@ class Trial:
                 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
                 resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
             try:
-                curate.filter_crawl(str(self.crawl), self.output, workers=workers, progress=False, **SETTINGS)
+                curate.filter_crawl(
+                    str(self.crawl), output or self.output, workers=workers, progress=False, **more
+                )
             except RunError:
                 os._exit(1)
 
@@ -259,6 +270,25 @@ class Trial:
         process.join()
         self.note_reached()
         return process.exitcode != 0
+
+    def fail_store(self, moment_s: float) -> bool:
+        """What is in the store when the run has ended is brought to where other runs write."""
+        here, work = self.output, scratch_folder(STORE, str(self.output.parent))
+        process = self.begin(1, output=STORE)
+        process.join(moment_s)
+        is_stopped = process.is_alive()
+        if is_stopped:
+            self.output = work
+            self.note_reached()
+            self.output = here
+            os.killpg(process.pid, signal.SIGKILL)
+        process.join()
+        store = Store.of(STORE)
+        found = store.list()
+        if "manifest.json" in found and not work.exists():
+            store.get_all([(name, here / name, n) for name, n in found.items()])
+            store.delete(found)
+        return is_stopped or process.exitcode != 0
 
     def end_group(self, process: Any, moment_s: float) -> bool:
         process.join(moment_s)
@@ -298,6 +328,41 @@ def parent_of(pid: int) -> int:
         return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
     except OSError:
         return 0
+
+
+# ---- a store ---------------------------------------------------------------------------------------------
+
+STORE = "s3://runs/a run"
+
+
+@contextmanager
+def failing_store(folder: Path, seed: int) -> Generator[None]:
+    """An S3 server of this machine that breaks every eighth request, for the runs in the block."""
+    import fsspec
+
+    address = folder / "store"
+    server = subprocess.Popen(
+        [sys.executable, str(FAULTY_STORE), str(address), str(seed)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        while not address.exists():
+            if server.poll() is not None:
+                raise RuntimeError("The S3 server did not start: pip install moto[server] boto3 s3fs")
+            time.sleep(0.1)
+        os.environ |= {
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_ENDPOINT_URL": address.read_text(encoding="utf-8"),
+        }
+        fsspec.config.conf["s3"] = {"config_kwargs": {"read_timeout": 1, "retries": {"max_attempts": 1}}}
+        store_module.PAUSES_S = (0.1, 0.1, 0.1, 0.1)
+        yield
+    finally:
+        server.kill()
+        server.wait()
 
 
 # ---- Ray -------------------------------------------------------------------------------------------------

@@ -100,7 +100,7 @@ from curate.run.reading import ChunkFacts, Chunks, estimate_needed, holds_same, 
 from curate.run.recurring import add_to_funnel, read_without_recurring, recurring_columns
 from curate.run.screens import MARKED, hash_lists, load_screens
 from curate.run.settings import DEFAULT_CODE_SCORER, MIXED_LANGUAGES, FilterSettings
-from curate.run.shards import SHARD, Shard, read_inputs, write_shard
+from curate.run.shards import Shard, read_inputs, read_shard, write_shard
 from curate.run.tokens import count_tokens, estimate_tokens, load_tokenizer, token_columns
 from curate.scoring import ask_all, scored_columns
 from curate.signals import check_signals, compute_signals
@@ -110,7 +110,7 @@ from curate.text.words import Words, hash_words, view_utf8
 from curate.work.clock import StageClock, peak_memory_bytes
 from curate.work.disk import disk_errors, free_bytes
 from curate.work.files import read_facts, write_arrow
-from curate.work.folder import ChunkName, RunFolder, opened_run, run_path
+from curate.work.folder import SHARD, ChunkName, RunFolder, opened_run, run_path
 from curate.work.progress import ProgressDisplay, nothing_counted
 
 Stage = Callable[[pa.Table], pa.Table]
@@ -214,19 +214,21 @@ def run_filter(
             scratch=settings.scratch,
             display=display,
             holds_same=partial(holds_same, files),
+            is_shard=shard is not None,
         ) as folder,
         settings.start(
             work_path,
             inputs,
             n_workers=settings.count_workers(n_input_bytes),
             before_fork=job.load_kernels,
+            say=display.say,
         ) as engine,
     ):
         earlier = folder.manifest()
         if earlier:
             return Funnel.from_json(earlier["funnel"])
         if shard is not None and (folder.path / SHARD).is_file():
-            return survey_shard(folder, folder.chunk_names())
+            return read_shard(folder)
         in_halves = settings.dedup_lines or settings.dedup_substrings > 0
         n_steps = 3 + bool(job.score_columns()) + 2 * in_halves + bool(folder.store)
         display.expect(1 if shard else n_steps)
@@ -238,8 +240,9 @@ def run_filter(
         else:
             chunks = read_pages(job.make_documents, job.read_options, folder, splits, engine, display, shard)
         if shard is not None:
-            write_shard(folder, shard, plan, len(splits), len(chunks))
-            return survey_shard(folder, chunks)
+            funnel = survey_shard(folder, chunks)
+            write_shard(folder, shard, plan, len(splits), len(chunks), funnel)
+            return funnel
         return run_from_chunks(job, plan, folder, chunks, engine, display)
 
 

@@ -117,6 +117,32 @@ def test_shards_are_found_by_a_glob_and_a_result_among_them_is_none(
         join_shards(str(tmp_path / "*"), tmp_path / "other")
 
 
+def test_a_glob_may_begin_with_a_folder_that_looks_like_one(
+    whole: Path, shards: list[Path], tmp_path: Path
+) -> None:
+    for number, shard in enumerate(shards):
+        shutil.copytree(shard, tmp_path / "a [x] é" / str(number))
+    join_shards(str(tmp_path / "a [x] é" / "*"), tmp_path / "out ü", workers=1, progress=False)
+    assert bytes_of(tmp_path / "out ü") == bytes_of(whole)
+    with pytest.raises(SettingError, match=r"none\*' finds no shard"):
+        join_shards(str(tmp_path / "a [x] é" / "none*"), tmp_path / "other")
+    with pytest.raises(SettingError, match="is one of the shards"):
+        join_shards(str(tmp_path / "a [x] é" / "*"), tmp_path / "a [x] é" / "0")
+
+
+@pytest.mark.parametrize("n", [1, 20])
+def test_shards_that_read_nothing_are_shards_and_one_that_is_read_twice_counts_once(
+    n: int, whole: Path, tmp_path: Path
+) -> None:
+    shards = [tmp_path / str(number) for number in range(n)]
+    for number, shard in enumerate(shards):
+        first = curate.filter_crawl(str(EXAMPLE_CRAWL), shard, shard=f"{number}/{n}", **SMALL)
+        assert curate.filter_crawl(str(EXAMPLE_CRAWL), shard, shard=f"{number}/{n}", **SMALL) == first
+    assert n == 1 or not all(any((shard / ".curate" / "documents").glob("*")) for shard in shards)
+    join_shards(shards, tmp_path / "out", workers=1, progress=False)
+    assert bytes_of(tmp_path / "out") == bytes_of(whole)
+
+
 def test_a_shard_is_no_result_and_says_so(shards: list[Path]) -> None:
     for command in ("report", "explain", "rethreshold"):
         more = {"report": [], "explain": ["x"], "rethreshold": ["--threshold", "0.5"]}[command]

@@ -5,11 +5,14 @@ Slow, run with --run-slow: every cluster takes ten seconds and a gigabyte.
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +29,7 @@ import curate
 from common import EXAMPLE_CRAWL
 from curate.dedup import DedupPlan, TextShard, compute_keys, resolve, resolve_duplicates
 from curate.errors import MissingPackageError, RunError, SettingError
+from curate.jobs.dedup import dedup_files
 from curate.work import ray as ray_engine
 from curate.work.ray import RayEngine
 from planted import plant_texts
@@ -118,6 +122,23 @@ def test_results_come_out_once_and_workers_are_those_of_the_cluster(cluster: Any
         assert sorted(engine.map(partial(add, 3), range(40))) == [number + 3 for number in range(40)]
 
 
+def meet(folder: Path, number: int) -> int:
+    """Ends when both tasks run at the same time: on two nodes, where each has one core."""
+    (folder / str(number)).touch()
+    while len(list(folder.iterdir())) < 2:
+        time.sleep(0.05)
+    return number
+
+
+def test_what_each_node_has_done_is_told_at_the_end(cluster: Any, tmp_path: Path) -> None:
+    told: list[str] = []
+    (tmp_path / "met").mkdir()
+    with RayEngine(1, cluster.address, tmp_path, say=told.append) as engine:
+        assert sorted(engine.map(partial(meet, tmp_path / "met"), range(2))) == [0, 1]
+    assert len(told) == 1
+    assert re.fullmatch(r"Tasks by Ray node: 1 on [0-9.]+, 1 on [0-9.]+\.", told[0])
+
+
 def fail(number: int) -> int:
     if number == 3:
         raise RunError("three is too many")
@@ -125,8 +146,13 @@ def fail(number: int) -> int:
 
 
 def test_an_error_of_ours_comes_out_as_it_was_raised(cluster: Any) -> None:
-    with RayEngine(1, cluster.address) as engine, pytest.raises(RunError, match="^three is too many$"):
+    told: list[str] = []
+    with (
+        pytest.raises(RunError, match="^three is too many$"),
+        RayEngine(1, cluster.address, say=told.append) as engine,
+    ):
         list(engine.map(fail, range(6)))
+    assert told[0].startswith("A task failed on the Ray node ")
 
 
 def wait_unless_second(folder: Path, number: int) -> int:
@@ -202,6 +228,64 @@ def test_a_node_killed_in_the_middle_changes_nothing(local: Path, tmp_path: Path
     assert bytes_of(tmp_path / "out") == bytes_of(local)
 
 
+def test_a_node_that_is_lost_is_named(tmp_path: Path) -> None:
+    told: list[str] = []
+    with cluster_of(1, 1) as cluster, RayEngine(1, cluster.address, tmp_path, say=told.append) as engine:
+        assert sorted(engine.map(partial(add, 1), range(2))) == [1, 2]
+        cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=True)
+
+        def is_told() -> bool:
+            engine._look(now=True)
+            return bool(told)
+
+        wait_until(is_told)
+        assert sorted(engine.map(partial(add, 1), range(2))) == [1, 2]
+    assert re.fullmatch(r"The Ray node [0-9.]+ is lost\. Its tasks are begun again elsewhere\.", told[0])
+
+
+def test_never_more_than_two_tasks_a_worker_are_handed_over(
+    cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting: list[int] = []
+    begin = ray_engine._Flight.begin
+
+    def noted(flight: Any, number: int) -> None:
+        begin(flight, number)
+        waiting.append(len(flight.numbers))
+
+    monkeypatch.setattr(ray_engine._Flight, "begin", noted)
+    with RayEngine(1, cluster.address) as engine:
+        assert len(list(engine.map(partial(add, 1), range(60)))) == 60
+    assert max(waiting) == ray_engine.TASKS_A_WORKER * 2
+
+
+def test_the_cluster_of_this_machine_is_joined_where_none_is_named(
+    local: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As docs/scale.md has it: 'ray start', no address; and a run that one engine began, another one ends."""
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    short = tempfile.mkdtemp(dir="/tmp")  # a socket's path has some 100 letters at the most
+    environment = os.environ | {"RAY_TMPDIR": short}
+    start = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--num-cpus", "1"]
+    start += ["--port", "0", "--include-dashboard", "false", "--object-store-memory", str(STORE)]
+    head = subprocess.Popen(start, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    filter_it = [sys.executable, "-m", "curate", "filter", "-i", str(EXAMPLE_CRAWL), "--chunk-bytes", "2000"]
+    filter_it += ["-o", str(tmp_path / "out")]
+    try:
+        begun = subprocess.Popen([*filter_it, "--workers", "1"], stderr=subprocess.DEVNULL)
+        wait_until(lambda: any((tmp_path / "out" / ".curate" / "documents").glob("0*.arrow")))
+        begun.kill()
+        begun.wait()
+        wait_until(lambda: any(Path(short).glob("ray/ray_current_cluster")))
+        done = run(*filter_it, "--engine", "ray", env=environment)
+        assert done.returncode == 0, done.stderr
+        assert bytes_of(tmp_path / "out") == bytes_of(local)
+    finally:
+        head.terminate()
+        head.wait(60)
+        shutil.rmtree(short, ignore_errors=True)
+
+
 OTHER_VERSION = "import sys, types; m = types.ModuleType('curate._version'); m.__version__ = '0.0.9'; sys.modules['curate._version'] = m"
 NO_PACKAGE = """
 import sys
@@ -228,8 +312,6 @@ def test_a_node_with_another_curate_or_none_is_refused_by_name(
     assert done.returncode == 1
     line = done.stderr.strip().splitlines()[-1]
     assert line.startswith("curate: The Ray node ")
-    import re
-
     assert re.search(said, line), done.stderr
 
 
@@ -359,6 +441,31 @@ def test_the_barrier_on_two_nodes_gives_the_ledger_of_one_process(
     with RayEngine(1, cluster.address, tmp_path) as engine:
         assert resolve_duplicates(shards, plan, tmp_path / "x", engine=engine).equals(alone)
     assert len(alone) > 10
+
+
+def test_dedup_shares_its_barrier_among_the_nodes(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = plant_texts(600, seed=5)
+    for number in range(6):
+        lines = [json.dumps({"id": f"{n:05d}", "text": texts[n]}) for n in range(number, len(texts), 6)]
+        (tmp_path / f"{number}.jsonl").write_text("\n".join(lines))
+    inputs = [str(tmp_path / f"{number}.jsonl") for number in range(6)]
+    dedup_files(inputs, tmp_path / "here", workers=1, progress=False)
+    monkeypatch.setattr(resolve, "_WORTH_WORKERS", 0)
+    monkeypatch.setattr(resolve, "KEYS_A_RANGE", 2000)
+    monkeypatch.setattr(resolve, "GROUP_BYTES", 50_000)
+    steps: list[str] = []
+    share = RayEngine.map
+
+    def noted(engine: Any, function: Any, tasks: Any) -> Any:
+        steps.extend([getattr(function, "_function", function).__name__] if len(tasks) > 1 else [])
+        return share(engine, function, tasks)
+
+    monkeypatch.setattr(RayEngine, "map", noted)
+    dedup_files(inputs, tmp_path / "there", engine="ray", ray_address=cluster.address, progress=False)
+    assert bytes_of(tmp_path / "there") == bytes_of(tmp_path / "here")
+    assert {"match_bands", "verify"} <= set(steps)  # of one piece there is one task that reads
 
 
 def jobs_of(folder: Path) -> dict[str, list[str]]:

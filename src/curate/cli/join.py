@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -12,16 +11,16 @@ from curate.cli.options import with_settings
 from curate.run.settings import FilterSettings
 
 
-@with_settings(FilterSettings, only=("memory", "workers", "engine", "ray_address"))
+@with_settings(FilterSettings, only=("memory", "workers", "engine", "ray_address", "scratch"))
 def join_command(
     given: dict[str, Any],
     shards: Annotated[
-        list[Path], typer.Argument(help="The --output folders of all 'curate filter --shard' jobs.")
+        list[str], typer.Argument(help="The --output folders of all 'curate filter --shard' jobs.")
     ],
     *,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder for kept/, dropped/ and manifest.json.")
-    ] = Path("curated"),
+        str, typer.Option("--output", "-o", help="Folder for kept/, dropped/ and manifest.json.")
+    ] = "curated",
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Delete the earlier result in the output folder first.")
     ] = False,
@@ -36,7 +35,7 @@ def join_command(
     from curate.jobs.join import join_shards
 
     return report_run(
-        str(output),
-        lambda: join_shards([str(shard) for shard in shards], output, overwrite=overwrite, **given),
+        output,
+        lambda: join_shards(shards, output, overwrite=overwrite, **given),
         None,
     )

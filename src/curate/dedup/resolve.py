@@ -61,7 +61,7 @@ LEDGER_SCHEMA = pa.schema(
 )
 
 KEYS_A_RANGE = 1 << 21
-GROUP_BYTES = 64 << 20
+GROUP_BYTES = 32 << 20
 _MAX_GROUPS = 1 << 12
 _KEY_BYTES = 64  # what a key takes while its range is sorted
 _SHINGLE_BYTES = 8
@@ -177,7 +177,7 @@ class _Run:
                     for path, bounds in routed
                     if bounds[group, 0] < bounds[group, 1]
                 ),
-                files[group],
+                *files[group],
                 self.documents.n_fixed,
                 self.plan,
                 self._file("shingles"),
@@ -365,18 +365,21 @@ class _Run:
         return self.folder / f"{name}-{self.n_files:06d}.bin"
 
 
-def _files_by_group(
-    fetched: Sequence[Fetched], n_groups: int
-) -> list[tuple[tuple[Path, tuple[int, ...]], ...]]:
-    """For each group the files that hold documents of it, with the numbers of their batches."""
+_Files = tuple[tuple[Path, tuple[int, ...]], ...]
+
+
+def _files_by_group(fetched: Sequence[Fetched], n_groups: int) -> list[tuple[_Files, int]]:
+    """For each group the files that hold documents of it, with the numbers of their batches; and all of its shingles."""
     found: list[list[tuple[Path, tuple[int, ...]]]] = [[] for _ in range(n_groups)]
+    n_shingles = np.zeros(n_groups, np.int64)
     for each in fetched:
         own: dict[int, list[int]] = {}
         for number, group in enumerate(each.groups.tolist()):
             own.setdefault(group, []).append(number)
         for group, numbers in own.items():
             found[group].append((each.path, tuple(numbers)))
-    return [tuple(files) for files in found]
+        np.add.at(n_shingles, each.groups, each.n_shingles)
+    return [(tuple(files), n) for files, n in zip(found, n_shingles.tolist(), strict=True)]
 
 
 class _Numbered:

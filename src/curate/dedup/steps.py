@@ -242,26 +242,25 @@ class FetchTask:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """An Arrow file of documents, each record batch of one group: which group."""
+    """An Arrow file of documents, each record batch of one group: which group, and how many shingles."""
 
     path: Path
     groups: NDArray[np.int64]
+    n_shingles: NDArray[np.int64]
 
 
 def fetch(task: FetchTask) -> Fetched:
     """Read the texts and write what decides over them: shingles, ids, and signatures where a text may be out of reach."""
     signature = pa.list_(pa.uint32(), task.plan.n_permutations)
-    schema = pa.schema(
-        [
-            ("number", pa.int64()),
-            ("n_bytes", pa.int64()),
-            ("score", pa.float64()),
-            ("id", task.id_type),
-            ("shingles", pa.large_list(pa.uint64())),
-            ("signature", signature),
-        ]
-    )
-    groups: list[int] = []
+    fields = [
+        ("number", pa.int64()),
+        ("n_bytes", pa.int64()),
+        ("score", pa.float64()),
+        ("id", task.id_type),
+        ("shingles", pa.large_list(pa.uint64())),
+    ]
+    schema = pa.schema([*fields, ("signature", signature)] if task.signed else fields)
+    groups, n_shingles = list[int](), list[int]()
     path = own_path(task.path)
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as file:
         for place in task.placed:
@@ -276,29 +275,31 @@ def fetch(task: FetchTask) -> Fetched:
             for low, high in _runs_of_bytes(n_bytes):
                 texts = place.shard.read_texts(rows[low:high])
                 sets, offsets = shingle_sets(texts, task.plan.shingle_words)
-                signatures = pa.nulls(high - low, signature)
-                if task.signed:
-                    signatures = _signatures(place.shard, rows[low:high], texts, task.plan, signature)
                 columns = {
                     "number": task.numbers[begin + low : begin + high],
                     "n_bytes": n_bytes[low:high],
                     "score": scores[low:high],
                     "id": ids[low:high],
                     "shingles": pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), pa.array(sets)),
-                    "signature": signatures,
                 }
+                if task.signed:
+                    columns["signature"] = _signatures(
+                        place.shard, rows[low:high], texts, task.plan, signature
+                    )
                 of_rows = task.groups[begin + low : begin + high]
                 order = np.argsort(of_rows, kind="stable")
                 table, of_rows = pa.table(columns, schema=schema).take(pa.array(order)), of_rows[order]
                 (batch,) = table.combine_chunks().to_batches()
                 firsts = np.flatnonzero(np.append(True, of_rows[1:] != of_rows[:-1])).tolist()
                 for first, end_of_group in pairwise([*firsts, len(of_rows)]):
-                    file.write_batch(batch.slice(first, end_of_group - first))
+                    own = batch.slice(first, end_of_group - first)
+                    file.write_batch(own)
                     groups.append(int(of_rows[first]))
+                    n_shingles.append(len(own["shingles"].flatten()))
             release = getattr(place.shard, "release", None)
             if release is not None:
                 release()
-    return Fetched(path, np.array(groups, np.int64))
+    return Fetched(path, np.array(groups, np.int64), np.array(n_shingles, np.int64))
 
 
 def _runs_of_bytes(n_bytes: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
@@ -325,10 +326,14 @@ def _signatures(
 
 @dataclass(frozen=True, slots=True)
 class VerifyTask:
-    """A group: its buckets (files of sizes and members, with where the group's are), and its documents (files, with batches)."""
+    """A group: its buckets (files of sizes and members, with where the group's are), and its documents (files, with batches).
+
+    `n_shingles` counts those of all its documents.
+    """
 
     buckets: tuple[tuple[Path, int, int, int, int], ...]
     fetched: tuple[tuple[Path, tuple[int, ...]], ...]
+    n_shingles: int
     n_fixed: int
     plan: DedupPlan
     scratch: Path
@@ -338,12 +343,7 @@ def verify(
     task: VerifyTask,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]:
     """Who goes and for whom, with the similarity and whether it is the signatures' estimate."""
-    batches: list[pa.RecordBatch] = []
-    for path, own in task.fetched:
-        with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as file:
-            batches += [file.get_batch(number) for number in own]
-    shingles, begins, ends = _gather(batches, task.scratch)
-    documents = pa.Table.from_batches(batches).drop_columns(["shingles"]).combine_chunks()
+    documents, (shingles, begins, ends) = _gather(task)
     numbers = documents["number"].to_numpy()
     preference = Preference(
         numbers, documents["n_bytes"].to_numpy(), documents["score"].to_numpy(), numbers >= task.n_fixed
@@ -368,21 +368,29 @@ def verify(
     return ordered[removed], ordered[keepers[removed]], jaccards[removed], estimated[removed]
 
 
-def _gather(batches: list[pa.RecordBatch], scratch: Path) -> ShingleSets:
-    """The shingles of all batches' documents; those of a cluster too large for memory lie in a file."""
-    columns = [batch["shingles"] for batch in batches]
-    lengths = np.concatenate([np.diff(column.offsets.to_numpy()) for column in columns])
-    bounds = starts_of(lengths)
-    n = int(bounds[-1])
-    shingles = np.empty(n, np.uint64)
-    if n * shingles.itemsize > MAP_BYTES:
-        shingles = np.memmap(own_path(scratch), np.uint64, "w+", shape=(n,))
-    fill = 0
-    for column in columns:
-        values = column.flatten().to_numpy()
-        shingles[fill : fill + len(values)] = values
-        fill += len(values)
-    return shingles, bounds[:-1], bounds[1:]
+def _gather(task: VerifyTask) -> tuple[pa.Table, ShingleSets]:
+    """The documents of a group, and their shingles; those of a cluster too large for memory lie in a file.
+
+    Batches are read one by one: mapped, all of them would be in memory beside the array that they are copied to.
+    """
+    shingles = np.empty(task.n_shingles, np.uint64)
+    if shingles.nbytes > MAP_BYTES:
+        shingles = np.memmap(own_path(task.scratch), np.uint64, "w+", shape=shingles.shape)
+    documents, lengths, fill = list[pa.Table](), list[NDArray[np.int64]](), 0
+    for path, own in task.fetched:
+        with pa.OSFile(str(path)) as source, pa.ipc.open_file(source) as file:
+            for number in own:
+                batch = file.get_batch(number)
+                values = batch["shingles"].flatten().to_numpy()
+                shingles[fill : fill + len(values)] = values
+                fill += len(values)
+                lengths.append(np.diff(batch["shingles"].offsets.to_numpy()))
+                table = pa.Table.from_batches([batch]).drop_columns(["shingles"])
+                documents.append(
+                    table.take(pa.array(np.arange(len(table))))
+                )  # a copy: all of a batch is one piece
+    bounds = starts_of(np.concatenate(lengths))
+    return pa.concat_tables(documents).combine_chunks(), (shingles, bounds[:-1], bounds[1:])
 
 
 def _read_buckets(task: VerifyTask) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -396,9 +404,9 @@ def _read_buckets(task: VerifyTask) -> tuple[NDArray[np.int64], NDArray[np.int64
 
 def _read_signatures(documents: pa.Table, plan: DedupPlan) -> NDArray[np.uint32]:
     """Signatures of N documents, (N, 0) where no text is out of reach."""
+    if "signature" not in documents.column_names:
+        return np.zeros((len(documents), 0), np.uint32)
     column = _whole(documents["signature"])
-    if column.null_count == len(column):
-        return np.zeros((len(column), 0), np.uint32)
     return column.values.to_numpy(zero_copy_only=False).reshape(-1, plan.n_permutations)
 
 

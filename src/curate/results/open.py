@@ -20,8 +20,7 @@ import pyarrow.parquet as pq
 from pyarrow.fs import FSSpecHandler, LocalFileSystem, PyFileSystem
 
 from curate.errors import RunError, SettingError, one_line
-from curate.run.shards import SHARD
-from curate.work.folder import MANIFEST, SWAP
+from curate.work.folder import MANIFEST, SHARD, SWAP
 from curate.work.json_files import NUMBER, check_shape, read_json
 from curate.work.store import Store
 from curate.work.urls import is_url, strip_scheme
@@ -170,7 +169,7 @@ def open_run(output: str | Path) -> FinishedRun:
     """Look at what lies in the folder, local or in a store; of a cut that was stopped half-way, the new files."""
     path = Store.of(str(output)) if is_url(str(output)) else Path(strip_scheme(str(output)))
     manifest, files, system = _look_in_store(path) if isinstance(path, Store) else _look_in_folder(path)
-    if not manifest and isinstance(path, Path) and (path / SHARD).is_file():
+    if not manifest and (path.read_json(SHARD) if isinstance(path, Store) else (path / SHARD).is_file()):
         raise SettingError(f"{path} holds one shard of a run. Join all of them first ('curate join').")
     if not manifest:
         raise SettingError(

@@ -21,7 +21,7 @@ from curate.run.cut import LaneCut, decide_scored
 from curate.run.extras import extra_columns, extra_fields
 from curate.run.funnel import Funnel, fates_of
 from curate.run.screens import MARKED
-from curate.work.files import cut_parts, read_arrow, text_bytes, write_parquet
+from curate.work.files import cut_parts, read_arrow, release_memory, text_bytes, write_parquet
 from curate.work.folder import ChunkName, RunFolder
 
 
@@ -198,6 +198,7 @@ def write_part(decisions: Decisions, part: Part) -> None:
     """Commit one output file, unless it is there already."""
     path = decisions.folder.part(part.kind, part.number)
     if not path.exists():
+        release_memory()  # what the passes before have kept is of other sizes, and would come on top
         write_parquet(path, _part_tables(decisions, part), decisions.layout.schema(part.kind))
 
 
@@ -228,10 +229,16 @@ def _part_tables(decisions: Decisions, part: Part) -> Iterator[pa.Table]:
     schema, fields = layout.schema(part.kind), layout.extra_fields()
     for name, low, high in part.pieces:
         documents = decisions.settle(name)
-        is_kept = pc.is_null(documents["drop_reason"])
-        rows = documents.filter(is_kept if part.kind == "kept" else pc.invert(is_kept)).slice(low, high - low)
-        extras = extra_columns(rows["extra"], layout.extras)
-        rows = rows.drop_columns(["extra"])
-        for key, values in extras.items():
-            rows = rows.append_column(fields[key], values)
-        yield rows.select(schema.names).cast(schema)
+        is_kept = pc.is_null(documents["drop_reason"]).to_numpy()
+        places = np.flatnonzero(is_kept if part.kind == "kept" else ~is_kept)[low:high]
+        # A few at a time: what is mapped takes no memory, and what is taken out of it does.
+        for start in range(0, len(places), _ROWS_AT_A_TIME):
+            rows = documents.take(pa.array(places[start : start + _ROWS_AT_A_TIME]))
+            extras = extra_columns(rows["extra"], layout.extras)
+            rows = rows.drop_columns(["extra"])
+            for key, values in extras.items():
+                rows = rows.append_column(fields[key], values)
+            yield rows.select(schema.names).cast(schema)
+
+
+_ROWS_AT_A_TIME = 2048

@@ -41,6 +41,7 @@ class ReadTask:
     n_stripes: int
     committed: frozenset[int] = frozenset()
     notes_inputs: bool = False
+    is_of_shard: bool = False
 
 
 class ReaderFacts(TypedDict):
@@ -97,7 +98,11 @@ def read_pages(
         done = frozenset(committed.get(split.index, ()))
         notes = split.index not in begun
         begun.add(split.index)
-        tasks.append(ReadTask(make_documents, options, folder, split, stripe, n_stripes, done, notes))
+        tasks.append(
+            ReadTask(
+                make_documents, options, folder, split, stripe, n_stripes, done, notes, shard is not None
+            )
+        )
     shutil.rmtree(folder.work / "cursors", ignore_errors=True)  # of a call before, which may have been killed
     tally = ReadTally(folder, splits)
     n_bytes = sum(split.size_bytes for split in splits) // (shard.n if shard else 1)
@@ -189,6 +194,8 @@ def read_stripe(task: ReadTask) -> list[ChunkName]:
             {"source": f.source, "n_bytes": f.size_bytes, "hash": hash_file(f)} for f in task.split.files
         ]
         write_json(inputs, {"files": files})
+        if task.is_of_shard:
+            task.folder.put(inputs)
     # Begin where the unbroken run of committed chunks ends; beyond it, skim those that are committed.
     n_done = next(j for j in range(len(committed) + 1) if j not in committed)
     start = None
@@ -219,6 +226,8 @@ def read_stripe(task: ReadTask) -> list[ChunkName]:
         clock = StageClock()
         made.append(ChunkName(task.split.index, chunk.index))
         write_arrow(task.folder.documents(made[-1]), documents, facts)
+        if task.is_of_shard:
+            task.folder.put(task.folder.documents(made[-1]))
 
 
 def _find_ahead(task: ReadTask, chunk: int) -> Cursor | None:

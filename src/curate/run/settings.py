@@ -23,7 +23,6 @@ from curate.config import (
 from curate.errors import SettingError
 from curate.work.cores import available_cores
 from curate.work.engine import EngineSettings
-from curate.work.urls import is_url, public_name
 
 MIB = 1 << 20
 EXTRACTORS = ("curate", "resiliparse", "trafilatura")
@@ -314,10 +313,6 @@ class FilterSettings(EngineSettings):
                     raise SettingError(
                         f"{name} looks at all input, which a shard does not see. Leave one out."
                     )
-            if is_url(self.output):
-                raise SettingError(
-                    f"A shard is joined from local folders: give --output a local one, not '{public_name(self.output)}'."
-                )
         if 0 < self.dedup_substrings < _LEAST_SUBSTRING:
             raise SettingError(
                 f"dedup_substrings must be 0, or {_LEAST_SUBSTRING} bytes or more: shorter passages are what a language "

@@ -6,7 +6,7 @@
     then    curate join shards/* --output curated                           barrier, scores, cut: the bytes of one run
 
 Every job lists the whole input and cuts it as one run would, so a chunk has the same name in all. A job needs no
-other job and no shared folder; the shards must have been brought to one place before they are joined.
+other job and no shared folder; shards that are not in a store must have been brought to one place before they are joined.
 """
 
 from __future__ import annotations
@@ -14,18 +14,21 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from curate.crawl import InputFile, Split
 from curate.errors import RunError, SettingError
+from curate.run.funnel import Funnel
 from curate.work.files import committed, read_facts, write_json
-from curate.work.folder import MANIFEST, RunFolder, changed_settings
+from curate.work.folder import MANIFEST, SHARD, ChunkName, RunFolder, changed_settings
 from curate.work.json_files import check_shape, read_json
+from curate.work.store import Store
+from curate.work.urls import is_url
 
-SHARD = "shard.json"
-_SHAPE = {"shard": int, "n_shards": int, "n_splits": int, "n_chunks": int, "plan": dict}
+_SHAPE = {"shard": int, "n_shards": int, "n_splits": int, "n_chunks": int, "plan": dict, "funnel": dict}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +71,23 @@ class Shard:
 
 
 def write_shard(
-    folder: RunFolder, shard: Shard, plan: Mapping[str, Any], n_splits: int, n_chunks: int
+    folder: RunFolder,
+    shard: Shard,
+    plan: Mapping[str, Any],
+    n_splits: int,
+    n_chunks: int,
+    funnel: Funnel,
 ) -> None:
-    """Commit that a shard is read."""
+    """Commit that a shard is read, with its funnel up to there."""
     facts = {"shard": shard.number, "n_shards": shard.n, "n_splits": n_splits, "n_chunks": n_chunks}
-    write_json(folder.path / SHARD, facts | {"plan": plan_of_run(plan)})
+    write_json(folder.path / SHARD, facts | {"plan": plan_of_run(plan), "funnel": funnel.to_json()})
+
+
+def read_shard(folder: RunFolder) -> Funnel:
+    """The funnel of a shard that is read."""
+    facts = read_json(folder.path / SHARD)
+    check_shape(facts, _SHAPE, folder.path / SHARD)
+    return Funnel.from_json(facts["funnel"])
 
 
 def plan_of_run(plan: Mapping[str, Any]) -> dict[str, Any]:
@@ -85,13 +100,13 @@ class Shards:
     """All shards of a run, in order.
 
     Attributes:
-        folders: of the shards.
+        places: of the shards.
         plan: of the run.
         n_splits: of the run.
         n_chunks: of each shard.
     """
 
-    folders: tuple[RunFolder, ...]
+    places: tuple[Path | Store, ...]
     plan: dict[str, Any]
     n_splits: int
     n_chunks: tuple[int, ...]
@@ -106,16 +121,16 @@ class Shards:
         """
         if not paths:
             raise SettingError("No shards. Name the --output folders of all 'curate filter --shard' jobs.")
-        found: dict[int, tuple[Path, dict[str, Any]]] = {}
-        for path in map(Path, paths):
-            facts = read_json(path / SHARD)
-            if not facts and (path / MANIFEST).is_file():
+        found: dict[int, tuple[Path | Store, dict[str, Any]]] = {}
+        for path in [Store.of(str(path)) if is_url(str(path)) else Path(path) for path in paths]:
+            facts = _read(path, SHARD)
+            if not facts and _read(path, MANIFEST):
                 raise SettingError(f"{path} is a finished run and no shard. Name the shards alone.")
             if not facts:
                 raise SettingError(
                     f"{path} holds no shard that is read to its end (no {SHARD}). Run its 'curate filter --shard' again."
                 )
-            check_shape(facts, _SHAPE, path / SHARD)
+            check_shape(facts, _SHAPE, f"{path}/{SHARD}")
             twin = found.setdefault(facts["shard"], (path, facts))[0]
             if twin != path:
                 raise SettingError(
@@ -138,7 +153,7 @@ class Shards:
             )
         ordered = [found[number] for number in sorted(found)]
         return cls(
-            tuple(RunFolder(path) for path, _ in ordered),
+            tuple(path for path, _ in ordered),
             one["plan"],
             one["n_splits"],
             tuple(facts["n_chunks"] for _, facts in ordered),
@@ -153,15 +168,13 @@ class Shards:
             RunError: a shard has lost a chunk, or two shards have read different versions of one file.
         """
         inputs: dict[int, dict[str, Any]] = {}
-        for shard, n_chunks in zip(self.folders, self.n_chunks, strict=True):
-            names = shard.chunk_names()
-            if len(names) != n_chunks:
+        for place, n_chunks in zip(self.places, self.n_chunks, strict=True):
+            n_found = _link_all(place, folder) if isinstance(place, Path) else _get_all(place, folder)
+            if n_found != n_chunks:
                 raise RunError(
-                    f"{shard.path} has {len(names):,} chunks, and had {n_chunks:,}. Run its 'curate filter --shard' again."
+                    f"{place} has {n_found:,} chunks, and had {n_chunks:,}. Run its 'curate filter --shard' again."
                 )
-            for name in names:
-                _bring(shard.documents(name), folder.documents(name))
-            for split, found in read_inputs(shard).items():
+            for split, found in _inputs_of(place).items():
                 known = inputs.setdefault(split, found)
                 if known != found:
                     other = next(
@@ -169,9 +182,7 @@ class Shards:
                         for mine, theirs in zip(found["files"], known["files"], strict=True)
                         if mine != theirs
                     )
-                    raise RunError(
-                        f"{shard.path} has read another version of {other} than the shards before it."
-                    )
+                    raise RunError(f"{place} has read another version of {other} than the shards before it.")
         for split, found in inputs.items():
             write_json(folder.inputs(split), found)
         return [
@@ -188,6 +199,40 @@ class Shards:
 def read_inputs(folder: RunFolder) -> dict[int, dict[str, Any]]:
     """What is noted of the input files of each split that was begun."""
     return {int(path.stem): read_json(path) for path in sorted((folder.work / "inputs").glob("[0-9]*.json"))}
+
+
+def _read(place: Path | Store, name: str) -> dict[str, Any]:
+    return place.read_json(name) if isinstance(place, Store) else read_json(place / name)
+
+
+def _inputs_of(place: Path | Store) -> dict[int, dict[str, Any]]:
+    """The same of a shard, in a folder or a store."""
+    if isinstance(place, Path):
+        return read_inputs(RunFolder(place))
+    names = [name for name in place.list() if name.startswith(".curate/inputs/")]
+    with ThreadPoolExecutor(_N_AT_ONCE) as pool:
+        read = pool.map(place.read_json, names)
+        return {int(Path(name).stem): found for name, found in zip(names, read, strict=True)}
+
+
+_N_AT_ONCE = 8
+
+
+def _link_all(place: Path, folder: RunFolder) -> int:
+    """Bring the chunks of a shard into the run's folder; give how many it has."""
+    shard = RunFolder(place)
+    names = shard.chunk_names()
+    for name in names:
+        _bring(shard.documents(name), folder.documents(name))
+    return len(names)
+
+
+def _get_all(store: Store, folder: RunFolder) -> int:
+    """The same from a store; those that an earlier call brought are here."""
+    found = {name: n for name, n in store.list().items() if name.startswith(".curate/documents/")}
+    here = [(name, folder.documents(ChunkName.parse(Path(name).stem)), n) for name, n in found.items()]
+    store.get_all([each for each in here if not (each[1].exists() and each[1].stat().st_size == each[2])])
+    return len(found)
 
 
 def _bring(source: Path, target: Path) -> None:

@@ -46,10 +46,11 @@ class EngineSettings:
         *,
         n_workers: int | None = None,
         before_fork: Callable[[], None] | None = None,
+        say: Callable[[str], None] | None = None,
     ) -> Engine:
         """Make the engine, of `workers` processes where the job says no other number; see `make_engine`."""
         n_workers = n_workers or self.workers or available_cores()
-        return make_engine(self.engine, n_workers, folder, self.ray_address, inputs, before_fork)
+        return make_engine(self.engine, n_workers, folder, self.ray_address, inputs, before_fork, say)
 
 
 def make_engine(
@@ -59,11 +60,13 @@ def make_engine(
     address: str | None = None,
     inputs: Iterable[str | Path] = (),
     before_fork: Callable[[], None] | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> Engine:
     """Make the engine called `name`: 'local' or 'ray'.
 
     `folder` is where tasks commit and `inputs` are the files that they read: every machine must see them. `address` is
     that of a Ray cluster. `before_fork` loads what workers would each load, where they are forks of this process.
+    `say` is told what becomes of a cluster's nodes.
     """
     if name == "local":
         from curate.work.local import LocalEngine
@@ -72,5 +75,5 @@ def make_engine(
     if name == "ray":
         from curate.work.ray import RayEngine
 
-        return RayEngine(n_workers, address, folder, inputs)
+        return RayEngine(n_workers, address, folder, inputs, say)
     raise UnknownNameError("engine", name, ENGINE_NAMES)

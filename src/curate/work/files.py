@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import re
@@ -71,6 +72,16 @@ def write_arrow(path: Path, table: pa.Table, facts: dict[str, Any]) -> None:
         file.write_table(table.cast(schema))
 
 
+def release_memory() -> None:
+    """Give back what allocators keep of freed memory: between passes, and where a pass frees pieces that the next cannot use."""
+    pa.default_memory_pool().release_unused()
+    if _trim is not None:
+        _trim(0)
+
+
+_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc: NumPy's arrays lie there
+
+
 def read_arrow(path: Path) -> pa.Table:
     """Map an Arrow file into memory; only what is used of it is read from disk.
 
@@ -114,6 +125,8 @@ def write_parquet(path: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> 
         for group in _row_groups(tables, schema):
             writer.write_table(group, row_group_size=len(group))
             n_rows += len(group)
+            del group
+            release_memory()
     return n_rows
 
 
@@ -209,15 +222,20 @@ def batch_rows(metadata: pq.FileMetaData, groups: Sequence[int] | None = None) -
 
 
 def _row_groups(tables: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
+    """Row groups, each in one piece. Where one is handed on, nothing else is held but what begins the next."""
     waiting, n_bytes = schema.empty_table(), np.zeros(0, np.int64)
     for table in tables:
-        added = table.cast(schema)
-        waiting = pa.concat_tables([waiting, added])
-        n_bytes = np.concatenate([n_bytes, row_bytes(added)])
+        waiting = pa.concat_tables([waiting, table.cast(schema)])
+        n_bytes = np.concatenate([n_bytes, row_bytes(waiting.slice(len(n_bytes)))])
+        del table
+        *ends, _ = cut_row_groups(n_bytes) or [0]  # the last may still grow
         start = 0
-        for end in cut_row_groups(n_bytes)[:-1]:  # the last may still grow
-            yield waiting.slice(start, end - start).combine_chunks()
-            start = end
-        waiting, n_bytes = waiting.slice(start), n_bytes[start:]
+        for end in ends:
+            group = waiting.slice(0, end - start).combine_chunks()
+            waiting, start = waiting.slice(end - start), end
+            release_memory()
+            yield group
+            del group
+        n_bytes = n_bytes[start:]
     if len(waiting):
         yield waiting.combine_chunks()

@@ -12,7 +12,8 @@
 `.curate` is deleted once the manifest is written.
 
 Where the output is in a store, all of this lies in a local scratch folder until the run is finished, and is then put
-there, the manifest last. Until then the store holds `.curate/plan.json` alone, so that nobody else begins there.
+there, the manifest last. Until then the store holds `.curate/plan.json` alone, so that nobody else begins there. Of a
+shard the work files are the result: each chunk is put there as soon as it is made, and OUT/shard.json last.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from curate.work.store import Store, scratch_folder
 from curate.work.urls import is_url, public_name, strip_scheme
 
 MANIFEST = "manifest.json"
+SHARD = "shard.json"
 REPORT = "report.html"
 SWAP = ".curate-swap"
 _FILES = re.compile(
@@ -130,6 +132,11 @@ class RunFolder:
         """Chunks that pass 1 has committed, in the order of the documents."""
         return sorted(ChunkName.parse(path.stem) for path in (self.work / "documents").glob("[0-9]*.arrow"))
 
+    def put(self, path: Path) -> None:
+        """Put a work file into the store, too, where the output is in one."""
+        if self.store is not None:
+            self.store.put(path, path.relative_to(self.path).as_posix())
+
     def manifest(self) -> dict[str, Any] | None:
         """The manifest of a finished run, if there is one."""
         path = self.path / MANIFEST
@@ -158,6 +165,7 @@ def opened_run(
     scratch: str | None = None,
     display: ProgressDisplay | None = None,
     holds_same: Callable[[RunFolder], bool] = lambda _folder: False,
+    is_shard: bool = False,
 ) -> Generator[RunFolder]:
     """Open `output` for the run that `plan` describes: new, or one to go on with; one process at a time.
 
@@ -172,6 +180,7 @@ def opened_run(
         scratch: where the work files of a run lie whose output is in a store; see `scratch_folder`.
         display: to show what is put into the store on.
         holds_same: whether the input files, where only their times have changed, hold what the folder's run has read.
+        is_shard: whether the work files are what is wanted in a store, where a run goes on that another machine began.
 
     Raises:
         ChangedSettingsError: the folder holds a run, finished or not, with another plan; the differences
@@ -196,7 +205,15 @@ def opened_run(
         if store is None:
             finish_swap(folder)
         else:
-            _claim(store, layout, plan, compare, advise, inputs, overwrite=overwrite)
+            found = _get(folder, store, ".curate/inputs/") if is_shard and not overwrite else []
+            try:
+                _claim(store, layout, plan, compare, advise, inputs, overwrite=overwrite)
+            except BaseException:
+                for file in found:
+                    file.unlink()
+                raise
+            if is_shard and not _get(folder, store, SHARD):
+                _get(folder, store, ".curate/documents/")
         folder.work.mkdir(exist_ok=True)
         if not (folder.work / "plan.json").exists():
             write_json(folder.work / "plan.json", plan)
@@ -204,9 +221,29 @@ def opened_run(
         if store is not None and folder.manifest():
             publish(folder, layout.files, display or ProgressDisplay(quiet=True))
             shutil.rmtree(path, ignore_errors=True)
+        elif store is not None and (path / SHARD).is_file():
+            _put_lacking(folder, store)
+            shutil.rmtree(path, ignore_errors=True)
         elif (path / MANIFEST).is_file():
             # A file that is mapped yet stays on NFS under another name, and its folder with it, until the next call.
             shutil.rmtree(folder.work, ignore_errors=True)
+
+
+def _get(folder: RunFolder, store: Store, prefix: str) -> list[Path]:
+    """Get from the store what lies under a name and is not here; give those files."""
+    found = [(name, folder.path / name, n) for name, n in store.list().items() if name.startswith(prefix)]
+    lacking = [each for each in found if not each[1].exists()]
+    store.get_all(lacking)
+    return [path for _, path, _ in lacking]
+
+
+def _put_lacking(folder: RunFolder, store: Store) -> None:
+    """Put a shard's chunks there that a worker made and did not come to put there, then what says that they are all there."""
+    found = store.list()
+    own = [*(folder.work / "inputs").glob("[0-9]*.json"), *(folder.work / "documents").glob("[0-9]*.arrow")]
+    names = [(path, path.relative_to(folder.path).as_posix()) for path in sorted(own)]
+    store.put_all([(path, name) for path, name in names if found.get(name) != path.stat().st_size])
+    folder.put(folder.path / SHARD)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -62,6 +63,7 @@ class RayEngine:
             that runs on this machine, else a Ray started here.
         folder: that every node must see, if tasks commit there.
         inputs: files that every node must see; of each folder one is looked for.
+        say: told in a line what becomes of nodes: which are lost or fail, and what each has done.
     """
 
     is_local = False
@@ -72,11 +74,14 @@ class RayEngine:
         address: str | None = None,
         folder: str | Path | None = None,
         inputs: Iterable[str | Path] = (),
+        say: Callable[[str], None] | None = None,
     ) -> None:
         self._ray = _import_ray()
+        self._say = say or _say_on_stderr
         self._inputs = _one_of_each_folder(inputs)
         self._folder = None if folder is None else Path(folder).absolute()
-        self._checked: set[str] = set()
+        self._checked: dict[str, str] = {}  # nodes that are there, by id, with their addresses
+        self._n_done: Counter[tuple[str, str]] = Counter()  # tasks, by id and address
         self._looked_s = 0.0
         if not self._ray.is_initialized():
             self._connect(n_workers, address or os.environ.get("RAY_ADDRESS"))
@@ -86,7 +91,10 @@ class RayEngine:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Ray stays, for the maps and runs that come."""
+        """Say what each node has done, where there are several. Ray stays, for the maps and runs that come."""
+        if len(self._n_done) > 1:
+            told = ", ".join(f"{n:,} on {name}" for (_, name), n in sorted(self._n_done.items()))
+            self._say(f"Tasks by Ray node: {told}.")
 
     def map(self, function: Callable[[Task], Result], tasks: Sequence[Task], /) -> Iterator[Result]:
         """Yield results as tasks finish; leaving the loop early cancels the rest.
@@ -162,7 +170,10 @@ class RayEngine:
         """See, once in a while, who is there: count workers, ask new nodes, wait where there is none."""
         if not now and time.monotonic() - self._looked_s < _LOOK_EVERY_S:
             return
-        if not self._nodes():
+        there = {node["NodeID"] for node in self._nodes()}
+        for lost in self._checked.keys() - there:
+            self._say(f"The Ray node {self._checked.pop(lost)} is lost. Its tasks are begun again elsewhere.")
+        if not there:
             self._wait_for_workers()
         new = {
             node["NodeID"]: str(node["NodeManagerAddress"])
@@ -175,11 +186,8 @@ class RayEngine:
         self._looked_s = time.monotonic()
 
     def _wait_for_workers(self) -> None:
-        print(
-            "curate: The Ray cluster has no node with a core. Waiting for one, "
-            f"{WAIT_FOR_WORKERS_S:,.0f} s at the most.",
-            file=sys.stderr,
-            flush=True,
+        self._say(
+            f"The Ray cluster has no node with a core. Waiting for one, {WAIT_FOR_WORKERS_S:,.0f} s at the most."
         )
         began_s = time.monotonic()
         while not self._nodes():
@@ -219,7 +227,7 @@ class RayEngine:
                     )
                 if unseen:
                     raise RunError(_tell_unseen(nodes[node], unseen))
-                self._checked.add(node)
+                self._checked[node] = nodes[node]
 
     @contextmanager
     def _token(self) -> Generator[Path | None]:
@@ -248,8 +256,13 @@ class RayEngine:
         errors = self._ray.exceptions
         again = "What is committed is kept: run the same command again"
         try:
-            return cloudpickle.loads(self._ray.get(reference))
+            node, result = self._ray.get(reference)
+            self._n_done[node, self._checked.get(node, "one that is gone")] += 1
+            return cloudpickle.loads(result)
         except errors.RayTaskError as error:
+            name = self._checked.get(getattr(error.cause, "ray_node", ""))
+            if name:
+                self._say(f"A task failed on the Ray node {name}.")
             if isinstance(error.cause, CurateError | OSError):
                 raise error.cause from None
             raise
@@ -301,6 +314,10 @@ class _Flight:
             return False
         self.took_s = [*self.took_s[-999:], time.monotonic() - self.began_s.pop(number)]
         return True
+
+
+def _say_on_stderr(line: str) -> None:
+    print(f"curate: {line}", file=sys.stderr, flush=True)
 
 
 def _knock(address: str) -> None:
@@ -355,10 +372,13 @@ def _tell_unseen(node: str, path: str) -> str:
     )
 
 
-def _caller() -> Callable[[tuple[bytes, Versions, str, tuple[str, ...]], bytes], bytes]:
-    """The function that a node runs. It is carried by value: a node may have no curate, or another one."""
+def _caller() -> Callable[[tuple[bytes, Versions, str, tuple[str, ...]], bytes], tuple[str, bytes]]:
+    """The function that a node runs: it gives the id of the node, and the result.
 
-    def call(common: tuple[bytes, dict[str, str], str, tuple[str, ...]], task: bytes) -> bytes:
+    It is carried by value: a node may have no curate, or another one.
+    """
+
+    def call(common: tuple[bytes, dict[str, str], str, tuple[str, ...]], task: bytes) -> tuple[str, bytes]:
         import pickle
         import platform
 
@@ -374,11 +394,18 @@ def _caller() -> Callable[[tuple[bytes, Versions, str, tuple[str, ...]], bytes],
                 f"The Ray node {platform.node()} has curate {__version__} (here {wanted['curate']}). "
                 "Install the same versions on every node."
             )
+        import ray
+
         from curate.work.ray import go_to, look_for
 
-        go_to(folder)
-        look_for(inputs)
-        return cloudpickle.dumps(pickle.loads(carried)(pickle.loads(task)))  # noqa: S301 - made by the driver
+        node = ray.get_runtime_context().get_node_id()
+        try:
+            go_to(folder)
+            look_for(inputs)
+            return node, cloudpickle.dumps(pickle.loads(carried)(pickle.loads(task)))  # noqa: S301 - made by the driver
+        except Exception as error:
+            error.ray_node = node  # type: ignore[attr-defined]
+            raise
 
     return call
 

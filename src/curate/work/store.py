@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 from curate.config import stable_hash
 from curate.errors import RunError, SettingError
+from curate.work.files import committed
 from curate.work.json_files import parse_json, to_json
 from curate.work.urls import open_filesystem, public_name, public_text
 
@@ -119,6 +120,29 @@ class Store:
                     pass
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)  # where one cannot be put, no other is tried
+                raise
+
+    def get_all(self, files: Sequence[tuple[str, Path, int]]) -> None:
+        """Get files of known sizes from there, several at once; a local file is there whole or not at all."""
+
+        def get(wanted: tuple[str, Path, int]) -> None:
+            name, local, n_bytes = wanted
+
+            def ask() -> None:
+                system, root = self.open()
+                with committed(local) as temporary:
+                    system.get_file(f"{root}/{name}", str(temporary))
+                    if (found := temporary.stat().st_size) != n_bytes:
+                        raise OSError(f"{found} of {n_bytes} bytes arrived")
+
+            self._ask(f"read {name}", ask)
+
+        with ThreadPoolExecutor(_N_AT_ONCE) as pool:
+            try:
+                for _ in pool.map(get, files):
+                    pass
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
     def state(self, name: str) -> tuple[object, ...] | None:
