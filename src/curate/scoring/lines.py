@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from curate.text.bitmaps import BLOCK, add_to_runs, ends_of, shift_in, take_beginning
+from curate.text.bitmaps import BLOCK, add_to_runs, ends_of, shift_in, stretches_of, take_beginning
 from curate.text.kernel import kernel
 from curate.text.unaligned import bytes_between, count_ones, count_trailing_zeros
 from curate.text.words import view_utf8
@@ -53,8 +53,6 @@ def _classify_bytes() -> NDArray[np.uint8]:
 
 
 _CLASSES = _classify_bytes()
-_IS_MATHS = np.zeros(256, np.bool_)
-_IS_MATHS[np.frombuffer(_MATHS, np.uint8)] = True
 
 
 # Bits of the beginning, in a row of `masks` for each 64 bytes: behind the end of each word, of each short one in lower
@@ -64,15 +62,8 @@ _ENDS, _SHORT, _IDENTIFIERS, _GAPS, _SYMBOL_BITS, _DIGIT_BITS, _MATHS_BITS, _BAR
 _NONE, _ALL = np.uint64(0), np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
-def _stretches(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """The stretches of neighbouring bytes that a set of bytes is made of, uint8 (n, 2): first and last."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
-    return np.stack([edges[::2], edges[1::2] - 1], axis=1).astype(np.uint8)
-
-
-_LOWER_BYTES, _SYMBOL_BYTES, _MATHS_BYTES = (
-    _stretches(mask) for mask in (_CLASSES == _LOWER, _CLASSES == _SYMBOL, _IS_MATHS)
-)
+_LOWER_BYTES = stretches_of(np.flatnonzero(_CLASSES == _LOWER).astype(np.uint8).tobytes())
+_SYMBOL_BYTES, _MATHS_BYTES = stretches_of(_SYMBOLS), stretches_of(_MATHS)
 
 
 def measure_lines(texts: pa.Array) -> NDArray[np.float32]:

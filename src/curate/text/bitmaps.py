@@ -11,12 +11,25 @@ is handed over as a carry, 0 or 1.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from curate.text.kernel import kernel
 
 BLOCK = 64
 """Bytes that stand in the bits of one number."""
 _ONE, _TOP = np.uint64(1), np.uint64(63)
+
+
+def stretches_of(characters: bytes) -> NDArray[np.uint8]:
+    """The stretches of neighbouring bytes that a set of bytes is made of, uint8 (n, 2): first and last.
+
+    >>> stretches_of(b"/+*").tolist()
+    [[42, 43], [47, 47]]
+    """
+    is_in = np.zeros(258, np.int8)
+    is_in[[1 + byte for byte in characters]] = 1
+    edges = np.flatnonzero(np.diff(is_in))
+    return np.stack([edges[::2], edges[1::2] - 1], axis=1).astype(np.uint8)
 
 
 @kernel(inline=True)
