@@ -31,7 +31,13 @@ from sklearn.model_selection import GroupKFold
 
 from curate.extract import extract_pages
 from curate.signals.kinds import KINDS, N_HIDDEN, Network
-from curate.signals.line_features import FEATURES, N_FEATURES, N_LISTS, load_tables, measure_line
+from curate.signals.line_features import (
+    FEATURES,
+    N_FEATURES,
+    load_tables,
+    make_line_scratch,
+    measure_line,
+)
 from curate.text.kernel import kernel
 
 MARKED_WEIGHT = 0.1
@@ -148,9 +154,9 @@ def _kind_of_block(text: str) -> str:
 
 
 @kernel
-def _measure(data, starts, firsts, ends, tables, in_lists, rows):
+def _measure(data, starts, firsts, ends, tables, scratch, rows):
     for i in range(len(starts)):
-        measure_line(data, starts[i], firsts[i], ends[i], tables, in_lists, rows[i])
+        measure_line(data, starts[i], firsts[i], ends[i], tables, scratch, rows[i])
 
 
 def features_of(lines: list[Line]) -> NDArray[np.float32]:
@@ -162,7 +168,7 @@ def features_of(lines: list[Line]) -> NDArray[np.float32]:
     firsts = starts + [len(line) - len(line.lstrip(b" \t\r\v\f")) for line in encoded]
     lasts = ends - [len(line) - len(line.rstrip(b" \t\r\v\f")) for line in encoded]
     own = np.zeros((len(lines), N_FEATURES), np.float32)
-    _measure(data, starts, firsts, lasts, load_tables(), np.zeros(N_LISTS + 1, np.int64), own)
+    _measure(data, starts, firsts, lasts, load_tables(), make_line_scratch(), own)
     same = np.array([a[1] == b[1] for a, b in itertools.pairwise(lines)])
     before, after = np.zeros_like(own), np.zeros_like(own)
     before[1:][same], after[:-1][same] = own[:-1][same], own[1:][same]

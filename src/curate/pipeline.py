@@ -257,7 +257,10 @@ def run_from_chunks(
     """All that follows pass 1, which is the same for one run and for the shards of one that were brought together."""
     clock, funnel = StageClock(), Funnel()
     decisions, parts = settle_fates(job, plan, folder, chunks, engine, display, clock, funnel)
-    display.count("Writing", engine.map(partial(write_part, decisions), parts), len(parts), "files")
+    largest_first = sorted(
+        parts, key=lambda part: part.n_rows, reverse=True
+    )  # so that no worker waits for the last
+    display.count("Writing", engine.map(partial(write_part, decisions), largest_first), len(parts), "files")
     check_parts(folder, parts)
     finish_run(job, plan, funnel, decisions, chunks, clock)
     return funnel

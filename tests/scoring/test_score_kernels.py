@@ -1,7 +1,9 @@
 """The kernels of the scorer against plain Python."""
 
 import math
+import re
 from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -237,6 +239,16 @@ def plain_shape(text):
         "blank_lines": math.sqrt((len(lines) - len(full)) / (len(lines) - len(full) + n_lines)),
         "lines_ending_in_period": math.sqrt(sum(line.endswith(b".") for line in full) / n_lines),
         "digits": math.sqrt(sum(48 <= b <= 57 for b in data) / len(data)) if data else 0,
+        "all_capital_words": math.sqrt(
+            sum(sum(65 <= b <= 90 for b in w) > 1 and not any(97 <= b <= 122 for b in w) for w in words)
+            / n_words
+        ),
+        "ellipses": math.sqrt(
+            sum(pair == (46, 46) for pair in pairwise(b for b in data if b > 32)) / n_words
+        ),
+        "sd_word_bytes": math.sqrt(
+            max(sum(len(w) ** 2 for w in words) / n_words - (sum(map(len, words)) / n_words) ** 2, 0)
+        ),
         "commas": math.sqrt(data.count(b",") / n_words),
         "mathematics": math.sqrt(sum(data.count(c) for c in (b"<", b"=", b">", b"+")) / n_words),
     }
@@ -297,6 +309,21 @@ def test_kinds_of_lines_are_of_each_page_alone_finite_and_sum_to_one(texts):
             assert abs((row[at : at + n_kinds].astype(float) ** 2).sum() - has_line) < 1e-5
     named = dict(zip(LINES_NAMES, together[-1], strict=True))
     assert named["indented_lines"] == pytest.approx(np.sqrt(1 / 4))
+
+
+WORD = re.compile(rb"[a-zA-Z_\x7f-\xff][a-zA-Z_\x7f-\xff0-9']*")
+
+
+@given(st.lists(st.text(alphabet="aB_9' .\n\t-é=", max_size=300), max_size=3))
+@settings(deadline=None, max_examples=200)
+def test_words_of_lines_equal_those_of_a_plain_loop(texts):
+    for text, row in zip(texts, measure_lines(pa.array(texts, pa.string())), strict=True):
+        words = WORD.findall(text.encode()[:LINES_BYTES])
+        short = [word for word in words if len(word) <= 4 and re.fullmatch(rb"[a-z\x7f-\xff]+", word)]
+        identifiers = [word for word in words if b"_" in word or re.search(rb"[a-z\x7f-\xff].*[A-Z]", word)]
+        named = dict(zip(LINES_NAMES, row, strict=True))
+        for name, some in (("short_lower_words", short), ("identifiers", identifiers)):
+            assert named[name] == pytest.approx(math.sqrt(len(some) / max(len(words), 1)), abs=1e-5), name
 
 
 def test_lines_beyond_the_window_do_not_count():

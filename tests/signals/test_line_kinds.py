@@ -20,6 +20,7 @@ from curate.signals.line_features import (
     N_LISTS,
     WORD_LISTS,
     load_tables,
+    make_line_scratch,
     measure_line,
 )
 
@@ -135,8 +136,7 @@ def test_the_counts_of_a_line_equal_a_plain_loop(words, text):
         start = encoded.index(stripped)
         row = np.zeros(N_FEATURES, np.float32)
         data = np.frombuffer(encoded, np.uint8)
-        scratch = np.zeros(N_LISTS + 1, np.int64)
-        measure_line(data, 0, start, start + len(stripped), load_tables(), scratch, row)
+        measure_line(data, 0, start, start + len(stripped), load_tables(), make_line_scratch(), row)
         expected = features_of(line)
         for name in TOLD:
             assert row[FEATURES.index(name)] == pytest.approx(float(expected[name]), abs=1e-5), (name, line)
@@ -150,7 +150,7 @@ def test_a_kind_follows_from_the_matrices_and_the_two_neighbours(lines):
     rows = np.zeros((len(found.kinds), N_FEATURES), np.float32)
     for j, (start, stop) in enumerate(found.bounds.tolist()):
         begin = encoded.rfind(b"\n", 0, start) + 1
-        measure_line(found.data, begin, start, stop, load_tables(), np.zeros(N_LISTS + 1, np.int64), rows[j])
+        measure_line(found.data, begin, start, stop, load_tables(), make_line_scratch(), rows[j])
     states = rows @ network.inner
     hidden = states[:, N_HIDDEN : 2 * N_HIDDEN].copy()
     hidden[1:] += states[:-1, :N_HIDDEN]

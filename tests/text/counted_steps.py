@@ -84,6 +84,11 @@ def count_ones(value: int) -> int:
     return int(value).bit_count()
 
 
+def bytes_between(array: Any, index: int, low: int, high: int) -> np.uint64:
+    some = np.asarray(array)[int(index) : int(index) + 64].astype(np.uint8)
+    return np.packbits((some >= low) & (some <= high), bitorder="little").view(np.uint64)[0]
+
+
 def add_sixteen(to: Any, place: int, values: Any, index: int) -> None:
     to.reshape(-1)[int(place) : int(place) + 16] += values.reshape(-1)[int(index) : int(index) + 16]
 
@@ -95,7 +100,7 @@ import curate.text.kernel  # noqa: E402
 import curate.text.unaligned as machine  # noqa: E402
 
 curate.text.kernel.kernel = plain
-for each in (load64, store64, count_trailing_zeros, count_ones, add_sixteen):
+for each in (load64, store64, count_trailing_zeros, count_ones, bytes_between, add_sixteen):
     setattr(machine, each.__name__, each)
 
 

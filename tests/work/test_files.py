@@ -97,6 +97,15 @@ def test_parts_end_where_row_groups_end(lengths: list[int]) -> None:
         assert cut_parts(sizes, 300)[-1:] == cut_row_groups(sizes)[-1:]
 
 
+def test_a_small_result_is_shared_out_and_a_large_one_is_not_in_more_files_than_asked() -> None:
+    rows = np.full(100_000, 3_000)  # 300 MB
+    ends = cut_parts(rows, 512 << 20)
+    assert len(ends) == -(-100_000 // 16_384)
+    assert cut_parts(rows[:10_000], 512 << 20) == [10_000]
+    large = np.full(10_000_000, 3_000)
+    assert len(cut_parts(large, 512 << 20)) == len(cut_parts(large, 500 << 20)) > 16
+
+
 def test_row_groups_of_a_file_are_where_the_cut_says(tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shards, "ROW_GROUP_ROWS", 100)

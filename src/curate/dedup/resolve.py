@@ -66,7 +66,7 @@ _MAX_GROUPS = 1 << 12
 _KEY_BYTES = 64  # what a key takes while its range is sorted
 _SHINGLE_BYTES = 8
 _MAX_FILTER_KEYS = 1 << 28
-_WORTH_WORKERS = 100_000  # documents; fewer are resolved in this process
+_WORTH_WORKERS = 20_000  # documents; fewer are resolved in this process
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 

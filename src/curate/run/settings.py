@@ -56,7 +56,8 @@ class FilterSettings(EngineSettings):
     )
     shard_size: str = setting(
         DEFAULT_SHARD_SIZE,
-        "Text in one output file, which is about half as large, packed; a file ends with the row group that reaches it.",
+        "Most text in one output file, which is about half as large, packed; a file ends with the row group that reaches it. "
+        "Small results are in several files of 32 MiB of text and more.",
         section="files",
     )
     scratch: str | None = setting(None, SCRATCH, section="files", in_hash=False)

@@ -12,7 +12,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from curate.text.bitmaps import BLOCK, add_to_runs, ends_of, shift_in, stretches_of, take_beginning
 from curate.text.kernel import kernel
+from curate.text.unaligned import bytes_between, count_ones, count_trailing_zeros
 from curate.text.words import view_utf8
 
 LINES_VERSION = 1
@@ -51,30 +53,17 @@ def _classify_bytes() -> NDArray[np.uint8]:
 
 
 _CLASSES = _classify_bytes()
-_IS_MATHS = np.zeros(256, np.bool_)
-_IS_MATHS[np.frombuffer(_MATHS, np.uint8)] = True
 
 
-# What a byte is in a word, for `_TRAITS`: it may begin one, go on in one, is lower case, upper case, `_`; or white space, a tab.
-_BEGINS, _GOES_ON, _IS_LOWER, _IS_UPPER, _IS_UNDERSCORE, _IS_SPACE, _IS_TAB = (1 << bit for bit in range(7))
+# Bits of the beginning, in a row of `masks` for each 64 bytes: behind the end of each word, of each short one in lower
+# case, of each identifier, behind each gap; symbols, digits, signs of formulas, bars.
+_N_MASKS = 8
+_ENDS, _SHORT, _IDENTIFIERS, _GAPS, _SYMBOL_BITS, _DIGIT_BITS, _MATHS_BITS, _BAR_BITS = range(_N_MASKS)
+_NONE, _ALL = np.uint64(0), np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
-def _tell_traits() -> NDArray[np.uint8]:
-    is_letter = (_CLASSES == _LOWER) | (_CLASSES == _UPPER)
-    traits = np.where(is_letter, _BEGINS | _GOES_ON, 0) | np.where(_CLASSES == _LOWER, _IS_LOWER, 0)
-    traits |= np.where(_CLASSES == _UPPER, _IS_UPPER, 0) | np.where(_CLASSES == _SPACE, _IS_SPACE, 0)
-    traits[ord("_")] |= _BEGINS | _GOES_ON | _IS_UNDERSCORE
-    traits[(_CLASSES == _DIGIT) | (np.arange(256) == ord("'"))] |= _GOES_ON
-    traits[9] |= _IS_TAB
-    return traits.astype(np.uint8)
-
-
-_TRAITS = _tell_traits()
-# Four counters of sixteen bits in one number, which holds `LINES_BYTES` of each: symbols, digits, signs of formulas, bars.
-_COUNTED = sum(
-    np.where(mask, np.uint64(1 << 16 * k), np.uint64(0))
-    for k, mask in enumerate((_CLASSES == _SYMBOL, _CLASSES == _DIGIT, _IS_MATHS, np.arange(256) == ord("|")))
-)
+_LOWER_BYTES = stretches_of(np.flatnonzero(_CLASSES == _LOWER).astype(np.uint8).tobytes())
+_SYMBOL_BYTES, _MATHS_BYTES = stretches_of(_SYMBOLS), stretches_of(_MATHS)
 
 
 def measure_lines(texts: pa.Array) -> NDArray[np.float32]:
@@ -85,86 +74,127 @@ def measure_lines(texts: pa.Array) -> NDArray[np.float32]:
     """
     data, bounds = view_utf8(texts)
     numbers = np.zeros((len(bounds) - 1, len(LINES_NAMES)), np.float32)
-    _measure_documents(data, bounds, _CLASSES, _TRAITS, _COUNTED, numbers)
+    sets = _LOWER_BYTES, _SYMBOL_BYTES, _MATHS_BYTES
+    _measure_documents(data, bounds, _CLASSES, sets, numbers)
     return numbers
 
 
 @kernel
-def _measure_documents(data, bounds, classes, traits, counted, numbers):
+def _measure_documents(data, bounds, classes, sets, numbers):
+    beginning = np.full(LINES_BYTES + 3 * BLOCK, 32, np.uint8)
+    masks = np.zeros((LINES_BYTES // BLOCK + 2, _N_MASKS), np.uint64)
     n_lines = np.zeros(7, np.int64)
     n_bytes = np.zeros(7, np.int64)
     counts = np.zeros(6, np.int64)
     for document in range(len(bounds) - 1):
         start = bounds[document]
         stop = min(bounds[document + 1], start + LINES_BYTES)
+        take_beginning(data, start, stop, beginning)
+        _find_masks(beginning, stop - start, sets, masks)
         n_lines[:] = 0
         n_bytes[:] = 0
         # indented lines, calls, prose after other lines, words, identifiers, short lower-case words
         counts[:] = 0
         longest, run = 0, 0
-        line = start
-        for i in range(start, stop + 1):
-            if i < stop and data[i] != 10:
-                continue
-            begin, first, end = line, line, i
-            line = i + 1
-            while first < end and data[first] <= 32:
-                first += 1
-            while end > first and data[end - 1] <= 32:
-                end -= 1
-            if end == first:
-                continue
-            counts[0] += first >= begin + 2 or (first > begin and data[begin] == 9)
-            kind = _kind_of(data, first, end, classes, traits, counted, counts)
-            n_lines[kind] += 1
-            n_bytes[kind] += end - first
-            if kind == _PROSE:
-                counts[2] += run > 0
-                run = 0
-            else:
-                run += 1
-                longest = max(longest, run)
+        line, stop = BLOCK, BLOCK + stop - start
+        for base in range(BLOCK, stop + 1, BLOCK):
+            breaks = bytes_between(beginning, base, 10, 10)
+            if stop < base + BLOCK:
+                breaks |= np.uint64(1) << np.uint64(stop - base)
+            while breaks:
+                begin, first, end = line, line, base + count_trailing_zeros(breaks)
+                breaks &= breaks - np.uint64(1)
+                line = end + 1
+                while first < end and beginning[first] <= 32:
+                    first += 1
+                while end > first and beginning[end - 1] <= 32:
+                    end -= 1
+                if end == first:
+                    continue
+                counts[0] += first >= begin + 2 or (first > begin and beginning[begin] == 9)
+                kind = _kind_of(beginning, first, end, classes, masks, counts)
+                n_lines[kind] += 1
+                n_bytes[kind] += end - first
+                if kind == _PROSE:
+                    counts[2] += run > 0
+                    run = 0
+                else:
+                    run += 1
+                    longest = max(longest, run)
         _write_numbers(n_lines, n_bytes, counts, longest, numbers[document])
 
 
+@kernel(allocates=False, inline=True)
+def _any_between(beginning, base, stretches):
+    bits = _NONE
+    for k in range(len(stretches)):
+        bits |= bytes_between(beginning, base, stretches[k, 0], stretches[k, 1])
+    return bits
+
+
 @kernel(allocates=False)
-def _kind_of(data, first, end, classes, traits, counted, counts):  # noqa: PLR0911  (a ladder of guesses)
+def _find_masks(beginning, n_bytes, sets, masks):
+    """Fill `masks`: a word begins with a letter or `_`, and goes on with these, digits and `'`."""
+    lower_bytes, symbol_bytes, maths_bytes = sets
+    words_before = long_before = spaces_before = _NONE
+    begin_carry = lower_carry = identifier_carry = other_carry = gap_carry = _NONE
+    for base in range(BLOCK, BLOCK + n_bytes + 1, BLOCK):
+        lower = _any_between(beginning, base, lower_bytes)
+        upper, digits = bytes_between(beginning, base, 65, 90), bytes_between(beginning, base, 48, 57)
+        underscores = bytes_between(beginning, base, 95, 95)
+        begins = lower | upper | underscores
+        may_go_on = begins | digits | bytes_between(beginning, base, 39, 39)
+        # Of a run of what may go on, the word is what stands from the first byte on that may begin one.
+        begun, begin_carry = add_to_runs(may_go_on, begins, begin_carry)
+        words = may_go_on & ((begun ^ may_go_on) | begins)
+        ends = ends_of(words, words_before)
+        # A capital behind a lower-case letter of its word is not set in the sum.
+        with_lower, lower_carry = add_to_runs(words, lower & words, lower_carry)
+        marks = words & (underscores | (upper & ~with_lower))
+        with_mark, identifier_carry = add_to_runs(words, marks, identifier_carry)
+        with_other, other_carry = add_to_runs(words, words & ~lower, other_carry)
+        longer = words  # the fifth byte of a word and those behind it
+        for n in range(1, 5):
+            longer &= shift_in(words, words_before, n)
+        row = base // BLOCK - 1
+        masks[row, _ENDS] = ends
+        masks[row, _IDENTIFIERS] = ends & with_mark
+        masks[row, _SHORT] = ends & ~with_other & ~shift_in(longer, long_before, 1)
+        # A gap is a tab, or three spaces.
+        spaces = bytes_between(beginning, base, 0, 32)
+        wide = spaces & shift_in(spaces, spaces_before, 1) & shift_in(spaces, spaces_before, 2)
+        behind_gap, gap_carry = add_to_runs(spaces, wide | bytes_between(beginning, base, 9, 9), gap_carry)
+        masks[row, _GAPS] = behind_gap & ~spaces
+        masks[row, _SYMBOL_BITS] = _any_between(beginning, base, symbol_bytes)
+        masks[row, _DIGIT_BITS] = digits
+        masks[row, _MATHS_BITS] = _any_between(beginning, base, maths_bytes)
+        masks[row, _BAR_BITS] = bytes_between(beginning, base, 124, 124)
+        words_before, long_before, spaces_before = words, longer, spaces
+
+
+@kernel(allocates=False)
+def _kind_of(data, first, end, classes, masks, counts):  # noqa: PLR0911  (a ladder of guesses)
     """Guess the kind of a line that has no white space at its ends, and count its words."""
-    sums = np.uint64(0)
-    n_gaps, n_words, n_short, n_identifiers = 0, 0, 0, 0
-    spaces = 0
-    i = first
-    while i < end:
-        trait = traits[data[i]]
-        if trait & _IS_SPACE:
-            spaces = 3 if trait & _IS_TAB else spaces + 1
-            i += 1
-            continue
-        n_gaps += spaces >= 3
-        spaces = 0
-        if not trait & _BEGINS:
-            sums += counted[data[i]]
-            i += 1
-            continue
-        word, n_lower = i, 0
-        is_identifier = np.uint8(0)
-        while trait & _GOES_ON:
-            sums += counted[data[i]]
-            is_identifier |= (trait & _IS_UNDERSCORE) | (trait & _IS_UPPER if n_lower else np.uint8(0))
-            n_lower += (trait & _IS_LOWER) != 0
-            i += 1
-            if i == end:
-                break
-            trait = traits[data[i]]
-        n_words += 1
-        n_short += (i - word <= 4) & (n_lower == i - word)
-        n_identifiers += is_identifier != 0
-    n_symbols, n_digits, n_maths, n_bars = (
-        np.int64(sums & np.uint64(0xFFFF)),
-        np.int64(sums >> np.uint64(16) & np.uint64(0xFFFF)),
-        np.int64(sums >> np.uint64(32) & np.uint64(0xFFFF)),
-        np.int64(sums >> np.uint64(48)),
-    )
+    n_words = n_short = n_identifiers = n_gaps = np.int64(0)
+    n_symbols = n_digits = n_maths = n_bars = np.int64(0)
+    # Ends of words and gaps stand behind them: up to the byte behind the line, which is white space.
+    low, high = (first - BLOCK) // BLOCK, (end - BLOCK) // BLOCK
+    for row in range(low, high + 1):
+        of_line = _ALL
+        if row == low:
+            of_line <<= np.uint64((first - BLOCK) % BLOCK)
+        if row == high:
+            of_line &= _ALL >> np.uint64(BLOCK - 1 - (end - BLOCK) % BLOCK)
+        n_words += count_ones(masks[row, _ENDS] & of_line)
+        n_short += count_ones(masks[row, _SHORT] & of_line)
+        n_identifiers += count_ones(masks[row, _IDENTIFIERS] & of_line)
+        n_gaps += count_ones(masks[row, _GAPS] & of_line)
+        n_symbols += count_ones(masks[row, _SYMBOL_BITS] & of_line)
+        n_digits += count_ones(masks[row, _DIGIT_BITS] & of_line)
+        n_maths += count_ones(masks[row, _MATHS_BITS] & of_line)
+        n_bars += count_ones(masks[row, _BAR_BITS] & of_line)
+    is_behind_gap = masks[low, _GAPS] >> np.uint64((first - BLOCK) % BLOCK)
+    n_gaps -= np.int64(is_behind_gap & np.uint64(1))  # an indented line
     counts[3] += n_words
     counts[4] += n_identifiers
     counts[5] += n_short

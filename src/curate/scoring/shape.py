@@ -13,7 +13,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from curate.text.bitmaps import BLOCK, add_to_runs, ends_of, shift_in, take_beginning
 from curate.text.kernel import kernel
+from curate.text.unaligned import bytes_between, count_ones, count_trailing_zeros
 from curate.text.words import view_utf8
 
 SHAPE_VERSION = 1
@@ -33,23 +35,21 @@ SHAPE_NAMES = (
     "parentheses", "brackets", "hyphens", "slashes", "bars", "money_and_percent", "at_and_hash", "ellipses",
     "mathematics",
 )  # fmt: skip
-_N_COUNTS = 15
+# Counts of a page: words and what they look like, lines, blank lines, and bytes by `_MARKS`.
+_N_COUNTS = 19
 (
     _WORDS, _WORD_BYTES, _LONG, _CAPITAL, _ALL_CAPITAL, _DIGIT, _ADDRESS, _SENTENCES,
     _LINES, _LINE_BYTES, _SHORT_LINES, _LONG_LINES, _PERIOD_LINES, _MARK_LINES, _BULLET_LINES,
+    _CAPITAL_LINES, _BLANK_LINES, _ELLIPSES, _WORD_SQUARES,
 ) = range(_N_COUNTS)  # fmt: skip
-_CAPITAL_LINES, _BLANK_LINES, _ELLIPSES, _WORD_SQUARES = range(_N_COUNTS, _N_COUNTS + 4)
-
-
-def _count_cases() -> NDArray[np.uint64]:
-    """Three counters of sixteen bits in one number, which holds `SHAPE_BYTES` of each: upper case, lower case, digits."""
-    counted = np.zeros(256, np.uint64)
-    for k, letters in enumerate(("AZ", "az", "09")):
-        counted[ord(letters[0]) : ord(letters[1]) + 1] = 1 << 16 * k
-    return counted
-
-
-_CASES = _count_cases()
+_ALONE = b",.?!:;\"'([-/|"
+_TOGETHER = (b"$%", b"##", b"@@", b"<>", b"++", b"AZ", b"09", b"\x80\xff")
+_MARKS = np.array(  # bytes from the first to the last are counted together
+    [*([byte, byte] for byte in _ALONE), *([*pair] for pair in _TOGETHER)], np.uint8
+)
+_N_ALONE = len(_ALONE)
+_MONEY, _HASH, _AT, _COMPARED, _PLUS, _UPPER, _DIGITS, _WIDE = range(_N_ALONE, _N_ALONE + 8)
+_NONE = np.uint64(0)
 
 
 def measure_shape(texts: pa.Array) -> NDArray[np.float32]:
@@ -60,101 +60,141 @@ def measure_shape(texts: pa.Array) -> NDArray[np.float32]:
     """
     data, bounds = view_utf8(texts)
     shapes = np.zeros((len(bounds) - 1, len(SHAPE_NAMES)), np.float32)
-    _measure_documents(data, bounds, _CASES, shapes)
+    _measure_documents(data, bounds, _MARKS, shapes)
     return shapes
 
 
 @kernel
-def _measure_documents(data, bounds, counted, shapes):
-    histogram = np.zeros(256, np.int64)
-    counts = np.zeros(_N_COUNTS + 4, np.int64)
+def _measure_documents(data, bounds, marks, shapes):
+    beginning = np.full(SHAPE_BYTES + 3 * BLOCK, 32, np.uint8)
+    counts = np.zeros(_N_COUNTS, np.int64)
+    histogram = np.zeros(len(marks), np.int64)
     for document in range(len(bounds) - 1):
         start = bounds[document]
         stop = min(bounds[document + 1], start + SHAPE_BYTES)
         if stop > start:
-            histogram[:] = 0
             counts[:] = 0
-            _count_words(data, start, stop, counted, histogram, counts)
-            _count_lines(data, start, stop, counts)
+            take_beginning(data, start, stop, beginning)
+            _count_marks(beginning, stop - start, marks, histogram)
+            _count_words(beginning, stop - start, counts)
+            _count_lines(beginning, stop - start, counts)
             _write_shape(stop - start, histogram, counts, shapes[document])
 
 
 @kernel(allocates=False)
-def _count_words(data, start, stop, counted, histogram, counts):
-    """Count bytes, and words between white space, by their looks."""
-    for i in range(start, stop):
-        histogram[data[i]] += 1
-    last = np.uint8(32)
-    i = start
-    while i < stop:
-        byte = data[i]
-        if byte <= 32:
-            i += 1
-            continue
-        word = i
-        cases = np.uint64(0)
-        while byte > 32:
-            cases += counted[byte]
-            counts[_ELLIPSES] += (byte == 46) & (last == 46)
-            last = byte
-            i += 1
-            if i == stop:
-                break
-            byte = data[i]
-        n_upper, n_lower = cases & np.uint64(0xFFFF), cases >> np.uint64(16) & np.uint64(0xFFFF)
-        n_digits = cases >> np.uint64(32)
-        length = i - word
-        first = data[word]
-        counts[_WORDS] += 1
-        counts[_WORD_BYTES] += length
-        counts[_WORD_SQUARES] += length * length
-        counts[_LONG] += length >= 8
-        counts[_CAPITAL] += (first >= 65) & (first <= 90)
-        counts[_ALL_CAPITAL] += (n_upper >= 2) & (n_lower == 0)
-        counts[_DIGIT] += n_digits > 0
-        if length > 6:
-            is_http = first == 104 and data[word + 1] == 116 and data[word + 2] == 116
-            is_www = first == 119 and data[word + 1] == 119 and data[word + 2] == 119
-            counts[_ADDRESS] += is_http or is_www
-        counts[_SENTENCES] += (last == 46) | (last == 33) | (last == 63)
+def _count_marks(beginning, n_bytes, marks, histogram):
+    for mark in range(len(marks)):
+        n = np.int64(0)
+        for base in range(BLOCK, BLOCK + n_bytes, BLOCK):
+            n += count_ones(bytes_between(beginning, base, marks[mark, 0], marks[mark, 1]))
+        histogram[mark] = n
 
 
 @kernel(allocates=False)
-def _count_lines(data, start, stop, counts):
+def _count_words(beginning, n_bytes, counts):
+    """Count words between white space by their looks."""
+    words_before = dots_before = upper_carry = lower_carry = digit_carry = dot_carry = double_carry = _NONE
+    word = 0  # where the word begins that ends next
+    n_words = n_bytes_in_words = n_capital = n_all_capital = n_digit = n_sentences = n_ellipses = np.int64(0)
+    n_long = squares = n_addresses = np.int64(0)
+    for base in range(BLOCK, BLOCK + n_bytes + 1, BLOCK):
+        words = bytes_between(beginning, base, 33, 255)
+        upper, lower, digit = (
+            bytes_between(beginning, base, 65, 90),
+            bytes_between(beginning, base, 97, 122),
+            bytes_between(beginning, base, 48, 57),
+        )
+        starts, ends = words & ~shift_in(words, words_before, 1), ends_of(words, words_before)
+        n_words += count_ones(starts)
+        n_bytes_in_words += count_ones(words)
+        n_capital += count_ones(starts & upper)
+        # In the sum the first capital of a word is not set, and those behind it are.
+        with_upper, upper_carry = add_to_runs(words, upper, upper_carry)
+        with_double, double_carry = add_to_runs(words, upper & with_upper, double_carry)
+        with_lower, lower_carry = add_to_runs(words, lower, lower_carry)
+        with_digit, digit_carry = add_to_runs(words, digit, digit_carry)
+        n_all_capital += count_ones(ends & with_double & ~with_lower)
+        n_digit += count_ones(ends & with_digit)
+        n_sentences += count_ones(
+            ends
+            & (
+                bytes_between(beginning, base - 1, 46, 46)
+                | bytes_between(beginning, base - 1, 33, 33)
+                | bytes_between(beginning, base - 1, 63, 63)
+            )
+        )
+        # A full stop behind another one, white space between them or not.
+        dots = bytes_between(beginning, base, 46, 46)
+        behind = shift_in(dots, dots_before, 1)
+        behind_gap, dot_carry = add_to_runs(~words, behind & ~words, dot_carry)
+        n_ellipses += count_ones(dots & (behind | behind_gap))
+        may_be_address = starts & (
+            bytes_between(beginning, base, 104, 104)
+            & bytes_between(beginning, base + 1, 116, 116)
+            & bytes_between(beginning, base + 2, 116, 116)
+            | bytes_between(beginning, base, 119, 119)
+            & bytes_between(beginning, base + 1, 119, 119)
+            & bytes_between(beginning, base + 2, 119, 119)
+        )
+        while may_be_address:
+            at = base + count_trailing_zeros(may_be_address)
+            may_be_address &= may_be_address - np.uint64(1)
+            n_addresses += count_trailing_zeros(~bytes_between(beginning, at, 33, 255)) > 6
+        if not words_before >> np.uint64(63):
+            word = base + count_trailing_zeros(starts)
+            starts &= starts - np.uint64(1)
+        for _ in range(count_ones(ends)):
+            length = base + count_trailing_zeros(ends) - word
+            ends &= ends - np.uint64(1)
+            word = base + count_trailing_zeros(starts)
+            starts &= starts - np.uint64(1)
+            n_long += length >= 8
+            squares += length * length
+        words_before, dots_before = words, dots
+    counts[_WORDS], counts[_WORD_BYTES], counts[_WORD_SQUARES] = n_words, n_bytes_in_words, squares
+    counts[_LONG], counts[_CAPITAL], counts[_ALL_CAPITAL], counts[_DIGIT] = (
+        n_long,
+        n_capital,
+        n_all_capital,
+        n_digit,
+    )
+    counts[_ADDRESS], counts[_SENTENCES], counts[_ELLIPSES] = n_addresses, n_sentences, n_ellipses
+
+
+@kernel(allocates=False)
+def _count_lines(beginning, n_bytes, counts):
     """Count lines by length, first and last character, white space at both ends aside."""
-    line = start
-    for i in range(start, stop + 1):
-        if i < stop and data[i] != 10:
-            continue
-        first, end = line, i
-        line = i + 1
-        while first < end and data[first] <= 32:
-            first += 1
-        while end > first and data[end - 1] <= 32:
-            end -= 1
-        if end == first:
-            counts[_BLANK_LINES] += 1
-            continue
-        length = end - first
-        counts[_LINES] += 1
-        counts[_LINE_BYTES] += length
-        counts[_SHORT_LINES] += length < 40
-        counts[_LONG_LINES] += length >= 200
-        begin_byte, end_byte = data[first], data[end - 1]
-        counts[_PERIOD_LINES] += end_byte == 46
-        counts[_MARK_LINES] += end_byte == 33 or end_byte == 63 or end_byte == 34 or end_byte == 58
-        counts[_BULLET_LINES] += (
-            begin_byte == 42 or begin_byte == 45 or begin_byte == 35 or begin_byte == 226
-        )  # 226 leads the UTF-8 of bullets and dashes
-        counts[_CAPITAL_LINES] += 65 <= begin_byte <= 90
+    line, stop = BLOCK, BLOCK + n_bytes
+    for base in range(BLOCK, stop + 1, BLOCK):
+        breaks = bytes_between(beginning, base, 10, 10)
+        if stop < base + BLOCK:
+            breaks |= np.uint64(1) << np.uint64(stop - base)
+        while breaks:
+            first, end = line, base + count_trailing_zeros(breaks)
+            breaks &= breaks - np.uint64(1)
+            line = end + 1
+            while first < end and beginning[first] <= 32:
+                first += 1
+            while end > first and beginning[end - 1] <= 32:
+                end -= 1
+            if end == first:
+                counts[_BLANK_LINES] += 1
+            else:
+                _count_line(end - first, beginning[first], beginning[end - 1], counts)
 
 
 @kernel(allocates=False)
-def _sum(histogram, first, last):
-    total = 0
-    for byte in range(first, last + 1):
-        total += histogram[byte]
-    return total
+def _count_line(length, begin_byte, end_byte, counts):
+    counts[_LINES] += 1
+    counts[_LINE_BYTES] += length
+    counts[_SHORT_LINES] += length < 40
+    counts[_LONG_LINES] += length >= 200
+    counts[_PERIOD_LINES] += end_byte == 46
+    counts[_MARK_LINES] += end_byte == 33 or end_byte == 63 or end_byte == 34 or end_byte == 58
+    counts[_BULLET_LINES] += (
+        begin_byte == 42 or begin_byte == 45 or begin_byte == 35 or begin_byte == 226
+    )  # 226 leads the UTF-8 of bullets and dashes
+    counts[_CAPITAL_LINES] += 65 <= begin_byte <= 90
 
 
 @kernel(allocates=False)
@@ -178,12 +218,12 @@ def _write_shape(n_bytes, histogram, counts, shape):
     shape[15] = np.sqrt(counts[_BLANK_LINES] / (counts[_BLANK_LINES] + lines))
     for i, count in enumerate((_PERIOD_LINES, _MARK_LINES, _BULLET_LINES, _CAPITAL_LINES)):
         shape[16 + i] = np.sqrt(counts[count] / lines)
-    shape[20] = np.sqrt(_sum(histogram, 65, 90) / n_bytes)
-    shape[21] = np.sqrt(_sum(histogram, 48, 57) / n_bytes)
-    shape[22] = np.sqrt(_sum(histogram, 128, 255) / n_bytes)
-    for i, byte in enumerate((44, 46, 63, 33, 58, 59, 34, 39, 40, 91, 45, 47, 124)):
-        shape[23 + i] = np.sqrt(histogram[byte] / words)
-    shape[36] = np.sqrt((histogram[36] + histogram[37]) / words)
-    shape[37] = np.sqrt((histogram[35] + histogram[64]) / words)
+    shape[20] = np.sqrt(histogram[_UPPER] / n_bytes)
+    shape[21] = np.sqrt(histogram[_DIGITS] / n_bytes)
+    shape[22] = np.sqrt(histogram[_WIDE] / n_bytes)
+    for i in range(_N_ALONE):
+        shape[23 + i] = np.sqrt(histogram[i] / words)
+    shape[36] = np.sqrt(histogram[_MONEY] / words)
+    shape[37] = np.sqrt((histogram[_HASH] + histogram[_AT]) / words)
     shape[38] = np.sqrt(counts[_ELLIPSES] / words)
-    shape[39] = np.sqrt(_sum(histogram, 60, 62) + histogram[43]) / np.sqrt(words)
+    shape[39] = np.sqrt(histogram[_COMPARED] + histogram[_PLUS]) / np.sqrt(words)

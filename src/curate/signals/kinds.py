@@ -19,7 +19,7 @@ from safetensors import safe_open
 
 from curate.bundled import classifiers_folder
 from curate.errors import RunError
-from curate.signals.line_features import FEATURES, N_FEATURES, N_LISTS, load_tables, measure_line
+from curate.signals.line_features import FEATURES, N_FEATURES, load_tables, make_line_scratch, measure_line
 from curate.text.kernel import kernel
 from curate.text.unaligned import add_rows_16, add_rows_32, count_trailing_zeros, load64
 from curate.text.words import view_utf8
@@ -92,15 +92,15 @@ def find_kinds(texts: pa.Array | pa.ChunkedArray) -> Lines:
     return Lines(lines, bounds[:n], kinds[:n], data)
 
 
-def make_scratch() -> tuple[NDArray[Any], ...]:
-    """Working memory of the kernels: features, states of three lines, hidden units, outputs, words by list, features above 0."""
+def make_scratch() -> tuple[Any, ...]:
+    """Working memory of the kernels: features, states of three lines, hidden units, outputs, that of a line, features above 0."""
     return (
         np.empty(N_FEATURES, np.float32),
         # What each of the last three lines adds to the hidden units of its successor, itself, its predecessor.
         np.zeros((3, _PLACES * N_HIDDEN), np.float32),
         np.empty(N_HIDDEN, np.float32),
         np.empty(_N_OUTPUTS, np.float32),
-        np.empty(N_LISTS + 1, np.int64),
+        make_line_scratch(),
         np.empty(N_FEATURES + 1, np.int32),
         np.empty(N_FEATURES + 1, np.float32),
     )
@@ -163,7 +163,7 @@ def _is_blank(byte):
 def _find_kinds(data, offsets, tables, network, scratch, lines, bounds, kinds, counts):
     """Fill `lines`, `counts` and, where they have room, `bounds` and `kinds`; returns the number of lines."""
     keeps = len(kinds) > 0
-    row, states, hidden, outputs, in_lists, present, values = scratch
+    row, states, hidden, outputs, of_line, present, values = scratch
     inner = network.inner.reshape(network.inner.size)
     n = 0
     for d in range(len(offsets) - 1):
@@ -179,17 +179,21 @@ def _find_kinds(data, offsets, tables, network, scratch, lines, bounds, kinds, c
             if stop > start:
                 if keeps:
                     bounds[n, 0], bounds[n, 1] = start, stop
-                measure_line(data, i, start, stop, tables, in_lists, row)
+                measure_line(data, i, start, stop, tables, of_line, row)
                 _add_states(row, inner, present, values, states[n % 3])
                 if n > first:
-                    kind = _decide(states, n - 1, n - 1 > first, True, network.outer, hidden, outputs)
+                    kind = _decide(
+                        states, n - 1, n - 1 > first, True, network.outer, hidden, outputs, present, values
+                    )
                     counts[d, kind] += 1
                     if keeps:
                         kinds[n - 1] = kind
                 n += 1
             i = line_end + 1
         if n > first:
-            kind = _decide(states, n - 1, n - 1 > first, False, network.outer, hidden, outputs)
+            kind = _decide(
+                states, n - 1, n - 1 > first, False, network.outer, hidden, outputs, present, values
+            )
             counts[d, kind] += 1
             if keeps:
                 kinds[n - 1] = kind
@@ -200,7 +204,7 @@ def _find_kinds(data, offsets, tables, network, scratch, lines, bounds, kinds, c
 @kernel(allocates=False)
 def _measure_from(data, line_start, line_end, tables, network, scratch, state):
     """Measure the line between two line feeds into a state; whether it is not blank."""
-    row, _, _, _, in_lists, present, values = scratch
+    row, _, _, _, of_line, present, values = scratch
     start, stop = line_start, line_end
     while start < stop and _is_blank(data[start]):
         start += 1
@@ -208,7 +212,7 @@ def _measure_from(data, line_start, line_end, tables, network, scratch, state):
         stop -= 1
     if stop == start:
         return False
-    measure_line(data, line_start, start, stop, tables, in_lists, row)
+    measure_line(data, line_start, start, stop, tables, of_line, row)
     _add_states(row, network.inner.reshape(network.inner.size), present, values, state)
     return True
 
@@ -227,7 +231,7 @@ def kind_at(data, first, end, start, stop, tables, network, scratch):
         network: that of `load_network`.
         scratch: that of `make_scratch`.
     """
-    _, states, hidden, outputs, _, _, _ = scratch
+    _, states, hidden, outputs, _, present, values = scratch
     _measure_from(data, start, stop, tables, network, scratch, states[1])
     has_before = has_after = False
     at = start
@@ -242,7 +246,7 @@ def kind_at(data, first, end, start, stop, tables, network, scratch):
         line_end = _find_feed(data, at + 1, end)
         has_after = _measure_from(data, at + 1, line_end, tables, network, scratch, states[2])
         at = line_end
-    return _decide(states, 1, has_before, has_after, network.outer, hidden, outputs)
+    return _decide(states, 1, has_before, has_after, network.outer, hidden, outputs, present, values)
 
 
 @kernel(allocates=False)
@@ -261,21 +265,24 @@ def _add_states(row, inner, present, values, state):
 
 
 @kernel(allocates=False)
-def _decide(states, at, has_before, has_after, outer, hidden, outputs):
+def _decide(states, at, has_before, has_after, outer, hidden, outputs, present, values):
     """The kind with the highest output; the first of equals."""
     own, before, after = states[at % 3], states[(at + 2) % 3], states[(at + 1) % 3]
     for h in range(N_HIDDEN):
-        value = own[N_HIDDEN + h]
-        if has_before:
-            value += before[h]
-        if has_after:
-            value += after[2 * N_HIDDEN + h]
-        hidden[h] = max(value, np.float32(0))
+        hidden[h] = own[N_HIDDEN + h]
+    if has_before:
+        for h in range(N_HIDDEN):
+            hidden[h] += before[h]
+    if has_after:
+        for h in range(N_HIDDEN):
+            hidden[h] += after[2 * N_HIDDEN + h]
+    n = 0
+    for h in range(N_HIDDEN):
+        present[n], values[n] = h, hidden[h]
+        n += hidden[h] > np.float32(0)
     for k in range(_N_OUTPUTS):
         outputs[k] = outer[N_HIDDEN, k]
-    for h in range(N_HIDDEN):
-        for k in range(_N_OUTPUTS):
-            outputs[k] += hidden[h] * outer[h, k]
+    add_rows_16(outputs, 0, outer.reshape(outer.size), 0, _N_OUTPUTS, present, values, n)
     best = 0
     for k in range(1, _N_KINDS):
         if outputs[k] > outputs[best]:

@@ -1,7 +1,7 @@
 """Counts about one line that tell its kind: characters, words, how it begins and how it ends.
 
-Only the first `MAX_LINE_BYTES` of a line are read, so that a line costs the same however long it is, and every
-count fits into a byte: a character adds to sixteen counters at once, packed into two words.
+Only the first `MAX_LINE_BYTES` of a line are read, so that a line costs the same however long it is. What its words look
+like is told from bitmaps of 64 bytes (`curate.text.bitmaps`): where words end cannot be foreseen.
 """
 
 # ruff: noqa: ANN001, ANN201, ANN202 (numba infers the types)
@@ -15,8 +15,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from curate.text.bitmaps import BLOCK, add_to_runs, ends_of, shift_in
 from curate.text.hashing import GOLDEN
 from curate.text.kernel import kernel
+from curate.text.unaligned import bytes_between, count_ones, count_trailing_zeros
 from curate.text.utf8 import ALL_BITS, LOWER_CASE_BITS, load
 
 MAX_LINE_BYTES = 140
@@ -27,6 +29,7 @@ _COUNTED = (  # what the sixteen counters count: ASCII characters, and bytes of 
     "()", "[]{}", "=<>+*^%~", "_\\@$#&|;`", "-", "'\"", "/", "",
 )  # fmt: skip
 _WIDE = 15
+_NONE, _ALL = np.uint64(0), np.uint64(0xFFFFFFFFFFFFFFFF)
 
 IS_LOWER, IS_UPPER, IS_DIGIT, IS_CODE, IS_WIDE, IS_DOT, IS_OTHER, IS_SPECIAL = 1, 2, 4, 8, 16, 32, 64, 128
 
@@ -120,6 +123,11 @@ def load_tables() -> Tables:
     return Tables(packed[0], packed[1], bits, keys, lists, logarithms)
 
 
+def make_line_scratch() -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    """Working memory of `measure_line`: words by list, and the beginning of a line between zeros."""
+    return np.zeros(N_LISTS + 1, np.int64), np.zeros(MAX_LINE_BYTES + 3 * BLOCK, np.uint8)
+
+
 @kernel(inline=True)
 def _list_of(data, start, end, tables):
     """The number of the list that names a word, by its first eight letters in any case; 0 for none."""
@@ -149,8 +157,22 @@ def _is_maths(data, i, stop):
     return lead == 0xC3 and second in (0x97, 0xB7)
 
 
+@kernel(allocates=False, inline=True)
+def _find_codes(beginning, base):
+    """Which of 64 bytes are IS_CODE or IS_DOT."""
+    return (
+        bytes_between(beginning, base, 35, 38)
+        | bytes_between(beginning, base, 40, 43)
+        | bytes_between(beginning, base, 46, 47)
+        | bytes_between(beginning, base, 58, 62)
+        | bytes_between(beginning, base, 64, 64)
+        | bytes_between(beginning, base, 91, 96)
+        | bytes_between(beginning, base, 123, 126)
+    )
+
+
 @kernel(allocates=False)
-def measure_line(data, line_start, start, line_end, tables, in_lists, row):  # noqa: PLR0912, PLR0915 - one walk, no calls
+def measure_line(data, line_start, start, line_end, tables, scratch, row):  # noqa: PLR0912, PLR0915 - one walk, no calls
     """Fill one row of features, all of them small numbers, most within [0, 1].
 
     Args:
@@ -159,78 +181,106 @@ def measure_line(data, line_start, start, line_end, tables, in_lists, row):  # n
         start: its first byte that is not white space.
         line_end: behind its last byte that is not white space; above `start`.
         tables: those of `load_tables`.
-        in_lists: int64 (N_LISTS + 1,), scratch.
+        scratch: that of `make_line_scratch`.
         row: float32 (N_FEATURES,).
     """
+    in_lists, beginning = scratch
     row[:] = np.float32(0)
     stop = min(line_end, start + MAX_LINE_BYTES)
-    low = high = np.uint64(0)
-    n_words = n_title = n_upper = n_plain = n_number = n_identifiers = n_camels = n_marks = 0
-    n_maths = n_tabs = n_gaps = n_no_break = n_inner = longest = first_list = 0
-    in_lists[:] = 0
-    holds_assign = holds_call = False
-    i = start
-    while i < stop:
-        byte = data[i]
-        if byte <= 32:
-            low += tables.low[byte]
-            n_tabs += byte == 9
-            n_gaps += data[i - 1] <= 32
-            i += 1
-            continue
-        word = i
-        first_bits = np.int64(tables.bits[byte])
-        every_bits = inner_bits = behind_first = np.int64(0)
-        bits = first_bits
-        while byte > 32:
-            low += tables.low[byte]
-            high += tables.high[byte]
-            if bits & IS_SPECIAL:
-                if byte >= 0x80:
-                    n_inner += byte < 0xC0
-                    n_maths += byte >= 0xC0 and _is_maths(data, i, stop)
-                    n_no_break += byte == 0xC2 and i + 1 < stop and data[i + 1] == 0xA0
-                elif byte == 0x3D:
-                    holds_assign |= i > start and data[i - 1] in (32, 58, 43, 45)
-                else:
-                    holds_call |= (
-                        i > start and tables.bits[data[i - 1]] & (IS_LOWER | IS_UPPER | IS_DIGIT) != 0
-                    )
-            i += 1
-            inner_bits = every_bits
-            every_bits |= bits & behind_first
-            behind_first = np.int64(-1)
-            if i == stop:
-                break
-            byte = data[i]
-            bits = np.int64(tables.bits[byte])
-        length = i - word
-        n_words += 1
-        longest = max(longest, length)
-        rest = every_bits & ~IS_SPECIAL  # of all bytes but the first
-        inner_bits &= ~IS_SPECIAL  # of all but the first and the last
-        first_bits &= ~IS_SPECIAL
-        every = first_bits | rest
-        if not every & (IS_LOWER | IS_UPPER):
-            n_number += (every & IS_DIGIT) != 0
-            n_marks += (every & (IS_DIGIT | IS_WIDE)) == 0
-            continue
-        n_title += (first_bits == IS_UPPER) & ((rest & IS_UPPER) == 0)
-        n_upper += ((every & IS_LOWER) == 0) & (length > 1)
-        n_plain += (first_bits == IS_LOWER) & ((inner_bits & ~(IS_LOWER | IS_WIDE)) == 0)
-        n_camels += ((rest & IS_UPPER) != 0) & ((every & IS_LOWER) != 0)
-        n_identifiers += ((inner_bits & (IS_CODE | IS_DOT)) != 0) | ((first_bits & (IS_CODE | IS_DOT)) != 0)
-        first, end = word, i
-        while first < end and tables.bits[data[first]] & (IS_OTHER | IS_CODE):
-            first += 1
-        while end > first and tables.bits[data[end - 1]] & (IS_OTHER | IS_CODE | IS_DOT):
-            end -= 1
-        if end > first:
-            listed = _list_of(data, first, end, tables)
-            in_lists[listed] += 1
-            if n_words == 1:
-                first_list = listed
     n_bytes = stop - start
+    last_byte = BLOCK + n_bytes
+    low = high = _NONE
+    for i in range(n_bytes):
+        byte = data[start + i]
+        beginning[BLOCK + i] = byte
+        low += tables.low[byte]
+        high += tables.high[byte]
+    for i in range(last_byte, last_byte + BLOCK + 8):
+        beginning[i] = 0
+    n_words = n_title = n_upper = n_plain = n_number = n_identifiers = n_camels = n_marks = np.int64(0)
+    n_maths = n_tabs = n_gaps = n_no_break = n_inner = longest = first_list = np.int64(0)
+    in_lists[:] = 0
+    assigns = calls = _NONE
+    word = np.int64(0)
+    words_before = starts_before = spaces_before = named_before = _NONE
+    # What goes over from the words of a block into the next: a letter in them, a digit, and so on.
+    c_letter = c_digit = c_wide = c_lower = c_upper_first = c_upper_rest = c_lower_first = c_odd = c_code = (
+        _NONE
+    )
+    for base in range(BLOCK, last_byte + 1, BLOCK):
+        words = bytes_between(beginning, base, 33, 255)
+        lower, upper = bytes_between(beginning, base, 97, 122), bytes_between(beginning, base, 65, 90)
+        digit, wide = bytes_between(beginning, base, 48, 57), bytes_between(beginning, base, 128, 255)
+        code = _find_codes(beginning, base)
+        starts, ends = words & ~shift_in(words, words_before, 1), ends_of(words, words_before)
+        rest = words & ~starts
+        inner = rest & bytes_between(beginning, base + 1, 33, 255)
+        with_letter, c_letter = add_to_runs(words, lower | upper, c_letter)
+        with_digit, c_digit = add_to_runs(words, digit, c_digit)
+        with_wide, c_wide = add_to_runs(words, wide, c_wide)
+        with_lower, c_lower = add_to_runs(words, lower, c_lower)
+        upper_first, c_upper_first = add_to_runs(words, upper & starts, c_upper_first)
+        upper_rest, c_upper_rest = add_to_runs(words, upper & rest, c_upper_rest)
+        lower_first, c_lower_first = add_to_runs(words, lower & starts, c_lower_first)
+        with_odd, c_odd = add_to_runs(words, inner & ~(lower | wide), c_odd)
+        with_code, c_code = add_to_runs(words, code & (inner | starts), c_code)
+        named = ends & with_letter
+        bare = ends & ~with_letter
+        n_words += count_ones(starts)
+        n_number += count_ones(bare & with_digit)
+        n_marks += count_ones(bare & ~with_digit & ~with_wide)
+        n_title += count_ones(named & upper_first & ~upper_rest)
+        n_upper += count_ones(named & ~with_lower & ~shift_in(starts, starts_before, 1))
+        n_plain += count_ones(named & lower_first & ~with_odd)
+        n_camels += count_ones(named & upper_rest & with_lower)
+        n_identifiers += count_ones(named & with_code)
+        spaces = ~words
+        if last_byte < base + BLOCK:
+            spaces &= ~(_ALL << np.uint64(last_byte - base))
+        n_gaps += count_ones(spaces & shift_in(spaces, spaces_before, 1))
+        n_tabs += count_ones(bytes_between(beginning, base, 9, 9))
+        assigns |= bytes_between(beginning, base, 61, 61) & (
+            bytes_between(beginning, base - 1, 32, 32)
+            | bytes_between(beginning, base - 1, 58, 58)
+            | bytes_between(beginning, base - 1, 43, 43)
+            | bytes_between(beginning, base - 1, 45, 45)
+        )
+        letters = lower | upper | digit
+        calls |= bytes_between(beginning, base, 40, 40) & shift_in(letters, named_before, 1)
+        if wide:
+            n_inner += count_ones(bytes_between(beginning, base, 0x80, 0xBF))
+            n_no_break += count_ones(
+                bytes_between(beginning, base, 0xC2, 0xC2) & bytes_between(beginning, base + 1, 0xA0, 0xA0)
+            )
+            leads = bytes_between(beginning, base, 0xC0, 0xFF)
+            while leads:
+                n_maths += _is_maths(beginning, base + count_trailing_zeros(leads), last_byte)
+                leads &= leads - np.uint64(1)
+        if not words_before >> np.uint64(63):
+            word = base + count_trailing_zeros(starts)
+            starts_left = starts & (starts - np.uint64(1))
+        else:
+            starts_left = starts
+        for _ in range(count_ones(ends)):
+            end = base + count_trailing_zeros(ends)
+            is_named = named & ends & (~ends + np.uint64(1))
+            ends &= ends - np.uint64(1)
+            longest = max(longest, end - word)
+            if is_named:
+                first, last = word, end
+                while first < last and tables.bits[beginning[first]] & (IS_OTHER | IS_CODE):
+                    first += 1
+                while last > first and tables.bits[beginning[last - 1]] & (IS_OTHER | IS_CODE | IS_DOT):
+                    last -= 1
+                if last > first:
+                    listed = _list_of(beginning, first, last, tables)
+                    in_lists[listed] += 1
+                    if word == BLOCK:
+                        first_list = listed
+            word = base + count_trailing_zeros(starts_left)
+            starts_left &= starts_left - np.uint64(1)
+        words_before, starts_before, spaces_before, named_before = words, starts, spaces, letters
+    holds_assign, holds_call = assigns != _NONE, calls != _NONE
     n_chars = max(n_bytes - n_inner, 1)
     share = np.float32(1.0 / n_chars)
     per_word = np.float32(1.0 / max(n_words, 1))

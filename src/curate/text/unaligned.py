@@ -1,6 +1,6 @@
 """Machine instructions that numba does not offer: unaligned loads and stores, counting bits, adding many numbers at once.
 
-Nothing here checks bounds: callers keep eight bytes of slack behind whatever they read or write.
+Nothing here checks bounds: callers keep as many bytes of slack behind what they read or write as an instruction takes.
 """
 
 from __future__ import annotations
@@ -40,6 +40,18 @@ def _count_ones(typing_context: Any, value: Any) -> Any:  # noqa: ARG001
         return builder.ctpop(args[0])
 
     return nb.int64(nb.uint64), generate
+
+
+def _bytes_between(typing_context: Any, array: Any, index: Any, low: Any, high: Any) -> Any:  # noqa: ARG001
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        bytes_64 = ir.VectorType(ir.IntType(8), 64)
+        address = _element(context, builder, signature.args[0], args[0], args[1])
+        values = builder.load(builder.bitcast(address, bytes_64.as_pointer()), align=1)
+        above = builder.sub(values, _spread(builder, args[2], 64))  # what is below `low` comes out far above
+        is_between = builder.icmp_unsigned("<=", above, _spread(builder, builder.sub(args[3], args[2]), 64))
+        return builder.bitcast(is_between, ir.IntType(64))
+
+    return nb.uint64(array, nb.int64, nb.uint8, nb.uint8), generate
 
 
 def _add_sixteen(typing_context: Any, to: Any, place: Any, values: Any, index: Any) -> Any:  # noqa: ARG001
@@ -194,6 +206,12 @@ count_trailing_zeros: Any = intrinsic(_count_trailing_zeros)
 
 count_ones: Any = intrinsic(_count_ones)
 """count_ones(value): the bits set in a uint64."""
+
+bytes_between: Any = intrinsic(_bytes_between)
+"""bytes_between(array, index, low, high): which of the 64 bytes from any position of a uint8 array are from low to high.
+
+A uint64, the first byte its lowest bit. The array has 64 bytes from there on.
+"""
 
 add_sixteen: Any = intrinsic(_add_sixteen)
 """add_sixteen(to, place, values, index): add 16 float32 of an array to those of another, both counted flat.

@@ -23,6 +23,7 @@ from curate.work.json_files import to_json
 
 ROW_GROUP_ROWS = 16_384
 ROW_GROUP_BYTES = 64 << 20
+_SHARED_FILES, _SHARED_BYTES = 16, 32 << 20
 _FACTS = b"curate"
 _LEFTOVER = re.compile(r"\.tmp-[0-9]+-.+")
 
@@ -146,8 +147,13 @@ def cut_row_groups(n_row_bytes: NDArray[np.int64]) -> list[int]:
 
 
 def cut_parts(n_text_bytes: NDArray[np.int64], part_bytes: int) -> list[int]:
-    """Where output files end, in rows: after the row group with which they reach `part_bytes` of text."""
+    """Where output files end, in rows: after the row group with which they reach `part_bytes` of text.
+
+    A small result is in up to 16 files of 32 MiB and more, so that workers share the writing: in one file its last
+    second would be one worker's.
+    """
     ends: list[int] = []
+    part_bytes = min(part_bytes, max(_SHARED_BYTES, int(n_text_bytes.sum()) // _SHARED_FILES))
     n_part_bytes, start = 0, 0
     for end in cut_row_groups(n_text_bytes):
         n_part_bytes += int(n_text_bytes[start:end].sum())
@@ -189,7 +195,9 @@ def value_bytes(column: pa.Array | pa.ChunkedArray) -> NDArray[np.int64]:  # noq
 
 def row_bytes(table: pa.Table) -> NDArray[np.int64]:
     """Bytes of text and bytes in each row: what row groups and files are cut by."""
-    return sum((value_bytes(column) for column in table.columns), np.zeros(len(table), np.int64))
+    # To be refused a length of numbers costs an exception each, at a hundred columns of signals a table.
+    columns = [column for column in table.columns if not pa.types.is_primitive(column.type)]
+    return sum(map(value_bytes, columns), np.zeros(len(table), np.int64))
 
 
 _BATCH_ROWS = 8192
