@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import shutil
 import subprocess
@@ -10,6 +11,8 @@ import zipfile
 import orjson
 import pytest
 from crawl_builders import COMPRESS, problems, read_all, rows, same, skipped
+from hypothesis import given
+from hypothesis import strategies as st
 
 from curate.crawl import ReadOptions, find_files
 from curate.crawl.git import GitIndexError, read_tracked
@@ -302,6 +305,107 @@ def test_the_language_of_a_notebook_is_its_kernels(tmp_path):
     (tmp_path / "a.ipynb").write_bytes(notebook(CELLS[:2], "julia"))
     (tmp_path / "b.ipynb").write_bytes(notebook(CELLS[:2], "C++17"))
     assert [row["program_language"] for row in rows(read_all(tmp_path))] == ["julia", "python"]
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+def test_a_checkout_of_sha256_is_read_by_its_index(tmp_path):
+    folder = write_tree(tmp_path / "checkout")
+    (folder / "untracked.py").write_bytes(b"secret = 1\n")
+    for arguments in (["init", "-q", "--object-format=sha256"], ["add", *TREE]):
+        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, check=False)
+        if done.returncode:
+            pytest.skip(f"this git has no SHA-256: {done.stderr!r}")
+    assert sorted(read_tracked(str(folder / ".git"))) == sorted(TREE)
+    assert fates(read_all(folder)) == FATES
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+def test_tracked_files_of_any_name_are_read(checkout):
+    folder, git = checkout
+    names = [
+        b"line\nbreak.py",
+        b"end .py",
+        b"tab\t.py",
+        "gr\u00f6\u00dfe \u6f22.py".encode(),
+        b"odd\xff\xfe.py",
+    ]
+    for name in names:
+        try:
+            with open(os.fsencode(folder) + b"/" + name, "wb") as file:
+                file.write(PYTHON)
+        except OSError:
+            pytest.skip("this file system takes only names that are UTF-8")
+    git("add", "-A")
+    found = {row["path"] for row in rows(read_all(folder))}
+    assert {name.decode("utf-8", "backslashreplace") for name in names} <= found
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+def test_a_repository_without_its_files_is_one_problem(checkout, tmp_path):
+    _, git = checkout
+    git("-c", "user.name=a", "-c", "user.email=a@b.example", "commit", "-qm", "first")
+    bare = tmp_path / "all" / "bare.git"
+    git("clone", "-q", "--bare", ".", str(bare))
+    for place in (bare.parent, bare):
+        chunks = read_all(place)
+        assert [problem.reason for problem in problems(chunks)] == ["git_bare"]
+        assert rows(chunks) == []
+
+
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a21\nsize 12345\n"
+
+
+@pytest.mark.parametrize(
+    "name", ["a.parquet", "a.jsonl", "a.csv", "a.warc.gz", "a.txt", "a.html", "a.zip", "a.py", "a.ipynb"]
+)
+def test_a_file_that_git_lfs_has_not_fetched_is_a_problem_that_says_so(tmp_path, name):
+    (tmp_path / name).write_bytes(POINTER)
+    chunks = read_all(tmp_path / name)
+    assert rows(chunks) == []
+    assert [problem.reason for problem in problems(chunks)] == ["lfs_pointer"]
+    (tmp_path / "a.tar").write_bytes(tar_of({name: POINTER, "b.py": PYTHON}))
+    chunks = read_all(tmp_path / "a.tar")
+    assert [row["path"] for row in rows(chunks)] == ["b.py"]
+    assert skipped(chunks) == {"lfs_pointer": 1}
+
+
+def old_notebook(*cells):
+    return json.dumps({"nbformat": 3, "metadata": {}, "worksheets": [{"cells": cells}]}).encode()
+
+
+def test_a_notebook_of_format_3_has_its_headings_and_language_and_no_pictures():
+    heading = {"cell_type": "heading", "level": 2, "source": ["Means"]}
+    picture = {"output_type": "display_data", "png": "iVBOR", "text": ["<matplotlib.figure.Figure at 0x7f>"]}
+    result = {"output_type": "pyout", "text": ["3.5"]}
+    code = {"cell_type": "code", "language": "Scala", "input": ["val x = 1"], "outputs": [picture, result]}
+    book = read_notebook(old_notebook(heading, code))
+    assert book is not None
+    assert book.language == "scala"
+    assert book.text == "// %% [markdown]\n// ## Means\n\n// %%\nval x = 1\n// Output:\n// 3.5\n\n"
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                "cells worksheets cell_type level source input outputs data text metadata language_info "
+                "kernelspec name language text/plain".split()
+            ),
+            inner | st.sampled_from(["code", "heading", "markdown"]),
+            max_size=5,
+        )
+    ),
+    max_leaves=30,
+)
+
+
+@given(JSON_VALUES)
+def test_a_notebook_with_any_value_in_any_place_is_read_or_is_none(value):
+    for book in (value, {"cells": value}, {"worksheets": value}, {"worksheets": [{"cells": value}]}):
+        found = read_notebook(json.dumps(book).encode())
+        assert found is None or found.text == "" or found.text.endswith("\n")
 
 
 @pytest.mark.parametrize("content", [b"{", b"[1]", b'{"cells": 3}', b"\xff\xfe", b'{"a": {}}'])

@@ -82,6 +82,11 @@ def _skip_space(head: bytes, at: int) -> int:
     return at
 
 
+def is_lfs_pointer(head: bytes) -> bool:
+    """Whether a file only says which one Git LFS is to fetch in its place."""
+    return head.startswith(b"version https://git-lfs.github.com/spec/")
+
+
 def find_named(head: bytes) -> str | None:
     """Name the binary format that `head` starts with, null where it starts with none that is known."""
     for magic, name in _FOREIGN:
