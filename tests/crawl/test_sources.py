@@ -352,6 +352,29 @@ def test_a_repository_without_its_files_is_one_problem(checkout, tmp_path):
         assert rows(chunks) == []
 
 
+def test_a_link_in_a_zip_archive_is_counted_and_no_file(tmp_path):
+    link = zipfile.ZipInfo("link.py")
+    link.external_attr = 0o120777 << 16
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr(link, "mean.py")
+        archive.writestr("mean.py", PYTHON)
+    chunks = read_all(tmp_path / "a.zip")
+    assert [row["path"] for row in rows(chunks)] == ["mean.py"]
+    assert skipped(chunks) == {"link": 1}
+
+
+def test_a_tar_archive_of_the_first_format_is_read(tmp_path):
+    packed = bytearray(tar_of({"mean.py": PYTHON}))
+    packed[257:512] = bytes(255)  # magic and what came with it
+    packed[148:156] = b" " * 8
+    packed[148:156] = b"%06o\x00 " % sum(packed[:512])
+    (tmp_path / "a.tar").write_bytes(packed)
+    assert [row["path"] for row in rows(read_all(tmp_path / "a.tar"))] == ["mean.py"]
+    packed[0] ^= 1
+    (tmp_path / "a.tar").write_bytes(packed)
+    assert [problem.reason for problem in problems(read_all(tmp_path / "a.tar"))] == ["format_unknown"]
+
+
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a21\nsize 12345\n"
 
 

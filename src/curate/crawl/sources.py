@@ -7,6 +7,7 @@ is bounded, whatever sizes an archive states.
 from __future__ import annotations
 
 import io
+import stat
 import tarfile
 import zipfile
 import zlib
@@ -184,6 +185,8 @@ class ZipReader:
         record = Record(min(info.file_size, self._options.max_page_bytes))
         if info.is_dir():
             record.skipped = "folder"
+        elif stat.S_ISLNK(info.external_attr >> 16):
+            record.skipped = "link"
         elif wanted:
             content, damage = self._content(info, is_bomb=self._sums[self.position] > self._most_bytes)
             place = place_id(self._source, self.position)
