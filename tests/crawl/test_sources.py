@@ -9,6 +9,8 @@ import tarfile
 import zipfile
 
 import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from crawl_builders import COMPRESS, problems, read_all, rows, same, skipped
 from hypothesis import given
@@ -17,7 +19,7 @@ from hypothesis import strategies as st
 from curate.crawl import ReadOptions, find_files
 from curate.crawl.git import GitIndexError, read_tracked
 from curate.crawl.notebook import read_notebook
-from curate.crawl.programs import known_language, name_language
+from curate.crawl.programs import known_language, name_language, stated_license
 from curate.errors import UnknownNameError
 
 PYTHON = b'"""Mean of numbers."""\n\n\ndef mean(numbers):\n    return sum(numbers) / len(numbers)\n'
@@ -479,14 +481,75 @@ def test_layouts_of_published_data_sets_are_found_by_name(tmp_path, row, expecte
     if kind == "jsonl":
         (tmp_path / "a.jsonl").write_bytes(orjson.dumps(row) + b"\n")
     else:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
         pq.write_table(pa.Table.from_pylist([row]), tmp_path / "a.parquet")
     (found,) = rows(read_all(tmp_path))
     assert found["kind"] == "code"
     names = ("program_language", "path", "license", "content", "drop_reason")
     assert tuple(found[name] for name in names) == expected
+
+
+def test_what_older_writers_left_as_bytes_is_text(tmp_path):
+    row = {**STACK_V1, "title": "Means", "max_stars_repo_licenses": ["MIT"]}
+    as_bytes = {
+        name: [item.encode() for item in value] if isinstance(value, list) else str(value).encode()
+        for name, value in row.items()
+    }
+    found = []
+    for values in (row, as_bytes):
+        pq.write_table(
+            pa.Table.from_pylist([values, {"content": values["content"], "title": values["title"]}]),
+            tmp_path / "a.parquet",
+        )
+        found.append(
+            [
+                (
+                    page["kind"],
+                    page["program_language"],
+                    page["path"],
+                    page["license"],
+                    page["title"],
+                    page["content"],
+                )
+                for page in rows(read_all(tmp_path))
+            ]
+        )
+    assert found[0] == found[1]
+    assert found[0][0][:5] == ("code", "python", "a/mean.py", "MIT", "Means")
+    assert found[0][1][4] == "Means"
+
+
+@pytest.mark.parametrize(
+    ("stated", "is_kept"),
+    [
+        (["MIT", "BSD-3-Clause"], True), ('["MIT", "BSD-3-Clause"]', True), ("['MIT']", True), ('["MIT", "GPL-3.0"]', False),
+        ({"key": "mit", "name": "MIT License"}, True), ([{"spdx_id": "MIT"}, {"spdx_id": "GPL-3.0"}], False),
+        ("mit or gpl-3.0", True), ("MIT and GPL-3.0", False), ("Apache-2.0 WITH LLVM-exception", True),
+        ("GPL-2.0 WITH Classpath-exception-2.0", False), ("Apache-2.0+", True), ("GPL-2.0+", False),
+        ("(MIT OR GPL-3.0) AND GPL-3.0", False), ("https://example.org/mit/gpl", False), ("", False), ("+", False), ("()", False),
+    ],
+)  # fmt: skip
+def test_a_licence_is_read_in_every_form_that_data_states_it(tmp_path, stated, is_kept):
+    (tmp_path / "a.jsonl").write_bytes(orjson.dumps({**STACK_V1, "max_stars_repo_licenses": stated}))
+    (row,) = rows(read_all(tmp_path, options=ReadOptions(license="permissive")))
+    assert (row["drop_reason"] is None) == is_kept
+
+
+def test_of_several_tags_of_licences_in_a_file_all_count():
+    assert (
+        stated_license(b"# SPDX-License-Identifier: MIT\n# SPDX-License-Identifier: GPL-3.0\n")
+        == "MIT AND GPL-3.0"
+    )
+    assert stated_license(b"# SPDX-License-Identifier: MIT\n# SPDX-License-Identifier: MIT\n") == "MIT"
+
+
+@pytest.mark.parametrize(
+    ("stated", "is_dropped"),
+    [("True", True), ("true", True), (1, True), ("False", False), (0, False), (None, False), ("", False)],
+)
+def test_a_column_of_true_and_false_counts_as_numbers_and_as_text_too(tmp_path, stated, is_dropped):
+    (tmp_path / "a.jsonl").write_bytes(orjson.dumps({**STACK_V2, "is_vendor": stated}))
+    (row,) = rows(read_all(tmp_path))
+    assert (row["drop_reason"] == "code_vendored") == is_dropped
 
 
 @pytest.mark.parametrize(
