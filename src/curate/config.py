@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from inspect import get_annotations
 from os import PathLike, fspath
 from pathlib import Path, PurePath
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import tomli_w
@@ -25,6 +25,8 @@ from curate.errors import SettingError, UnknownNameError
 
 Settings = TypeVar("Settings")
 
+MOST_WORKERS = 4096
+"""More are a slip: each is a process."""
 MIN_MEMORY_BYTES = 64 << 20
 _TOKEN_UNITS = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 
@@ -92,6 +94,8 @@ def check(settings: Any, of: str = "") -> None:
             object.__setattr__(settings, field.name, value)
         if value is not None and field.metadata:
             _check_limits(name, value, field.metadata)
+        if isinstance(value, str) and not value.strip() and NoneType in get_args(hints[field.name]):
+            raise SettingError(f"{name} is empty: give a value, or leave it out.")
 
 
 def check_value(cls: type, name: str, value: Any) -> Any:
@@ -260,7 +264,7 @@ def check_input(paths: Sequence[str] | None) -> None:
 
 def check_output(output: str) -> None:
     """Refuse an output that cannot be a folder; an address of a store is asked when the run begins."""
-    if not output:
+    if not output.strip():
         raise SettingError("No output folder. Give --output with a folder for the result.")
     if "://" not in output and Path(output).exists() and not Path(output).is_dir():
         raise SettingError(f"The output {output} is a file. Give --output with a folder.")

@@ -71,6 +71,10 @@ def find_files(inputs: Sequence[str]) -> list[InputFile]:
     """
     if not inputs:
         raise SettingError("No input given: name a file, a folder, a glob or a URL, as in --input crawl/.")
+    if not all(text.strip() for text in inputs):
+        raise SettingError(
+            "An input is empty, as a variable that is not set: name a file, a folder, a glob or a URL."
+        )
     found: dict[str, InputFile] = {}
     named: set[str] = set()
     for text in inputs:

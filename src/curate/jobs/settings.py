@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from curate.config import (
     ENGINE,
+    MOST_WORKERS,
     RAY_ADDRESS,
     SCRATCH,
     check,
@@ -66,7 +67,12 @@ class DedupSettings:
     )
     memory: str = setting("4GB", "Memory that keys and texts may use.", section="run", in_hash=False)
     workers: int | None = setting(
-        None, "Worker processes; all cores if left out.", section="run", in_hash=False, low=1
+        None,
+        "Worker processes; all cores if left out.",
+        section="run",
+        in_hash=False,
+        low=1,
+        high=MOST_WORKERS,
     )
     engine: str = setting("local", ENGINE, section="run", in_hash=False, known=ENGINE_NAMES)
     ray_address: str | None = setting(None, RAY_ADDRESS, section="run", in_hash=False)
@@ -120,7 +126,12 @@ class ScoreSettings:
         section="score",
     )
     workers: int | None = setting(
-        None, "Worker processes; all cores if left out.", section="run", in_hash=False, low=1
+        None,
+        "Worker processes; all cores if left out.",
+        section="run",
+        in_hash=False,
+        low=1,
+        high=MOST_WORKERS,
     )
     engine: str = setting("local", ENGINE, section="run", in_hash=False, known=ENGINE_NAMES)
     ray_address: str | None = setting(None, RAY_ADDRESS, section="run", in_hash=False)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from curate.bundled import bundled_names
 from curate.config import (
     ENGINE,
+    MOST_WORKERS,
     RAY_ADDRESS,
     SCRATCH,
     check,
@@ -298,6 +299,7 @@ class FilterSettings:
         section="run",
         in_hash=False,
         low=1,
+        high=MOST_WORKERS,
     )
     engine: str = setting("local", ENGINE, section="run", in_hash=False, known=ENGINE_NAMES)
     ray_address: str | None = setting(None, RAY_ADDRESS, section="run", in_hash=False)

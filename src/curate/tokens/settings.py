@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from curate.config import ENGINE, RAY_ADDRESS, check, parse_bytes, setting
+from curate.config import ENGINE, MOST_WORKERS, RAY_ADDRESS, check, parse_bytes, setting
 from curate.errors import SettingError
 from curate.work.cores import available_cores
 from curate.work.engine import ENGINE_NAMES
@@ -77,6 +77,7 @@ class TokenizeSettings:
         section="run",
         in_hash=False,
         low=1,
+        high=MOST_WORKERS,
     )
     engine: str = setting("local", ENGINE, section="run", in_hash=False, known=ENGINE_NAMES)
     ray_address: str | None = setting(None, RAY_ADDRESS, section="run", in_hash=False)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from curate.config import ENGINE, RAY_ADDRESS, check, setting
+from curate.config import ENGINE, MOST_WORKERS, RAY_ADDRESS, check, setting
 from curate.errors import UnknownNameError
 from curate.work.cores import available_cores
 
@@ -22,7 +22,12 @@ class EngineSettings:
     """Where a job runs, which never changes its result; for jobs whose own settings say what the result is."""
 
     workers: int | None = setting(
-        None, "Worker processes; all cores if left out.", section="run", in_hash=False, low=1
+        None,
+        "Worker processes; all cores if left out.",
+        section="run",
+        in_hash=False,
+        low=1,
+        high=MOST_WORKERS,
     )
     engine: str = setting("local", ENGINE, section="run", in_hash=False, known=ENGINE_NAMES)
     ray_address: str | None = setting(None, RAY_ADDRESS, section="run", in_hash=False)
