@@ -27,6 +27,7 @@ Settings = TypeVar("Settings")
 
 MOST_WORKERS = 4096
 """More are a slip: each is a process."""
+_LARGEST_NUMBER = 2**62  # kernels and files hold 64 bits
 MIN_MEMORY_BYTES = 64 << 20
 _TOKEN_UNITS = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 
@@ -144,6 +145,8 @@ def _check_limits(name: str, value: Any, limits: Mapping[str, Any]) -> None:
     if isinstance(value, str | tuple):
         return
     low, above, high = limits["low"], limits["above"], limits["high"]
+    if isinstance(value, int) and high is None and abs(value) > _LARGEST_NUMBER:
+        raise SettingError(f"{name} must be at most {_LARGEST_NUMBER}, not {value}.")
     # Written so that NaN fails.
     fits = (
         (low is None or value >= low) and (above is None or value > above) and (high is None or value <= high)
@@ -329,6 +332,8 @@ def load_toml(path: str | Path, what: str = "settings file") -> dict[str, Any]:
     """
     try:
         return tomllib.loads(plain_file(path).read_text(encoding="utf-8"))
+    except SettingError:
+        raise
     except OSError as error:
         raise SettingError(f"Cannot read the {what} {path}: {error.strerror}.") from error
     except (

@@ -109,6 +109,17 @@ def test_an_empty_input_is_refused_and_is_not_this_folder(tmp_path, monkeypatch,
         ("dedup", ["--scratch", ""], "scratch is empty: give a value, or leave it out."),
         ("filter", ["--workers", "1000000"], "workers must be between 1 and 4096, not 1000000."),
         ("dedup", ["--workers", "9" * 30], f"workers must be between 1 and 4096, not {'9' * 30}."),
+        (
+            "filter",
+            ["--dedup-substrings", "9" * 12],
+            f"dedup_substrings must be between 0 and 1048576, not {'9' * 12}.",
+        ),
+        (
+            "filter",
+            ["--max-page-bytes", "9" * 23],
+            f"max_page_bytes must be at most {2**62}, not {'9' * 23}.",
+        ),
+        ("filter", ["--config", "."], ". is no plain file, and is not read."),
         ("filter", ["--output", " "], "No output folder. Give --output with a folder for the result."),
     ],
 )
