@@ -520,7 +520,7 @@ def test_the_readme_shows_what_the_demo_prints(tmp_path: Path) -> None:
         (["--scorer", "eduu"], "Unknown scorer 'eduu'. Did you mean 'edu'?"),
         (["--extractor", "resiliparser"], "Unknown extractor 'resiliparser'. Did you mean 'resiliparse'?"),
         (["--dedup", "fuzzy"], "Unknown dedup 'fuzzy'."),
-        (["--workers", "0"], "workers must be at least 1, not 0."),
+        (["--workers", "0"], "workers must be between 1 and 4096, not 0."),
         (["--text-column", "body_text"], "body_text"),
         (["--input", "/no/such/place"], "/no/such/place"),
         (["--config", "/no/such.toml"], "Cannot read the settings file /no/such.toml"),

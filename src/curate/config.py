@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from inspect import get_annotations
 from os import PathLike, fspath
 from pathlib import Path, PurePath
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import tomli_w
@@ -25,6 +25,9 @@ from curate.errors import SettingError, UnknownNameError, one_line
 
 Settings = TypeVar("Settings")
 
+MOST_WORKERS = 4096
+"""More are a slip: each is a process."""
+_LARGEST_NUMBER = 2**62  # kernels and files hold 64 bits
 MIN_MEMORY_BYTES = 64 << 20
 _TOKEN_UNITS = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 
@@ -92,6 +95,8 @@ def check(settings: Any, of: str = "") -> None:
             object.__setattr__(settings, field.name, value)
         if value is not None and field.metadata:
             _check_limits(name, value, field.metadata)
+        if isinstance(value, str) and not value.strip() and NoneType in get_args(hints[field.name]):
+            raise SettingError(f"{name} is empty: give a value, or leave it out.")
 
 
 def check_value(cls: type, name: str, value: Any) -> Any:
@@ -140,6 +145,8 @@ def _check_limits(name: str, value: Any, limits: Mapping[str, Any]) -> None:
     if isinstance(value, str | tuple):
         return
     low, above, high = limits["low"], limits["above"], limits["high"]
+    if isinstance(value, int) and high is None and abs(value) > _LARGEST_NUMBER:
+        raise SettingError(f"{name} must be at most {_LARGEST_NUMBER}, not {value}.")
     # Written so that NaN fails.
     fits = (
         (low is None or value >= low) and (above is None or value > above) and (high is None or value <= high)
@@ -260,7 +267,7 @@ def check_input(paths: Sequence[str] | None) -> None:
 
 def check_output(output: str) -> None:
     """Refuse an output that cannot be a folder; an address of a store is asked when the run begins."""
-    if not output:
+    if not output.strip():
         raise SettingError("No output folder. Give --output with a folder for the result.")
     if "://" not in output and Path(output).exists() and not Path(output).is_dir():
         raise SettingError(f"The output {output} is a file. Give --output with a folder.")
@@ -320,6 +327,8 @@ def load_toml(path: str | Path, what: str = "settings file") -> dict[str, Any]:
     """
     try:
         return tomllib.loads(plain_file(path).read_text(encoding="utf-8"))
+    except SettingError:
+        raise
     except OSError as error:
         raise SettingError(f"Cannot read the {what} {path}: {error.strerror}.") from error
     except (

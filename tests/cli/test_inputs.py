@@ -86,3 +86,60 @@ def test_memory_is_refused_before_anything_is_read(tmp_path, capsys):
     for command in ("filter", "dedup"):
         code = run([command, str(tmp_path / "gone"), "--output", str(tmp_path / "out"), "--memory", "1KB"])
         assert (code, capsys.readouterr().err) == (2, "curate: memory must be at least 64MiB, not 1KB.\n")
+
+
+@pytest.mark.parametrize("empty", ["", " "])
+@pytest.mark.parametrize("command", ["filter", "dedup", "score", "index build seen"])
+def test_an_empty_input_is_refused_and_is_not_this_folder(tmp_path, monkeypatch, capsys, command, empty):
+    (tmp_path / "a.jsonl").write_text('{"text": "A page that nobody named."}\n')
+    monkeypatch.chdir(tmp_path)
+    output = [] if command.startswith("index") else ["--output", "out"]
+    for inputs in ([empty], ["a.jsonl", empty]):
+        code = run([*command.split(), *(part for name in inputs for part in ("--input", name)), *output])
+        assert code == 2
+        assert capsys.readouterr().err.startswith("curate: An input is empty")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("command", "flags", "said"),
+    [
+        ("filter", ["--text-column", ""], "text_column is empty: give a value, or leave it out."),
+        ("score", ["--text-column", " "], "text_column is empty: give a value, or leave it out."),
+        ("dedup", ["--scratch", ""], "scratch is empty: give a value, or leave it out."),
+        ("filter", ["--workers", "1000000"], "workers must be between 1 and 4096, not 1000000."),
+        ("dedup", ["--workers", "9" * 30], f"workers must be between 1 and 4096, not {'9' * 30}."),
+        (
+            "filter",
+            ["--dedup-substrings", "9" * 12],
+            f"dedup_substrings must be between 0 and 1048576, not {'9' * 12}.",
+        ),
+        (
+            "filter",
+            ["--max-page-bytes", "9" * 23],
+            f"max_page_bytes must be at most {2**62}, not {'9' * 23}.",
+        ),
+        ("filter", ["--config", "."], ". is no plain file, and is not read."),
+        ("filter", ["--output", " "], "No output folder. Give --output with a folder for the result."),
+    ],
+)
+def test_empty_values_and_slips_are_refused_before_anything_is_read(
+    tmp_path, monkeypatch, capsys, command, flags, said
+):
+    monkeypatch.chdir(tmp_path)
+    code = run([command, str(tmp_path / "gone"), "--output", "out", *flags])
+    assert (code, capsys.readouterr().err) == (2, f"curate: {said}\n")
+
+
+def test_the_output_of_another_job_is_no_index(tmp_path, capsys):
+    (tmp_path / "a.jsonl").write_text('{"text": "A page."}\n')
+    kept = tmp_path / "kept"
+    assert run(["dedup", str(tmp_path / "a.jsonl"), "--output", str(kept), "--workers", "1"]) == 0
+    capsys.readouterr()
+    code = run(
+        ["dedup", str(tmp_path / "a.jsonl"), "--output", str(tmp_path / "out"), "--against", str(kept)]
+    )
+    assert (code, capsys.readouterr().err) == (
+        2,
+        f"curate: {kept} is no index: its manifest.json is of another job.\n",
+    )

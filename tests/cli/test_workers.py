@@ -16,5 +16,5 @@ def test_no_workers_are_one_line_and_exit_code_2(command: str, tmp_path: Path) -
     inputs = ["--config", config] if command == "mix" else [tmp_path]
     done = run_curate(*command.split(), *inputs, "--output", tmp_path / "out", "--workers", "0")
     assert done.returncode == 2
-    assert done.stderr.splitlines() == ["curate: workers must be at least 1, not 0."]
+    assert done.stderr.splitlines() == ["curate: workers must be between 1 and 4096, not 0."]
     assert not (tmp_path / "out").exists()

@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from curate.crawl import ReadOptions, find_files, plan_splits, read_chunks, read_rows
-from curate.crawl.rows import split_record
+from curate.crawl import rows as rows_module
+from curate.crawl.rows import ends_in_quotes, split_record
 
 RECORDS = [{"text": f'words {i} "quoted" {{[ \\ é', "n": i, "in": {"a": ["}", "]"]}} for i in range(5)]
 LAYOUTS = {
@@ -129,6 +130,31 @@ def test_what_is_quoted_comes_back(fields):
     assert [field.decode() for field in split_record(quoted.encode(errors="replace"), b",")] == [
         field.encode(errors="replace").decode() for field in fields
     ]
+
+
+@given(st.lists(st.text('ab",', max_size=6), min_size=1, max_size=6))
+def test_a_record_goes_on_behind_a_line_where_all_up_to_there_has_an_open_quote(texts):
+    lines = [f"{text}\n".encode() for text in texts]
+    is_open = False
+    for n, line in enumerate(lines, 1):
+        is_open = ends_in_quotes(line, b",", in_quotes=is_open)
+        assert is_open == (split_record(b"".join(lines[:n]), b",") is None)
+        if not is_open:
+            break
+
+
+def test_a_field_of_many_lines_is_looked_through_once(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        rows_module,
+        "split_record",
+        lambda record, delimiter: seen.append(len(record)) or split_record(record, delimiter),
+    )
+    table = b'id,text\n1,"' + b"a line\n" * 500 + b'"\n2,"' + b"a quote that stays open\n" * 500
+    (tmp_path / "a.csv").write_bytes(table)
+    (first, second) = rows(read_all(tmp_path))
+    assert (first["content"].count(b"\n"), second["drop_reason"]) == (500, "csv_invalid")
+    assert sum(seen) < 2 * len(table)
 
 
 def test_cards_and_sidecars_beside_data_are_counted_by_name_and_read_where_there_is_no_data(tmp_path):

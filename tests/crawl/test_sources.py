@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import shutil
 import subprocess
@@ -8,13 +9,17 @@ import tarfile
 import zipfile
 
 import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from crawl_builders import COMPRESS, problems, read_all, rows, same, skipped
+from hypothesis import given
+from hypothesis import strategies as st
 
 from curate.crawl import ReadOptions, find_files
 from curate.crawl.git import GitIndexError, read_tracked
 from curate.crawl.notebook import read_notebook
-from curate.crawl.programs import known_language, name_language
+from curate.crawl.programs import known_language, name_language, stated_license
 from curate.errors import UnknownNameError
 
 PYTHON = b'"""Mean of numbers."""\n\n\ndef mean(numbers):\n    return sum(numbers) / len(numbers)\n'
@@ -304,6 +309,130 @@ def test_the_language_of_a_notebook_is_its_kernels(tmp_path):
     assert [row["program_language"] for row in rows(read_all(tmp_path))] == ["julia", "python"]
 
 
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+def test_a_checkout_of_sha256_is_read_by_its_index(tmp_path):
+    folder = write_tree(tmp_path / "checkout")
+    (folder / "untracked.py").write_bytes(b"secret = 1\n")
+    for arguments in (["init", "-q", "--object-format=sha256"], ["add", *TREE]):
+        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, check=False)
+        if done.returncode:
+            pytest.skip(f"this git has no SHA-256: {done.stderr!r}")
+    assert sorted(read_tracked(str(folder / ".git"))) == sorted(TREE)
+    assert fates(read_all(folder)) == FATES
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+def test_tracked_files_of_any_name_are_read(checkout):
+    folder, git = checkout
+    names = [
+        b"line\nbreak.py",
+        b"end .py",
+        b"tab\t.py",
+        "gr\u00f6\u00dfe \u6f22.py".encode(),
+        b"odd\xff\xfe.py",
+    ]
+    for name in names:
+        try:
+            with open(os.fsencode(folder) + b"/" + name, "wb") as file:
+                file.write(PYTHON)
+        except OSError:
+            pytest.skip("this file system takes only names that are UTF-8")
+    git("add", "-A")
+    found = {row["path"] for row in rows(read_all(folder))}
+    assert {name.decode("utf-8", "backslashreplace") for name in names} <= found
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+def test_a_repository_without_its_files_is_one_problem(checkout, tmp_path):
+    _, git = checkout
+    git("-c", "user.name=a", "-c", "user.email=a@b.example", "commit", "-qm", "first")
+    bare = tmp_path / "all" / "bare.git"
+    git("clone", "-q", "--bare", ".", str(bare))
+    for place in (bare.parent, bare):
+        chunks = read_all(place)
+        assert [problem.reason for problem in problems(chunks)] == ["git_bare"]
+        assert rows(chunks) == []
+
+
+def test_a_link_in_a_zip_archive_is_counted_and_no_file(tmp_path):
+    link = zipfile.ZipInfo("link.py")
+    link.external_attr = 0o120777 << 16
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr(link, "mean.py")
+        archive.writestr("mean.py", PYTHON)
+    chunks = read_all(tmp_path / "a.zip")
+    assert [row["path"] for row in rows(chunks)] == ["mean.py"]
+    assert skipped(chunks) == {"link": 1}
+
+
+def test_a_tar_archive_of_the_first_format_is_read(tmp_path):
+    packed = bytearray(tar_of({"mean.py": PYTHON}))
+    packed[257:512] = bytes(255)  # magic and what came with it
+    packed[148:156] = b" " * 8
+    packed[148:156] = b"%06o\x00 " % sum(packed[:512])
+    (tmp_path / "a.tar").write_bytes(packed)
+    assert [row["path"] for row in rows(read_all(tmp_path / "a.tar"))] == ["mean.py"]
+    packed[0] ^= 1
+    (tmp_path / "a.tar").write_bytes(packed)
+    assert [problem.reason for problem in problems(read_all(tmp_path / "a.tar"))] == ["format_unknown"]
+
+
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a21\nsize 12345\n"
+
+
+@pytest.mark.parametrize(
+    "name", ["a.parquet", "a.jsonl", "a.csv", "a.warc.gz", "a.txt", "a.html", "a.zip", "a.py", "a.ipynb"]
+)
+def test_a_file_that_git_lfs_has_not_fetched_is_a_problem_that_says_so(tmp_path, name):
+    (tmp_path / name).write_bytes(POINTER)
+    chunks = read_all(tmp_path / name)
+    assert rows(chunks) == []
+    assert [problem.reason for problem in problems(chunks)] == ["lfs_pointer"]
+    (tmp_path / "a.tar").write_bytes(tar_of({name: POINTER, "b.py": PYTHON}))
+    chunks = read_all(tmp_path / "a.tar")
+    assert [row["path"] for row in rows(chunks)] == ["b.py"]
+    assert skipped(chunks) == {"lfs_pointer": 1}
+
+
+def old_notebook(*cells):
+    return json.dumps({"nbformat": 3, "metadata": {}, "worksheets": [{"cells": cells}]}).encode()
+
+
+def test_a_notebook_of_format_3_has_its_headings_and_language_and_no_pictures():
+    heading = {"cell_type": "heading", "level": 2, "source": ["Means"]}
+    picture = {"output_type": "display_data", "png": "iVBOR", "text": ["<matplotlib.figure.Figure at 0x7f>"]}
+    result = {"output_type": "pyout", "text": ["3.5"]}
+    code = {"cell_type": "code", "language": "Scala", "input": ["val x = 1"], "outputs": [picture, result]}
+    book = read_notebook(old_notebook(heading, code))
+    assert book is not None
+    assert book.language == "scala"
+    assert book.text == "// %% [markdown]\n// ## Means\n\n// %%\nval x = 1\n// Output:\n// 3.5\n\n"
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                "cells worksheets cell_type level source input outputs data text metadata language_info "
+                "kernelspec name language text/plain".split()
+            ),
+            inner | st.sampled_from(["code", "heading", "markdown"]),
+            max_size=5,
+        )
+    ),
+    max_leaves=30,
+)
+
+
+@given(JSON_VALUES)
+def test_a_notebook_with_any_value_in_any_place_is_read_or_is_none(value):
+    for book in (value, {"cells": value}, {"worksheets": value}, {"worksheets": [{"cells": value}]}):
+        found = read_notebook(json.dumps(book).encode())
+        assert found is None or found.text == "" or found.text.endswith("\n")
+
+
 @pytest.mark.parametrize("content", [b"{", b"[1]", b'{"cells": 3}', b"\xff\xfe", b'{"a": {}}'])
 def test_what_is_no_notebook_is_a_reason(tmp_path, content):
     assert read_notebook(content) is None
@@ -352,14 +481,75 @@ def test_layouts_of_published_data_sets_are_found_by_name(tmp_path, row, expecte
     if kind == "jsonl":
         (tmp_path / "a.jsonl").write_bytes(orjson.dumps(row) + b"\n")
     else:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
         pq.write_table(pa.Table.from_pylist([row]), tmp_path / "a.parquet")
     (found,) = rows(read_all(tmp_path))
     assert found["kind"] == "code"
     names = ("program_language", "path", "license", "content", "drop_reason")
     assert tuple(found[name] for name in names) == expected
+
+
+def test_what_older_writers_left_as_bytes_is_text(tmp_path):
+    row = {**STACK_V1, "title": "Means", "max_stars_repo_licenses": ["MIT"]}
+    as_bytes = {
+        name: [item.encode() for item in value] if isinstance(value, list) else str(value).encode()
+        for name, value in row.items()
+    }
+    found = []
+    for values in (row, as_bytes):
+        pq.write_table(
+            pa.Table.from_pylist([values, {"content": values["content"], "title": values["title"]}]),
+            tmp_path / "a.parquet",
+        )
+        found.append(
+            [
+                (
+                    page["kind"],
+                    page["program_language"],
+                    page["path"],
+                    page["license"],
+                    page["title"],
+                    page["content"],
+                )
+                for page in rows(read_all(tmp_path))
+            ]
+        )
+    assert found[0] == found[1]
+    assert found[0][0][:5] == ("code", "python", "a/mean.py", "MIT", "Means")
+    assert found[0][1][4] == "Means"
+
+
+@pytest.mark.parametrize(
+    ("stated", "is_kept"),
+    [
+        (["MIT", "BSD-3-Clause"], True), ('["MIT", "BSD-3-Clause"]', True), ("['MIT']", True), ('["MIT", "GPL-3.0"]', False),
+        ({"key": "mit", "name": "MIT License"}, True), ([{"spdx_id": "MIT"}, {"spdx_id": "GPL-3.0"}], False),
+        ("mit or gpl-3.0", True), ("MIT and GPL-3.0", False), ("Apache-2.0 WITH LLVM-exception", True),
+        ("GPL-2.0 WITH Classpath-exception-2.0", False), ("Apache-2.0+", True), ("GPL-2.0+", False),
+        ("(MIT OR GPL-3.0) AND GPL-3.0", False), ("https://example.org/mit/gpl", False), ("", False), ("+", False), ("()", False),
+    ],
+)  # fmt: skip
+def test_a_licence_is_read_in_every_form_that_data_states_it(tmp_path, stated, is_kept):
+    (tmp_path / "a.jsonl").write_bytes(orjson.dumps({**STACK_V1, "max_stars_repo_licenses": stated}))
+    (row,) = rows(read_all(tmp_path, options=ReadOptions(license="permissive")))
+    assert (row["drop_reason"] is None) == is_kept
+
+
+def test_of_several_tags_of_licences_in_a_file_all_count():
+    assert (
+        stated_license(b"# SPDX-License-Identifier: MIT\n# SPDX-License-Identifier: GPL-3.0\n")
+        == "MIT AND GPL-3.0"
+    )
+    assert stated_license(b"# SPDX-License-Identifier: MIT\n# SPDX-License-Identifier: MIT\n") == "MIT"
+
+
+@pytest.mark.parametrize(
+    ("stated", "is_dropped"),
+    [("True", True), ("true", True), (1, True), ("False", False), (0, False), (None, False), ("", False)],
+)
+def test_a_column_of_true_and_false_counts_as_numbers_and_as_text_too(tmp_path, stated, is_dropped):
+    (tmp_path / "a.jsonl").write_bytes(orjson.dumps({**STACK_V2, "is_vendor": stated}))
+    (row,) = rows(read_all(tmp_path))
+    assert (row["drop_reason"] == "code_vendored") == is_dropped
 
 
 @pytest.mark.parametrize(

@@ -155,7 +155,7 @@ def test_a_damaged_file_is_named_and_the_others_are_written(folder: Path, tmp_pa
         ({"scorer": "none"}, "Name one, such as 'edu'"),
         ({"scorer": [Half(), Half()]}, "Two scorers are called 'half'"),
         ({"input": str(EXAMPLE_CRAWL / "lessons.warc.gz")}, "is neither Parquet nor JSONL in UTF-8"),
-        ({"workers": 0}, "workers must be at least 1"),
+        ({"workers": 0}, "workers must be between 1 and 4096"),
     ],
 )
 def test_wrong_settings_are_one_line_and_nothing_is_written(

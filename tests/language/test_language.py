@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import random
+import re
+import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from hypothesis import strategies as st
 from curate.bundled import classifiers_folder
 from curate.errors import SettingError, UnknownNameError
 from curate.language import check_languages, codes, identify, identify_languages, kernel
+from curate.text.words import view_utf8
 
 TEXTS = {
     "en": "The water of the river flows down to the sea, where it meets the salt water of the tide.",
@@ -36,8 +39,19 @@ def peer() -> object:
     return fasttext.load_model(str(classifiers_folder() / "language" / "lid.176.ftz"))
 
 
+DRESSED = "[\uff21-\uff3a\uff41-\uff5a\U0001d400-\U0001d6a3\u24b6-\u24e9\U0001f130-\U0001f149]"
+
+
+def undress(text: str) -> str:
+    """Latin letters of the dresses that the kernel knows as plain ones, where they are most of the text's letters."""
+    head = text.encode()[:4096].decode(errors="ignore")
+    others = re.sub(DRESSED, "", head)
+    n_letters = len(re.findall(r"[A-Za-z]|[^\x00-\x7f]", others))
+    return unicodedata.normalize("NFKC", text) if len(re.findall(DRESSED, head)) > n_letters else text
+
+
 def predict_with_peer(peer: object, texts: list[str]) -> list[tuple[str | None, float]]:
-    lines = [text.replace("\n", " ") for text in texts]
+    lines = [undress(text).replace("\n", " ") for text in texts]
     labels, shares = peer.f.multilinePredict([line + "\n" for line in lines], 1, 0.0, "strict")
     has_word = [bool(line.strip(" \t\v\f\r\0")) for line in lines]
     return [
@@ -84,6 +98,41 @@ def test_labels_and_probabilities_are_those_of_fasttext(peer: object) -> None:
 def test_any_unicode_gives_what_fasttext_gives(texts: list[str]) -> None:
     model = fasttext.load_model(str(classifiers_folder() / "language" / "lid.176.ftz"))
     assert_equal_to_peer(model, texts)
+
+
+@pytest.mark.parametrize(
+    ("capital_a", "small_a"), [("\uff21", "\uff41"), ("\U0001d400", "\U0001d41a"), ("\u24b6", "\u24d0")]
+)
+def test_latin_letters_in_full_width_or_other_dress_are_read_as_plain_ones(
+    capital_a: str, small_a: str
+) -> None:
+    table = {ord("A") + n: ord(capital_a) + n for n in range(26)} | {
+        ord("a") + n: ord(small_a) + n for n in range(26)
+    }
+    for code in ("en", "de", "fr"):
+        text = TEXTS[code]
+        plain, dressed = identify_languages(pa.array([text, text.translate(table)])).to_pylist()
+        assert dressed["language"] == code
+        assert abs(dressed["language_confidence"] - plain["language_confidence"]) < 0.05
+    (found,) = identify_languages(pa.array(["\uff28\uff34\uff2d\uff2c" + TEXTS["ja"]])).to_pylist()
+    assert found["language"] == "ja"
+
+
+@given(
+    st.lists(
+        st.text(
+            st.sampled_from("ab \uff21\uff41\uff10\u24d0\U0001d41a\U0001f130\u00e9\u3042\U0001f600."),
+            max_size=9,
+        ),
+        max_size=4,
+    )
+)
+def test_texts_mostly_of_dressed_letters_are_marked(texts: list[str]) -> None:
+    marks = np.zeros(len(texts), np.bool_)
+    kernel.find_dressed(*view_utf8(pa.array(texts, pa.large_string())), marks)
+    for text, is_marked in zip(texts, marks, strict=True):
+        n_dressed = len(re.findall(DRESSED, text))
+        assert is_marked == (n_dressed > len(text) - n_dressed - text.count(" ") - text.count("."))
 
 
 def test_a_text_without_a_word_has_no_language() -> None:

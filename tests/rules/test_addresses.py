@@ -515,3 +515,31 @@ def test_an_address_of_a_million_names_costs_what_its_letters_do():
     )  # each name, or folder, was cut off with a copy of the rest
     urls = pa.array(["http://" + "1." * 2_000_000, "http://c.d/" + "e/" * 2_000_000])
     assert rules.match(urls)["entry"].to_pylist() == [None, "c.d/e"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ann\u200b@\u200bshop.org", "email@example.com"),
+        ("Write to ann@shop\u00adfix.org.", "Write to email@example.com."),
+        ("\u2067ann@\u200eshop.o\ufeffrg\u2069 and bob@shop.org", "\u2067email@example.com\u2069 and email@example.com"),
+        ("ann@shop.org\u200bNext", "email@example.com\u200bNext"),  # between words it parts them, as before
+        ("wang\uff20\u200b\uff11\uff16\uff13.com", "email@example.com"),
+        ("git@\u200bgithub.com and ann@\u200bexample.org", "git@\u200bgithub.com and ann@\u200bexample.org"),
+    ],
+)  # fmt: skip
+def test_an_address_with_signs_in_it_that_nobody_sees_is_replaced(text, expected):
+    redacted, n_emails, _ = redact_pii(pa.array([text]))
+    assert redacted.to_pylist() == [expected]
+    assert n_emails[0].as_py() == expected.count("email@")
+    assert redact_pii(redacted)[0].to_pylist() == [expected]
+
+
+@given(
+    st.text(st.sampled_from("ab@.-\u200b\u00ad\u200f \uff20\uff41"), max_size=16).map(
+        lambda text: f"{text}x@y.org{text}"
+    )
+)
+def test_redacting_twice_changes_nothing_whatever_signs_nobody_sees(text):
+    once = redact_pii(pa.array([text]))[0]
+    assert redact_pii(once)[0].to_pylist() == once.to_pylist()

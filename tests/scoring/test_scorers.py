@@ -70,8 +70,9 @@ def test_the_window_of_a_scorer_can_be_chosen():
     assert scorer.window_bytes == 16384
     assert narrow.fingerprint not in {"", scorer.fingerprint}
     check_scorer(narrow)
-    with pytest.raises(SettingError, match="window_bytes is 0; set it to 1 or more"):
-        scorer.with_window(0)
+    for wrong in (0, -1, 1.5, "3", None, float("nan"), 1 << 80):
+        with pytest.raises(SettingError, match="set it to a whole number from 1 on"):
+            scorer.with_window(wrong)
 
 
 def test_unknown_names_are_answered_with_the_nearest():

@@ -57,6 +57,7 @@ TAKEN = {
     "arrow bytes that are no UTF-8": (lambda: pa.array([b"\xff", b"a"]), ["\ufffd", "a"]),
 }
 REFUSED = {
+    "a class": lambda: str,
     "str": lambda: "some text",
     "bytes": lambda: b"some text",
     "set": lambda: set(TWO),

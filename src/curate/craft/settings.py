@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from curate.config import setting
+from curate.config import MOST_WORKERS, setting
 from curate.errors import SettingError
 from curate.llm.settings import CallSettings
 
@@ -78,7 +78,12 @@ class CraftSettings(CallSettings):
     scorer: str = setting("edu", "Classifier to score passages by, or 'none'.", section="gate")
     threshold: float = setting(0.0, "Least score to keep.", section="gate", low=0, high=1)
     workers: int | None = setting(
-        None, "Worker processes of the gate; all cores if left out.", section="gate", in_hash=False, low=1
+        None,
+        "Worker processes of the gate; all cores if left out.",
+        section="gate",
+        in_hash=False,
+        low=1,
+        high=MOST_WORKERS,
     )
 
     def __post_init__(self) -> None:

@@ -87,6 +87,11 @@ class Layout:
     has_nest: bool = False  # url and date may stand in a column of columns
 
     @property
+    def facts(self) -> tuple[str | None, ...]:
+        """The columns that say of a row what it is, in words."""
+        return (self.title, self.path, self.language, self.ending, self.license)
+
+    @property
     def columns(self) -> list[str]:
         """The columns, or roots of paths to them, that play a part."""
         names = [*(name for name, _ in self.contents), self.id, self.url, self.date]
@@ -134,7 +139,7 @@ class RowReader:
             page_id = place_id(self._source, position) if content is None else content_id(url, content)
         charset = "utf-8" if kind == "html" and isinstance(get_path(row, column), str) else None
         title = row.get(layout.title) if layout.title and kind == "text" else None
-        title = clean_surrogates(title) if isinstance(title, str) and title.strip() else None
+        title = _string(title) if isinstance(title, str | bytes) and title.strip() else None
         extra = None
         if self._options.extra_columns:
             used = {column, layout.id, layout.url, layout.date, layout.title if title else None}
@@ -167,7 +172,7 @@ class RowReader:
         page.kind, page.charset = "code", None
         page.program_language, page.path = program
         page.license = _joined(get_path(row, layout.license))
-        stated = (reason for name, reason in layout.reasons if get_path(row, name) is True)
+        stated = (reason for name, reason in layout.reasons if _is_true(get_path(row, name)))
         page.drop_reason = page.drop_reason or next(stated, None)
         if page.content is None or page.drop_reason:
             page.content = None
@@ -281,10 +286,18 @@ def _find_content(
 
 
 def _joined(value: Any) -> str | None:
-    """A licence, or a list of them with commas between."""
+    """A licence, or a list of them with commas between; of one that is an object of several facts its name."""
     if isinstance(value, (list, tuple)):
-        return ", ".join(str(item) for item in value if item) or None
+        return ", ".join(filter(None, map(_joined, value))) or None
+    if isinstance(value, dict):
+        names = (value.get(key) for key in ("spdx_id", "spdx", "key", "id", "name"))
+        value = next((name for name in names if name and isinstance(name, str)), value)
     return _string(value)
+
+
+def _is_true(value: Any) -> bool:
+    """Whether a column of true and false says so, also one of numbers or, as in CSV, of text."""
+    return str(value).strip().lower() in ("true", "1")
 
 
 def to_utf8(text: str) -> bytes:

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, cast
 
 import xxhash
 
-from curate.crawl.git import GitIndexError, find_git_folder, read_tracked
+from curate.crawl.git import GitIndexError, find_git_folder, is_git_folder, read_tracked
 from curate.errors import RunError, SettingError
 from curate.work.urls import WEB, is_url, open_filesystem, public_name, public_text, readable, strip_scheme
 
@@ -71,6 +71,10 @@ def find_files(inputs: Sequence[str]) -> list[InputFile]:
     """
     if not inputs:
         raise SettingError("No input given: name a file, a folder, a glob or a URL, as in --input crawl/.")
+    if not all(text.strip() for text in inputs):
+        raise SettingError(
+            "An input is empty, as a variable that is not set: name a file, a folder, a glob or a URL."
+        )
     found: dict[str, InputFile] = {}
     named: set[str] = set()
     for text in inputs:
@@ -200,6 +204,11 @@ def _walk(folder: str, root: str) -> list[InputFile]:
             continue
         seen.add(real)
         _refuse_way_out(parent, root)
+        if is_git_folder(folders, names):
+            problem = ("git_bare", "a repository without its files: clone it")
+            files.append(InputFile(parent, "", 0, problem=problem))
+            folders.clear()
+            continue
         checkout = checkouts[parent] = _checkout_of(parent, checkouts.get(os.path.dirname(parent)), files)
         folders[:] = sorted(name for name in folders if not _is_ignored(name))
         if parent != folder and _is_output([*folders, *names]):
@@ -215,7 +224,7 @@ def _walk(folder: str, root: str) -> list[InputFile]:
             if checkout is None or found.problem:
                 files.append(found)
             elif (inner := os.path.relpath(path, checkout.folder).replace(os.sep, "/")) in checkout.tracked:
-                files.append(replace(found, tree_path=None if _is_data(name) else inner))
+                files.append(replace(found, tree_path=None if _is_data(name) else readable(inner)))
     return files
 
 

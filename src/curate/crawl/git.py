@@ -1,12 +1,13 @@
 """The files that a git checkout tracks, read from its index: no program is started, and nothing in `.git` is run.
 
-Format: https://git-scm.com/docs/index-format, versions 2 to 4.
+Format: https://git-scm.com/docs/index-format, versions 2 to 4, in repositories of SHA-1 and of SHA-256.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 
 _REGULAR, _EXECUTABLE = 0o100644, 0o100755
 _MAX_INDEX_BYTES = 1 << 30
@@ -30,6 +31,11 @@ def find_git_folder(folder: str) -> str | None:
     return path if os.path.exists(os.path.join(path, "HEAD")) else None
 
 
+def is_git_folder(folders: Sequence[str], names: Sequence[str]) -> bool:
+    """Whether a folder of these folders and files is a repository without its files, as a bare clone."""
+    return "HEAD" in names and {"objects", "refs"} <= set(folders)
+
+
 def read_tracked(git_folder: str) -> list[str]:
     """Paths of the regular files in the index, in its order; links and submodules are none.
 
@@ -47,12 +53,12 @@ def read_tracked(git_folder: str) -> list[str]:
     version = int.from_bytes(data[4:8], "big")
     if data[:4] != b"DIRC" or version not in (2, 3, 4):
         raise GitIndexError("not an index of version 2 to 4")
-    _check_digest(data)
+    n_digest_bytes = _check_digest(data)
     n_entries = int.from_bytes(data[8:12], "big")
     paths: list[str] = []
     at, name = 12, b""
     for _ in range(n_entries):
-        name, mode, at = _read_entry(data, at, version, name)
+        name, mode, at = _read_entry(data, at, version, name, n_digest_bytes)
         if mode in (_REGULAR, _EXECUTABLE) and (not paths or paths[-1] != os.fsdecode(name)):
             paths.append(os.fsdecode(name))
     if data.find(b"link", at, at + 4) == at:
@@ -60,19 +66,25 @@ def read_tracked(git_folder: str) -> list[str]:
     return paths
 
 
-def _check_digest(data: bytes) -> None:
-    """The last 20 bytes are the SHA-1 of what is before, or zeros where git was told not to compute it."""
-    digest = data[-20:]
-    if any(digest) and hashlib.sha1(data[:-20], usedforsecurity=False).digest() != digest:
-        raise GitIndexError("its checksum is wrong")
+def _check_digest(data: bytes) -> int:
+    """The size of the repository's digests: the index ends with one of all before it, or zeros where git was told so."""
+    for algorithm in (hashlib.sha1, hashlib.sha256):
+        n_bytes = algorithm(usedforsecurity=False).digest_size
+        digest = data[-n_bytes:]
+        if not any(digest) or algorithm(data[:-n_bytes], usedforsecurity=False).digest() == digest:
+            return n_bytes
+    raise GitIndexError("its checksum is wrong")
 
 
-def _read_entry(data: bytes, at: int, version: int, before: bytes) -> tuple[bytes, int, int]:
+def _read_entry(
+    data: bytes, at: int, version: int, before: bytes, n_digest_bytes: int
+) -> tuple[bytes, int, int]:
     """Read one entry: (its path, its mode, where the next one starts)."""
     start = at
-    flags = int.from_bytes(data[at + 60 : at + 62], "big")
     mode = int.from_bytes(data[at + 24 : at + 28], "big")
-    at += 62 + (2 if flags & _EXTENDED and version >= 3 else 0)
+    at += 40 + n_digest_bytes
+    flags = int.from_bytes(data[at : at + 2], "big")
+    at += 4 if flags & _EXTENDED and version >= 3 else 2
     kept = b""
     if version == 4:
         n_cut, at = _read_varint(data, at)

@@ -19,6 +19,7 @@ from typing import Any
 from curate.text.json_values import parse_json
 
 _MAX_OUTPUT_CHARS = 400
+_PICTURES = frozenset({"png", "jpeg", "svg", "pdf"})  # how outputs of format 3 hold them
 _SLASHES = (
     "javascript",
     "typescript",
@@ -54,27 +55,27 @@ def read_notebook(content: bytes) -> Notebook | None:
         return None
     cells = book.get("cells")
     if not isinstance(cells, list):
-        sheets = book.get("worksheets")
-        sheets = sheets if isinstance(sheets, list) else []
-        cells = [cell for sheet in sheets if isinstance(sheet, dict) for cell in sheet.get("cells") or ()]
+        sheets = _list(book.get("worksheets"))
         if not sheets:
             return None
-    language = _language(book)
+        cells = [cell for sheet in sheets for cell in _list(_dict(sheet).get("cells"))]
+    cells = [cell for cell in cells if isinstance(cell, dict)]
+    language = _language(_dict(book.get("metadata")), cells)
     mark = "// " if language in _SLASHES else "# "
-    parts: list[str] = []
-    for cell in cells:
-        if isinstance(cell, dict):
-            parts += _cell_lines(cell, mark)
+    parts = [line for cell in cells for line in _cell_lines(cell, mark)]
     return Notebook("\n".join(parts) + "\n" if parts else "", language)
 
 
-def _language(book: dict[str, Any]) -> str:
-    about = book.get("metadata")
-    about = about if isinstance(about, dict) else {}
-    for key, name in (("language_info", "name"), ("kernelspec", "language")):
-        inner = about.get(key)
-        if isinstance(inner, dict) and isinstance(inner.get(name), str):
-            return inner[name].lower()
+def _language(about: dict[str, Any], cells: list[dict[str, Any]]) -> str:
+    """The language that the notebook states, else that of its first code cell: format 3 says it there."""
+    first = next((cell for cell in cells if cell.get("cell_type") == "code"), {})
+    for holder, name in (
+        (_dict(about.get("language_info")), "name"),
+        (_dict(about.get("kernelspec")), "language"),
+        (first, "language"),
+    ):
+        if isinstance(holder.get(name), str):
+            return holder[name].lower()
     return "python"  # nearly all notebooks that do not say
 
 
@@ -83,6 +84,9 @@ def _cell_lines(cell: dict[str, Any], mark: str) -> list[str]:
     source = _joined(cell.get("source", cell.get("input"))).strip("\n")
     if not source.strip():
         return []
+    if kind == "heading":  # of format 3
+        level = cell.get("level")
+        source = "#" * (level if isinstance(level, int) and 1 <= level <= 6 else 1) + f" {source}"
     if kind != "code":
         title = f"{mark}%% [{'raw' if kind == 'raw' else 'markdown'}]"
         return [title, *((mark + line).rstrip() for line in source.split("\n")), ""]
@@ -94,16 +98,23 @@ def _cell_lines(cell: dict[str, Any], mark: str) -> list[str]:
 
 
 def _outputs(cell: dict[str, Any]) -> list[str]:
-    outputs = cell.get("outputs")
+    """The texts of a code cell's outputs; what stands for a picture, as `<Figure size 640x480>`, is none."""
     found: list[str] = []
-    for output in outputs if isinstance(outputs, list) else ():
-        if isinstance(output, dict):
-            data = output.get("data")
-            data = data if isinstance(data, dict) else {}
-            text = output.get("text", data.get("text/plain"))
-            if text is not None and not any(str(kind).startswith("image/") for kind in data):
-                found.append(_joined(text).strip("\n"))
+    for output in map(_dict, _list(cell.get("outputs"))):
+        data = _dict(output.get("data"))
+        text = output.get("text", data.get("text/plain"))
+        is_picture = any(str(kind).startswith("image/") for kind in data) or not _PICTURES.isdisjoint(output)
+        if text is not None and not is_picture:
+            found.append(_joined(text).strip("\n"))
     return found
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _joined(source: Any) -> str:

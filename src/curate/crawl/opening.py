@@ -25,7 +25,7 @@ from curate.crawl.parquet import ParquetReader
 from curate.crawl.plain import PageReader, PassedOver
 from curate.crawl.records import FileProblem, Mark, RecordReader
 from curate.crawl.rows import Csv, Framing, JsonLines, JsonValues, RowsReader, raw_rows, split_record
-from curate.crawl.sniff import HEAD_BYTES, find_foreign, plain_name, sniff_format
+from curate.crawl.sniff import HEAD_BYTES, find_foreign, is_lfs_pointer, plain_name, sniff_format
 from curate.crawl.sources import SourceReader, TarReader, ZipReader
 from curate.crawl.stream import ByteStream
 from curate.text.charset import BOMS, decode_text, guess_utf16
@@ -120,6 +120,8 @@ def _reader(  # noqa: PLR0911 - a row of guards
         return ZipReader(opened, source, options, mark)
     if not kind.head and not kind.is_damaged:
         return FileProblem(source, None, "empty_file")
+    if is_lfs_pointer(kind.head):
+        return FileProblem(source, None, "lfs_pointer", "run: git lfs pull")
     if kind.format in (None, "parquet", "zip"):
         what = f"compressed {kind.format}" if kind.format else find_foreign(kind.head) or "unknown format"
         return FileProblem(source, None, "format_unknown", what)

@@ -63,7 +63,8 @@ class ParquetReader:
             self._give_up("parquet_column_twice", f"columns of one name: {', '.join(twice)}")
             return
         layout = self._rows.layout(names)
-        self._raw = frozenset(layout.columns)
+        bytes_columns = {name for name, field in zip(names, schema, strict=True) if _holds_bytes(field.type)}
+        self._raw = frozenset({*layout.columns, *(bytes_columns & {*layout.facts})})
         if not any(name.split(".")[0] in names or name in names for name, _ in layout.contents):
             self._give_up("no_text_column", f"columns: {', '.join(names)}")
 
@@ -177,6 +178,13 @@ def distinct_names(names: Sequence[str]) -> list[str]:
             distinct = f"{name}_{numbers[name]}"
         found[distinct] = None
     return list(found)
+
+
+def _holds_bytes(kind: pa.DataType) -> bool:
+    """Whether a column is of bytes, or of lists of bytes: what older writers made of text."""
+    while pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
 
 
 def _find_repeated(metadata: pq.FileMetaData, schema: pa.Schema) -> list[str]:

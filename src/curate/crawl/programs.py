@@ -268,13 +268,13 @@ _SPDX = re.compile(rb"SPDX-License-Identifier:[ \t]{0,8}([A-Za-z0-9.+(][A-Za-z0-
 
 
 def stated_license(head: bytes) -> str | None:
-    r"""The licence that a file states of itself by an SPDX tag, null without one.
+    r"""The licences that a file states of itself by SPDX tags, null without one.
 
     >>> stated_license(b"// SPDX-License-Identifier: MIT\n")
     'MIT'
     """
-    match = _SPDX.search(head[:4096])
-    return match[1].decode().strip(" -") if match else None  # what ends a comment is no part of it
+    stated = (match[1].decode().strip(" -") for match in _SPDX.finditer(head[:4096]))  # what ends a comment
+    return " AND ".join(dict.fromkeys(stated)) or None
 
 
 # SPDX identifiers, lower case: the permissive licences that the Blue Oak Council rates bronze or better, less those that
@@ -375,12 +375,19 @@ PERMISSIVE = frozenset(
 def is_permissive(license: str | None) -> bool:  # noqa: A002  (the name of the column)
     """Whether every licence that is stated, one at least, is permissive: no statement is no permission.
 
-    Names stand in a list with commas or semicolons; of "A OR B" one is enough.
+    Names stand in a list with commas or semicolons, perhaps in the brackets and quotes of one that was written as text; of
+    "A OR B" one is enough; "A WITH B" and "A+" allow what A does, and more.
 
     >>> is_permissive("MIT"), is_permissive("MIT, GPL-3.0"), is_permissive("GPL-2.0 OR MIT"), is_permissive(None)
     (True, False, True, False)
     """
-    stated = [part.strip() for part in re.split(r"[,;]| AND ", license or "") if part.strip()]
+    stated = [part for part in re.split(r"[,;]|\sAND\s", license or "", flags=re.IGNORECASE) if part.strip()]
     return bool(stated) and all(
-        any(choice.strip(" ()").lower() in PERMISSIVE for choice in part.split(" OR ")) for part in stated
+        any(_is_listed(choice) for choice in re.split(r"\sOR\s", part, flags=re.IGNORECASE))
+        for part in stated
     )
+
+
+def _is_listed(choice: str) -> bool:
+    name = re.split(r"\sWITH\s", choice.lower(), flags=re.IGNORECASE)[0].strip(" \t\r\n()[]\"'")
+    return name.removesuffix("+") in PERMISSIVE

@@ -22,7 +22,7 @@ from curate.text.json_values import parse_object
 _MAX_RAW_BYTES = 1024 * MIB
 _OUTSIDE = re.compile(rb'["{}\[\]]')
 _INSIDE = re.compile(rb'(?:[^"\\]|\\.)*', re.DOTALL)
-_BETWEEN = b" \t\r\n,[]\xef\xbb\xbf\x1e"
+_BETWEEN = re.compile(rb"[ \t\r\n,\[\]\xef\xbb\xbf\x1e]*")
 _JUNK_END = re.compile(rb"[{\[\],\n]")
 
 
@@ -73,9 +73,9 @@ class JsonValues:
     def read(self, stream: ByteStream, max_bytes: int, *, keep: bool) -> RawRow | None:
         """Return the next object; what stands between objects and is none is a row that is no JSON."""
         while not stream.at_end():
-            rest = stream.data[stream.at :].lstrip(_BETWEEN)
-            stream.at = len(stream.data) - len(rest)
-            if rest:
+            between = _BETWEEN.match(stream.data, stream.at)
+            stream.at = between.end() if between else stream.at
+            if stream.at < len(stream.data):
                 break
         else:
             return None
@@ -167,7 +167,7 @@ class Csv:
             if line is None or n_bytes > max_bytes:
                 return RawRow(n_bytes, reason="page_too_large" if keep else None)
             pieces.append(line)
-            is_open = n > 0 and split_record(b"".join(pieces), self._delimiter) is None
+            is_open = n > 0 and ends_in_quotes(line, self._delimiter, in_quotes=len(pieces) > 1)
         record = b"".join(pieces)
         raw = RawRow(n_bytes)
         if self._skip_header:
@@ -215,7 +215,26 @@ def split_record(record: bytes, delimiter: bytes) -> list[bytes] | None:
         at = end + 1
 
 
-_QUOTED = re.compile(rb'"((?:[^"]|"")*)"(?!")', re.DOTALL)
+def ends_in_quotes(line: bytes, delimiter: bytes, *, in_quotes: bool) -> bool:
+    r"""Whether a record goes on behind this line of it: one look at each line, however many lines a field has.
+
+    >>> ends_in_quotes(b'1,"two\n', b",", in_quotes=False), ends_in_quotes(b'lines",3\n', b",", in_quotes=True)
+    (True, False)
+    """
+    at = 0
+    while True:
+        if in_quotes or line.startswith(b'"', at):
+            found = _CLOSING.match(line, at if in_quotes else at + 1)
+            if found is None:
+                return True
+            in_quotes, at = False, found.end()
+        at = line.find(delimiter, at) + 1
+        if not at:
+            return False
+
+
+_QUOTED = re.compile(rb'"((?:[^"]++|"")*+)"')
+_CLOSING = re.compile(rb'(?:[^"]++|"")*+"')
 
 
 class RowsReader(StreamReader):
@@ -271,8 +290,8 @@ class RowsReader(StreamReader):
             return False
         stream = self._stream
         while not stream.at_end():
-            rest = stream.data[stream.at :].lstrip(_BETWEEN)
-            if rest:
+            between = _BETWEEN.match(stream.data, stream.at)
+            if between is None or between.end() < len(stream.data):
                 return False
             stream.at = len(stream.data)
         return not stream.gap

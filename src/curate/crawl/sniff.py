@@ -82,12 +82,27 @@ def _skip_space(head: bytes, at: int) -> int:
     return at
 
 
+def is_lfs_pointer(head: bytes) -> bool:
+    """Whether a file only says which one Git LFS is to fetch in its place."""
+    return head.startswith(b"version https://git-lfs.github.com/spec/")
+
+
 def find_named(head: bytes) -> str | None:
     """Name the binary format that `head` starts with, null where it starts with none that is known."""
     for magic, name in _FOREIGN:
         if head.startswith(magic):
             return name
-    return "tar archive" if head[257:262] == b"ustar" else None
+    return "tar archive" if looks_tar(head) else None
+
+
+def looks_tar(head: bytes) -> bool:
+    """Whether `head` starts with the header of a tar member: by its magic, in the first format, which has none, by its sum."""
+    if head[257:262] == b"ustar":
+        return True
+    stated = head[148:156].strip(b" \x00")
+    if len(head) < 512 or not head[0] or not stated.isdigit() or stated.strip(b"01234567"):
+        return False
+    return sum(head[:148]) + 8 * 32 + sum(head[156:512]) == int(stated, 8)
 
 
 def find_foreign(head: bytes) -> str | None:
@@ -119,7 +134,7 @@ def sniff_format(head: bytes, name: str) -> str | None:  # noqa: PLR0911, PLR091
         return "arc"
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return "zip"
-    if head[257:262] == b"ustar":
+    if looks_tar(head):
         return "tar"
     hint = _hint(name)
     is_foreign = find_foreign(head) is not None

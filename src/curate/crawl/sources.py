@@ -7,6 +7,7 @@ is bounded, whatever sizes an archive states.
 from __future__ import annotations
 
 import io
+import stat
 import tarfile
 import zipfile
 import zlib
@@ -28,7 +29,7 @@ from curate.crawl.programs import (
 )
 from curate.crawl.readers import StreamReader, WholeFileReader
 from curate.crawl.records import FileProblem, Mark, Page, Record, content_id, place_id
-from curate.crawl.sniff import find_foreign
+from curate.crawl.sniff import find_foreign, is_lfs_pointer
 from curate.crawl.stream import ByteStream
 from curate.text.charset import decode_text
 
@@ -39,7 +40,7 @@ _BLOCK = 512
 _MAX_MEMBERS = 1 << 22
 
 
-def read_source(
+def read_source(  # noqa: PLR0911 - a row of guards
     path: str, content: bytes | None, place: str, options: ReadOptions, damage: str | None = None
 ) -> Page | str:
     """Make a page of the file `path` of a source tree, or say under which kind it is counted.
@@ -51,6 +52,8 @@ def read_source(
         options: bounds, and the licence that is asked for.
         damage: drop reason.
     """
+    if content is not None and is_lfs_pointer(content):
+        return "lfs_pointer"
     ending = path.rsplit("/", 1)[-1].rpartition(".")[2].lower()
     language = name_language(path, (content or b"")[:4096])
     if language is None:
@@ -182,6 +185,8 @@ class ZipReader:
         record = Record(min(info.file_size, self._options.max_page_bytes))
         if info.is_dir():
             record.skipped = "folder"
+        elif stat.S_ISLNK(info.external_attr >> 16):
+            record.skipped = "link"
         elif wanted:
             content, damage = self._content(info, is_bomb=self._sums[self.position] > self._most_bytes)
             place = place_id(self._source, self.position)

@@ -262,6 +262,8 @@ def _read_manifest(path: Path) -> dict[str, Any]:
         manifest = read_json(source)
     except SettingError as error:
         raise RunError(f"{damaged} ({error})") from None
+    if not {"format", "segments"} & manifest.keys():
+        raise SettingError(f"{path} is no index: its {MANIFEST} is of another job.")
     if isinstance(manifest.get("format"), int) and manifest["format"] not in _FORMATS:
         raise SettingError(f"The index {path} was made by another version of curate; build it anew.")
     try:

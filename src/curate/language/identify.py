@@ -8,6 +8,7 @@ and probabilities without a Python string; the model's card is classifiers/langu
 from __future__ import annotations
 
 import dataclasses
+import unicodedata
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from curate.bundled import classifiers_folder
 from curate.errors import SettingError, UnknownNameError
 from curate.language.codes import suggest_code
-from curate.language.kernel import Tables, build_tables, predict
+from curate.language.kernel import Tables, build_tables, find_dressed, predict
 from curate.language.model_file import read_model
 from curate.text.cache import remembered
 from curate.text.kernel import source_stamp
@@ -35,10 +36,23 @@ def identify_languages(texts: pa.Array | pa.ChunkedArray) -> pa.RecordBatch:
     """Name the most likely language of every text (ISO 639 code) with its probability in [0, 1].
 
     The whole text is read; line ends count as spaces, since the model was trained on single lines. A text
-    without a word (empty, null, white space alone) has language null and confidence 0.
+    without a word (empty, null, white space alone) has language null and confidence 0. Where most letters are Latin ones
+    in full width or other dress, the plain ones are read in their place.
     """
     tables, codes = _load()
-    labels, probabilities = predict(*view_utf8(texts), tables)
+    data, bounds = view_utf8(texts)
+    labels, probabilities = predict(data, bounds, tables)
+    are_dressed = np.zeros(len(labels), np.bool_)
+    find_dressed(data, bounds, are_dressed)
+    if are_dressed.any():
+        rows = np.flatnonzero(are_dressed)
+        plain = (
+            unicodedata.normalize(
+                "NFKC", data[bounds[row] : bounds[row + 1]].tobytes().decode("utf-8", "replace")
+            )
+            for row in rows
+        )
+        labels[rows], probabilities[rows] = predict(*view_utf8(pa.array(plain, pa.large_string())), tables)
     languages = codes.take(pa.array(labels, mask=labels < 0))
     return pa.record_batch([languages, pa.array(probabilities)], schema=LANGUAGE_SCHEMA)
 

@@ -1,4 +1,4 @@
-# ruff: noqa: ANN001, ANN202, FBT003, PLR0912  (numba infers the types of kernels, and takes no keywords)
+# ruff: noqa: ANN001, ANN201, ANN202, FBT003, PLR0912  (numba infers the types of kernels, and takes no keywords)
 """fastText's prediction as a kernel over Arrow's bytes: the same sums as fastText's, without a Python string.
 
 A text's vector is the mean of the rows of its words and of the character n-grams of `<word>`; the softmax is
@@ -39,6 +39,7 @@ _GATHER = np.uint64(0x0102040810204080)  # times bits 0, 8, 16, ...: the same bi
 _MASKS = np.array(  # of the three blocks of eight bytes of a word of so many bytes
     [[(1 << 8 * min(max(n - 8 * k, 0), 8)) - 1 for k in range(3)] for n in range(_WORD_BYTES + 1)], np.uint64
 )
+_LOOKED_AT = 4096
 _LOG_OFFSET = 1e-5  # fastText adds it under every logarithm
 
 
@@ -138,6 +139,35 @@ def predict(
         ),
     )  # fmt: skip
     return labels, probabilities
+
+
+@kernel
+def find_dressed(data, bounds, are_dressed):
+    """Mark the texts most of whose letters, in their first bytes, are Latin ones in another dress (`_LOOKED_AT`).
+
+    Full-width, mathematical, circled and squared letters, which the model met as signs of East Asian pages or hardly at all.
+    """
+    for document in range(len(bounds) - 1):
+        n_dressed = n_others = 0
+        stop = min(bounds[document + 1], bounds[document] + _LOOKED_AT)
+        for i in range(bounds[document], stop):
+            lead = data[i]
+            if lead < 0xE2:
+                n_others += lead >= 0xC0 or 65 <= lead <= 90 or 97 <= lead <= 122
+                continue
+            n_bytes = 4 if lead >= 0xF0 else 3
+            code = np.int64(lead) & (0x0F if n_bytes == 3 else 0x07)
+            for k in range(1, n_bytes):
+                code = code << 6 | (np.int64(data[i + k]) & 0x3F if i + k < stop else 0)
+            n_others += 1
+            if (
+                0xFF21 <= code <= 0xFF3A or 0xFF41 <= code <= 0xFF5A  # full width
+                or 0x1D400 <= code <= 0x1D6A3  # mathematical
+                or 0x24B6 <= code <= 0x24E9 or 0x1F130 <= code <= 0x1F149  # circled, squared
+            ):  # fmt: skip
+                n_dressed += 1
+                n_others -= 1
+        are_dressed[document] = n_dressed > n_others
 
 
 class _Memory(threading.local):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from bisect import bisect_right
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -58,6 +60,8 @@ _SPACELESS_LOCAL = re.compile(
 _BEFORE_A_NAME = re.compile("^.*[给給到至在系繫为為是向于於找由寄]")
 _LATIN = re.compile(r"[A-Za-z\u00aa-\u024f\u1e00-\u1eff]")
 _AT = re.compile("[@\uff20]")
+# A soft hyphen, spaces and joiners of no width, marks of direction.
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
 # Korean particles stand right behind.
 _BESIDE = _S + _HANGUL
 # A digit first: what stands before is looked at where there is one, in place of everywhere.
@@ -230,10 +234,39 @@ def _replace(pattern: re.Pattern[str], text: str, placeholder: str, *, is_wide: 
 
 
 def _replace_emails(written: str, placeholder: str, *, is_wide: bool) -> tuple[str, int]:
-    """Replace e-mail addresses: from each `@` to the left and to the right, so that none hides another."""
-    text = _fold(written, is_wide=is_wide)
+    """Replace e-mail addresses, then those that hold signs which nobody sees: a soft hyphen, a zero-width space."""
+    found = [span for span, _, is_theirs in _find_emails(_fold(written, is_wide=is_wide)) if is_theirs]
+    cleaned = _put(written, found, placeholder)
+    cuts = [match.start() for match in _INVISIBLE.finditer(cleaned)]
+    if not cuts:
+        return cleaned, len(found)
+    # An `@` that is of an address as the text stands is looked at no more: such a sign may part words, too.
+    settled = {at - bisect_right(cuts, at) for _, at, _ in _find_emails(_fold(cleaned, is_wide=is_wide))}
+    seen = [cut - k for k, cut in enumerate(cuts)]  # where the signs were in the text without them
+    split = [
+        (start + bisect_right(seen, start), end + bisect_right(seen, end - 1))
+        for (start, end), at, is_theirs in _find_emails(_fold(_INVISIBLE.sub("", cleaned), is_wide=is_wide))
+        if is_theirs and at not in settled
+    ]
+    return _put(cleaned, split, placeholder), len(found) + len(split)
+
+
+def _put(text: str, spans: Sequence[tuple[int, int]], placeholder: str) -> str:
     pieces: list[str] = []
-    n = done = low = 0  # `low` is where the address before ends, also one that stays
+    done = 0
+    for start, end in spans:
+        pieces += (text[done:start], placeholder)
+        done = end
+    return "".join([*pieces, text[done:]])
+
+
+def _find_emails(text: str) -> list[tuple[tuple[int, int], int, bool]]:
+    """E-mail addresses: (from where to where, the place of the `@`, whether it is somebody's).
+
+    From each `@` to the left and to the right, so that none hides another.
+    """
+    spans: list[tuple[tuple[int, int], int, bool]] = []
+    low = 0  # where the address before ends, also one that stays
     found = _AT.search(text)
     while found:
         at = found.start()
@@ -245,11 +278,9 @@ def _replace_emails(written: str, placeholder: str, *, is_wide: bool) -> tuple[s
             while _AT.match(text, last.end()) and (more := _DOMAIN.match(text, last.end() + 1)):
                 last = more
             low = end = last.end()
-            if _is_somebodys(text, start, at, last):
-                pieces += (written[done:start], placeholder)
-                n, done = n + 1, end
+            spans.append(((start, end), at, _is_somebodys(text, start, at, last)))
         found = _AT.search(text, max(at + 1, end))
-    return "".join([*pieces, written[done:]]), n
+    return spans
 
 
 def _find_start(text: str, at: int, low: int) -> int:

@@ -211,6 +211,7 @@ class FilterSettings(EngineSettings):
         "a page; 0 for none. Lee et al. 2021 take 50 tokens, some 200 bytes.",
         section="dedup",
         low=0,
+        high=1 << 20,
     )
 
     scorer: tuple[str, ...] | str = setting(

@@ -143,8 +143,10 @@ class FittedScorer:
 
         Its calibration is that of the window it was fitted with; fit again where the difference matters.
         """
-        if window_bytes < 1:
-            raise SettingError(f"window_bytes is {window_bytes}; set it to 1 or more.")
+        is_whole = isinstance(window_bytes, int | np.integer)  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not is_whole or not 1 <= window_bytes < 1 << 62:
+            raise SettingError(f"window_bytes is {window_bytes}; set it to a whole number from 1 on.")
+        window_bytes = int(window_bytes)
         digest = fingerprint({"fitted": self.fingerprint, "window_bytes": window_bytes})
         return replace(self, window_bytes=window_bytes, fingerprint=digest)
 

@@ -49,7 +49,18 @@ def as_texts(texts: Any) -> pa.Array:
         column = _from_capsule(texts)
         if column is not None:
             return _from_arrow(column)
-    return _from_values(list(texts))
+    return _from_values(_listed(texts))
+
+
+def _listed(texts: Any) -> list[Any]:
+    """The values of an iterable; what only looks like one, as a class, is refused in the words of the gate."""
+    try:
+        values = iter(texts)
+    except TypeError:
+        raise TextsError(
+            f"Texts must come as a list or a column of texts, not {type(texts).__name__}."
+        ) from None
+    return list(values)
 
 
 def _refuse_others(texts: Any) -> None:

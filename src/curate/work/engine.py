@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from curate.config import check, setting
+from curate.config import MOST_WORKERS, check, setting
 from curate.errors import UnknownNameError
 from curate.work.cores import available_cores
 
@@ -32,6 +32,7 @@ class EngineSettings:
         section="run",
         in_hash=False,
         low=1,
+        high=MOST_WORKERS,
     )
     engine: str = setting("local", _ENGINE, section="run", in_hash=False, known=ENGINE_NAMES)
     ray_address: str | None = setting(None, _RAY_ADDRESS, section="run", in_hash=False)
