@@ -135,7 +135,7 @@ def _put_number(number: int, style: int, out: NDArray[np.uint8], at: int) -> int
     return at + n
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _put_prefix(b: int, w: Workspace, options: int, out: NDArray[np.uint8], at: int) -> int:
     """Bullet or number, heading marks or quote mark of a block."""
     e = w.blocks[b, B_ELEMENT]

@@ -86,7 +86,7 @@ CAPTION_LEVELS = 4  # from a caption's block to its element
 KIN_LEVELS = 4  # a block's own element, its box and what that lies in, from which its kind is told
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def keep_structure(
     n_blocks: int,
     bar: float,
@@ -118,7 +118,7 @@ def _may_join(b: int, bar: float, w: Workspace) -> bool:
     return link_density(w.blocks, w.counts, b) + inner_density(w.blocks, w.counts, b) <= MAX_LINK_SHARE
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _kind_of(b: int, w: Workspace) -> int:
     """A hash of the tags and first class words of a block's element, of its box and of what that lies in.
 
@@ -139,7 +139,7 @@ def _kind_of(b: int, w: Workspace) -> int:
     return int(hashed & 0x7FFFFFFF)
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _fill_holes(n_blocks: int, bar: float, further: float, w: Workspace, keep: NDArray[np.uint8]) -> None:
     """Keep what stands between two kept blocks and is of their kind, and prose that nearly passed beside one.
 
@@ -168,7 +168,7 @@ def _fill_holes(n_blocks: int, bar: float, further: float, w: Workspace, keep: N
             c = w.places[c, P_BEFORE]
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _join_members(n_blocks: int, bar: float, w: Workspace, keep: NDArray[np.uint8]) -> None:
     """Keep what stands in one box with a kept declaration of a row of them: a member's description, in short lines alike.
 
@@ -193,10 +193,10 @@ def _join_members(n_blocks: int, bar: float, w: Workspace, keep: NDArray[np.uint
 @kernel(allocates=False)
 def _nearly_passed(b: int, bar: float, w: Workspace) -> bool:
     """Whether a block is prose a little under the bar: the first or last paragraph of a text."""
-    return is_prose(w.blocks, w.counts, b) and _may_join(b, bar - EDGE_REACH, w)
+    return is_prose(w.counts, b) and _may_join(b, bar - EDGE_REACH, w)
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _join_units(
     n_blocks: int,
     bar: float,
@@ -231,7 +231,7 @@ def _join_units(
             keep[b] = w.scores[b] > bar and w.counts[b, C_WORDS] > 0 and not flags & AROUND
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _is_row_amid(b: int, n_blocks: int, unit: int, w: Workspace, keep: NDArray[np.uint8]) -> bool:
     """Whether a row follows a kept row of its table and another row of it comes."""
     if w.blocks[b, B_CELLS] == 0 or b == 0 or b + 1 >= n_blocks:
@@ -239,7 +239,7 @@ def _is_row_amid(b: int, n_blocks: int, unit: int, w: Workspace, keep: NDArray[n
     return keep[b - 1] != 0 and w.places[b - 1, P_UNIT] == unit and w.places[b + 1, P_UNIT] == unit
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _is_amid(
     e: int,
     n_blocks: int,
@@ -268,10 +268,10 @@ def _is_amid(
     # Beside prose in a page laid out as a table.
     holder = w.elements[e, E_PARENT]
     laid_out = is_table and holder >= 0 and w.elements[holder, E_FLAGS] & IN_TABLE != 0
-    return laid_out and is_prose(w.blocks, w.counts, first - 1 if before else end)
+    return laid_out and is_prose(w.counts, first - 1 if before else end)
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _join_introductions(
     n_blocks: int,
     bar: float,
@@ -308,7 +308,7 @@ def _stands_alone(b: int, bar: float, w: Workspace) -> bool:
     return w.scores[b] < bar + SURE and end > b + 1 and w.running[b + 1, 0] == w.running[end, 0]
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _says_nothing(b: int, w: Workspace) -> bool:
     """Whether a block is a heading of text of which nothing is kept."""
     end = w.places[b, P_END]
@@ -318,7 +318,7 @@ def _says_nothing(b: int, w: Workspace) -> bool:
     return below <= 0 and w.running[b + 1, 0] == w.running[end, 0]
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _goes_with_content(
     b: int,
     n_blocks: int,
@@ -352,7 +352,7 @@ def _goes_with_content(
     return leads and w.scores[b] > bar - LEAD_REACH
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _is_declaration(b: int, w: Workspace) -> bool:
     """Whether a heading below which nothing stands declares a function or the like: it has brackets."""
     if link_density(w.blocks, w.counts, b) > MAX_LINK_SHARE:
@@ -363,10 +363,10 @@ def _is_declaration(b: int, w: Workspace) -> bool:
     return bracketed
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _names_function(b: int, w: Workspace) -> bool:
     """Whether a block that is no prose has a bracket right behind a name: `def send(self)` above what it says of it."""
-    if is_prose(w.blocks, w.counts, b) or link_density(w.blocks, w.counts, b) > MAX_LINK_SHARE:
+    if is_prose(w.counts, b) or link_density(w.blocks, w.counts, b) > MAX_LINK_SHARE:
         return False
     named = False
     for i in range(w.blocks[b, B_START] + 2, w.blocks[b, B_END]):
@@ -386,7 +386,7 @@ def _find_shown(e: int, w: Workspace) -> int:
     return w.elements[e, E_PARENT] if caption else -1
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _caption_reach(b: int, shown: int, n_blocks: int, w: Workspace, keep: NDArray[np.uint8]) -> float:
     """How far under the bar the caption `b` of a figure or table may score: by what is kept of that, or around it."""
     before = behind = False
@@ -422,7 +422,7 @@ def _are_close(b: int, c: int, w: Workspace) -> bool:
     return w.places[b, P_BOX] == box or w.places[b, P_BOX] == parent
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _keep_title(
     n_blocks: int,
     reference: bool,  # noqa: FBT001 - a kernel
@@ -472,7 +472,7 @@ def _keep_title(
         keep[title] = 1
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _is_technical(n_blocks: int, w: Workspace, keep: NDArray[np.uint8]) -> bool:
     """Whether some listings, terms or rows of tables are kept."""
     n_technical = 0
@@ -482,7 +482,7 @@ def _is_technical(n_blocks: int, w: Workspace, keep: NDArray[np.uint8]) -> bool:
     return n_technical >= MIN_TECHNICAL
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _part_of_title(b: int, w: Workspace) -> int:
     """The part of the page's title that a block says, a number of `hash_titles`; -1 where it says none."""
     for k in range(w.titles.size):
@@ -491,7 +491,7 @@ def _part_of_title(b: int, w: Workspace) -> int:
     return -1
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _may_be_title(b: int, w: Workspace) -> bool:
     """Whether a block is a line outside menus and the like that is not a single link, as a site's name is."""
     if w.elements[w.blocks[b, B_ELEMENT], E_FLAGS] & AROUND:
@@ -501,7 +501,7 @@ def _may_be_title(b: int, w: Workspace) -> bool:
     return w.blocks[b, B_LINKS] > 1 or link_density(w.blocks, w.counts, b) <= MAX_LINK_SHARE
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _join_formulas(n_blocks: int, w: Workspace, keep: NDArray[np.uint8]) -> None:
     """Keep displayed formulas between two kept blocks, or behind the last that is kept of the box that they stand in.
 

@@ -37,10 +37,10 @@ NAME_PRIME = 0x100000001B3
 
 
 def pack(name: str) -> int:
-    """What `read_name` makes of a tag or attribute: eight letters as a big-endian number, all further ones mixed in."""
+    """What `read_name` makes of a tag or attribute: eight letters as a little-endian number, all further ones mixed in."""
     key = 0
     for n, byte in enumerate(name.encode()):
-        key = (key << 8 | byte if n < 8 else key * NAME_PRIME + byte) & 0xFFFFFFFFFFFFFFFF
+        key = (key | byte << 8 * n if n < 8 else key * NAME_PRIME + byte) & 0xFFFFFFFFFFFFFFFF
     return key
 
 
