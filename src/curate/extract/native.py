@@ -1,4 +1,3 @@
-# ruff: noqa: FBT003  (kernels take their arrays by position and decide byte by byte)
 """Our own extractor over a whole Arrow batch: one kernel call, no Python for any page in valid UTF-8."""
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from curate.extract.workspace import Workspace, describe_page, make_workspace, r
 from curate.text.charset import decode_text, is_broken
 from curate.text.kernel import kernel
 
-VERSION = "8"
+VERSION = "9"
 MAX_TITLE_BYTES = 2000
 LEAST_WORKSPACE_BYTES, MAX_KEPT_BYTES = 2**20, 2**22
 CHECKED_BYTES = 64  # that are looked at in one go

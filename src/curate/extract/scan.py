@@ -69,6 +69,8 @@ from curate.extract.tags import (
     LEX_COMMENT,
     LEX_CONSENT,
     LEX_DOCUMENTS,
+    LEX_FIRST,
+    LEX_GRID,
     LEX_GUTTER,
     LEX_HIDE,
     LEX_LANGUAGE,
@@ -155,8 +157,8 @@ from curate.extract.text import (
     flush_block,
     write_pending,
     write_run,
-    write_span,
     write_space,
+    write_span,
 )
 from curate.extract.tokens import (
     STYLE_BLOCK,
@@ -216,6 +218,9 @@ WRITTEN = 7  # the bits of these
 # Bits beside it: numbers fall; they fall from the number of items, known at the end; and, of whatever element, a field in
 # it asks for an address to send letters to.
 DESCENDING, COUNTED, ASKS = 8, 16, 32
+# It is a grid, a table of `div` that a style sheet lays out, or a cell of one. E_NUMBER is then the row of the cell, told
+# by the element that begins it, and of a grid the latest row; 0 where none has begun.
+GRID, GRID_CELL = 64, 128
 
 # Columns of the stack of open elements (int32).
 (O_TAG, O_ELEMENT, O_START, O_NAME) = range(4)  # O_NAME: of an unknown name, or PENDING when it began
@@ -727,6 +732,20 @@ def _number_item(
 
 
 @kernel(embed=True, allocates=False)
+def _place_in_grid(lexical: int, e: int, elements: NDArray[np.int32]) -> None:
+    """Note a grid, by its class or as an element of the role `row`, or the row of a grid's cell."""
+    grid = elements[e, E_PARENT]
+    if lexical & LEX_GRID or lexical >> ROLE_SHIFT == T_TR:
+        elements[e, E_STYLE] = GRID
+        elements[e, E_NUMBER] = 0 if lexical & LEX_GRID else e
+    elif elements[grid, E_STYLE] & GRID:
+        if lexical & LEX_FIRST:
+            elements[grid, E_NUMBER] = e
+        elements[e, E_STYLE] = GRID_CELL
+        elements[e, E_NUMBER] = elements[grid, E_NUMBER]
+
+
+@kernel(embed=True, allocates=False)
 def _push_element(
     tag: int,
     bits: int,
@@ -816,7 +835,7 @@ def _write_formula(
     s[PENDING] |= space
 
 
-@kernel(embed=True, allocates=False)
+@kernel(allocates=False)
 def _start_math(
     html: NDArray[np.uint8],
     begin: int,
@@ -855,7 +874,7 @@ def _start_math(
     return _convert(html, i, end, display, w)
 
 
-@kernel(embed=True, allocates=False)
+@kernel(allocates=False)
 def _convert(
     html: NDArray[np.uint8],
     i: int,
@@ -915,7 +934,7 @@ def _read_meta(
         meta[row, 1] = attributes[value, 1]
 
 
-@kernel(embed=True, allocates=False)
+@kernel(allocates=False)
 def _read_raw(
     html: NDArray[np.uint8],
     i: int,
@@ -1070,6 +1089,8 @@ def _start_tag(
             element = s[ELEMENT]
             if tag in (T_OL, T_LI):
                 _number_item(html, tag, attributes, element, elements)
+            elif tag == T_DIV:
+                _place_in_grid(lexical, element, elements)
     at = s[DEPTH]
     stack[at, O_TAG] = tag
     stack[at, O_ELEMENT] = element
@@ -1281,7 +1302,7 @@ def _ends_sentence(text: NDArray[np.uint8], begin: int, out: int) -> bool:
     )
 
 
-@kernel(embed=True, allocates=False)
+@kernel(allocates=False)
 def _start_unknown(
     html: NDArray[np.uint8],
     key: int,
@@ -1328,7 +1349,7 @@ def _start_unknown(
         s[PENDING] |= SPACE
 
 
-@kernel(embed=True, allocates=False)
+@kernel(allocates=False)
 def _end_unknown(
     key: int,
     w: Workspace,

@@ -1,4 +1,4 @@
-# ruff: noqa: PLR0912, PLR0915, SIM110  (kernels take their arrays by position and decide byte by byte)
+# ruff: noqa: FBT003, PLR0912, PLR0915, SIM110  (kernels take their arrays by position and decide byte by byte)
 """The writer of the scanner: HTML text to clean UTF-8 with entities decoded and white space collapsed."""
 
 from __future__ import annotations
