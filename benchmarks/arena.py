@@ -62,8 +62,13 @@ PEER_LANGUAGE_CONFIDENCE = 0.65
 PLOT = ROOT / "docs" / "images" / "arena.svg"
 ARMS = (
     "raw", "English, exact duplicates", "datatrove FineWeb", "Dolma Gopher", "C4", "default", "default and quality",
-    "rules, no score", "strict rules and score", "score alone", "random, size of default",
+    "default, prose alone", "rules, no score", "strict rules and score", "score alone", "random, size of default",
 )  # fmt: skip
+FEW = ("raw", "datatrove FineWeb", "default", "default, prose alone", "strict rules and score", "score alone")
+MOST_NOTATION = 0.1
+"""Share of lines of a text that counts as prose alone."""
+LARGER = {"layers": 5, "width": 384}
+"""10 million weights."""
 ALWAYS = ("raw", "default", "random, size of default")
 """Arms that others are compared with, or mixed of."""
 NOTES = (
@@ -111,7 +116,17 @@ def run(args: list[str]) -> dict[str, Any]:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--models", default="trigram,transformer")
     parser.add_argument(
-        "--transformer-arms", default="raw,datatrove FineWeb,default,strict rules and score,score alone"
+        "--transformer-arm",
+        action="append",
+        choices=ARMS,
+        help=f"arm for the transformers; by default {', '.join(FEW)}. Repeat.",
+    )
+    parser.add_argument(
+        "--larger-arm",
+        action="append",
+        choices=ARMS,
+        default=[],
+        help="arm for transformers of 10 million weights, 16 CPU minutes each. Repeat.",
     )
     parser.add_argument(
         "--folder", type=Path, default=ROOT / "build" / "arena", help="finished runs are kept here"
@@ -134,9 +149,7 @@ def run(args: list[str]) -> dict[str, Any]:
         help=f"of the arms, beside {', '.join(ALWAYS)}; all by default. Repeat.",
     )
     parser.add_argument("--layers", type=int, default=4, help="of the transformer")
-    parser.add_argument(
-        "--width", type=int, default=128, help="of the transformer; 384 with 5 layers are 10 million weights"
-    )
+    parser.add_argument("--width", type=int, default=128, help="of the transformer")
     asked = parser.parse_args(args)
     shutil.rmtree(asked.folder / "pool", ignore_errors=True)
     pool, evaluation = (
@@ -165,19 +178,23 @@ def run(args: list[str]) -> dict[str, Any]:
             report=lambda line: print(line, flush=True),
         )
 
-    few = [name for name in asked.transformer_arms.split(",") if name in wanted]
+    def transformers(names: Sequence[str], **changes: Any) -> Ablation | None:
+        few = {name: arms[name] for name in names if name in wanted}
+        return compare(few, model=("transformer",), **changes) if few else None
+
     with measured() as spent:
-        found = compare(arms, model=("trigram",))
-        slow = (
-            compare({name: arms[name] for name in few}, model=("transformer",))
+        judges = {
+            "trigram": (found := compare(arms, model=("trigram",))),
+            "transformer": transformers(asked.transformer_arm or FEW)
             if "transformer" in asked.models
-            else None
-        )
+            else None,
+            "larger transformer": transformers(asked.larger_arm, **LARGER),
+        }
         mixed = compare(mixtures(asked.folder / "default", arms), model=("trigram",))
     plot = PLOT if asked.data is None else asked.folder / "arena.svg"
     plot.write_text(draw_svg(found, "One pool, equal tokens of what each pipeline keeps"), encoding="utf-8")
     if asked.data is not None:
-        print("\n\n".join(each.table() for each in (found, slow) if each is not None))
+        print("\n\n".join(each.table() for each in judges.values() if each is not None))
     for name, fact in facts.items():
         n_tokens = found.facts["arms"][name]["n_tokens"]
         fact["cpu_s_per_million_tokens"] = round(fact["cpu_s"] / n_tokens * 1e6, 2) if fact["cpu_s"] else None
@@ -189,8 +206,8 @@ def run(args: list[str]) -> dict[str, Any]:
         "pool": {"documents": len(pool.texts), "bytes": sum(len(text.encode()) for text in pool.texts)},
         "made": facts,
         "judges": {
-            next(iter(each.nats)): each.to_json() | {"ranks": ranks(each), "tasks": answer(each, tasks)}
-            for each in (found, slow)
+            name: each.to_json() | {"ranks": ranks(each), "tasks": answer(each, tasks)}
+            for name, each in judges.items()
             if each is not None
         },
         "mixtures": mixed.to_json(),
@@ -373,6 +390,7 @@ def choose(
             pool, folder / "quality", "--scorer", edu, "--scorer", "quality",
             "--threshold", "edu=0.5", "--threshold", "quality=0.4",
         ),
+        "default, prose alone": lambda: (_prose(folder / "default"), facts["default"]["cpu_s"]),
         "rules, no score": lambda: _ours(pool, folder / "rules", "--scorer", "none", "--code-scorer", "none"),
         "strict rules and score": lambda: _ours(
             pool, folder / "strict", "--scorer", edu, "--rules", "gopher,c4,fineweb", "--spare-above", "none"
@@ -445,6 +463,17 @@ def _by_rules(peer: str, texts: Texts) -> tuple[Texts, float]:
 def _c4(texts: Texts) -> tuple[Texts, float]:
     found = run_peer("c4", texts, with_texts=True)["c4@code"]
     return [text for text in found["texts"] if text], found["cpu_s"]
+
+
+def _prose(default: Path) -> Texts:
+    """What the default keeps of pages and texts that are hardly program and formula."""
+    import duckdb
+
+    rows = duckdb.execute(
+        f"select text from '{default}/kept/*.parquet' where kind != 'code' "
+        f"and frac_program_lines + frac_formula_lines <= {MOST_NOTATION} order by id"
+    ).fetchall()
+    return [text for (text,) in rows]
 
 
 def mixtures(default: Path, arms: dict[str, Texts]) -> dict[str, Texts]:

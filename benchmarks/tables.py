@@ -10,6 +10,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -315,7 +316,7 @@ def _arena(model: str) -> str:
     """Bits per byte of every arm by domain, the best of each domain marked, and those whose gap to it is not clear."""
     result = _result("arena")
     judged = result["judges"][model]
-    bits = judged["bits_per_byte"][model]
+    bits = next(iter(judged["bits_per_byte"].values()))
     domains = [domain for domain in bits if not domain.startswith("task: ")]
     arms = list(judged["arms"])
     lines = [
@@ -841,6 +842,29 @@ def prose() -> dict[str, list[str]]:
     }
 
 
+def _titles(source: str) -> str:
+    """Thirty documents that one run kept beside thirty that it dropped."""
+    drawn = _result("titles")["sources"][source]
+    rows = [
+        (
+            *((kept["title"], f"{kept['score']:.2f}") if kept else ("", "")),
+            *((dropped["title"], _why(dropped)) if dropped else ("", "")),
+        )
+        for kept, dropped in zip_longest(drawn["kept"], drawn["dropped"])
+    ]
+    heads = (
+        f"kept, of {drawn['n_kept']:,}",
+        "score",
+        f"dropped, of {drawn['n_dropped']:,}",
+        "score or reason",
+    )
+    return _table(heads, rows)
+
+
+def _why(dropped: dict[str, Any]) -> str:
+    return f"`{dropped['reason']}`" if dropped["score"] is None else f"{dropped['score']:.2f}"
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "extraction": _extraction,
     "elements": _elements,
@@ -857,6 +881,9 @@ TABLES: dict[str, Callable[[], str]] = {
     "lessons-more": _lessons_more,
     "quality": _quality,
     "serve": _serve,
+    "titles-web": lambda: _titles("web"),
+    "titles-documentation": lambda: _titles("documentation"),
+    "titles-textbooks": lambda: _titles("textbooks"),
     "speed": _speed,
     "steady": _steady,
     "memory": _memory,
@@ -879,6 +906,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "reliability": _reliability,
     "arena-trigram": lambda: _arena("trigram"),
     "arena-transformer": lambda: _arena("transformer"),
+    "arena-larger": lambda: _arena("larger transformer"),
 }
 
 

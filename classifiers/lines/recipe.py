@@ -25,12 +25,13 @@ import numpy as np
 import pyarrow as pa
 import torch
 from numpy.typing import NDArray
+from safetensors.numpy import save_file
 from sklearn.metrics import f1_score
 from sklearn.model_selection import GroupKFold
 
 from curate.extract import extract_pages
-from curate.signals.kinds import KINDS, N_HIDDEN, Network, save_network
-from curate.signals.line_features import N_FEATURES, N_LISTS, load_tables, measure_line
+from curate.signals.kinds import KINDS, N_HIDDEN, Network
+from curate.signals.line_features import FEATURES, N_FEATURES, N_LISTS, load_tables, measure_line
 from curate.text.kernel import kernel
 
 MARKED_WEIGHT = 0.1
@@ -241,6 +242,16 @@ def evaluate(read: list[Line], marked: list[Line], n_folds: int = 5) -> None:
     print(f"over the lines of these four: {over:.3f}")
     over = f1_score(kinds[four], found[four, :4].argmax(1), average="macro")
     print(f"over the lines of these four, told among the four alone: {over:.3f}")
+
+
+def save_network(network: Network, path: Path) -> None:
+    """Write the weights as safetensors, with the names of what they were fitted on."""
+    save_file(
+        dict(network._asdict()),
+        str(path),
+        metadata={"features": " ".join(FEATURES), "kinds": " ".join(KINDS)},
+    )
+    path.chmod(0o644)
 
 
 if __name__ == "__main__":

@@ -43,6 +43,12 @@ from classifiers.recipe.bundled_pages import (
 )
 from classifiers.recipe.kept import Kept, digest_of
 from classifiers.recipe.lsa import fit_axes
+from classifiers.recipe.measures import (
+    compare_rates,
+    held_out_outputs,
+    perfect_calibration_error,
+    render_classes_card,
+)
 from classifiers.recipe.words import fit_word_table
 from numpy.typing import NDArray
 
@@ -50,9 +56,9 @@ import curate
 from curate.bundled import classifiers_folder, classifiers_in
 from curate.fit.annotations import Annotations
 from curate.fit.annotators import Strictness, number_pages, render_annotators
-from curate.fit.calibrate import compare_rates, fit_platt, perfect_calibration_error
-from curate.fit.card import figures_table, render_classes_card, write_card
-from curate.fit.classes import ClassesFit, fit_classes, held_out_outputs
+from curate.fit.calibrate import fit_platt
+from curate.fit.card import figures_table, write_card
+from curate.fit.classes import ClassesFit, fit_classes
 from curate.fit.fitting import FitResult, fit_classifier
 from curate.fit.metrics import average_precision, bootstrap, spearman, summarise, to_json
 from curate.fit.recipe import MemberRecipe, Recipe
@@ -72,6 +78,7 @@ EDU_RECIPE = Recipe(
             settings={"alpha": 0.3, "n_centres": 2048, "vector_scale": 0.5},
         ),
     ),
+    stack=False,
     reference_annotator=REFERENCE,
     same_scale=(
         "Llama-3.3-70B (FineWeb-Edu prompt)",
@@ -86,6 +93,7 @@ QUALITY_RECIPE = Recipe(
         EDU_RECIPE.members[0],
         replace(EDU_RECIPE.members[1], settings={**EDU_RECIPE.members[1].settings, "alpha": 0.1}),
     ),
+    stack=False,
     positive=3.0,
     high=5.0,
 )

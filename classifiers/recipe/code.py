@@ -27,6 +27,7 @@ CODE_RECIPE = Recipe(
             ("program", "program_words", "classes"), "kernel", settings={"alpha": 0.3, "n_centres": 3000}
         ),
     ),
+    stack=False,
     zones=(0, 80),
     min_pages=4,
     window_bytes=2400,  # what the readers saw

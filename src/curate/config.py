@@ -21,7 +21,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 import tomli_w
 import xxhash
 
-from curate.errors import SettingError, UnknownNameError
+from curate.errors import SettingError, UnknownNameError, one_line
 
 Settings = TypeVar("Settings")
 
@@ -266,11 +266,6 @@ def check_output(output: str) -> None:
         raise SettingError(f"The output {output} is a file. Give --output with a folder.")
 
 
-ENGINE = "local (processes on this machine) or ray."
-RAY_ADDRESS = (
-    "For the engine ray: the cluster, as HOST:PORT or ray://HOST:PORT; left out, what RAY_ADDRESS names, else one that "
-    "runs on this machine, else one is started here."
-)
 SCRATCH = (
     "Local folder for the work files of a run whose output is in a store; ~/.cache/curate/runs if left out. To go on with "
     "a run that was stopped, give the same."
@@ -331,8 +326,7 @@ def load_toml(path: str | Path, what: str = "settings file") -> dict[str, Any]:
         ValueError,
         RecursionError,
     ) as error:  # of the parser, of UTF-8, of numbers that Python does not read
-        said = " ".join(str(error).split())[:200]
-        raise SettingError(f"{path} is not valid TOML: {said}.") from error
+        raise SettingError(f"{path} is not valid TOML: {one_line(error)}.") from error
 
 
 def to_toml(settings: Any) -> str:

@@ -19,6 +19,15 @@ from difflib import get_close_matches
 MAX_NAMES_SHOWN = 40
 
 
+def one_line(error: BaseException) -> str:
+    """What an exception says, on one line, its first 200 characters; its class where it says nothing.
+
+    >>> one_line(ValueError(" no such   thing ")), one_line(KeyboardInterrupt())
+    ('no such thing', 'KeyboardInterrupt')
+    """
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
 class CurateError(Exception):
     """Base of every error raised on purpose; its text is one line that says what to do."""
 

@@ -1,13 +1,15 @@
 """The main job: a crawl in, scored Parquet out, with the reason for every dropped document.
 
-READ THIS FIRST. The journey of a document is `filter_crawl`, from top to bottom:
+READ THIS FIRST. `filter_crawl` checks, opens the folder and calls the passes, of which this file is, from top to bottom:
 
-    pass 1   read -> extract -> language -> line rules -> signals -> rules -> keys     chunk by chunk
-             (with --dedup-lines or --dedup-substrings in two halves: all lines are counted after the language)
-    barrier  all keys -> duplicates, each with the document that stays                 range by range
-    pass 2   survivors -> scores                                                       chunk by chunk
-    cut      thresholds, or the best share -> every row's fate
-    pass 3   kept/*.parquet, dropped/*.parquet                                         file by file
+    pass 1   read -> extract -> language -> line rules -> signals -> rules -> keys     chunk by chunk: Job.begin, Job.judge
+             (with --dedup-lines or --dedup-substrings in two halves: all lines are counted after Job.begin)
+    barrier  all keys -> duplicates, each with the document that stays                 range by range: run/barrier.py
+    pass 2   survivors -> scores                                                       chunk by chunk: score_chunk
+    cut      thresholds, or the best share -> every row's fate                         Job.decide, run/cut.py
+    pass 3   kept/*.parquet, dropped/*.parquet                                         file by file: run/fates.py
+
+A chunk's documents are one Arrow table; what a stage counted besides are its facts (`curate.run.reading.ChunkFacts`).
 
 A document has a kind (page, text, code), and each kind its rules and its scorers: a lane (`curate.run.lanes`).
 A rule that is not hard has the last word only where the score is low (`spare_above`): what fails such rules alone
@@ -40,10 +42,10 @@ from curate.batch import (
     live_rows,
     take_rows,
 )
-from curate.config import Paths, input_paths, parse_bytes, settings_from
+from curate.config import Paths, hashed_settings, input_paths, parse_bytes, settings_from
 from curate.crawl import Chunk, Cursor, InputFile, ReadOptions, check_columns, find_files, plan_splits
 from curate.dedup import DedupPlan, compute_keys
-from curate.extract import METADATA_FIELDS, decode_text, extract_pages
+from curate.extract import METADATA_FIELDS, check_extractor, decode_text, extract_pages
 from curate.language import ANY_LANGUAGE, check_languages, identify_languages
 from curate.protocols import Engine, Scorer
 from curate.rules import (
@@ -94,20 +96,19 @@ from curate.run.languages import (
 )
 from curate.run.manifest import ScoreFacts, build_manifest, build_plan
 from curate.run.marked import follow_lines
-from curate.run.reading import Chunks, estimate_needed, holds_same, read_pages
+from curate.run.reading import ChunkFacts, Chunks, estimate_needed, holds_same, read_pages
 from curate.run.recurring import add_to_funnel, read_without_recurring, recurring_columns
 from curate.run.screens import MARKED, hash_lists, load_screens
 from curate.run.settings import DEFAULT_CODE_SCORER, MIXED_LANGUAGES, FilterSettings
 from curate.run.shards import SHARD, Shard, read_inputs, write_shard
-from curate.run.tokens import count_tokens, estimate_tokens, token_columns
+from curate.run.tokens import count_tokens, estimate_tokens, load_tokenizer, token_columns
 from curate.scoring import ask_all, scored_columns
-from curate.signals import compute_signals
+from curate.signals import check_signals, compute_signals
 from curate.text.normalise import comparable, compose
 from curate.text.printable import format_bytes
 from curate.text.words import Words, hash_words, view_utf8
 from curate.work.clock import StageClock, peak_memory_bytes
 from curate.work.disk import disk_errors, free_bytes
-from curate.work.engine import make_engine
 from curate.work.files import read_facts, write_arrow
 from curate.work.folder import ChunkName, RunFolder, opened_run, run_path
 from curate.work.progress import ProgressDisplay, nothing_counted
@@ -214,12 +215,10 @@ def run_filter(
             display=display,
             holds_same=partial(holds_same, files),
         ) as folder,
-        make_engine(
-            settings.engine,
-            settings.n_workers(n_input_bytes),
-            str(work_path),
-            settings.ray_address,
+        settings.start(
+            work_path,
             inputs,
+            n_workers=settings.count_workers(n_input_bytes),
             before_fork=job.load_kernels,
         ) as engine,
     ):
@@ -271,7 +270,10 @@ def settle_fates(
     clock: StageClock,
     funnel: Funnel,
 ) -> tuple[Decisions, list[Part]]:
-    """The barrier, pass 2 and the cut: every row's fate, counted into `funnel`, and the files that rows go into."""
+    """The barrier, pass 2 and the cut: what decides over every row, and the files that rows go into.
+
+    Every row's fate is counted into `funnel`, and the time that it took into `clock`.
+    """
     settings = job.settings
     with clock.stage("duplicates"), display.step("Finding duplicates", 0, nothing_counted):
         committed = find_run_duplicates(
@@ -310,27 +312,15 @@ class Job:
         first_stage: Stage | None = None,
     ) -> Job:
         """Check everything that can be checked beforehand, and say what does not fit the wanted languages."""
-        names = (
-            "text_column",
-            "html_column",
-            "id_column",
-            "url_column",
-            "date_column",
-            "license",
-            "max_page_bytes",
-            "chunk_bytes",
-        )
-        read_options = ReadOptions(**{name: getattr(settings, name) for name in names})
+        read_options = ReadOptions.of(hashed_settings(settings))
         check_columns(files, read_options)
-        load_screens(settings)
-        count_tokens(pa.array([], pa.string()), settings.tokenizer)
-        nothing = pa.array([], pa.binary())
-        # Each refuses what it does not know, or what needs a package that is missing.
-        extract_pages(nothing, extractor=settings.extractor, focus=settings.extract_focus)
+        check_extractor(settings.extractor, settings.extract_focus, settings.text_format)
         check_languages(settings.language)
+        load_screens(settings)  # reads the lists that are named; workers read them once more
+        if settings.tokenizer is not None:
+            load_tokenizer(settings.tokenizer)
         lanes = make_lanes(settings, scorers, code_scorer)
-        for lane in lanes:
-            compute_signals(nothing.cast(pa.string()), lane.signals)
+        check_signals(signal_names(lanes))
         for line in tell_other_languages(lanes[0], settings.language):
             display.say(line)
         check_names([ScoredKinds.of(lane) for lane in lanes], settings.cut, settings.floors)
@@ -408,7 +398,10 @@ class Job:
         return documents, {"extra_types": types, "in_other_languages": lost, "cpu_s": clock.rounded()}
 
     def judge(self, documents: pa.Table, facts: dict[str, Any]) -> tuple[pa.Table, dict[str, Any]]:
-        """Line rules -> signals -> rules -> keys; `facts` are those of what came before."""
+        """Line rules -> signals -> rules -> keys; `facts` are those of `begin`.
+
+        Screens (`curate.run.screens`) are what the user's own lists say, and stand where what they look at is known.
+        """
         clock, screens = StageClock(), load_screens(self.settings)
         judged: list[dict[str, Any]] = []
         with clock.stage("rules"):
@@ -815,7 +808,7 @@ def finish_run(
     folder.finish(manifest)
 
 
-def count_removed_lines(funnel: Funnel, facts: Sequence[Mapping[str, Any]]) -> None:
+def count_removed_lines(funnel: Funnel, facts: Sequence[ChunkFacts]) -> None:
     """Count the lines that left documents by reason, and their characters: recurring ones, other languages, line rules."""
     for fact in facts:
         funnel.n_chars_removed += add_to_funnel(funnel.lines_removed, fact)

@@ -15,6 +15,7 @@ import pytest
 import zstandard
 
 from curate.cli import main
+from curate.crawl import find_kept
 from curate.errors import SettingError
 from curate.fit import fit_classifier, read_annotations
 from curate.fit.annotations import render_sources
@@ -187,7 +188,7 @@ def test_labels_by_id_or_address_find_their_pages_in_what_filter_reads(tmp_path)
     (tmp_path / "more.jsonl").write_bytes(
         lines([{"id": "x", "url": "https://a.example/1", "text": "By address."}])
     )
-    pages = list(read_pages([tmp_path / "site"]))
+    pages = list(read_pages(find_kept([tmp_path / "site"])))
     rows = [
         {"id": pages[1]["id"], "label": 1},
         {"url": "https://a.example/1", "label": 0},

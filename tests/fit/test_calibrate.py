@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from classifiers.recipe.measures import compare_rates, perfect_calibration_error
 
-from curate.fit.calibrate import compare_rates, fit_platt, perfect_calibration_error
+from curate.fit.calibrate import fit_platt
 
 
 def test_a_perfect_scorer_has_a_calibration_error_that_shrinks_with_the_pages():

@@ -12,11 +12,12 @@ from scipy.sparse import csr_matrix
 from curate.errors import SettingError, UnknownNameError
 from curate.fit import Recipe, fit_classifier, read_annotations
 from curate.fit.calibrate import fit_isotonic, fit_platt
+from curate.fit.fitting import member_weights
 from curate.fit.folds import draw_folds, group_pages
 from curate.fit.heads import fit_head
 from curate.fit.recipe import HEAD_NAMES
 from curate.scoring import load_scorer
-from curate.scoring.heads import head_from_arrays
+from curate.scoring.heads import head_arrays, head_from_arrays
 from curate.testing import check_scorer
 from labelled_pages import make_pages
 
@@ -74,7 +75,7 @@ def test_a_heads_arrays_predict_what_scikit_learn_predicts(head):
     dense = rng.normal(size=(120, 6)).astype(np.float32)
     y = np.clip(np.round(2 + dense[:, 0] - dense[:, 1] ** 2), 0, 5)
     fit = fit_head(head, dense, None, y, np.ones(120), 0, FAST.get(head, {}))
-    stored = {name: array.copy() for name, array in fit.head.to_arrays().items()}
+    stored = {name: array.copy() for name, array in head_arrays(fit.head).items()}
     again = head_from_arrays(fit.head.kind, stored).predict(dense)
     np.testing.assert_array_equal(again, fit.predict(dense, None))
     np.testing.assert_allclose(again, reference(head, dense, y), atol=2e-3)
@@ -178,6 +179,16 @@ def test_wrong_settings_are_refused_in_one_line(settings, message):
     with pytest.raises(SettingError, match=message) as caught:
         Recipe().replace(**settings)
     assert "\n" not in str(caught.value)
+
+
+def test_naming_the_default_members_changes_nothing_and_a_stated_weight_counts():
+    named = ["tfidf:ridge", "tfidf+shape:ridge", "static+lsa+shape:kernel"]
+    assert Recipe().replace(members=named) == Recipe()
+    levels = np.array([[1.0, 3, 0], [2, 2, 0], [3, 1, 0], [4, 0, 0]])
+    assert member_weights(Recipe(), levels, levels[:, 0]).tolist() == pytest.approx([1, 0, 0])
+    stated = Recipe().replace(members=[named[0], f"{named[1]}*2", named[2]])
+    for recipe, weights in ((stated, [0.25, 0.5, 0.25]), (Recipe(stack=False), [1 / 3] * 3)):
+        assert member_weights(recipe, levels, levels[:, 0]).tolist() == pytest.approx(weights)
 
 
 def test_unknown_settings_of_a_head_are_refused():

@@ -113,7 +113,7 @@ def test_json_lines_give_the_same_decisions_as_parquet(crawl, tmp_path):
     for kind in ("kept", "dropped"):
         ids = [[row["id"] for row in read_out(tmp_path / out, kind)] for out in ("a", "b")]
         assert ids[0] == ids[1]
-    assert report.problems == ()
+    assert report.problems == []
     assert json.loads(read_out(tmp_path / "b", "kept")[0]["extra"]).keys() == {"quality"}
 
 
@@ -151,7 +151,7 @@ def test_html_is_no_text_and_damage_is_reported(tmp_path):
     (folder / "bad.parquet").write_bytes(data)
     report = run(folder, tmp_path / "out")
     assert report.n_dropped["html_not_text"] == 1
-    assert any("bad.parquet" in problem for problem in report.problems)
+    assert any("bad.parquet" in problem.source for problem in report.problems)
 
 
 def test_another_setting_in_the_same_folder_is_refused_and_the_same_one_returns_the_report(crawl, tmp_path):
@@ -242,7 +242,7 @@ def test_strings_that_are_not_utf8_end_neither_dedup_nor_mix(tmp_path):
     table = pa.table({"id": strings, "text": strings})
     pq.write_table(table, tmp_path / "bad.parquet")
     report = dedup_files(str(tmp_path / "bad.parquet"), tmp_path / "out", workers=1, progress=False)
-    assert (report.n_documents, report.problems) == (5, ())
+    assert (report.n_documents, report.problems) == (5, [])
     made = MixtureSettings(
         sources=(Source("bad", (str(tmp_path / "bad.parquet"),)),), validation_fraction=0.0
     )

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import math
+import pkgutil
+from inspect import get_annotations
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import curate
+from curate.ablate.settings import AblateSettings
+from curate.annotate.settings import AnnotateSettings
 from curate.config import (
     check_value,
     describe_limits,
@@ -20,11 +26,19 @@ from curate.config import (
     stable_hash,
     to_toml,
 )
+from curate.craft.settings import CraftSettings
+from curate.crawl import ReadOptions
 from curate.errors import SettingError, UnknownNameError
-from curate.jobs.settings import DedupSettings
+from curate.fit.recipe import Recipe
+from curate.fit.settings import EvaluateSettings
+from curate.jobs.settings import DedupSettings, ScoreSettings
+from curate.llm.settings import CallSettings
+from curate.mixture.settings import MixtureSettings, Source, Stage
 from curate.run.settings import DEFAULT_THRESHOLD, FilterSettings
+from curate.serve.settings import ServeSettings
 from curate.tokens.settings import TokenizeSettings
 from curate.train.settings import TrainSettings
+from curate.work.engine import EngineSettings
 
 FILES = {"input": ("crawl/",), "output": "out"}
 
@@ -71,12 +85,39 @@ def test_a_wrong_setting_says_what_is_wrong(values: dict, message: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-CLASSES = {
-    FilterSettings: FILES,
+CALLS = {"model": "m", "output": "out"}
+CLASSES: dict[type, dict] = {
+    AblateSettings: {},
+    AnnotateSettings: CALLS | {"input": ("pages",)},
+    CallSettings: {"model": "m"},
+    CraftSettings: CALLS | {"input": ("pages",)},
     DedupSettings: FILES,
-    TrainSettings: {"tokens": "tokens", "output": "out"},
+    EngineSettings: {},
+    EvaluateSettings: {},
+    FilterSettings: FILES,
+    MixtureSettings: {"sources": (Source("a", ("a.parquet",)),)},
+    Recipe: {},
+    ScoreSettings: FILES,
+    ServeSettings: {},
+    Source: {"name": "a", "path": ("a.parquet",)},
+    Stage: {},
     TokenizeSettings: {"input": "mixture", "output": "out"},
+    TrainSettings: {"tokens": "tokens", "output": "out"},
 }
+WRITTEN = (FilterSettings, TrainSettings)
+"""Those that a command writes to a file."""
+
+
+def test_no_class_of_settings_is_missing_here() -> None:
+    found: set[type] = set()
+    for module in pkgutil.walk_packages(curate.__path__, "curate."):
+        if module.name.rpartition(".")[2] in ("settings", "recipe", "engine"):
+            for name, value in vars(importlib.import_module(module.name)).items():
+                if dataclasses.is_dataclass(value) and isinstance(value, type) and not name.startswith("_"):
+                    found |= {value} if any("doc" in f.metadata for f in dataclasses.fields(value)) else set()
+    assert found == CLASSES.keys()
+
+
 LIMITED = [
     pytest.param(cls, field, id=f"{cls.__name__}.{field.name}")
     for cls in CLASSES
@@ -89,9 +130,13 @@ LIMITED = [
 def test_each_setting_stays_at_its_limits_and_is_refused_just_past_them(
     cls: type, field: dataclasses.Field
 ) -> None:
+    kind = str(field.type)
+    wrap = {"Mapping": lambda value: {"key": value}, "tuple": lambda value: (value,)}
+    held = wrap.get("" if "|" in kind else kind.partition("[")[0], lambda value: value)
+
     def allows(value: object) -> bool:
         try:
-            check_value(cls, field.name, value)
+            check_value(cls, field.name, held(value))
         except SettingError:
             return False
         return True
@@ -101,7 +146,7 @@ def test_each_setting_stays_at_its_limits_and_is_refused_just_past_them(
         assert all(map(allows, limits["known"]))
         assert not allows("no such name")
         return
-    is_whole = "float" not in str(field.type)
+    is_whole = "float" not in kind
 
     def step(value: float, way: int) -> float:
         return int(value) + way if is_whole else math.nextafter(value, way * math.inf)
@@ -118,10 +163,27 @@ def test_each_setting_stays_at_its_limits_and_is_refused_just_past_them(
     assert is_whole or not allows(math.nan)
 
 
+@pytest.mark.parametrize("cls", [FilterSettings, DedupSettings, ScoreSettings])
+def test_every_setting_that_is_called_as_a_read_option_reaches_the_reader(cls: type) -> None:
+    shared = {field.name for field in dataclasses.fields(cls)} & {
+        f.name for f in dataclasses.fields(ReadOptions)
+    }
+    for name in shared - {"html_column"}:
+        value = "permissive" if name == "license" else 77 if name.endswith("bytes") else "mine"
+        options = ReadOptions.of(hashed_settings(cls(**FILES | {name: value})))
+        assert getattr(options, name) == value
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_where_a_job_runs_is_declared_once_for_all_jobs(cls: type) -> None:
+    if cls is not EngineSettings:
+        assert not get_annotations(cls).keys() & {"engine", "ray_address"}
+
+
 @pytest.mark.parametrize("cls", CLASSES)
 def test_a_setting_of_the_wrong_type_is_refused_when_the_settings_are_built(cls: type) -> None:
     for field in dataclasses.fields(cls):
-        with pytest.raises(SettingError, match=field.name):
+        with pytest.raises(SettingError, match=field.metadata["named"] or field.name):
             cls(**CLASSES[cls] | {field.name: object()})
 
 
@@ -134,7 +196,22 @@ VALUES = {
 }
 
 
-@given(st.sampled_from(list(CLASSES)), st.data())
+@given(
+    st.sampled_from(
+        [
+            *WRITTEN,
+            DedupSettings,
+            ScoreSettings,
+            TokenizeSettings,
+            AnnotateSettings,
+            CraftSettings,
+            AblateSettings,
+            ServeSettings,
+            EvaluateSettings,
+        ]
+    ),
+    st.data(),
+)
 def test_every_settings_file_that_is_written_is_read_back_equal(
     tmp_path_factory: pytest.TempPathFactory, cls: type, data: st.DataObject
 ) -> None:

@@ -18,7 +18,7 @@ from curate.errors import CurateError, SettingError
 from curate.fit import fit_classifier
 from curate.scoring import load_scorer
 from curate.scoring.features import load_word_table
-from curate.scoring.load import load_classes
+from curate.scoring.load import block_from_config, load_classes
 from curate.scoring.vocabulary import Vocabulary
 from labelled_pages import make_pages
 
@@ -201,6 +201,14 @@ def test_a_configuration_that_is_wrong_is_refused(
     set_in(config, place, value)
     change(folder, config=config)
     assert not loads_or_says_why(folder)
+
+
+@pytest.mark.parametrize(
+    "kind", ["common_words", "static", "lsa", "classes", "program_words", "encoder", "none such"]
+)
+def test_features_that_lack_what_their_kind_needs_are_refused(tmp_path: Path, kind: str) -> None:
+    with pytest.raises(SettingError, match=r"config\.json|none such"):
+        block_from_config({"block": kind}, tmp_path)
 
 
 def test_hashes_that_share_their_slot_are_refused_before_they_cost_time() -> None:

@@ -148,9 +148,10 @@ def extraction(data: bytes) -> None:
 
 def words(data: bytes) -> None:
     from curate.text.normalise import comparable, compose
-    from curate.text.words import hash_words
+    from curate.text.words import add_signs, hash_words
 
-    hash_words(texts(data), signs=True).with_signs()
+    words = hash_words(texts(data), signs=True)
+    add_signs(words.hashes, words.signs, 0, len(words.hashes), words.hashes.copy())
     compose(texts(data)), comparable(texts(data))
 
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 import xxhash
 from numpy.typing import NDArray
 
+from curate.text.hashing import GOLDEN, finish_all
 from curate.tokens import TextEncoder
 
 EVAL_DOCUMENT_CHARS = 3_000
@@ -95,9 +96,4 @@ def _occurrence(places: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _mixed(keys: NDArray[np.uint64], more: NDArray[np.int64], salt: int) -> NDArray[np.uint64]:
-    mixed = (keys ^ np.uint64(salt)) + more.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(
-        0xBF58476D1CE4E5B9
-    )  # splitmix64 (Steele, Lea and Flood, 2014)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return mixed ^ (mixed >> np.uint64(31))
+    return finish_all((keys ^ np.uint64(salt)) + more.astype(np.uint64) * GOLDEN)

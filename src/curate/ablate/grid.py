@@ -68,10 +68,7 @@ class Grid:
 
     def table(self) -> str:
         """Markdown: the shares, what the curves are worth, and the check."""
-        lines = [
-            f"| {self.axis[:-1]} | by size | proposed (95%) | at most |",
-            "|---|---|---|---|",
-        ]
+        lines = [f"| {self.axis[:-1]} | by size | proposed (95%) | at most |", "|---|---|---|---|"]
         for i, name in enumerate(self.names):
             lines.append(
                 f"| {name} | {self.natural[i]:.1%} | {self.proposed[i]:.1%} ({self.low[i]:.1%} to {self.high[i]:.1%}) "

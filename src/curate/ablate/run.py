@@ -79,7 +79,7 @@ def ablate(
         arms: texts by name; the first arm is what the others are compared with.
         evaluation: texts of the domains that the comparison is about, by name.
         settings: amounts, seeds, models.
-        output: where finished runs are kept, so that the same call goes on after a stop; null for nowhere.
+        output: where finished runs are kept, so that the same call goes on after a stop; None for nowhere.
         report: told a line for each thing done.
 
     Returns:

@@ -9,11 +9,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.dedup import find_duplicates
+from curate.text.hashing import hash_runs
 from curate.text.words import hash_words
 
 NGRAM_WORDS = 13
 """Words in a row that show a copy (GPT-3, arXiv 2005.14165)."""
-_BASE = np.uint64(0x9E3779B97F4A7C15)
 
 
 def outside_evaluation(texts: Sequence[str], evaluation: Sequence[str], jaccard: float) -> NDArray[np.bool_]:
@@ -49,13 +49,8 @@ def _sharing_ngrams(texts: Sequence[str], evaluation: Sequence[str]) -> NDArray[
 def _ngrams(texts: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
     """Hashes of every 13 words in a row, and the number of the text that each is in."""
     words = hash_words(pa.array(texts, pa.large_string()))
-    n = len(words.hashes) - NGRAM_WORDS + 1
-    if n <= 0:
-        return np.zeros(0, np.uint64), np.zeros(0, np.int64)
-    summed = np.zeros(n, np.uint64)
-    for i in range(NGRAM_WORDS):
-        summed = summed * _BASE + words.hashes[i : i + n]
-    first, last = np.arange(n), np.arange(n) + NGRAM_WORDS - 1
+    runs = hash_runs(words.hashes, NGRAM_WORDS)
+    first, last = np.arange(len(runs)), np.arange(len(runs)) + NGRAM_WORDS - 1
     owner = np.searchsorted(words.offsets, first, "right") - 1
     within = last < words.offsets[owner + 1]
-    return summed[within], owner[within].astype(np.int64)
+    return runs[within], owner[within].astype(np.int64)

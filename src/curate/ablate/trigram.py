@@ -11,10 +11,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from curate.text.hashing import GOLDEN
 from curate.text.kernel import kernel
 
 _EMPTY = np.uint64(2**64 - 1)
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 class Trigram:
@@ -41,7 +41,7 @@ class Trigram:
 @kernel
 def _find(keys, key):
     mask = np.uint64(len(keys) - 1)
-    at = (key * _GOLDEN) >> np.uint64(20) & mask
+    at = (key * GOLDEN) >> np.uint64(20) & mask
     while keys[at] != _EMPTY and keys[at] != key:
         at = (at + np.uint64(1)) & mask
     return np.int64(at)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,9 +12,9 @@ import pyarrow as pa
 import xxhash
 
 from curate.annotate.settings import AnnotateSettings
-from curate.crawl import ReadOptions, find_files, plan_splits, read_chunks, refuse_as_output
+from curate.crawl import find_kept, refuse_as_output
 from curate.errors import SettingError
-from curate.extract import extract_pages
+from curate.fit.label_files import read_pages
 
 SCHEMA = pa.schema(
     [("id", pa.string()), ("url", pa.string()), ("topic", pa.string()), ("text", pa.large_string())]
@@ -74,37 +73,11 @@ def read_pool(settings: AnnotateSettings) -> Pool:
 def _read_pages(
     settings: AnnotateSettings, passed_over: Counter[str]
 ) -> Iterator[tuple[str, str | None, str | None, str]]:
-    options = ReadOptions(text_column=settings.text_column)
-    files = find_files([_kept_of(path) for path in settings.input])
+    files = find_kept(settings.input)
     refuse_as_output([settings.output, f"{settings.output}.manifest.json", settings.cache_path], files)
-    for split in plan_splits(files):
-        for chunk in read_chunks(split, options):
-            pages = chunk.pages.to_pydict()
-            html = [row for row, kind in enumerate(pages["kind"]) if kind == "html"]
-            found = extract_pages(
-                chunk.pages["content"].take(pa.array(html, pa.int64())),
-                chunk.pages["charset"].take(pa.array(html, pa.int64())),
-                extractor=settings.extractor,
-            ).to_pydict()
-            from_html = dict(
-                zip(html, zip(found["text"], found["extract_problem"], strict=True), strict=True)
-            )
-            for row, content in enumerate(pages["content"]):
-                text, problem = from_html.get(row, (None, None))
-                if row not in from_html and content is not None:
-                    text = content.decode("utf-8", "replace")
-                problem = pages["drop_reason"][row] or problem
-                if problem or not text or not text.strip():
-                    passed_over[problem or "no_text"] += 1
-                    continue
-                yield pages["id"][row], pages["url"][row], _topic(pages["extra"][row]), text
-
-
-def _kept_of(path: str) -> str:
-    """A result folder stands for the documents that it kept."""
-    if os.path.isfile(os.path.join(path, "manifest.json")) and os.path.isdir(os.path.join(path, "kept")):
-        return os.path.join(path, "kept")
-    return path
+    pages = read_pages(files, settings.text_column, extractor=settings.extractor, passed_over=passed_over)
+    for page in pages:
+        yield page["id"], page["url"], _topic(page["extra"]), page["text"]
 
 
 def _topic(extra: str | None) -> str | None:

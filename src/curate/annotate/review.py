@@ -13,7 +13,6 @@ import secrets
 import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
@@ -31,6 +30,7 @@ from curate.annotate.labels import (
 )
 from curate.annotate.prompt import MAX_REASON_CHARS
 from curate.errors import SettingError
+from curate.work.loopback import LoopbackHandler, LoopbackServer
 
 PAGE = Path(__file__).parent / "review.html"
 _NAME = re.compile(r"[\w .-]{1,40}")
@@ -73,24 +73,22 @@ class ReviewServer:
             raise SettingError(f"{labels} holds no labels. Give a file that 'curate annotate' wrote.")
         self._ids = list(self._pages)
         try:
-            self._http = _Server(("127.0.0.1", port), _Handler)
+            self._http = LoopbackServer(port, _Handler, self)
         except OSError as error:
             raise SettingError(
                 f"Port {port} is not free ({error.strerror}). Give another with --port."
             ) from error
-        self._http.review = self
-        self.port = self._http.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}/"
+        self.port = self._http.server_port
+        self.url = f"{self._http.address}/"
 
     def __enter__(self) -> Self:
-        threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True).start()
+        self._http.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._http.shutdown()
-        self._http.server_close()
+        self._http.__exit__(kind, error, trace)
 
     def serve(self) -> None:
         """Serve until interrupted."""
@@ -174,21 +172,10 @@ def _shown(row: Row) -> dict[str, Any]:
     }
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    review: ReviewServer
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
+class _Handler(LoopbackHandler):
     @property
     def _review(self) -> ReviewServer:
-        return cast("_Server", self.server).review
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Say nothing."""
+        return cast("LoopbackServer", self.server).owner
 
     def do_GET(self) -> None:
         """The web page itself, or one page's labels."""
@@ -244,14 +231,11 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(200, html.encode(), "text/html; charset=utf-8", {"Content-Security-Policy": policy})
 
     def _send(self, status: int, data: bytes, kind: str, headers: Mapping[str, str] | None = None) -> None:
-        self.send_response(status)
-        always = {"Content-Type": kind, "Content-Length": str(len(data)), "Cache-Control": "no-store"}
-        always |= {
+        always = {
+            "Content-Type": kind,
+            "Cache-Control": "no-store",
             "X-Content-Type-Options": "nosniff",
             "X-Frame-Options": "DENY",
             "Referrer-Policy": "no-referrer",
         }
-        for name, value in (always | dict(headers or {})).items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(data)
+        self.send(status, data, always | dict(headers or {}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from curate.config import check_input, setting
+from curate.config import check, check_input, setting
 from curate.errors import SettingError
 from curate.llm.settings import CallSettings
 
@@ -64,9 +64,10 @@ class AnnotateSettings(CallSettings):
         100_000, "Pages to choose from; a larger input is sampled by hash.", section="select", low=1
     )
     exclude: tuple[str, ...] = setting((), "Label files whose pages are not to be chosen.", section="select")
-    seed: int = setting(0, "Seed of the choice.", section="select")
+    seed: int = setting(0, "Seed of the choice.", section="select", low=0)
 
     def __post_init__(self) -> None:
+        check(self)
         check_input(self.input)
         if not self.output or Path(self.output).is_dir():
             raise SettingError(f"No output file. Give --output with a JSONL file, not '{self.output}'.")

@@ -27,15 +27,12 @@ def ablate_command(
     ],
     arm: Annotated[
         list[str] | None,
-        typer.Option(
-            help="NAME=PATH of texts to train on; the first is compared with. Repeat.", show_default=False
-        ),
+        typer.Option(help="NAME=PATH of texts to train on; the first is compared with. Repeat."),
     ] = None,
     grid: Annotated[
         Path | None,
         typer.Option(
-            help="Instead of arms: the TOML file of a mixture, whose domains (or sources) are weighed.",
-            show_default=False,
+            help="Instead of arms: the TOML file of a mixture, whose domains (or sources) are weighed."
         ),
     ] = None,
     output: Annotated[

@@ -22,14 +22,9 @@ if TYPE_CHECKING:
     from curate.llm.settings import CallSettings
 
 _Temperature = Annotated[
-    str | None,
-    typer.Option(
-        help="Sampling temperature; 'default' sends none.", show_default=False, rich_help_panel="Model"
-    ),
+    str | None, typer.Option(help="Sampling temperature; 'default' sends none.", rich_help_panel="Model")
 ]
-_Config = Annotated[
-    Path | None, typer.Option(help="Settings from a TOML file; flags go before.", show_default=False)
-]
+_Config = Annotated[Path | None, typer.Option(help="Settings from a TOML file; flags go before.")]
 _DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Print what would be asked, the tokens and the cost; send nothing.")
 ]
@@ -39,14 +34,10 @@ _Batch = Annotated[
 
 
 BaseUrlOption = Annotated[
-    str | None,
-    typer.Option(
-        help="Server of the batches, where it is neither OpenAI's nor on this machine.", show_default=False
-    ),
+    str | None, typer.Option(help="Server of the batches, where it is neither OpenAI's nor on this machine.")
 ]
 ApiKeyEnvOption = Annotated[
-    str | None,
-    typer.Option(help="Environment variable of the key, where it is not OPENAI_API_KEY.", show_default=False),
+    str | None, typer.Option(help="Environment variable of the key, where it is not OPENAI_API_KEY.")
 ]
 
 

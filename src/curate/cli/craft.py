@@ -144,10 +144,7 @@ def plan_command(
     given: dict[str, Any],
     *,
     target: Annotated[
-        Path,
-        typer.Option(
-            help='TOML file with tokens = "2B" and shares by topic under \\[domains].', show_default=False
-        ),
+        Path, typer.Option(help='TOML file with tokens = "2B" and shares by topic under \\[domains].')
     ],
     keep_rate: Annotated[
         float, typer.Option(help="Share of the replies that are expected to be kept.")
@@ -194,9 +191,7 @@ def list_command() -> None:
 
 
 @recipes_app.command("show")
-def show_command(
-    name: Annotated[str, typer.Argument(help="A recipe by name, or a TOML file.")],
-) -> None:
+def show_command(name: Annotated[str, typer.Argument(help="A recipe by name, or a TOML file.")]) -> None:
     """Print a recipe with its paper, prompts and checks, as TOML to be changed and used as a file."""
     from curate.craft.recipe import FOLDER, load_recipe
 

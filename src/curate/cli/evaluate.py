@@ -24,8 +24,7 @@ def evaluate_command(
     ],
     scorer: Annotated[str, typer.Option(help="Bundled classifier, folder, or hf:<checkpoint>.")] = "edu",
     compare: Annotated[
-        str | None,
-        typer.Option(help="A second scorer, to be compared on the same pages.", show_default=False),
+        str | None, typer.Option(help="A second scorer, to be compared on the same pages.")
     ] = None,
     output: Annotated[
         str | None,
@@ -33,7 +32,6 @@ def evaluate_command(
             "--output",
             "-o",
             help="Folder for evaluation.json, evaluation.md and plots.  [default: print only]",
-            show_default=False,
         ),
     ] = None,
     text_field: TextField = "text",

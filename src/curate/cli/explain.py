@@ -11,22 +11,14 @@ from curate.cli.say import say
 
 def explain_command(
     output: Annotated[str, typer.Argument(help="The output folder of 'curate filter', local or in a store.")],
-    key: Annotated[
-        str | None, typer.Argument(help="Id, URL or path of a document.", show_default=False)
-    ] = None,
+    key: Annotated[str | None, typer.Argument(help="Id, URL or path of a document.")] = None,
     *,
     reason: Annotated[
         str | None,
-        typer.Option(
-            help="Instead: documents dropped for this reason, or 'kept' for those that stayed.",
-            show_default=False,
-        ),
+        typer.Option(help="Instead: documents dropped for this reason, or 'kept' for those that stayed."),
     ] = None,
     grep: Annotated[
-        str | None,
-        typer.Option(
-            help="Instead: documents with these words in text, title or address.", show_default=False
-        ),
+        str | None, typer.Option(help="Instead: documents with these words in text, title or address.")
     ] = None,
     sample: Annotated[int, typer.Option(help="With --reason or --grep: how many documents.")] = 5,
     source: Annotated[
@@ -34,7 +26,6 @@ def explain_command(
         typer.Option(
             "--from",
             help="The input that the run read: show which lines were taken out of the text. Can be repeated.",
-            show_default=False,
         ),
     ] = None,
     text: Annotated[

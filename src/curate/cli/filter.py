@@ -28,9 +28,7 @@ def filter_command(
     *,
     config: Annotated[
         Path | None,
-        typer.Option(
-            help="Settings from a TOML file (see 'curate init-config'); flags go before.", show_default=False
-        ),
+        typer.Option(help="Settings from a TOML file (see 'curate init-config'); flags go before."),
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Delete the earlier result in the output folder first.")

@@ -10,7 +10,7 @@ import typer
 from curate.cli.labels import IdField, Levels, Pages, TextField, annotations_option, level_option
 from curate.cli.options import with_settings
 from curate.cli.say import say, say_markdown
-from curate.fit.recipe import DEFAULT_RECIPE, Recipe
+from curate.fit.recipe import Recipe
 
 _IN_PYTHON_ALONE = {
     *("zones", "static_zones", "min_pages", "n_buckets", "max_words", "classifiers"),
@@ -30,24 +30,20 @@ def fit_command(
             "of the files has the id's text; a pattern may be given."
         ),
     ],
-    output: Annotated[
-        str, typer.Option("--output", "-o", help="Folder for the classifier.", show_default=False)
-    ],
+    output: Annotated[str, typer.Option("--output", "-o", help="Folder for the classifier.")],
     member: Annotated[
         list[str] | None,
         typer.Option(
             help="Features and head, as 'tfidf+shape:ridge', with a weight ('static+shape:kernel*0.5') or settings "
             "of the head ('static:svr:C=4,epsilon=0.2'). Features: tfidf, own_tfidf, ngrams, shape, static, lsa, classes, "
-            "encoder; fasttext stands alone. Heads: ridge, logistic, svr, kernel, mlp, forest. Repeat to average.  "
-            "[default: tfidf:ridge, tfidf+shape:ridge and static+lsa+shape:kernel, stacked]",
-            show_default=False,
+            "encoder; fasttext stands alone. Heads: ridge, logistic, svr, kernel, mlp, forest. Repeat for several.  "
+            "[default: tfidf:ridge, tfidf+shape:ridge and static+lsa+shape:kernel]"
         ),
     ] = None,
     positive: Annotated[
         str | None,
         typer.Option(
-            help="The score is the probability of this level, or word of --levels, or more.  [default: 3, or 1 of 0-1 labels]",
-            show_default=False,
+            help="The score is the probability of this level, or word of --levels, or more.  [default: 3, or 1 of 0-1 labels]"
         ),
     ] = None,
     part_sites: Annotated[
@@ -84,7 +80,7 @@ def fit_command(
     words = levels.split(",") if levels else []
     given |= {"positive": _positive_level(positive, words), "group_sites": not part_sites}
     given |= {"members": member} if member else {}
-    recipe = (Recipe() if member else DEFAULT_RECIPE).replace(**given)
+    recipe = Recipe().replace(**given)
     fields = list(dict.fromkeys(level_field or [None]))
     for name in fields:
         if len(fields) > 1 and Path(name or "").name != name:

@@ -12,9 +12,7 @@ from curate.config import check_input
 from curate.jobs.settings import DedupSettings
 
 index_app = typer.Typer(
-    name="index",
-    no_args_is_help=True,
-    help="Keep an index of earlier crawls, for 'curate dedup --against'.",
+    name="index", no_args_is_help=True, help="Keep an index of earlier crawls, for 'curate dedup --against'."
 )
 
 _Index = Annotated[str, typer.Argument(metavar="INDEX", help="Folder of the index.", show_default=False)]
@@ -23,11 +21,7 @@ _OF_FILES = ("input", "text_column", "id_column", "workers", "engine", "ray_addr
 
 @index_app.command("build")
 @with_settings(DedupSettings, only=(*_OF_FILES, "jaccard", "recall"))
-def build_command(
-    given: dict[str, Any],
-    *,
-    index: _Index,
-) -> None:
+def build_command(given: dict[str, Any], *, index: _Index) -> None:
     """Make an index of documents in a new folder.
 
     Example: curate index build seen --input crawl-1/kept
@@ -41,11 +35,7 @@ def build_command(
 
 @index_app.command("add")
 @with_settings(DedupSettings, only=_OF_FILES)
-def add_command(
-    given: dict[str, Any],
-    *,
-    index: _Index,
-) -> None:
+def add_command(given: dict[str, Any], *, index: _Index) -> None:
     """Add documents to an index: all of them or, after a kill, none.
 
     Example: curate index add seen --input crawl-2/kept
@@ -89,10 +79,8 @@ def info_command(index: _Index) -> None:
 def relocate_command(
     index: _Index,
     *,
-    old: Annotated[
-        str, typer.Option("--from", help="Folder in which the indexed files lay.", show_default=False)
-    ],
-    new: Annotated[str, typer.Option("--to", help="Folder in which they lie now.", show_default=False)],
+    old: Annotated[str, typer.Option("--from", help="Folder in which the indexed files lay.")],
+    new: Annotated[str, typer.Option("--to", help="Folder in which they lie now.")],
 ) -> None:
     """Say where the indexed files lie now, so that texts are compared and not their signatures.
 

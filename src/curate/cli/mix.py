@@ -22,10 +22,7 @@ _TABLES = [field.name for field in fields(MixtureSettings) if field.metadata["se
 def mix_command(
     given: dict[str, Any],
     *,
-    config: Annotated[
-        Path,
-        typer.Option(help="TOML file that describes the mixture; see docs/mixture.md.", show_default=False),
-    ],
+    config: Annotated[Path, typer.Option(help="TOML file that describes the mixture; see docs/mixture.md.")],
     output: Annotated[str, typer.Option("--output", "-o", help="Folder for the mixture.")] = "mixture",
     plan: Annotated[
         bool, typer.Option("--plan", "--dry-run", help="Print the plan and stop; nothing is written.")

@@ -17,16 +17,12 @@ def report_command(
             help="The output folder of 'curate filter', local or in a store, or of 'curate train'."
         ),
     ],
-    other: Annotated[
-        str | None, typer.Argument(help="A second one, to be compared with.", show_default=False)
-    ] = None,
+    other: Annotated[str | None, typer.Argument(help="A second one, to be compared with.")] = None,
     *,
     to: Annotated[
         Path | None,
         typer.Option(
-            "--to",
-            help="File to write.  [default: report.html in that folder; comparison.html here for two]",
-            show_default=False,
+            "--to", help="File to write.  [default: report.html in that folder; comparison.html here for two]"
         ),
     ] = None,
 ) -> None:

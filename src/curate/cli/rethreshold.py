@@ -17,31 +17,26 @@ def rethreshold_command(
     threshold: Annotated[
         list[str] | None,
         typer.Option(
-            help="Least score to keep, 0 to 1, or NAME=NUMBER for the scorer of that name. Can be repeated.",
-            show_default=False,
+            help="Least score to keep, 0 to 1, or NAME=NUMBER for the scorer of that name. Can be repeated."
         ),
     ] = None,
     keep_fraction: Annotated[
-        float | None,
-        typer.Option(help="Or the share of scored documents to keep, best first.", show_default=False),
+        float | None, typer.Option(help="Or the share of scored documents to keep, best first.")
     ] = None,
     target_tokens: Annotated[
-        str | None,
-        typer.Option(help="Or the tokens to keep, best documents first, as 2B or 350M.", show_default=False),
+        str | None, typer.Option(help="Or the tokens to keep, best documents first, as 2B or 350M.")
     ] = None,
     weights: Annotated[
         list[str] | None,
         typer.Option(
             help="For --keep-fraction and --target-tokens: NAME=NUMBER, the weight of each score in the mean that ranks. Can be "
-            "repeated.",
-            show_default=False,
+            "repeated."
         ),
     ] = None,
     scratch: Annotated[
         str | None,
         typer.Option(
-            help="Local folder for the new files of a run in a store; ~/.cache/curate/runs if left out.",
-            show_default=False,
+            help="Local folder for the new files of a run in a store; ~/.cache/curate/runs if left out."
         ),
     ] = None,
 ) -> int:

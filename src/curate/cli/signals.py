@@ -11,17 +11,10 @@ from curate.cli.say import say
 
 Input = Annotated[
     list[str] | None,
-    typer.Option(
-        "--input",
-        "-i",
-        help="File, folder or glob. Also without the flag, and several after it.",
-        show_default=False,
-    ),
+    typer.Option("--input", "-i", help="File, folder or glob. Also without the flag, and several after it."),
 ]
 Extractor = Annotated[str, typer.Option(help="What takes the text out of HTML.")]
-TextColumn = Annotated[
-    str | None, typer.Option(help="Column with the text.  [default: found by name]", show_default=False)
-]
+TextColumn = Annotated[str | None, typer.Option(help="Column with the text.  [default: found by name]")]
 
 
 def signals_command(
@@ -31,15 +24,12 @@ def signals_command(
     rules: Annotated[
         list[str] | None,
         typer.Option(
-            help="Rule set whose line rules clean the text first. Can be repeated.  [default: none]",
-            show_default=False,
+            help="Rule set whose line rules clean the text first. Can be repeated.  [default: none]"
         ),
     ] = None,
     signal: Annotated[
         list[str] | None,
-        typer.Option(
-            help="Signal to write, such as 'n_words'. Can be repeated.  [default: all]", show_default=False
-        ),
+        typer.Option(help="Signal to write, such as 'n_words'. Can be repeated.  [default: all]"),
     ] = None,
     extractor: Extractor = "curate",
     text_column: TextColumn = None,

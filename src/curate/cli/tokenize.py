@@ -17,9 +17,7 @@ from curate.tokens.settings import TokenizeSettings
 def tokenize_command(
     given: dict[str, Any],
     *,
-    config: Annotated[
-        Path | None, typer.Option(help="Settings from a TOML file; flags go before.", show_default=False)
-    ] = None,
+    config: Annotated[Path | None, typer.Option(help="Settings from a TOML file; flags go before.")] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Delete the earlier tokens in the output folder first.")
     ] = False,

@@ -21,14 +21,10 @@ if TYPE_CHECKING:
 def train_command(
     given: dict[str, Any],
     *,
-    config: Annotated[
-        Path | None, typer.Option(help="Settings from a TOML file; flags go before.", show_default=False)
-    ] = None,
+    config: Annotated[Path | None, typer.Option(help="Settings from a TOML file; flags go before.")] = None,
     estimate: Annotated[
         int | None,
-        typer.Option(
-            help="Only print memory and time on this many A100-80GB, by a stated formula.", show_default=False
-        ),
+        typer.Option(help="Only print memory and time on this many A100-80GB, by a stated formula."),
     ] = None,
 ) -> int:
     """Train a decoder on token files, or go on from the last checkpoint in the output folder.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import orjson
 import xxhash
 
 from curate.craft.settings import CraftSettings
-from curate.crawl import ReadOptions, find_files, plan_splits, read_chunks
+from curate.crawl import ReadOptions, find_kept, plan_splits, read_chunks
 from curate.errors import SettingError
 from curate.llm.quoting import break_closing_tag
 
@@ -129,7 +128,7 @@ def _read_topics(path: str) -> Iterator[Seed]:
 
 def read_pages(settings: CraftSettings, passed_over: Counter[str]) -> Iterator[Seed]:
     """Pages that are text: what `curate filter` kept, or files of text; HTML goes through `curate filter` first."""
-    for split in plan_splits(find_files([_kept_of(path) for path in settings.input])):
+    for split in plan_splits(find_kept(settings.input)):
         for chunk in read_chunks(split, ReadOptions()):
             pages = chunk.pages.select(["id", "url", "kind", "content", "extra", "drop_reason"]).to_pylist()
             for page in pages:
@@ -154,10 +153,3 @@ def _seed(settings: CraftSettings, page: dict[str, Any], text: str, extra: dict[
         float(score) if isinstance(score, int | float) and not isinstance(score, bool) else None,
         named,
     )
-
-
-def _kept_of(path: str) -> str:
-    """A result folder stands for the documents that it kept."""
-    if os.path.isfile(os.path.join(path, "manifest.json")) and os.path.isdir(os.path.join(path, "kept")):
-        return os.path.join(path, "kept")
-    return path

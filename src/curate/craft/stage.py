@@ -148,10 +148,7 @@ def _table(plan: CraftPlan, rows: Sequence[Staged]) -> pa.Table:
     """The rows of some replies, with the checks that need all of the words: length, and what was copied."""
     texts = pa.array([_utf8(row.judged.text) for row in rows], pa.large_string())
     n_chars = plan.settings.seed_chars
-    seeds = pa.array(
-        [_utf8(row.prompt.seed.text[:n_chars]) for row in rows],
-        pa.large_string(),
-    )
+    seeds = pa.array([_utf8(row.prompt.seed.text[:n_chars]) for row in rows], pa.large_string())
     n_words = np.diff(hash_words(texts).offsets)
     frac_copied, longest = measure_copied(texts, seeds)
     judged = [

@@ -102,6 +102,16 @@ def find_files(inputs: Sequence[str]) -> list[InputFile]:
     return sorted(files, key=lambda file: (file.source, file.path))
 
 
+def find_kept(inputs: Sequence[str | os.PathLike[str]]) -> list[InputFile]:
+    """Find files as `find_files` does, where a result folder stands for the documents that it kept."""
+    paths = [os.fspath(path) for path in inputs]
+    for place, path in enumerate(paths):
+        kept = os.path.join(path, "kept")
+        if os.path.isfile(os.path.join(path, "manifest.json")) and os.path.isdir(kept):
+            paths[place] = kept
+    return find_files(paths)
+
+
 def refuse_as_output(outputs: Sequence[str | os.PathLike[str]], files: Sequence[InputFile]) -> None:
     """Refuse to write over a file that is read, under whatever name.
 

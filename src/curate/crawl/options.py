@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 from curate.errors import SettingError, UnknownNameError
 
@@ -36,6 +38,12 @@ class ReadOptions:
             raise UnknownNameError("license", self.license, ["permissive"])
         if self.text_column and self.html_column:
             raise SettingError("Name either text_column or html_column, not both.")
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> ReadOptions:
+        """The options among a job's settings, by their names; what is None or not there has its default."""
+        names = [field.name for field in fields(cls)]
+        return cls(**{name: settings[name] for name in names if settings.get(name) is not None})
 
     @property
     def named_columns(self) -> dict[str, str]:

@@ -8,10 +8,12 @@ from typing import Protocol
 
 import xxhash
 
+from curate.errors import one_line
+
 
 @dataclass(frozen=True, slots=True)
 class FileProblem:
-    """A stretch of a file that could not be read, or a whole file (`position` null).
+    """A stretch of a file that could not be read, or a whole file (`position` None).
 
     `position` is the number of the record at or before which the damage lies; `detail` is for people.
     """
@@ -20,6 +22,11 @@ class FileProblem:
     position: int | None
     reason: str
     detail: str = ""
+
+    @classmethod
+    def unreadable(cls, source: str, error: Exception) -> FileProblem:
+        """A file that cannot be read for what an exception says."""
+        return cls(source, None, "unreadable", one_line(error))
 
     def __str__(self) -> str:
         """The problem in one line: 'clipped.warc.gz, record 7: gzip_clipped (1,200 bytes lost)'."""

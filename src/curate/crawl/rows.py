@@ -145,7 +145,7 @@ class Csv:
     Args:
         names: the columns, from the first record.
         delimiter: one byte.
-        encoding: a label for text that is not UTF-8, null to guess it record by record.
+        encoding: a label for text that is not UTF-8, None to guess it record by record.
         skip_header: whether the first record is still to be passed.
     """
 

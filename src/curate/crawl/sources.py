@@ -46,7 +46,7 @@ def read_source(
 
     Args:
         path: in its folder or archive; decides language and what is left out.
-        content: the file; null where it could not be read, and `damage` says why.
+        content: the file; None where it could not be read, and `damage` says why.
         place: id of the page where there is no content.
         options: bounds, and the licence that is asked for.
         damage: drop reason.

@@ -11,9 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from curate.text.hashing import GOLDEN
 from curate.text.kernel import kernel
-
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 class KeyFilter:
@@ -70,14 +69,14 @@ def _drop_lone_keys(
 @kernel
 def _set_bits(keys, mask, bits):
     for key in keys:
-        bit = ((key * _GOLDEN) >> np.uint64(20)) & mask
+        bit = ((key * GOLDEN) >> np.uint64(20)) & mask
         bits[np.int64(bit >> np.uint64(6))] |= np.uint64(1) << (bit & np.uint64(63))
 
 
 @kernel
 def _test_bits(keys, mask, bits, held):
     for i in range(len(keys)):
-        bit = ((keys[i] * _GOLDEN) >> np.uint64(20)) & mask
+        bit = ((keys[i] * GOLDEN) >> np.uint64(20)) & mask
         held[i] = bits[np.int64(bit >> np.uint64(6))] >> (bit & np.uint64(63)) & np.uint64(1)
 
 
@@ -85,13 +84,13 @@ def _test_bits(keys, mask, bits, held):
 def _copy_repeated(keys, documents, mask, once, twice, kept_keys, kept_documents):
     """Copy the pairs whose key's bit is set twice: all shared keys and about one lone key in nine."""
     for key in keys:
-        bit = ((key * _GOLDEN) >> np.uint64(20)) & mask
+        bit = ((key * GOLDEN) >> np.uint64(20)) & mask
         word, flag = np.int64(bit >> np.uint64(6)), np.uint64(1) << (bit & np.uint64(63))
         twice[word] |= once[word] & flag
         once[word] |= flag
     n = 0
     for i in range(len(keys)):
-        bit = ((keys[i] * _GOLDEN) >> np.uint64(20)) & mask
+        bit = ((keys[i] * GOLDEN) >> np.uint64(20)) & mask
         if twice[np.int64(bit >> np.uint64(6))] >> (bit & np.uint64(63)) & np.uint64(1):
             kept_keys[n], kept_documents[n] = keys[i], documents[i]
             n += 1

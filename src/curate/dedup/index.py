@@ -31,7 +31,7 @@ from curate.config import plain_file
 from curate.dedup.minhash import KEYS_VERSION
 from curate.dedup.plan import DedupPlan
 from curate.dedup.texts import RowTexts
-from curate.errors import RunError, SettingError
+from curate.errors import RunError, SettingError, one_line
 from curate.text.unicode_tables import UNICODE_VERSION
 from curate.text.words import WORDS_VERSION
 from curate.work.files import batch_rows, read_arrow, remove_leftovers, write_json
@@ -318,9 +318,7 @@ def _check_segment(path: Path, segment: dict[str, Any], plan: DedupPlan) -> None
             and pa.types.is_large_string(table.schema.field("id").type)
         )
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:
-        raise RunError(
-            f"{file} is damaged ({' '.join(str(error).split())[:200]}). Build the index anew."
-        ) from None
+        raise RunError(f"{file} is damaged ({one_line(error)}). Build the index anew.") from None
     if not fits:
         raise RunError(f"{file} is damaged: its columns are not those of an index. Build it anew.")
 

@@ -24,6 +24,7 @@ import pyarrow as pa
 import xxhash
 from numpy.typing import NDArray
 
+from curate.text.hashing import GOLDEN
 from curate.text.kernel import kernel
 from curate.text.words import view_utf8
 
@@ -35,7 +36,6 @@ MOST_SHARE = 0.5
 _NEWLINE = 10
 _SEED = np.uint64(0xCBF29CE484222325)
 _PRIME = np.uint64(0x100000001B3)
-_MIX = np.uint64(0x9E3779B97F4A7C15)
 _U29, _U32 = np.uint64(29), np.uint64(32)
 
 
@@ -130,7 +130,7 @@ def _is_in(values: NDArray[np.uint64], known: NDArray[np.uint64]) -> NDArray[np.
 
 def join_hashes(one: NDArray[np.uint64], other: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """One hash of two, uint64 (N,); the order counts."""
-    mixed = (one ^ (one >> _U32)) * _MIX
+    mixed = (one ^ (one >> _U32)) * GOLDEN
     mixed = (mixed ^ other) * _PRIME
     return mixed ^ (mixed >> _U29)
 
@@ -267,7 +267,7 @@ def _hash_lines(data, offsets, min_letters, hashes, begins, firsts):
                     letters += is_letter
                 i += 1
             i += 1
-            state = (state ^ (state >> _U32)) * _MIX
+            state = (state ^ (state >> _U32)) * GOLDEN
             state ^= state >> _U29
             hashes[n] = max(state, np.uint64(1)) if letters >= min_letters else np.uint64(0)
             n += 1

@@ -24,6 +24,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.dedup.lines import MOST_SHARE, text_array
+from curate.text.hashing import GOLDEN
 from curate.text.kernel import kernel
 from curate.text.words import view_utf8
 
@@ -32,7 +33,6 @@ BYTES_A_WINDOW = 56
 _PER_BUCKET = 8
 _SEED = np.uint64(0xCBF29CE484222325)
 _PRIME = np.uint64(0x100000001B3)
-_MIX = np.uint64(0x9E3779B97F4A7C15)
 _STEP = np.uint64(0xD6E8FEB86659FD93)  # odd: a word's weight by its place in a window
 _U29, _U32, _U64 = np.uint64(29), np.uint64(32), np.uint64(64)
 
@@ -169,7 +169,7 @@ def _hash_windows(data, offsets, n_least, hashes, begins, stops, firsts):
             byte = data[i]
             if _starts_word(data, i, begin):
                 if n_words:
-                    total = total * _STEP + (state ^ (state >> _U32)) * _MIX
+                    total = total * _STEP + (state ^ (state >> _U32)) * GOLDEN
                 starts[n_words] = i
                 sums[n_words] = total
                 n_words += 1
@@ -179,7 +179,7 @@ def _hash_windows(data, offsets, n_least, hashes, begins, stops, firsts):
             if byte > 32:
                 state = (state ^ np.uint64(byte)) * _PRIME
         if n_words:
-            total = total * _STEP + (state ^ (state >> _U32)) * _MIX
+            total = total * _STEP + (state ^ (state >> _U32)) * GOLDEN
         starts[n_words], sums[n_words] = end, total
         stop = 0
         for k in range(n_words):
@@ -190,7 +190,7 @@ def _hash_windows(data, offsets, n_least, hashes, begins, stops, firsts):
             if stop > n_words:
                 break
             value = sums[stop] - sums[k] * powers[stop - k]
-            value = (value ^ (value >> _U32)) * _MIX
+            value = (value ^ (value >> _U32)) * GOLDEN
             value ^= value >> _U29
             hashes[n] = max(value, np.uint64(1))
             begins[n], stops[n] = starts[k], starts[stop]
@@ -207,7 +207,7 @@ def _note(hashes, documents, place, n_ranges, keys, owners, repeats):
         value = hashes[i]
         if n_ranges > 1 and np.int64(value % np.uint64(n_ranges)) != place:
             continue
-        at = np.int64((value * _MIX) >> _U32) & mask
+        at = np.int64((value * GOLDEN) >> _U32) & mask
         while keys[at] != 0 and keys[at] != value:
             at = (at + 1) & mask
         if keys[at] == 0:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from curate.extract.metadata import METADATA_FIELDS
 from curate.extract.native import VERSION
-from curate.extract.pages import EXTRACTORS, PAGE_TEXT_SCHEMA, extract_pages, extract_text
+from curate.extract.pages import EXTRACTORS, PAGE_TEXT_SCHEMA, check_extractor, extract_pages, extract_text
 from curate.text.charset import decode_text
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "METADATA_FIELDS",
     "PAGE_TEXT_SCHEMA",
     "VERSION",
+    "check_extractor",
     "decode_text",
     "extract_pages",
     "extract_text",

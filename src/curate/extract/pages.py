@@ -79,12 +79,7 @@ def extract_pages(
     `METADATA_FIELDS`) are the extractor 'curate''s;
     the peers leave them aside.
     """
-    if extractor not in EXTRACTORS:
-        raise UnknownNameError("extractor", extractor, EXTRACTORS)
-    if focus not in THRESHOLDS:
-        raise UnknownNameError("focus", focus, THRESHOLDS)
-    if text_format not in TEXT_FORMATS:
-        raise UnknownNameError("text format", text_format, TEXT_FORMATS)
+    check_extractor(extractor, focus, text_format)
     if extractor != "curate":
         return _extract_with_peer(contents, charsets, extractor)
     found = extract_native(
@@ -98,9 +93,20 @@ def extract_pages(
     return pa.record_batch([*columns, *extra], schema=schema)
 
 
-def _extract_with_peer(contents: pa.Array, charsets: pa.Array | None, extractor: str) -> pa.RecordBatch:
+def check_extractor(extractor: str, focus: str = "balanced", text_format: str = "plain") -> None:
+    """Refuse a name that `extract_pages` does not know, or an extractor whose package is not installed."""
+    for kind, name, known in (
+        ("extractor", extractor, EXTRACTORS),
+        ("focus", focus, THRESHOLDS),
+        ("text format", text_format, TEXT_FORMATS),
+    ):
+        if name not in known:
+            raise UnknownNameError(kind, name, known)
     if extractor == "trafilatura":
         load_trafilatura()
+
+
+def _extract_with_peer(contents: pa.Array, charsets: pa.Array | None, extractor: str) -> pa.RecordBatch:
     extract = PEERS[extractor]
     names = [None] * len(contents) if charsets is None else charsets.to_pylist()
     rows = [

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from curate.crawl import find_kept
 from curate.errors import SettingError
 from curate.fit.label_files import read_pages, read_sources
 from curate.fit.sites import site_of
@@ -39,7 +40,7 @@ class Source:
         n_rows: in it.
         n_readings: rows that are used.
         level_fields: the fields that their levels are from.
-        levels: lowest and highest; null where no row is used.
+        levels: lowest and highest; None where no row is used.
         n_annotators: whose levels are used.
         n_pages: rows that gave their text to other rows.
         skipped: reason -> rows that could not be used.
@@ -361,7 +362,7 @@ def _find_pages(
     }
     wanted.discard("")
     found: list[Mapping[str, Any]] = []
-    for page in read_pages(pages, fields.text):
+    for page in read_pages(find_kept(pages), fields.text):
         key = next((key for key in (page["id"], page["url"]) if key and str(key) in wanted), None)
         if key is not None:
             found.append({fields.id: str(key), "url": page["url"], fields.text: page["text"]})

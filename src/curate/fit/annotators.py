@@ -41,7 +41,7 @@ class Strictness:
 
     Attributes:
         shifts: float64 (N readings,), what to take off each reading's level.
-        annotators: name -> {"strictness", "low", "high", "n_shared_pages", "n_readings"}; strictness is null where
+        annotators: name -> {"strictness", "low", "high", "n_shared_pages", "n_readings"}; strictness is None where
             nothing compares the annotator with the reference. The interval is of 95%, from the model's variance.
         readers: "annotator: reader" -> {"annotator", "reader", "strictness", "n_shared_pages", "n_readings"}; the
             annotator's own strictness is in the reader's.
@@ -281,10 +281,7 @@ class ReadPages:
 
 
 def merge_readings(
-    readings: Annotations,
-    shifts: Vector,
-    reference: NDArray[np.bool_],
-    scale: tuple[float, float, float],
+    readings: Annotations, shifts: Vector, reference: NDArray[np.bool_], scale: tuple[float, float, float]
 ) -> ReadPages:
     """Bring readings to the reference's scale, and make of the readings of each page one.
 

@@ -1,20 +1,16 @@
-"""Fitting a calibration on out-of-fold levels, and telling what is wrong with it from chance."""
+"""Fitting a calibration on out-of-fold levels."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq, minimize
-from scipy.stats import chi2
 
-from curate.fit.metrics import calibration_error
 from curate.scoring.calibration import Calibration, Isotonic, Platt
 
 _MIN_POSITIVES_ISOTONIC = 200
-_N_DRAWS = 1000
 
 Vector = NDArray[np.float64]
 
@@ -102,39 +98,3 @@ def fit_isotonic(levels: Vector, positive: NDArray[np.bool_], weights: Vector) -
     middles = [float(np.median(levels[order][a:b])) for a, b in zip(first, ends, strict=True)]
     knots, starts = np.unique(middles, return_index=True)
     return Isotonic(tuple(knots.tolist()), tuple(values[starts].tolist()))
-
-
-def perfect_calibration_error(scores: Vector) -> dict[str, float]:
-    """The calibration error that chance alone makes: of a scorer whose every score is the true probability.
-
-    Labels are drawn from `scores` (N,). The error is an average of absolute differences, so it does not vanish
-    before each of its ten bins holds many pages; an error within this range is no sign of miscalibration.
-
-    Returns:
-        "value", the mean over draws, and "low" and "high", between which 95% of them lie.
-    """
-    rng = np.random.default_rng(0)
-    weights = np.ones(len(scores))
-    errors = [calibration_error(scores, rng.random(len(scores)) < scores, weights) for _ in range(_N_DRAWS)]
-    low, high = np.quantile(errors, (0.025, 0.975))
-    return {"value": float(np.mean(errors)), "low": float(low), "high": float(high)}
-
-
-def compare_rates(scores: Vector, positive: NDArray[np.bool_], groups: Sequence[str]) -> dict[str, Any]:
-    """Compare, in each group of pages, how many positives the scores promise with how many there are.
-
-    Returns:
-        "groups", the largest first: name, n_pages, promised (the sum of scores), found (positives); and the
-        chi-squared sum of their differences, in standard deviations, with its p-value: small where the groups
-        differ by more than chance.
-    """
-    names = np.array(groups)
-    rows: list[dict[str, Any]] = []
-    statistic = 0.0
-    for name in sorted(set(groups), key=lambda name: (-int((names == name).sum()), name)):
-        here = names == name
-        promised, found = float(scores[here].sum()), int(positive[here].sum())
-        variance = float((scores[here] * (1 - scores[here])).sum())
-        statistic += (found - promised) ** 2 / max(variance, 1e-12)
-        rows.append({"name": name, "n_pages": int(here.sum()), "promised": promised, "found": found})
-    return {"groups": rows, "chi_squared": statistic, "p_value": float(chi2.sf(statistic, len(rows)))}

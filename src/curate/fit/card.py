@@ -6,7 +6,6 @@ import math
 from pathlib import Path
 from typing import Any
 
-from curate.fit.classes import ClassesFit
 from curate.scoring.model import FittedScorer
 
 
@@ -90,34 +89,3 @@ def flat_figures(metrics: dict[str, Any]) -> dict[str, dict[str, float]]:
     for key in ("f1", "macro_f1", "brier", "calibration_error"):
         figures[names[key]] = metrics[key]
     return figures
-
-
-def render_classes_card(fit: ClassesFit) -> str:
-    """Render the card of a classifier into classes."""
-    about, metrics = fit.classifier.about["annotations"], fit.metrics
-    accuracy = metrics["accuracy"]
-    by_class = "\n".join(f"| {name} | {value:.2f} |" for name, value in metrics["f1_by_class"].items())
-    return f"""# {fit.classifier.name}
-
-The probability of each of {len(fit.classifier.classes)} classes (WebOrganizer: Wettig and others, 2025),
-from word counts and the shape of the page. The first {fit.classifier.window_bytes:,} bytes are read.
-
-Fitted on {about["n_pages"]:,} English web pages labelled by {about["annotator"]},
-not by people: these figures say how well that classifier is imitated. The pages are balanced over topics,
-and so are the probabilities.
-
-## Figures
-Out of fold; near-duplicates and pages of one site are never parted between fitting and testing.
-
-| measure | value |
-|---|---|
-| accuracy | {accuracy["value"]:.3f} (95% interval {accuracy["low"]:.3f} to {accuracy["high"]:.3f}) |
-| right class among the first three | {metrics["accuracy_top3"]:.3f} |
-| macro F1 | {metrics["macro_f1"]:.3f} |
-| log loss | {metrics["log_loss"]:.3f} |
-| calibration error of the likeliest class | {metrics["calibration_error"]:.3f} |
-
-| class | F1 |
-|---|---|
-{by_class}
-"""

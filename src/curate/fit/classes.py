@@ -96,35 +96,6 @@ def fit_classes(
     )
 
 
-def held_out_outputs(
-    fits: Sequence[ClassesFit],
-    web_texts: pa.Array,
-    web_sites: Sequence[str],
-    texts: pa.Array,
-    sites: Sequence[str],
-) -> Array:
-    """The classifiers' outputs on pages, each from a classifier that saw neither the page nor its site.
-
-    So that a scorer which uses the outputs as features learns how far they can be trusted on new pages.
-    """
-    blocks: list[Array] = []
-    for fit in fits:
-        fold_of = dict(zip(web_texts.to_pylist(), fit.folds.tolist(), strict=True))
-        fold_of_site = {site: fold for site, fold in zip(web_sites, fit.folds.tolist(), strict=True) if site}
-        fold_of_page = np.array([
-            fold_of_site.get(site, fold_of.get(text, -1))
-            for text, site in zip(texts.to_pylist(), sites, strict=True)
-        ])  # fmt: skip
-        window = fit.classifier.window_bytes
-        outputs = fit.classifier.outputs(Pages(texts, window))
-        for fold, part in enumerate(fit.fold_classifiers):
-            rows = np.flatnonzero(fold_of_page == fold)
-            if len(rows):
-                outputs[rows] = part.outputs(Pages(texts.take(pa.array(rows)), window))
-        blocks.append(outputs)
-    return np.hstack(blocks)
-
-
 def _scale(shape: Array) -> tuple[Array, Array, Array]:
     centre = shape.mean(axis=0, dtype=np.float64).astype(np.float32)
     spread = shape.std(axis=0, dtype=np.float64)

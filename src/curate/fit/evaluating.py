@@ -16,14 +16,7 @@ from curate.fit.annotations import Annotations, AnnotationSource, read_annotatio
 from curate.fit.evaluation import Evaluation
 from curate.fit.fitted_on import hash_texts, read_fitted_on
 from curate.fit.keywords import EvaluateKeywords
-from curate.fit.metrics import (
-    Vector,
-    average_precision,
-    calibration_error,
-    cut_metrics,
-    spearman,
-    summarise,
-)
+from curate.fit.metrics import Vector, average_precision, calibration_error, cut_metrics, spearman, summarise
 from curate.fit.settings import EvaluateSettings
 from curate.protocols import Scorer
 from curate.scoring import FittedScorer, ask, load_classifier, load_scorer, states_levels

@@ -44,7 +44,7 @@ from curate.fit.folds import draw_folds, group_pages
 from curate.fit.heads import FittedHead, fit_head
 from curate.fit.keywords import RecipeKeywords
 from curate.fit.metrics import summarise, to_json
-from curate.fit.recipe import DEFAULT_RECIPE, HEAD_SETTINGS, MemberRecipe, Recipe
+from curate.fit.recipe import HEAD_SETTINGS, MemberRecipe, Recipe
 from curate.fit.settings import N_RESAMPLES
 from curate.scoring.calibration import Calibration
 from curate.scoring.load import load_fitted
@@ -108,7 +108,7 @@ def fit_classifier(
     Args:
         input: annotated pages: files, a table, dictionaries, or `Annotations`; see `read_annotations`.
         output: folder to write.
-        recipe: features, heads and settings; by default `curate.fit.recipe.DEFAULT_RECIPE`.
+        recipe: features, heads and settings; by default `Recipe()`.
         name: of the classifier; by default the folder's.
         overwrite: whether a folder that holds a classifier may be replaced.
         known_columns: dense features by name, float32 (N readings, n_features), that stand in for computed ones: those
@@ -123,7 +123,7 @@ def fit_classifier(
     Raises:
         SettingError: A setting is wrong, or there are too few pages of some kind to fit on.
     """
-    recipe = (recipe or (Recipe() if "members" in settings else DEFAULT_RECIPE)).replace(**settings)
+    recipe = (recipe or Recipe()).replace(**settings)
     output = Path(output)
     _refuse_others(output, overwrite=overwrite)
     readings = read_annotations(input, annotator_weights=recipe.annotator_weights)
@@ -456,12 +456,13 @@ def predict_member(
 
 def member_weights(recipe: Recipe, levels: Vector, targets: Vector) -> Vector:
     """Settle the members' shares: as stated, or by non-negative least squares on out-of-fold levels."""
-    if recipe.stack and len(recipe.members) > 1:
+    stated = [member.weight for member in recipe.members]
+    if recipe.stack and len(stated) > 1 and not any(stated):
         shares, _ = nnls(levels - levels.mean(axis=0), targets - targets.mean())
         if shares.sum() > 0:
             return shares / shares.sum()
-    stated = np.array([member.weight for member in recipe.members])
-    return stated / stated.sum()
+    shares = np.array([1.0 if weight is None else weight for weight in stated])
+    return shares / shares.sum()
 
 
 def to_member(member: MemberRecipe, columns: Columns, fitted: FittedMember, share: float) -> Member:

@@ -10,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.scoring.texts import take_window
+from curate.text.hashing import GOLDEN
 from curate.text.words import hash_words, view_utf8
 
 _SHINGLE_WORDS = 5
@@ -134,7 +135,7 @@ def _shingles(page: Hashes, n_words: int) -> Hashes:
         return np.zeros(0, np.uint64)
     shingles = np.zeros(n, np.uint64)
     for k in range(n_words):
-        shingles = (shingles ^ page[k : k + n]) * np.uint64(0x9E3779B97F4A7C15)
+        shingles = (shingles ^ page[k : k + n]) * GOLDEN
         shingles ^= shingles >> np.uint64(31)
     return np.unique(shingles)
 

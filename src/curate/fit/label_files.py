@@ -6,6 +6,7 @@ import csv
 import glob
 import io
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curate.config import plain_file
-from curate.crawl import ReadOptions, find_files, plan_splits, read_chunks
-from curate.errors import SettingError
+from curate.crawl import InputFile, ReadOptions, plan_splits, read_chunks
+from curate.errors import SettingError, one_line
 from curate.extract import extract_pages
 from curate.text.charset import decode_text
 from curate.text.lines import MOST_BYTES, read_bytes, read_json_lines
@@ -54,33 +55,39 @@ def read_sources(source: Any) -> list[tuple[str, Sequence[Row]]]:
     return [("rows", items)]
 
 
-def read_pages(inputs: Sequence[str | Path], text_column: str = "text") -> Iterator[dict[str, Any]]:
-    """Read id, url and text of every page with text in whatever `curate filter` reads; HTML is extracted.
+def read_pages(
+    files: Sequence[InputFile],
+    text_column: str | None = "text",
+    *,
+    extractor: str = "curate",
+    passed_over: Counter[str] | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Read id, url, text and extra of every page with text in whatever `curate filter` reads; HTML is extracted.
 
-    Raises:
-        SettingError: An input does not exist.
+    Pages without text are counted in `passed_over`, by their reason.
     """
-    options = ReadOptions(text_column=text_column)
-    for split in plan_splits(find_files([_kept_of(str(path)) for path in inputs])):
+    options, passed_over = (
+        ReadOptions(text_column=text_column),
+        Counter() if passed_over is None else passed_over,
+    )
+    for split in plan_splits(files):
         for chunk in read_chunks(split, options):
-            pages = chunk.pages.to_pydict()
-            html = [row for row, kind in enumerate(pages["kind"]) if kind == "html"]
+            pages = chunk.pages.to_pylist()
+            html = [row for row, page in enumerate(pages) if page["kind"] == "html"]
             rows = pa.array(html, pa.int64())
-            found = extract_pages(chunk.pages["content"].take(rows), chunk.pages["charset"].take(rows))
-            extracted = dict(zip(html, found.to_pydict()["text"], strict=True))
-            for row, content in enumerate(pages["content"]):
-                text = extracted.get(row)
-                if row not in extracted and content is not None:
-                    text = content.decode("utf-8", "replace")
-                if text and text.strip() and not pages["drop_reason"][row]:
-                    yield {"id": pages["id"][row], "url": pages["url"][row], "text": text}
-
-
-def _kept_of(path: str) -> str:
-    """A result folder stands for the documents that it kept."""
-    if os.path.isfile(os.path.join(path, "manifest.json")) and os.path.isdir(os.path.join(path, "kept")):
-        return os.path.join(path, "kept")
-    return path
+            contents, charsets = (chunk.pages[name].take(rows) for name in ("content", "charset"))
+            found = extract_pages(contents, charsets, extractor=extractor).to_pylist()
+            extracted = dict(zip(html, found, strict=True))
+            for row, page in enumerate(pages):
+                if row in extracted:
+                    text, problem = extracted[row]["text"], extracted[row]["extract_problem"]
+                else:
+                    text, problem = (page["content"] or b"").decode("utf-8", "replace"), None
+                problem = page["drop_reason"] or problem
+                if problem or not text or not text.strip():
+                    passed_over[problem or "no_text"] += 1
+                    continue
+                yield {"id": page["id"], "url": page["url"], "text": text, "extra": page["extra"]}
 
 
 def _expand(patterns: Sequence[str | Path]) -> list[Path]:
@@ -99,7 +106,7 @@ def _read_file(path: Path) -> list[dict[str, Any]]:
             return _rows_of(pq.ParquetFile(os.path.abspath(plain_file(path, MOST_BYTES))).read())
         except (OSError, pa.ArrowInvalid) as error:
             raise SettingError(
-                f"'{path}' cannot be read as Parquet ({_first_line(error)}). Write or copy it again."
+                f"'{path}' cannot be read as Parquet ({one_line(error)}). Write or copy it again."
             ) from error
     kind = Path(path.stem).suffix if path.suffix in {".gz", ".zst"} else path.suffix
     if path.is_dir() or kind not in {".jsonl", ".ndjson", *_TABLES}:
@@ -136,13 +143,9 @@ def _read_table(path: Path, delimiter: str) -> list[dict[str, Any]]:
             rows.append({name: value or None for name, value in zip(head, fields, strict=True)})
     except csv.Error as error:
         raise SettingError(
-            f"'{path}' is broken after row {len(rows)} ({_first_line(error)}). Write or copy it again."
+            f"'{path}' is broken after row {len(rows)} ({one_line(error)}). Write or copy it again."
         ) from error
     return rows
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
 
 
 def _rows_of(table: pa.Table) -> list[dict[str, Any]]:

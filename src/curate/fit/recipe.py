@@ -47,13 +47,13 @@ class MemberRecipe:
     Attributes:
         features: at most one of `SPARSE_FEATURES`, and any of `DENSE_FEATURES`; "fasttext" stands alone.
         head: one of `HEAD_NAMES`; "softmax" and the feature "fasttext" belong together.
-        weight: share in the level, where members are not stacked.
+        weight: share in the level, beside those of the others; None where it is fitted, or 1 where that is not wanted.
         settings: of the head; see `HEAD_SETTINGS`.
     """
 
     features: tuple[str, ...]
     head: str
-    weight: float = 1.0
+    weight: float | None = None
     settings: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def __post_init__(self) -> None:
@@ -75,7 +75,7 @@ class MemberRecipe:
             )
         if n_sparse and self.head not in (*LINEAR_HEADS, "softmax"):
             raise SettingError(f"'{self.name}': word counts need one of the heads {', '.join(LINEAR_HEADS)}.")
-        if not self.features or self.weight <= 0:
+        if not self.features or (self.weight is not None and self.weight <= 0):
             raise SettingError(
                 f"A member needs features and a weight above 0, as in 'tfidf+shape:ridge', not '{self.name}'."
             )
@@ -114,7 +114,7 @@ class MemberRecipe:
         head, _, listed = rest.partition(":")
         features = tuple(part.strip() for part in names.split("+") if part.strip())
         try:
-            number = float(weight) if weight else 1.0
+            number = float(weight) if weight else None
             pairs = (item.split("=") for item in listed.split(",") if item)
             settings = {name.strip(): float(value) for name, value in pairs}
         except ValueError:
@@ -131,11 +131,20 @@ class Recipe:
     """Features, heads and settings of a fit. Members are heads on features; the level is their weighted mean."""
 
     members: tuple[MemberRecipe, ...] = setting(
-        (MemberRecipe(("tfidf", "shape"), "ridge"), MemberRecipe(("static", "lsa", "shape"), "kernel")),
+        (
+            MemberRecipe(("tfidf",), "ridge"),
+            MemberRecipe(("tfidf", "shape"), "ridge"),
+            MemberRecipe(("static", "lsa", "shape"), "kernel"),
+        ),
         "Heads on features; the level is their weighted mean.",
         section="members",
     )
-    stack: bool = setting(False, "Fit the members' weights out of fold.", section="members")  # noqa: FBT003
+    # What tells pages apart differs from purpose to purpose.
+    stack: bool = setting(
+        True,  # noqa: FBT003
+        "Fit the members' weights out of fold, where no member states one; else they count alike.",
+        section="members",
+    )
     low: float | None = setting(
         None, "Lowest level of the scale; left out, 0 or the lowest that occurs.", section="labels"
     )
@@ -168,10 +177,7 @@ class Recipe:
     )
     n_buckets: int = setting(1 << 18, "Buckets of ngrams, a power of two.", section="members", low=2)
     max_words: int = setting(
-        1 << 17,
-        "At most so many words and pairs of fasttext, those in most pages.",
-        section="members",
-        low=1,
+        1 << 17, "At most so many words and pairs of fasttext, those in most pages.", section="members", low=1
     )
     classifiers: tuple[str, ...] = setting(
         ("topic", "format"), "Bundled classifiers whose outputs are the feature 'classes'.", section="members"
@@ -208,7 +214,7 @@ class Recipe:
         section="fit",
         above=0,
     )
-    seed: int = setting(0, "Of everything drawn.", section="fit")
+    seed: int = setting(0, "Of everything drawn.", section="fit", low=0)
     reference_annotator: str | None = setting(
         None,
         "The annotator whose scale is predicted, by the whole name; left out, the most frequent one.",
@@ -265,14 +271,3 @@ class Recipe:
     def uses(self, feature: str) -> bool:
         """Whether a member uses the feature."""
         return any(feature in member.features for member in self.members)
-
-
-DEFAULT_RECIPE = Recipe(
-    members=(
-        MemberRecipe(("tfidf",), "ridge"),
-        MemberRecipe(("tfidf", "shape"), "ridge"),
-        MemberRecipe(("static", "lsa", "shape"), "kernel"),
-    ),
-    stack=True,
-)
-"""What is fitted where nobody names members: stacked, since what tells pages apart differs from purpose to purpose."""

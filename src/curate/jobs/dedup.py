@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 import xxhash
 from numpy.typing import NDArray
 
-from curate.config import Paths, input_paths, parse_bytes, settings_from, stable_hash
+from curate.config import Paths, hashed_settings, input_paths, parse_bytes, settings_from, stable_hash
 from curate.crawl import FileProblem, ReadOptions, check_columns, find_files, plan_splits
 from curate.dedup import DedupPlan, compute_keys, resolve_duplicates
 from curate.dedup.index import Index, open_index
@@ -34,14 +34,21 @@ from curate.dedup.texts import RowTexts
 from curate.errors import RunError, SettingError
 from curate.jobs.keywords import DedupKeywords
 from curate.jobs.parts import PartWriter, add_reasons
-from curate.jobs.pieces import Piece, plan_job, plan_pieces, split_by_format, stage_texts, staged_piece
+from curate.jobs.pieces import (
+    Piece,
+    opened_job,
+    plan_job,
+    plan_pieces,
+    split_by_format,
+    stage_texts,
+    staged_piece,
+)
 from curate.jobs.settings import DedupSettings
 from curate.jobs.warnings import find_losses, tell_out_of_reach, tell_unlike
 from curate.protocols import Engine
 from curate.run.reading import read_pages
-from curate.work.engine import make_engine
 from curate.work.files import committed, read_arrow, read_facts, write_arrow
-from curate.work.folder import RunFolder, opened_run
+from curate.work.folder import RunFolder
 from curate.work.progress import ProgressDisplay, nothing_counted
 from curate.work.urls import public_name
 
@@ -65,7 +72,7 @@ class DedupReport:
     n_kept: int
     n_dropped: dict[str, int]
     warnings: tuple[str, ...]
-    problems: tuple[str, ...]
+    problems: list[FileProblem]
     n_in_indexes: int = 0
 
 
@@ -103,23 +110,13 @@ def run_dedup(
     display = display or ProgressDisplay()
     files = find_files(settings.input)
     indexes = [open_index(path, settings.plan, used=True) for path in settings.against]
-    options = read_options(settings)
+    options = ReadOptions.of(hashed_settings(settings))
     check_columns(files, options)
     direct, staged = split_by_format(files, options, settings.score_column)
     inputs_named = [public_name(name) for name in settings.input]
     plan = plan_job("dedup", settings, files, input=inputs_named, indexes=[index.stamp for index in indexes])
     inputs = [*(file.path for file in files), *settings.against]
-    with (
-        opened_run(
-            settings.output,
-            plan,
-            overwrite=overwrite,
-            inputs=inputs,
-            scratch=settings.scratch,
-            display=display,
-        ) as folder,
-        make_engine(settings.engine, settings.n_workers, folder.path, settings.ray_address, inputs) as engine,
-    ):
+    with opened_job(settings, plan, inputs, overwrite=overwrite, display=display) as (folder, engine):
         earlier = folder.manifest()
         if earlier:
             return _report_from(earlier["report"])
@@ -138,13 +135,6 @@ def run_dedup(
         report = _count(job, settings, indexes)
         folder.finish(plan | {"report": asdict(report)})
     return report
-
-
-def read_options(settings: DedupSettings) -> ReadOptions:
-    """The columns that the user named."""
-    return ReadOptions(
-        text_column=settings.text_column, id_column=settings.id_column, url_column=settings.url_column
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +166,7 @@ def write_keys(job: _Job, number: int) -> None:
             tables.append(_compute_table(job, batch, parts))
     except (pa.ArrowException, OSError) as error:
         # What cannot be read whole stays out as a whole; the report and the exit code say so.
-        problem, tables = f"{piece.file.source}: {' '.join(str(error).split())[:300]}", []
+        problem, tables = asdict(FileProblem.unreadable(piece.file.source, error)), []
     if len({table.schema for table in tables}) > 1:  # ids that are null in some batches only
         tables = [table.set_column(0, "id", table["id"].cast(pa.large_string())) for table in tables]
     if not tables:
@@ -395,7 +385,7 @@ def _count(job: _Job, settings: DedupSettings, indexes: Sequence[Index]) -> Dedu
     for method in pc.value_counts(found["method"]).to_pylist():
         dropped[f"duplicate_{method['values']}"] = method["counts"]
     n_by_piece: list[int] = []
-    problems: list[str] = []
+    problems: list[dict[str, Any]] = []
     for number in range(len(job.pieces)):
         reasons = read_arrow(job.keys_path(number))["drop_reason"]
         n_by_piece.append(len(reasons))
@@ -404,8 +394,7 @@ def _count(job: _Job, settings: DedupSettings, indexes: Sequence[Index]) -> Dedu
         problem = read_facts(job.keys_path(number))["problem"]
         problems += [problem] if problem else []
     for name in job.folder.chunk_names():
-        found_here = read_facts(job.folder.documents(name))["problems"]
-        problems += [str(FileProblem(**problem)) for problem in found_here]
+        problems += read_facts(job.folder.documents(name))["problems"]
     sources = [piece.file.source for piece in job.pieces]
     n_documents = sum(n_by_piece)
     return DedupReport(
@@ -417,7 +406,7 @@ def _count(job: _Job, settings: DedupSettings, indexes: Sequence[Index]) -> Dedu
             *tell_unlike(job.pieces),
             *find_losses(found, n_by_piece, sources, settings.warn_share),
         ),
-        problems=tuple(problems),
+        problems=[FileProblem(**problem) for problem in problems],
         n_in_indexes=len(found) - found["kept_in"].null_count,
     )
 
@@ -428,6 +417,6 @@ def _report_from(values: dict[str, Any]) -> DedupReport:
         values["n_kept"],
         values["n_dropped"],
         tuple(values["warnings"]),
-        tuple(values["problems"]),
+        [FileProblem(**problem) for problem in values["problems"]],
         values.get("n_in_indexes", 0),
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from curate.crawl import check_columns, find_files, plan_splits, read_chunks
+from curate.config import hashed_settings
+from curate.crawl import ReadOptions, check_columns, find_files, plan_splits, read_chunks
 from curate.dedup import DedupPlan, compute_keys
-from curate.jobs.dedup import read_options
 from curate.jobs.pieces import plan_pieces, split_by_format, stage_texts
 from curate.jobs.settings import DedupSettings
 
@@ -41,7 +41,7 @@ class DedupEstimate:
 def estimate_dedup(settings: DedupSettings, memory_bytes: int) -> DedupEstimate:
     """Read a sample of the input and scale it up; nothing is written."""
     files = find_files(settings.input)
-    options = read_options(settings)
+    options = ReadOptions.of(hashed_settings(settings))
     check_columns(files, options)
     direct, staged = split_by_format(files, options, settings.score_column)
     plan = settings.plan

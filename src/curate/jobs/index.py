@@ -19,7 +19,7 @@ from curate.config import settings_from, stable_hash
 from curate.crawl import FileProblem, InputFile, ReadOptions, check_columns, find_files, plan_splits
 from curate.dedup import DedupPlan, compute_keys
 from curate.dedup.index import Index, TextFile, append_segment, changing_index, new_index, open_index
-from curate.errors import RunError
+from curate.errors import RunError, one_line
 from curate.jobs.pieces import Piece, plan_pieces, split_by_format, stage_texts, staged_piece
 from curate.run.reading import read_pages
 from curate.work.engine import EngineSettings
@@ -145,7 +145,7 @@ def _write_piece_keys(job: _IndexJob, number: int) -> None:
         tables, n_broken = _compute_piece(job, number)
         problems += [f"{source}: {n_broken:,} broken lines"] if n_broken else []
     except (pa.ArrowException, OSError) as error:
-        problems.append(f"{source}: {' '.join(str(error).split())[:200]}")
+        problems.append(f"{source}: {one_line(error)}")
     table = pa.concat_tables(tables) if tables else pa.table({})
     write_arrow(job.path(number), table, {"problems": problems})
 

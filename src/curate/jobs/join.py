@@ -18,7 +18,6 @@ from curate.run.reading import all_chunks
 from curate.run.settings import FilterSettings
 from curate.run.shards import Shards
 from curate.work.disk import disk_errors
-from curate.work.engine import make_engine
 from curate.work.folder import changed_settings, opened_run
 from curate.work.progress import ProgressDisplay
 
@@ -68,7 +67,7 @@ def join_shards(
         opened_run(
             Path(output), found.plan, overwrite=overwrite, inputs=[folder.path for folder in found.folders]
         ) as folder,
-        make_engine(engine, settings.n_workers(1 << 40), settings.output, ray_address) as workers_engine,
+        settings.start(settings.output) as started,
     ):
         earlier = folder.manifest()
         if earlier:
@@ -76,7 +75,7 @@ def join_shards(
         display.expect(3 if job.score_columns() else 2)
         splits = found.bring_together(folder)
         chunks = all_chunks(folder, splits)
-        return run_from_chunks(job, found.plan, folder, chunks, workers_engine, display)
+        return run_from_chunks(job, found.plan, folder, chunks, started, display)
 
 
 def _list_shards(named: Sequence[str], output: Path) -> list[str]:

@@ -10,6 +10,9 @@ from typing import TypedDict
 class DedupKeywords(TypedDict, total=False):
     """The fields of `DedupSettings`."""
 
+    workers: int | None
+    engine: str
+    ray_address: str | None
     scratch: str | None
     against: str | PathLike[str] | Sequence[str | PathLike[str]]
     text_column: str | None
@@ -22,17 +25,14 @@ class DedupKeywords(TypedDict, total=False):
     url: bool
     warn_share: float
     memory: str | int
-    workers: int | None
-    engine: str
-    ray_address: str | None
 
 
 class ScoreKeywords(TypedDict, total=False):
     """The fields of `ScoreSettings`."""
 
-    scratch: str | None
-    text_column: str | None
-    label: str | PathLike[str] | Sequence[str | PathLike[str]]
     workers: int | None
     engine: str
     ray_address: str | None
+    scratch: str | None
+    text_column: str | None
+    label: str | PathLike[str] | Sequence[str | PathLike[str]]

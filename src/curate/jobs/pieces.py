@@ -7,7 +7,8 @@ crawl reader once and waits as Arrow files in the work folder.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,11 @@ from curate.crawl.columns import find_layout
 from curate.crawl.find import open_file
 from curate.crawl.opening import sniff_file
 from curate.errors import SettingError
+from curate.jobs.settings import DedupSettings, ScoreSettings
+from curate.protocols import Engine
 from curate.work.files import batch_rows, read_arrow, read_facts
+from curate.work.folder import RunFolder, opened_run
+from curate.work.progress import ProgressDisplay
 from curate.work.urls import is_url
 
 PIECE_BYTES = 128 << 20
@@ -46,6 +51,30 @@ def plan_job(job: str, settings: Any, files: Sequence[InputFile], **facts: Any) 
     }
 
 
+@contextmanager
+def opened_job(
+    settings: DedupSettings | ScoreSettings,
+    plan: dict[str, Any],
+    inputs: Sequence[str | Path],
+    *,
+    overwrite: bool,
+    display: ProgressDisplay,
+) -> Generator[tuple[RunFolder, Engine]]:
+    """Hold the job's output folder while its block runs, see `opened_run`, with the workers that write into it."""
+    with (
+        opened_run(
+            settings.output,
+            plan,
+            overwrite=overwrite,
+            inputs=inputs,
+            scratch=settings.scratch,
+            display=display,
+        ) as folder,
+        settings.start(folder.path, inputs) as engine,
+    ):
+        yield folder, engine
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
     """A run of documents: the unit of work and of commit, and one output file.
@@ -53,10 +82,10 @@ class Piece:
     Attributes:
         name: sorts in the order of the documents.
         file: the Parquet file, or the staged Arrow file.
-        groups: row groups of the Parquet file, (first, end); null for a staged file.
+        groups: row groups of the Parquet file, (first, end); None for a staged file.
         first_row: of the file, with which the piece begins.
         n_rows: rows of the piece.
-        columns: the file's columns for text, id, url and score, null where it has none.
+        columns: the file's columns for text, id, url and score, None where it has none.
         schema: names and types of all its columns, as text; empty for a staged file.
     """
 

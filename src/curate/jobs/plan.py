@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import xxhash
@@ -31,7 +32,7 @@ from curate.run.fates import survey, write_part
 from curate.run.funnel import STAGES, Funnel
 from curate.run.lanes import code_scorer_of
 from curate.run.manifest import build_plan
-from curate.run.reading import Chunks, reader_facts
+from curate.run.reading import ChunkFacts, Chunks, reader_facts
 from curate.run.settings import FilterSettings
 from curate.text.printable import format_bytes
 from curate.work.clock import StageClock, peak_memory_bytes
@@ -179,7 +180,7 @@ def plan_filter(
     cpu_s = np.array([each.cpu_s for each in sample])
     n_documents = np.array([len(each.chunk.pages) for each in sample], float)
     shares = n_documents / max(n_documents.sum(), 1)
-    n_workers = settings.n_workers(input_bytes)
+    n_workers = settings.count_workers(input_bytes)
     per_byte = _Scaler(weights, input_bytes)
     documents = per_byte(n_documents)
     barrier_bytes = min(parse_bytes(settings.memory), int(documents.high * _BARRIER_BYTES))
@@ -221,8 +222,9 @@ def _run(sample: Sequence[_Sampled], job: Job, files: Sequence[InputFile], folde
         began_s = time.process_time()
         name = ChunkName(0, number)
         documents, facts = job.make_documents(each.chunk)
-        chunks[name] = facts | reader_facts(each.chunk, documents)
-        write_arrow(folder.documents(name), documents, chunks[name])
+        facts |= dict(reader_facts(each.chunk, documents))
+        write_arrow(folder.documents(name), documents, facts)
+        chunks[name] = cast("ChunkFacts", facts)
         each.cpu_s += time.process_time() - began_s
     began_s = time.process_time()
     plan, funnel = build_plan(job.settings, files, job.contents()), Funnel()

@@ -14,12 +14,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from curate.crawl import ReadOptions, check_columns, find_files, plan_splits, read_chunks, refuse_as_output
+from curate.crawl import (
+    FileProblem,
+    ReadOptions,
+    check_columns,
+    find_files,
+    plan_splits,
+    read_chunks,
+    refuse_as_output,
+)
 from curate.errors import SettingError
 from curate.language import identify_languages
 from curate.pipeline import add_text, live_rows, start_documents
 from curate.rules import RuleSet, apply_rules, clean_lines, line_rules_of, load_rules, required_signals
-from curate.signals import DEFAULT_SIGNALS, compute_signals
+from curate.signals import DEFAULT_SIGNALS, check_signals, compute_signals
 from curate.work.files import committed
 
 _BATCH_ROWS = 1024
@@ -33,7 +41,7 @@ class SignalsReport:
 
     n_documents: int = 0
     n_unread: int = 0
-    problems: list[str] = field(default_factory=list[str])
+    problems: list[FileProblem] = field(default_factory=list[FileProblem])
 
 
 @dataclass(slots=True)
@@ -62,7 +70,7 @@ class Comparison:
     n_documents: int
     n_kept: dict[str, int]
     disagreements: list[Disagreement]
-    problems: list[str] = field(default_factory=list[str])
+    problems: list[FileProblem] = field(default_factory=list[FileProblem])
 
 
 def write_signals(
@@ -133,7 +141,7 @@ def compare_rules(
         raise SettingError("Name two or more rule sets to compare, such as gopher@paper gopher@dolma.")
     sets = {name: load_rules([name]) for name in names}
     for rule_sets in sets.values():
-        _judge(pa.chunked_array([], pa.string()), rule_sets)  # refuses readings whose package is missing
+        check_signals(required_signals(rule_sets))
     pairs = [Disagreement(a, b) for a, b in combinations(sets, 2)] + [
         Disagreement(b, a) for a, b in combinations(sets, 2)
     ]
@@ -198,7 +206,7 @@ def _read(
     check_columns(files, options)
     for split in plan_splits(files):
         for chunk in read_chunks(split, options):
-            report.problems += [str(problem) for problem in chunk.problems]
+            report.problems += chunk.problems
             documents = add_text(start_documents(chunk.pages), chunk.pages, extractor=extractor)
             rows = live_rows(documents)
             report.n_unread += len(documents) - len(rows)

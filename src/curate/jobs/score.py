@@ -28,18 +28,16 @@ from curate.crawl import FileProblem, InputFile, ReadOptions, find_files
 from curate.crawl.columns import find_layout, get_path
 from curate.crawl.find import open_file, open_needed
 from curate.crawl.opening import sniff_file
-from curate.errors import SettingError
+from curate.errors import SettingError, one_line
 from curate.jobs.keywords import ScoreKeywords
-from curate.jobs.pieces import open_parquet, plan_job, plan_pieces
+from curate.jobs.pieces import open_parquet, opened_job, plan_job, plan_pieces
 from curate.jobs.settings import ScoreSettings
 from curate.protocols import Scorer
 from curate.run.lanes import Labeller, LaneScorer, ScorerSource, check_distinct, load_labellers, name_scorers
-from curate.run.settings import available_cores
 from curate.scoring import ask_all, scored_columns
 from curate.text.json_values import clean_surrogates, dump_json, parse_object
-from curate.work.engine import make_engine
 from curate.work.files import batch_rows, committed, read_facts, write_arrow
-from curate.work.folder import RunFolder, opened_run
+from curate.work.folder import RunFolder
 from curate.work.progress import ProgressDisplay
 
 _BATCH_ROWS = 8192
@@ -137,19 +135,8 @@ def run_score(
     contents = {f"the scorer {scorer.name}": scorer.fingerprint for scorer in loaded}
     contents |= {f"the classifier {each.name}": each.fingerprint for each in labellers}
     plan = plan_job("score", settings, files, contents=contents)
-    n_workers = settings.workers or available_cores()
     inputs = [file.path for file in files]
-    with (
-        opened_run(
-            settings.output,
-            plan,
-            overwrite=overwrite,
-            inputs=inputs,
-            scratch=settings.scratch,
-            display=display,
-        ) as folder,
-        make_engine(settings.engine, n_workers, folder.path, settings.ray_address, inputs) as engine,
-    ):
+    with opened_job(settings, plan, inputs, overwrite=overwrite, display=display) as (folder, engine):
         earlier = folder.manifest()
         if earlier:
             return _report_from(earlier["report"])
@@ -192,9 +179,8 @@ def _plan_parquet(file: InputFile, options: ReadOptions) -> list[_Piece]:
             schema = opened.schema_arrow
         cut = plan_pieces([(file, {})])
     except (pa.ArrowException, OSError) as error:
-        said = " ".join(str(error).split())[:200]
         raise SettingError(
-            f"{file.source} is no readable Parquet file: {said}. Replace or remove it."
+            f"{file.source} is no readable Parquet file: {one_line(error)}. Replace or remove it."
         ) from error
     column = find_text_column(schema.names, options)
     if column not in schema.names or not _is_text(schema.field(column).type):
@@ -237,9 +223,7 @@ def _score_piece(job: _Job, number: int) -> None:
                 job, piece, path, partial(score_texts, scorers, labellers=job.labellers)
             )
     except (pa.ArrowException, OSError, EOFError) as error:
-        problem = asdict(
-            FileProblem(piece.file.source, None, "unreadable", " ".join(str(error).split())[:200])
-        )
+        problem = asdict(FileProblem.unreadable(piece.file.source, error))
     counts = {"n_documents": n_documents, "n_scored": n_scored, "problem": problem}
     write_arrow(facts, pa.table({}), counts)
 

@@ -5,26 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from curate.config import (
-    ENGINE,
-    RAY_ADDRESS,
-    SCRATCH,
-    check,
-    check_input,
-    check_output,
-    parse_memory,
-    setting,
-)
+from curate.config import SCRATCH, check, check_input, check_output, parse_memory, setting
 from curate.errors import SettingError
-from curate.work.cores import available_cores
-from curate.work.engine import ENGINE_NAMES
+from curate.work.engine import EngineSettings
 
 if TYPE_CHECKING:
     from curate.dedup import DedupPlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DedupSettings:
+class DedupSettings(EngineSettings):
     """The settings of `dedup_files` and `curate dedup`; wrong ones are refused when this is built."""
 
     input: tuple[str, ...] = setting(
@@ -65,11 +55,6 @@ class DedupSettings:
         high=1,
     )
     memory: str = setting("4GB", "Memory that keys and texts may use.", section="run", in_hash=False)
-    workers: int | None = setting(
-        None, "Worker processes; all cores if left out.", section="run", in_hash=False, low=1
-    )
-    engine: str = setting("local", ENGINE, section="run", in_hash=False, known=ENGINE_NAMES)
-    ray_address: str | None = setting(None, RAY_ADDRESS, section="run", in_hash=False)
 
     def __post_init__(self) -> None:
         check(self)
@@ -85,14 +70,9 @@ class DedupSettings:
 
         return DedupPlan(jaccard=self.jaccard, recall=self.recall)
 
-    @property
-    def n_workers(self) -> int:
-        """Worker processes to start."""
-        return self.workers or available_cores()
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ScoreSettings:
+class ScoreSettings(EngineSettings):
     """The settings of `score_files` and `curate score`; wrong ones are refused when this is built."""
 
     input: tuple[str, ...] = setting(
@@ -119,11 +99,6 @@ class ScoreSettings:
         "Classifier into classes, whose likeliest class becomes a column of its name: topic, format, or a folder.",
         section="score",
     )
-    workers: int | None = setting(
-        None, "Worker processes; all cores if left out.", section="run", in_hash=False, low=1
-    )
-    engine: str = setting("local", ENGINE, section="run", in_hash=False, known=ENGINE_NAMES)
-    ray_address: str | None = setting(None, RAY_ADDRESS, section="run", in_hash=False)
 
     def __post_init__(self) -> None:
         check(self)

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import pyarrow as pa
 
 from curate.crawl import ReadOptions
-from curate.errors import SettingError, TextsError
+from curate.errors import SettingError, TextsError, one_line
 from curate.jobs.score import find_text_column, score_texts
 from curate.run.lanes import LaneScorer, ScorerSource, check_distinct, name_scorers
 from curate.text.gate import as_texts
@@ -125,8 +125,9 @@ def _stream_path(path: str, adder: _Adder) -> pa.RecordBatchReader:
             os.path.abspath(path), format="json" if is_json else "parquet", partitioning=None
         )
     except (pa.ArrowException, OSError) as error:
-        said = " ".join(str(error).split())[:200]
-        raise SettingError(f"'{path}' is no readable {'JSONL' if is_json else 'Parquet'}: {said}.") from error
+        raise SettingError(
+            f"'{path}' is no readable {'JSONL' if is_json else 'Parquet'}: {one_line(error)}."
+        ) from error
     return _stream(found.schema, iter(found.to_batches(batch_size=_BATCH_ROWS)), adder)
 
 

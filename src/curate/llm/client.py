@@ -37,7 +37,7 @@ class TryAgainError(CurateError):
     """The server was busy, failed or did not answer; the same request may do well later.
 
     Attributes:
-        wait_s: how long the server asks to wait, null where it does not say.
+        wait_s: how long the server asks to wait, None where it does not say.
         may_be_charged: whether the server may have done the work.
     """
 

@@ -208,12 +208,7 @@ class Store:
             self._insert_reply(request, verdict, content, tokens, pico_usd)
 
     def _insert_reply(
-        self,
-        request: Request,
-        verdict: Verdict,
-        content: str | None,
-        tokens: Tokens,
-        pico_usd: int,
+        self, request: Request, verdict: Verdict, content: str | None, tokens: Tokens, pico_usd: int
     ) -> None:
         self._db.execute(
             "INSERT INTO replies SELECT ?, COUNT(*), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM replies WHERE key = ?",
@@ -226,7 +221,7 @@ class Store:
         self._db.executemany("DELETE FROM replies WHERE key = ? AND pico_usd = 0", [(key,) for key in keys])
 
     def answer(self, key: str) -> Answer | None:
-        """The last reply to a request; null where there is none."""
+        """The last reply to a request; None where there is none."""
         row = self._db.execute(
             "SELECT outcome, level, reason, try + 1 FROM replies WHERE key = ? ORDER BY try DESC LIMIT 1",
             (key,),
@@ -257,7 +252,7 @@ class Store:
         return found is not None and (found.outcome in {LABELLED, "rejected"} or found.n_tries >= reply_tries)
 
     def mean_tokens(self, model: str, prompt: str) -> tuple[float, float] | None:
-        """Measured (input tokens per byte of the request, output tokens); null before ten replies."""
+        """Measured (input tokens per byte of the request, output tokens); None before ten replies."""
         row = self._db.execute(
             "SELECT COUNT(*), SUM(input_tokens), SUM(n_prompt_bytes), AVG(output_tokens) FROM replies "
             "WHERE model = ? AND prompt = ? AND input_tokens > 0 AND output_tokens IS NOT NULL",

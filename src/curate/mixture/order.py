@@ -28,15 +28,11 @@ from numpy.typing import ArrayLike, NDArray
 from curate.config import stable_hash
 from curate.errors import SettingError
 from curate.mixture.shares import lay_out
+from curate.text.hashing import GOLDEN, finish
 from curate.text.kernel import kernel
 
 _BLOCK = 1 << 16
 _ROUNDS = 6
-_GOLDEN = np.uint64(
-    0x9E3779B97F4A7C15
-)  # splitmix64's increment and multipliers (Steele, Lea and Flood, 2014)
-_MIX_A = np.uint64(0xBF58476D1CE4E5B9)
-_MIX_B = np.uint64(0x94D049BB133111EB)
 
 
 class WindowOrder:
@@ -148,7 +144,7 @@ def build_order(
         context_tokens: targets of a window.
         windows_per_step: windows of one optimiser step, over all processes and accumulation.
         seed: of the shuffling.
-        budget_tokens: targets of the whole run instead of the plan's; null in both: one pass over
+        budget_tokens: targets of the whole run instead of the plan's; None in both: one pass over
             everything, as far as the caps let.
 
     Raises:
@@ -281,17 +277,14 @@ def _offsets(groups, turns, n_tokens, context_tokens, keys):
         last = ((n_pass + 1) * n) // context_tokens  # windows first to last - 1 end within the pass
         place = turn - first
         if place < last - first:
-            place = _permute(place, last - first, _mix(keys[groups[i]] + np.uint64(n_pass) * _GOLDEN))
+            place = _permute(place, last - first, _mix(keys[groups[i]] + np.uint64(n_pass) * GOLDEN))
         offsets[i] = ((first + place) * context_tokens - 1) % n
     return offsets
 
 
 @kernel
 def _mix(value):
-    value += _GOLDEN
-    value = (value ^ (value >> np.uint64(30))) * _MIX_A
-    value = (value ^ (value >> np.uint64(27))) * _MIX_B
-    return value ^ (value >> np.uint64(31))
+    return finish(value + GOLDEN)
 
 
 @kernel

@@ -71,10 +71,10 @@ def mix(
     Args:
         input: what to mix: the TOML file of a mixture, `MixtureSettings`, or sources by name, each a path or a table as
             in that file.
-        output: the mixture folder; null to plan only, in a temporary folder.
+        output: the mixture folder; None to plan only, in a temporary folder.
         overwrite: delete an earlier mixture in `output` first.
         progress: show progress on stderr; or a display to show it on.
-        workers: processes; null for one for each core.
+        workers: processes; None for one for each core.
         engine: 'local' or 'ray'.
         ray_address: of the cluster.
         on_plan: told the plan before the mixture is written; may raise to stop.

@@ -17,6 +17,7 @@ from curate.dedup.minhash import shingle_sets
 from curate.mixture.scan import Documents, ScanPlan, ScanShard, take_texts
 from curate.mixture.settings import MixtureSettings
 from curate.mixture.sources import Piece
+from curate.text.hashing import GOLDEN, finish_all
 from curate.work.files import read_arrow
 
 DUPLICATE = "duplicate"
@@ -75,18 +76,12 @@ def choose_validation(split_keys: NDArray[np.uint64], fraction: float, seed: int
     divided.
     """
     salt = np.uint64(xxhash.xxh3_64_intdigest(f"validation/{seed}".encode()))
-    mixed = (split_keys ^ salt) * np.uint64(0x9E3779B97F4A7C15)  # splitmix64 (Steele, Lea and Flood, 2014)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    mixed ^= mixed >> np.uint64(31)
+    mixed = finish_all((split_keys ^ salt) * GOLDEN)
     return (mixed >> np.uint64(11)) < np.uint64(round(fraction * 2**53))
 
 
 def remove_near_validation(
-    documents: Documents,
-    is_validation: NDArray[np.bool_],
-    pieces: Sequence[Piece],
-    plan: ScanPlan,
+    documents: Documents, is_validation: NDArray[np.bool_], pieces: Sequence[Piece], plan: ScanPlan
 ) -> None:
     """Mark the training documents whose similarity with a validation document reaches the plan's threshold.
 

@@ -155,7 +155,7 @@ def lay_out(
         plan: `groups` (with `max_passes`), `stages` (with `share`) and `budget_tokens`.
         n_tokens: training tokens of each group.
         context_tokens: tokens of a window; 1 to plan in tokens.
-        budget_tokens: instead of the plan's; null in both: one pass over everything, as far as the caps let.
+        budget_tokens: instead of the plan's; None in both: one pass over everything, as far as the caps let.
 
     Raises:
         SettingError: The caps on passes leave less than the budget, or a stage's weights cannot be met.

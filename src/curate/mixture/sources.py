@@ -17,7 +17,7 @@ from curate.crawl import FileProblem, InputFile, ReadOptions, find_files, read_r
 from curate.crawl.columns import find_layout, get_path, to_utf8
 from curate.crawl.find import open_file, open_needed
 from curate.crawl.records import content_id
-from curate.errors import RunError, SettingError
+from curate.errors import RunError, SettingError, one_line
 from curate.mixture.settings import MixtureSettings, Source
 from curate.work.files import batch_rows
 from curate.work.urls import is_url
@@ -123,7 +123,7 @@ class Piece:
                     yield _as_documents(found, len(batch), self.source)
             except (pa.ArrowException, OSError) as error:
                 raise RunError(
-                    f"{stretch.file.path} cannot be read: {_said(error)}. Replace or remove it."
+                    f"{stretch.file.path} cannot be read: {one_line(error)}. Replace or remove it."
                 ) from error
 
     def _read_lines(self, stretch: Stretch, *, provenance: bool) -> Iterator[pa.Table]:
@@ -234,12 +234,8 @@ def _opened_parquet(opened: Any, file: InputFile) -> pq.ParquetFile:
         return pq.ParquetFile(opened)
     except (pa.ArrowException, OSError) as error:
         raise SettingError(
-            f"{file.path} is not a readable Parquet file: {_said(error)}. Replace or remove it."
+            f"{file.path} is not a readable Parquet file: {one_line(error)}. Replace or remove it."
         ) from error
-
-
-def _said(error: BaseException) -> str:
-    return str(error).rstrip(".")
 
 
 def _format(path: str) -> str | None:

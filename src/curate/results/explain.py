@@ -29,7 +29,7 @@ from curate.text.printable import printable
 
 @dataclass(frozen=True, slots=True)
 class RuleCheck:
-    """One rule applied to one document; `passed` is null where the rule was not reached."""
+    """One rule applied to one document; `passed` is None where the rule was not reached."""
 
     rule_set: str
     reason: str

@@ -25,7 +25,7 @@ from curate.results.overview import (
     RuleFacts,
     keep_rates,
     read_overview,
-    wilson,
+    with_interval,
 )
 from curate.results.page import Plot, bar, fill_page, flow, name, row, table, text
 from curate.results.render import describe_drop, describe_hint, describe_limits
@@ -159,14 +159,14 @@ def _flag(key: str, value: object) -> str:
 def _flow(overview: Overview) -> str:
     funnel = overview.funnel
     stages = [(stage, [tally for at, _, tally in funnel.reasons() if at == stage]) for stage in STAGES]
-    documents: list[tuple[str, float, bool]] = [
-        (f"dropped at {stage}", sum(t.n_documents for t in lost), False) for stage, lost in stages if lost
-    ]
-    sizes: list[tuple[str, float, bool]] = [
-        (f"dropped at {stage}", sum(t.n_text_bytes for t in lost), False) for stage, lost in stages if lost
-    ]
-    bands = flow("By documents", [*documents, ("kept", funnel.kept.n_documents, True)])
-    bands += flow("By bytes of text", [*sizes, ("kept", funnel.kept.n_text_bytes, True)])
+    bands = ""
+    for title, field in (("By documents", "n_documents"), ("By bytes of text", "n_text_bytes")):
+        parts = [
+            (f"dropped at {stage}", float(sum(getattr(each, field) for each in lost)), False)
+            for stage, lost in stages
+            if lost
+        ]
+        bands += flow(title, [*parts, ("kept", float(getattr(funnel.kept, field)), True)])
     lost = overview.shortened
     if sum(funnel.lines_removed.values()):
         whole = [
@@ -225,23 +225,14 @@ def _scores(overview: Overview, output: str) -> str:
     rates = [(place / N_BINS, rate) for place, rate in enumerate(keep_rates(overview.histogram))]
     least = min((rate for _, rate in rates if rate > 0), default=0.1)
     low = 10.0 ** int(log10(least) - 0.999)
-    keep = Plot(
-        "Share of scored documents kept, by threshold",
-        "threshold",
-        "share kept",
-        (0, 1),
-        (low, 1),
-        log=True,
-        percent=True,
-    )
+    title = "Share of scored documents kept, by threshold"
+    keep = Plot(title, "threshold", "share kept", (0, 1), (low, 1), log=True, percent=True)
     keep.curve("curve", [point for point in rates if point[1] > 0])
     keep.cut(cut, f"cut {cut:.3g}")
-    plots = [
-        _figure(
-            f"Share of the scored documents that a threshold keeps (logarithmic axis), by {_by_what(overview)}",
-            keep,
-        )
-    ]
+    caption = (
+        f"Share of the scored documents that a threshold keeps (logarithmic axis), by {_by_what(overview)}"
+    )
+    plots = [_figure(caption, keep)]
     if overview.meanings:
         means = Plot("Precision and recall by threshold", "threshold", "share", (0, 1), (0, 1), percent=True)
         means.band("band", [(m.threshold, *m.precision[1:]) for m in overview.meanings])
@@ -341,7 +332,7 @@ def _interval(share: tuple[float, float, float]) -> str:
 
 def suspicion(rule: RuleFacts) -> tuple[float, int]:
     """What rules are sorted by: the least share of its scored failures that reach the cut, with 95% certainty."""
-    low = wilson(rule.n_high, rule.n_scored)[1] if rule.n_scored else 0.0
+    low = with_interval(rule.n_high, rule.n_scored)[1] if rule.n_scored else 0.0
     return low, rule.n_failing
 
 
@@ -351,7 +342,7 @@ def _rules(overview: Overview) -> str:
         return ""
     rows: list[str] = []
     for rule in rules:
-        high = _interval(wilson(rule.n_high, rule.n_scored)) if rule.n_scored else "not scored"
+        high = _interval(with_interval(rule.n_high, rule.n_scored)) if rule.n_scored else "not scored"
         cells = [f"{rule.n_first:,}", f"{rule.n_failing:,}", f"{rule.n_alone:,}", high]
         rows.append(row(f'{name(rule.reason)}<br><span class="note">{text(_limit(rule))}</span>', cells))
     scored = overview.funnel.n_scored

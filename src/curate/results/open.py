@@ -19,7 +19,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from pyarrow.fs import FSSpecHandler, LocalFileSystem, PyFileSystem
 
-from curate.errors import RunError, SettingError
+from curate.errors import RunError, SettingError, one_line
 from curate.run.shards import SHARD
 from curate.work.folder import MANIFEST, SWAP
 from curate.work.json_files import NUMBER, check_shape, read_json
@@ -67,7 +67,7 @@ _SHAPE = {
                     "languages?": [str],
                     "except_languages?": [str],
                     "by_language?": {"*": {"low": _OPTIONAL_NUMBER, "high": _OPTIONAL_NUMBER}},
-                },
+                }
             ],
         }
     ],
@@ -159,8 +159,7 @@ def read_run(output: str | Path, read: Callable[[FinishedRun, duckdb.DuckDBPyCon
             continue
         except (OSError, pa.ArrowException, duckdb.Error, UnicodeDecodeError) as error:
             if _stamp(output) == before:
-                reason = " ".join(str(error).split())[:300]
-                raise RunError(f"The files of {output} cannot be read: {reason}") from error
+                raise RunError(f"The files of {output} cannot be read: {one_line(error)}") from error
             continue
         if _stamp(output) == before:
             return found

@@ -18,16 +18,6 @@ from curate.run.settings import EXTRACTORS, FOCUSES
 Line = tuple[str, bool]
 """A line, and whether the run took it out."""
 
-_READ = (
-    "text_column",
-    "html_column",
-    "id_column",
-    "url_column",
-    "date_column",
-    "max_page_bytes",
-    "chunk_bytes",
-)
-
 
 def original_lines(settings: Mapping[str, Any], document: Mapping[str, Any], source: Paths) -> list[Line]:
     """Read a document again and mark its lines that are not in the run's text; blank ones are left out.
@@ -59,7 +49,7 @@ def original_lines(settings: Mapping[str, Any], document: Mapping[str, Any], sou
 
 
 def _read_text(settings: Mapping[str, Any], file: InputFile, position: int) -> str:
-    options = ReadOptions(**{name: settings[name] for name in _READ if settings.get(name) is not None})
+    options = ReadOptions.of(settings)
     for split in plan_splits([file]):
         for chunk in read_chunks(split, options):
             pages = chunk.pages.filter(pc.equal(chunk.pages["position"], position))

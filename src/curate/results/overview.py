@@ -8,7 +8,6 @@ without the texts, in memory; a second pass fetches the texts that are shown.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -19,6 +18,7 @@ import duckdb
 
 from curate.bundled import bundled_names, classifiers_folder
 from curate.errors import SettingError
+from curate.fit.metrics import wilson
 from curate.results.open import FinishedRun, quoted, read_run
 from curate.results.writing import Writing, read_writing
 from curate.run.cut import LaneCut
@@ -33,7 +33,6 @@ _N_SIGNAL_BINS, _N_JACCARD_BINS, _N_LABELLED = 24, 20, 500
 _RUNGS = (0.95, 0.8, 0.6, 0.4, 0.2, 0.05)
 _MAX_TEXT_CHARS = 12_000  # of a document that is shown whole; what is cut off is said
 _LENGTHS = (0, 100, 200, 400, 800, 1600, 3200)  # words; a bin reaches to the next
-_Z = 1.96  # of a 95% interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ class Group:
     Attributes:
         n_read: documents, dropped before or not; n_scored, n_kept: those that reached the scorer, and stayed.
         n_kept_bytes: bytes of the text that stayed.
-        mean_score: of the scored; null where there are none.
+        mean_score: of the scored; None where there are none.
     """
 
     name: str
@@ -317,28 +316,31 @@ def _read_meanings(scorers: str | Sequence[str]) -> list[Meaning]:
         if n_kept:
             found.append(
                 Meaning(
-                    row["threshold"], row["keep_rate"], wilson(n_right, n_kept), wilson(n_right, n_positive)
+                    row["threshold"],
+                    row["keep_rate"],
+                    with_interval(n_right, n_kept),
+                    with_interval(n_right, n_positive),
                 )
             )
     return found
 
 
-def wilson(n: int, n_all: int) -> tuple[float, float, float]:
+def with_interval(n: int, n_all: int) -> tuple[float, float, float]:
     """A share with its 95% interval (Wilson 1927).
 
-    >>> [round(each, 3) for each in wilson(5, 10)]
+    >>> [round(each, 3) for each in with_interval(5, 10)]
     [0.5, 0.237, 0.763]
     """
-    share, spread = n / n_all, _Z * _Z / n_all
-    middle = (share + spread / 2) / (1 + spread)
-    half = _Z / (1 + spread) * math.sqrt(share * (1 - share) / n_all + spread / (4 * n_all))
-    return share, max(0.0, middle - half), min(1.0, middle + half)
+    return n / n_all, *wilson(n / n_all, n_all)
 
 
 _LIGHT = (
     *("source", "position", "id", "url", "kind", "language", "n_words"),
     *("drop_stage", "drop_reason", "duplicate_of", "jaccard", "spared_by"),
 )
+
+
+_ABOUT = ("source", "position", "id", "url", "title", "kind", "path", "language", "language_confidence")
 
 
 class Rows:
@@ -553,14 +555,8 @@ class Rows:
             for removed, stays, jaccard in zip(ids["copies"], ids["twins"], self._jaccards, strict=True)
             if removed in examples and stays in examples
         ]
-        return Duplicates(
-            bins,
-            pairs,
-            sites,
-            [(row[0], row[1], row[2], row[3]) for row in groups[:_N_GROUPS]],
-            len(groups),
-            sum(bool(row[4]) for row in groups),
-        )
+        largest = [(row[0], row[1], row[2], row[3]) for row in groups[:_N_GROUPS]]
+        return Duplicates(bins, pairs, sites, largest, len(groups), sum(bool(row[4]) for row in groups))
 
     # ---- lines, classes, examples ------------------------------------------------------------------------
 
@@ -663,27 +659,14 @@ class Rows:
         return picked
 
     def _keys(self, where: str, **values: Any) -> list[tuple[str, int]]:
-        return [
-            (row[0], row[1])
-            for row in self._query(f"SELECT source, position FROM documents WHERE {where}", **values)
-        ]
+        found = self._query(f"SELECT source, position FROM documents WHERE {where}", **values)
+        return [(source, position) for source, position in found]
 
     def fetch(self, keys: set[tuple[str, int]]) -> dict[tuple[str, int], Example]:
         """Fetch documents with the beginnings of their texts."""
         marks = ["drop_stage", "drop_reason", "drop_value", "drop_limit", "drop_detail"]
         marks = [name for name in marks if name in self._run.schemas["dropped"].names]
-        about = [
-            "source",
-            "position",
-            "id",
-            "url",
-            "title",
-            "kind",
-            "path",
-            "language",
-            "language_confidence",
-        ]
-        about = [name for name in about if self.has(name)]
+        about = [name for name in _ABOUT if self.has(name)]
         self._database.execute("CREATE OR REPLACE TEMP TABLE wanted (s VARCHAR, p BIGINT)")
         if keys:
             self._database.executemany("INSERT INTO wanted VALUES (?, ?)", sorted(keys))

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from curate.results.open import FinishedRun, quoted
 from curate.results.page import Plot, row, table, text
+from curate.text.hashing import hash_runs
 from curate.text.words import hash_words
 
 if TYPE_CHECKING:
@@ -143,12 +144,7 @@ def measure_growth(texts: pa.Array, is_near: np.ndarray[Any, Any]) -> list[Growt
 
 def _runs(hashes: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """The different runs of words of one passage, as hashes."""
-    if len(hashes) < _NGRAM_WORDS:
-        return np.empty(0, np.uint64)
-    mixed = np.zeros(len(hashes) - _NGRAM_WORDS + 1, np.uint64)
-    for at in range(_NGRAM_WORDS):
-        mixed = mixed * np.uint64(0x9E3779B97F4A7C15) + hashes[at : at + len(mixed)]
-    return np.unique(mixed)
+    return np.unique(hash_runs(hashes, _NGRAM_WORDS))
 
 
 def render_writing(found: Writing | None) -> str:

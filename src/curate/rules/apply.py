@@ -139,9 +139,7 @@ def warn_by_language(counts: Sequence[Mapping[str, Any]], rule_sets: Sequence[Ru
 
 
 def count_failing(
-    signals: pa.RecordBatch,
-    rule_sets: Sequence[RuleSet],
-    languages: pa.Array | pa.ChunkedArray | None = None,
+    signals: pa.RecordBatch, rule_sets: Sequence[RuleSet], languages: pa.Array | pa.ChunkedArray | None = None
 ) -> dict[str, int]:
     """Count the documents that fail each rule, by reason, whichever rule came first for a document."""
     counts: dict[str, int] = {}

@@ -21,12 +21,13 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from curate.config import plain_file
-from curate.errors import SettingError
+from curate.errors import SettingError, one_line
+from curate.text.hashing import GOLDEN
 from curate.text.kernel import kernel
 from curate.text.lines import MOST_BYTES, read_json_file, read_json_lines, read_text_lines
 from curate.text.normalise import comparable, fold_text
 from curate.text.unicode_tables import SEPARATOR, SINGLE, SINGLE_BLOCKS, load_tables
-from curate.text.utf8 import MULTIPLIER, SEED, capacity_for, find_or_add
+from curate.text.utf8 import SEED, capacity_for, find_or_add
 from curate.text.words import Words, hash_words
 
 DEFAULT_N = 13
@@ -264,8 +265,7 @@ def _read_parquet(path: str) -> Iterator[list[str]]:
             for batch in pq.ParquetFile(file).iter_batches(1024):
                 yield from (list(_strings_of(row)) for row in batch.to_pylist())
     except (OSError, ValueError, pa.ArrowException) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise SettingError(f"Benchmark file '{path}' cannot be read: {reason}.") from None
+        raise SettingError(f"Benchmark file '{path}' cannot be read: {one_line(error)}.") from None
 
 
 def _strings_of(value: Any) -> Iterator[str]:
@@ -285,10 +285,10 @@ def _hash_ngrams(hashes, n, found):  # noqa: ANN001, ANN202
     """Hash every n-gram of word hashes: a polynomial in an odd base, rolled along."""
     top = np.uint64(1)
     for _ in range(n):
-        top *= MULTIPLIER
+        top *= GOLDEN
     value = np.uint64(0)
     for k in range(len(hashes)):
-        value = value * MULTIPLIER + (hashes[k] ^ SEED)
+        value = value * GOLDEN + (hashes[k] ^ SEED)
         if k >= n:
             value -= top * (hashes[k - n] ^ SEED)
         if k >= n - 1:
@@ -330,7 +330,7 @@ def _match(hashes, offsets, n, keys, values, bits, first, places, n_matches):  #
             word, bit = _bit_of(found[k], bits)
             if not bits[word] & bit:
                 continue
-            slot = np.int64((found[k] * MULTIPLIER) >> np.uint64(32)) & mask
+            slot = np.int64((found[k] * GOLDEN) >> np.uint64(32)) & mask
             while values[slot] >= 0:
                 if keys[slot] == found[k]:
                     if first[d] < 0:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from curate.rules.model import LineRules
 from curate.signals import KINDS
-from curate.signals.classes import LINE_BREAK, SPACE, TERMINAL, UNSPACED, load_classes
+from curate.signals.classes import LINE_BREAK, SPACE, TERMINAL, UNSPACED, load_character_classes
 from curate.signals.kinds import kind_at, load_network, make_scratch
 from curate.signals.line_features import load_tables
 from curate.signals.measure import text_buffers
@@ -137,7 +137,7 @@ def _clean(texts: pa.Array | pa.ChunkedArray, rules: LineRules) -> tuple[pa.Arra
     n_cleaned = _clean_documents(
         data,
         offsets,
-        load_classes(),
+        load_character_classes(),
         limits,
         marks,
         patterns,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, cast
 
-from curate.errors import SettingError, UnknownNameError
+from curate.errors import SettingError, UnknownNameError, one_line
 from curate.signals import KINDS, parse_signal
 
 MAX_SUBSTRINGS = 62
@@ -72,10 +72,7 @@ class Rule:
         values: dict[str, Any] = {key: data[key] for key in _RULE_KEYS if key in data}
         values |= {key: tuple(data.get(key, ())) for key in _RULE_LISTS}
         limits = data.get("by_language", {}).items()
-        return cls(
-            **values,
-            by_language=tuple((code, each["low"], each["high"]) for code, each in limits),
-        )
+        return cls(**values, by_language=tuple((code, each["low"], each["high"]) for code, each in limits))
 
     def judges(self, language: str | None) -> bool:
         """Whether the rule judges a page in a language; a page in none is judged."""
@@ -249,8 +246,7 @@ class RuleSet:
         try:
             table = tomllib.loads(text)
         except (ValueError, RecursionError) as error:
-            said = " ".join(str(error).split())[:200]
-            raise SettingError(f"{where}: not valid TOML: {said}.") from None
+            raise SettingError(f"{where}: not valid TOML: {one_line(error)}.") from None
         _check_keys(table, ("name", "version", "source", "notes", "languages", "rules", "line_rules"), where)
         try:
             languages = _codes_of(table, "languages", where)

@@ -102,10 +102,7 @@ _TYPED = re.compile(
     rf"(?:\bcurl\b{_CURL_USER}|\bsshpass {{1,3}}-p\s{{0,3}}[\"']?|\bmysql(?:dump|admin)? {_MYSQL_FLAG}"
     rf"|\.login\([\"'][^\"'\n]{{1,64}}[\"'],\s{{0,3}}[\"']){_TYPED_VALUE}"
 )
-_TYPED_NEXT = {
-    "curl": re.compile(_CURL_USER + _TYPED_VALUE),
-    "mysq": re.compile(_MYSQL_FLAG + _TYPED_VALUE),
-}
+_TYPED_NEXT = {"curl": re.compile(_CURL_USER + _TYPED_VALUE), "mysq": re.compile(_MYSQL_FLAG + _TYPED_VALUE)}
 """By a command's first letters: another password on its line."""
 _PASSWORD = re.compile(_PASSWORD_WORDS, re.IGNORECASE)
 

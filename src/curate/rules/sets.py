@@ -41,12 +41,7 @@ DUP_LIMITS = {5: 0.15, 6: 0.14, 7: 0.13, 8: 0.12, 9: 0.11, 10: 0.10}
 POLICY = ("terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies", "use cookies")
 # The order of the reference code: a line with `lorem ipsum` or, unless it is about javascript, with `{` is
 # left for the page-level rules.
-C4_SUBSTRINGS = (
-    ("", ("lorem ipsum",)),
-    ("javascript", ("javascript",)),
-    ("", ("{",)),
-    ("policy", POLICY),
-)
+C4_SUBSTRINGS = (("", ("lorem ipsum",)), ("javascript", ("javascript",)), ("", ("{",)), ("policy", POLICY))
 C4_PAGE_RULES = (
     Rule("c4_lorem_ipsum", "n_lorem_ipsum", high=0, hard=True),
     Rule("c4_curly_bracket", "n_curly_brackets", high=0),

@@ -1,4 +1,8 @@
-"""The barrier of the main job: the keys of every chunk in, the duplicates of the whole crawl out."""
+"""The barrier of the main job: the keys of every chunk in, the duplicates of the whole crawl out.
+
+Keys are columns of a chunk's documents, from pass 1. What is found is written for each chunk into a file of its own: row, the id
+that stays, the similarity, and how it was found. The passes behind the barrier read both through `Committed`.
+"""
 
 from __future__ import annotations
 
@@ -95,10 +99,11 @@ def compared_texts(
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """What a file of a chunk's rows must say that it was made among, for its rows to be the chunk's.
+    """The chunks as the barrier saw them, with what has been made of them since; what names rows of other chunks is refused.
 
     Attributes:
-        barrier: a digest of all chunks that the barrier saw: their names, lengths and contents.
+        barrier: what each file that names rows of a chunk must carry: a digest of all chunks, by name, length
+            and content.
     """
 
     folder: RunFolder

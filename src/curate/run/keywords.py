@@ -10,6 +10,9 @@ from typing import TypedDict
 class FilterKeywords(TypedDict, total=False):
     """The fields of `FilterSettings`."""
 
+    workers: int | None
+    engine: str
+    ray_address: str | None
     shard_size: str | int
     scratch: str | None
     text_column: str | None
@@ -55,8 +58,5 @@ class FilterKeywords(TypedDict, total=False):
     floor: str | PathLike[str] | Sequence[str | PathLike[str]]
     unscored: str
     label: str | PathLike[str] | Sequence[str | PathLike[str]]
-    workers: int | None
-    engine: str
-    ray_address: str | None
     shard: str | None
     memory: str | int

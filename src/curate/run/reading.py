@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict, cast
 
 import numpy as np
 import pyarrow as pa
@@ -43,7 +43,34 @@ class ReadTask:
     notes_inputs: bool = False
 
 
-Chunks = dict[ChunkName, dict[str, Any]]
+class ReaderFacts(TypedDict):
+    """What the reader notes of a chunk, in the schema of its Arrow file: where to go on, and what it met in the files."""
+
+    cursor: dict[str, Any]
+    last: bool
+    n_input_bytes: int
+    n_documents: int
+    digest: str
+    records: dict[str, int]
+    problems: list[dict[str, Any]]
+
+
+class ChunkFacts(ReaderFacts):
+    """With what `curate.pipeline.Job` adds in pass 1. Of other jobs that read pages only the reader's are there.
+
+    `judged` is a dictionary for each lane; `in_other_languages` counts lines and characters; `recurring` is that of
+    `curate.run.recurring`.
+    """
+
+    cpu_s: dict[str, float]
+    peak_memory_bytes: int
+    extra_types: dict[str, str]
+    in_other_languages: dict[str, int]
+    judged: list[dict[str, Any]]
+    recurring: NotRequired[dict[str, Any]]
+
+
+Chunks = dict[ChunkName, ChunkFacts]
 """Every chunk of a run with its facts, in the order of the documents."""
 
 
@@ -80,7 +107,11 @@ def read_pages(
             made += names
     if shard is None:
         return all_chunks(folder, splits, patience_s=0.0 if engine.is_local else LISTING_AGE_S)
-    return {name: read_facts(folder.documents(name)) for name in sorted({*folder.chunk_names(), *made})}
+    return {name: _chunk_facts(folder, name) for name in sorted({*folder.chunk_names(), *made})}
+
+
+def _chunk_facts(folder: RunFolder, name: ChunkName) -> ChunkFacts:
+    return cast("ChunkFacts", read_facts(folder.documents(name)))
 
 
 LISTING_AGE_S = 60.0
@@ -114,7 +145,7 @@ def all_chunks(folder: RunFolder, splits: Sequence[Split], *, patience_s: float 
             )
         time.sleep(min(1.0, patience_s))
     names = sorted(ChunkName(split, chunk) for split, chunks in committed.items() for chunk in chunks)
-    return {name: read_facts(folder.documents(name)) for name in names}
+    return {name: _chunk_facts(folder, name) for name in names}
 
 
 def _by_split(folder: RunFolder) -> dict[int, set[int]]:
@@ -184,7 +215,7 @@ def read_stripe(task: ReadTask) -> list[ChunkName]:
                 task.folder.cursor(ChunkName(task.split.index, chunk.cursor.chunk)), asdict(chunk.cursor)
             )
         documents, own = task.make_documents(chunk)
-        facts = own | reader_facts(chunk, documents) | {"cpu_s": own.get("cpu_s", {}) | clock.rounded()}
+        facts = own | dict(reader_facts(chunk, documents)) | {"cpu_s": own.get("cpu_s", {}) | clock.rounded()}
         clock = StageClock()
         made.append(ChunkName(task.split.index, chunk.index))
         write_arrow(task.folder.documents(made[-1]), documents, facts)
@@ -203,8 +234,8 @@ def _find_ahead(task: ReadTask, chunk: int) -> Cursor | None:
     return None
 
 
-def reader_facts(chunk: Chunk, documents: pa.Table) -> dict[str, Any]:
-    """What the reader notes of a chunk: where to go on, and what it met in the files."""
+def reader_facts(chunk: Chunk, documents: pa.Table) -> ReaderFacts:
+    """The reader's facts of a chunk."""
     return {
         "cursor": asdict(chunk.cursor),
         "last": chunk.last,

@@ -46,7 +46,7 @@ STAYS = pa.scalar(None, pa.string())
 
 @dataclass(frozen=True, slots=True)
 class Screens:
-    """The optional stages of one run; null where not asked for."""
+    """The optional stages of one run; None where not asked for."""
 
     urls: UrlRules | None
     words: BadWords | None

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 
 from curate.bundled import bundled_names
 from curate.config import (
-    ENGINE,
-    RAY_ADDRESS,
     SCRATCH,
     check,
     check_input,
@@ -24,7 +22,7 @@ from curate.config import (
 )
 from curate.errors import SettingError
 from curate.work.cores import available_cores
-from curate.work.engine import ENGINE_NAMES
+from curate.work.engine import EngineSettings
 from curate.work.urls import is_url, public_name
 
 MIB = 1 << 20
@@ -45,7 +43,7 @@ _BYTES_WORTH_A_WORKER = 4 * MIB  # starting one costs as much as reading about t
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FilterSettings:
+class FilterSettings(EngineSettings):
     """The settings of `filter_crawl` and `curate filter`; wrong ones are refused when this is built."""
 
     input: tuple[str, ...] = setting(
@@ -292,15 +290,6 @@ class FilterSettings:
         "Classifier into classes, whose likeliest class becomes a column of its name: topic, format, or a folder.",
         section="score",
     )
-    workers: int | None = setting(
-        None,
-        "Worker processes; all cores if left out. Does not change the result.",
-        section="run",
-        in_hash=False,
-        low=1,
-    )
-    engine: str = setting("local", ENGINE, section="run", in_hash=False, known=ENGINE_NAMES)
-    ray_address: str | None = setting(None, RAY_ADDRESS, section="run", in_hash=False)
     shard: str | None = setting(
         None,
         "Read a share of the input only, as one job of a batch system: 0/100 to 99/100, each with an --output of its own. "
@@ -370,7 +359,7 @@ class FilterSettings:
         """The least score with which a page may fail rules that are not hard; None where no score may."""
         return None if isinstance(self.spare_above, str) else self.spare_above
 
-    def n_workers(self, n_input_bytes: int) -> int:
+    def count_workers(self, n_input_bytes: int) -> int:
         """Worker processes to start; where the user names no number, small inputs are not worth many."""
         return self.workers or min(available_cores(), 1 + n_input_bytes // _BYTES_WORTH_A_WORKER)
 

@@ -22,8 +22,12 @@ def count_tokens(texts: pa.Array, tokenizer: str | None) -> Mapping[str, pa.Arra
     n_bytes = pc.fill_null(pc.binary_length(texts), 0).cast(pa.int64())
     if tokenizer is None:
         return {N_BYTES: n_bytes}
-    encoder = _load(tokenizer, os.stat(tokenizer).st_mtime_ns if os.path.exists(tokenizer) else 0)
-    return {N_BYTES: n_bytes, N_TOKENS: pa.array(encoder.encode_joined(texts)[1])}
+    return {N_BYTES: n_bytes, N_TOKENS: pa.array(load_tokenizer(tokenizer).encode_joined(texts)[1])}
+
+
+def load_tokenizer(path: str) -> TextEncoder:
+    """Load the tokenizer that counts, once in each process; refuse a file that holds none."""
+    return _load(path, os.stat(path).st_mtime_ns if os.path.exists(path) else 0)
 
 
 def token_columns(settings: FilterSettings) -> tuple[tuple[str, str], ...]:

@@ -57,6 +57,7 @@ CLASSES_SHAPE: dict[str, Any] = {
 BLOCK_SHAPES: dict[str, dict[str, Any]] = {
     "shape": {},
     "common_words": {"table_sha256": str, "n_words": int},
+    "program_words": {"table_sha256": str},
     "static": {"table_sha256": str, "zones": [int]},
     "lsa": {"axes_sha256": str, "zones": [int]},
     "classes": {"classifiers": {"*": str}},

@@ -20,7 +20,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.config import plain_file
-from curate.errors import MissingPackageError, SettingError
+from curate.errors import MissingPackageError, SettingError, one_line
 from curate.text.gate import as_texts
 from curate.work.json_files import check_shape
 
@@ -81,7 +81,7 @@ class SentenceEncoder:
                 model_kwargs={"use_safetensors": True},
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+            reason = one_line(error)
             way = (
                 "Name a folder."
                 if self.fetch

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from curate.errors import SettingError, UnknownNameError
+from curate.errors import SettingError, UnknownNameError, one_line
 from curate.scoring.storage import fingerprint_files
 from curate.text.gate import as_texts
 
@@ -68,7 +68,7 @@ def load_fasttext(path: Path, label: str) -> FastTextScorer:
     try:
         model = fasttext.load_model(str(path))
     except (ValueError, RuntimeError, MemoryError) as error:
-        raise SettingError(f"'{path}' is no fastText model ({str(error).splitlines()[0]}).") from error
+        raise SettingError(f"'{path}' is no fastText model ({one_line(error)}).") from error
     if not str(model.f.getArgs().model).endswith("supervised"):
         raise SettingError(
             f"'{path}' holds word vectors, not a classifier: fit one with fastText's `supervised`."

@@ -8,9 +8,9 @@ additions: so the number of a document does not depend on the batch it came in.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,10 +35,6 @@ class Head(Protocol):
         """One number a row, from that row alone."""
         ...
 
-    def to_arrays(self) -> dict[str, NDArray[np.generic]]:
-        """The arrays that `head_from_arrays` makes the head from."""
-        ...
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LinearHead:
@@ -58,10 +54,6 @@ class LinearHead:
         numbers = np.empty(len(features), np.float32)
         _predict_linear(features, self.weights, self.bias, numbers)
         return numbers
-
-    def to_arrays(self) -> dict[str, NDArray[np.generic]]:
-        """`weights` and `bias`, to be stored."""
-        return {"weights": self.weights, "bias": self.bias}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,10 +77,6 @@ class OrdinalHead:
         _predict_ordinal(features, self.weights, self.bias, self.levels, numbers)
         return numbers
 
-    def to_arrays(self) -> dict[str, NDArray[np.generic]]:
-        """`weights`, `bias` and `levels`, to be stored."""
-        return {"weights": self.weights, "bias": self.bias, "levels": self.levels}
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SoftmaxHead:
@@ -108,10 +96,6 @@ class SoftmaxHead:
         numbers = np.empty(len(features), np.float32)
         _predict_softmax(features, self.weights, self.levels, numbers)
         return numbers
-
-    def to_arrays(self) -> dict[str, NDArray[np.generic]]:
-        """`weights` and `levels`, to be stored."""
-        return {"weights": self.weights, "levels": self.levels}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,12 +122,6 @@ class KernelHead:
         features = np.ascontiguousarray(features)
         _predict_kernel(features, features.ravel(), tiles, squares, weights, self.bias, self.gamma, numbers)
         return numbers
-
-    def to_arrays(self) -> dict[str, NDArray[np.generic]]:
-        """`centres`, in half floats where these hold them, `weights`, `bias` and `gamma`, to be stored."""
-        half = self.centres.astype(np.float16)
-        centres = half if (half == self.centres).all() else self.centres
-        return {"centres": centres, "weights": self.weights, "bias": self.bias, "gamma": self.gamma}
 
 
 @lru_cache(maxsize=8)
@@ -182,15 +160,6 @@ class MlpHead:
         _predict_mlp(features, self.hidden, self.hidden_bias, self.weights, self.bias, numbers)
         return numbers
 
-    def to_arrays(self) -> dict[str, NDArray[np.generic]]:
-        """`hidden`, `hidden_bias`, `weights` and `bias`, to be stored."""
-        return {
-            "hidden": self.hidden,
-            "hidden_bias": self.hidden_bias,
-            "weights": self.weights,
-            "bias": self.bias,
-        }
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ForestHead:
@@ -221,25 +190,23 @@ class ForestHead:
         )
         return numbers
 
-    def to_arrays(self) -> dict[str, NDArray[np.generic]]:
-        """The node arrays."""
-        return {
-            "roots": self.roots,
-            "feature": self.feature,
-            "threshold": self.threshold,
-            "left": self.left,
-            "right": self.right,
-            "value": self.value,
-        }
-
 
 HEADS: dict[str, type] = {
     head.kind: head for head in (LinearHead, OrdinalHead, SoftmaxHead, KernelHead, MlpHead, ForestHead)
 }
 
 
+def head_arrays(head: Head) -> dict[str, NDArray[np.generic]]:
+    """The head's arrays by name, to be stored; centres in half floats, where these hold them."""
+    arrays = {field.name: getattr(head, field.name) for field in fields(cast("Any", head))}
+    if isinstance(head, KernelHead):
+        half = head.centres.astype(np.float16)
+        arrays["centres"] = half if (half == head.centres).all() else head.centres
+    return arrays
+
+
 def head_from_arrays(kind: str, arrays: dict[str, NDArray[np.generic]]) -> Head:
-    """Make the head of `kind` from the arrays its `to_arrays` gave; half floats become float32."""
+    """Make the head of `kind` from its `head_arrays`; half floats become float32."""
     wide = {
         name: np.ascontiguousarray(a, np.float32 if a.dtype.kind == "f" else a.dtype)
         for name, a in arrays.items()

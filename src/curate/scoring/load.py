@@ -19,7 +19,7 @@ from typing import Any, Literal, overload
 import numpy as np
 
 from curate.bundled import bundled_names, classifiers_folder
-from curate.errors import SettingError, UnknownNameError
+from curate.errors import SettingError, UnknownNameError, one_line
 from curate.protocols import Scorer
 from curate.scoring.calibration import calibration_from_config
 from curate.scoring.check import (
@@ -214,9 +214,8 @@ def _load_entry_point(point: EntryPoint) -> Scorer:
     try:
         scorer = found() if makes_one else found
     except (OSError, ValueError, TypeError, ImportError, AttributeError, LookupError, RuntimeError) as error:
-        reason = (str(error).splitlines() or [""])[0]
         raise SettingError(
-            f"The scorer '{point.name}' ({point.value}) cannot be made: {type(error).__name__}: {reason}"
+            f"The scorer '{point.name}' ({point.value}) cannot be made: {type(error).__name__}: {one_line(error)}"
         ) from error
     return _checked(scorer, f"Entry point '{point.value}' of the group {ENTRY_POINT_GROUP}")
 

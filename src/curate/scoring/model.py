@@ -26,7 +26,7 @@ from curate.scoring.features import (
     Pages,
     SparseFeature,
 )
-from curate.scoring.heads import Head
+from curate.scoring.heads import Head, head_arrays
 from curate.scoring.storage import Arrays, fingerprint, languages_of, write_folder
 from curate.scoring.texts import count_read
 from curate.text.gate import as_texts
@@ -232,7 +232,7 @@ def _store_member(member: Member, arrays: Arrays) -> dict[str, Any]:
     prefix = f"member.{member.name}."
     for name in ("centre", "scale", "limit"):
         arrays[prefix + name] = getattr(member, name)
-    for name, array in member.head.to_arrays().items():
+    for name, array in head_arrays(member.head).items():
         arrays[f"{prefix}head.{name}"] = array
     if member.sparse_weights is not None:
         arrays[prefix + "sparse"] = member.sparse_weights.astype(np.float16)

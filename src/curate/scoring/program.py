@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from curate.text.hashing import GOLDEN
 from curate.text.kernel import kernel
 from curate.text.program import CODE, COMMENT, DOC, SPACE, STRING, find_body, guess_style, mark_program
 from curate.text.words import view_utf8
@@ -234,7 +235,7 @@ def _find(keys, values, word):
 def _met(seen, stamp, word):
     """Whether `word` was met; `seen` is a table of one document, `stamp` tells its uses apart."""
     mask = len(seen) - 1
-    key = (word ^ (stamp * np.uint64(0x9E3779B97F4A7C15))) | np.uint64(1)
+    key = (word ^ (stamp * GOLDEN)) | np.uint64(1)
     slot = np.int64(key >> np.uint64(20)) & mask
     for _ in range(16):
         if seen[slot] == key:
@@ -251,7 +252,7 @@ def _is_new(seen, stamp, word):
     if _met(seen, stamp, word):
         return False
     mask = len(seen) - 1
-    key = (word ^ (stamp * np.uint64(0x9E3779B97F4A7C15))) | np.uint64(1)
+    key = (word ^ (stamp * GOLDEN)) | np.uint64(1)
     slot = np.int64(key >> np.uint64(20)) & mask
     for _ in range(16):
         if seen[slot] == 0:

@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from curate.errors import MissingPackageError, SettingError, UnknownNameError
+from curate.errors import MissingPackageError, SettingError, UnknownNameError, one_line
 from curate.scoring.storage import fingerprint_files
 from curate.text.gate import as_texts
 
@@ -85,9 +85,7 @@ def load_pipeline(path: Path, label: str) -> PipelineScorer:
         KeyError,
         TypeError,
     ) as error:
-        raise SettingError(
-            f"'{path}' cannot be loaded as skops stores it ({str(error).splitlines()[0]})."
-        ) from error
+        raise SettingError(f"'{path}' cannot be loaded as skops stores it ({one_line(error)}).") from error
     if other := next((w for w in said if "version" in str(w.message)), None):
         raise SettingError(
             f"'{path}' was stored by another scikit-learn ({str(other.message).splitlines()[0][:120]}): fit it again."
@@ -116,5 +114,5 @@ def _try_out(path: Path, pipeline: Any) -> None:
         pipeline.predict_proba(["A text.", ""])
     except (ValueError, TypeError, AttributeError) as error:
         raise SettingError(
-            f"'{path}' does not take texts ({str(error).splitlines()[0]}): begin it with a TfidfVectorizer or the like."
+            f"'{path}' does not take texts ({one_line(error)}): begin it with a TfidfVectorizer or the like."
         ) from error

@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from curate.config import plain_file
-from curate.errors import SettingError
+from curate.errors import SettingError, one_line
 from curate.work.json_files import check_shape
 from curate.work.lock import locked
 
@@ -40,9 +40,8 @@ def read_config(folder: Path) -> dict[str, Any]:
     try:
         config = json.loads(plain_file(path).read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        said = " ".join(str(error).split())[:200]
         raise SettingError(
-            f"'{path}' is not JSON ({said}). Fit the classifier again with `curate fit`."
+            f"'{path}' is not JSON ({one_line(error)}). Fit the classifier again with `curate fit`."
         ) from error
     if not isinstance(config, dict) or config.get("format") != FORMAT_VERSION:
         found = config.get("format") if isinstance(config, dict) else None

@@ -4,7 +4,7 @@ A number counted from text belongs here; a limit on it is a rule, and no page is
 """
 
 from curate.signals.catalogue import DEFAULT_SIGNALS, KIND_SIGNALS, SIGNALS, Signal
-from curate.signals.compute import compute_signals
+from curate.signals.compute import check_signals, compute_signals
 from curate.signals.kinds import KINDS, find_kinds, select_lines
 from curate.signals.names import parse_signal
 
@@ -14,6 +14,7 @@ __all__ = [
     "KIND_SIGNALS",
     "SIGNALS",
     "Signal",
+    "check_signals",
     "compute_signals",
     "find_kinds",
     "parse_signal",

@@ -91,10 +91,10 @@ def bits_of(character: str) -> int:
 
 
 @cache
-def load_classes() -> NDArray[np.uint16]:
+def load_character_classes() -> NDArray[np.uint16]:
     """The class bits of every code point, uint16 (0x110000,); built once for each version of Unicode and this module.
 
-    >>> table = load_classes()
+    >>> table = load_character_classes()
     >>> bool(table[ord("a")] & ALPHA), bool(table[ord("。")] & TERMINAL), bool(table[0x3000] & SPACE)
     (True, True, True)
     """

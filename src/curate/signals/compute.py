@@ -45,6 +45,17 @@ def compute_signals(
     return pa.RecordBatch.from_arrays(columns, names=list(names))
 
 
+def check_signals(names: Sequence[str]) -> None:
+    """Refuse a name that `compute_signals` does not know, or whose reading needs a package that is not installed.
+
+    Raises:
+        UnknownNameError: a signal or one of its parameters is not known.
+        MissingPackageError: says what to type.
+    """
+    for name in names:
+        _asks_for_lines(name)
+
+
 @cache
 def _asks_for_lines(name: str) -> bool:
     """Whether a signal is counted from lines or paragraphs: most rules look at words alone, and need not wait for these."""

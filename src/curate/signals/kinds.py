@@ -10,14 +10,12 @@ fitted and what it is worth: classifiers/lines/card.md. A kind depends on the li
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 from safetensors import safe_open
-from safetensors.numpy import save_file
 
 from curate.bundled import classifiers_folder
 from curate.errors import RunError
@@ -43,16 +41,6 @@ class Network(NamedTuple):
         np.float32
     ]  # (N_FEATURES, 3 * N_HIDDEN): what a line adds to its successor, itself, its predecessor
     outer: NDArray[np.float32]  # (N_HIDDEN + 1, len(KINDS)); the last row is the bias
-
-
-def save_network(network: Network, path: Path) -> None:
-    """Write the weights as safetensors, with the names of what they were fitted on."""
-    save_file(
-        dict(network._asdict()),
-        str(path),
-        metadata={"features": " ".join(FEATURES), "kinds": " ".join(KINDS)},
-    )
-    path.chmod(0o644)
 
 
 @cache

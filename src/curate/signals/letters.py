@@ -16,7 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.signals import layout
-from curate.signals.classes import TERMINAL, UNSPACED, load_classes
+from curate.signals.classes import TERMINAL, UNSPACED, load_character_classes
 from curate.signals.measure import Scratch, text_buffers
 from curate.signals.repetition import measure_ngrams
 from curate.text.kernel import kernel
@@ -33,7 +33,7 @@ def measure_letters(texts: pa.Array | pa.ChunkedArray) -> Mapping[str, NDArray[A
     """
     data, offsets = text_buffers(texts)
     block = np.zeros((len(offsets) - 1, len(LETTERS)), np.int64)
-    classes = load_classes()
+    classes = load_character_classes()
     _count(data, offsets, classes, block)
     most = int(block[:, 0].max(initial=0))
     if most:

@@ -15,8 +15,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from curate.text.hashing import GOLDEN
 from curate.text.kernel import kernel
-from curate.text.utf8 import ALL_BITS, LOWER_CASE_BITS, MULTIPLIER, load
+from curate.text.utf8 import ALL_BITS, LOWER_CASE_BITS, load
 
 MAX_LINE_BYTES = 140
 MAX_INDENT = 8  # columns
@@ -110,7 +111,7 @@ def load_tables() -> Tables:
     for number, words in enumerate(WORD_LISTS, 1):
         for word in words.split():
             key = int.from_bytes(word.encode()[:8], "little")
-            slot = (key * int(MULTIPLIER) & (2**64 - 1)) >> 53
+            slot = (key * int(GOLDEN) & (2**64 - 1)) >> 53
             while keys[slot] not in (0, key):
                 slot = (slot + 1) % _N_SLOTS
             if not lists[slot]:  # the first list that names a word has it
@@ -124,7 +125,7 @@ def _list_of(data, start, end, tables):
     """The number of the list that names a word, by its first eight letters in any case; 0 for none."""
     length = end - start
     key = load(data, start, length) | (LOWER_CASE_BITS & (ALL_BITS >> np.uint64(64 - 8 * min(length, 8))))
-    slot = np.int64((key * MULTIPLIER) >> np.uint64(53))
+    slot = np.int64((key * GOLDEN) >> np.uint64(53))
     while tables.lists[slot]:
         if tables.keys[slot] == key:
             return np.int64(tables.lists[slot])

@@ -54,7 +54,7 @@ def measure_lines(data, pieces, n_lines, classes, table, counts, hashes, raw):
         data: uint8, the buffer.
         pieces: int64 (3, capacity): start, end and number of characters of each line.
         n_lines: how many there are.
-        classes: the table of `load_classes`.
+        classes: the table of `load_character_classes`.
         table: keys and values of a hash table with room for `n_lines`.
         counts: int32 scratch.
         hashes: uint64, filled with the hash of each line.

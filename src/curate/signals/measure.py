@@ -14,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.signals import layout
-from curate.signals.classes import load_classes
+from curate.signals.classes import load_character_classes
 from curate.signals.lines import hash_paragraphs, measure_lines, measure_paragraphs, spans_to_pieces
 from curate.signals.repetition import measure_ngrams
 from curate.signals.scan import PADDING_BYTES, classify, find_lines, find_spans, load_byte_kinds
@@ -127,7 +127,7 @@ def measure(texts: pa.Array, *, with_lines: bool = True) -> Raw:
     n_documents = len(offsets) - 1
     blocks = {name: np.zeros((n_documents, len(columns)), np.int64) for name, columns in BLOCKS.items()}
     entropy_sums = np.zeros(n_documents)
-    tables = load_classes(), load_byte_kinds(), load_function_words(), load_logarithms()
+    tables = load_character_classes(), load_byte_kinds(), load_function_words(), load_logarithms()
     _measure(data, offsets, tables, scratch.arrays, tuple(blocks.values()), entropy_sums, with_lines)
     counts = {
         name: {column: blocks[name][:, j] for j, column in enumerate(columns)}

@@ -16,7 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.signals import classes as of
-from curate.signals.classes import load_classes
+from curate.signals.classes import load_character_classes
 from curate.text.kernel import kernel
 from curate.text.program import CODE, COMMENT, DOC, STRING, guess_style, mark_program
 from curate.text.utf8 import decode, width_of
@@ -80,7 +80,7 @@ def measure_program_chars(texts: pa.Array) -> Mapping[str, NDArray[Any]]:
     """Count the block `CHARS` of N texts: an int64 array (N,) a name."""
     data, bounds = view_utf8(texts)
     block = np.zeros((len(bounds) - 1, len(CHARS)), np.int64)
-    _measure_chars(data, bounds, load_classes(), _BASE64, _MARKS, _MARK_ENDS, block)
+    _measure_chars(data, bounds, load_character_classes(), _BASE64, _MARKS, _MARK_ENDS, block)
     return {name: block[:, j] for j, name in enumerate(CHARS)}
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from curate.signals import classes as of
 from curate.signals import layout as at
-from curate.signals.classes import CLOSER, FULL_STOP, SPACE, TERMINAL, load_classes
+from curate.signals.classes import CLOSER, FULL_STOP, SPACE, TERMINAL, load_character_classes
 from curate.text.kernel import kernel
 from curate.text.unaligned import count_trailing_zeros, load64
 from curate.text.utf8 import class_at, decode, last_start, width_of
@@ -48,7 +48,7 @@ _kind_of = kernel(kind_of, inline=True)
 def load_byte_kinds() -> NDArray[np.uint8]:
     """The kinds of ASCII bytes; 0 for all others, which are filled in from their characters."""
     made = np.zeros(256, np.uint8)
-    made[:128] = kind_of(load_classes()[:128].astype(np.int64))
+    made[:128] = kind_of(load_character_classes()[:128].astype(np.int64))
     made[10] = KIND_NEWLINE
     return made
 

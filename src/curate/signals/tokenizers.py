@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from curate.errors import MissingPackageError
 from curate.signals import layout
-from curate.signals.classes import SENTENCE_TERMINAL, load_classes
+from curate.signals.classes import SENTENCE_TERMINAL, load_character_classes
 from curate.signals.measure import Scratch, text_buffers
 from curate.signals.repetition import measure_ngrams
 from curate.signals.scan import classify, load_byte_kinds
@@ -59,7 +59,7 @@ def measure(texts: pa.Array, reading: str) -> Mapping[str, Mapping[str, NDArray[
         scratch = Scratch(int(offsets[d + 1] - offsets[d]), len(spans) + 1, 1)
         _measure_one(
             data, offsets[d : d + 2], flat.astype(np.int32), scratch.arrays,
-            (load_classes(), load_byte_kinds(), load_function_words(), load_logarithms()),
+            (load_character_classes(), load_byte_kinds(), load_function_words(), load_logarithms()),
             (blocks["words"][d], blocks["ngrams"][d]),
         )  # fmt: skip
         if reading == "spacy":

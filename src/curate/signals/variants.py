@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.signals import layout, tokenizers
-from curate.signals.classes import LINE_BREAK, SPACE, load_classes
+from curate.signals.classes import LINE_BREAK, SPACE, load_character_classes
 from curate.signals.lines import measure_lines, measure_paragraphs
 from curate.signals.measure import text_buffers
 from curate.signals.repetition import hash_pieces
@@ -46,7 +46,7 @@ def _measure_pieces(texts: pa.Array, mode: int, columns: tuple[str, ...]) -> Map
     slots = capacity_for.py_func(n_pieces)
     table = np.empty(slots, np.uint64), np.empty(slots, np.int32)
     scratch = np.empty((3, n_pieces), np.int64), np.empty(n_pieces, np.int32), np.empty(n_pieces, np.uint64)
-    _measure_all_pieces(data, offsets, load_classes(), mode, table, scratch, block)
+    _measure_all_pieces(data, offsets, load_character_classes(), mode, table, scratch, block)
     return {column: block[:, j] for j, column in enumerate(columns)}
 
 
@@ -150,7 +150,7 @@ def _measure_symbols(texts: pa.Array) -> Mapping[str, NDArray[Any]]:
     data, offsets = text_buffers(texts)
     block = np.zeros((len(offsets) - 1, len(SYMBOLS)), np.int64)
     longest = int(np.diff(offsets).max(initial=0))
-    _count_symbols(data, offsets, load_classes(), np.zeros(longest + 1, np.int64), block)
+    _count_symbols(data, offsets, load_character_classes(), np.zeros(longest + 1, np.int64), block)
     return {column: block[:, j] for j, column in enumerate(SYMBOLS)}
 
 

@@ -22,12 +22,12 @@ from curate.signals.scan import (
     count_full_stops,
     ends_sentence,
 )  # fmt: skip
+from curate.text.hashing import GOLDEN
 from curate.text.kernel import kernel
 from curate.text.unaligned import load64
 from curate.text.utf8 import (
     ALL_BITS,
     LOWER_CASE_BITS,
-    MULTIPLIER,
     SEED,
     capacity_for,
     find_or_add,
@@ -58,7 +58,7 @@ def load_function_words() -> tuple[NDArray[np.uint64], NDArray[np.int64], np.uin
     kind_of = {word: 1 + i for i, word in enumerate(STOP_WORDS)}
     kind_of |= dict.fromkeys(SECOND_PERSON, IS_SECOND_PERSON) | dict.fromkeys(FIRST_PERSON, IS_FIRST_PERSON)
     key_of = {word: int.from_bytes(word.encode(), "little") for word in kind_of}
-    multiplier = int(MULTIPLIER)
+    multiplier = int(GOLDEN)
     while len({slot_of(key, multiplier) for key in key_of.values()}) < len(key_of):
         multiplier = (multiplier * 6364136223846793005 + 1442695040888963407) & (2**64 - 1) | 1
     keys, kinds = np.zeros(N_SLOTS, np.uint64), np.zeros(N_SLOTS, np.int64)
@@ -116,7 +116,7 @@ def measure_words(data, start, end, spans, tables, scratch, raw):  # noqa: PLR09
         end: one past its last byte.
         spans: kinds, edges and lines as `classify`, `find_spans` and `find_lines` leave them, and the
             numbers of words and lines.
-        tables: those of `load_classes`, `load_function_words` and `load_logarithms`.
+        tables: those of `load_character_classes`, `load_function_words` and `load_logarithms`.
         scratch: keys (uint64) and values (int32) of a hash table; ids (int32), filled with the index of
             each word's first occurrence; counts (int32), with the number of occurrences there; chars
             (int32), with each word's characters. All have room for `n_words`.
@@ -144,7 +144,7 @@ def measure_words(data, start, end, spans, tables, scratch, raw):  # noqa: PLR09
         length = word_end - word_start
         block = load64(kinds, word_start) & (ALL_BITS >> np.uint64(64 - 8 * min(length, 8)))
         first = load(data, start + word_start, length)
-        state = mix(SEED ^ (np.uint64(length) * MULTIPLIER), first)
+        state = mix(SEED ^ (np.uint64(length) * GOLDEN), first)
         first_kind = np.int64(block & np.uint64(0xFF))
         if length > 8:
             i = word_start + 8

@@ -17,9 +17,10 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self, cast
+
+from curate.work.loopback import LoopbackHandler, LoopbackServer
 
 Judge = Callable[[str], tuple[int, str]]
 Plant = Callable[[str, int], str | None]
@@ -93,20 +94,18 @@ class PracticeServer:
         self.stopping = threading.Event()
         self._lock = threading.Lock()
         self._n_at_once = 0
-        self._http = _Server(("127.0.0.1", port), _Handler)
-        self._http.practice = self
-        self.base_url = f"http://127.0.0.1:{self._http.server_address[1]}/v1"
+        self._http = _Server(port, _Handler, self)
+        self.base_url = f"{self._http.address}/v1"
 
     def __enter__(self) -> Self:
-        threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True).start()
+        self._http.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stopping.set()
-        self._http.shutdown()
-        self._http.server_close()
+        self._http.__exit__(kind, error, trace)
 
     def note_request(self, page: str, key: str) -> int:
         """Count a chat request; return how often this page was asked about before."""
@@ -236,25 +235,15 @@ _CONTENTS: dict[str, Callable[[int, str], _Content]] = {
 }
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
-    practice: PracticeServer
-
+class _Server(LoopbackServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Clients that were killed break their connections: no word about it."""
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
+class _Handler(LoopbackHandler):
     @property
     def _practice(self) -> PracticeServer:
-        return cast("_Server", self.server).practice
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Say nothing."""
+        return cast("_Server", self.server).owner
 
     def do_GET(self) -> None:
         practice = self._practice
@@ -379,13 +368,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send_bytes(status, json.dumps(value).encode(), headers)
 
     def _send_bytes(self, status: int, data: bytes, headers: dict[str, str] | None = None) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        for name, value in (headers or {}).items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(data)
+        self.send(status, data, {"Content-Type": "application/json", **(headers or {})})
 
 
 _ERRORS = {

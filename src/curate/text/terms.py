@@ -14,13 +14,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from curate.text.hashing import GOLDEN
 from curate.text.kernel import kernel
 from curate.text.normalise import comparable
 from curate.text.words import Words, hash_words
 
 _MOST_WORDS = 8
 """Words of a term."""
-_BASE = np.uint64(0x9E3779B97F4A7C15)
 
 
 class Terms:
@@ -46,7 +46,7 @@ class Terms:
             key = np.uint64(0)
             with np.errstate(over="ignore"):
                 for each in hashes:
-                    key = key * _BASE + each
+                    key = key * GOLDEN + each
             _put(self._firsts, hashes[0])
             self._numbers[_put(self._keys, key)] = number
 
@@ -100,7 +100,7 @@ def _count_terms(hashes, offsets, firsts, keys, numbers, classes, seen, n, n_dis
             key = np.uint64(0)
             found = -1  # the longest term that begins here
             for j in range(i, min(end, i + _MOST_WORDS)):
-                key = key * _BASE + hashes[j]
+                key = key * GOLDEN + hashes[j]
                 slot = _find(keys, key)
                 if slot >= 0:
                     found = numbers[slot]

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from curate.text.hashing import GOLDEN
 from curate.text.kernel import kernel
 from curate.text.unaligned import load64
 
-MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 SEED = np.uint64(0x2545F4914F6CDD1D)
 ALL_BITS = np.uint64(0xFFFFFFFFFFFFFFFF)
 LOWER_CASE_BITS = np.uint64(0x2020202020202020)
@@ -34,7 +34,7 @@ def load(data, start, length):
 @kernel(inline=True)
 def mix(state, block):
     """One step of the hash: fold a block in, spread it over all bits."""
-    state = (state ^ block) * MULTIPLIER
+    state = (state ^ block) * GOLDEN
     return state ^ (state >> np.uint64(32))
 
 
@@ -101,7 +101,7 @@ def capacity_for(n_keys):
 @kernel(inline=True)
 def find_or_add(key, value, keys, values, capacity):
     """The value stored under `key`, which is `value` when the key is new. Empty slots hold -1."""
-    slot = np.int64((key * MULTIPLIER) >> np.uint64(32)) & (capacity - 1)
+    slot = np.int64((key * GOLDEN) >> np.uint64(32)) & (capacity - 1)
     while values[slot] >= 0:
         if keys[slot] == key:
             return values[slot]

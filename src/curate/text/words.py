@@ -92,17 +92,6 @@ class Words:
     offsets: NDArray[np.int64]
     signs: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))
 
-    def with_signs(self) -> NDArray[np.uint64]:
-        """The hashes, those of words behind signs changed by these.
-
-        >>> less, more = (hash_words(pa.array([text]), signs=True) for text in ("x < low", "x > low"))
-        >>> bool((less.hashes == more.hashes).all()), bool((less.with_signs() == more.with_signs()).all())
-        (True, False)
-        """
-        signed = np.empty(len(self.hashes), np.uint64)
-        add_signs(self.hashes, self.signs, 0, len(signed), signed)
-        return signed
-
     def take(self, rows: NDArray[np.int64]) -> Words:
         """The words of some of the documents, `rows` ascending; no copy where all others have none.
 

@@ -19,14 +19,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from curate.text.hashing import GOLDEN
 from curate.text.kernel import kernel
 from curate.text.words import view_utf8
-from curate.tokens.pieces import load_classes, piece_end
+from curate.tokens.pieces import load_byte_classes, piece_end
 
 _SLOTS = 1 << 18
 _SHORT_BYTES, _SHORT_TOKENS = 16, 3  # what a slot of four words holds: nearly all pieces of English text
 _LONG_BYTES = 96  # longer pieces hardly come twice
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio
 _MULTIPLY = np.uint64(0xFF51AFD7ED558CCD)  # MurmurHash3's 64-bit finaliser
 _SCANNED_BYTES = 32
 _SCRATCH = 1 << 12
@@ -46,7 +46,7 @@ class ByteLevelKernel:
         """
         letters = _byte_letters()
         self._byte_ids = np.array([vocabulary[letters[byte]] for byte in range(256)], np.int32)
-        self._classes = load_classes()
+        self._classes = load_byte_classes()
         n_pair_slots = 1 << int(2 * len(merges) + 2).bit_length()
         self._pairs = np.zeros((n_pair_slots, 2), np.uint64)
         pairs = np.array([[vocabulary[left], vocabulary[right]] for left, right in merges], np.int64)
@@ -85,13 +85,7 @@ def make_kernel(tokenizer: Any) -> ByteLevelKernel | None:
     return kernel if _agrees(kernel, tokenizer, sorted(set(model["vocab"]) - added)) else None
 
 
-_OPTIONS = (
-    "dropout",
-    "continuing_subword_prefix",
-    "end_of_word_suffix",
-    "byte_fallback",
-    "ignore_merges",
-)
+_OPTIONS = ("dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback", "ignore_merges")
 
 
 def _is_covered(description: dict[str, Any]) -> bool:
@@ -149,7 +143,7 @@ def _fill_pairs(merged, ids, pairs):
 def _pair_slot(pairs, key):
     """The slot of a pair, or the free one where it would be."""
     mask = np.uint64(len(pairs) - 1)
-    slot = ((key * _GOLDEN) >> np.uint64(20)) & mask
+    slot = ((key * GOLDEN) >> np.uint64(20)) & mask
     while pairs[slot, 0] != np.uint64(0) and pairs[slot, 0] != key + np.uint64(1):
         slot = (slot + np.uint64(1)) & mask
     return slot
@@ -221,7 +215,7 @@ def _find_slot(data, position, size, slots, kept_bytes):
         for i in range(size):
             low = (low ^ np.uint64(data[position + i])) * _MULTIPLY
             low ^= low >> np.uint64(32)
-    digest = (low ^ (high * _GOLDEN)) * _MULTIPLY
+    digest = (low ^ (high * GOLDEN)) * _MULTIPLY
     mask = np.uint64(len(slots) - 1)
     slot = (digest >> np.uint64(32)) & mask
     while slots[slot, 2] != 0:

@@ -14,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.config import plain_file
-from curate.errors import CurateError, MissingPackageError, RunError, SettingError
+from curate.errors import CurateError, MissingPackageError, RunError, SettingError, one_line
 from curate.tokens.bytelevel import ByteLevelKernel, make_kernel
 
 EOS_TOKEN = "<|endoftext|>"  # noqa: S105
@@ -136,8 +136,9 @@ def _refusing(path: str | Path) -> Generator[None]:
     except BaseException as error:
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
-        said = " ".join(str(error).split())[:200]
-        raise SettingError(f"{path} is not a tokenizer.json of the package tokenizers: {said}.") from error
+        raise SettingError(
+            f"{path} is not a tokenizer.json of the package tokenizers: {one_line(error)}."
+        ) from error
 
 
 def train_encoder(texts: Iterable[str], vocab_size: int, more_special: Sequence[str] = ()) -> TextEncoder:

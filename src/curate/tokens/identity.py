@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from curate.config import plain_file, stable_hash
-from curate.errors import SettingError
+from curate.errors import SettingError, one_line
 
 # What may differ while every id means the same text: how a call cuts, pads or frames its text.
 _AROUND = ("version", "truncation", "padding", "post_processor")
@@ -54,8 +54,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(plain_file(path).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        said = " ".join(str(error).split())[:200]
-        raise SettingError(f"Cannot read the tokenizer {path}: {said}.") from error
+        raise SettingError(f"Cannot read the tokenizer {path}: {one_line(error)}.") from error
     if not isinstance(values, dict) or "model" not in values:
         raise SettingError(f"{path} is not a tokenizer.json of the package tokenizers.")
     return values

@@ -10,6 +10,9 @@ from typing import TypedDict
 class TokenizeKeywords(TypedDict, total=False):
     """The fields of `TokenizeSettings`."""
 
+    workers: int | None
+    engine: str
+    ray_address: str | None
     vocab_size: int
     tokenizer: str | None
     eos_token: str | None
@@ -21,6 +24,3 @@ class TokenizeKeywords(TypedDict, total=False):
     fim_source: str | PathLike[str] | Sequence[str | PathLike[str]]
     seed: int
     peer: str | PathLike[str] | Sequence[str | PathLike[str]]
-    workers: int | None
-    engine: str
-    ray_address: str | None

@@ -18,7 +18,7 @@ _PLANES = (range(0xD800), range(0xE000, 0x40000), range(0xE0000, 0xE0200))
 
 
 @cache
-def load_classes() -> NDArray[np.uint8]:
+def load_byte_classes() -> NDArray[np.uint8]:
     """Class of every code point, asked of `tokenizers`: its Unicode is not that of this Python (0.5 s)."""
     from tokenizers import Regex, pre_tokenizers
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from curate.config import ENGINE, RAY_ADDRESS, check, parse_bytes, setting
+from curate.config import check, parse_bytes, setting
 from curate.errors import SettingError
-from curate.work.cores import available_cores
-from curate.work.engine import ENGINE_NAMES
+from curate.work.engine import EngineSettings
 
 PEER_NAMES = ("datatrove", "megatron")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TokenizeSettings:
+class TokenizeSettings(EngineSettings):
     """The settings of `tokenize_mixture` and `curate tokenize`; wrong ones are refused when this is built."""
 
     input: str = setting(
@@ -71,15 +70,6 @@ class TokenizeSettings:
     peer: tuple[str, ...] = setting(
         (), "Also write the layout of: datatrove, megatron.", section="run", in_hash=False, known=PEER_NAMES
     )
-    workers: int | None = setting(
-        None,
-        "Worker processes; all cores if left out. Does not change the result.",
-        section="run",
-        in_hash=False,
-        low=1,
-    )
-    engine: str = setting("local", ENGINE, section="run", in_hash=False, known=ENGINE_NAMES)
-    ray_address: str | None = setting(None, RAY_ADDRESS, section="run", in_hash=False)
 
     def __post_init__(self) -> None:
         check(self)
@@ -91,8 +81,3 @@ class TokenizeSettings:
                 "every node sees, and copy it to the store when it is done."
             )
         parse_bytes(self.train_bytes)
-
-    @property
-    def n_workers(self) -> int:
-        """Worker processes to start."""
-        return self.workers or available_cores()

@@ -34,7 +34,6 @@ from curate.tokens.sample import sample_texts
 from curate.tokens.settings import TokenizeSettings
 from curate.tokens.template import NO_TEMPLATE, Template, put_before
 from curate.tokens.texts import TextFiles, find_texts, read_split
-from curate.work.engine import make_engine
 from curate.work.files import committed, write_json
 from curate.work.json_files import check_file_name
 from curate.work.output import Layout, opened_output
@@ -129,9 +128,8 @@ def run_tokenize(
                 template=texts.template,
                 infill=infill,
             )
-            engine = make_engine(settings.engine, settings.n_workers, folder, settings.ray_address, inputs)
-            with engine as pool:
-                display.count("Encoding", pool.map(encode, waiting), len(waiting), "parts")
+            with settings.start(folder, inputs) as engine:
+                display.count("Encoding", engine.map(encode, waiting), len(waiting), "parts")
             _finish(folder, texts.plan, encoder, parts, record)
         shutil.rmtree(folder / "work", ignore_errors=True)
         tokens = open_tokens(folder)

@@ -27,7 +27,7 @@ from curate.train.shape import PRESETS, ModelShape
 
 A100_PEAK_FLOPS = 312e12
 A100_BYTES = 80e9
-ASSUMED_MFU = 0.40
+ASSUMED_MFU = 0.40  # by the times in the papers .50 of an A100 for phi-1, .18 for phi-1.5, .65 for phi-2
 LOGITS_AT_ONCE = 4096
 
 
@@ -89,20 +89,6 @@ def estimate(
         logits=logits + 4 * shape.n_vocabulary * shape.width,
         elapsed_s=n_tokens * shape.flops_per_token / (n_devices * peak_flops * mfu),
     )
-
-
-def implied_mfu(shape: ModelShape, *, n_tokens: float, n_devices: int, days: float) -> float:
-    """Share of an A100's peak at which so many tokens take so many days.
-
-    >>> from curate.train.shape import preset
-    >>> published = {"phi-1": (51e9, 8, 4), "phi-1.5": (150e9, 32, 8), "phi-2": (1.4e12, 96, 14)}
-    >>> for name, (n_tokens, n_devices, days) in published.items():
-    ...     print(name, round(implied_mfu(preset(name), n_tokens=n_tokens, n_devices=n_devices, days=days), 2))
-    phi-1 0.5
-    phi-1.5 0.18
-    phi-2 0.65
-    """
-    return estimate(shape, n_tokens=n_tokens, n_devices=n_devices, mfu=1.0).elapsed_s / (days * 86400)
 
 
 def describe_estimate(settings: TrainSettings, *, n_devices: int) -> list[str]:

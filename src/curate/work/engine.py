@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from curate.config import ENGINE, RAY_ADDRESS, check, setting
+from curate.config import check, setting
 from curate.errors import UnknownNameError
 from curate.work.cores import available_cores
 
@@ -15,24 +15,41 @@ if TYPE_CHECKING:  # every command line reads the names, and the protocols load 
     from curate.protocols import Engine
 
 ENGINE_NAMES = ("local", "ray")
+_ENGINE = "local (processes on this machine) or ray."
+_RAY_ADDRESS = (
+    "For the engine ray: the cluster, as HOST:PORT or ray://HOST:PORT; left out, what RAY_ADDRESS names, else one that "
+    "runs on this machine, else one is started here."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSettings:
-    """Where a job runs, which never changes its result; for jobs whose own settings say what the result is."""
+    """Where a job runs, which never changes its result: the part of its settings that all jobs share."""
 
     workers: int | None = setting(
-        None, "Worker processes; all cores if left out.", section="run", in_hash=False, low=1
+        None,
+        "Worker processes; all cores if left out. Does not change the result.",
+        section="run",
+        in_hash=False,
+        low=1,
     )
-    engine: str = setting("local", ENGINE, section="run", in_hash=False, known=ENGINE_NAMES)
-    ray_address: str | None = setting(None, RAY_ADDRESS, section="run", in_hash=False)
+    engine: str = setting("local", _ENGINE, section="run", in_hash=False, known=ENGINE_NAMES)
+    ray_address: str | None = setting(None, _RAY_ADDRESS, section="run", in_hash=False)
 
     def __post_init__(self) -> None:
         check(self)
 
-    def start(self, folder: str | Path, inputs: Iterable[str | Path]) -> Engine:
-        """Make the engine; see `make_engine`."""
-        return make_engine(self.engine, self.workers or available_cores(), folder, self.ray_address, inputs)
+    def start(
+        self,
+        folder: str | Path,
+        inputs: Iterable[str | Path] = (),
+        *,
+        n_workers: int | None = None,
+        before_fork: Callable[[], None] | None = None,
+    ) -> Engine:
+        """Make the engine, of `workers` processes where the job says no other number; see `make_engine`."""
+        n_workers = n_workers or self.workers or available_cores()
+        return make_engine(self.engine, n_workers, folder, self.ray_address, inputs, before_fork)
 
 
 def make_engine(

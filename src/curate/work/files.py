@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from curate.errors import RunError
+from curate.errors import RunError, one_line
 from curate.work.json_files import to_json
 
 ROW_GROUP_ROWS = 16_384
@@ -98,9 +98,8 @@ def _opened_arrow(path: Path) -> Generator[pa.RecordBatchFileReader]:
             "folder. Run the same command again: what is missing is made again."
         ) from error
     except pa.ArrowInvalid as error:
-        said = " ".join(str(error).split())[:200]
         raise RunError(
-            f"{path} is damaged ({said}). Delete it, and run the same command again: it is made again."
+            f"{path} is damaged ({one_line(error)}). Delete it, and run the same command again: it is made again."
         ) from error
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from curate.config import plain_file
-from curate.errors import SettingError
+from curate.errors import SettingError, one_line
 
 NUMBER = (int, float)
 _LARGEST = 2**64  # of whole numbers: what is larger fits neither an array nor a float of 32 bits
@@ -48,8 +48,9 @@ def parse_json(data: bytes, source: object) -> dict[str, Any]:
     try:
         value = json.loads(data.decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise SettingError(f"{source} cannot be read ({reason}). It is damaged, or not of curate.") from error
+        raise SettingError(
+            f"{source} cannot be read ({one_line(error)}). It is damaged, or not of curate."
+        ) from error
     if not isinstance(value, dict):
         raise SettingError(f"{source} holds no JSON object. It is damaged, or not of curate.")
     return value

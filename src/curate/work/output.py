@@ -44,7 +44,7 @@ class Layout:
     is_ours: Callable[[Record], bool]
 
     def read_record(self, folder: Path) -> Record | None:
-        """Read what the folder's run was asked to do; null where there is none of this command."""
+        """Read what the folder's run was asked to do; None where there is none of this command."""
         for name in self.records:
             path = folder / name
             if path.is_file():

@@ -29,7 +29,7 @@ from typing import Any, Self, TypeVar
 import cloudpickle
 
 from curate._version import __version__
-from curate.errors import CurateError, MissingPackageError, RunError, SettingError
+from curate.errors import CurateError, MissingPackageError, RunError, SettingError, one_line
 from curate.work.urls import is_url
 
 Task = TypeVar("Task")
@@ -139,10 +139,9 @@ class RayEngine:
                     raise
                 ray.init(address="local", num_cpus=n_workers, include_dashboard=False, **options)
         except (OSError, ValueError, RuntimeError) as error:
-            said = " ".join(str(error).split())[:200]
             raise SettingError(
-                f"No Ray cluster can be joined at '{address}': {said}. Start one with 'ray start --head', and name it with "
-                "--ray-address HOST:PORT."
+                f"No Ray cluster can be joined at '{address}': {one_line(error)}. Start one with 'ray start --head', and name "
+                "it with --ray-address HOST:PORT."
             ) from error
         finally:
             if (
