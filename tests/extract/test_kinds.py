@@ -7,6 +7,7 @@ import pytest
 from test_mathml import texts
 
 from curate.extract.bounds import find_problem
+from curate.extract.render import LINKS, MARKDOWN, render_page
 from curate.extract.scan import E_NUMBER
 from curate.extract.text import B_ELEMENT, B_LANG_END, B_LANG_START, B_LINK_BYTES, B_PRE, N_BLOCKS
 from curate.extract.workspace import Workspace, make_workspace, read_page
@@ -249,3 +250,61 @@ def test_pages_of_one_kind_by_the_hundred_thousand_are_read_to_their_end(unit):
     # A pass that looked ahead from each of them to its end would take hours.
     w = read(unit * 100_000)
     assert w.state[N_BLOCKS] >= 0
+
+
+def written(page: str, options: int = 0) -> str:
+    """All blocks of a page as they are written."""
+    w, out = read(page), np.empty(10_000, np.uint8)
+    keep = np.ones(w.blocks.shape[0], np.uint8)
+    n = render_page(np.frombuffer(page.encode(), np.uint8), w.state[N_BLOCKS], keep, w, options, out, 0)
+    return out[:n].tobytes().decode()
+
+
+GRID = """<div>before</div><div class='summary-table two'>
+<div class='table-header col-first'>Type</div><div class='table-header col-last'>Method</div>
+<div class='col-first odd'><code><a href='/i'>int</a></code></div><div class='col-last odd'><div class='block'>Counts<br>up</div><p>all | both</p></div>
+<div class='col-first'>void</div><div class='col-last'>&nbsp;</div></div><p>after"""
+
+
+def test_a_grid_of_javadoc_is_written_as_rows():
+    assert written(GRID).split("\n\n") == [
+        "before",
+        "Type | Method\nint | Counts up all | both\nvoid",
+        "after",
+    ]
+    rows = ["| Type | Method |", "| --- | --- |", r"| int | Counts up all \| both |", "| void |"]
+    assert written(GRID, MARKDOWN).split("\n\n") == ["before", "\n".join(rows), "after"]
+    assert "\n[int](/i) | Counts up" in written(GRID, LINKS)
+
+
+def test_a_grid_in_an_item_of_a_list_is_written_as_rows():
+    grid = "<div class='summary-table'><div class='col-first'>x</div><div>y</div></div>"
+    assert written(f"<ul><li><h2>a</h2>{grid}</ul>") == "- a\nx | y"
+
+
+def test_a_row_of_cells_by_their_roles_is_written_as_a_row():
+    rows = "".join(
+        f"<div role='row'><div role='cell'>{a}</div><div role='cell'><p>{b}</p></div></div>"
+        for a, b in ("xy", "zw")
+    )
+    assert written(f"<div role='table'>{rows}</div>") == "x | y\nz | w"
+
+
+@pytest.mark.parametrize(
+    ("cell", "lines"),
+    [
+        ("<pre>a\nb</pre>", ["x", "a\nb", "y"]),
+        ("<ul><li>a<li>b</ul>", ["x", "- a\n- b", "y"]),
+        ("<table><tr><td>a<td>b</table>", ["x", "a | b", "y"]),
+        ("<h3>a</h3>", ["x", "a", "y"]),
+        ("b" * 601, ["x", "b" * 601, "y"]),
+        ("b" * 600, ["x | " + "b" * 600, "y"]),
+    ],
+)
+def test_code_lists_tables_headings_and_long_text_stand_outside_of_a_grids_row(cell, lines):
+    page = f"<div class='summary-table'><div class='col-first'>x</div><div>{cell}</div></div><p>y"
+    assert written(page).split("\n\n") == lines
+
+
+def test_children_of_a_grid_before_a_first_column_stay_blocks():
+    assert written("<div class='summary-table'><div>x</div><div>y</div></div>") == "x\n\ny"

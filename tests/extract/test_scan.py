@@ -36,7 +36,7 @@ from curate.extract.scan import (
     L_HREF_START,
     META_ROWS,
 )
-from curate.extract.tags import TAG_NUMBERS
+from curate.extract.tags import TAG_NUMBERS, pack
 from curate.extract.text import (
     B_ELEMENT,
     B_END,
@@ -47,6 +47,7 @@ from curate.extract.text import (
     N_LINKS,
     read_entity,
 )
+from curate.extract.tokens import find_byte, find_within, read_name
 from curate.extract.workspace import make_workspace, read_page
 
 NAMES = {number: name for name, number in TAG_NUMBERS.items()}
@@ -257,6 +258,44 @@ def test_counts_are_those_of_a_plain_loop(text):
     assert row[C_UPPER] == text.count("Z")
     assert row[C_COMMAS] == sum(text.count(c) for c in ",;،")
     assert row[C_STOPS] == sum(text.count(c) for c in ".!?…。؟")
+
+
+LETTERS = st.sampled_from([b"a", b"Z", b"@", b"[", b"-", "é".encode(), b" ", b"\n", b"/", b"=", b">", b"!"])
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.lists(LETTERS, max_size=30).map(b"".join), st.integers(0, 12))
+def test_a_name_ends_where_a_plain_loop_ends_it(page, begin):
+    begin = min(begin, len(page))
+    name = re.match(rb"[^\x00-\x20/=>]*", page[begin:])[0]
+    key, end = read_name(np.frombuffer(page, np.uint8), begin)
+    lower = bytes(byte + 32 if 65 <= byte <= 90 else byte for byte in name)
+    assert end == begin + len(name)
+    assert np.uint64(np.int64(key)) == np.uint64(
+        pack(lower.decode("latin-1")) if lower.isascii() else np.int64(key)
+    )
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.lists(st.sampled_from([0, 60, 61, 188, 255]), max_size=90).map(bytes), st.integers(0, 90))
+def test_a_byte_is_found_where_it_first_stands(page, begin):
+    begin = min(begin, len(page))
+    raw = np.frombuffer(page, np.uint8)
+    found = page.find(60, begin)
+    assert find_byte(raw, begin, 60) == (found if found >= 0 else len(page))
+    stop = max(begin, len(page) - 3)
+    found = page.find(60, begin, stop)
+    assert find_within(raw, begin, stop, 60) == (found if found >= 0 else stop)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.text(alphabet="ab!Z é日\u00ad\u00a0\t\n<>&;§ю", max_size=60))
+def test_running_text_is_its_words_with_single_blanks(text):
+    text = text.replace("&", "").replace("<", "< ")  # no tags, comments and references
+    _, w = scan(f"<p>x{text}")
+    start, end = w.blocks[0, [B_START, B_END]]
+    expected = " ".join(("x" + text.replace("\u00ad", "")).split())
+    assert w.text[start:end].tobytes().decode() == expected
 
 
 def test_repeated_blocks_are_counted_whatever_their_case():

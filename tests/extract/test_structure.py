@@ -396,3 +396,53 @@ def test_a_function_named_above_its_description_stays_in_a_reference():
     assert page.kept([-0.9, 1.0]) == ["Sends it."]
     counted = Read("<div><div>Comments (3)</div><div><p>Sends it.</p></div></div>")
     assert counted.kept([-0.9, 1.0], reference=True) == ["Sends it."]
+
+
+def test_a_line_below_a_references_title_that_says_its_name_again_stays():
+    page = Read("<h1>Class Silt</h1><div>org.Mud</div><div>public class Silt</div><p>b</p><p>c</p>")
+    scores = [1, -1, -1, 1, 1]
+    assert page.kept(scores, reference=True) == ["Class Silt", "public class Silt", "b", "c"]
+    assert page.kept(scores) == ["Class Silt", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("body", "n_kept"),
+    [
+        ("<h4>int depth</h4><h4>int width</h4>", 2),
+        ("<h4>int depth</h4>", 0),
+        ("<h4>How deep?</h4><h4>And how wide?</h4>", 0),
+        ("<h4><a href='/t'>Type</a> get(<a href='/v'>Value</a>)</h4>", 1),
+        ("<h4><a href='/t'>Type</a> of <a href='/v'>Values</a></h4>", 0),
+    ],
+)
+def test_headings_that_declare_stay_in_a_reference_though_nothing_stands_below_them(body, n_kept):
+    page = Read(f"<div><p>a</p>{body}</div><div><h4>Other</h4><p>b</p></div>")
+    scores = [1.0] + [-1.0] * (page.n - 3) + [1.0, 1.0]
+    assert len(page.kept(scores, reference=True)) == 3 + n_kept
+    assert len(page.kept(scores)) == 3
+
+
+def test_a_declaration_half_a_link_stays_between_two_of_its_kind_in_a_reference():
+    page = Read(
+        "".join(
+            f"<div><div class='head'>{name} = <a href='/s'>(source)</a></div><p>b</p></div>"
+            for name in ("width", "lie", "depth")
+        )
+    )
+    scores = [1, 1, -1, 1, 1, 1]
+    assert page.kept(scores, reference=True) == page.texts
+    assert page.kept(scores) == page.texts[:2] + page.texts[3:]
+
+
+@pytest.mark.parametrize(
+    ("header", "n_kept"),
+    [
+        ("<p>Example 2.1</p>", 3),
+        ("<p>Example 2.1</p><p>By A. Writer</p>", 2),
+        ("<p><a href='/e'>Example 2.1</a></p>", 2),
+    ],
+)
+def test_the_only_line_of_a_boxs_header_titles_it(header, n_kept):
+    page = Read(f"<p>a</p><div><header>{header}</header><p>b</p></div>")
+    assert len(page.kept([1.0] + [-1.0] * (page.n - 2) + [1.0])) == n_kept
+    assert page.kept([1.0] + [-1.0] * (page.n - 1)) == ["a"]

@@ -39,7 +39,7 @@ def _name_key(html: NDArray[np.uint8], start: int) -> tuple[np.uint64, int]:
         if 65 <= byte <= 90:
             byte += 32
         if i - start < 8:
-            key = (key << np.uint64(8)) | np.uint64(byte)
+            key |= np.uint64(byte) << np.uint64(8 * (i - start))
         else:
             key = key * np.uint64(NAME_PRIME) + np.uint64(byte)
         i += 1

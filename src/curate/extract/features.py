@@ -64,6 +64,7 @@ from curate.extract.text import B_CELLS, B_ELEMENT, B_LINKS, B_PRE
 from curate.text.kernel import kernel
 
 PATH_DECAY = 0.6
+NEAR = 4  # blocks away
 TOKEN_SCALE = 256.0  # of the class-word table, which holds int16 log-odds
 
 # Working columns of the element table of marks (int32).
@@ -220,7 +221,7 @@ for _name, _code in _TAG_CODES.items():
     TAG_CODES[TAG_NUMBERS[_name]] = _code
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def score_paths(
     elements: NDArray[np.int32],
     n_elements: int,
@@ -246,7 +247,7 @@ def score_paths(
             sums[e, X_PATH_HIGH] = max(own, sums[parent, X_PATH_HIGH])
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def find_top(
     blocks: NDArray[np.int32],
     counts: NDArray[np.int32],
@@ -263,7 +264,7 @@ def find_top(
     for e in range(n_elements):
         sums[e, X_SCORE] = 0.0
     for b in range(n_blocks):
-        if not is_prose(blocks, counts, b):
+        if not is_prose(counts, b):
             continue
         e = blocks[b, B_ELEMENT]
         worth = 1.0 + counts[b, C_COMMAS] + min(counts[b, C_CHARS] / 100.0, 3.0)
@@ -287,7 +288,7 @@ def find_top(
     return top
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def find_core(n_elements: int, sums: NDArray[np.float64]) -> int:
     """The innermost element that holds three quarters of the page's prose."""
     core = 0
@@ -297,7 +298,7 @@ def find_core(n_elements: int, sums: NDArray[np.float64]) -> int:
     return core
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def mark_elements(
     elements: NDArray[np.int32],
     n_elements: int,
@@ -331,7 +332,7 @@ def mark_elements(
         marks[e, K_REPEAT] = slot
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _fill_text(
     b: int,
     row: NDArray[np.float32],
@@ -373,7 +374,7 @@ def _fill_text(
     return 35
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _fill_neighbours(
     b: int,
     n_blocks: int,
@@ -388,20 +389,16 @@ def _fill_neighbours(
         inside = 0 <= k < n_blocks
         row[at] = counts[k, C_WORDS] if inside else -1
         row[at + 1] = link_density(blocks, counts, k) if inside else -1
-        row[at + 2] = is_prose(blocks, counts, k) if inside else -1
+        row[at + 2] = is_prose(counts, k) if inside else -1
         at += 3
     row[at] = counts[b - 2, C_WORDS] if b >= 2 else -1
     row[at + 1] = counts[b + 2, C_WORDS] if b + 2 < n_blocks else -1
     row[at + 2] = b >= 1 and blocks[b - 1, B_ELEMENT] == blocks[b, B_ELEMENT]
     row[at + 3] = b + 1 < n_blocks and blocks[b + 1, B_ELEMENT] == blocks[b, B_ELEMENT]
-    near = 0
-    for k in range(max(b - 4, 0), min(b + 5, n_blocks)):
-        near += is_prose(blocks, counts, k)
-    row[at + 4] = near
-    return at + 5
+    return at + 4
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _fill_boxes(
     e: int,
     row: NDArray[np.float32],
@@ -441,7 +438,7 @@ def _fill_boxes(
     return at + 4
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _fill_places(
     b: int,
     e: int,
@@ -467,7 +464,7 @@ def _fill_places(
     return at + 10
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _fill_outline(
     b: int,
     n_blocks: int,
@@ -513,7 +510,7 @@ def _fill_outline(
     return at + 6
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def fill_features(
     blocks: NDArray[np.int32],
     counts: NDArray[np.int32],
@@ -537,8 +534,11 @@ def fill_features(
         n_terms += is_term(b, blocks, elements)
         if h1 < 0 and elements[blocks[b, B_ELEMENT], E_LEVEL] == 1:
             h1 = b
-        n_prose += is_prose(blocks, counts, b)
+        n_prose += is_prose(counts, b)
     page_chars = max(sums[0, X_CHARS], 1.0)
+    near = 0  # blocks of prose up to NEAR away
+    for b in range(min(NEAR, n_blocks)):
+        near += is_prose(counts, b)
     for b in range(n_blocks):
         row = features[b]
         e = blocks[b, B_ELEMENT]
@@ -554,7 +554,10 @@ def fill_features(
         row[at + 8] = n_blocks - 1 - b
         row[at + 9] = -1000 if h1 < 0 else b - h1
         at = _fill_neighbours(b, n_blocks, row, at + 10, blocks, counts)
-        at = _fill_boxes(e, row, at, elements, sums, marks, repeats)
+        near += is_prose(counts, b + NEAR) if b + NEAR < n_blocks else 0
+        row[at] = near
+        near -= is_prose(counts, b - NEAR) if b >= NEAR else 0
+        at = _fill_boxes(e, row, at + 1, elements, sums, marks, repeats)
         at = _fill_places(b, e, row, at, elements, sums, marks, top, core)
         row[at] = page_chars
         row[at + 1] = sums[0, X_LINK_CHARS] / page_chars

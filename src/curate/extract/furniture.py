@@ -89,7 +89,7 @@ MAX_ASKING_CHARS, MAX_ASKING_SHARE, NEAR_FIELD, ASKING_LEVELS = 350, 0.3, 20, 6
 T_TABLE, T_BODY, T_MAIN, T_ARTICLE = (TAG_NUMBERS[t] for t in ("table", "body", "main", "article"))
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def drop_ways(n_blocks: int, w: Workspace, keep: NDArray[np.uint8]) -> None:
     """Take the ways about the site out of keep[:n_blocks]."""
     summed = found = False
@@ -126,7 +126,7 @@ def drop_ways(n_blocks: int, w: Workspace, keep: NDArray[np.uint8]) -> None:
             keep[b] &= not _names_contents(b, w)
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _sum_kept(n_blocks: int, w: Workspace, keep: NDArray[np.uint8]) -> None:
     """Fill `running`, which is used again, with the kept characters, the links and the cells before each block."""
     w.running[0, 0] = w.running[0, 1] = w.running[0, 2] = 0.0
@@ -136,7 +136,7 @@ def _sum_kept(n_blocks: int, w: Workspace, keep: NDArray[np.uint8]) -> None:
         w.running[b + 1, 2] = w.running[b, 2] + max(w.blocks[b, B_CELLS], 1)
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _find_asking(e: int, n_blocks: int, w: Workspace) -> int:
     """The box around a field for an address, with the words that ask for it; 0 where that would be the page's text."""
     box = 0
@@ -160,7 +160,7 @@ def _find_asking(e: int, n_blocks: int, w: Workspace) -> int:
     return box
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _is_contents(e: int, w: Workspace) -> bool:
     """Whether a list is of links to places on the page."""
     if w.sums[e, X_BLOCKS] < MIN_CONTENTS:
@@ -169,7 +169,7 @@ def _is_contents(e: int, w: Workspace) -> bool:
     return of_links > (CONTENTS_SHARE if w.sums[e, X_BLOCKS] > MIN_CONTENTS else ALL_LINKS)
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _is_box(e: int, n_blocks: int, w: Workspace) -> bool:
     """Whether a table of links is a box beside the text: several to a cell, or one below the other and mostly left out."""
     first, end = w.elements[e, E_FIRST], w.elements[e, E_END]
@@ -182,7 +182,7 @@ def _is_box(e: int, n_blocks: int, w: Workspace) -> bool:
     return n_links > LINKS_A_CELL * n_cells or (narrow and n_kept < KEPT_SHARE * w.sums[e, X_CHARS])
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _may_be_steps(b: int, w: Workspace) -> bool:
     """Whether a block is a short line with links in it."""
     if w.counts[b, C_CHARS] > MAX_STEPS_CHARS or w.blocks[b, B_PRE]:
@@ -190,7 +190,7 @@ def _may_be_steps(b: int, w: Workspace) -> bool:
     return w.blocks[b, B_LINK_BYTES] + w.blocks[b, B_INNER_BYTES] > 0
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _is_steps(b: int, link: int, w: Workspace) -> bool:
     """Whether a block is nothing but links to pages beside this one; `link` is the first that begins in it or after."""
     n_chars = w.counts[b, C_CHARS]
@@ -213,7 +213,7 @@ def _is_steps(b: int, link: int, w: Workspace) -> bool:
     return n_chars - n_linked <= (MAX_BESIDE_STEPS if n_steps > 1 else 2)
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _names_contents(b: int, w: Workspace) -> bool:
     """Whether a block is the title of a contents list and of nothing else."""
     unit = w.places[b + 1, P_UNIT]

@@ -26,8 +26,9 @@ from curate.text.kernel import kernel
     C_HASH,  # of its letters and digits, ASCII case folded
     C_BYTES,
     C_REPEATED,  # blocks before it with the same hash
-) = range(12)
-N_COUNTS = 12
+    C_PROSE,  # whether it looks like sentences: ten words, an end of sentence or comma, few links
+) = range(13)
+N_COUNTS = 13
 
 # Columns of the sum table (float64), one row an element: totals over the blocks within it.
 (
@@ -100,6 +101,10 @@ def _classify(code: int) -> int:
 
 
 ASCII_KINDS = np.array([_classify.py_func(code) for code in range(128)], dtype=np.int64)
+# The same of bytes: 1 a letter or digit of ASCII, 0 white space, -1 all others.
+BYTE_KINDS = np.full(256, -1, np.int8)
+BYTE_KINDS[:33] = 0
+BYTE_KINDS[:128][ASCII_KINDS == 1] = 1
 LASTS = np.array([0, 0, 0, 3, 1, 2, 4, 0], dtype=np.int64)  # C_LAST by kind
 
 
@@ -109,33 +114,43 @@ def _is_part(byte: int) -> bool:
     return byte >= 128 or ASCII_KINDS[byte] == 1 or byte in (41, 93, 123, 125, 95)
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def count_block(text: NDArray[np.uint8], start: int, end: int, row: NDArray[np.int32]) -> None:
     """Count one block's text[start:end] into `row`."""
     n_chars = n_words = n_digits = n_upper = n_commas = n_stops = n_symbols = n_cjk = n_thai = last = (
         first
     ) = 0
-    in_word = False
+    in_word = 0
     hashed = FNV_OFFSET
     i = start
     while i < end:
         code = np.int64(peek(text, i))
-        if code <= 32:
-            in_word = False
+        if n_chars > 0:
+            # nearly all: letters and digits of ASCII and white space, without branches, which words would make go wrong
+            kind = np.int64(peek(BYTE_KINDS, code))
+            while kind >= 0:
+                n_chars += kind
+                n_words += kind & (1 - in_word)
+                in_word = kind
+                n_digits += kind & np.int64(code <= 57)
+                upper = np.int64(code > 57) & np.int64(code <= 90)
+                n_upper += upper
+                hashed = (hashed ^ ((code | upper << 5) & -kind)) * (1 + kind * (FNV_PRIME - 1))
+                last &= kind - 1
+                i += 1
+                if i == end:
+                    break
+                code = np.int64(peek(text, i))
+                kind = np.int64(peek(BYTE_KINDS, code))
+            if i == end:
+                break
+            hashed &= MASK32
+        elif code <= 32:
             i += 1
             continue
         if code < 128:
             kind = peek(ASCII_KINDS, code)
             i += 1
-            if kind == 1 and n_chars > 0:  # nearly all: a letter or digit of ASCII
-                n_chars += 1
-                last = 0
-                n_words += not in_word
-                in_word = True
-                n_digits += code <= 57
-                n_upper += code <= 90 and code > 57
-                hashed = (hashed ^ (code + 32 if 57 < code <= 90 else code)) * FNV_PRIME & MASK32
-                continue
         else:
             code, n_bytes = _decode(text, i)
             kind = _classify(code)
@@ -147,8 +162,8 @@ def count_block(text: NDArray[np.uint8], start: int, end: int, row: NDArray[np.i
         if kind <= 2:
             last = 0
         if kind == 1:
-            n_words += not in_word
-            in_word = True
+            n_words += 1 - in_word
+            in_word = 1
             n_digits += code <= 57
             n_upper += 65 <= code <= 90
             hashed = (hashed ^ (code + 32 if 65 <= code <= 90 else code)) * FNV_PRIME & MASK32
@@ -157,7 +172,7 @@ def count_block(text: NDArray[np.uint8], start: int, end: int, row: NDArray[np.i
                 n_thai += 1
             else:
                 n_cjk += 1
-            in_word = False
+            in_word = 0
             hashed = (hashed ^ (code & 0xFFFF)) * FNV_PRIME & MASK32
         elif kind > 2:
             n_commas += kind == 3
@@ -181,7 +196,7 @@ def count_block(text: NDArray[np.uint8], start: int, end: int, row: NDArray[np.i
     row[C_REPEATED] = 0
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def count_blocks(
     text: NDArray[np.uint8],
     blocks: NDArray[np.int32],
@@ -203,6 +218,12 @@ def count_blocks(
             counts[b, C_REPEATED] = seen[slot, 1]
         seen[slot, 0] = counts[b, C_HASH]
         seen[slot, 1] += 1
+        counts[b, C_PROSE] = (
+            counts[b, C_WORDS] >= 10
+            and counts[b, C_STOPS] + counts[b, C_COMMAS] > 0
+            and link_density(blocks, counts, b) < 0.4
+            and inner_density(blocks, counts, b) < 0.8
+        )
 
 
 @kernel(allocates=False)
@@ -218,17 +239,12 @@ def inner_density(blocks: NDArray[np.int32], counts: NDArray[np.int32], b: int) 
 
 
 @kernel(allocates=False)
-def is_prose(blocks: NDArray[np.int32], counts: NDArray[np.int32], b: int) -> bool:
-    """Whether a block looks like sentences: ten words, an end of sentence or comma, few links."""
-    return (
-        counts[b, C_WORDS] >= 10
-        and counts[b, C_STOPS] + counts[b, C_COMMAS] > 0
-        and link_density(blocks, counts, b) < 0.4
-        and inner_density(blocks, counts, b) < 0.8
-    )
+def is_prose(counts: NDArray[np.int32], b: int) -> bool:
+    """Whether a block looks like sentences."""
+    return counts[b, C_PROSE] != 0
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def sum_elements(
     blocks: NDArray[np.int32],
     counts: NDArray[np.int32],
@@ -248,7 +264,7 @@ def sum_elements(
         chars = float(counts[b, C_CHARS])
         running[b + 1, 0] = running[b, 0] + chars
         running[b + 1, 1] = running[b, 1] + chars * link_density(blocks, counts, b)
-        running[b + 1, 2] = running[b, 2] + (chars if is_prose(blocks, counts, b) else 0.0)
+        running[b + 1, 2] = running[b, 2] + (chars if is_prose(counts, b) else 0.0)
         running[b + 1, 3] = running[b, 3] + chars * inner_density(blocks, counts, b)
         running[b + 1, 4] = running[b, 4] + (chars if blocks[b, B_PRE] else 0.0)
     for e in range(n_elements):

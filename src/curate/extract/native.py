@@ -1,4 +1,3 @@
-# ruff: noqa: FBT003  (kernels take their arrays by position and decide byte by byte)
 """Our own extractor over a whole Arrow batch: one kernel call, no Python for any page in valid UTF-8."""
 
 from __future__ import annotations
@@ -15,12 +14,12 @@ from curate.extract.model import Selector, load_selector, score_blocks
 from curate.extract.render import LINKS, MARKDOWN, MARKED_FACTOR, OUTPUT_SLACK, PLAIN_FACTOR, render_page
 from curate.extract.scan import M_OG_TITLE, M_TITLE, META_ROWS, max_text_bytes
 from curate.extract.select import choose_blocks
-from curate.extract.text import BLOCK_START, NEW, OUT, PENDING, write_run
+from curate.extract.text import BLOCK_START, NEW, OUT, PENDING, write_span
 from curate.extract.workspace import Workspace, describe_page, make_workspace, read_page
 from curate.text.charset import decode_text, is_broken
 from curate.text.kernel import kernel
 
-VERSION = "8"
+VERSION = "9"
 MAX_TITLE_BYTES = 2000
 LEAST_WORKSPACE_BYTES, MAX_KEPT_BYTES = 2**20, 2**22
 CHECKED_BYTES = 64  # that are looked at in one go
@@ -118,8 +117,8 @@ def _write_title(html: NDArray[np.uint8], w: Workspace, out: NDArray[np.uint8], 
         end = start + MAX_TITLE_BYTES
         while html[end] & 0xC0 == 0x80:  # not within a character
             end -= 1
-    # write_run keeps to its page: what it writes is never longer than what it reads
-    write_run(html, start, end, False, w.text, w.state, w.blocks)
+    # it keeps to its page: what it writes is never longer than what it reads
+    write_span(html, start, end, w.text, w.state, w.blocks)
     stop = w.state[OUT]
     for i in range(begin, stop):
         out[at] = w.text[i]

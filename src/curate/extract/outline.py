@@ -36,7 +36,7 @@ def is_term(b: int, blocks: NDArray[np.int32], elements: NDArray[np.int32]) -> b
     return item >= 0 and elements[item, E_TAG] == T_DT
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def find_places(
     blocks: NDArray[np.int32], n_blocks: int, elements: NDArray[np.int32], places: NDArray[np.int32]
 ) -> None:
@@ -68,7 +68,7 @@ def _is_alone(e: int, b: int, elements: NDArray[np.int32]) -> bool:
     return elements[e, E_FIRST] == b and elements[e, E_END] == b + 1
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _find_ends(
     blocks: NDArray[np.int32], n_blocks: int, elements: NDArray[np.int32], places: NDArray[np.int32]
 ) -> None:
@@ -100,7 +100,7 @@ def _find_ends(
                 term, term_parent = b, parent
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _end_of_box(b: int, end: int, e: int, elements: NDArray[np.int32]) -> int:
     """Where the innermost element ends that holds anything after the heading in `e`."""
     while elements[e, E_PARENT] >= 0 and elements[e, E_END] <= max(b + 1, end):

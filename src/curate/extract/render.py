@@ -1,4 +1,4 @@
-# ruff: noqa: FBT001, FBT003  (kernels take their arrays by position)
+# ruff: noqa: FBT001, FBT003, PLR0912  (kernels take their arrays by position)
 """Chosen blocks to text: paragraphs apart by an empty line, list items and table rows on lines of their own.
 
 The same blocks can be written as Markdown: `#` before headings, code in fences with its language, tables with pipes.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from curate.extract.ahead import MAX_LONG_CELL_BYTES
 from curate.extract.features import T_LI
 from curate.extract.scan import (
     DECIMAL,
@@ -20,6 +21,7 @@ from curate.extract.scan import (
     E_PARENT,
     E_STYLE,
     E_TAG,
+    GRID_CELL,
     IN_LIST,
     IN_QUOTE,
     L_END,
@@ -53,6 +55,7 @@ OUTPUT_SLACK = 64  # bytes of markup that one block may add
 # Of a page's size. The shortest item that a number stands before has five bytes, the shortest cell four.
 PLAIN_FACTOR, MARKED_FACTOR = 6, 12
 MAX_ROMAN = 3999
+GRID_LEVELS = 6  # between a block and the cell of a grid that it stands in
 T_TABLE = TAG_NUMBERS["table"]
 ROMAN_VALUES = np.array([1000, 900, 500, 400, 100, 90, 50, 40, 10, 9, 5, 4, 1], np.int64)
 # m cm d cd c xc l xl x ix v iv i
@@ -101,6 +104,23 @@ def _find_table(b: int, w: Workspace) -> int:
     return -1
 
 
+@kernel(embed=True, allocates=False)
+def _find_grid_cell(b: int, w: Workspace) -> int:
+    """The cell of a row of a grid that a block of running text stands in, -1 where there is none."""
+    e = w.blocks[b, B_ELEMENT]
+    item = w.elements[e, E_ITEM]
+    if w.blocks[b, B_PRE] or w.blocks[b, B_CELLS] > 0 or w.elements[e, E_LEVEL] > 0:
+        return -1
+    if w.blocks[b, B_END] - w.blocks[b, B_START] > MAX_LONG_CELL_BYTES:
+        return -1
+    for _ in range(GRID_LEVELS):
+        if e < 0 or w.elements[e, E_STYLE] & GRID_CELL:
+            break
+        e = w.elements[e, E_PARENT]
+    in_row = e >= 0 and w.elements[e, E_STYLE] & GRID_CELL and w.elements[e, E_NUMBER] > 0
+    return e if in_row and item < e else -1  # not in a list in the cell
+
+
 @kernel(allocates=False)
 def _put_number(number: int, style: int, out: NDArray[np.uint8], at: int) -> int:
     """An item's number as its list writes them: 4, d, D, iv or IV; letters go on after z with aa."""
@@ -135,7 +155,7 @@ def _put_number(number: int, style: int, out: NDArray[np.uint8], at: int) -> int
     return at + n
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _put_prefix(b: int, w: Workspace, options: int, out: NDArray[np.uint8], at: int) -> int:
     """Bullet or number, heading marks or quote mark of a block."""
     e = w.blocks[b, B_ELEMENT]
@@ -198,13 +218,24 @@ def _put_row(b: int, w: Workspace, heads: bool, out: NDArray[np.uint8], at: int)
             at = _put(out, _put(out, at, 92, 1), 124, 1)
     at = _put(out, at, 32, 0 if out[at - 1] == 32 and out[at - 2] != 124 else 1)
     at = _put(out, at, 124, 1)
-    if heads:
-        at = _put(out, at, 10, 1)
-        for _ in range(n_cells):
-            at = _put(out, _put(out, at, 124, 1), 32, 1)
-            at = _put(out, _put(out, at, 45, 3), 32, 1)
-        at = _put(out, at, 124, 1)
-    return at
+    return _put_rule(n_cells, out, at) if heads else at
+
+
+@kernel(allocates=False)
+def _put_rule(n_cells: int, out: NDArray[np.uint8], at: int) -> int:
+    """The line below the head of a table of Markdown."""
+    at = _put(out, at, 10, 1)
+    for _ in range(n_cells):
+        at = _put(out, _put(out, at, 124, 1), 32, 1)
+        at = _put(out, _put(out, at, 45, 3), 32, 1)
+    return _put(out, at, 124, 1)
+
+
+@kernel(allocates=False)
+def _end_row(n_cells: int, below: bool, out: NDArray[np.uint8], at: int) -> int:
+    """The end of a grid's row of Markdown, and the rule if no other row stands above it."""
+    at = _put(out, _put(out, at, 32, 1), 124, 1)
+    return at if below else _put_rule(n_cells, out, at)
 
 
 @kernel(allocates=False)
@@ -231,6 +262,23 @@ def _put_linked(
 
 
 @kernel(allocates=False)
+def _put_in_row(
+    html: NDArray[np.uint8], b: int, link: int, w: Workspace, options: int, out: NDArray[np.uint8], at: int
+) -> tuple[int, int]:
+    """A block's text in a grid's cell on one line; see `_put_linked`. Pipes of its own are escaped in Markdown."""
+    begin = at
+    if options & LINKS:
+        at, link = _put_linked(html, b, link, w, out, at)
+    else:
+        for i in range(w.blocks[b, B_START], w.blocks[b, B_END]):
+            at = _put(out, at, 92, 1) if w.text[i] == 124 and options & MARKDOWN else at
+            at = _put(out, at, w.text[i], 1)
+    for i in range(begin, at):
+        out[i] = 32 if out[i] == 10 else out[i]
+    return at, link
+
+
+@kernel(allocates=False)
 def _copy(text: NDArray[np.uint8], start: int, end: int, out: NDArray[np.uint8], at: int) -> int:
     for i in range(start, end):
         out[at] = text[i]
@@ -249,12 +297,31 @@ def render_page(
     at: int,
 ) -> int:
     """Write the blocks that `keep` marks to out[at:]; return where the text ends."""
-    before, link, table = -1, 0, -1
+    before, link, table, cell, n_cells = -1, 0, -1, -1, 0
     begin = at
+    below = False  # whether the grid's row that is written stands below another
     for b in range(n_blocks):
         if not keep[b]:
             continue
-        together = at > begin and _is_line(b, w) and before == b - 1 and _is_line(before, w)
+        cell_before, cell = cell, _find_grid_cell(b, w)
+        both = cell >= 0 and cell_before >= 0
+        if both and w.elements[cell, E_NUMBER] == w.elements[cell_before, E_NUMBER]:
+            at = _put(out, at, 32, 1)
+            if cell != cell_before:
+                at = _put(out, _put(out, at, 124, 1), 32, 1)
+                n_cells += 1
+            at, link = _put_in_row(html, b, link, w, options, out, at)
+            before = b
+            continue
+        if cell_before >= 0 and options & MARKDOWN:
+            at = _end_row(n_cells, below, out, at)
+        together = at > begin and before == b - 1 and (both or (_is_line(b, w) and _is_line(before, w)))
+        if cell >= 0:
+            at = _put(out, at, 10, 0 if at == begin else 1 if together else 2)
+            at = _put(out, _put(out, at, 124, 1), 32, 1) if options & MARKDOWN else at
+            at, link = _put_in_row(html, b, link, w, options, out, at)
+            before, table, n_cells, below = b, -1, 1, together
+            continue
         found = _find_table(b, w) if options & MARKDOWN else -1
         row = found >= 0 and (w.blocks[b, B_CELLS] > 0 or (together and found == table))
         heads = row and not (together and found == table)
@@ -274,4 +341,4 @@ def render_page(
         if fenced:
             at = _put_fence(html, b, w, False, out, _put(out, at, 10, 1))
         before, table = b, found if row else -1
-    return at
+    return _end_row(n_cells, below, out, at) if cell >= 0 and options & MARKDOWN else at

@@ -9,6 +9,8 @@ stack has a fixed size, the page is never searched twice, and tables that are fu
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -67,6 +69,8 @@ from curate.extract.tags import (
     LEX_COMMENT,
     LEX_CONSENT,
     LEX_DOCUMENTS,
+    LEX_FIRST,
+    LEX_GRID,
     LEX_GUTTER,
     LEX_HIDE,
     LEX_LANGUAGE,
@@ -154,6 +158,7 @@ from curate.extract.text import (
     write_pending,
     write_run,
     write_space,
+    write_span,
 )
 from curate.extract.tokens import (
     STYLE_BLOCK,
@@ -163,6 +168,7 @@ from curate.extract.tokens import (
     TRUE,
     clear_attributes,
     find_byte,
+    find_within,
     is_hidden,
     read_attributes,
     read_lexicon,
@@ -173,6 +179,9 @@ from curate.extract.tokens import (
     value_has,
 )
 from curate.text.kernel import kernel
+
+if TYPE_CHECKING:
+    from curate.extract.workspace import Workspace
 
 MAX_DEPTH = 512
 MAX_BLOCKS = 200_000
@@ -209,6 +218,9 @@ WRITTEN = 7  # the bits of these
 # Bits beside it: numbers fall; they fall from the number of items, known at the end; and, of whatever element, a field in
 # it asks for an address to send letters to.
 DESCENDING, COUNTED, ASKS = 8, 16, 32
+# It is a grid, a table of `div` that a style sheet lays out, or a cell of one. E_NUMBER is then the row of the cell, told
+# by the element that begins it, and of a grid the latest row; 0 where none has begun.
+GRID, GRID_CELL = 64, 128
 
 # Columns of the stack of open elements (int32).
 (O_TAG, O_ELEMENT, O_START, O_NAME) = range(4)  # O_NAME: of an unknown name, or PENDING when it began
@@ -411,17 +423,16 @@ def _is_sign(text: NDArray[np.uint8], start: int, end: int) -> bool:
     return False
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _link_kind(html: NDArray[np.uint8], start: int, end: int) -> int:
     """What an address points to; a lone `#` is a menu's, and `#!` an application's page."""
-    for i in range(start, min(end, start + MAX_ADDRESS_BYTES)):
-        if html[i] == 35:
-            named = i + 1 < end and html[i + 1] != 33
-            return (INNER if i == start else NAMED) if named else ELSEWHERE
-    return ELSEWHERE
+    stop = max(min(end, start + MAX_ADDRESS_BYTES), start)
+    i = find_within(html, start, stop, 35)
+    named = i < stop and i + 1 < end and html[i + 1] != 33
+    return (INNER if i == start else NAMED) if named else ELSEWHERE
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _is_within_code(s: NDArray[np.int64], stack: NDArray[np.int32], n_open: NDArray[np.int32]) -> bool:
     """Whether a link begins behind other text of a `code` or the like: a name in a declaration, no entry of a menu."""
     if n_open[T_CODE] + n_open[T_TT] == 0:
@@ -513,7 +524,7 @@ def _count_down(e: int, s: NDArray[np.int64], elements: NDArray[np.int32]) -> No
             elements[item, E_NUMBER] = n - elements[item, E_NUMBER]
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _find_open(tag: int, s: NDArray[np.int64], stack: NDArray[np.int32], n_open: NDArray[np.int32]) -> int:
     """The stack index of the element that an end tag ends, -1 where it ends none."""
     if n_open[tag] == 0:
@@ -537,7 +548,7 @@ def _find_open(tag: int, s: NDArray[np.int64], stack: NDArray[np.int32], n_open:
     return -1
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _find_implied(tag: int, s: NDArray[np.int64], stack: NDArray[np.int32], n_open: NDArray[np.int32]) -> int:
     """The stack index of the element that a start tag ends without an end tag, -1 where it ends none."""
     bits = TAG_BITS[tag]
@@ -577,7 +588,7 @@ def _find_implied(tag: int, s: NDArray[np.int64], stack: NDArray[np.int32], n_op
     return found
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _boundary(tag: int, s: NDArray[np.int64], text: NDArray[np.uint8], blocks: NDArray[np.int32]) -> None:
     """A block-level tag starts or ends: end the open block, or, in pre, the open line.
 
@@ -625,7 +636,7 @@ def _read_int(html: NDArray[np.uint8], span: NDArray[np.int64], default: int) ->
     return -value if negative else value
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _begin_cell(
     html: NDArray[np.uint8],
     attributes: NDArray[np.int64],
@@ -655,7 +666,7 @@ def _begin_cell(
         flush_block(text, s, blocks)
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _enter_column(html: NDArray[np.uint8], attributes: NDArray[np.int64], s: NDArray[np.int64]) -> int:
     """Find the column of a cell among those that cells of earlier rows span; how many columns' ends lie before it."""
     n_before = s[SPAN_AFTER] + (0 if s[ROW_FIRST] else 1)
@@ -690,7 +701,7 @@ def _end_row(s: NDArray[np.int64]) -> None:
                 s[base + c] -= 1
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _number_item(
     html: NDArray[np.uint8], tag: int, attributes: NDArray[np.int64], e: int, elements: NDArray[np.int32]
 ) -> None:
@@ -720,7 +731,21 @@ def _number_item(
         elements[at, E_NUMBER] = number + (-1 if style & DESCENDING else 1)
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
+def _place_in_grid(lexical: int, e: int, elements: NDArray[np.int32]) -> None:
+    """Note a grid, by its class or as an element of the role `row`, or the row of a grid's cell."""
+    grid = elements[e, E_PARENT]
+    if lexical & LEX_GRID or lexical >> ROLE_SHIFT == T_TR:
+        elements[e, E_STYLE] = GRID
+        elements[e, E_NUMBER] = 0 if lexical & LEX_GRID else e
+    elif elements[grid, E_STYLE] & GRID:
+        if lexical & LEX_FIRST:
+            elements[grid, E_NUMBER] = e
+        elements[e, E_STYLE] = GRID_CELL
+        elements[e, E_NUMBER] = elements[grid, E_NUMBER]
+
+
+@kernel(embed=True, allocates=False)
 def _push_element(
     tag: int,
     bits: int,
@@ -798,7 +823,7 @@ def _write_formula(
     s[OUT] = out
     before = s[PRE_AT]
     s[PRE_AT] = -1
-    write_run(html, start, stop, False, text, s, blocks)
+    write_span(html, start, stop, text, s, blocks)
     s[PRE_AT] = before
     s[PENDING] &= ~SPACE
     out = s[OUT]
@@ -815,13 +840,11 @@ def _start_math(
     html: NDArray[np.uint8],
     begin: int,
     i: int,
-    attributes: NDArray[np.int64],
-    frames: NDArray[np.int64],
-    text: NDArray[np.uint8],
-    s: NDArray[np.int64],
-    blocks: NDArray[np.int32],
+    w: Workspace,
 ) -> int:
     """A math element at html[begin]: write its LaTeX, stated or made, and return the place to go on from."""
+    text, s, blocks = w.text, w.state, w.blocks
+    attributes = w.attributes
     if i < s[MATH_END]:
         return i
     alt_start, alt_end = attributes[A_ALTTEXT]
@@ -848,7 +871,7 @@ def _start_math(
     if alt_end > alt_start:
         _write_formula(html, alt_start, alt_end, display, text, s, blocks)
         return end
-    return _convert(html, i, end, display, attributes, frames, text, s, blocks)
+    return _convert(html, i, end, display, w)
 
 
 @kernel(allocates=False)
@@ -857,13 +880,11 @@ def _convert(
     i: int,
     end: int,
     display: bool,  # noqa: FBT001 - a kernel
-    attributes: NDArray[np.int64],
-    frames: NDArray[np.int64],
-    text: NDArray[np.uint8],
-    s: NDArray[np.int64],
-    blocks: NDArray[np.int32],
+    w: Workspace,
 ) -> int:
     """Write the LaTeX of MathML that states none; where that fails, let its symbols be read as text."""
+    text, s, blocks = w.text, w.state, w.blocks
+    attributes, frames = w.attributes, w.frames
     # far enough from the end of the text for what is pending, and moved to its place after that
     begin = s[OUT] + 32 + s[INDENT] + 2 * (s[SEPARATORS] + s[SPAN_AFTER])
     made = convert_math(html, i, end, attributes, frames, text, begin)
@@ -918,17 +939,15 @@ def _read_raw(
     html: NDArray[np.uint8],
     i: int,
     tag: int,
-    attributes: NDArray[np.int64],
-    text: NDArray[np.uint8],
-    s: NDArray[np.int64],
-    blocks: NDArray[np.int32],
-    meta: NDArray[np.int64],
-    n_open: NDArray[np.int32],
+    w: Workspace,
 ) -> int:
     """Skip a script, style, title or the like; note title and JSON-LD, write formulas of MathJax scripts.
 
     One that a slash ends is empty in XML and in drawings, and everywhere else if no end tag follows at all.
     """
+    text, s, blocks = w.text, w.state, w.blocks
+    meta = w.meta
+    n_open, attributes = w.n_open, w.attributes
     closed = attributes[A_SELF_CLOSED, 0] >= 0
     if closed and (s[XML] or n_open[T_SVG] > 0 or n_open[tag] > 0):
         return i
@@ -984,18 +1003,16 @@ def _write_plain(
         s[PRE_AT] = -1
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _start_void(
     html: NDArray[np.uint8],
     tag: int,
-    attributes: NDArray[np.int64],
-    text: NDArray[np.uint8],
-    s: NDArray[np.int64],
-    blocks: NDArray[np.int32],
-    elements: NDArray[np.int32],
-    meta: NDArray[np.int64],
+    w: Workspace,
 ) -> None:
     """Elements without content: line breaks, rules, images of formulas, metadata."""
+    text, s, blocks = w.text, w.state, w.blocks
+    elements, meta = w.elements, w.meta
+    attributes = w.attributes
     if tag in (T_META, T_LINK):
         _read_meta(html, tag, attributes, meta)
     elif s[HIDDEN_AT] >= 0:
@@ -1026,23 +1043,17 @@ def _start_void(
             _write_formula(html, start, end, False, text, s, blocks)
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _start_tag(
     html: NDArray[np.uint8],
     i: int,
     tag: int,
-    attributes: NDArray[np.int64],
-    text: NDArray[np.uint8],
-    s: NDArray[np.int64],
-    blocks: NDArray[np.int32],
-    elements: NDArray[np.int32],
-    tokens: NDArray[np.int32],
-    links: NDArray[np.int32],
-    meta: NDArray[np.int64],
-    stack: NDArray[np.int32],
-    n_open: NDArray[np.int32],
+    w: Workspace,
 ) -> None:
     """A start tag with content, which begins at html[i]: end what it implies, set boundaries, put it on the stack."""
+    text, s, blocks = w.text, w.state, w.blocks
+    elements, tokens, links, meta = w.elements, w.tokens, w.links, w.meta
+    stack, n_open, attributes = w.stack, w.n_open, w.attributes
     bits = TAG_BITS[tag]
     if tag in (T_HTML, T_TIME):
         _read_meta(html, tag, attributes, meta)
@@ -1078,6 +1089,8 @@ def _start_tag(
             element = s[ELEMENT]
             if tag in (T_OL, T_LI):
                 _number_item(html, tag, attributes, element, elements)
+            elif tag == T_DIV:
+                _place_in_grid(lexical, element, elements)
     at = s[DEPTH]
     stack[at, O_TAG] = tag
     stack[at, O_ELEMENT] = element
@@ -1123,10 +1136,10 @@ def _start_tag(
     elif tag == T_TABLE:
         s[ROW] = -1
     if s[HIDDEN_AT] < 0:
-        _start_code(html, i, at, tag, lexical, style, attributes, text, s, blocks, stack)
+        _start_code(html, i, at, tag, lexical, style, w)
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _start_code(
     html: NDArray[np.uint8],
     i: int,
@@ -1134,13 +1147,11 @@ def _start_code(
     tag: int,
     lexical: int,
     style: int,
-    attributes: NDArray[np.int64],
-    text: NDArray[np.uint8],
-    s: NDArray[np.int64],
-    blocks: NDArray[np.int32],
-    stack: NDArray[np.int32],
+    w: Workspace,
 ) -> None:
     """Whether white space or line breaks count in an element, and the programming language that it names."""
+    text, s, blocks = w.text, w.state, w.blocks
+    stack, attributes = w.stack, w.attributes
     inline = tag in (T_CODE, T_TT, T_SAMP, T_KBD)
     named = lexical & LEX_LANGUAGE or attributes[A_DATA_LANG, 0] >= 0 or attributes[A_DATA_LANGUAGE, 0] >= 0
     if named and tag in (T_PRE, T_CODE, T_DIV, T_FIGURE):
@@ -1191,7 +1202,7 @@ def _start_foreign(
         s[HIDDEN_AT] = -1
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _hides(
     html: NDArray[np.uint8],
     i: int,
@@ -1296,18 +1307,15 @@ def _start_unknown(
     html: NDArray[np.uint8],
     key: int,
     dashed: bool,  # noqa: FBT001 - a kernel
-    attributes: NDArray[np.int64],
-    text: NDArray[np.uint8],
-    s: NDArray[np.int64],
-    blocks: NDArray[np.int32],
-    elements: NDArray[np.int32],
-    stack: NDArray[np.int32],
-    n_open: NDArray[np.int32],
+    w: Workspace,
 ) -> None:
     """A tag of an unknown name: hidden or not; apart from its like before it, as a block where it ended a sentence.
 
     Only those that hide are put on the stack: many are never closed.
     """
+    text, s, blocks = w.text, w.state, w.blocks
+    elements = w.elements
+    stack, n_open, attributes = w.stack, w.n_open, w.attributes
     name = np.int32((key ^ (key >> 32)) & 0x7FFFFFFF)
     hidden = s[HIDDEN_AT]
     if hidden >= 0:
@@ -1344,14 +1352,12 @@ def _start_unknown(
 @kernel(allocates=False)
 def _end_unknown(
     key: int,
-    text: NDArray[np.uint8],
-    s: NDArray[np.int64],
-    elements: NDArray[np.int32],
-    links: NDArray[np.int32],
-    stack: NDArray[np.int32],
-    n_open: NDArray[np.int32],
+    w: Workspace,
 ) -> None:
     """An end tag of an unknown name: it ends what it hid, or is remembered for its like that follows."""
+    text, s = w.text, w.state
+    elements, links = w.elements, w.links
+    stack, n_open = w.stack, w.n_open
     name = np.int32((key ^ (key >> 32)) & 0x7FFFFFFF)
     top = s[DEPTH] - 1 if n_open[0] > 0 else -1
     while top >= 0:
@@ -1364,20 +1370,17 @@ def _end_unknown(
         s[CUSTOM_NAME] = name
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _end_tag(
     html: NDArray[np.uint8],
     i: int,
     tag: int,
-    text: NDArray[np.uint8],
-    s: NDArray[np.int64],
-    blocks: NDArray[np.int32],
-    elements: NDArray[np.int32],
-    links: NDArray[np.int32],
-    stack: NDArray[np.int32],
-    n_open: NDArray[np.int32],
+    w: Workspace,
 ) -> None:
     """An end tag before html[i]: end its element and all within it; one that ends nothing is at most a boundary."""
+    text, s, blocks = w.text, w.state, w.blocks
+    elements, links = w.elements, w.links
+    stack, n_open = w.stack, w.n_open
     bits = TAG_BITS[tag]
     if bits & (VOID | RAW) or tag in (T_HTML, T_BODY):
         if tag == T_BR and s[HIDDEN_AT] < 0 and not s[PENDING] & NEW:
@@ -1419,7 +1422,7 @@ def _end_tag(
         _pop_to(index, text, s, stack, n_open, elements, links)
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _skip_hidden(html: NDArray[np.uint8], i: int) -> int:
     """The place of the next tag."""
     i = find_byte(html, i, 60)
@@ -1450,22 +1453,15 @@ def _is_xml(html: NDArray[np.uint8]) -> bool:
 @kernel(allocates=False)
 def scan_page(
     html: NDArray[np.uint8],
-    text: NDArray[np.uint8],
-    s: NDArray[np.int64],
-    blocks: NDArray[np.int32],
-    elements: NDArray[np.int32],
-    tokens: NDArray[np.int32],
-    links: NDArray[np.int32],
-    meta: NDArray[np.int64],
-    stack: NDArray[np.int32],
-    n_open: NDArray[np.int32],
-    attributes: NDArray[np.int64],
-    frames: NDArray[np.int64],
+    w: Workspace,
 ) -> None:
     """Read a page of valid UTF-8 into the tables; s[N_BLOCKS], s[N_ELEMENTS] and so on say how much they hold.
 
     `text` needs max_text_bytes(html.size) bytes. Full tables of blocks, elements, tokens or links take no more.
     """
+    text, s, blocks = w.text, w.state, w.blocks
+    elements, links, meta = w.elements, w.links, w.meta
+    stack, n_open, attributes = w.stack, w.n_open, w.attributes
     s[:] = 0
     s[HIDDEN_AT] = s[PRE_AT] = s[LINK_AT] = s[ROW] = s[FORMULA_END] = s[FORMULA_START] = -1
     s[BOX_AT] = s[LANG_AT] = s[CUSTOM_END] = -1
@@ -1491,9 +1487,9 @@ def scan_page(
             i = skip_to_tag_end(html, i)
             tag = look_up(key, TAG_KEYS, TAG_VALUES)
             if tag:
-                _end_tag(html, i, tag, text, s, blocks, elements, links, stack, n_open)
+                _end_tag(html, i, tag, w)
             else:
-                _end_unknown(key, text, s, elements, links, stack, n_open)
+                _end_unknown(key, w)
         else:
             begin = i
             key, i = read_name(html, i + 1)
@@ -1506,36 +1502,22 @@ def scan_page(
                 dashed = False
                 for k in range(begin + 1, min(name_end, begin + 64)):
                     dashed |= html[k] == 45
-                _start_unknown(html, key, dashed, attributes, text, s, blocks, elements, stack, n_open)
+                _start_unknown(html, key, dashed, w)
                 continue
             bits = TAG_BITS[tag]
             if bits & RAW:
-                i = _read_raw(html, i, tag, attributes, text, s, blocks, meta, n_open)
+                i = _read_raw(html, i, tag, w)
             elif bits & VOID:
-                _start_void(html, tag, attributes, text, s, blocks, elements, meta)
+                _start_void(html, tag, w)
             elif attributes[A_SELF_CLOSED, 0] >= 0 and (
                 s[XML] or bits & NO_TEXT or tag in (T_A, T_MATH) or n_open[T_SVG] > 0
             ):
                 if bits & BLOCK and s[HIDDEN_AT] < 0 and not bits & CELL:
                     _boundary(tag, s, text, blocks)
             elif tag == T_MATH and (s[HIDDEN_AT] < 0 or s[RENDERED]):
-                i = _start_math(html, begin, i, attributes, frames, text, s, blocks)
+                i = _start_math(html, begin, i, w)
             else:
-                _start_tag(
-                    html,
-                    i,
-                    tag,
-                    attributes,
-                    text,
-                    s,
-                    blocks,
-                    elements,
-                    tokens,
-                    links,
-                    meta,
-                    stack,
-                    n_open,
-                )
+                _start_tag(html, i, tag, w)
     flush_block(text, s, blocks)
     _pop_to(0, text, s, stack, n_open, elements, links)
     elements[0, E_END] = s[N_BLOCKS]

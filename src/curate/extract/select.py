@@ -62,7 +62,7 @@ T_DL = TAG_NUMBERS["dl"]
 MIN_POSTS, MIN_POST_WORDS, MAX_POST_LINKS = 2, 4, 0.4
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def page_threshold(n_blocks: int, threshold: float, w: Workspace) -> float:
     """The log-odds that this page's blocks must exceed."""
     first = second = third = -1e9
@@ -85,7 +85,7 @@ def page_threshold(n_blocks: int, threshold: float, w: Workspace) -> float:
     return min(threshold, max(best - REACH, threshold - SLACK))
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def is_reference(n_blocks: int, bar: float, w: Workspace) -> bool:
     """Whether listings, terms and rows of tables make up a good part of what passes the bar."""
     n_chars = n_reference_chars = 0
@@ -122,13 +122,13 @@ def choose_blocks(n_blocks: int, top: int, threshold: float, w: Workspace, keep:
             n_chars += w.counts[b, C_CHARS]
     if n_chars < MIN_SHARE * w.sums[top, X_PROSE_CHARS] and _is_text_container(top, w):
         for b in range(first, end):
-            keep[b] |= is_prose(w.blocks, w.counts, b) and w.scores[b] > RULED_OUT
+            keep[b] |= is_prose(w.counts, b) and w.scores[b] > RULED_OUT
     _judge_index(n_blocks, w, keep)
     keep_structure(n_blocks, lowered, reference, w, keep)
     _judge_threads(n_blocks, w, keep)
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _judge_index(n_blocks: int, w: Workspace, keep: NDArray[np.uint8]) -> None:
     """Keep a page's list of terms where nearly nothing else is on it: the definitions of an index are links."""
     n_chars = 0
@@ -152,13 +152,13 @@ def _judge_index(n_blocks: int, w: Workspace, keep: NDArray[np.uint8]) -> None:
             keep[b] = w.counts[b, C_WORDS] > 0
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _judge_threads(n_blocks: int, w: Workspace, keep: NDArray[np.uint8]) -> None:
     """A thread of comments is the page where no other prose is kept; beside an article it is none of it."""
     n_prose = n_article = 0
     for b in range(n_blocks):
         flags = w.elements[w.blocks[b, B_ELEMENT], E_FLAGS]
-        if is_prose(w.blocks, w.counts, b):
+        if is_prose(w.counts, b):
             if flags & IN_COMMENT:
                 n_prose += 1
             elif keep[b]:

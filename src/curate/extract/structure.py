@@ -15,6 +15,7 @@ from curate.extract.features import K_KEPT_CHARS, K_ROWS, K_UNIT_CHARS
 from curate.extract.furniture import drop_ways
 from curate.extract.measure import (
     C_CHARS,
+    C_COMMAS,
     C_DIGITS,
     C_HASH,
     C_LAST,
@@ -69,6 +70,8 @@ PRE_REACH, NEAR = 3.5, 3  # of listings, and how many blocks away something must
 # The share of a list or table that must be kept for the rest to be kept with it, and of a section for its heading.
 UNIT_SHARE, SECTION_SHARE, TERM_SHARE = 0.5, 0.5, 0.3
 MAX_LINK_SHARE = 0.5
+# Of lines of a reference: of one with signs or sentences between two of its kind, of one with a name and its bracket.
+MAX_LINKED, MAX_LINKED_NAME = 0.75, 0.9
 # A heading of more words than this is a standfirst; one so far over the bar stays above a section that does not.
 MAX_HEADING_WORDS, SURE = 10, 2.0
 COLON = 2  # of C_LAST
@@ -78,15 +81,19 @@ MAX_BESIDE = (
 # A page's title is kept above so much text, and has at most so great a share of it above itself.
 MIN_TITLED_CHARS, MAX_ABOVE, MAX_TITLE_WORDS = 150, 0.2, 30
 MIN_TECHNICAL = 3  # listings, terms and rows, by which documentation is told
+NEAR_TITLE, MIN_NAME_BYTES = (
+    12,
+    3,
+)  # blocks below a title that can declare what it names, and bytes of such a name
 MAX_MEMBER_BLOCKS = 200  # of a declaration's box, which several kinds of listings can share
 MAX_UNIT_CHARS = 200  # that one block counts for in its list or table
 T_FIGCAPTION, T_CAPTION, T_QUOTE = (TAG_NUMBERS[t] for t in ("figcaption", "caption", "blockquote"))
-T_FIGURE, T_DL = TAG_NUMBERS["figure"], TAG_NUMBERS["dl"]
+T_FIGURE, T_DL, T_HEADER, T_DIV = (TAG_NUMBERS[t] for t in ("figure", "dl", "header", "div"))
 CAPTION_LEVELS = 4  # from a caption's block to its element
 KIN_LEVELS = 4  # a block's own element, its box and what that lies in, from which its kind is told
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def keep_structure(
     n_blocks: int,
     bar: float,
@@ -106,19 +113,40 @@ def keep_structure(
     _join_introductions(n_blocks, bar - further, reference, w, keep)
     _join_formulas(n_blocks, w, keep)
     _keep_title(n_blocks, reference, w, keep)
+    if reference:
+        _keep_declared(n_blocks, bar - HOLE_REACH - further, w, keep)
 
 
 @kernel(allocates=False)
 def _may_join(b: int, bar: float, w: Workspace) -> bool:
     """Whether a block can be kept for the sake of others at all."""
-    if w.scores[b] <= bar or w.counts[b, C_WORDS] == 0:
-        return False
-    if w.elements[w.blocks[b, B_ELEMENT], E_FLAGS] & AROUND:
-        return False
-    return link_density(w.blocks, w.counts, b) + inner_density(w.blocks, w.counts, b) <= MAX_LINK_SHARE
+    return _may_stand(b, bar, w) and _link_share(b, w) <= MAX_LINK_SHARE
 
 
 @kernel(allocates=False)
+def _may_stand(b: int, bar: float, w: Workspace) -> bool:
+    """The same but for its links."""
+    flags = w.elements[w.blocks[b, B_ELEMENT], E_FLAGS]
+    return w.scores[b] > bar and w.counts[b, C_WORDS] > 0 and not flags & AROUND
+
+
+@kernel(allocates=False)
+def _link_share(b: int, w: Workspace) -> float:
+    """The share of links of either kind in a block's text."""
+    return link_density(w.blocks, w.counts, b) + inner_density(w.blocks, w.counts, b)
+
+
+@kernel(embed=True, allocates=False)
+def _may_be_alike(b: int, bar: float, reference: bool, w: Workspace) -> bool:  # noqa: FBT001 - a kernel
+    """Whether a block can be kept between two of its kind; in a reference also sentences and declarations of many links."""
+    if not _may_stand(b, bar, w):
+        return False
+    share = _link_share(b, w)
+    said = reference and (is_prose(w.counts, b) or _has_signs(b, w))
+    return share <= (MAX_LINKED if said else MAX_LINK_SHARE)
+
+
+@kernel(embed=True, allocates=False)
 def _kind_of(b: int, w: Workspace) -> int:
     """A hash of the tags and first class words of a block's element, of its box and of what that lies in.
 
@@ -139,7 +167,7 @@ def _kind_of(b: int, w: Workspace) -> int:
     return int(hashed & 0x7FFFFFFF)
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _fill_holes(n_blocks: int, bar: float, further: float, w: Workspace, keep: NDArray[np.uint8]) -> None:
     """Keep what stands between two kept blocks and is of their kind, and prose that nearly passed beside one.
 
@@ -161,14 +189,16 @@ def _fill_holes(n_blocks: int, bar: float, further: float, w: Workspace, keep: N
         w.seen[slot, 1] = b
         if kept >= 0 and w.places[kept, P_KIND] == kind:
             while c > kept:
-                keep[c] |= w.places[c, P_KIND] == kind and _may_join(c, bar - HOLE_REACH - further, w)
+                keep[c] |= w.places[c, P_KIND] == kind and _may_be_alike(
+                    c, bar - HOLE_REACH - further, further > 0, w
+                )
                 c = w.places[c, P_BEFORE]
         while c > kept and w.places[c, P_KIND] == kind and _nearly_passed(c, bar, w):
             keep[c] = 1
             c = w.places[c, P_BEFORE]
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _join_members(n_blocks: int, bar: float, w: Workspace, keep: NDArray[np.uint8]) -> None:
     """Keep what stands in one box with a kept declaration of a row of them: a member's description, in short lines alike.
 
@@ -193,10 +223,10 @@ def _join_members(n_blocks: int, bar: float, w: Workspace, keep: NDArray[np.uint
 @kernel(allocates=False)
 def _nearly_passed(b: int, bar: float, w: Workspace) -> bool:
     """Whether a block is prose a little under the bar: the first or last paragraph of a text."""
-    return is_prose(w.blocks, w.counts, b) and _may_join(b, bar - EDGE_REACH, w)
+    return is_prose(w.counts, b) and _may_join(b, bar - EDGE_REACH, w)
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _join_units(
     n_blocks: int,
     bar: float,
@@ -231,7 +261,7 @@ def _join_units(
             keep[b] = w.scores[b] > bar and w.counts[b, C_WORDS] > 0 and not flags & AROUND
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _is_row_amid(b: int, n_blocks: int, unit: int, w: Workspace, keep: NDArray[np.uint8]) -> bool:
     """Whether a row follows a kept row of its table and another row of it comes."""
     if w.blocks[b, B_CELLS] == 0 or b == 0 or b + 1 >= n_blocks:
@@ -239,7 +269,7 @@ def _is_row_amid(b: int, n_blocks: int, unit: int, w: Workspace, keep: NDArray[n
     return keep[b - 1] != 0 and w.places[b - 1, P_UNIT] == unit and w.places[b + 1, P_UNIT] == unit
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _is_amid(
     e: int,
     n_blocks: int,
@@ -268,10 +298,10 @@ def _is_amid(
     # Beside prose in a page laid out as a table.
     holder = w.elements[e, E_PARENT]
     laid_out = is_table and holder >= 0 and w.elements[holder, E_FLAGS] & IN_TABLE != 0
-    return laid_out and is_prose(w.blocks, w.counts, first - 1 if before else end)
+    return laid_out and is_prose(w.counts, first - 1 if before else end)
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _join_introductions(
     n_blocks: int,
     bar: float,
@@ -308,7 +338,7 @@ def _stands_alone(b: int, bar: float, w: Workspace) -> bool:
     return w.scores[b] < bar + SURE and end > b + 1 and w.running[b + 1, 0] == w.running[end, 0]
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _says_nothing(b: int, w: Workspace) -> bool:
     """Whether a block is a heading of text of which nothing is kept."""
     end = w.places[b, P_END]
@@ -318,7 +348,7 @@ def _says_nothing(b: int, w: Workspace) -> bool:
     return below <= 0 and w.running[b + 1, 0] == w.running[end, 0]
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _goes_with_content(
     b: int,
     n_blocks: int,
@@ -333,7 +363,7 @@ def _goes_with_content(
         return False
     below = b + 1 < n_blocks and keep[b + 1] != 0
     if w.elements[e, E_LEVEL] > 0:
-        declares = reference and w.places[b, P_END] == b + 1 and _is_declaration(b, w)
+        declares = reference and w.places[b, P_END] == b + 1 and _is_declaration(b, n_blocks, w, keep)
         return w.scores[b] > bar - HEAD_REACH and (declares or _frac_kept(b, w) > SECTION_SHARE)
     if is_term(b, w.blocks, w.elements):
         end = w.places[b, P_END]
@@ -347,27 +377,79 @@ def _goes_with_content(
     shown = _find_shown(e, w)
     if shown >= 0:
         return w.scores[b] > bar - _caption_reach(b, shown, n_blocks, w, keep)
+    titles = _heads_box(b, w)
     leads = below and w.counts[b, C_LAST] == COLON and _are_close(b, b + 1, w)
     leads |= below and reference and _names_function(b, w) and _are_close(b, b + 1, w)
-    return leads and w.scores[b] > bar - LEAD_REACH
+    return (leads or titles) and w.scores[b] > bar - (HEAD_REACH if titles else LEAD_REACH)
 
 
-@kernel(allocates=False)
-def _is_declaration(b: int, w: Workspace) -> bool:
-    """Whether a heading below which nothing stands declares a function or the like: it has brackets."""
-    if link_density(w.blocks, w.counts, b) > MAX_LINK_SHARE:
+@kernel(embed=True, allocates=False)
+def _heads_box(b: int, w: Workspace) -> bool:
+    """Whether a short block is all of the `header` of a box of which the greater part is kept, as textbooks title an example."""
+    header = w.places[b, P_SOLO]
+    box = w.elements[header, E_PARENT]
+    if w.elements[header, E_TAG] != T_HEADER or w.elements[box, E_TAG] != T_DIV:
         return False
-    bracketed = False
-    for i in range(w.blocks[b, B_START] + 1, w.blocks[b, B_END]):
-        bracketed |= w.text[i] in (40, 60, 123)
-    return bracketed
+    end = w.elements[box, E_END]
+    n_chars = w.running[b + 1, 1] - w.running[end, 1]
+    titles = (
+        w.counts[b, C_WORDS] <= MAX_HEADING_WORDS and link_density(w.blocks, w.counts, b) <= MAX_LINK_SHARE
+    )
+    return (
+        titles
+        and w.elements[box, E_FIRST] == b
+        and w.running[b + 1, 0] - w.running[end, 0] > SECTION_SHARE * n_chars
+    )
+
+
+@kernel(embed=True, allocates=False)
+def _is_declaration(b: int, n_blocks: int, w: Workspace, keep: NDArray[np.uint8]) -> bool:
+    """Whether a heading below which nothing stands declares a function or the like.
+
+    It has brackets, or it is one of several near kept text that are no sentences: variables, each by its type and name.
+    """
+    if link_density(w.blocks, w.counts, b) > MAX_LINK_SHARE:
+        return _has_bracket(b, w) and link_density(w.blocks, w.counts, b) <= MAX_LINKED_NAME
+    if _has_signs(b, w):
+        return True
+    near = alike = False
+    for c in range(max(b - NEAR, 0), min(b + NEAR + 1, n_blocks)):
+        near |= keep[c] != 0
+        alike |= abs(b - c) == 1 and w.places[c, P_KIND] == w.places[b, P_KIND] and _is_bare(c, w)
+    return near and alike and _is_bare(b, w)
 
 
 @kernel(allocates=False)
+def _is_bare(b: int, w: Workspace) -> bool:
+    """Whether a block is a heading of a lower level without stops, commas and many links, and nothing stands below it."""
+    if w.elements[w.blocks[b, B_ELEMENT], E_LEVEL] <= 2 or w.places[b, P_END] > b + 1:
+        return False
+    return (
+        w.counts[b, C_STOPS] + w.counts[b, C_COMMAS] == 0
+        and link_density(w.blocks, w.counts, b) <= MAX_LINK_SHARE
+    )
+
+
+@kernel(allocates=False)
+def _has_signs(b: int, w: Workspace) -> bool:
+    """Whether a block has the signs of a declaration behind its first byte: an opening bracket or what a name is set to."""
+    found = False
+    for i in range(w.blocks[b, B_START] + 1, w.blocks[b, B_END]):
+        found |= w.text[i] in (40, 60, 61, 123)
+    return found
+
+
+@kernel(embed=True, allocates=False)
 def _names_function(b: int, w: Workspace) -> bool:
     """Whether a block that is no prose has a bracket right behind a name: `def send(self)` above what it says of it."""
-    if is_prose(w.blocks, w.counts, b) or link_density(w.blocks, w.counts, b) > MAX_LINK_SHARE:
+    if is_prose(w.counts, b) or link_density(w.blocks, w.counts, b) > MAX_LINK_SHARE:
         return False
+    return _has_bracket(b, w)
+
+
+@kernel(allocates=False)
+def _has_bracket(b: int, w: Workspace) -> bool:
+    """Whether a bracket stands right behind a name."""
     named = False
     for i in range(w.blocks[b, B_START] + 2, w.blocks[b, B_END]):
         before = w.text[i - 1]
@@ -386,7 +468,7 @@ def _find_shown(e: int, w: Workspace) -> int:
     return w.elements[e, E_PARENT] if caption else -1
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _caption_reach(b: int, shown: int, n_blocks: int, w: Workspace, keep: NDArray[np.uint8]) -> float:
     """How far under the bar the caption `b` of a figure or table may score: by what is kept of that, or around it."""
     before = behind = False
@@ -422,7 +504,7 @@ def _are_close(b: int, c: int, w: Workspace) -> bool:
     return w.places[b, P_BOX] == box or w.places[b, P_BOX] == parent
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _keep_title(
     n_blocks: int,
     reference: bool,  # noqa: FBT001 - a kernel
@@ -472,7 +554,38 @@ def _keep_title(
         keep[title] = 1
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
+def _keep_declared(n_blocks: int, bar: float, w: Workspace, keep: NDArray[np.uint8]) -> None:
+    """Keep lines below a reference's title that say again the name that it ends in: a class's declaration."""
+    title = 0
+    while title < n_blocks and not (keep[title] and w.elements[w.blocks[title, B_ELEMENT], E_LEVEL] == 1):
+        title += 1
+    if title == n_blocks:
+        return
+    start, end = w.blocks[title, B_START], w.blocks[title, B_END]
+    for i in range(start, end):
+        start = i + 1 if w.text[i] <= 32 else start
+    if end - start < MIN_NAME_BYTES:
+        return
+    for b in range(title + 1, min(title + 1 + NEAR_TITLE, n_blocks)):
+        if not keep[b] and _may_join(b, bar, w):
+            keep[b] = _says(b, start, end, w)
+
+
+@kernel(embed=True, allocates=False)
+def _says(b: int, start: int, end: int, w: Workspace) -> bool:
+    """Whether a block holds text[start:end]."""
+    n = end - start
+    for i in range(w.blocks[b, B_START], w.blocks[b, B_END] - n + 1):
+        k = 0
+        while k < n and w.text[i + k] == w.text[start + k]:
+            k += 1
+        if k == n:
+            return True
+    return False
+
+
+@kernel(embed=True, allocates=False)
 def _is_technical(n_blocks: int, w: Workspace, keep: NDArray[np.uint8]) -> bool:
     """Whether some listings, terms or rows of tables are kept."""
     n_technical = 0
@@ -482,7 +595,7 @@ def _is_technical(n_blocks: int, w: Workspace, keep: NDArray[np.uint8]) -> bool:
     return n_technical >= MIN_TECHNICAL
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _part_of_title(b: int, w: Workspace) -> int:
     """The part of the page's title that a block says, a number of `hash_titles`; -1 where it says none."""
     for k in range(w.titles.size):
@@ -491,7 +604,7 @@ def _part_of_title(b: int, w: Workspace) -> int:
     return -1
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _may_be_title(b: int, w: Workspace) -> bool:
     """Whether a block is a line outside menus and the like that is not a single link, as a site's name is."""
     if w.elements[w.blocks[b, B_ELEMENT], E_FLAGS] & AROUND:
@@ -501,7 +614,7 @@ def _may_be_title(b: int, w: Workspace) -> bool:
     return w.blocks[b, B_LINKS] > 1 or link_density(w.blocks, w.counts, b) <= MAX_LINK_SHARE
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _join_formulas(n_blocks: int, w: Workspace, keep: NDArray[np.uint8]) -> None:
     """Keep displayed formulas between two kept blocks, or behind the last that is kept of the box that they stand in.
 

@@ -37,10 +37,10 @@ NAME_PRIME = 0x100000001B3
 
 
 def pack(name: str) -> int:
-    """What `read_name` makes of a tag or attribute: eight letters as a big-endian number, all further ones mixed in."""
+    """What `read_name` makes of a tag or attribute: eight letters as a little-endian number, all further ones mixed in."""
     key = 0
     for n, byte in enumerate(name.encode()):
-        key = (key << 8 | byte if n < 8 else key * NAME_PRIME + byte) & 0xFFFFFFFFFFFFFFFF
+        key = (key | byte << 8 * n if n < 8 else key * NAME_PRIME + byte) & 0xFFFFFFFFFFFFFFFF
     return key
 
 
@@ -207,6 +207,8 @@ LEX_CONSENT = 1024  # a question about cookies
 LEX_LINES = 2048  # code, if it is lines that are elements
 LEX_SIGNATURE = 4096  # what a writer in a forum puts below every post
 LEX_DOCUMENTS = 8192  # a comment that documents a program
+LEX_GRID = 16384  # a table that a style sheet lays out: its children are cells
+LEX_FIRST = 32768  # the first of a row of these
 _LEXICON = {
     LEX_HIDE: "mathjax_preview sr-only visually-hidden visuallyhidden screen-reader-text screen-reader-only "
     "mw-editsection headerlink mw-jump-link noprint u-hiddenvisually hash-link anchor-link anchorjs-link "
@@ -231,6 +233,8 @@ _LEXICON = {
     LEX_LINES: "fragment",
     LEX_DOCUMENTS: "cmt fullcommenttop doc-comment doccomment docstring",
     LEX_SIGNATURE: "signature message-signature",
+    LEX_GRID: "summary-table",
+    LEX_FIRST: "col-first",
     LEX_CONSENT: "onetrust-consent-sdk onetrust-banner-sdk cybotcookiebotdialog cookieconsent cookie-consent cc-window "
     "cookie-banner cookiebanner cookie-notice cookie-bar cookie-law-info-bar didomi-host qc-cmp2-container "
     "cmplz-cookiebanner iubenda-cs-banner moove_gdpr_cookie_info_bar usercentrics-root",
@@ -256,6 +260,7 @@ _ROLES = {
     "contentinfo": "footer",
     "banner": "header",
     "dialog": "dialog",
+    "row": "tr",
 }
 ROLE_KEYS, ROLE_VALUES = make_table({fnv(role): TAG_NUMBERS[tag] for role, tag in _ROLES.items()}, 64)
 

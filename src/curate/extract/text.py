@@ -1,4 +1,4 @@
-# ruff: noqa: PLR0912, PLR0915, SIM110  (kernels take their arrays by position and decide byte by byte)
+# ruff: noqa: FBT003, PLR0912, PLR0915, SIM110  (kernels take their arrays by position and decide byte by byte)
 """The writer of the scanner: HTML text to clean UTF-8 with entities decoded and white space collapsed."""
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from curate.extract.tags import (
     look_up,
     peek,
 )
+from curate.extract.tokens import HIGH, mark_below, mark_equal
 from curate.text.kernel import kernel
+from curate.text.unaligned import count_trailing_zeros, load64, store64
 
 # Slots of the scanner's state, an int64 array, because numba passes scalars by value.
 (
@@ -90,6 +92,7 @@ ROW_LAYOUT, ROW_DATA = 0, 1
 # From so many bytes on a block in a link counts as prose; a link over so many such is one that was never closed.
 LONG_LINK_BYTES, MAX_LINK_BLOCKS = 60, 2
 MAX_INDENT = 40
+EIGHT = np.uint64(8)
 
 # Bytes that are copied as they are: not white space, `&`, `<`, or the first byte of a space beyond ASCII.
 PLAIN = np.ones(256, dtype=np.bool_)
@@ -161,7 +164,7 @@ def flush_block(text: NDArray[np.uint8], s: NDArray[np.int64], blocks: NDArray[n
     s[PENDING] = NEW
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _flush_link(out: int, s: NDArray[np.int64], blocks: NDArray[np.int32]) -> None:
     """A block ends within a link. One that runs over paragraphs was never closed, and says nothing of any of them."""
     n_bytes = out - s[LINK_START]
@@ -176,7 +179,7 @@ def _flush_link(out: int, s: NDArray[np.int64], blocks: NDArray[np.int32]) -> No
         count_link(s, n_bytes)
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def _is_code(text: NDArray[np.uint8], start: int, out: int, s: NDArray[np.int64]) -> bool:
     if s[PRE_AT] >= 0:
         if s[PRE_KIND] == PRE_CODE:
@@ -373,7 +376,7 @@ def write_space(text: NDArray[np.uint8], s: NDArray[np.int64], blocks: NDArray[n
         s[OUT] = out + 1
 
 
-@kernel(allocates=False)
+@kernel(embed=True, allocates=False)
 def write_run(
     html: NDArray[np.uint8],
     i: int,
@@ -390,6 +393,26 @@ def write_run(
         if PLAIN[byte]:
             out = write_pending(text, s, blocks) if s[PENDING] else s[OUT]
             # a single blank between two words is the same wherever it stands
+            while i + 8 <= stop:
+                word = load64(html, i)
+                blanks = mark_equal(word, 32)
+                other = blanks & (blanks << EIGHT) | mark_below(word, 32)
+                other |= mark_equal(word, 38) | mark_equal(word, 60) | mark_equal(word, 0x7F)
+                if word & HIGH:
+                    other |= mark_equal(word, 0xC2) | mark_equal(word, 0xE2)
+                    other |= mark_equal(word, 0xE3) | mark_equal(word, 0xEF)
+                n = count_trailing_zeros(other) >> 3
+                if n > 0 and peek(html, i + n - 1) == 32:
+                    n -= 1
+                store64(text, out, word)
+                out += n
+                i += n
+                if other:
+                    break
+            if i >= stop:
+                s[OUT] = out
+                break
+            byte = peek(html, i)
             while PLAIN[byte] or (byte == 32 and i + 1 < stop and PLAIN[peek(html, i + 1)]):
                 text[np.uint64(out)] = byte
                 out += 1
@@ -442,3 +465,16 @@ def write_run(
             s[OUT] = out
         i += n_bytes
     return i
+
+
+@kernel(allocates=False)
+def write_span(
+    html: NDArray[np.uint8],
+    i: int,
+    stop: int,
+    text: NDArray[np.uint8],
+    s: NDArray[np.int64],
+    blocks: NDArray[np.int32],
+) -> None:
+    """Write html[i:stop], whatever it is, in a kernel of its own: what is called rarely is not put into its callers."""
+    write_run(html, i, stop, False, text, s, blocks)

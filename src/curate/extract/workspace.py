@@ -107,20 +107,7 @@ def make_workspace(max_html_bytes: int) -> Workspace:
 @kernel(allocates=False)
 def read_page(html: NDArray[np.uint8], w: Workspace) -> int:
     """Scan and count a page; return its number of blocks."""
-    scan_page(
-        html,
-        w.text,
-        w.state,
-        w.blocks,
-        w.elements,
-        w.tokens,
-        w.links,
-        w.meta,
-        w.stack,
-        w.n_open,
-        w.attributes,
-        w.frames,
-    )
+    scan_page(html, w)
     n_blocks, n_elements = w.state[N_BLOCKS], w.state[N_ELEMENTS]
     count_blocks(w.text, w.blocks, n_blocks, w.counts, w.seen)
     sum_elements(w.blocks, w.counts, n_blocks, w.elements, n_elements, w.running, w.sums)

@@ -42,21 +42,29 @@ _IMPORT = re.compile(
 
 
 def kernel(
-    function: Callable[..., Any] | None = None, /, *, inline: bool = False, allocates: bool = True
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    inline: bool = False,
+    embed: bool = False,
+    allocates: bool = True,
 ) -> Any:
     """Compile `function` without the GIL, when it is first called or from disk.
 
     Args:
         function: a function of numbers and arrays.
-        inline: put its code into its callers'.
+        inline: put its code into its callers', before types are known.
+        embed: the same by the compiler, of kernels that are called from one place or two. An array is passed as seven
+            numbers or nine, so that a call with ten of them moves a hundred.
         allocates: False for kernels that make no array. They do without numba's reference counting: passing an
             array on costs an atomic increment otherwise, which was 70% of the time of a page's scan.
     """
     if function is None:
-        return lambda decorated: kernel(decorated, inline=inline, allocates=allocates)
+        return lambda decorated: kernel(decorated, inline=inline, embed=embed, allocates=allocates)
     # `_nrt` is numba's own option, but not in its published signature.
     options: dict[str, Any] = {} if allocates else {"_nrt": False}
     options |= {"inline": "always"} if inline else {}
+    options |= {"forceinline": True} if embed else {}
     return Kernel(function, options)
 
 
