@@ -93,6 +93,51 @@ def add_sixteen(to: Any, place: int, values: Any, index: int) -> None:
     to.reshape(-1)[int(place) : int(place) + 16] += values.reshape(-1)[int(index) : int(index) + 16]
 
 
+def prefetch(array: Any, index: int) -> None:
+    """Nothing that a result shows."""
+
+
+def multiply_tile(
+    rows: Any,
+    first: int,
+    second: int,
+    third: int,
+    fourth: int,
+    tiles: Any,
+    tile: int,
+    n_steps: int,
+    products: Any,
+) -> None:
+    rows, columns = (
+        rows.reshape(-1),
+        tiles.reshape(-1)[int(tile) : int(tile) + 128 * int(n_steps)].reshape(-1, 32),
+    )
+    for number, begin in enumerate((first, second, third, fourth)):
+        products.reshape(-1)[32 * number : 32 * number + 32] = (
+            rows[int(begin) : int(begin) + len(columns)] @ columns
+        )
+
+
+def adding_rows(n: int) -> Callable[..., None]:
+    def add(
+        sums: Any, place: int, values: Any, begin: int, stride: int, rows: Any, weights: Any, n_rows: int
+    ) -> None:
+        to, flat = sums.reshape(-1)[int(place) : int(place) + n], values.reshape(-1)
+        for row, weight in zip(rows[: int(n_rows)].tolist(), weights[: int(n_rows)].tolist(), strict=True):
+            at = int(begin) + row * int(stride)
+            to += np.float32(weight) * flat[at : at + n]
+
+    return add
+
+
+MACHINE = {
+    each.__name__: each
+    for each in (
+        load64, store64, count_trailing_zeros, count_ones, bytes_between, add_sixteen, prefetch, multiply_tile
+    )
+} | {f"add_rows_{n}": adding_rows(n) for n in (8, 16, 32)}  # fmt: skip
+"""What stands in for machine instructions of `curate.text.unaligned`."""
+
 np.seterr(all="ignore")
 for each in ("frombuffer", "empty", "zeros", "full", "array"):
     setattr(np, each, widening(getattr(np, each)))
@@ -100,8 +145,10 @@ import curate.text.kernel  # noqa: E402
 import curate.text.unaligned as machine  # noqa: E402
 
 curate.text.kernel.kernel = plain
-for each in (load64, store64, count_trailing_zeros, count_ones, bytes_between, add_sixteen):
-    setattr(machine, each.__name__, each)
+instructions = {name for name, value in vars(machine).items() if type(value) is type(machine.load64)}
+assert instructions == MACHINE.keys(), instructions ^ MACHINE.keys()
+for name, stand_in in MACHINE.items():
+    setattr(machine, name, stand_in)
 
 
 # ---- counting -----------------------------------------------------------------------------------------
