@@ -27,6 +27,7 @@ ANCHORED = {
     "curate.crawl.arrow_values:_TIME": "fullmatch on one value of a column",
     "curate.text.charset:_ATTRIBUTE": "match where the attribute before ends",
     "curate.crawl.archive:_ROBOTS_URL": "match on a URL, once",
+    "curate.crawl.rows:_CLOSING": "match behind a quote, further on every time",
     "curate.rules.pii:_DOMAIN": "match behind each @, of at most 8 names of 63 characters",
     "curate.rules.pii:_NUMBERED": "fullmatch on such a name",
     "curate.rules.pii:_NUMBERING": "search in the 24 characters before an address",
