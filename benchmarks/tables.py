@@ -907,6 +907,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "reliability": _reliability,
     "arena-trigram": lambda: _arena("trigram"),
     "arena-transformer": lambda: _arena("transformer"),
+    "arena-larger": lambda: _arena("larger transformer"),
 }
 
 
