@@ -9,8 +9,9 @@ from test_mathml import texts
 from curate.extract.bounds import find_problem
 from curate.extract.render import LINKS, MARKDOWN, render_page
 from curate.extract.scan import E_NUMBER
+from curate.extract.scratch import Workspace
 from curate.extract.text import B_ELEMENT, B_LANG_END, B_LANG_START, B_LINK_BYTES, B_PRE, N_BLOCKS
-from curate.extract.workspace import Workspace, make_workspace, read_page
+from curate.extract.workspace import make_workspace, read_page
 
 SENTENCES = [
     f"The {nth} mill on the river ground corn for the whole of the valley until the dam was built, and stood empty after."

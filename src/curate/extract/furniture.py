@@ -22,6 +22,7 @@ from curate.extract.measure import (
 )
 from curate.extract.outline import P_BOX, P_END, P_UNIT
 from curate.extract.scan import ASKS, E_END, E_FIRST, E_LEVEL, E_PARENT, E_STYLE, E_TAG, L_END, L_START
+from curate.extract.scratch import Workspace
 from curate.extract.tags import (
     FNV_OFFSET,
     FNV_PRIME,
@@ -45,7 +46,6 @@ from curate.extract.text import (
     N_ELEMENTS,
     N_LINKS,
 )
-from curate.extract.workspace import Workspace
 from curate.text.kernel import kernel
 
 # What links to neighbouring pages are called, without blanks and signs; a capital first letter is the same word.

@@ -13,9 +13,10 @@ from curate.extract.bounds import MAX_HTML_BYTES
 from curate.extract.model import Selector, load_selector, score_blocks
 from curate.extract.render import LINKS, MARKDOWN, MARKED_FACTOR, OUTPUT_SLACK, PLAIN_FACTOR, render_page
 from curate.extract.scan import M_OG_TITLE, M_TITLE, META_ROWS, max_text_bytes
+from curate.extract.scratch import Workspace
 from curate.extract.select import choose_blocks
 from curate.extract.text import BLOCK_START, NEW, OUT, PENDING, write_span
-from curate.extract.workspace import Workspace, describe_page, make_workspace, read_page
+from curate.extract.workspace import describe_page, make_workspace, read_page
 from curate.text.charset import decode_text, is_broken
 from curate.text.kernel import kernel
 

@@ -34,6 +34,7 @@ from curate.extract.scan import (
     SMALL_ROMAN,
     WRITTEN,
 )
+from curate.extract.scratch import Workspace
 from curate.extract.tags import CELL, LIST, TAG_BITS, TAG_NUMBERS
 from curate.extract.text import (
     B_CELLS,
@@ -45,7 +46,6 @@ from curate.extract.text import (
     B_START,
     N_LINKS,
 )
-from curate.extract.workspace import Workspace
 from curate.text.kernel import kernel
 
 # What is written besides plain text: bits.

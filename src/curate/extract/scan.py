@@ -9,8 +9,6 @@ stack has a fixed size, the page is never searched twice, and tables that are fu
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,6 +26,7 @@ from curate.extract.ahead import (
     is_notice,
 )
 from curate.extract.mathml import convert_math
+from curate.extract.scratch import Workspace
 from curate.extract.scripts import write_script
 from curate.extract.tags import (
     A_ALT,
@@ -179,9 +178,6 @@ from curate.extract.tokens import (
     value_has,
 )
 from curate.text.kernel import kernel
-
-if TYPE_CHECKING:
-    from curate.extract.workspace import Workspace
 
 MAX_DEPTH = 512
 MAX_BLOCKS = 200_000

@@ -29,10 +29,10 @@ from curate.extract.scan import (
     IN_FORM,
     IN_NAV,
 )
+from curate.extract.scratch import Workspace
 from curate.extract.structure import keep_structure
 from curate.extract.tags import TAG_NUMBERS
 from curate.extract.text import B_CELLS, B_ELEMENT, B_END, B_PRE, B_START, N_ELEMENTS
-from curate.extract.workspace import Workspace
 from curate.text.kernel import kernel
 
 # A page whose best blocks score low is read with a lower bar: REACH under the mean of its three best long blocks,

@@ -48,9 +48,9 @@ from curate.extract.scan import (
     IN_TABLE,
     T_P,
 )
+from curate.extract.scratch import Workspace
 from curate.extract.tags import FNV_OFFSET, FNV_PRIME, MASK32, TAG_NUMBERS
 from curate.extract.text import B_CELLS, B_ELEMENT, B_END, B_LINKS, B_PRE, B_START, N_ELEMENTS
-from curate.extract.workspace import Workspace
 from curate.text.kernel import kernel
 
 # What lies in these is not kept for the sake of its neighbours.

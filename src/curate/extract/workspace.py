@@ -1,8 +1,6 @@
-"""The arrays that one page is read into, made once for a batch and used again for each of its pages."""
+"""Make the arrays of a page, once for a batch, and read and describe one page after the other in them."""
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,37 +38,11 @@ from curate.extract.scan import (
     max_text_bytes,
     scan_page,
 )
+from curate.extract.scratch import Workspace
 from curate.extract.tags import TAG_BITS
 from curate.extract.text import N_BLOCK_FIELDS, N_BLOCKS, N_ELEMENTS, N_STATE
 from curate.extract.tokens import MAX_ELEMENT_TOKENS, N_ATTRIBUTE_ROWS
 from curate.text.kernel import kernel
-
-
-class Workspace(NamedTuple):
-    """Scratch of the kernels; see the modules that fill each array for its columns."""
-
-    state: NDArray[np.int64]
-    text: NDArray[np.uint8]
-    blocks: NDArray[np.int32]
-    elements: NDArray[np.int32]
-    tokens: NDArray[np.int32]
-    links: NDArray[np.int32]
-    meta: NDArray[np.int64]
-    stack: NDArray[np.int32]
-    n_open: NDArray[np.int32]
-    attributes: NDArray[np.int64]
-    frames: NDArray[np.int64]
-    counts: NDArray[np.int32]
-    seen: NDArray[np.int32]
-    titles: NDArray[np.int32]
-    running: NDArray[np.float64]
-    sums: NDArray[np.float64]
-    marks: NDArray[np.int32]
-    places: NDArray[np.int32]
-    repeats: NDArray[np.int32]
-    features: NDArray[np.float32]
-    row: NDArray[np.int32]
-    scores: NDArray[np.float32]
 
 
 def make_workspace(max_html_bytes: int) -> Workspace:
