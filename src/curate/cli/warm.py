@@ -13,7 +13,7 @@ def warm_command() -> None:
     """
     from curate.warming import warm
 
-    print("Compiling kernels: about a minute the first time, seconds later.", file=sys.stderr)
+    print("Compiling kernels: two minutes or three the first time, seconds later.", file=sys.stderr)
     begun = time.monotonic()
     warm()
     print(f"Done after {time.monotonic() - begun:.0f} s.", file=sys.stderr)

@@ -1446,7 +1446,7 @@ def _is_xml(html: NDArray[np.uint8]) -> bool:
     )
 
 
-@kernel(allocates=False)
+@kernel(inline=True, allocates=False)
 def scan_page(
     html: NDArray[np.uint8],
     w: Workspace,

@@ -76,7 +76,7 @@ def make_workspace(max_html_bytes: int) -> Workspace:
     )
 
 
-@kernel(allocates=False)
+@kernel(inline=True, allocates=False)
 def read_page(html: NDArray[np.uint8], w: Workspace) -> int:
     """Scan and count a page; return its number of blocks."""
     scan_page(html, w)
@@ -87,7 +87,7 @@ def read_page(html: NDArray[np.uint8], w: Workspace) -> int:
     return n_blocks
 
 
-@kernel(allocates=False)
+@kernel(inline=True, allocates=False)
 def describe_page(w: Workspace, table: NDArray[np.int16]) -> int:
     """Fill the features of the page that was read; `table` are the class words' log-odds."""
     n_blocks, n_elements = w.state[N_BLOCKS], w.state[N_ELEMENTS]

@@ -120,13 +120,13 @@ def _compiled(function: Callable[..., Any], options: dict[str, Any]) -> Any:
 
 
 class _TellOnce(event.Listener):
-    """Says on stderr that kernels are being compiled, which takes a minute after an installation."""
+    """Says on stderr that kernels are being compiled, which takes two minutes after an installation."""
 
     def on_start(self, event: event.Event) -> None:  # noqa: ARG002
         """Say so at the first kernel that is not found on disk."""
         if os.environ.pop(_TELL, None):
             print(
-                "curate: compiling for this machine, about a minute, once after an installation or update.",
+                "curate: compiling for this machine, two minutes or three, once after an installation or update.",
                 file=sys.stderr,
                 flush=True,
             )
