@@ -28,8 +28,8 @@ if __name__ == "__main__":
 def warm() -> None:
     """Run the main job on made-up pages and a program; every kernel of the default settings is compiled on the way.
 
-    Kernels are compiled when they are first called, two minutes or three in all on a new installation, and kept on disk. A service or
-    an image that calls this once at its start, or when it is built, answers its first user at once.
+    Kernels are compiled when they are first called, two minutes or three in all on a new installation, and kept on disk.
+    A service or an image that calls this once at its start, or when it is built, answers its first user at once.
     """
     from curate.pipeline import filter_crawl
 
