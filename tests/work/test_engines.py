@@ -196,7 +196,7 @@ def test_a_script_without_a_guard_is_run_once_and_brings_its_own_functions_and_s
     assert set(pq.read_table(tmp_path / "out" / "kept")["loud_score"].to_pylist()) == {0.75}
 
 
-ORPHANS = """
+ORPHANS = r"""
 import os, sys, time
 from curate.work.local import LocalEngine, can_fork
 from curate.work.lock import locked
