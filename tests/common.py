@@ -45,3 +45,8 @@ def run_notebook(name: str, folder: Path) -> str:
             if cell["cell_type"] == "code":
                 exec("".join(cell["source"]), names)
     return said.getvalue()
+
+
+def bytes_of(output: Path) -> dict[str, bytes]:
+    """All Parquet files of a result."""
+    return {str(path.relative_to(output)): path.read_bytes() for path in sorted(output.glob("*/*.parquet"))}

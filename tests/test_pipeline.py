@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import json
 import os
 import random
@@ -25,7 +24,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import curate
-from common import EXAMPLE_CRAWL, N_EXAMPLES_KEPT, ROOT, run_curate, start_curate
+from common import EXAMPLE_CRAWL, N_EXAMPLES_KEPT, ROOT, bytes_of, run_curate, start_curate
 from curate.errors import ChangedSettingsError, SettingError
 from curate.pipeline import decode_texts
 from curate.scoring import load_scorer
@@ -36,12 +35,6 @@ from curate.work.lock import locked
 
 def rows_of(output: Path, kind: str) -> list[dict]:
     return pq.read_table(output / kind).to_pylist()
-
-
-def bytes_of(output: Path) -> dict[str, str]:
-    """Hashes of all Parquet files of a result."""
-    files = sorted(output.glob("*/*.parquet"))
-    return {str(path.relative_to(output)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 def write_documents(path: Path, n_documents: int, *, seed: int = 0, start: int = 0) -> None:

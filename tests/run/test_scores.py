@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import random
 import shutil
@@ -17,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import curate
-from common import run_curate
+from common import bytes_of, run_curate
 from curate import pipeline
 from curate.errors import SettingError, UnknownNameError
 from curate.results.overview import read_overview
@@ -77,13 +76,6 @@ def write(path: Path, pages: list[str], **columns: list) -> None:
 
 def rows_of(output: Path, kind: str) -> dict[str, dict]:
     return {row["id"]: row for row in pq.read_table(output / kind).to_pylist()}
-
-
-def bytes_of(output: Path) -> dict[str, str]:
-    return {
-        str(path.relative_to(output)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(output.glob("*/*.parquet"))
-    }
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import curate
-from common import EXAMPLE_CRAWL, run_curate
+from common import EXAMPLE_CRAWL, bytes_of, run_curate
 from curate import pipeline
 from curate.crawl import InputFile, Split, plan_splits
 from curate.errors import ChangedSettingsError, RunError, SettingError
@@ -22,10 +22,6 @@ from curate.results.open import open_run
 from curate.run.shards import Shard
 
 SMALL = {"chunk_bytes": 2000, "workers": 1, "progress": False, "threshold": 0.3}
-
-
-def bytes_of(output: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(output)): path.read_bytes() for path in sorted(output.glob("*/*.parquet"))}
 
 
 @pytest.fixture(scope="module")

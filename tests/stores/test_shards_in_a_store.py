@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import curate
-from common import EXAMPLE_CRAWL, run_curate
+from common import EXAMPLE_CRAWL, bytes_of, run_curate
 from curate.errors import RunError, SettingError
 from curate.jobs.join import join_shards
 from curate.work.store import Store, scratch_folder
@@ -24,10 +24,6 @@ def read(number: int, **settings):
 
 def chunks(number: int) -> list[str]:
     return [name for name in Store.of(SHARDS[number]).list() if name.startswith(".curate/documents/")]
-
-
-def bytes_of(output: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(output)): path.read_bytes() for path in sorted(output.glob("*/*.parquet"))}
 
 
 @pytest.fixture(scope="module")
@@ -98,3 +94,12 @@ def test_a_shard_in_a_store_that_lacks_a_chunk_or_its_end_is_named(s3, tmp_path)
     done = run_curate("report", SHARDS[0])
     assert done.returncode == 2
     assert "holds one shard of a run" in done.stderr.replace("\n", " ")
+
+
+def test_a_name_in_a_store_that_leads_out_of_its_folder_is_no_file_of_a_run() -> None:
+    store = Store.of("memory://outside/run")
+    system, root = store.open()
+    for name in (".curate/documents/../../../../out", "shard.json"):
+        system.pipe_file(f"{root}/{name}", b"{}")
+    assert len(system.find(root)) == 2
+    assert store.list() == {"shard.json": 2}

@@ -26,7 +26,7 @@ import pyarrow as pa
 import pytest
 
 import curate
-from common import EXAMPLE_CRAWL
+from common import EXAMPLE_CRAWL, bytes_of
 from curate.dedup import DedupPlan, TextShard, compute_keys, resolve, resolve_duplicates
 from curate.errors import MissingPackageError, RunError, SettingError
 from curate.jobs.dedup import dedup_files
@@ -94,10 +94,6 @@ def command(cluster: Any, output: Path | str, *more: str) -> list[str]:
 
 def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=280, **options)
-
-
-def bytes_of(output: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(output)): path.read_bytes() for path in sorted(output.glob("*/*.parquet"))}
 
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # nodes cannot import tests

@@ -14,7 +14,6 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from curate.run.funnel import Funnel
 from curate.work.files import committed, read_facts, write_json
 from curate.work.folder import MANIFEST, SHARD, ChunkName, RunFolder, changed_settings
 from curate.work.json_files import check_shape, read_json
-from curate.work.store import Store
+from curate.work.store import Store, at_once
 from curate.work.urls import is_url
 
 _SHAPE = {"shard": int, "n_shards": int, "n_splits": int, "n_chunks": int, "plan": dict, "funnel": dict}
@@ -210,12 +209,8 @@ def _inputs_of(place: Path | Store) -> dict[int, dict[str, Any]]:
     if isinstance(place, Path):
         return read_inputs(RunFolder(place))
     names = [name for name in place.list() if name.startswith(".curate/inputs/")]
-    with ThreadPoolExecutor(_N_AT_ONCE) as pool:
-        read = pool.map(place.read_json, names)
-        return {int(Path(name).stem): found for name, found in zip(names, read, strict=True)}
-
-
-_N_AT_ONCE = 8
+    read = at_once(place.read_json, names)
+    return {int(Path(name).stem): found for name, found in zip(names, read, strict=True)}
 
 
 def _link_all(place: Path, folder: RunFolder) -> int:

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from curate.text.bitmaps import BLOCK, add_to_runs, ends_of, shift_in, take_beginning
+from curate.text.bitmaps import BLOCK, add_to_runs, ends_of, line_ends, shift_in, take_beginning, trim
 from curate.text.kernel import kernel
 from curate.text.unaligned import bytes_between, count_ones, count_trailing_zeros
 from curate.text.words import view_utf8
@@ -166,17 +166,12 @@ def _count_lines(beginning, n_bytes, counts):
     """Count lines by length, first and last character, white space at both ends aside."""
     line, stop = BLOCK, BLOCK + n_bytes
     for base in range(BLOCK, stop + 1, BLOCK):
-        breaks = bytes_between(beginning, base, 10, 10)
-        if stop < base + BLOCK:
-            breaks |= np.uint64(1) << np.uint64(stop - base)
+        breaks = line_ends(beginning, base, stop)
         while breaks:
-            first, end = line, base + count_trailing_zeros(breaks)
+            begin, end = line, base + count_trailing_zeros(breaks)
             breaks &= breaks - np.uint64(1)
             line = end + 1
-            while first < end and beginning[first] <= 32:
-                first += 1
-            while end > first and beginning[end - 1] <= 32:
-                end -= 1
+            first, end = trim(beginning, begin, end)
             if end == first:
                 counts[_BLANK_LINES] += 1
             else:

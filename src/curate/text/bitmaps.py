@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.text.kernel import kernel
+from curate.text.unaligned import bytes_between
 
 BLOCK = 64
 """Bytes that stand in the bits of one number."""
@@ -61,3 +62,20 @@ def take_beginning(data, start, stop, beginning):
         beginning[BLOCK + i] = data[start + i]
     for i in range(BLOCK + n, 3 * BLOCK + n):
         beginning[i] = 32
+
+
+@kernel(inline=True)
+def line_ends(beginning, base, stop):
+    """Of the block at `base` the places of line feeds, and of `stop` where the text ends within it."""
+    ends = bytes_between(beginning, base, 10, 10)
+    return ends | _ONE << np.uint64(stop - base) if stop < base + BLOCK else ends
+
+
+@kernel(inline=True)
+def trim(data, first, end):
+    """Where data[first:end] begins and ends without the white space at both ends; at one place if it is nothing else."""
+    while first < end and data[first] <= 32:
+        first += 1
+    while end > first and data[end - 1] <= 32:
+        end -= 1
+    return first, end

@@ -24,6 +24,7 @@ from curate.work.json_files import parse_json, to_json
 from curate.work.urls import open_filesystem, public_name, public_text
 
 T = TypeVar("T")
+Item = TypeVar("Item")
 PAUSES_S = (0.5, 2.0, 8.0, 30.0)
 """Pauses before a request is made again; the store's own client has tried some times by then."""
 _N_AT_ONCE = 8
@@ -59,7 +60,7 @@ class Store:
         return open_filesystem(self.url, "Using")
 
     def list(self) -> dict[str, int]:
-        """Sizes of all files under the folder, by their names within it."""
+        """Sizes of all files under the folder, by their names within it; a name with `..` in it is nothing that we put there."""
 
         def ask() -> dict[str, int]:
             system, root = self.open()
@@ -71,7 +72,7 @@ class Store:
             return {
                 name[len(root) + 1 :]: int(info.get("size") or 0)
                 for name, info in sorted(found.items())
-                if name.startswith(f"{root}/") and not name.endswith("/")
+                if name.startswith(f"{root}/") and not name.endswith("/") and ".." not in name.split("/")
             }
 
         return self._ask("list", ask)
@@ -114,13 +115,7 @@ class Store:
             self.put(*pair)
             done(pair[0])
 
-        with ThreadPoolExecutor(_N_AT_ONCE) as pool:
-            try:
-                for _ in pool.map(put, files):
-                    pass
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)  # where one cannot be put, no other is tried
-                raise
+        at_once(put, files)
 
     def get_all(self, files: Sequence[tuple[str, Path, int]]) -> None:
         """Get files of known sizes from there, several at once; a local file is there whole or not at all."""
@@ -137,13 +132,7 @@ class Store:
 
             self._ask(f"read {name}", ask)
 
-        with ThreadPoolExecutor(_N_AT_ONCE) as pool:
-            try:
-                for _ in pool.map(get, files):
-                    pass
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+        at_once(get, files)
 
     def state(self, name: str) -> tuple[object, ...] | None:
         """What changes when a file is put there anew; null where there is none."""
@@ -209,6 +198,16 @@ class Store:
                     ) from error
                 time.sleep(pause_s)
         raise AssertionError
+
+
+def at_once(do: Callable[[Item], T], items: Iterable[Item]) -> list[T]:
+    """What `do` gives for each item, several of them at a time; where one fails, those that wait are not begun."""
+    with ThreadPoolExecutor(_N_AT_ONCE) as pool:
+        try:
+            return list(pool.map(do, items))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def scratch_folder(output: str, scratch: str | None) -> Path:
