@@ -36,9 +36,19 @@ def test_importing_curate_loads_nothing_heavy() -> None:
 
 def test_the_command_line_loads_no_kernels() -> None:
     script = (
-        "import sys, curate.cli.app; "
+        "import sys; from curate.cli.app import make_app; make_app(); "
         "heavy = {'torch', 'sentence_transformers', 'numba', 'sklearn', 'scipy', 'duckdb'}; "
         "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_command_loads_no_other_and_the_main_job_nothing_that_only_html_or_redaction_needs() -> None:
+    script = (
+        "import sys; from curate.cli.app import make_app; make_app('filter'); import curate.pipeline; "
+        "unasked = {'curate.cli.train', 'curate.cli.craft', 'curate.extract.native', 'curate.rules.pii'}; "
+        "print(sorted(unasked & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

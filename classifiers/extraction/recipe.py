@@ -45,7 +45,7 @@ from curate.extract.bounds import find_problem
 from curate.extract.features import PATH_DECAY, TOKEN_SCALE
 from curate.extract.measure import C_CHARS, inner_density, link_density
 from curate.extract.model import Selector, export_trees, save_selector, score_blocks
-from curate.extract.native import THRESHOLDS
+from curate.extract.names import THRESHOLDS
 from curate.extract.outline import P_END, find_places
 from curate.extract.scan import (
     E_FLAGS,

@@ -43,7 +43,16 @@ from curate.batch import (
     take_rows,
 )
 from curate.config import Paths, hashed_settings, input_paths, parse_bytes, settings_from
-from curate.crawl import Chunk, Cursor, InputFile, ReadOptions, check_columns, find_files, plan_splits
+from curate.crawl import (
+    Chunk,
+    Cursor,
+    InputFile,
+    ReadOptions,
+    check_columns,
+    find_files,
+    may_be_html,
+    plan_splits,
+)
 from curate.dedup import DedupPlan, compute_keys
 from curate.extract import METADATA_FIELDS, check_extractor, decode_text, extract_pages
 from curate.language import ANY_LANGUAGE, check_languages, identify_languages
@@ -220,7 +229,7 @@ def run_filter(
             work_path,
             inputs,
             n_workers=settings.count_workers(n_input_bytes),
-            before_fork=job.load_kernels,
+            before_fork=partial(job.load_kernels, html=any(map(may_be_html, inputs))),
             say=display.say,
         ) as engine,
     ):
@@ -357,15 +366,18 @@ class Job:
         labels = {f"the classifier {each.name}": each.fingerprint for each in self.labellers()}
         return scorers | labels | hash_lists(self.settings)
 
-    def load_kernels(self) -> None:
-        """Take a made-up page through pass 1 and our own scorers: what workers would each load is loaded before they are forked.
+    def load_kernels(self, *, html: bool) -> None:
+        """Take made-up pages through pass 1 and our own scorers: what workers would each load is loaded before they are forked.
 
-        Stages and scorers of the caller's are left alone: they may start threads, beside which nothing can be forked.
+        With `html` the extractor's as well. Stages and scorers of the caller's are left alone: they may start threads, beside
+        which nothing can be forked.
         """
+        kinds = ("text", "html") if html else ("text",)
         pages = pa.RecordBatch.from_pylist(
-            [{"source": "", "kind": "text", "id": "", "content": b"A page of some words."}], PAGE_SCHEMA
+            [{"source": "", "kind": kind, "id": "", "content": b"A page of some words."} for kind in kinds],
+            PAGE_SCHEMA,
         )
-        chunk = Chunk(0, pages, {}, [], 1, 0, Cursor(), last=True)
+        chunk = Chunk(0, pages, {}, [], len(pages), 0, Cursor(), last=True)
         replace(self, first_stage=None).make_documents(chunk)
         fitted = [scorer.load() for scorer in self.scorers() if scorer.is_kept()]
         ask_all(fitted, pages["content"].cast(pa.string()))

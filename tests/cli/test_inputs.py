@@ -6,10 +6,10 @@ import pytest
 import typer
 
 from curate.cli import run
-from curate.cli.app import app
+from curate.cli.app import make_app
 from curate.cli.inputs import spread_inputs
 
-ROOT = typer.main.get_command(app)
+ROOT = typer.main.get_command(make_app())
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import typer
 from typer.testing import CliRunner
 
 from curate.annotate.settings import AnnotateSettings
-from curate.cli.app import app
+from curate.cli.app import make_app
 from curate.cli.options import with_settings
 from curate.cli.reference import reference, undocumented
 from curate.config import setting
@@ -79,7 +79,7 @@ def test_the_help_tells_the_sentence_and_the_default() -> None:
     ],
 )
 def test_every_setting_is_a_flag(command: str, settings: type) -> None:
-    root: Any = typer.main.get_command(app)
+    root: Any = typer.main.get_command(make_app())
     flags = {parameter.name for parameter in root.commands[command].params}
     assert {field.name for field in dataclasses.fields(settings)} <= flags
 

@@ -18,7 +18,7 @@ import typer
 
 from common import ROOT
 from curate.cli import run
-from curate.cli.app import app
+from curate.cli.app import make_app
 from curate.cli.inputs import spread_inputs
 from start_page import PAGE, tasks
 
@@ -35,7 +35,7 @@ def typed_lines(text: str) -> list[str]:
 
 def commands() -> list[tuple[str, str]]:
     """Every command of the pages and of the examples in the commands' own help."""
-    root: Any = typer.main.get_command(app)
+    root: Any = typer.main.get_command(make_app())
 
     def walk(command: Any, name: str) -> list[tuple[str, str]]:
         help_text = command.help or (command.callback.__doc__ if command.callback else "") or ""
@@ -59,7 +59,7 @@ def commands() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("where", "line"), commands())
 def test_a_command_on_a_page_is_one_that_the_program_takes(where: str, line: str) -> None:
-    command: Any = typer.main.get_command(app)
+    command: Any = typer.main.get_command(make_app())
     arguments, name = spread_inputs(command, shlex.split(line)[1:]), "curate"
     while hasattr(command, "commands") and arguments and arguments[0] in command.commands:
         name, command, arguments = arguments[0], command.commands[arguments[0]], arguments[1:]
@@ -76,7 +76,7 @@ NOT_OURS = set(
 
 
 def test_a_sentence_names_commands_and_flags_that_there_are() -> None:
-    root: Any = typer.main.get_command(app)
+    root: Any = typer.main.get_command(make_app())
 
     def flags_of(command: Any) -> set[str]:
         return {"--help", *(flag for one in command.params for flag in (*one.opts, *one.secondary_opts))}

@@ -112,7 +112,7 @@ def run(arguments: list[str]) -> int:
     """Run one command line; errors raised on purpose become one line and an exit code, which is returned."""
     import typer
 
-    from curate.cli.app import app
+    from curate.cli.app import make_app
     from curate.cli.inputs import spread_inputs
     from curate.errors import CurateError, SettingError
     from curate.work.disk import tell_disk_error
@@ -120,7 +120,7 @@ def run(arguments: list[str]) -> int:
     # typer brings a click of its own, whose classes it does not export by name.
     usage_error: Any = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "UsageError")
     try:
-        command: Any = typer.main.get_command(app)
+        command: Any = typer.main.get_command(make_app(arguments[0] if arguments else ""))
         spread = spread_inputs(command, arguments)
         _heed_signals()
         code = command.main(spread, prog_name="curate", standalone_mode=False)

@@ -2,42 +2,59 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
 
 from curate._version import __version__
-from curate.cli.ablate import ablate_command
-from curate.cli.annotate import annotate_app
-from curate.cli.craft import craft_app
-from curate.cli.dedup import dedup_command
-from curate.cli.evaluate import evaluate_command
-from curate.cli.explain import explain_command
-from curate.cli.export import export_command
-from curate.cli.filter import filter_command, init_config_command
-from curate.cli.fit import fit_command
-from curate.cli.generate import generate_command
-from curate.cli.index import index_app
-from curate.cli.join import join_command
-from curate.cli.mix import mix_command
-from curate.cli.report import report_command
-from curate.cli.rethreshold import rethreshold_command
-from curate.cli.rules import rules_app
-from curate.cli.score import score_command
-from curate.cli.serve import serve_command
-from curate.cli.signals import signals_command
-from curate.cli.tokenize import tokenize_command
-from curate.cli.train import train_command
-from curate.cli.warm import warm_command
 
-app = typer.Typer(
-    name="curate",
-    no_args_is_help=True,
-    rich_markup_mode="markdown",
-    pretty_exceptions_enable=False,
-    add_completion=False,
-    help="Turn a web crawl into training data for language models, with the reason for every drop.",
-)
+_HOMES = {  # in the order of the help
+    "filter": "curate.cli.filter:filter_command",
+    "explain": "curate.cli.explain:explain_command",
+    "report": "curate.cli.report:report_command",
+    "join": "curate.cli.join:join_command",
+    "dedup": "curate.cli.dedup:dedup_command",
+    "index": "curate.cli.index:index_app",
+    "fit": "curate.cli.fit:fit_command",
+    "evaluate": "curate.cli.evaluate:evaluate_command",
+    "score": "curate.cli.score:score_command",
+    "serve": "curate.cli.serve:serve_command",
+    "rethreshold": "curate.cli.rethreshold:rethreshold_command",
+    "mix": "curate.cli.mix:mix_command",
+    "tokenize": "curate.cli.tokenize:tokenize_command",
+    "train": "curate.cli.train:train_command",
+    "export": "curate.cli.export:export_command",
+    "generate": "curate.cli.generate:generate_command",
+    "ablate": "curate.cli.ablate:ablate_command",
+    "init-config": "curate.cli.filter:init_config_command",
+    "warm": "curate.cli.warm:warm_command",
+    "annotate": "curate.cli.annotate:annotate_app",
+    "craft": "curate.cli.craft:craft_app",
+    "signals": "curate.cli.signals:signals_command",
+    "rules": "curate.cli.rules:rules_app",
+}
+
+
+def make_app(command: str = "") -> typer.Typer:
+    """The whole command line; or, where `command` is one of its commands, that one alone, so that no other is loaded."""
+    app = typer.Typer(
+        name="curate",
+        no_args_is_help=True,
+        rich_markup_mode="markdown",
+        pretty_exceptions_enable=False,
+        add_completion=False,
+        help="Turn a web crawl into training data for language models, with the reason for every drop.",
+    )
+    app.callback()(_options)
+    for name in [command] if command in _HOMES else _HOMES:
+        module, attribute = _HOMES[name].split(":")
+        found: Any = getattr(import_module(module), attribute)
+        if isinstance(found, typer.Typer):
+            app.add_typer(found)
+        else:
+            app.command(name)(found)
+    return app
 
 
 def _print_version(*, wanted: bool) -> None:
@@ -46,7 +63,6 @@ def _print_version(*, wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _options(
     *,
     version: Annotated[
@@ -60,28 +76,3 @@ def _options(
     ] = False,
 ) -> None:
     pass
-
-
-app.command("filter")(filter_command)
-app.command("explain")(explain_command)
-app.command("report")(report_command)
-app.command("join")(join_command)
-app.command("dedup")(dedup_command)
-app.add_typer(index_app)
-app.command("fit")(fit_command)
-app.command("evaluate")(evaluate_command)
-app.command("score")(score_command)
-app.command("serve")(serve_command)
-app.command("rethreshold")(rethreshold_command)
-app.command("mix")(mix_command)
-app.command("tokenize")(tokenize_command)
-app.command("train")(train_command)
-app.command("export")(export_command)
-app.command("generate")(generate_command)
-app.command("ablate")(ablate_command)
-app.command("init-config")(init_config_command)
-app.command("warm")(warm_command)
-app.add_typer(annotate_app)
-app.add_typer(craft_app)
-app.command("signals")(signals_command)
-app.add_typer(rules_app)

@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from curate.cli.app import app
+from curate.cli.app import make_app
 
 _INTRODUCTION = """\
 # Command line
@@ -23,13 +23,13 @@ not be read; 4 nothing was kept; 130 stopped by Ctrl-C."""
 
 def reference() -> str:
     """Write the page: every command with its description, arguments and options."""
-    root: Any = typer.main.get_command(app)
+    root: Any = typer.main.get_command(make_app())
     return "\n\n".join([_INTRODUCTION, *_sections("curate", root)]) + "\n"
 
 
 def undocumented() -> list[str]:
     """Arguments and options that say nothing of themselves."""
-    root: Any = typer.main.get_command(app)
+    root: Any = typer.main.get_command(make_app())
     return [
         f"{name} {parameter.name}"
         for name, command in _commands("curate", root)

@@ -12,7 +12,7 @@ Format and compression are decided by content. Bad data is a row with a `drop_re
 
 from curate.crawl.check import check_columns
 from curate.crawl.chunks import Chunk, Cursor, Split, plan_splits, read_chunks
-from curate.crawl.find import InputFile, find_files, find_kept, hash_file, refuse_as_output
+from curate.crawl.find import InputFile, find_files, find_kept, hash_file, may_be_html, refuse_as_output
 from curate.crawl.opening import read_rows
 from curate.crawl.options import ReadOptions
 from curate.crawl.records import FileProblem, Mark
@@ -29,6 +29,7 @@ __all__ = [
     "find_files",
     "find_kept",
     "hash_file",
+    "may_be_html",
     "plan_splits",
     "read_chunks",
     "read_rows",

@@ -41,6 +41,15 @@ _PACKED = ("", ".gz", ".zst", ".bz2", ".xz", ".lz4")
 _DATA_KINDS = (".jsonl", ".ndjson", ".parquet", ".warc", ".wet", ".arc", ".csv", ".tsv")
 _DATA_ENDS = tuple(kind + packed for kind in _DATA_KINDS for packed in _PACKED)
 
+_PLAIN = re.compile(
+    r"\.(?:jsonl|ndjson|json|parquet|csv|tsv|wet|txt|md)(?:\.(?:gz|zst|bz2|xz|lz4))?$", re.IGNORECASE
+)
+
+
+def may_be_html(path: str) -> bool:
+    """Whether a file, by its name, may hold HTML more likely than text alone; only its records tell."""
+    return _PLAIN.search(path) is None
+
 
 @dataclass(frozen=True, slots=True)
 class InputFile:

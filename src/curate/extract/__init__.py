@@ -8,9 +8,8 @@ text. `EXTRACTORS` names the extractors.
 
 from __future__ import annotations
 
-from curate.extract.metadata import METADATA_FIELDS
-from curate.extract.native import VERSION
-from curate.extract.pages import EXTRACTORS, PAGE_TEXT_SCHEMA, check_extractor, extract_pages, extract_text
+from curate.extract.names import EXTRACTORS, METADATA_FIELDS, VERSION
+from curate.extract.pages import PAGE_TEXT_SCHEMA, check_extractor, extract_pages, extract_text
 from curate.text.charset import decode_text
 
 __all__ = [

@@ -15,6 +15,7 @@ import orjson
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from curate.extract.names import METADATA_FIELDS
 from curate.extract.scan import (
     M_AUTHOR,
     M_CANONICAL,
@@ -29,7 +30,6 @@ from curate.extract.scan import (
     M_TIME,
 )
 
-METADATA_FIELDS = ("page_language", "canonical_url", "published", "author")
 MAX_VALUE_BYTES = 2000
 MAX_JSON_BYTES = 1_000_000
 MAX_JSON_NODES = 2000

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from curate.extract.bounds import MAX_HTML_BYTES
 from curate.extract.model import Selector, load_selector, score_blocks
+from curate.extract.names import THRESHOLDS
 from curate.extract.render import LINKS, MARKDOWN, MARKED_FACTOR, OUTPUT_SLACK, PLAIN_FACTOR, render_page
 from curate.extract.scan import M_OG_TITLE, M_TITLE, META_ROWS, max_text_bytes
 from curate.extract.scratch import Workspace
@@ -20,13 +21,9 @@ from curate.extract.workspace import describe_page, make_workspace, read_page
 from curate.text.charset import decode_text, is_broken
 from curate.text.kernel import kernel
 
-VERSION = "9"
 MAX_TITLE_BYTES = 2000
 LEAST_WORKSPACE_BYTES, MAX_KEPT_BYTES = 2**20, 2**22
 CHECKED_BYTES = 64  # that are looked at in one go
-
-# The log-odds that a block must exceed. Fitted on snippets, see classifiers/extraction/.
-THRESHOLDS = {"balanced": 0.2, "precision": 1.0, "recall": -0.9}
 
 
 class Prepared(NamedTuple):

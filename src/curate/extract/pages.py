@@ -8,18 +8,10 @@ from html import unescape
 import pyarrow as pa
 
 from curate.errors import UnknownNameError
-from curate.extract.bounds import find_problem
-from curate.extract.metadata import METADATA_FIELDS, read_metadata
-from curate.extract.native import THRESHOLDS, extract_native
-from curate.extract.peers import extract_resiliparse, extract_trafilatura, load_trafilatura
+from curate.extract.names import EXTRACTORS, METADATA_FIELDS, TEXT_FORMATS, THRESHOLDS
+from curate.extract.peers import PEERS, load_trafilatura
 from curate.text.charset import clean_text, decode_text, is_broken
 
-PEERS: dict[str, Callable[[str], str]] = {
-    "resiliparse": extract_resiliparse,
-    "trafilatura": extract_trafilatura,
-}
-EXTRACTORS = ("curate", *PEERS)
-TEXT_FORMATS = ("plain", "markdown")
 MAX_TITLE_CHARS = 1000
 
 PAGE_TEXT_SCHEMA = pa.schema(
@@ -82,15 +74,21 @@ def extract_pages(
     check_extractor(extractor, focus, text_format)
     if extractor != "curate":
         return _extract_with_peer(contents, charsets, extractor)
+    fields = [pa.field(name, pa.string()) for name in METADATA_FIELDS] if metadata else []
+    schema = pa.schema([*PAGE_TEXT_SCHEMA, *fields])
+    if not len(contents):
+        return pa.RecordBatch.from_pylist([], schema)
+    # Its kernels and tables are a tenth of a start, which a crawl of plain text does without.
+    from curate.extract.metadata import read_metadata
+    from curate.extract.native import extract_native
+
     found = extract_native(
         contents, charsets, focus=focus, keep_links=keep_links, markdown=text_format == "markdown"
     )
     columns = [found.texts, found.titles, pa.array(found.pages.problems, pa.string())]
-    if not metadata:
-        return pa.record_batch(columns, schema=PAGE_TEXT_SCHEMA)
-    extra = read_metadata(map(found.pages.page, range(len(contents))), found.meta)
-    schema = pa.schema([*PAGE_TEXT_SCHEMA, *[pa.field(name, pa.string()) for name in METADATA_FIELDS]])
-    return pa.record_batch([*columns, *extra], schema=schema)
+    if metadata:
+        columns += read_metadata(map(found.pages.page, range(len(contents))), found.meta)
+    return pa.record_batch(columns, schema=schema)
 
 
 def check_extractor(extractor: str, focus: str = "balanced", text_format: str = "plain") -> None:
@@ -122,6 +120,8 @@ def _extract_page(
     """(text, title, problem) of one page."""
     if content is None:
         return None, None, "no_content"
+    from curate.extract.bounds import find_problem
+
     html = decode_text(content, charset)
     if is_broken(html):
         return None, None, "undecodable"

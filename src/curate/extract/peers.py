@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from resiliparse.extract.html2text import extract_plain_text
+from collections.abc import Callable
 
 from curate.errors import MissingPackageError
 
@@ -12,6 +12,8 @@ def extract_resiliparse(html: str) -> str:
 
     The two options lift precision from .83 to .88 at equal recall against its defaults.
     """
+    from resiliparse.extract.html2text import extract_plain_text
+
     return extract_plain_text(html, main_content=True, comments=False, alt_texts=False).strip()
 
 
@@ -28,3 +30,9 @@ def load_trafilatura():  # noqa: ANN201 - the type is another package's
     except ImportError:
         raise MissingPackageError("The extractor 'trafilatura'", "trafilatura", "trafilatura") from None
     return extract
+
+
+PEERS: dict[str, Callable[[str], str]] = {
+    "resiliparse": extract_resiliparse,
+    "trafilatura": extract_trafilatura,
+}

@@ -3,6 +3,9 @@
 Decisions made from numbers or words, as data, belong here; the numbers themselves are in `curate.signals`.
 """
 
+from typing import TYPE_CHECKING
+
+from curate._lazy import lazy
 from curate.rules.apply import (
     apply_rules,
     count_by_language,
@@ -15,11 +18,15 @@ from curate.rules.decontaminate import Decontaminator
 from curate.rules.lines import clean_lines
 from curate.rules.load import line_rules_of, load_rules, reasons_of, required_signals
 from curate.rules.model import LineRules, Rule, RuleSet
-from curate.rules.pii import redact_pii
-from curate.rules.secrets import redact_secrets
 from curate.rules.sets import DEFAULT_VERSIONS, RULE_SETS
 from curate.rules.urls import UrlRules
 from curate.rules.words import BadWords
+
+if TYPE_CHECKING:
+    from curate.rules.pii import redact_pii
+    from curate.rules.secrets import redact_secrets
+else:  # their patterns take .02 s to compile, which a run without redaction does not wait for
+    __getattr__ = lazy(__name__, {"redact_pii": "curate.rules.pii", "redact_secrets": "curate.rules.secrets"})
 
 __all__ = [
     "DEFAULT_VERSIONS",

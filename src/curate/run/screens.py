@@ -18,7 +18,7 @@ import xxhash
 from numpy.typing import NDArray
 
 from curate.batch import add_columns, drop_rows, live_rows
-from curate.rules import BadWords, Decontaminator, UrlRules, redact_pii, redact_secrets
+from curate.rules import BadWords, Decontaminator, UrlRules
 from curate.rules.own import ask_screen, load_screen, screen_fingerprint
 from curate.rules.urls import list_files
 from curate.run.adult import REASON as ADULT
@@ -152,8 +152,12 @@ def redact(texts: pa.Array | pa.ChunkedArray, *, pii: bool, secrets: bool) -> tu
     """Replace what is asked for in N texts, as a run does, and count it by column."""
     counts: dict[str, pa.Array] = {}
     if secrets:  # first: `:password@host` is no address of a person
+        from curate.rules import redact_secrets
+
         texts, counts["n_secrets"] = redact_secrets(texts)
     if pii:
+        from curate.rules import redact_pii
+
         texts, counts["n_emails"], counts["n_ips"] = redact_pii(texts)
     return texts, counts
 

@@ -14,7 +14,7 @@ import re
 import sys
 import threading
 from collections.abc import Callable
-from functools import cache, update_wrapper
+from functools import cache, partial, update_wrapper
 from pathlib import Path
 from typing import Any
 
@@ -113,10 +113,23 @@ def _compiled(function: Callable[..., Any], options: dict[str, Any]) -> Any:
         RuntimeError
     ):  # neither the package's folder nor a home can be written: compiled anew in each process
         return njit(nogil=True, **options)(function)
-    file = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
+    cache = getattr(compiled, "_cache", None)
+    if hasattr(cache, "_load_overload") and hasattr(cache, "_guard_against_spurious_io_errors"):
+        cache.load_overload = partial(_load, cache)  # pyright: ignore[reportOptionalMemberAccess]
+    file = getattr(cache, "_cache_file", None)
     if file is not None:
         file._source_stamp = (file._source_stamp, source_stamp(Path(function.__code__.co_filename)))  # noqa: SLF001 - numba gives no other way
     return compiled
+
+
+def _load(cache: Any, signature: Any, context: Any) -> Any:
+    """`load_overload` of numba's cache, without the registries by which types are inferred: .03 s of a start.
+
+    What is compiled already needs none; the compiler sees to its own.
+    """
+    context.load_additional_registries()
+    with cache._guard_against_spurious_io_errors():  # noqa: SLF001 - numba gives no other way
+        return cache._load_overload(signature, context)  # noqa: SLF001
 
 
 class _TellOnce(event.Listener):
