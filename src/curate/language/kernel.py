@@ -1,8 +1,11 @@
-# ruff: noqa: ANN001, ANN201, ANN202, FBT003, PLR0912  (numba infers the types of kernels, and takes no keywords)
+# ruff: noqa: ANN001, ANN201, ANN202, FBT003  (numba infers the types of kernels, and takes no keywords)
 """fastText's prediction as a kernel over Arrow's bytes: the same sums as fastText's, without a Python string.
 
 A text's vector is the mean of the rows of its words and of the character n-grams of `<word>`; the softmax is
 a binary tree over the labels. Rows of dictionary words and of their n-grams are summed up beforehand.
+
+Of a long text a sample is read first, many small windows from its beginning to its end, and the whole text only where the
+model is not sure of the sample (docs/decisions/0033).
 """
 
 from __future__ import annotations
@@ -40,6 +43,13 @@ _MASKS = np.array(  # of the three blocks of eight bytes of a word of so many by
     [[(1 << 8 * min(max(n - 8 * k, 0), 8)) - 1 for k in range(3)] for n in range(_WORD_BYTES + 1)], np.uint64
 )
 _LOOKED_AT = 4096
+N_WINDOWS, WINDOW_BYTES = 32, 32
+"""Of a sample. Many small windows find more of what a text is made of than few large ones."""
+SAMPLED_FROM = N_WINDOWS * WINDOW_BYTES * 3 // 2
+"""Texts of fewer bytes are read whole: a window and what is added for its last word then never reach the next one."""
+SURE = 0.85
+"""From this probability on what a sample says is the answer."""
+_NEAR = WINDOW_BYTES // 2  # so far from where a window should begin or end white space is looked for
 _LOG_OFFSET = 1e-5  # fastText adds it under every logarithm
 
 
@@ -115,14 +125,18 @@ def hash_bytes(text: bytes) -> int:
 
 
 def predict(
-    data: NDArray[np.uint8], bounds: NDArray[np.int64], tables: Tables
+    data: NDArray[np.uint8], bounds: NDArray[np.int64], tables: Tables, *, whole: bool = False
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """The most likely label of every text and its probability; -1 and 0 for texts without a word."""
+    """The most likely label of every text and its probability; -1 and 0 for texts without a word.
+
+    Both are of a sample where the text is long and the model is sure of the sample, unless the `whole` text is asked for.
+    """
     labels = np.full(len(bounds) - 1, -1, np.int32)
     probabilities = np.zeros(len(bounds) - 1, np.float32)
     places = _memory.of(tables)
     _predict(
-        data, bounds, tables.rows, tables.counts, tables.ngram_bits, tables.ngram_ranks, tables.ngram_order,
+        data, bounds, np.iinfo(np.int64).max if whole else SAMPLED_FROM,
+        tables.rows, tables.counts, tables.ngram_bits, tables.ngram_ranks, tables.ngram_order,
         tables.n_buckets, tables.slots, tables.word_bytes, tables.word_bounds, tables.tree, tables.output,
         labels, probabilities,
         np.empty((2, _N_DIMENSIONS), np.float32),
@@ -137,6 +151,7 @@ def predict(
             np.empty((3, 32), np.uint32),
             np.empty(80, np.uint32),
         ),
+        np.empty(N_WINDOWS * (WINDOW_BYTES + _NEAR + 1), np.uint8),
     )  # fmt: skip
     return labels, probabilities
 
@@ -149,11 +164,25 @@ def find_dressed(data, bounds, are_dressed):
     """
     for document in range(len(bounds) - 1):
         n_dressed = n_others = 0
-        stop = min(bounds[document + 1], bounds[document] + _LOOKED_AT)
-        for i in range(bounds[document], stop):
+        i = bounds[document]
+        stop = min(bounds[document + 1], i + _LOOKED_AT)
+        # A dressed letter takes three bytes or more, two where the last one is cut off: until they can no longer be most.
+        while i < stop and 3 * (n_others - n_dressed) <= stop - i:
+            if i + 8 <= stop:
+                block = load64(data, i)
+                if not block & _TOP_BITS:
+                    small = block | _ONES << np.uint64(5)
+                    from_a, above_z = (
+                        small + _ONES * np.uint64(0x80 - 97),
+                        small + _ONES * np.uint64(0x80 - 123),
+                    )
+                    n_others += count_ones(from_a & ~above_z & _TOP_BITS)
+                    i += 8
+                    continue
             lead = data[i]
             if lead < 0xE2:
                 n_others += lead >= 0xC0 or 65 <= lead <= 90 or 97 <= lead <= 122
+                i += 1
                 continue
             n_bytes = 4 if lead >= 0xF0 else 3
             code = np.int64(lead) & (0x0F if n_bytes == 3 else 0x07)
@@ -167,6 +196,7 @@ def find_dressed(data, bounds, are_dressed):
             ):  # fmt: skip
                 n_dressed += 1
                 n_others -= 1
+            i += 1
         are_dressed[document] = n_dressed > n_others
 
 
@@ -482,67 +512,114 @@ def _read_words(data, start, n_words, edges, keys, at_places, places):
 
 
 @kernel(allocates=False)
-def _predict(
-    data, bounds, rows, counts, bits, ranks, order, n_buckets, slots, word_bytes, word_bounds, tree, output,
-    labels, probabilities, scratch, reached, places, sums, by_word,
+def _tell(
+    data, begin, end, rows, counts, bits, ranks, order, n_buckets, slots, word_bytes, word_bounds, tree, output,
+    scratch, reached, places, sums, by_word,
 ):  # fmt: skip
+    """The most likely label of the text from `begin` to `end` and its probability; -1 and 0 where there is no word."""
     total, alone = scratch[0], scratch[1]
     spaces, edges, keys, at_places, written, hashes, listed = by_word
-    for d in range(len(bounds) - 1):
-        # Every text ends with the line end's own word, which is the first of the dictionary.
-        _set_row(total, rows, 0)
-        n_added = np.int64(1)
-        at, end = bounds[d], bounds[d + 1]
-        has_word = False
-        while at < end:
-            n = min(end - at, _TILE)
-            n_words = _find_words(data, at, n, spaces, edges)
-            has_word |= n_words > 0
-            goes_on = n_words > 0 and at + n < end and edges[2 * n_words - 1] == n
-            if goes_on:
-                n_words -= 1  # the last word may be longer: it begins the next tile
-            _read_words(data, at, n_words, edges, keys, at_places, places)
-            for word in range(n_words):
-                start, stop = at + edges[2 * word], at + edges[2 * word + 1]
-                length = np.uint64(stop - start)
-                if stop - start <= _WORD_BYTES:
-                    first, second, third = keys[word, 0], keys[word, 1], keys[word, 2]
-                    place = at_places[word]
-                    is_second = _is_at(places, place + 1, first, second, third, length)
-                    if is_second | _is_at(places, place, first, second, third, length):
-                        place += is_second
-                        places[place, _NOTE] |= _USED
-                    else:
-                        place = _take_place(first, second, third, place, places)
-                        n_rows = _sum_word(
-                            data, start, stop, rows, counts, bits, ranks, order, n_buckets, slots,
-                            word_bytes, word_bounds, sums, place * _PLACE + _SUM,
-                            not (first | second | third) & _TOP_BITS, written, hashes, listed,
-                        )  # fmt: skip
-                        places[place, _NOTE] = length | (np.uint64(n_rows) << np.uint64(16))
-                    add_sixteen(total, 0, sums, place * _PLACE + _SUM)
-                    n_added += np.int64(places[place, _NOTE] >> np.uint64(16))
+    # Every text ends with the line end's own word, which is the first of the dictionary.
+    _set_row(total, rows, 0)
+    n_added = np.int64(1)
+    at = begin
+    has_word = False
+    while at < end:
+        n = min(end - at, _TILE)
+        n_words = _find_words(data, at, n, spaces, edges)
+        has_word |= n_words > 0
+        goes_on = n_words > 0 and at + n < end and edges[2 * n_words - 1] == n
+        if goes_on:
+            n_words -= 1  # the last word may be longer: it begins the next tile
+        _read_words(data, at, n_words, edges, keys, at_places, places)
+        for word in range(n_words):
+            start, stop = at + edges[2 * word], at + edges[2 * word + 1]
+            length = np.uint64(stop - start)
+            if stop - start <= _WORD_BYTES:
+                first, second, third = keys[word, 0], keys[word, 1], keys[word, 2]
+                place = at_places[word]
+                is_second = _is_at(places, place + 1, first, second, third, length)
+                if is_second | _is_at(places, place, first, second, third, length):
+                    place += is_second
+                    places[place, _NOTE] |= _USED
                 else:
-                    n_added += _sum_word(
+                    place = _take_place(first, second, third, place, places)
+                    n_rows = _sum_word(
                         data, start, stop, rows, counts, bits, ranks, order, n_buckets, slots,
-                        word_bytes, word_bounds, alone, 0, False, written, hashes, listed,
+                        word_bytes, word_bounds, sums, place * _PLACE + _SUM,
+                        not (first | second | third) & _TOP_BITS, written, hashes, listed,
                     )  # fmt: skip
-                    add_sixteen(total, 0, alone, 0)
-            if not goes_on:
-                at += n
-            elif n_words or edges[0]:
-                at += edges[2 * n_words]
-            else:  # a word of a whole tile and more
-                stop = _find_space(data, at, end)
+                    places[place, _NOTE] = length | (np.uint64(n_rows) << np.uint64(16))
+                add_sixteen(total, 0, sums, place * _PLACE + _SUM)
+                n_added += np.int64(places[place, _NOTE] >> np.uint64(16))
+            else:
                 n_added += _sum_word(
-                    data, at, stop, rows, counts, bits, ranks, order, n_buckets, slots,
+                    data, start, stop, rows, counts, bits, ranks, order, n_buckets, slots,
                     word_bytes, word_bounds, alone, 0, False, written, hashes, listed,
                 )  # fmt: skip
                 add_sixteen(total, 0, alone, 0)
-                at = stop
-        if has_word:
-            for k in range(_N_DIMENSIONS):
-                total[k] /= np.float32(n_added)
-            label, score = _best_label(total, tree, output, reached)
-            labels[d] = label
-            probabilities[d] = min(math.exp(score), 1.0)
+        if not goes_on:
+            at += n
+        elif n_words or edges[0]:
+            at += edges[2 * n_words]
+        else:  # a word of a whole tile and more
+            stop = _find_space(data, at, end)
+            n_added += _sum_word(
+                data, at, stop, rows, counts, bits, ranks, order, n_buckets, slots,
+                word_bytes, word_bounds, alone, 0, False, written, hashes, listed,
+            )  # fmt: skip
+            add_sixteen(total, 0, alone, 0)
+            at = stop
+    if not has_word:
+        return -1, 0.0
+    for k in range(_N_DIMENSIONS):
+        total[k] /= np.float32(n_added)
+    label, score = _best_label(total, tree, output, reached)
+    return label, min(math.exp(score), 1.0)
+
+
+@kernel(allocates=False)
+def draw_sample(data, begin, end, sample):
+    """Copy the windows of a text of `SAMPLED_FROM` bytes or more, a space behind each; returns how many bytes they are."""
+    n = 0
+    for window in range(N_WINDOWS):
+        # In the middle of each of `N_WINDOWS` equal parts, so that none stands at the very beginning or end.
+        at = begin + ((2 * window + 1) * (end - begin) // N_WINDOWS - WINDOW_BYTES) // 2
+        for i in range(_find_cut(data, at, end), _find_cut(data, at + WINDOW_BYTES, end)):
+            sample[n] = data[i]
+            n += 1
+        sample[n] = 32
+        n += 1
+    return n
+
+
+@kernel(allocates=False)
+def _find_cut(data, at, end):
+    """Where a window that should begin or end at a byte does: behind the next white space if near, or else at a character."""
+    for i in range(at, min(at + _NEAR, end)):
+        if _SPACES[data[i - 1]]:
+            return i
+    while at < end and data[at] & 0xC0 == 0x80:
+        at += 1
+    return at
+
+
+@kernel(allocates=False)
+def _predict(
+    data, bounds, sampled_from, rows, counts, bits, ranks, order, n_buckets, slots, word_bytes, word_bounds, tree, output,
+    labels, probabilities, scratch, reached, places, sums, by_word, sample,
+):  # fmt: skip
+    for d in range(len(bounds) - 1):
+        begin, end = bounds[d], bounds[d + 1]
+        label, probability = -1, 0.0
+        if end - begin >= sampled_from:
+            label, probability = _tell(
+                sample, 0, draw_sample(data, begin, end, sample), rows, counts, bits, ranks, order, n_buckets,
+                slots, word_bytes, word_bounds, tree, output, scratch, reached, places, sums, by_word,
+            )  # fmt: skip
+        if probability < SURE:
+            label, probability = _tell(
+                data, begin, end, rows, counts, bits, ranks, order, n_buckets,
+                slots, word_bytes, word_bounds, tree, output, scratch, reached, places, sums, by_word,
+            )  # fmt: skip
+        labels[d], probabilities[d] = label, probability
