@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from curate.language.model_file import ModelFile
 from curate.text.kernel import kernel
-from curate.text.unaligned import add_sixteen, count_ones, count_trailing_zeros, load64, prefetch
+from curate.text.unaligned import add_sixteen, count_ones, count_trailing_zeros, load64, prefetch, store64
 
 _FNV_OFFSET = np.uint32(2_166_136_261)  # FNV-1a, as fastText hashes words and n-grams
 _FNV_PRIME = np.uint32(16_777_619)
@@ -28,7 +28,7 @@ _OPEN, _CLOSE = ord("<"), ord(">")
 _SPACES = np.zeros(256, np.bool_)
 _SPACES[[0, 9, 10, 11, 12, 13, 32]] = True
 _N_DIMENSIONS = 16
-_REMEMBERED_BITS = 17  # places for words of up to 24 bytes whose sums are remembered, two for each hash
+_REMEMBERED_BITS = 18  # places for words of up to 24 bytes whose sums are remembered, two for each hash
 _WORD_BYTES = 24
 _NOTE = 3  # of a place of 12 uint64: 0-2 the word, 3 its length | _USED | number of rows << 16, 4-11 the sum as float32
 _USED = np.uint64(1 << 8)
@@ -43,14 +43,16 @@ _MASKS = np.array(  # of the three blocks of eight bytes of a word of so many by
     [[(1 << 8 * min(max(n - 8 * k, 0), 8)) - 1 for k in range(3)] for n in range(_WORD_BYTES + 1)], np.uint64
 )
 _LOOKED_AT = 4096
-N_WINDOWS, WINDOW_BYTES = 32, 32
+N_WINDOWS, WINDOW_BYTES = 24, 32
 """Of a sample. Many small windows find more of what a text is made of than few large ones."""
 SAMPLED_FROM = N_WINDOWS * WINDOW_BYTES * 3 // 2
 """Texts of fewer bytes are read whole: a window and what is added for its last word then never reach the next one."""
-SURE = 0.85
+SURE = 0.82
 """From this probability on what a sample says is the answer."""
-_NEAR = WINDOW_BYTES // 2  # so far from where a window should begin or end white space is looked for
+_NEAR = 16  # bytes behind where a window should begin or end in which white space is looked for
+_MOST_BYTES = WINDOW_BYTES + _NEAR
 _LOG_OFFSET = 1e-5  # fastText adds it under every logarithm
+_MORE_THAN_HALF = math.log(0.51)  # by more than all the offsets of a path
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,7 +153,7 @@ def predict(
             np.empty((3, 32), np.uint32),
             np.empty(80, np.uint32),
         ),
-        np.empty(N_WINDOWS * (WINDOW_BYTES + _NEAR + 1), np.uint8),
+        np.empty(N_WINDOWS * (_MOST_BYTES + 1), np.uint8),
     )  # fmt: skip
     return labels, probabilities
 
@@ -393,14 +395,32 @@ def _take_place(first, second, third, place, places):
     return place
 
 
+@kernel(allocates=False, inline=True)
+def _share_of_right(mean, output, node):
+    """The probability of the second child of an inner node."""
+    dot = np.float32(0)
+    for k in range(_N_DIMENSIONS):
+        dot += output[node, k] * mean[k]
+    return 1.0 / (1.0 + math.exp(-dot))
+
+
 @kernel(allocates=False)
 def _best_label(mean, tree, output, reached):
     """Walk the tree from the root, which is the last inner node; returns (label, log probability).
 
-    Where the labels below a node cannot reach the best so far they are passed over: a step adds 1e-5 at most.
+    First down the likelier sides: a label with more than half is the best. Else every node, but where the labels below it
+    cannot reach the best so far they are passed over: a step adds 1e-5 at most.
     """
     n_inner = tree.shape[0]
     n_labels = n_inner + 1
+    child, best = n_inner - 1 + n_labels, 0.0
+    while child >= n_labels:
+        node = child - n_labels
+        right = _share_of_right(mean, output, node)
+        child = tree[node, 1 if right > 0.5 else 0]
+        best += math.log(max(right, 1.0 - right) + _LOG_OFFSET)
+    if best > _MORE_THAN_HALF:
+        return child, best
     reached[n_inner - 1] = 0.0
     best_label, best = -1, -np.inf
     for back in range(n_inner):
@@ -411,10 +431,7 @@ def _best_label(mean, tree, output, reached):
                 if child >= n_labels:
                     reached[child - n_labels] = -np.inf
             continue
-        dot = np.float32(0)
-        for k in range(_N_DIMENSIONS):
-            dot += output[node, k] * mean[k]
-        right = 1.0 / (1.0 + math.exp(-dot))
+        right = _share_of_right(mean, output, node)
         for side in range(2):
             share = right if side == 1 else 1.0 - right
             score = reached[node] + math.log(share + _LOG_OFFSET)
@@ -511,7 +528,7 @@ def _read_words(data, start, n_words, edges, keys, at_places, places):
         prefetch(places, place * 12 + 16)
 
 
-@kernel(allocates=False)
+@kernel(allocates=False, embed=True)
 def _tell(
     data, begin, end, rows, counts, bits, ranks, order, n_buckets, slots, word_bytes, word_bounds, tree, output,
     scratch, reached, places, sums, by_word,
@@ -585,20 +602,31 @@ def draw_sample(data, begin, end, sample):
     for window in range(N_WINDOWS):
         # In the middle of each of `N_WINDOWS` equal parts, so that none stands at the very beginning or end.
         at = begin + ((2 * window + 1) * (end - begin) // N_WINDOWS - WINDOW_BYTES) // 2
-        for i in range(_find_cut(data, at, end), _find_cut(data, at + WINDOW_BYTES, end)):
-            sample[n] = data[i]
-            n += 1
+        start, stop = _find_cut(data, at, end), _find_cut(data, at + WINDOW_BYTES, end)
+        if start + _MOST_BYTES <= len(data):
+            for k in range(
+                0, _MOST_BYTES, 8
+            ):  # of a number that is known; what is too much the next window is written over
+                store64(sample, n + k, load64(data, start + k))
+        else:
+            for k in range(stop - start):
+                sample[n + k] = data[start + k]
+        n += stop - start
         sample[n] = 32
         n += 1
     return n
 
 
-@kernel(allocates=False)
+@kernel(allocates=False, inline=True)
 def _find_cut(data, at, end):
-    """Where a window that should begin or end at a byte does: behind the next white space if near, or else at a character."""
-    for i in range(at, min(at + _NEAR, end)):
-        if _SPACES[data[i - 1]]:
-            return i
+    """Where a window that should begin or end at `at` does: behind the next white space if near, or else at a character."""
+    if at + _NEAR <= end:
+        first, second = load64(data, at - 1), load64(data, at + 7)
+        # The first bit set is that of a byte below 33.
+        first = (first - _ONES * np.uint64(33)) & ~first & _TOP_BITS
+        second = (second - _ONES * np.uint64(33)) & ~second & _TOP_BITS
+        if first | second:
+            return at + ((count_trailing_zeros(first) if first else 64 + count_trailing_zeros(second)) >> 3)
     while at < end and data[at] & 0xC0 == 0x80:
         at += 1
     return at
