@@ -53,7 +53,7 @@ words, the rest of which is then read as a word. In scripts without spaces nearl
 _NEAR = 16  # bytes behind where a window should begin or end in which white space is looked for
 _MOST_BYTES = WINDOW_BYTES + _NEAR
 _LOG_OFFSET = 1e-5  # fastText adds it under every logarithm
-_MORE_THAN_HALF = math.log(0.51)  # by more than all the offsets of a path
+_MORE_THAN_HALF = math.log(0.51)  # by more than all the offsets of a path can add
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -175,10 +175,8 @@ def find_dressed(data, bounds, are_dressed):
                 block = load64(data, i)
                 if not block & _TOP_BITS:
                     small = block | _ONES << np.uint64(5)
-                    from_a, above_z = (
-                        small + _ONES * np.uint64(0x80 - 97),
-                        small + _ONES * np.uint64(0x80 - 123),
-                    )
+                    from_a = small + _ONES * np.uint64(0x80 - ord("a"))
+                    above_z = small + _ONES * np.uint64(0x80 - ord("z") - 1)
                     n_others += count_ones(from_a & ~above_z & _TOP_BITS)
                     i += 8
                     continue
@@ -609,9 +607,8 @@ def draw_sample(data, begin, end, sample):
         start, stop = _find_cut(data, at, end), _find_cut(data, at + WINDOW_BYTES, end)
         n_cut += data[start - 1] > 32
         if start + _MOST_BYTES <= len(data):
-            for k in range(
-                0, _MOST_BYTES, 8
-            ):  # of a number that is known; what is too much the next window is written over
+            # A number of bytes that is known is copied without a branch; what is too much the next window is written over.
+            for k in range(0, _MOST_BYTES, 8):
                 store64(sample, n + k, load64(data, start + k))
         else:
             for k in range(stop - start):
