@@ -129,7 +129,7 @@ def test_a_sample_says_what_the_whole_text_says_of_999_pages_in_1000(real_data: 
     for name in ("web/c4.jsonl.gz", "web/weborganizer-03.jsonl.gz", "code/files.jsonl.gz"):
         with gzip.open(real_data / name, "rt", encoding="utf-8") as file:
             texts += [json.loads(line)["text"] for line in file]
-    pages = [path.read_bytes() for path in sorted((real_data / "html" / "pages").iterdir())]
+    pages = [path.read_bytes() for path in sorted((real_data / "html" / "pages").iterdir())[::4]]
     texts += extract_pages(pa.array(pages, pa.binary()))["text"].to_pylist()
     array = pa.array([text for text in texts if text and len(text) > 200])
     whole, found = identify_languages(array, whole=True), identify_languages(array)
