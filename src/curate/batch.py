@@ -91,7 +91,12 @@ DOCUMENT_COLUMNS = (
     Column("author", pa.string(), "extract", "author that the page states"),
     Column("text", pa.string(), "extract", "main text, after the line rules; null where there is none"),
     Column("language", pa.string(), "language", "ISO 639 code of the most likely language"),
-    Column("language_confidence", pa.float32(), "language", "its probability, 0 to 1"),
+    Column(
+        "language_confidence",
+        pa.float32(),
+        "language",
+        "its probability, 0 to 1; of a long text that of a sample",
+    ),
 )
 """What every output row begins with; signals, score and the user's own columns follow."""
 

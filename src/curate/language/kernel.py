@@ -1,8 +1,11 @@
-# ruff: noqa: ANN001, ANN201, ANN202, FBT003, PLR0912  (numba infers the types of kernels, and takes no keywords)
+# ruff: noqa: ANN001, ANN201, ANN202, FBT003  (numba infers the types of kernels, and takes no keywords)
 """fastText's prediction as a kernel over Arrow's bytes: the same sums as fastText's, without a Python string.
 
 A text's vector is the mean of the rows of its words and of the character n-grams of `<word>`; the softmax is
 a binary tree over the labels. Rows of dictionary words and of their n-grams are summed up beforehand.
+
+Of a long text a sample is read first, many small windows from its beginning to its end, and the whole text only where the
+model is not sure of the sample (docs/decisions/0033).
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from numpy.typing import NDArray
 
 from curate.language.model_file import ModelFile
 from curate.text.kernel import kernel
-from curate.text.unaligned import add_sixteen, count_ones, count_trailing_zeros, load64, prefetch
+from curate.text.unaligned import add_sixteen, count_ones, count_trailing_zeros, load64, prefetch, store64
 
 _FNV_OFFSET = np.uint32(2_166_136_261)  # FNV-1a, as fastText hashes words and n-grams
 _FNV_PRIME = np.uint32(16_777_619)
@@ -25,7 +28,7 @@ _OPEN, _CLOSE = ord("<"), ord(">")
 _SPACES = np.zeros(256, np.bool_)
 _SPACES[[0, 9, 10, 11, 12, 13, 32]] = True
 _N_DIMENSIONS = 16
-_REMEMBERED_BITS = 17  # places for words of up to 24 bytes whose sums are remembered, two for each hash
+_REMEMBERED_BITS = 18  # places for words of up to 24 bytes whose sums are remembered, two for each hash
 _WORD_BYTES = 24
 _NOTE = 3  # of a place of 12 uint64: 0-2 the word, 3 its length | _USED | number of rows << 16, 4-11 the sum as float32
 _USED = np.uint64(1 << 8)
@@ -40,7 +43,17 @@ _MASKS = np.array(  # of the three blocks of eight bytes of a word of so many by
     [[(1 << 8 * min(max(n - 8 * k, 0), 8)) - 1 for k in range(3)] for n in range(_WORD_BYTES + 1)], np.uint64
 )
 _LOOKED_AT = 4096
+N_WINDOWS, WINDOW_BYTES = 24, 32
+"""Of a sample. Many small windows find more of what a text is made of than few large ones."""
+SAMPLED_FROM = N_WINDOWS * WINDOW_BYTES * 3 // 2
+"""Texts of fewer bytes are read whole: a window and what is added for its last word then never reach the next one."""
+SURE, SURE_OF_CUT = 0.82, 0.9
+"""From this probability on what a sample says is the answer; from the second where over a quarter of its windows begin inside
+words, the rest of which is then read as a word. In scripts without spaces nearly all do."""
+_NEAR = 16  # bytes behind where a window should begin or end in which white space is looked for
+_MOST_BYTES = WINDOW_BYTES + _NEAR
 _LOG_OFFSET = 1e-5  # fastText adds it under every logarithm
+_MORE_THAN_HALF = math.log(0.51)  # by more than all the offsets of a path can add
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,14 +128,18 @@ def hash_bytes(text: bytes) -> int:
 
 
 def predict(
-    data: NDArray[np.uint8], bounds: NDArray[np.int64], tables: Tables
+    data: NDArray[np.uint8], bounds: NDArray[np.int64], tables: Tables, *, whole: bool = False
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """The most likely label of every text and its probability; -1 and 0 for texts without a word."""
+    """The most likely label of every text and its probability; -1 and 0 for texts without a word.
+
+    Both are of a sample where the text is long and the model is sure of the sample, unless the `whole` text is asked for.
+    """
     labels = np.full(len(bounds) - 1, -1, np.int32)
     probabilities = np.zeros(len(bounds) - 1, np.float32)
     places = _memory.of(tables)
     _predict(
-        data, bounds, tables.rows, tables.counts, tables.ngram_bits, tables.ngram_ranks, tables.ngram_order,
+        data, bounds, np.iinfo(np.int64).max if whole else SAMPLED_FROM,
+        tables.rows, tables.counts, tables.ngram_bits, tables.ngram_ranks, tables.ngram_order,
         tables.n_buckets, tables.slots, tables.word_bytes, tables.word_bounds, tables.tree, tables.output,
         labels, probabilities,
         np.empty((2, _N_DIMENSIONS), np.float32),
@@ -137,6 +154,7 @@ def predict(
             np.empty((3, 32), np.uint32),
             np.empty(80, np.uint32),
         ),
+        np.empty(N_WINDOWS * (_MOST_BYTES + 1), np.uint8),
     )  # fmt: skip
     return labels, probabilities
 
@@ -149,11 +167,23 @@ def find_dressed(data, bounds, are_dressed):
     """
     for document in range(len(bounds) - 1):
         n_dressed = n_others = 0
-        stop = min(bounds[document + 1], bounds[document] + _LOOKED_AT)
-        for i in range(bounds[document], stop):
+        i = bounds[document]
+        stop = min(bounds[document + 1], i + _LOOKED_AT)
+        # A dressed letter takes three bytes or more, two where the last one is cut off: until they can no longer be most.
+        while i < stop and 3 * (n_others - n_dressed) <= stop - i:
+            if i + 8 <= stop:
+                block = load64(data, i)
+                if not block & _TOP_BITS:
+                    small = block | _ONES << np.uint64(5)
+                    from_a = small + _ONES * np.uint64(0x80 - ord("a"))
+                    above_z = small + _ONES * np.uint64(0x80 - ord("z") - 1)
+                    n_others += count_ones(from_a & ~above_z & _TOP_BITS)
+                    i += 8
+                    continue
             lead = data[i]
             if lead < 0xE2:
                 n_others += lead >= 0xC0 or 65 <= lead <= 90 or 97 <= lead <= 122
+                i += 1
                 continue
             n_bytes = 4 if lead >= 0xF0 else 3
             code = np.int64(lead) & (0x0F if n_bytes == 3 else 0x07)
@@ -167,11 +197,12 @@ def find_dressed(data, bounds, are_dressed):
             ):  # fmt: skip
                 n_dressed += 1
                 n_others -= 1
+            i += 1
         are_dressed[document] = n_dressed > n_others
 
 
 class _Memory(threading.local):
-    """The sums of words met before, 12 MiB a thread: kernels run without the GIL and may not share them."""
+    """The sums of words met before, 24 MiB a thread: kernels run without the GIL and may not share them."""
 
     def __init__(self) -> None:
         self._tables: Tables | None = None
@@ -363,14 +394,32 @@ def _take_place(first, second, third, place, places):
     return place
 
 
+@kernel(allocates=False, inline=True)
+def _share_of_right(mean, output, node):
+    """The probability of the second child of an inner node."""
+    dot = np.float32(0)
+    for k in range(_N_DIMENSIONS):
+        dot += output[node, k] * mean[k]
+    return 1.0 / (1.0 + math.exp(-dot))
+
+
 @kernel(allocates=False)
 def _best_label(mean, tree, output, reached):
     """Walk the tree from the root, which is the last inner node; returns (label, log probability).
 
-    Where the labels below a node cannot reach the best so far they are passed over: a step adds 1e-5 at most.
+    First down the likelier sides: a label with more than half is the best. Else every node, but where the labels below it
+    cannot reach the best so far they are passed over: a step adds 1e-5 at most.
     """
     n_inner = tree.shape[0]
     n_labels = n_inner + 1
+    child, best = n_inner - 1 + n_labels, 0.0
+    while child >= n_labels:
+        node = child - n_labels
+        right = _share_of_right(mean, output, node)
+        child = tree[node, 1 if right > 0.5 else 0]
+        best += math.log(max(right, 1.0 - right) + _LOG_OFFSET)
+    if best > _MORE_THAN_HALF:
+        return child, best
     reached[n_inner - 1] = 0.0
     best_label, best = -1, -np.inf
     for back in range(n_inner):
@@ -381,10 +430,7 @@ def _best_label(mean, tree, output, reached):
                 if child >= n_labels:
                     reached[child - n_labels] = -np.inf
             continue
-        dot = np.float32(0)
-        for k in range(_N_DIMENSIONS):
-            dot += output[node, k] * mean[k]
-        right = 1.0 / (1.0 + math.exp(-dot))
+        right = _share_of_right(mean, output, node)
         for side in range(2):
             share = right if side == 1 else 1.0 - right
             score = reached[node] + math.log(share + _LOG_OFFSET)
@@ -481,68 +527,132 @@ def _read_words(data, start, n_words, edges, keys, at_places, places):
         prefetch(places, place * 12 + 16)
 
 
-@kernel(allocates=False)
-def _predict(
-    data, bounds, rows, counts, bits, ranks, order, n_buckets, slots, word_bytes, word_bounds, tree, output,
-    labels, probabilities, scratch, reached, places, sums, by_word,
+@kernel(allocates=False, embed=True)
+def _tell(
+    data, begin, end, rows, counts, bits, ranks, order, n_buckets, slots, word_bytes, word_bounds, tree, output,
+    scratch, reached, places, sums, by_word,
 ):  # fmt: skip
+    """The most likely label of the text from `begin` to `end` and its probability; -1 and 0 where there is no word."""
     total, alone = scratch[0], scratch[1]
     spaces, edges, keys, at_places, written, hashes, listed = by_word
-    for d in range(len(bounds) - 1):
-        # Every text ends with the line end's own word, which is the first of the dictionary.
-        _set_row(total, rows, 0)
-        n_added = np.int64(1)
-        at, end = bounds[d], bounds[d + 1]
-        has_word = False
-        while at < end:
-            n = min(end - at, _TILE)
-            n_words = _find_words(data, at, n, spaces, edges)
-            has_word |= n_words > 0
-            goes_on = n_words > 0 and at + n < end and edges[2 * n_words - 1] == n
-            if goes_on:
-                n_words -= 1  # the last word may be longer: it begins the next tile
-            _read_words(data, at, n_words, edges, keys, at_places, places)
-            for word in range(n_words):
-                start, stop = at + edges[2 * word], at + edges[2 * word + 1]
-                length = np.uint64(stop - start)
-                if stop - start <= _WORD_BYTES:
-                    first, second, third = keys[word, 0], keys[word, 1], keys[word, 2]
-                    place = at_places[word]
-                    is_second = _is_at(places, place + 1, first, second, third, length)
-                    if is_second | _is_at(places, place, first, second, third, length):
-                        place += is_second
-                        places[place, _NOTE] |= _USED
-                    else:
-                        place = _take_place(first, second, third, place, places)
-                        n_rows = _sum_word(
-                            data, start, stop, rows, counts, bits, ranks, order, n_buckets, slots,
-                            word_bytes, word_bounds, sums, place * _PLACE + _SUM,
-                            not (first | second | third) & _TOP_BITS, written, hashes, listed,
-                        )  # fmt: skip
-                        places[place, _NOTE] = length | (np.uint64(n_rows) << np.uint64(16))
-                    add_sixteen(total, 0, sums, place * _PLACE + _SUM)
-                    n_added += np.int64(places[place, _NOTE] >> np.uint64(16))
+    # Every text ends with the line end's own word, which is the first of the dictionary.
+    _set_row(total, rows, 0)
+    n_added = np.int64(1)
+    at = begin
+    has_word = False
+    while at < end:
+        n = min(end - at, _TILE)
+        n_words = _find_words(data, at, n, spaces, edges)
+        has_word |= n_words > 0
+        goes_on = n_words > 0 and at + n < end and edges[2 * n_words - 1] == n
+        if goes_on:
+            n_words -= 1  # the last word may be longer: it begins the next tile
+        _read_words(data, at, n_words, edges, keys, at_places, places)
+        for word in range(n_words):
+            start, stop = at + edges[2 * word], at + edges[2 * word + 1]
+            length = np.uint64(stop - start)
+            if stop - start <= _WORD_BYTES:
+                first, second, third = keys[word, 0], keys[word, 1], keys[word, 2]
+                place = at_places[word]
+                is_second = _is_at(places, place + 1, first, second, third, length)
+                if is_second | _is_at(places, place, first, second, third, length):
+                    place += is_second
+                    places[place, _NOTE] |= _USED
                 else:
-                    n_added += _sum_word(
+                    place = _take_place(first, second, third, place, places)
+                    n_rows = _sum_word(
                         data, start, stop, rows, counts, bits, ranks, order, n_buckets, slots,
-                        word_bytes, word_bounds, alone, 0, False, written, hashes, listed,
+                        word_bytes, word_bounds, sums, place * _PLACE + _SUM,
+                        not (first | second | third) & _TOP_BITS, written, hashes, listed,
                     )  # fmt: skip
-                    add_sixteen(total, 0, alone, 0)
-            if not goes_on:
-                at += n
-            elif n_words or edges[0]:
-                at += edges[2 * n_words]
-            else:  # a word of a whole tile and more
-                stop = _find_space(data, at, end)
+                    places[place, _NOTE] = length | (np.uint64(n_rows) << np.uint64(16))
+                add_sixteen(total, 0, sums, place * _PLACE + _SUM)
+                n_added += np.int64(places[place, _NOTE] >> np.uint64(16))
+            else:
                 n_added += _sum_word(
-                    data, at, stop, rows, counts, bits, ranks, order, n_buckets, slots,
+                    data, start, stop, rows, counts, bits, ranks, order, n_buckets, slots,
                     word_bytes, word_bounds, alone, 0, False, written, hashes, listed,
                 )  # fmt: skip
                 add_sixteen(total, 0, alone, 0)
-                at = stop
-        if has_word:
-            for k in range(_N_DIMENSIONS):
-                total[k] /= np.float32(n_added)
-            label, score = _best_label(total, tree, output, reached)
-            labels[d] = label
-            probabilities[d] = min(math.exp(score), 1.0)
+        if not goes_on:
+            at += n
+        elif n_words or edges[0]:
+            at += edges[2 * n_words]
+        else:  # a word of a whole tile and more
+            stop = _find_space(data, at, end)
+            n_added += _sum_word(
+                data, at, stop, rows, counts, bits, ranks, order, n_buckets, slots,
+                word_bytes, word_bounds, alone, 0, False, written, hashes, listed,
+            )  # fmt: skip
+            add_sixteen(total, 0, alone, 0)
+            at = stop
+    if not has_word:
+        return -1, 0.0
+    for k in range(_N_DIMENSIONS):
+        total[k] /= np.float32(n_added)
+    label, score = _best_label(total, tree, output, reached)
+    return label, min(math.exp(score), 1.0)
+
+
+@kernel(allocates=False)
+def draw_sample(data, begin, end, sample):
+    """Copy the windows of a text of `SAMPLED_FROM` bytes or more, a space behind each.
+
+    Returns how many bytes they are, and how many windows begin inside a word.
+    """
+    n = n_cut = 0
+    for window in range(N_WINDOWS):
+        # In the middle of each of `N_WINDOWS` equal parts, so that none stands at the very beginning or end.
+        at = begin + ((2 * window + 1) * (end - begin) // N_WINDOWS - WINDOW_BYTES) // 2
+        start, stop = _find_cut(data, at, end), _find_cut(data, at + WINDOW_BYTES, end)
+        n_cut += data[start - 1] > 32
+        if start + _MOST_BYTES <= len(data):
+            # A number of bytes that is known is copied without a branch; what is too much the next window is written over.
+            for k in range(0, _MOST_BYTES, 8):
+                store64(sample, n + k, load64(data, start + k))
+        else:
+            for k in range(stop - start):
+                sample[n + k] = data[start + k]
+        n += stop - start
+        sample[n] = 32
+        n += 1
+    return n, n_cut
+
+
+@kernel(allocates=False, inline=True)
+def _find_cut(data, at, end):
+    """Where a window that should begin or end at `at` does: behind the next white space if near, or else at a character."""
+    if at + _NEAR <= end:
+        first, second = load64(data, at - 1), load64(data, at + 7)
+        # The first bit set is that of a byte below 33.
+        first = (first - _ONES * np.uint64(33)) & ~first & _TOP_BITS
+        second = (second - _ONES * np.uint64(33)) & ~second & _TOP_BITS
+        if first | second:
+            return at + ((count_trailing_zeros(first) if first else 64 + count_trailing_zeros(second)) >> 3)
+    while at < end and data[at] & 0xC0 == 0x80:
+        at += 1
+    return at
+
+
+@kernel(allocates=False)
+def _predict(
+    data, bounds, sampled_from, rows, counts, bits, ranks, order, n_buckets, slots, word_bytes, word_bounds, tree, output,
+    labels, probabilities, scratch, reached, places, sums, by_word, sample,
+):  # fmt: skip
+    for d in range(len(bounds) - 1):
+        begin, end = bounds[d], bounds[d + 1]
+        label, probability, sure = -1, 0.0, SURE
+        if end - begin >= sampled_from:
+            n, n_cut = draw_sample(data, begin, end, sample)
+            if 4 * n_cut > N_WINDOWS:
+                sure = SURE_OF_CUT
+            label, probability = _tell(
+                sample, 0, n, rows, counts, bits, ranks, order, n_buckets,
+                slots, word_bytes, word_bounds, tree, output, scratch, reached, places, sums, by_word,
+            )  # fmt: skip
+        if probability < sure:
+            label, probability = _tell(
+                data, begin, end, rows, counts, bits, ranks, order, n_buckets,
+                slots, word_bytes, word_bounds, tree, output, scratch, reached, places, sums, by_word,
+            )  # fmt: skip
+        labels[d], probabilities[d] = label, probability
