@@ -128,7 +128,12 @@ def write_parquet(path: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> 
     its rows alone, not on how they were cut into tables.
     """
     n_rows = 0
-    with committed(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+    # Numbers hardly repeat: a dictionary of them fills up, and is given up, for nothing.
+    repeating: Any = [field.name for field in schema if not pa.types.is_primitive(field.type)]
+    with (
+        committed(path) as temporary,
+        pq.ParquetWriter(temporary, schema, compression="zstd", use_dictionary=repeating) as writer,
+    ):
         for group in _row_groups(tables, schema):
             writer.write_table(group, row_group_size=len(group))
             n_rows += len(group)
