@@ -126,15 +126,22 @@ def live_rows(documents: pa.Table) -> NDArray[np.int64]:
     return np.flatnonzero(pc.is_null(documents["drop_reason"]).to_numpy())
 
 
-def take_rows(column: pa.Array, rows: NDArray[np.int64]) -> pa.Array:
+def whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """A column in one piece. One that is in one piece is not copied, as `combine_chunks` copies it."""
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
+def take_rows(column: pa.Array | pa.ChunkedArray, rows: NDArray[np.int64]) -> pa.Array:
     """The values of `rows`, ascending; the column itself where that is all of it, for a page's bytes are many."""
-    return column if len(rows) == len(column) else column.take(pa.array(rows))
+    return whole(column if len(rows) == len(column) else column.take(pa.array(rows, pa.int64())))
 
 
 def add_columns(
     documents: pa.Table, rows: NDArray[np.int64], columns: Mapping[str, pa.Array] | pa.RecordBatch | pa.Table
 ) -> pa.Table:
-    """Add columns with one value for each of `rows`; other rows get null, or keep what the column had."""
+    """Add columns with one value for each of `rows`, ascending; other rows get null, or keep what the column had."""
     if isinstance(columns, pa.RecordBatch | pa.Table):
         columns = dict(zip(columns.schema.names, columns.columns, strict=True))
     is_all = len(rows) == len(documents) and np.array_equal(rows, np.arange(len(rows)))
@@ -143,7 +150,13 @@ def add_columns(
     picks, has_value = pa.array(places, mask=places < 0), pa.array(places >= 0)
     for name, values in columns.items():
         at = documents.schema.get_field_index(name)
-        if at >= 0 and not len(rows) and values.type == documents.schema.field(at).type:
+        is_of_type = at >= 0 and values.type == documents.schema.field(at).type
+        if is_of_type and not len(rows):
+            continue
+        if is_of_type and not is_all and pa.types.is_string(values.type):
+            # Texts are many bytes: the same as below, and each is copied once.
+            spread = pc.replace_with_mask(whole(documents[name]), has_value, whole(values))
+            documents = documents.set_column(at, name, spread)
             continue
         spread = values
         if not is_all:
@@ -151,7 +164,7 @@ def add_columns(
         if at < 0:
             documents = documents.append_column(name, spread)
             continue
-        if not is_all or values.type != documents.schema.field(at).type:
+        if not is_all or not is_of_type:
             spread = pc.if_else(has_value, spread, documents[name])
         documents = documents.set_column(at, name, spread)
     return documents

@@ -594,7 +594,7 @@ def add_language(
     rows = rows[
         is_of_kind(documents["kind"].take(pa.array(rows)), PROSE)
     ]  # a program is in no natural language
-    texts = documents["text"].take(rows).combine_chunks()
+    texts = take_rows(documents["text"], rows)
     lost = {"n_lines": 0, "n_chars": 0}
     lines = LineLanguages.of(texts) if mixed != MIXED_LANGUAGES[0] else None
     shares = lines.shares() if lines else []
@@ -644,7 +644,7 @@ def add_signals(documents: pa.Table, lane: Lane) -> tuple[pa.Table, dict[str, An
     The cleaned text is what the rules judge and later stages see, so filtering what was kept keeps it all.
     """
     rows = lane.rows(documents)
-    before, languages = (documents[name].take(rows).combine_chunks() for name in ("text", "language"))
+    before, languages = (take_rows(documents[name], rows) for name in ("text", "language"))
     texts, lines_removed = clean_lines(before, line_rules_of(lane.rule_sets), languages)
     measured = compute_signals(texts, list(lane.signals), languages=languages)
     cleaned = {"text": texts.cast(pa.string())}
@@ -697,9 +697,11 @@ def count_chars_removed(before: pa.Array, after: pa.Array, lines_removed: pa.Rec
 
 def hash_live_words(documents: pa.Table) -> Words:
     """Hash the words of every row once, for the stages that follow; a dropped one has none."""
-    is_live = pc.is_null(documents["drop_reason"])
-    texts = pc.if_else(is_live, documents["text"], pa.scalar(None, pa.string()))
-    return hash_words(comparable(texts), signs=True)
+    rows = live_rows(documents)
+    words = hash_words(comparable(take_rows(documents["text"], rows)), signs=True)
+    n_words = np.zeros(len(documents), np.int64)
+    n_words[rows] = np.diff(words.offsets)
+    return replace(words, offsets=np.append(0, np.cumsum(n_words)))
 
 
 def add_keys(documents: pa.Table, plan: DedupPlan, words: Words, *, has_comments: bool = True) -> pa.Table:
@@ -708,8 +710,10 @@ def add_keys(documents: pa.Table, plan: DedupPlan, words: Words, *, has_comments
     Where comments of programs do not count, words are hashed anew without them.
     """
     rows = live_rows(documents)
-    texts = compared_texts(documents, rows, has_comments=has_comments)
-    keys = compute_keys(texts, plan, words if has_comments else None, rows)
+    if has_comments:
+        keys = compute_keys(documents["text"], plan, words, rows)
+    else:
+        keys = compute_keys(compared_texts(documents, rows, has_comments=False), plan)
     return add_columns(documents, rows, {f"{KEY_PREFIX}{name}": keys[name] for name in keys.schema.names})
 
 
@@ -747,28 +751,28 @@ def score_chunk(task: ScoreTask) -> None:
     folder = task.committed.folder
     documents = task.committed.documents(task.name)
     rows = np.setdiff1d(live_rows(documents), task.committed.duplicates(task.name)["row"].to_numpy())
-    survivors = documents.select(["text", "kind", "language", "spared_by"]).take(pa.array(rows, pa.int64()))
+    texts = take_rows(documents["text"], rows)
+    survivors = documents.select(["kind", "language", "spared_by"]).take(pa.array(rows, pa.int64()))
     table = pa.table(
         {"row": rows, "kind": survivors["kind"], "is_sparable": survivors["spared_by"].is_valid()}
     )
     with clock.stage("tokens"):
-        written = show_marked(documents)["text"].take(pa.array(rows, pa.int64())).combine_chunks()
+        is_marked = MARKED in documents.column_names
+        written = take_rows(show_marked(documents)["text"], rows) if is_marked else texts
         table = add_columns(table, np.arange(len(rows)), count_tokens(written, task.tokenizer))
     with clock.stage("score"):
         for lane in task.lanes:
             is_lanes = is_of_kind(survivors["kind"], lane.kinds)
             for languages, alike in lane.scorers_by_language().items():
                 at = np.flatnonzero(is_lanes & is_in_languages(survivors["language"], languages))
-                texts = survivors["text"].take(pa.array(at)).combine_chunks()
                 scorers = [scorer.load() for scorer in alike]
-                for scorer, scored in zip(scorers, ask_all(scorers, texts), strict=True):
+                for scorer, scored in zip(scorers, ask_all(scorers, take_rows(texts, at)), strict=True):
                     table = add_columns(table, at, scored_columns(scorer, scored))
             for labeller in lane.labellers:
                 at = np.flatnonzero(
                     is_lanes & is_in_languages(survivors["language"], lane.asks(labeller.languages))
                 )
-                texts = survivors["text"].take(pa.array(at)).combine_chunks()
-                table = add_columns(table, at, {labeller.name: labeller.label(texts)})
+                table = add_columns(table, at, {labeller.name: labeller.label(take_rows(texts, at))})
     facts = {"cpu_s": clock.rounded(), "barrier": task.committed.barrier}
     write_arrow(folder.scores(task.name), table, facts)
 

@@ -8,7 +8,7 @@ import json
 import lzma
 
 import pytest
-from crawl_builders import problems, read_all, rows
+from crawl_builders import problems, read_all, rows, same
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -176,3 +176,76 @@ def test_a_file_name_that_is_no_utf8_is_read(tmp_path):
     with open(str(tmp_path).encode() + b"/caf\xe9.jsonl", "w") as file:
         file.write('{"text": "a"}\n')
     assert rows(read_all(tmp_path))[0]["source"] == "caf\\xe9.jsonl"
+
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(["", " ", "<p>a page", "\ud83d\ude00", "\ud83d", "a\0b", "words " * 30]),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["url", "a"]), inner, max_size=2)
+    ),
+    max_leaves=4,
+)
+NAMES = st.sampled_from(
+    ["text", "content", "html", "id", "url", "date", "title", "metadata", "path", "lang", "n"]
+)
+LINES = st.dictionaries(NAMES, VALUES, max_size=5).map(
+    lambda row: json.dumps(row).encode()
+) | st.sampled_from(
+    [
+        b"",
+        b" ",
+        b"{",
+        b"[]",
+        b"1",
+        b'{"text":"\xff"}',
+        b'{"text":"a","text":"b"}',
+        b'{"text":"a\tb"}',
+        b'{"text":"a"} x',
+    ]
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(LINES, max_size=12),
+    st.sampled_from([b"\n", b"\r\n", b"\n\n"]),
+    st.sampled_from(
+        [ReadOptions(chunk_records=3), ReadOptions(chunk_bytes=60), ReadOptions(max_page_bytes=40)]
+    ),
+    st.integers(0, 60),
+    st.booleans(),
+)
+def test_lines_read_many_at_once_are_those_read_one_by_one(tmp_path, lines, end, options, n_lost, is_packed):
+    """Of sound and of cut or damaged files, whatever stands in a line."""
+    data = bytearray(end.join(lines) + end * (n_lost % 2))
+    data = bytearray(gzip.compress(data)) if is_packed else data
+    if n_lost % 3 == 0 and len(data) > n_lost:
+        del data[len(data) - n_lost :]
+    elif n_lost % 3 == 1 and len(data) > 12 + n_lost:
+        data[12 + n_lost] ^= 0x55
+    (tmp_path / "a.jsonl").write_bytes(data)
+    together = read_all(tmp_path, options=options)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rows_module.RowsReader, "read_pages", lambda *_: ([], 0))
+        assert same(together, read_all(tmp_path, options=options))
+
+
+def test_most_lines_of_a_sound_file_are_read_many_at_once(tmp_path, monkeypatch):
+    (tmp_path / "a.jsonl").write_bytes(b"".join(b'{"text": "words %d"}\n' % i for i in range(1000)))
+    taken, read_pages = [], rows_module.RowsReader.read_pages
+
+    def count(*given):
+        pages, n_bytes = read_pages(*given)
+        taken.append(len(pages))
+        return pages, n_bytes
+
+    monkeypatch.setattr(rows_module.RowsReader, "read_pages", count)
+    assert [row["content"].decode() for row in rows(read_all(tmp_path))] == [
+        f"words {i}" for i in range(1000)
+    ]
+    assert sum(taken) > 990

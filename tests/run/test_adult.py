@@ -22,8 +22,10 @@ PAGES = [
 
 
 def find(pages):
-    columns = [pa.array([page[name] for page in pages]) for name in ("url", "title", "text", "language")]
-    return find_adult(*columns, hash_words(comparable(columns[2]))).to_pylist()
+    urls, titles, texts, languages = (
+        pa.array([page[name] for page in pages]) for name in ("url", "title", "text", "language")
+    )
+    return find_adult(urls, titles, texts.take, languages, hash_words(comparable(texts))).to_pylist()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page["title"])

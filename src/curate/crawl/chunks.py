@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +14,8 @@ from curate.batch import PAGE_SCHEMA
 from curate.crawl.find import InputFile
 from curate.crawl.opening import OpenFile, open_reader
 from curate.crawl.options import MIB, ReadOptions
-from curate.crawl.records import FileProblem, Mark, Record
+from curate.crawl.records import FileProblem, Mark, Page, Record
+from curate.crawl.rows import RowsReader
 from curate.errors import RunError
 from curate.work.urls import is_url
 
@@ -109,6 +111,8 @@ def read_chunks(
     chunk = _ChunkBuilder(index, options, is_wanted=is_wanted(index))
     try:
         while True:
+            if chunk.is_wanted:
+                chunk.add_pages(*records.read_pages(*chunk.room()), records.source, records.position)
             full, cursor = chunk.is_full(), None
             if full:
                 cursor = records.cursor(index + 1)
@@ -180,6 +184,16 @@ class _SplitRecords:
             self._file += 1
         return None
 
+    def read_pages(self, n_most: int, n_most_bytes: int) -> tuple[list[Page], int]:
+        """Return the next records of the file that is open; see `RowsReader.read_pages`."""
+        reader = self._open.reader if self._open is not None else None
+        if not isinstance(reader, RowsReader):
+            return [], 0
+        pages, n_bytes = reader.read_pages(n_most, n_most_bytes)
+        if pages:
+            self.position = reader.position - 1
+        return pages, n_bytes
+
     def _open_file(self, file: InputFile) -> OpenFile | None:
         is_first = self._file == self._start.file
         mark = self._start.mark if is_first else Mark(0, 0)
@@ -242,39 +256,32 @@ class _ChunkBuilder:
         """Whether the chunk is to be cut before the next record."""
         return self._n_records >= self._options.chunk_records or self._n_bytes >= self._options.chunk_bytes
 
+    def room(self) -> tuple[int, int]:
+        """How many records, and how many bytes, are left until the chunk is full."""
+        return self._options.chunk_records - self._n_records, self._options.chunk_bytes - self._n_bytes
+
     def add(self, record: Record, source: str, position: int) -> None:
         """Add one record."""
+        if record.page is not None and not record.skipped:
+            self.add_pages([record.page], record.n_bytes, source, position)
+            return
         self._n_records += 1
         self._n_bytes += record.n_bytes
         if record.skipped:
             self._skipped[record.skipped] += 1
-        elif record.page is not None:
-            page = record.page
-            self._n_content_bytes += len(page.content or b"")
-            if (
-                self._n_content_bytes
-                > MAX_CONTENT_FACTOR * self._options.chunk_bytes + self._options.max_page_bytes
-            ):
-                self._n_content_bytes -= len(page.content or b"")
+
+    def add_pages(self, pages: Sequence[Page], n_bytes: int, source: str, last: int) -> None:
+        """Add records of `n_bytes` together that are pages, one behind the other; the last is at position `last`."""
+        self._n_records += len(pages)
+        self._n_bytes += n_bytes
+        n_most = MAX_CONTENT_FACTOR * self._options.chunk_bytes + self._options.max_page_bytes
+        for position, page in enumerate(pages, last + 1 - len(pages)):
+            n_content_bytes = len(page.content or b"")
+            if self._n_content_bytes + n_content_bytes > n_most:
                 page.content, page.drop_reason = None, "decompression_bomb"
-            self._rows.append(
-                (
-                    source,
-                    position,
-                    page.id,
-                    page.url,
-                    page.date,
-                    page.kind,
-                    page.content,
-                    page.charset,
-                    page.title,
-                    page.extra,
-                    page.program_language,
-                    page.path,
-                    page.license,
-                    page.drop_reason,
-                )
-            )
+            else:
+                self._n_content_bytes += n_content_bytes
+            self._rows.append((source, position, *_fields_of(page)))
 
     def build(self, cursor: Cursor, *, last: bool) -> Chunk:
         """Make the chunk and forget the rows."""
@@ -297,6 +304,9 @@ class _ChunkBuilder:
             last,
             self._types,
         )
+
+
+_fields_of = attrgetter(*PAGE_SCHEMA.names[2:])
 
 
 def _join(values: Sequence[bytes | None]) -> pa.Array:

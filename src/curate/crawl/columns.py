@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from curate.crawl.options import ReadOptions
@@ -85,6 +86,7 @@ class Layout:
     license: str | None = None
     reasons: tuple[tuple[str, str], ...] = ()  # (column of true and false, drop reason)
     has_nest: bool = False  # url and date may stand in a column of columns
+    is_flat: bool = False  # no name is a path into nested data
 
     @property
     def facts(self) -> tuple[str | None, ...]:
@@ -120,24 +122,25 @@ class RowReader:
     def page(self, row: dict[str, Any], position: int) -> Page:
         """Make a page of one row; without text it carries the drop reason for that."""
         layout = self.layout(row)
-        url = _string(get_path(row, layout.url))
-        date = _string(get_path(row, layout.date))
+        find: Callable[[str | None], Any] = partial(get_path, row)
+        if layout.is_flat:
+            find = row.get  # pyright: ignore[reportAssignmentType] - a name that is None is in no row
+        url, date, page_id = _string(find(layout.url)), _string(find(layout.date)), _string(find(layout.id))
         if layout.has_nest:
             url, date = (
                 url or _nested(row, URL_NAMES, layout.url),
                 date or _nested(row, DATE_NAMES, layout.date),
             )
         program = self._program(row, layout) if layout.path or layout.ending else None
-        column, kind, content = _find_content(row, layout.contents, is_code=program is not None)
+        column, kind, content = _find_content(find, layout.contents, is_code=program is not None)
         drop_reason = None
         if content is None:
             drop_reason = self._no_text_reason
         elif len(content) > self._options.max_page_bytes:
             content, drop_reason = None, "page_too_large"
-        page_id = _string(get_path(row, layout.id))
         if not page_id:
             page_id = place_id(self._source, position) if content is None else content_id(url, content)
-        charset = "utf-8" if kind == "html" and isinstance(get_path(row, column), str) else None
+        charset = "utf-8" if kind == "html" and isinstance(find(column), str) else None
         title = row.get(layout.title) if layout.title and kind == "text" else None
         title = _string(title) if isinstance(title, str | bytes) and title.strip() else None
         extra = None
@@ -145,7 +148,8 @@ class RowReader:
             used = {column, layout.id, layout.url, layout.date, layout.title if title else None}
             if program is not None:
                 used |= {layout.path, layout.language, layout.ending, layout.license}
-            used |= {name for name, _ in layout.contents if row.get(name) is None}
+            if column is None or len(layout.contents) > 1:
+                used |= {name for name, _ in layout.contents if row.get(name) is None}
             extra = dump_extra({name: value for name, value in row.items() if name not in used})
             if extra is not None and len(extra) > self._options.max_page_bytes:
                 content, extra, drop_reason = None, None, "page_too_large"
@@ -207,6 +211,7 @@ def find_layout(names: Collection[str], options: ReadOptions) -> Layout:
     else:
         contents = [(name, "either") for name in usual(TEXT_NAMES)]
         contents += [(name, "html") for name in usual(HTML_NAMES)]
+    given = [*(name for name, _ in contents), options.id_column, options.url_column, options.date_column]
     return Layout(
         tuple(contents),
         options.id_column or next(iter(usual(ID_NAMES)), None),
@@ -219,6 +224,7 @@ def find_layout(names: Collection[str], options: ReadOptions) -> Layout:
         next(iter(usual(LICENSE_NAMES)), None),
         tuple((by_name[name], reason) for name, reason in _STATED_REASONS if name in by_name),
         any(name in names for name in _NESTS),
+        all(name is None or name in names or "." not in name for name in given),
     )
 
 
@@ -252,14 +258,14 @@ def _nested(row: dict[str, Any], names: tuple[str, ...], found: str | None) -> s
 
 
 def _find_content(
-    row: dict[str, Any], contents: tuple[tuple[str, str], ...], *, is_code: bool = False
+    find: Callable[[str], Any], contents: tuple[tuple[str, str], ...], *, is_code: bool = False
 ) -> tuple[str | None, str, bytes | None]:
     """Return (column, 'html' or 'text', content) of the first column that holds more than white space.
 
     Program text is never taken for a page, even where it begins with a tag.
     """
     for name, role in contents:
-        value = get_path(row, name)
+        value = find(name)
         if isinstance(value, str):
             content = to_utf8(value)
         elif isinstance(value, bytes):
@@ -311,7 +317,7 @@ def to_utf8(text: str) -> bytes:
 def _string(value: Any) -> str | None:
     if value is None or value == "":
         return None
-    if isinstance(value, str):
+    if type(value) is str:
         return value if value.isascii() else clean_surrogates(value)
     if isinstance(value, (dict, list)):
         return dump_extra(value)

@@ -45,10 +45,10 @@ def compute_keys(
     """Compute what deduplication needs to know of N documents.
 
     Args:
-        texts: string or large_string, N documents; null counts as empty.
+        texts: string or large_string; null counts as empty.
         plan: its shingles, seed, bands and rows shape the keys; its threshold does not.
-        words: `hash_words(comparable(texts), signs=True)` where it is known already, of these documents or of more.
-        rows: int64 (N,), which of the documents of `words` these are; all of them by default.
+        words: `hash_words(comparable(texts), signs=True)` where it is known already.
+        rows: int64 (N,), the documents among `texts` and `words` that are meant, with `words` alone; all N by default.
         signatures: add the column `signature`.
 
     Returns:
@@ -57,7 +57,10 @@ def compute_keys(
         `signature` (one uint32 per permutation) if wanted.
     """
     data, bounds = view_utf8(texts)
-    n_documents = len(bounds) - 1
+    if rows is None:
+        rows = np.arange(len(bounds) - 1)
+    first, last = bounds[:-1][rows], bounds[1:][rows]
+    n_documents = len(rows)
     factors, terms = plan.permutations()
     exact = np.zeros((n_documents, 2), np.uint64)
     bands = np.zeros((n_documents, plan.n_bands), np.uint64)
@@ -68,21 +71,20 @@ def compute_keys(
     for begin in range(0, n_documents, max(step, 1)):
         end = min(begin + step, n_documents)
         some = words if words is not None else hash_words(comparable(texts[begin:end]), signs=True)
-        starts, ends = some.offsets[:-1], some.offsets[1:]
-        if words is not None and rows is not None:
-            starts, ends = starts[rows], ends[rows]
+        at = rows if words is not None else np.arange(end - begin)
+        starts, ends = some.offsets[:-1][at], some.offsets[1:][at]
         n_words[begin:end] = ends - starts
         signed = np.empty(n_words[begin:end].max(initial=0), np.uint64)
         _compute_keys(
-            data, bounds[begin : end + 1], some.hashes, some.signs, starts, ends, signed, plan.shingle_words, factors,
-            terms, plan.n_rows, exact[begin:end], bands[begin:end], minima[begin:end],
+            data, first[begin:end], last[begin:end], some.hashes, some.signs, starts, ends, signed, plan.shingle_words,
+            factors, terms, plan.n_rows, exact[begin:end], bands[begin:end], minima[begin:end],
         )  # fmt: skip
     columns: dict[str, Any] = {
         "exact_high": exact[:, 0].copy(),
         "exact_low": exact[:, 1].copy(),
         "bands": pa.FixedSizeListArray.from_arrays(pa.array(bands.reshape(-1)), plan.n_bands),
         "n_words": n_words,
-        "n_bytes": np.diff(bounds),
+        "n_bytes": last - first,
     }
     if signatures:
         columns["signature"] = pa.FixedSizeListArray.from_arrays(pa.array(minima.reshape(-1)), n_kept)
@@ -139,7 +141,8 @@ def shingle_sets(
 
 @kernel
 def _compute_keys(
-    data, bounds, hashes, signs, starts, ends, signed, shingle_words, factors, terms, n_rows, exact, bands, signatures
+    data, first, last, hashes, signs, starts, ends, signed, shingle_words, factors, terms, n_rows, exact, bands,
+    signatures,
 ):  # fmt: skip
     # Signs are put to the words of one document at a time, in memory that stays near; to all at once takes longer than keys do.
     shingles = np.empty(_TILE, np.uint64)
@@ -150,7 +153,7 @@ def _compute_keys(
         n_words = ends[document] - starts[document]
         add_signs(hashes, signs, starts[document], ends[document], signed)
         if n_words == 0:
-            _hash_bytes(data, bounds[document], bounds[document + 1], exact[document])
+            _hash_bytes(data, first[document], last[document], exact[document])
         else:
             _hash_sequence(signed, n_words, exact[document])
         minima[:] = np.uint32(0xFFFFFFFF)

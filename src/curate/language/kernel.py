@@ -629,8 +629,11 @@ def _find_cut(data, at, end):
         second = (second - _ONES * np.uint64(33)) & ~second & _TOP_BITS
         if first | second:
             return at + ((count_trailing_zeros(first) if first else 64 + count_trailing_zeros(second)) >> 3)
-    while at < end and data[at] & 0xC0 == 0x80:
-        at += 1
+    for _ in range(
+        3
+    ):  # a character has no more bytes behind its first; bytes that are no UTF-8 may go on for ever
+        if at < end and data[at] & 0xC0 == 0x80:
+            at += 1
     return at
 
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from curate.batch import take_rows, whole
 from curate.rules.model import LineRules
 from curate.signals import KINDS
 from curate.signals.classes import LINE_BREAK, SPACE, TERMINAL, UNSPACED, load_character_classes
@@ -81,42 +82,33 @@ def clean_lines(
     """
     several = [line_rules] if isinstance(line_rules, LineRules) else list(line_rules)
     columns: dict[str, pa.Array] = {}
+    texts = whole(texts).cast(pa.large_string()).fill_null("")
     for rules in several:
-        remove = _remove_kinds if rules.kinds else _clean
+        rows = np.arange(len(texts))
         if rules.languages and languages is not None:
-            texts, counts = _clean_some(texts, rules, languages, remove)
+            named = pc.is_in(whole(languages), pa.array(list(rules.languages), pa.string()))
+            rows = np.flatnonzero(named.to_numpy(zero_copy_only=False))
+        counts = np.zeros((len(rules.reasons), len(texts)), np.int32)
+        if rules.kinds:
+            rows, cleaned, removed = _remove_kinds(texts, rows, rules)
         else:
-            texts, counts = remove(texts, rules)
-        columns |= zip(rules.reasons, (pa.array(column) for column in counts), strict=True)
-    if not several:
-        texts = texts.cast(pa.large_string()).fill_null("")
+            cleaned, removed = _clean(take_rows(texts, rows), rules)
+        counts[:, rows] = removed
+        texts = _put(texts, rows, cleaned)
+        columns |= zip(rules.reasons, map(pa.array, counts), strict=True)
     return texts, pa.RecordBatch.from_pydict(columns)
 
 
-def _clean_some(
-    texts: pa.Array | pa.ChunkedArray,
-    rules: LineRules,
-    languages: pa.Array | pa.ChunkedArray,
-    remove: _Remove,
-) -> tuple[pa.Array, list[NDArray[np.int32]]]:
-    """Remove lines from the documents that the rules' languages name."""
-    if isinstance(texts, pa.ChunkedArray):
-        texts = texts.combine_chunks()
-    texts = texts.cast(pa.large_string()).fill_null("")
-    wanted = pc.is_in(languages, pa.array(list(rules.languages), pa.string()))
-    wanted = wanted.combine_chunks() if isinstance(wanted, pa.ChunkedArray) else wanted
-    cleaned, found = remove(texts.filter(wanted), rules)
-    rows = np.flatnonzero(wanted.to_numpy(zero_copy_only=False))
-    counts = [np.zeros(len(texts), np.int32) for _ in found]
-    for column, some in zip(counts, found, strict=True):
-        column[rows] = some
-    return pc.replace_with_mask(texts, wanted, cleaned), counts
+def _put(texts: pa.Array, rows: NDArray[np.int64], others: pa.Array) -> pa.Array:
+    """Put other texts in the place of those of `rows`, ascending."""
+    if len(rows) in (0, len(texts)):
+        return others if len(rows) else texts
+    mask = np.zeros(len(texts), np.bool_)
+    mask[rows] = True
+    return pc.replace_with_mask(texts, pa.array(mask), others)
 
 
-_Remove = Callable[[pa.Array | pa.ChunkedArray, LineRules], tuple[pa.Array, list[NDArray[np.int32]]]]
-
-
-def _clean(texts: pa.Array | pa.ChunkedArray, rules: LineRules) -> tuple[pa.Array, list[NDArray[np.int32]]]:
+def _clean(texts: pa.Array, rules: LineRules) -> tuple[pa.Array, NDArray[np.int32]]:
     data, offsets = text_buffers(texts)
     n_documents = len(offsets) - 1
     n_bytes = int(offsets[-1] - offsets[0])
@@ -150,40 +142,42 @@ def _clean(texts: pa.Array | pa.ChunkedArray, rules: LineRules) -> tuple[pa.Arra
         n_documents, pa.py_buffer(cleaned_offsets), pa.py_buffer(cleaned[:n_cleaned])
     )
     used = [rules.max_word_chars is not None, rules.end_marks is not None, rules.min_words is not None]
-    return array, [np.ascontiguousarray(counts[:, j]) for j in range(counts.shape[1]) if j >= 3 or used[j]]
+    used += [True] * n_checks
+    return array, counts.T[used]
 
 
 def _remove_kinds(
-    texts: pa.Array | pa.ChunkedArray, rules: LineRules
-) -> tuple[pa.Array, list[NDArray[np.int32]]]:
-    """Remove lines of some kinds that hold a substring.
+    texts: pa.Array, rows: NDArray[np.int64], rules: LineRules
+) -> tuple[NDArray[np.int64], pa.Array, NDArray[np.int32]]:
+    """Remove lines of some kinds that hold a substring from the texts of `rows`: (those that lose any, cleaned, counts).
 
     A line's kind depends on its neighbours, so a text that lost a line is looked at again, until it loses none: cleaning
     a cleaned text changes nothing.
     """
-    if isinstance(texts, pa.ChunkedArray):
-        texts = texts.combine_chunks()
-    texts = texts.cast(pa.large_string()).fill_null("")
     patterns = compile_patterns(rules.substrings)
     wanted = np.array([kind in rules.kinds for kind in KINDS])
-    counts = np.zeros((len(texts), len(rules.reasons)), np.int32)
     told = load_tables(), load_network(), make_scratch(), wanted
-    rows = np.flatnonzero(_lose_any(*text_buffers(texts), told, patterns))
-    while len(rows):
-        taken = texts.take(pa.array(rows))
-        data, offsets = text_buffers(taken)
-        removed = np.zeros((len(rows), len(rules.reasons)), np.int32)
-        cleaned, cleaned_offsets = np.empty(len(data) + 8, np.uint8), np.zeros(len(offsets), np.int64)
+    data, offsets = text_buffers(texts)
+    rows = rows[_lose_any(data, offsets[:-1][rows], offsets[1:][rows], told, patterns)]
+    texts = take_rows(texts, rows)
+    counts = np.zeros((len(rows), len(rules.reasons)), np.int32)
+    at = np.arange(len(rows))
+    while len(at):
+        data, offsets = text_buffers(take_rows(texts, at))
+        removed = np.zeros((len(at), len(rules.reasons)), np.int32)
+        cleaned, cleaned_offsets = (
+            np.empty(offsets[-1] - offsets[0] + 8, np.uint8),
+            np.zeros(len(offsets), np.int64),
+        )
         n = _remove_lines(data, offsets, told, patterns, cleaned, cleaned_offsets, removed)
         made = pa.LargeStringArray.from_buffers(
-            len(rows), pa.py_buffer(cleaned_offsets), pa.py_buffer(cleaned[:n])
+            len(at), pa.py_buffer(cleaned_offsets), pa.py_buffer(cleaned[:n])
         )
-        mask = np.zeros(len(texts), np.bool_)
-        mask[rows] = True
-        texts = pc.replace_with_mask(texts, pa.array(mask), made)
-        counts[rows] += removed
-        rows = rows[_lose_any(*text_buffers(made), told, patterns)]
-    return texts, [np.ascontiguousarray(column) for column in counts.T]
+        counts[at] += removed
+        texts = _put(texts, at, made)
+        data, offsets = text_buffers(made)
+        at = at[_lose_any(data, offsets[:-1].copy(), offsets[1:].copy(), told, patterns)]
+    return rows, texts, counts.T
 
 
 @lru_cache(maxsize=64)
@@ -226,13 +220,13 @@ def _citation_patterns() -> NDArray[np.uint8]:
 
 
 @kernel
-def _lose_any(data, offsets, told, patterns):
+def _lose_any(data, begins, stops, told, patterns):
     """Which documents have a line of a wanted kind that holds a substring."""
     tables, network, scratch, wanted = told
-    loses = np.zeros(len(offsets) - 1, np.bool_)
+    loses = np.zeros(len(begins), np.bool_)
     masks, starts, ends = patterns.masks, patterns.starts, patterns.ends
-    for d in range(len(offsets) - 1):
-        first, end = offsets[d], offsets[d + 1]
+    for d in range(len(begins)):
+        first, end = begins[d], stops[d]
         state = np.uint64(0)
         i = first
         while i < end and not loses[d]:

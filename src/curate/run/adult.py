@@ -11,6 +11,7 @@ their host with one of them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -27,26 +28,30 @@ _PROVEN, _LIKELY = 0.01, 0.003  # strong terms per word
 
 
 def find_adult(
-    urls: pa.Array, titles: pa.Array, texts: pa.Array, languages: pa.Array, words: Words
+    urls: pa.Array,
+    titles: pa.Array,
+    texts: Callable[[NDArray[np.int64]], pa.Array],
+    languages: pa.Array,
+    words: Words,
 ) -> pa.Array:
     """Say of N documents why they are adult pages, as text; null for all others.
 
     Args:
         urls: address of each, or null.
         titles: title of each, or null.
-        texts: text of each.
+        texts: gives the texts of some of the N, which is asked for few.
         languages: code of each, null where it is in none.
         words: of the texts.
     """
     found = find_evidence(urls, titles, words)
     english = np.array([code in (None, "en") for code in languages.to_pylist()], np.bool_)
     proven, suspected = weigh(found, english)
-    topics = np.full(len(texts), np.nan)
+    topics = np.full(len(urls), np.nan)
     asked = np.flatnonzero(suspected)
     if len(asked):
-        topics[asked] = _ask_topic(texts.take(pa.array(asked)))
+        topics[asked] = _ask_topic(texts(asked))
     is_adult = proven | (suspected & (topics >= _LEAST_TOPIC))
-    reasons: list[str | None] = [None] * len(texts)
+    reasons: list[str | None] = [None] * len(urls)
     for row in np.flatnonzero(is_adult).tolist():
         first = int(found.first[row])
         parts = [f"terms {found.n_strong[row]}" + (f" ({strong_terms([first])[0]})" if first >= 0 else "")]

@@ -23,7 +23,7 @@ from curate.errors import RunError
 from curate.protocols import Engine
 from curate.run.reading import Chunks
 from curate.text.uncommented import drop_comments
-from curate.work.files import read_arrow, read_facts, write_arrow, write_json
+from curate.work.files import read_arrow, read_arrow_with_facts, read_facts, write_arrow, write_json
 from curate.work.folder import ChunkName, RunFolder
 from curate.work.json_files import read_json
 
@@ -74,11 +74,12 @@ def read_chunk(path: Path, digest: str) -> pa.Table:
     Raises:
         RunError: it is missing, damaged, or holds others.
     """
-    if read_facts(path)["digest"] != digest:
+    documents, facts = read_arrow_with_facts(path)
+    if facts["digest"] != digest:
         raise RunError(
             f"{path} holds other documents than it did before. Delete it, and run the same command again: it is made again."
         )
-    return read_arrow(path)
+    return documents
 
 
 def compared_texts(
@@ -115,13 +116,13 @@ class Committed:
         Raises:
             RunError: it is missing, damaged, or was made among other chunks.
         """
-        found = read_facts(path).get("barrier")
-        if found != self.barrier:
+        table, facts = read_arrow_with_facts(path)
+        if facts.get("barrier") != self.barrier:
             raise RunError(
                 f"{path} was made among other chunks than those that are there now. Run the same command again: it is "
                 "made again."
             )
-        return read_arrow(path)
+        return table
 
     def is_there(self, path: Path) -> bool:
         """Whether such a file is there, made among these chunks."""

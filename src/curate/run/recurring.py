@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from curate.batch import add_columns, live_rows
+from curate.batch import add_columns, live_rows, take_rows
 from curate.config import parse_bytes
 from curate.crawl import Chunk, ReadOptions, Split
 from curate.dedup.lines import (
@@ -108,7 +108,7 @@ def _begin(begin: MakeDocuments, settings: FilterSettings, chunk: Chunk) -> tupl
     clock = StageClock()
     with clock.stage("lines"):
         rows = _prose_rows(documents)
-        texts = documents["text"].take(pa.array(rows)).combine_chunks()
+        texts = take_rows(documents["text"], rows)
         columns: dict[str, pa.Array] = {}
         if settings.dedup_lines:
             owners, hashes = distinct_lines(hash_lines(texts))
@@ -240,9 +240,8 @@ def _finish(judge: Judge, folder: RunFolder, first: RunFolder, n_bytes: int, nam
 def take_out(documents: pa.Table, recurring: Recurring) -> tuple[pa.Table, dict[str, Any]]:
     """Take the lines out of a chunk's documents, and tell how many lines and characters went."""
     rows = _prose_rows(documents)
-    at = pa.array(rows)
-    before = documents["text"].take(at).combine_chunks()
-    sites = documents[f"{_PREFIX}site"].take(at).to_numpy()
+    before = take_rows(documents["text"], rows)
+    sites = documents[f"{_PREFIX}site"].take(pa.array(rows)).to_numpy()
     lines: Lines = hash_lines(before)
     cleaned, counts = remove_lines(before, lines, recurring.find(lines, sites))
     return _put(documents, rows, before, cleaned, dict(zip(REASONS, counts, strict=True)), CHARS)
@@ -253,7 +252,7 @@ def take_out_passages(
 ) -> tuple[pa.Table, dict[str, Any]]:
     """Take the passages out that earlier documents have; `number` is that of the first document."""
     rows = _prose_rows(documents)
-    before = documents["text"].take(pa.array(rows)).combine_chunks()
+    before = take_rows(documents["text"], rows)
     windows = hash_windows(before, n_bytes)
     cleaned, counts = remove_passages(before, windows, repeated.find(windows, number + rows))
     return _put(documents, rows, before, cleaned, {PASSAGES: counts}, PASSAGE_CHARS)

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import xxhash
 from numpy.typing import NDArray
 
-from curate.batch import add_columns, drop_rows, live_rows
+from curate.batch import add_columns, drop_rows, live_rows, take_rows, whole
 from curate.rules import BadWords, Decontaminator, UrlRules
 from curate.rules.own import ask_screen, load_screen, screen_fingerprint
 from curate.rules.urls import list_files
@@ -75,7 +75,7 @@ class Screens:
         if MARKED in documents.column_names:
             found[MARKED] = self._redacted(documents[MARKED].take(rows))[0].cast(pa.string())
         documents = add_columns(documents, rows, found)
-        titles = documents["title"].combine_chunks()
+        titles = whole(documents["title"])
         redacted = pc.if_else(pc.is_null(titles), None, self._redacted(titles)[0].cast(titles.type))
         return documents.set_column(documents.schema.get_field_index("title"), "title", redacted)
 
@@ -87,7 +87,7 @@ class Screens:
         if self.words is None:
             return documents
         rows = live_rows(documents)
-        found = self.words.match(documents["text"].take(rows).combine_chunks())
+        found = self.words.match(take_rows(documents["text"], rows))
         return _drop(documents, rows, pc.if_else(pc.is_valid(found), BadWords.reason, STAYS), found)
 
     def add_adult(self, documents: pa.Table, words: Words) -> pa.Table:
@@ -96,9 +96,9 @@ class Screens:
             return documents
         rows = live_rows(documents)
         rows = rows[is_of_kind(documents["kind"].take(pa.array(rows)), PROSE)]
-        taken = documents.select(["url", "title", "text", "language"]).take(pa.array(rows))
-        urls, titles, texts, languages = (column.combine_chunks() for column in taken.columns)
-        found = find_adult(urls, titles, texts, languages, words.take(rows))
+        urls, titles, languages = (take_rows(documents[name], rows) for name in ("url", "title", "language"))
+        texts = documents["text"]
+        found = find_adult(urls, titles, lambda at: take_rows(texts, rows[at]), languages, words.take(rows))
         return _drop(documents, rows, pc.if_else(pc.is_valid(found), ADULT, STAYS), found)
 
     def add_contamination(self, documents: pa.Table, words: Words) -> pa.Table:

@@ -20,6 +20,7 @@ EXACT_INT = 2**53
 
 _SURROGATES = re.compile("[\ud800-\udfff]+")
 _ROUNDED_FROM = float(2**63)  # from here on the fast parser may have rounded a whole number to a double
+_EXACT = {str, int, bool, type(None)}
 _INT64_DIGITS = 18  # any number of so many digits fits into 64 bits
 
 
@@ -69,7 +70,7 @@ def parse_object(line: bytes) -> dict[str, Any] | None:
         value = parse_json(line)
     except ValueError:
         return None
-    return value if isinstance(value, dict) else None
+    return value if type(value) is dict else None
 
 
 def dump_json(value: Any) -> str:
@@ -93,6 +94,8 @@ def clean_surrogates(text: str) -> str:
 
 def _holds_rounded(value: Any) -> bool:
     """Whether a double in `value` is so large that it may have been a whole number with more digits."""
+    if type(value) is dict and _EXACT.issuperset(map(type, value.values())):
+        return False  # as most rows are
     waiting: list[Iterable[Any]] = [(value,)]
     while waiting:
         for item in waiting.pop():

@@ -93,6 +93,12 @@ def read_arrow(path: Path) -> pa.Table:
         return file.read_all()
 
 
+def read_arrow_with_facts(path: Path) -> tuple[pa.Table, dict[str, Any]]:
+    """Both at once: to open a file is to read its schema, of a hundred columns; raises as `read_arrow` does."""
+    with _opened_arrow(path) as file:
+        return file.read_all(), json.loads(file.schema.metadata[_FACTS])
+
+
 def read_facts(path: Path) -> dict[str, Any]:
     """Read the facts of a file that `write_arrow` wrote; raises as `read_arrow` does."""
     with _opened_arrow(path) as file:
@@ -118,11 +124,16 @@ def _opened_arrow(path: Path) -> Generator[pa.RecordBatchFileReader]:
 def write_parquet(path: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> int:
     """Commit `tables` as one zstd Parquet file; return its number of rows.
 
-    Row groups close where `cut_row_groups` says, each written in one piece: the bytes of the file depend on
+    Row groups close where `cut_row_groups` says, each written in the same pieces: the bytes of the file depend on
     its rows alone, not on how they were cut into tables.
     """
     n_rows = 0
-    with committed(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+    # Numbers hardly repeat: a dictionary of them fills up, and is given up, for nothing.
+    repeating: Any = [field.name for field in schema if not pa.types.is_primitive(field.type)]
+    with (
+        committed(path) as temporary,
+        pq.ParquetWriter(temporary, schema, compression="zstd", use_dictionary=repeating) as writer,
+    ):
         for group in _row_groups(tables, schema):
             writer.write_table(group, row_group_size=len(group))
             n_rows += len(group)
@@ -230,20 +241,29 @@ def batch_rows(metadata: pq.FileMetaData, groups: Sequence[int] | None = None) -
 
 
 def _row_groups(tables: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
-    """Row groups, each in one piece. Where one is handed on, nothing else is held but what begins the next."""
+    """Row groups, cut alike into pieces. Where one is handed on, nothing else is held but what begins the next."""
     waiting, n_bytes = schema.empty_table(), np.zeros(0, np.int64)
-    for table in tables:
-        waiting = pa.concat_tables([waiting, table.cast(schema)])
-        n_bytes = np.concatenate([n_bytes, row_bytes(waiting.slice(len(n_bytes)))])
+    for table in (each.cast(schema) for each in tables):
+        waiting = pa.concat_tables([waiting, table])
+        n_bytes = np.concatenate([n_bytes, row_bytes(table)])
         del table
         *ends, _ = cut_row_groups(n_bytes) or [0]  # the last may still grow
         start = 0
         for end in ends:
-            group = waiting.slice(0, end - start).combine_chunks()
+            group = _cut_alike(waiting.slice(0, end - start))
             waiting, start = waiting.slice(end - start), end
             release_memory()
             yield group
             del group
         n_bytes = n_bytes[start:]
     if len(waiting):
-        yield waiting.combine_chunks()
+        yield _cut_alike(waiting)
+
+
+_PIECE_ROWS = 1024  # what the writer takes at a time
+
+
+def _cut_alike(group: pa.Table) -> pa.Table:
+    """Cut a row group anew, where the writer would: the same pieces, however it was cut; most need no copy for that."""
+    starts = range(0, len(group), _PIECE_ROWS)
+    return pa.concat_tables([group.slice(start, _PIECE_ROWS).combine_chunks() for start in starts])
