@@ -80,3 +80,11 @@ def test_a_column_in_one_piece_is_not_copied() -> None:
     texts = pa.array(["one", "two"])
     for column in (texts, pa.chunked_array([texts])):
         assert take_rows(column, np.arange(2)).buffers()[2].address == texts.buffers()[2].address
+
+
+def test_values_find_their_rows_in_any_order() -> None:
+    table = pa.table({"text": ["a", "b", "c"]})
+    for rows in ([2, 0], [1, 2, 0]):
+        values = pa.array([f"of {row}" for row in rows])
+        expected = [f"of {row}" if row in rows else "abc"[row] for row in range(3)]
+        assert add_columns(table, np.array(rows), {"text": values})["text"].to_pylist() == expected

@@ -141,10 +141,11 @@ def take_rows(column: pa.Array | pa.ChunkedArray, rows: NDArray[np.int64]) -> pa
 def add_columns(
     documents: pa.Table, rows: NDArray[np.int64], columns: Mapping[str, pa.Array] | pa.RecordBatch | pa.Table
 ) -> pa.Table:
-    """Add columns with one value for each of `rows`, ascending; other rows get null, or keep what the column had."""
+    """Add columns with one value for each of `rows`; other rows get null, or keep what the column had."""
     if isinstance(columns, pa.RecordBatch | pa.Table):
         columns = dict(zip(columns.schema.names, columns.columns, strict=True))
-    is_all = len(rows) == len(documents) and np.array_equal(rows, np.arange(len(rows)))
+    is_ascending = bool((rows[1:] > rows[:-1]).all())
+    is_all = is_ascending and len(rows) == len(documents)
     places = np.full(len(documents), -1, np.int64)
     places[rows] = np.arange(len(rows))
     picks, has_value = pa.array(places, mask=places < 0), pa.array(places >= 0)
@@ -153,7 +154,7 @@ def add_columns(
         is_of_type = at >= 0 and values.type == documents.schema.field(at).type
         if is_of_type and not len(rows):
             continue
-        if is_of_type and not is_all and pa.types.is_string(values.type):
+        if is_of_type and not is_all and pa.types.is_string(values.type) and is_ascending:
             # Texts are many bytes: the same as below, and each is copied once.
             spread = pc.replace_with_mask(whole(documents[name]), has_value, whole(values))
             documents = documents.set_column(at, name, spread)
