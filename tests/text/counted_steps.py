@@ -97,27 +97,6 @@ def prefetch(array: Any, index: int) -> None:
     """Nothing that a result shows."""
 
 
-def multiply_tile(
-    rows: Any,
-    first: int,
-    second: int,
-    third: int,
-    fourth: int,
-    tiles: Any,
-    tile: int,
-    n_steps: int,
-    products: Any,
-) -> None:
-    rows, columns = (
-        rows.reshape(-1),
-        tiles.reshape(-1)[int(tile) : int(tile) + 128 * int(n_steps)].reshape(-1, 32),
-    )
-    for number, begin in enumerate((first, second, third, fourth)):
-        products.reshape(-1)[32 * number : 32 * number + 32] = (
-            rows[int(begin) : int(begin) + len(columns)] @ columns
-        )
-
-
 def adding_rows(n: int) -> Callable[..., None]:
     def add(
         sums: Any, place: int, values: Any, begin: int, stride: int, rows: Any, weights: Any, n_rows: int
@@ -133,7 +112,7 @@ def adding_rows(n: int) -> Callable[..., None]:
 MACHINE = {
     each.__name__: each
     for each in (
-        load64, store64, count_trailing_zeros, count_ones, bytes_between, add_sixteen, prefetch, multiply_tile
+        load64, store64, count_trailing_zeros, count_ones, bytes_between, add_sixteen, prefetch
     )
 } | {f"add_rows_{n}": adding_rows(n) for n in (8, 16, 32)}  # fmt: skip
 """What stands in for machine instructions of `curate.text.unaligned`."""
