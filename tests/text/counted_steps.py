@@ -114,7 +114,7 @@ MACHINE = {
     for each in (
         load64, store64, count_trailing_zeros, count_ones, bytes_between, add_sixteen, prefetch
     )
-} | {f"add_rows_{n}": adding_rows(n) for n in (8, 16, 32)}  # fmt: skip
+} | {f"add_rows_{n}": adding_rows(n) for n in (8, 16, 32, 64)}  # fmt: skip
 """What stands in for machine instructions of `curate.text.unaligned`."""
 
 np.seterr(all="ignore")

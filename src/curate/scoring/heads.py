@@ -8,6 +8,7 @@ additions: so the number of a document does not depend on the batch it came in.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any, ClassVar, Protocol, cast
@@ -210,6 +211,40 @@ def head_from_arrays(kind: str, arrays: dict[str, NDArray[np.generic]]) -> Head:
         for name, a in arrays.items()
     }
     return HEADS[kind](**wide)
+
+
+def prepare(
+    columns: Sequence[Array], centre: Array, scale: Array, limit: Array, products: Array | None = None
+) -> Array:
+    """Put side by side what a head sees: dense columns, each as clip((x - centre) * scale, -limit, limit), and products.
+
+    Args:
+        columns: float32 (N, ...), as many columns together as there are centres.
+        centre: float32 (n_dense,).
+        scale: float32 (n_dense,).
+        limit: float32 (n_dense,).
+        products: float32 (N, n_products), taken as they are.
+    """
+    n_rows, n_dense = len(columns[0] if products is None else products), len(centre)
+    features = np.empty((n_rows, n_dense + (0 if products is None else products.shape[1])), np.float32)
+    at = 0
+    for each in columns:
+        _prepare_columns(each, at, centre, scale, limit, features)
+        at += each.shape[1]
+    if products is not None:
+        features[:, n_dense:] = products
+    return features
+
+
+@kernel
+def _prepare_columns(columns, at, centre, scale, limit, features):
+    stop = at + columns.shape[1]
+    centre, scale, limit = centre[at:stop], scale[at:stop], limit[at:stop]
+    for row in range(len(columns)):
+        column, feature = columns[row], features[row, at:stop]
+        for j in range(len(column)):
+            value = (column[j] - centre[j]) * scale[j]
+            feature[j] = -limit[j] if value < -limit[j] else min(value, limit[j])
 
 
 @kernel

@@ -170,8 +170,8 @@ The compiler, which cannot know that two arrays are apart, adds them one by one.
 prefetch: Any = intrinsic(_prefetch)
 """prefetch(array, index): begin to load what stands there, counted flat, into the nearest cache."""
 
-add_rows_8, add_rows_16, add_rows_32 = _add_rows(8), _add_rows(16), _add_rows(32)
-"""add_rows_8(sums, place, values, begin, stride, rows, weights, n_rows): add weighted rows to 8 sums, which stay in a register.
+add_rows_8, add_rows_16, add_rows_32, add_rows_64 = (_add_rows(lanes) for lanes in (8, 16, 32, 64))
+"""add_rows_8(sums, place, values, begin, stride, rows, weights, n_rows): add weighted rows to 8 sums, which stay in registers.
 
 To float32 `sums` from `place` on, for each `i` below `n_rows` in turn, `weights[i]`, float32, times the values, float32 or
 int8, from `begin + rows[i] * stride` on; `rows` are int32, places are counted flat.
