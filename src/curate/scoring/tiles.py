@@ -19,6 +19,9 @@ ROWS = 8
 LANES = 32
 """Columns of a tile."""
 
+_STRETCH = 64
+"""Features whose products are added up by themselves: a sum of many loses more to rounding."""
+
 _INT, _FLOAT, _DOUBLE = ir.IntType(64), ir.FloatType(), ir.DoubleType()
 
 
@@ -33,62 +36,54 @@ def _multiply_tile(
     products: Any,
 ) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        # As many sums as there are registers for: with 32 of AVX-512 all, else a fourth of them at a time.
-        has_wide = "+avx512f" in context.codegen().magic_tuple()[2]
-        n_rows, n_lanes = (ROWS, LANES) if has_wide else (ROWS // 2, LANES // 2)
-        lanes = ir.VectorType(_FLOAT, n_lanes).as_pointer()
-        kinds, (_, first, last, n_features, _, tile, _) = signature.args, args
-        last = builder.sub(last, _whole(1))
+        # As many sums at a time as there are registers for.
+        n_rows, n_lanes = (ROWS, LANES) if _has_wide(context) else (ROWS // 2, LANES // 2)
+        lanes = ir.VectorType(_FLOAT, n_lanes)
+        kinds, (_, first, n_there, n_features, _, tile, _) = signature.args, args
+        last = builder.sub(n_there, _whole(1))
 
-        def place(argument: int, *steps: Any) -> Any:
-            address = element(context, builder, kinds[argument], args[argument], steps[0])
-            return builder.gep(address, [steps[1]])
+        def address(argument: int, begin: Any, index: Any) -> Any:
+            at = element(context, builder, kinds[argument], args[argument], begin)
+            return builder.gep(at, [index])
 
-        def sum_products(row: int, lane: int) -> None:
-            left: list[Any] = []
-            for number in range(row, row + n_rows):
-                is_there = builder.icmp_signed("<", _whole(number), last)
-                taken = builder.select(is_there, _whole(number), last)
-                left.append(place(0, first, builder.mul(taken, n_features)))
-            right = place(4, tile, _whole(lane))
-            sums = [
-                cgutils.alloca_once_value(builder, ir.Constant(lanes.pointee, None)) for _ in range(n_rows)
-            ]
+        def row_at(number: int) -> Any:
+            is_there = builder.icmp_signed("<", _whole(number), last)
+            taken = builder.select(is_there, _whole(number), last)
+            return address(0, first, builder.mul(taken, n_features))
 
-            def add_features(begin: Any, n: int) -> None:
-                """Row by row, so that few registers hold what is not yet added."""
-                features = [builder.add(begin, _whole(k)) for k in range(n)]
-                columns = [
-                    builder.load(
-                        builder.bitcast(builder.gep(right, [builder.mul(each, _whole(LANES))]), lanes),
-                        align=4,
-                    )
-                    for each in features
-                ]
-                for start, total in zip(left, sums, strict=True):
-                    values = [
-                        spread(builder, builder.load(builder.gep(start, [each])), n_lanes)
-                        for each in features
-                    ]
-                    added = [builder.fmul(*each) for each in zip(values, columns, strict=True)]
-                    while len(added) > 1:
-                        added = [builder.fadd(a, b) for a, b in zip(added[::2], added[1::2], strict=True)]
-                    builder.store(builder.fadd(builder.load(total), added[0]), total)
+        def product_at(row: int, lane: int) -> Any:
+            at = address(6, _whole(0), _whole(row * LANES + lane))
+            return builder.bitcast(at, lanes.as_pointer())
 
-            n_fours = builder.sdiv(n_features, _whole(4))
-            with cgutils.for_range(builder, n_fours, intp=_INT) as loop:
-                add_features(builder.mul(loop.index, _whole(4)), 4)
-            with cgutils.for_range_slice(
-                builder, builder.mul(n_fours, _whole(4)), n_features, _whole(1), intp=_INT
-            ) as (feature, _):
-                add_features(feature, 1)
+        def add_stretch(row: int, lane: int, begin: Any, n_steps: Any, step: int) -> None:
+            """Add what `step * n_steps` features from `begin` on give to the products of some rows and columns."""
+            left = [row_at(number) for number in range(row, row + n_rows)]
+            right = address(4, tile, _whole(lane))
+            sums = [cgutils.alloca_once(builder, lanes) for _ in left]
+            for total in sums:
+                builder.store(ir.Constant(lanes, None), total)
+            with cgutils.for_range(builder, n_steps, intp=_INT) as loop:
+                start = builder.add(begin, builder.mul(loop.index, _whole(step)))
+                for feature in (builder.add(start, _whole(k)) for k in range(step)):
+                    at = builder.gep(right, [builder.mul(feature, _whole(LANES))])
+                    column = builder.load(builder.bitcast(at, lanes.as_pointer()), align=4)
+                    for values, total in zip(left, sums, strict=True):
+                        value = spread(builder, builder.load(builder.gep(values, [feature])), n_lanes)
+                        builder.store(_fuse(builder, value, column, builder.load(total)), total)
             for number, total in enumerate(sums, row):
-                at = place(6, _whole(0), _whole(number * LANES + lane))
-                builder.store(builder.load(total), builder.bitcast(at, lanes), align=4)
+                at = product_at(number, lane)
+                builder.store(builder.fadd(builder.load(at, align=4), builder.load(total)), at, align=4)
 
+        n_stretches = builder.sdiv(n_features, _whole(_STRETCH))
+        n_done = builder.mul(n_stretches, _whole(_STRETCH))
         for row in range(0, ROWS, n_rows):
             for lane in range(0, LANES, n_lanes):
-                sum_products(row, lane)
+                for number in range(row, row + n_rows):
+                    builder.store(ir.Constant(lanes, None), product_at(number, lane), align=4)
+                with cgutils.for_range(builder, n_stretches, intp=_INT) as loop:
+                    begin = builder.mul(loop.index, _whole(_STRETCH))
+                    add_stretch(row, lane, begin, _whole(_STRETCH // 4), 4)
+                add_stretch(row, lane, n_done, builder.sub(n_features, n_done), 1)
         return context.get_dummy_value()
 
     number = nb.int64
@@ -101,7 +96,6 @@ _SERIES = (
 )  # fmt: skip
 _SCALE = 0.6065306597126334  # exp(-1/2)
 _N_SQUARED = 6
-_AT_ONCE = 16
 
 
 def _add_bumps(
@@ -117,13 +111,13 @@ def _add_bumps(
     place: Any,  # noqa: ARG001
 ) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        floats, doubles, four = (
-            ir.VectorType(*kind) for kind in ((_FLOAT, _AT_ONCE), (_DOUBLE, _AT_ONCE), (_DOUBLE, 4))
-        )
+        n_lanes = LANES if _has_wide(context) else LANES // 2
+        floats, doubles = ir.VectorType(_FLOAT, n_lanes), ir.VectorType(_DOUBLE, n_lanes)
+        four = ir.VectorType(_DOUBLE, 4)
         _, row, _, _, first, square, gamma, _, to = args
-        square = spread(builder, square, _AT_ONCE)
+        square = spread(builder, square, n_lanes)
         power = builder.fmul(gamma, ir.Constant(_DOUBLE, -1 / (1 << _N_SQUARED)))
-        power = spread(builder, power, _AT_ONCE)
+        power = spread(builder, power, n_lanes)
 
         def address(argument: int, index: Any, kind: Any) -> Any:
             at = element(context, builder, signature.args[argument], args[argument], index)
@@ -134,7 +128,7 @@ def _add_bumps(
 
         target = address(7, to, four)
         total = builder.load(target, align=8)
-        for lane in range(0, LANES, _AT_ONCE):
+        for lane in range(0, LANES, n_lanes):
             product, centre, weight = (
                 builder.load(address(n, builder.add(start, _whole(lane)), floats), align=4)
                 for n, start in ((0, row), (2, first), (3, first))
@@ -145,12 +139,12 @@ def _add_bumps(
             t = builder.fadd(x, _every(doubles, 0.5))
             series = _every(doubles, _SERIES[0])
             for coefficient in _SERIES[1:]:
-                series = builder.fadd(_every(doubles, coefficient), builder.fmul(t, series))
+                series = _fuse(builder, t, series, _every(doubles, coefficient))
             series = builder.fmul(series, _every(doubles, _SCALE))
             for _ in range(_N_SQUARED):
                 series = builder.fmul(series, series)
             bumps = builder.fmul(builder.fpext(weight, doubles), series)
-            for begin in range(0, _AT_ONCE, 4):
+            for begin in range(0, n_lanes, 4):
                 mask = ir.Constant(ir.VectorType(ir.IntType(32), 4), [begin, begin + 1, begin + 2, begin + 3])
                 total = builder.fadd(total, builder.shuffle_vector(bumps, bumps, mask))
         builder.store(total, target, align=8)
@@ -161,6 +155,19 @@ def _add_bumps(
         nb.void(products, number, squares, weights, number, nb.float32, nb.float64, sums, number),
         generate,
     )
+
+
+def _has_wide(context: Any) -> bool:
+    """Whether there are the 32 registers of 512 bits of AVX-512; else 16 of 256, or the like."""
+    return "+avx512f" in context.codegen().magic_tuple()[2]
+
+
+def _fuse(builder: Any, a: Any, b: Any, c: Any) -> Any:
+    """Generate a * b + c, rounded once: one instruction, and the same bits on every machine."""
+    kind = a.type
+    name = f"llvm.fma.v{kind.count}f{32 if kind.element == _FLOAT else 64}"
+    function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind] * 3), name)
+    return builder.call(function, [a, b, c])
 
 
 def _whole(value: int) -> Any:
@@ -176,8 +183,8 @@ multiply_tile: Any = intrinsic(_multiply_tile)
 
 The rows lie one behind the other from `first` of `rows` on; where there are fewer than 8 (`n_rows`), the last one is taken for
 those that are missing. The tile, (n_features, 32), begins at `tile` of `tiles`; `products`, (8, 32), is written; all float32,
-counted flat. Each product is the sum, from the first feature on, of (a0 * p + a1 * q) + (a2 * r + a3 * s), then of those
-that are left one by one, however many are computed at once.
+counted flat. A product is the sum of stretches of 64 features, and each of these is summed from its first feature on by fused
+multiply-adds: with the same bits in any row, on any machine.
 """
 
 add_bumps: Any = intrinsic(_add_bumps)
