@@ -89,6 +89,14 @@ def bytes_between(array: Any, index: int, low: int, high: int) -> np.uint64:
     return np.packbits((some >= low) & (some <= high), bitorder="little").view(np.uint64)[0]
 
 
+def fold_ascii_64(data: Any, index: int, folded: Any, flags: Any, fill: int) -> int:
+    block = data[int(index) : int(index) + 64].tobytes()
+    low = block.lower()
+    folded[int(fill) : int(fill) + 64] = np.frombuffer(low, np.uint8)
+    flags[int(fill) : int(fill) + 64] = [128 * (byte < 128 and chr(byte).isalnum()) for byte in low]
+    return next((i for i, byte in enumerate(block) if byte >= 128), 64)
+
+
 def add_sixteen(to: Any, place: int, values: Any, index: int) -> None:
     to.reshape(-1)[int(place) : int(place) + 16] += values.reshape(-1)[int(index) : int(index) + 16]
 
@@ -112,7 +120,7 @@ def adding_rows(n: int) -> Callable[..., None]:
 MACHINE = {
     each.__name__: each
     for each in (
-        load64, store64, count_trailing_zeros, count_ones, bytes_between, add_sixteen, prefetch
+        load64, store64, count_trailing_zeros, count_ones, bytes_between, fold_ascii_64, add_sixteen, prefetch
     )
 } | {f"add_rows_{n}": adding_rows(n) for n in (8, 16, 32, 64)}  # fmt: skip
 """What stands in for machine instructions of `curate.text.unaligned`."""

@@ -54,6 +54,40 @@ def _bytes_between(typing_context: Any, array: Any, index: Any, low: Any, high: 
     return nb.uint64(array, nb.int64, nb.uint8, nb.uint8), generate
 
 
+def _fold_ascii_64(
+    typing_context: Any,  # noqa: ARG001
+    data: Any,
+    index: Any,  # noqa: ARG001
+    folded: Any,
+    flags: Any,
+    fill: Any,  # noqa: ARG001
+) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        bytes_64 = ir.VectorType(ir.IntType(8), 64)
+
+        def address(argument: int, index: Any) -> Any:
+            at = element(context, builder, signature.args[argument], args[argument], index)
+            return builder.bitcast(at, bytes_64.as_pointer())
+
+        def every(value: int) -> Any:
+            return ir.Constant(bytes_64, [ir.Constant(ir.IntType(8), value)] * 64)
+
+        def is_between(values: Any, low: str, high: str) -> Any:
+            above = builder.sub(values, every(ord(low)))  # what is below `low` comes out far above
+            return builder.icmp_unsigned("<=", above, every(ord(high) - ord(low)))
+
+        values = builder.load(address(0, args[1]), align=1)
+        lower = builder.or_(values, every(0x20))
+        is_upper = is_between(values, "A", "Z")
+        is_part = builder.or_(is_between(lower, "a", "z"), is_between(values, "0", "9"))
+        builder.store(builder.select(is_upper, lower, values), address(2, args[4]), align=1)
+        builder.store(builder.select(is_part, every(0x80), every(0)), address(3, args[4]), align=1)
+        is_wide = builder.bitcast(builder.icmp_signed("<", values, every(0)), ir.IntType(64))
+        return builder.cttz(is_wide, ir.Constant(ir.IntType(1), 0))
+
+    return nb.int64(data, nb.int64, folded, flags, nb.int64), generate
+
+
 def _add_sixteen(typing_context: Any, to: Any, place: Any, values: Any, index: Any) -> Any:  # noqa: ARG001
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         sixteen = ir.VectorType(ir.FloatType(), 16).as_pointer()
@@ -159,6 +193,13 @@ bytes_between: Any = intrinsic(_bytes_between)
 """bytes_between(array, index, low, high): which of the 64 bytes from any position of a uint8 array are from low to high.
 
 A uint64, the first byte its lowest bit. The array has 64 bytes from there on.
+"""
+
+fold_ascii_64: Any = intrinsic(_fold_ascii_64)
+"""fold_ascii_64(data, index, folded, flags, fill): lower the case of 64 bytes, and flag letters and digits by 128.
+
+From `index` of `data` on, into `folded` and `flags` from `fill` on, all uint8. Returns how many of them come before the first
+byte beyond ASCII; those from there on mean nothing.
 """
 
 add_sixteen: Any = intrinsic(_add_sixteen)
