@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.scoring.heads import KernelHead
+from curate.scoring.heads import KernelHead, prepare
 from curate.scoring.kernels import mean_vectors, project_zones, share_words, tfidf_rows, tfidf_times
 from curate.scoring.lines import LINE_KINDS, LINES_BYTES, LINES_NAMES, measure_lines
 from curate.scoring.shape import SHAPE_BYTES, SHAPE_NAMES, measure_shape
@@ -66,7 +66,7 @@ def test_tfidf_rows_equal_a_plain_loop(documents, zones):
             assert all(abs(row[n] - expected[n]) < 1e-5 for n in expected)
 
 
-@given(DOCUMENTS, ZONES, st.sampled_from([1, 3, 8, 24, 61]))  # 32, 16 and 8 sums are taken at once
+@given(DOCUMENTS, ZONES, st.sampled_from([1, 3, 8, 24, 61, 131]))  # 64, 32, 16 and 8 sums are taken at once
 @settings(deadline=None)
 def test_tfidf_times_weights_equals_a_plain_loop(documents, zones, n_outputs):
     numbers, words = words_of(documents)
@@ -127,9 +127,11 @@ def test_projected_zones_equal_a_plain_loop(documents, zones, size):
 @given(
     st.lists(st.integers(0, 2**64 - 1), unique=True, max_size=50),
     st.lists(st.integers(0, 2**64 - 1), max_size=20),
+    st.booleans(),
 )
-def test_a_vocabulary_finds_its_words_and_no_others(known, others):
-    vocabulary = Vocabulary.of(np.array(known, np.uint64))
+def test_a_vocabulary_finds_its_words_and_no_others(known, others, knows_idf):
+    idf = np.random.default_rng(len(known)).random(len(known)).astype(np.float32)
+    vocabulary = Vocabulary.of(np.array(known, np.uint64), idf if knows_idf else None)
     asked = np.array(known + others, np.uint64)
     numbers = vocabulary.find(Words(asked, np.array([0, len(asked)])))
     place = {word: i for i, word in enumerate(known)}
@@ -156,6 +158,28 @@ def test_bumps_equal_a_plain_sum_of_exponentials_in_any_batch(n_rows, n_features
     np.testing.assert_allclose(found, expected, atol=2e-5 * (1 + gamma))
     alone = [head.predict(rows[i : i + 1])[0] for i in range(n_rows)]
     assert found.tolist() == alone
+
+
+@given(st.lists(st.integers(0, 40), max_size=3), st.integers(0, 3), st.integers(0, 5))
+@settings(deadline=None)
+def test_what_a_head_sees_is_clipped_columns_and_products_side_by_side(widths, n_products, n_rows):
+    rng = np.random.default_rng(len(widths) + 10 * n_products + 100 * n_rows)
+    blocks = [rng.normal(size=(n_rows, width)).astype(np.float32) for width in widths]
+    products = rng.normal(size=(n_rows, n_products)).astype(np.float32)
+    for block in blocks:
+        block[block > 2] = np.nan
+    centre, scale, limit = rng.uniform(0, 2, (3, sum(widths))).astype(np.float32)
+    columns = np.hstack([*blocks, np.zeros((n_rows, 0), np.float32)])
+    expected = np.hstack([np.clip((columns - centre) * scale, -limit, limit), products])
+    np.testing.assert_array_equal(prepare(blocks, centre, scale, limit, products), expected)
+    if blocks:
+        np.testing.assert_array_equal(prepare(blocks, centre, scale, limit), expected[:, : columns.shape[1]])
+
+
+def test_common_words_are_placed_where_they_are_looked_for():
+    hashes = np.arange(1, 5, dtype=np.uint64)  # all in one slot
+    vocabulary = Vocabulary.of(hashes, np.float32([3, 1, 4, 2]))
+    assert vocabulary.slots[:5].tolist() == [1, 3, 0, 2, -1]
 
 
 def test_words_that_share_a_slot_are_told_apart():

@@ -135,6 +135,16 @@ def test_classes_have_probabilities_that_sum_to_one():
     assert len(topic.classes) == 24
 
 
+def test_classifiers_side_by_side_give_what_each_gives_alone():
+    pages = features.Pages(pa.array([LESSON, "", ADVERT]), 1 << 14)
+    alike = load_classifier("topic"), load_classifier("format")
+    zones = np.array([0, 2], np.int64)
+    other = replace(alike[1], sparse=replace(alike[1].sparse, zones=zones))
+    for classifiers in (alike, (alike[0], other)):
+        alone = np.hstack([classifier.outputs(pages) for classifier in classifiers])
+        assert features.ClassesBlock(classifiers).compute(pages).tolist() == alone.tolist()
+
+
 def test_what_tells_classes_apart_is_no_scorer_and_the_error_says_what_to_type():
     for name in ("topic", classifiers_folder() / "topic"):
         with pytest.raises(

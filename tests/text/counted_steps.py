@@ -89,33 +89,20 @@ def bytes_between(array: Any, index: int, low: int, high: int) -> np.uint64:
     return np.packbits((some >= low) & (some <= high), bitorder="little").view(np.uint64)[0]
 
 
+def fold_ascii_64(data: Any, index: int, folded: Any, flags: Any, fill: int) -> int:
+    block = data[int(index) : int(index) + 64].tobytes()
+    low = block.lower()
+    folded[int(fill) : int(fill) + 64] = np.frombuffer(low, np.uint8)
+    flags[int(fill) : int(fill) + 64] = [128 * (byte < 128 and chr(byte).isalnum()) for byte in low]
+    return next((i for i, byte in enumerate(block) if byte >= 128), 64)
+
+
 def add_sixteen(to: Any, place: int, values: Any, index: int) -> None:
     to.reshape(-1)[int(place) : int(place) + 16] += values.reshape(-1)[int(index) : int(index) + 16]
 
 
 def prefetch(array: Any, index: int) -> None:
     """Nothing that a result shows."""
-
-
-def multiply_tile(
-    rows: Any,
-    first: int,
-    second: int,
-    third: int,
-    fourth: int,
-    tiles: Any,
-    tile: int,
-    n_steps: int,
-    products: Any,
-) -> None:
-    rows, columns = (
-        rows.reshape(-1),
-        tiles.reshape(-1)[int(tile) : int(tile) + 128 * int(n_steps)].reshape(-1, 32),
-    )
-    for number, begin in enumerate((first, second, third, fourth)):
-        products.reshape(-1)[32 * number : 32 * number + 32] = (
-            rows[int(begin) : int(begin) + len(columns)] @ columns
-        )
 
 
 def adding_rows(n: int) -> Callable[..., None]:
@@ -133,9 +120,9 @@ def adding_rows(n: int) -> Callable[..., None]:
 MACHINE = {
     each.__name__: each
     for each in (
-        load64, store64, count_trailing_zeros, count_ones, bytes_between, add_sixteen, prefetch, multiply_tile
+        load64, store64, count_trailing_zeros, count_ones, bytes_between, fold_ascii_64, add_sixteen, prefetch
     )
-} | {f"add_rows_{n}": adding_rows(n) for n in (8, 16, 32)}  # fmt: skip
+} | {f"add_rows_{n}": adding_rows(n) for n in (8, 16, 32, 64)}  # fmt: skip
 """What stands in for machine instructions of `curate.text.unaligned`."""
 
 np.seterr(all="ignore")

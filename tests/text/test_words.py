@@ -88,6 +88,20 @@ SOME_OF_EVERYTHING = [
 ]
 
 
+@given(
+    st.lists(
+        st.text(st.characters(max_codepoint=127), max_size=150)
+        | st.text("abcXYZ019 _@[`{/:\n", min_size=60, max_size=70)
+        | st.sampled_from(["é", "’", "中", "ẞ", "Ǆ", "x" * 17, "one two, Three"]),
+        max_size=12,
+    ),
+    st.sampled_from([0, 8192 - 100]),
+)
+@settings(deadline=None)
+def test_stretches_of_ascii_give_the_words_of_the_definition(pieces, n_before):
+    assert_equal_to_oracle(pa.array(["a " * (n_before // 2) + "".join(pieces)] * 2))
+
+
 @pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
 def test_every_kind_of_text_gives_the_words_of_the_definition(kind):
     assert_equal_to_oracle(pa.array(SOME_OF_EVERYTHING, kind))

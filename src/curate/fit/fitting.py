@@ -47,8 +47,9 @@ from curate.fit.metrics import summarise, to_json
 from curate.fit.recipe import HEAD_SETTINGS, MemberRecipe, Recipe
 from curate.fit.settings import N_RESAMPLES
 from curate.scoring.calibration import Calibration
+from curate.scoring.heads import prepare
 from curate.scoring.load import load_fitted
-from curate.scoring.model import FittedScorer, Member, prepare
+from curate.scoring.model import FittedScorer, Member
 from curate.scoring.storage import CONFIG, WEIGHTS, staged_folder
 from curate.work.json_files import read_json
 from curate.work.progress import Counted, ProgressDisplay
@@ -438,7 +439,7 @@ def fit_member(
     centre, scale, limit = columns.preparation(member.dense, dense, vector_scale)
     sparse_rows = None if member.sparse is None else columns.rows[member.sparse][rows]
     idf = None if member.sparse is None else columns.sparse[member.sparse].idf
-    ready = prepare(dense, centre, scale, limit)
+    ready = prepare([dense], centre, scale, limit)
     head = fit_head(member.head, ready, sparse_rows, targets[rows], weights[rows], seed, member.settings, idf)
     if done is not None:
         done.add(1)
@@ -449,7 +450,8 @@ def predict_member(
     member: MemberRecipe, columns: Columns, fitted: FittedMember, rows: NDArray[np.bool_]
 ) -> Vector:
     """The member's level for the pages at `rows`."""
-    ready = prepare(columns.join(member.dense)[rows], fitted.centre, fitted.scale, fitted.limit)
+    dense = columns.join(member.dense)[rows]
+    ready = prepare([dense], fitted.centre, fitted.scale, fitted.limit)
     sparse_rows = None if member.sparse is None else columns.rows[member.sparse][rows]
     return fitted.head.predict(ready, sparse_rows).astype(np.float64)
 

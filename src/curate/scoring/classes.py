@@ -23,7 +23,6 @@ from curate.scoring.features import (
     SparseFeature,
 )
 from curate.scoring.heads import add_products
-from curate.scoring.kernels import tfidf_times
 from curate.scoring.storage import Arrays, fingerprint, languages_of, write_folder
 from curate.scoring.texts import count_read
 from curate.text.gate import as_texts
@@ -101,11 +100,14 @@ class FittedClasses:
             raise UnknownNameError(f"class of '{self.name}'", name, self.classes)
         return ClassScorer(f"{self.name}:{name}", self, self.classes.index(name))
 
-    def outputs(self, pages: Pages) -> Array:
-        """The linear outputs, before calibration, float32 (N, n_classes)."""
-        numbers, words = self.sparse.number(pages)
-        outputs = tfidf_times(numbers, words, self.sparse.zones, self.sparse.idf, self.weights) * self.steps
-        outputs += self.bias
+    def outputs(self, pages: Pages, products: Array | None = None) -> Array:
+        """The linear outputs, before calibration, float32 (N, n_classes).
+
+        `products` are `self.sparse.times(pages, self.weights)`, where they are known.
+        """
+        if products is None:
+            products = self.sparse.times(pages, self.weights)
+        outputs = products * self.steps + self.bias
         if self.blocks:
             dense = np.hstack([pages.compute(block) for block in self.blocks.values()]) - self.centre
             add_products(np.ascontiguousarray(dense, np.float32), self.dense_weights, outputs)

@@ -134,9 +134,10 @@ def _load_word_table(folder: Path) -> WordTable:
         raise SettingError(f"'{folder}' is no word table but a {config.get('kind')}.")
     check_kernels(folder, config, KERNEL_VERSIONS)
     arrays = read_weights(folder, config)
+    idf = arrays["idf"].astype(np.float32)
     return WordTable(
-        Vocabulary.of(arrays["hashes"]),
-        arrays["idf"].astype(np.float32),
+        Vocabulary.of(arrays["hashes"], idf),
+        idf,
         arrays["vectors"],
         arrays["scales"].astype(np.float32),
         config["weights_sha256"],
@@ -185,11 +186,11 @@ class SparseFeature:
         ]
         return csr_matrix(hstack(blocks, format="csr", dtype=np.float32))
 
-    def times(self, pages: Pages, weights: Array) -> Array:
+    def times(self, pages: Pages, weights: Array | NDArray[np.int8]) -> Array:
         """Multiply that matrix with weights (n_columns, n_zones, n_outputs) without making it."""
         numbers, words = self.number(pages)
         if self.kind == "bag":
-            return bag_means(numbers, words.offsets, np.ascontiguousarray(weights[:, 0]))
+            return bag_means(numbers, words.offsets, np.ascontiguousarray(weights[:, 0], np.float32))
         return tfidf_times(numbers, words, self.zones, self.idf, weights)
 
 
@@ -307,11 +308,34 @@ class ClassesBlock:
 
     def compute(self, pages: Pages, /) -> Array:
         """Compute float32 (N, n_features): the linear outputs, before calibration."""
-        return np.hstack([classifier.outputs(pages) for classifier in self.classifiers])
+        weights = _side_by_side(self.classifiers)
+        if weights is None:
+            return np.hstack([classifier.outputs(pages) for classifier in self.classifiers])
+        products = self.classifiers[0].sparse.times(pages, weights)
+        ends = np.cumsum([len(classifier.classes) for classifier in self.classifiers])
+        parts = zip(self.classifiers, np.split(products, ends[:-1], axis=1), strict=True)
+        return np.hstack([classifier.outputs(pages, part) for classifier, part in parts])
 
     def to_config(self) -> dict[str, Any]:
         """Name the classifiers and their weights."""
         return {"block": "classes", "classifiers": {c.name: c.sha256 for c in self.classifiers}}
+
+
+@lru_cache(maxsize=4)
+def _side_by_side(classifiers: tuple[Any, ...]) -> NDArray[np.int8] | None:
+    """The weights of classifiers that weigh the same words in the same zones, as of one; None where they do not.
+
+    A page's words are then counted once, and each is looked up in one place.
+    """
+    first, *others = (classifier.sparse for classifier in classifiers)
+    is_alike = all(
+        other.kind == first.kind
+        and other.vocabulary is first.vocabulary
+        and other.idf is first.idf
+        and np.array_equal(other.zones, first.zones)
+        for other in others
+    )
+    return np.concatenate([classifier.weights for classifier in classifiers], axis=2) if is_alike else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ additions: so the number of a document does not depend on the batch it came in.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any, ClassVar, Protocol, cast
@@ -15,14 +16,12 @@ from typing import Any, ClassVar, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from curate.scoring.tiles import LANES, ROWS, add_bumps, multiply_tile
 from curate.text.kernel import kernel
-from curate.text.unaligned import multiply_tile
 
 Array = NDArray[np.float32]
 
-_TILE = 32
-"""Columns that `multiply_tile` takes."""
-_ROWS = 64
+_BLOCK = 64
 """Rows that a tile of centres is read for."""
 
 
@@ -128,13 +127,13 @@ class KernelHead:
 def _lay_tiles(head: KernelHead) -> tuple[Array, Array, Array]:
     """The centres, tile after tile of (n_features, 32), flat, their squared lengths and weights, all filled up with zeros."""
     n_features, n_centres = head.centres.shape
-    n_padded = -(-n_centres // _TILE) * _TILE
+    n_padded = -(-n_centres // LANES) * LANES
     padded = np.zeros((n_features, n_padded), np.float32)
     padded[:, :n_centres] = head.centres
     squares, weights = np.zeros((2, n_padded), np.float32)
     squares[:n_centres] = np.square(head.centres, dtype=np.float32).sum(axis=0, dtype=np.float32)
     weights[:n_centres] = head.weights
-    return padded.reshape(n_features, -1, _TILE).transpose(1, 0, 2).ravel(), squares, weights
+    return padded.reshape(n_features, -1, LANES).transpose(1, 0, 2).ravel(), squares, weights
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -214,6 +213,40 @@ def head_from_arrays(kind: str, arrays: dict[str, NDArray[np.generic]]) -> Head:
     return HEADS[kind](**wide)
 
 
+def prepare(
+    columns: Sequence[Array], centre: Array, scale: Array, limit: Array, products: Array | None = None
+) -> Array:
+    """Put side by side what a head sees: dense columns, each as clip((x - centre) * scale, -limit, limit), and products.
+
+    Args:
+        columns: float32 (N, ...), as many columns together as there are centres.
+        centre: float32 (n_dense,).
+        scale: float32 (n_dense,).
+        limit: float32 (n_dense,).
+        products: float32 (N, n_products), taken as they are.
+    """
+    n_rows, n_dense = len(columns[0] if products is None else products), len(centre)
+    features = np.empty((n_rows, n_dense + (0 if products is None else products.shape[1])), np.float32)
+    at = 0
+    for each in columns:
+        _prepare_columns(each, at, centre, scale, limit, features)
+        at += each.shape[1]
+    if products is not None:
+        features[:, n_dense:] = products
+    return features
+
+
+@kernel
+def _prepare_columns(columns, at, centre, scale, limit, features):
+    stop = at + columns.shape[1]
+    centre, scale, limit = centre[at:stop], scale[at:stop], limit[at:stop]
+    for row in range(len(columns)):
+        column, feature = columns[row], features[row, at:stop]
+        for j in range(len(column)):
+            value = (column[j] - centre[j]) * scale[j]
+            feature[j] = -limit[j] if value < -limit[j] else min(value, limit[j])
+
+
 @kernel
 def _predict_linear(features, weights, bias, numbers):
     for row in range(len(features)):
@@ -275,91 +308,46 @@ def _predict_softmax(features, weights, levels, numbers):
 
 @kernel
 def _predict_kernel(features, flat, tiles, squares, weights, bias, gamma, numbers):
-    """Take a few rows through one tile of centres after the other.
+    """Take a block of rows through one tile of centres after the other.
 
     All centres lie in no cache near the core, one tile does: it is read from there for all of these rows.
     """
     n_rows, n_features = features.shape
-    n_centres = len(weights)
-    n_whole = n_features - n_features % 4
-    tile_size = n_features * _TILE
-    products = np.empty((4, _TILE), np.float32)
-    products_flat = products.ravel()
-    bumps = np.empty(_TILE, np.float64)
-    row_squares = np.empty(_ROWS, np.float32)
-    sums = np.empty((_ROWS, 4), np.float64)  # one sum would wait for each addition
-    for block in range(0, n_rows, _ROWS):
-        block_stop = min(block + _ROWS, n_rows)
+    products = np.empty(ROWS * LANES, np.float32)
+    row_squares = np.empty(_BLOCK, np.float32)
+    sums = np.empty((_BLOCK, 4), np.float64)
+    flat_sums = sums.ravel()
+    for block in range(0, n_rows, _BLOCK):
+        n_block = min(n_rows - block, _BLOCK)
         sums[:] = 0
-        for row in range(block, block_stop):
-            square = np.float32(0)
-            for i in range(n_features):
-                square += features[row, i] * features[row, i]
-            row_squares[row - block] = square
-        for first in range(0, n_centres, _TILE):
-            tile = first // _TILE * tile_size
-            for start in range(block, block_stop, 4):
-                last = block_stop - 1
-                multiply_tile(
-                    flat,
-                    start * n_features,
-                    min(start + 1, last) * n_features,
-                    min(start + 2, last) * n_features,
-                    min(start + 3, last) * n_features,
-                    tiles,
-                    tile,
-                    n_whole // 4,
-                    products_flat,
-                )
-                for row in range(start, min(start + 4, block_stop)):
-                    product = products[row - start]
-                    for i in range(n_whole, n_features):
-                        for j in range(_TILE):
-                            product[j] += features[row, i] * tiles[tile + i * _TILE + j]
-                    square, total = row_squares[row - block], sums[row - block]
-                    for j in range(_TILE):
-                        distance = max(
-                            square + squares[first + j] - np.float32(2) * product[j], np.float32(0)
-                        )
-                        bumps[j] = weights[first + j] * _exp_negative(
-                            -np.float64(gamma[0]) * np.float64(distance)
-                        )
-                    a, b, c, d = total[0], total[1], total[2], total[3]
-                    for j in range(0, _TILE, 4):
-                        a += bumps[j]
-                        b += bumps[j + 1]
-                        c += bumps[j + 2]
-                        d += bumps[j + 3]
-                    total[0], total[1], total[2], total[3] = a, b, c, d
-        for row in range(block, block_stop):
-            total = sums[row - block]
-            numbers[row] = np.float64(bias[0]) + ((total[0] + total[1]) + (total[2] + total[3]))
+        for start in range(0, n_block, 4):
+            _square_four(features, block + start, row_squares, start)
+        for first in range(0, len(weights), LANES):
+            for start in range(0, n_block, ROWS):
+                n = min(n_block - start, ROWS)
+                begin = (block + start) * n_features
+                multiply_tile(flat, begin, n, n_features, tiles, first * n_features, products)
+                for row in range(n):
+                    add_bumps(
+                        products, row * LANES, squares, weights, first,
+                        row_squares[start + row], np.float64(gamma[0]), flat_sums, 4 * (start + row),
+                    )  # fmt: skip
+        for row in range(n_block):
+            total = sums[row]
+            numbers[block + row] = np.float64(bias[0]) + ((total[0] + total[1]) + (total[2] + total[3]))
 
 
-@kernel(inline=True)
-def _exp_negative(x):
-    """exp(x) for x at most 0, to 2e-9 of its value (1.6e-28 below -64): without a branch, so that many are taken at once.
-
-    exp(x / 64) by its series about -1/2, six times squared.
-    """
-    t = max(x, -64.0) / 64.0 + 0.5
-    series = 1.0 / 362880.0 + t / 3628800.0
-    series = 1.0 / 40320.0 + t * series
-    series = 1.0 / 5040.0 + t * series
-    series = 1.0 / 720.0 + t * series
-    series = 1.0 / 120.0 + t * series
-    series = 1.0 / 24.0 + t * series
-    series = 1.0 / 6.0 + t * series
-    series = 0.5 + t * series
-    series = 1.0 + t * series
-    series = 1.0 + t * series
-    series *= 0.6065306597126334  # exp(-1/2)
-    series *= series
-    series *= series
-    series *= series
-    series *= series
-    series *= series
-    return series * series
+@kernel
+def _square_four(features, start, squares, place):
+    """Write the squared lengths of four rows, or of those there are; together, since each sum waits for every addition."""
+    last = len(features) - 1
+    a = b = c = d = np.float32(0)
+    for i in range(features.shape[1]):
+        a += features[start, i] * features[start, i]
+        b += features[min(start + 1, last), i] * features[min(start + 1, last), i]
+        c += features[min(start + 2, last), i] * features[min(start + 2, last), i]
+        d += features[min(start + 3, last), i] * features[min(start + 3, last), i]
+    squares[place], squares[place + 1], squares[place + 2], squares[place + 3] = a, b, c, d
 
 
 @kernel

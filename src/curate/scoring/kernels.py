@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.text.kernel import kernel
-from curate.text.unaligned import add_rows_8, add_rows_16, add_rows_32
+from curate.text.unaligned import add_rows_8, add_rows_16, add_rows_32, add_rows_64, prefetch
 from curate.text.words import Words
 
 
@@ -156,7 +156,7 @@ def _add_zones(numbers, offsets, zones, idf, weights, logs, outputs):
         at = start
         for z in range(len(zones) - 1, -1, -1):  # shortest first: each zone goes on from the one before
             zone_stop = stop if zones[z] == 0 else min(stop, start + zones[z])
-            n_touched = _count_words(numbers, at, zone_stop, counts, touched, n_touched)
+            n_touched = _count_words(numbers, at, zone_stop, counts, touched, n_touched, flat, stride)
             at = max(at, zone_stop)
             square = _weigh_words(touched, n_touched, counts, idf, logs, word_weights)
             sums[:] = 0
@@ -170,14 +170,17 @@ def _add_zones(numbers, offsets, zones, idf, weights, logs, outputs):
 
 
 @kernel(allocates=False)
-def _count_words(numbers, start, stop, counts, touched, n_touched):
+def _count_words(numbers, start, stop, counts, touched, n_touched, rows, stride):
     """Count the known words of a stretch, and list those met for the first time; returns the list's length.
 
-    The list has room for one more: whether a word is new cannot be foreseen, so all are written down.
+    The list has room for one more: whether a word is new cannot be foreseen, so all are written down. Their rows, each `stride`
+    of `rows`, begin to be loaded: all of them lie in no cache near the core.
     """
     for i in range(start, stop):
         number = numbers[i]
         if number >= 0:
+            prefetch(rows, number * stride)
+            prefetch(rows, number * stride + stride - 1)
             touched[n_touched] = number
             n_touched += counts[number] == 0
             counts[number] += 1
@@ -202,7 +205,10 @@ def _add_words(touched, n_touched, word_weights, flat, begin, stride, sums):
     """Add each word's row, times its weight, to `sums` (n_outputs,), word by word."""
     n_outputs = len(sums)
     j = 0
-    while j + 32 <= n_outputs:
+    while j + 64 <= n_outputs:
+        add_rows_64(sums, j, flat, begin + j, stride, touched, word_weights, n_touched)
+        j += 64
+    if j + 32 <= n_outputs:
         add_rows_32(sums, j, flat, begin + j, stride, touched, word_weights, n_touched)
         j += 32
     if j + 16 <= n_outputs:
@@ -278,7 +284,7 @@ def _fill_means(numbers, offsets, zones, vectors, scales, means):
         sums[:] = 0
         for z in range(len(zones) - 1, -1, -1):  # shortest first: the sum goes on
             zone_stop = stop if zones[z] == 0 else min(stop, start + zones[z])
-            n_touched = _count_words(numbers, at, zone_stop, counts, touched, 0)
+            n_touched = _count_words(numbers, at, zone_stop, counts, touched, 0, flat, n_dimensions)
             at = max(at, zone_stop)
             for i in range(n_touched):
                 number = touched[i]
@@ -326,7 +332,7 @@ def _fill_points(numbers, offsets, zones, axes, scales, logs, points):
         at = start
         for z in range(len(zones) - 1, -1, -1):  # shortest first: each zone goes on from the one before
             zone_stop = stop if zones[z] == 0 else min(stop, start + zones[z])
-            n_touched = _count_words(numbers, at, zone_stop, counts, touched, n_touched)
+            n_touched = _count_words(numbers, at, zone_stop, counts, touched, n_touched, flat, n_dimensions)
             at = max(at, zone_stop)
             _weigh_words(touched, n_touched, counts, scales, logs, word_weights)
             sums[:] = 0

@@ -324,7 +324,7 @@ def _load_sparse(name: str, config: dict[str, Any], arrays: Arrays, folder: Path
     hashes = take_array(arrays, f"sparse.{name}.hashes", (n_words,), folder, np.uint64)
     if n_words < 0 or (kind == "bag" and len(zones) != 1):
         raise SettingError(f"'{folder}' is damaged: '{name}' has no column, or more zones than a bag has.")
-    return SparseFeature(kind, zones, idf, Vocabulary.of(hashes), config.get("pairs", True))
+    return SparseFeature(kind, zones, idf, Vocabulary.of(hashes, idf[:n_words]), config.get("pairs", True))
 
 
 def _load_member(

@@ -26,7 +26,7 @@ from curate.scoring.features import (
     Pages,
     SparseFeature,
 )
-from curate.scoring.heads import Head, head_arrays
+from curate.scoring.heads import Head, head_arrays, prepare
 from curate.scoring.storage import Arrays, fingerprint, languages_of, write_folder
 from curate.scoring.texts import count_read
 from curate.text.gate import as_texts
@@ -71,21 +71,17 @@ class Member:
     def predict(self, pages: Pages, dense: dict[str, Array], sparse: dict[str, SparseFeature]) -> Array:
         """The head's level for every page, float32 (N,)."""
         columns = [dense[block] for block in self.blocks]
-        joined = np.hstack(columns) if columns else np.zeros((len(pages), 0), np.float32)
-        if joined.shape[1] != len(self.centre):  # heads index without asking
+        n_dense = sum(block.shape[1] for block in columns)
+        if n_dense != len(self.centre):  # heads index without asking
             raise SettingError(
                 f"The member '{self.name}' was fitted on {len(self.centre)} columns; its features have "
-                f"{joined.shape[1]}: the encoder is another one. Fit the classifier again."
+                f"{n_dense}: the encoder is another one. Fit the classifier again."
             )
-        features = prepare(joined, self.centre, self.scale, self.limit)
+        products = np.empty((len(pages), 0), np.float32)
         if self.sparse is not None and self.sparse_weights is not None:
-            features = np.hstack([features, sparse[self.sparse].times(pages, self.sparse_weights)])
-        return self.head.predict(np.ascontiguousarray(features, np.float32))
-
-
-def prepare(columns: Array, centre: Array, scale: Array, limit: Array) -> Array:
-    """Centre, scale and clip dense columns."""
-    return np.clip((columns - centre) * scale, -limit, limit).astype(np.float32, copy=False)
+            products = sparse[self.sparse].times(pages, self.sparse_weights)
+        features = prepare(columns, self.centre, self.scale, self.limit, products)
+        return self.head.predict(features)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

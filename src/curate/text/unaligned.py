@@ -45,20 +45,54 @@ def _count_ones(typing_context: Any, value: Any) -> Any:  # noqa: ARG001
 def _bytes_between(typing_context: Any, array: Any, index: Any, low: Any, high: Any) -> Any:  # noqa: ARG001
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         bytes_64 = ir.VectorType(ir.IntType(8), 64)
-        address = _element(context, builder, signature.args[0], args[0], args[1])
+        address = element(context, builder, signature.args[0], args[0], args[1])
         values = builder.load(builder.bitcast(address, bytes_64.as_pointer()), align=1)
-        above = builder.sub(values, _spread(builder, args[2], 64))  # what is below `low` comes out far above
-        is_between = builder.icmp_unsigned("<=", above, _spread(builder, builder.sub(args[3], args[2]), 64))
+        above = builder.sub(values, spread(builder, args[2], 64))  # what is below `low` comes out far above
+        is_between = builder.icmp_unsigned("<=", above, spread(builder, builder.sub(args[3], args[2]), 64))
         return builder.bitcast(is_between, ir.IntType(64))
 
     return nb.uint64(array, nb.int64, nb.uint8, nb.uint8), generate
+
+
+def _fold_ascii_64(
+    typing_context: Any,  # noqa: ARG001
+    data: Any,
+    index: Any,  # noqa: ARG001
+    folded: Any,
+    flags: Any,
+    fill: Any,  # noqa: ARG001
+) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        bytes_64 = ir.VectorType(ir.IntType(8), 64)
+
+        def address(argument: int, index: Any) -> Any:
+            at = element(context, builder, signature.args[argument], args[argument], index)
+            return builder.bitcast(at, bytes_64.as_pointer())
+
+        def every(value: int) -> Any:
+            return ir.Constant(bytes_64, [ir.Constant(ir.IntType(8), value)] * 64)
+
+        def is_between(values: Any, low: str, high: str) -> Any:
+            above = builder.sub(values, every(ord(low)))  # what is below `low` comes out far above
+            return builder.icmp_unsigned("<=", above, every(ord(high) - ord(low)))
+
+        values = builder.load(address(0, args[1]), align=1)
+        lower = builder.or_(values, every(0x20))
+        is_upper = is_between(values, "A", "Z")
+        is_part = builder.or_(is_between(lower, "a", "z"), is_between(values, "0", "9"))
+        builder.store(builder.select(is_upper, lower, values), address(2, args[4]), align=1)
+        builder.store(builder.select(is_part, every(0x80), every(0)), address(3, args[4]), align=1)
+        is_wide = builder.bitcast(builder.icmp_signed("<", values, every(0)), ir.IntType(64))
+        return builder.cttz(is_wide, ir.Constant(ir.IntType(1), 0))
+
+    return nb.int64(data, nb.int64, folded, flags, nb.int64), generate
 
 
 def _add_sixteen(typing_context: Any, to: Any, place: Any, values: Any, index: Any) -> Any:  # noqa: ARG001
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         sixteen = ir.VectorType(ir.FloatType(), 16).as_pointer()
         target, source = (
-            builder.bitcast(_element(context, builder, signature.args[n], args[n], args[n + 1]), sixteen)
+            builder.bitcast(element(context, builder, signature.args[n], args[n], args[n + 1]), sixteen)
             for n in (0, 2)
         )
         total = builder.fadd(builder.load(target, align=4), builder.load(source, align=4))
@@ -68,65 +102,12 @@ def _add_sixteen(typing_context: Any, to: Any, place: Any, values: Any, index: A
     return nb.void(to, nb.int64, values, nb.int64), generate
 
 
-_LANES = 32  # of a tile: two registers of AVX-512, four of AVX
-
-
-def _multiply_tile(
-    typing_context: Any,  # noqa: ARG001
-    rows: Any,
-    first: Any,  # noqa: ARG001
-    second: Any,  # noqa: ARG001
-    third: Any,  # noqa: ARG001
-    fourth: Any,  # noqa: ARG001
-    tiles: Any,
-    tile: Any,  # noqa: ARG001
-    n_steps: Any,  # noqa: ARG001
-    products: Any,
-) -> Any:
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        lanes = ir.VectorType(ir.FloatType(), _LANES)
-        kinds, count = signature.args, ir.IntType(64)
-        left = [_element(context, builder, kinds[0], args[0], place) for place in args[1:5]]
-        right = _element(context, builder, kinds[5], args[5], args[6])
-        sums = [cgutils.alloca_once_value(builder, ir.Constant(lanes, None)) for _ in left]
-
-        with cgutils.for_range(builder, args[7], intp=count) as loop:
-            step = builder.mul(loop.index, ir.Constant(count, 4))
-            columns = []
-            for k in range(4):
-                at = builder.mul(builder.add(step, ir.Constant(count, k)), ir.Constant(count, _LANES))
-                address = builder.bitcast(builder.gep(right, [at]), lanes.as_pointer())
-                columns.append(builder.load(address, align=4))
-            for row, total in zip(left, sums, strict=True):
-                p, q, r, s = (
-                    builder.fmul(
-                        _spread(
-                            builder,
-                            builder.load(builder.gep(row, [builder.add(step, ir.Constant(count, k))])),
-                            _LANES,
-                        ),
-                        columns[k],
-                    )
-                    for k in range(4)
-                )
-                added = builder.fadd(builder.fadd(p, q), builder.fadd(r, s))
-                builder.store(builder.fadd(builder.load(total), added), total)
-        for number, total in enumerate(sums):
-            place = ir.Constant(count, number * _LANES)
-            address = _element(context, builder, kinds[8], args[8], place)
-            builder.store(builder.load(total), builder.bitcast(address, lanes.as_pointer()), align=4)
-        return context.get_dummy_value()
-
-    number = nb.int64
-    return nb.void(rows, number, number, number, number, tiles, number, number, products), generate
-
-
 def _prefetch(typing_context: Any, array: Any, index: Any) -> Any:  # noqa: ARG001
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         byte, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
         kind = ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag])
         function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-        address = _element(context, builder, signature.args[0], args[0], args[1])
+        address = element(context, builder, signature.args[0], args[0], args[1])
         flags = [ir.Constant(flag, value) for value in (0, 3, 1)]  # to read, soon and often, data
         builder.call(function, [builder.bitcast(address, byte), *flags])
         return context.get_dummy_value()
@@ -152,11 +133,11 @@ def _add_rows(lanes: int) -> Any:
             small = isinstance(kinds[2].dtype, nb.types.Integer)
             stored = ir.VectorType(ir.IntType(8), lanes) if small else floats
             target = builder.bitcast(
-                _element(context, builder, kinds[0], args[0], args[1]), floats.as_pointer()
+                element(context, builder, kinds[0], args[0], args[1]), floats.as_pointer()
             )
-            first = _element(context, builder, kinds[2], args[2], args[3])
+            first = element(context, builder, kinds[2], args[2], args[3])
             row_of, weight_of = (
-                _element(context, builder, kinds[n], args[n], ir.Constant(count, 0)) for n in (5, 6)
+                element(context, builder, kinds[n], args[n], ir.Constant(count, 0)) for n in (5, 6)
             )
             total = cgutils.alloca_once_value(builder, builder.load(target, align=4))
             with cgutils.for_range(builder, args[7], intp=count) as loop:
@@ -166,7 +147,7 @@ def _add_rows(lanes: int) -> Any:
                 if small:
                     wide = ir.VectorType(ir.IntType(32), lanes)
                     value = builder.sitofp(builder.sext(value, wide), floats)
-                weight = _spread(builder, builder.load(builder.gep(weight_of, [loop.index])), lanes)
+                weight = spread(builder, builder.load(builder.gep(weight_of, [loop.index])), lanes)
                 builder.store(builder.fadd(builder.load(total), builder.fmul(weight, value)), total)
             builder.store(builder.load(total), target, align=4)
             return context.get_dummy_value()
@@ -177,8 +158,8 @@ def _add_rows(lanes: int) -> Any:
     return intrinsic(typed)
 
 
-def _spread(builder: Any, value: Any, lanes: int) -> Any:
-    """A vector of one value."""
+def spread(builder: Any, value: Any, lanes: int) -> Any:
+    """Generate a vector of one value."""
     one = builder.insert_element(
         ir.Constant(ir.VectorType(value.type, lanes), ir.Undefined), value, ir.Constant(ir.IntType(32), 0)
     )
@@ -186,11 +167,12 @@ def _spread(builder: Any, value: Any, lanes: int) -> Any:
 
 
 def _address(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-    element = _element(context, builder, signature.args[0], args[0], args[1])
-    return builder.bitcast(element, ir.IntType(64).as_pointer())
+    address = element(context, builder, signature.args[0], args[0], args[1])
+    return builder.bitcast(address, ir.IntType(64).as_pointer())
 
 
-def _element(context: Any, builder: Any, kind: Any, value: Any, index: Any) -> Any:
+def element(context: Any, builder: Any, kind: Any, value: Any, index: Any) -> Any:
+    """Generate the address of an array's element, counted flat."""
     array = context.make_array(kind)(context, builder, value)
     return builder.gep(array.data, [index])
 
@@ -213,6 +195,13 @@ bytes_between: Any = intrinsic(_bytes_between)
 A uint64, the first byte its lowest bit. The array has 64 bytes from there on.
 """
 
+fold_ascii_64: Any = intrinsic(_fold_ascii_64)
+"""fold_ascii_64(data, index, folded, flags, fill): lower the case of 64 bytes, and flag letters and digits by 128.
+
+From `index` of `data` on, into `folded` and `flags` from `fill` on, all uint8. Returns how many of them come before the first
+byte beyond ASCII; those from there on mean nothing.
+"""
+
 add_sixteen: Any = intrinsic(_add_sixteen)
 """add_sixteen(to, place, values, index): add 16 float32 of an array to those of another, both counted flat.
 
@@ -222,16 +211,8 @@ The compiler, which cannot know that two arrays are apart, adds them one by one.
 prefetch: Any = intrinsic(_prefetch)
 """prefetch(array, index): begin to load what stands there, counted flat, into the nearest cache."""
 
-multiply_tile: Any = intrinsic(_multiply_tile)
-"""multiply_tile(rows, first, second, third, fourth, tiles, tile, n_steps, products): four rows times 32 columns.
-
-The rows begin at `first` to `fourth` of `rows`, the tile, (4 * n_steps, 32), at `tile` of `tiles`; `products`, (4, 32), is
-written; all float32, counted flat. Each product is the sum, from the first step on, of (a0 * p + a1 * q) + (a2 * r + a3 * s).
-The sums stay in registers, which loops over arrays do not get from the compiler.
-"""
-
-add_rows_8, add_rows_16, add_rows_32 = _add_rows(8), _add_rows(16), _add_rows(32)
-"""add_rows_8(sums, place, values, begin, stride, rows, weights, n_rows): add weighted rows to 8 sums, which stay in a register.
+add_rows_8, add_rows_16, add_rows_32, add_rows_64 = (_add_rows(lanes) for lanes in (8, 16, 32, 64))
+"""add_rows_8(sums, place, values, begin, stride, rows, weights, n_rows): add weighted rows to 8 sums, which stay in registers.
 
 To float32 `sums` from `place` on, for each `i` below `n_rows` in turn, `weights[i]`, float32, times the values, float32 or
 int8, from `begin + rows[i] * stride` on; `rows` are int32, places are counted flat.

@@ -25,7 +25,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from curate.text.kernel import kernel
-from curate.text.unaligned import count_trailing_zeros, load64, store64
+from curate.text.unaligned import bytes_between, count_trailing_zeros, fold_ascii_64, load64, store64
 from curate.text.unicode_tables import FOLDING, SEPARATOR, SINGLE, load_tables
 
 WORDS_VERSION = 1
@@ -42,7 +42,6 @@ _U0, _U1, _U7, _U8 = (np.uint64(n) for n in (0, 1, 7, 8))
 _HIGH = np.uint64(0x8080808080808080)
 _LOW7 = np.uint64(0x7F7F7F7F7F7F7F7F)
 _ONES = np.uint64(0xFFFFFFFFFFFFFFFF)
-_GATHER = np.uint64(0x0002040810204081)  # moves the high bits of eight bytes into the top byte
 
 
 _SIGN_FACTOR = np.uint64(0x94D049BB133111EB)  # splitmix64's
@@ -327,7 +326,14 @@ def _run_length(gap, i, byte):
 @kernel
 def _fold_tile(data, position, end, kinds, fold_pages, folds, folded, flags, fill):
     """Fold text into the tile until either ends; returns (position, fill)."""
+    is_ascii = True  # as the bytes before: many at once are tried only where they are likely to be
     while position < end and fill <= _TILE - 8:
+        if is_ascii and position + 64 <= end and fill <= _TILE - 64:
+            n_ascii = fold_ascii_64(data, position, folded, flags, fill)
+            position += n_ascii
+            fill += n_ascii
+            is_ascii = n_ascii == 64
+            continue
         n_left = end - position
         if position + 8 <= len(data):
             block = load64(data, position)
@@ -342,6 +348,7 @@ def _fold_tile(data, position, end, kinds, fold_pages, folds, folded, flags, fil
             store64(flags, fill, is_part)
             position += n_ascii
             fill += n_ascii
+            is_ascii = n_ascii == 8
             continue
         length, code_point, packed = _decode(block, n_left)
         kind = kinds[code_point]
@@ -418,10 +425,7 @@ def _find_toggles(flags, fill, toggles):
         store64(flags, fill + 8 * i, _U0)
     n_toggles, carry = 0, _U0
     for base in range(0, fill + 1, 64):
-        bits = _U0
-        for i in range(8):
-            lanes = load64(flags, base + 8 * i) & _HIGH
-            bits |= ((lanes >> _U7) * (_GATHER << _U7) >> np.uint64(56)) << np.uint64(8 * i)
+        bits = bytes_between(flags, base, 128, 255)
         edges = bits ^ (bits << _U1 | carry)
         carry = bits >> np.uint64(63)
         while edges:
@@ -433,15 +437,23 @@ def _find_toggles(flags, fill, toggles):
 
 @kernel
 def _hash_span(folded, begin, stop):
-    """Hash folded[begin:stop]; most words fit into one block."""
+    """Hash folded[begin:stop]. Most words fit into one block, but which do not cannot be foreseen: two are always taken."""
     length = stop - begin
-    if length <= 8:
-        block = load64(folded, begin) & (_ONES >> np.uint64(64 - 8 * length))
-        state = (_SEED ^ block) * _MULTIPLY_BLOCK
-        state ^= state >> np.uint64(32)
+    if length <= 16:
+        state = _absorb_block(_SEED, load64(folded, begin), min(length, 8))
+        longer = _absorb_block(state, load64(folded, begin + 8), max(length - 8, 1))
+        state = longer if length > 8 else state
     else:
         state, _ = _absorb(folded, begin, stop, _SEED)
     return _finish(state, length)
+
+
+@kernel(inline=True)
+def _absorb_block(state, block, n_bytes):
+    """Take the first one to eight bytes of a block into the state, as if zeros stood behind them."""
+    block &= _ONES >> np.uint64(64 - 8 * n_bytes)
+    state = (state ^ block) * _MULTIPLY_BLOCK
+    return state ^ (state >> np.uint64(32))
 
 
 @kernel
@@ -449,11 +461,7 @@ def _absorb(folded, begin, stop, state):
     """Take the bytes into the state, in blocks of eight, the last one padded with zeros."""
     at = begin
     while at < stop:
-        block = load64(folded, at)
-        if stop - at < 8:
-            block &= _ONES >> np.uint64(64 - 8 * (stop - at))
-        state = (state ^ block) * _MULTIPLY_BLOCK
-        state ^= state >> np.uint64(32)
+        state = _absorb_block(state, load64(folded, at), min(stop - at, 8))
         at += 8
     return state, stop - begin
 
