@@ -113,6 +113,8 @@ def read_chunks(
         while True:
             if chunk.is_wanted:
                 chunk.add_pages(*records.read_pages(*chunk.room()), records.source, records.position)
+            else:
+                chunk.count(*records.pass_rows(*chunk.room()))
             full, cursor = chunk.is_full(), None
             if full:
                 cursor = records.cursor(index + 1)
@@ -194,6 +196,13 @@ class _SplitRecords:
             self.position = reader.position - 1
         return pages, n_bytes
 
+    def pass_rows(self, n_most: int, n_most_bytes: int) -> tuple[int, int]:
+        """Pass the next records of the file that is open; see `RowsReader.pass_rows`."""
+        reader = self._open.reader if self._open is not None else None
+        n_rows, n_bytes = reader.pass_rows(n_most, n_most_bytes) if isinstance(reader, RowsReader) else (0, 0)
+        self.position += n_rows
+        return n_rows, n_bytes
+
     def _open_file(self, file: InputFile) -> OpenFile | None:
         is_first = self._file == self._start.file
         mark = self._start.mark if is_first else Mark(0, 0)
@@ -265,15 +274,18 @@ class _ChunkBuilder:
         if record.page is not None and not record.skipped:
             self.add_pages([record.page], record.n_bytes, source, position)
             return
-        self._n_records += 1
-        self._n_bytes += record.n_bytes
+        self.count(1, record.n_bytes)
         if record.skipped:
             self._skipped[record.skipped] += 1
 
+    def count(self, n_records: int, n_bytes: int) -> None:
+        """Count records that are no pages, or of a chunk that is not wanted."""
+        self._n_records += n_records
+        self._n_bytes += n_bytes
+
     def add_pages(self, pages: Sequence[Page], n_bytes: int, source: str, last: int) -> None:
         """Add records of `n_bytes` together that are pages, one behind the other; the last is at position `last`."""
-        self._n_records += len(pages)
-        self._n_bytes += n_bytes
+        self.count(len(pages), n_bytes)
         n_most = MAX_CONTENT_FACTOR * self._options.chunk_bytes + self._options.max_page_bytes
         for position, page in enumerate(pages, last + 1 - len(pages)):
             n_content_bytes = len(page.content or b"")

@@ -291,6 +291,21 @@ class RowsReader(StreamReader):
         n_bytes, stream.at = at - stream.at, at
         return pages, n_bytes
 
+    def pass_rows(self, n_most: int, n_most_bytes: int) -> tuple[int, int]:
+        """Pass the next records as `read(wanted=False)` does one by one: (records, bytes); see `read_pages`."""
+        stream, at = self._stream, self._stream.at
+        if self.position == 0 or not isinstance(self._framing, JsonLines):
+            return 0, 0
+        find, n_rows, stop = stream.data.find, 0, at + n_most_bytes
+        while n_rows < n_most and at < stop:
+            end = find(b"\n", at) + 1
+            if not end:
+                break
+            n_rows, at = n_rows + 1, end
+        self.position += n_rows
+        n_bytes, stream.at = at - stream.at, at
+        return n_rows, n_bytes
+
     def _next(self, *, keep: bool) -> RawRow | None:
         stream = self._stream
         while True:
