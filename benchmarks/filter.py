@@ -1,12 +1,13 @@
 """The main job: documents per CPU second, whole and by stage, beside datatrove and websieve; workers and memory.
 
-`python -m benchmarks filter [--repeats N] [--only peers,steady,memory] [--quick]`
+`python -m benchmarks filter [--repeats N] [--only peers,steady,memory] [--quick] [--before COMMIT]`
 
     peers    web text, repeated with a line of its own in each copy (so that copies are near-duplicates), and raw HTML; a
              sample for the peers, since they are slow. CPU seconds of whole commands, start-up included
     steady   start-up, and web text and raw HTML that are repeated and varied so that no copy is a duplicate, by one
              worker and two: CPU and wall seconds, and documents per CPU second beyond the start-up
     memory   peak of all processes together, by documents and workers
+    before   with `--before` alone: start-up and the sets of `steady` by this version and that of a commit, in turn
 
 What is not measured is left in the result as it was. `--quick` takes smaller sets for `steady` and `memory`, once each.
 """
@@ -16,9 +17,11 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
+import os
 import random
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -30,6 +33,7 @@ from benchmarks.peers.environments import peer_or_none
 HTML = DATA / "html" / "pages"
 N_SAMPLE = 1000
 N_ROUNDS = 2
+N_BEFORE_ROUNDS = 4
 
 
 STEADY = (("web text", 9_986), ("web text", 50_000), ("raw HTML", 5_000))
@@ -43,11 +47,16 @@ def run(arguments: list[str]) -> dict[str, Any]:
     parser.add_argument("--repeats", type=int, default=4)
     parser.add_argument("--only", default="peers,steady,memory", help="parts, with commas")
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--before", help="a commit to run in turn with this one, in this environment")
     options = parser.parse_args(arguments)
     parts = options.only.split(",")
     before = RESULTS / "filter.json"
     known = json.loads(before.read_text(encoding="utf-8")) if before.exists() else {}
-    result = {key: known[key] for key in ("n_rounds", "rows", "stages", "steady", "memory") if key in known}
+    result = {
+        key: known[key]
+        for key in ("n_rounds", "rows", "stages", "steady", "memory", "before")
+        if key in known
+    }
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if "peers" in parts:
@@ -60,6 +69,8 @@ def run(arguments: list[str]) -> dict[str, Any]:
             result |= {"n_rounds": N_ROUNDS, "rows": rows, "stages": stages(folder)}
         if "steady" in parts:
             result["steady"] = steady(folder, QUICK, 1) if options.quick else steady(folder, STEADY, N_ROUNDS)
+        if options.before:
+            result["before"] = before_and_now(folder, QUICK if options.quick else STEADY, options.before)
         if "memory" in parts:
             result["memory"] = memory(folder, QUICK_MEMORY if options.quick else MEMORY)
     return result
@@ -97,6 +108,41 @@ def steady(folder: Path, sets: tuple[tuple[str, int], ...], n_rounds: int) -> di
             print(row, flush=True)
         shutil.rmtree(facts["path"])
     return {"start_up": {name: round(value, 2) for name, value in start_up.items()}, "rows": rows}
+
+
+def before_and_now(folder: Path, sets: tuple[tuple[str, int], ...], commit: str) -> dict[str, Any]:
+    """Start-up and each corpus by two versions in turn: least CPU seconds of each, and their ratio beyond the start-up."""
+    checkout = folder / "before"
+    subprocess.run(["git", "-C", ROOT, "worktree", "add", "--detach", checkout, commit], check=True)
+    try:
+        one = folder / "line"
+        one.mkdir()
+        (one / "one.jsonl").write_text(json.dumps({"text": "One line of text, that is all there is."}) + "\n")
+        starts: dict[str, float] = {}
+        rows: list[dict[str, Any]] = []
+        for corpus, n in (("one line", 1), *sets):
+            facts = {"path": one} if n == 1 else write_varied(folder / f"in-turn-{n}", corpus, n)
+            options = ("--language", "any") if corpus == "raw HTML" else ()
+            ways = {
+                "before": curate_on(folder, facts, *options, source=checkout),
+                "now": curate_on(folder, facts, *options),
+            }
+            for way in ways.values():
+                way()  # compiles
+            runs = alternate(ways, N_BEFORE_ROUNDS)
+            least = {name: min(each.cpu_s for each in found) for name, found in runs.items()}
+            starts = starts or least
+            row = {"corpus": corpus, "n_documents": n} | {
+                f"cpu_s_{name}": round(cpu_s, 2) for name, cpu_s in least.items()
+            }
+            if n > 1:
+                steady_s = {name: least[name] - starts[name] for name in least}
+                row["steady_ratio"] = round(steady_s["now"] / steady_s["before"], 3)
+            rows.append(row)
+            print(row, flush=True)
+        return {"commit": commit, "rows": rows}
+    finally:
+        subprocess.run(["git", "-C", ROOT, "worktree", "remove", "--force", checkout], check=True)
 
 
 def memory(folder: Path, sets: tuple[tuple[int, int], ...]) -> list[dict[str, Any]]:
@@ -199,7 +245,10 @@ def curate_on(
     workers: int = 1,
     tag: str | None = None,
     with_memory: bool = False,
+    source: Path = ROOT,
 ):
+    """The command on a corpus, by the version whose checkout is `source`."""
+
     def contend() -> Spent:
         out = folder / "curate-out"
         shutil.rmtree(out, ignore_errors=True)
@@ -213,7 +262,11 @@ def curate_on(
             "--output",
             str(out),
         ]
-        spent = run_command([*command, "--workers", str(workers), *options], with_memory=with_memory)
+        spent = run_command(
+            [*command, "--workers", str(workers), *options],
+            with_memory=with_memory,
+            env=os.environ | {"PYTHONPATH": str(source / "src")},
+        )
         shutil.copy(out / "manifest.json", folder / f"manifest-{tag or facts['path'].name}.json")
         return spent
 
