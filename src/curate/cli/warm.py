@@ -7,7 +7,7 @@ import time
 
 
 def warm_command() -> None:
-    """Compile the kernels of the default settings and keep them on disk: a minute on a new installation.
+    """Compile the kernels of the default settings and keep them on disk: two minutes or so on a new installation, by two cores.
 
     Example: curate warm
     """

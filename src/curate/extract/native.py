@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+from numba import typeof
 from numpy.typing import NDArray
 
 from curate.extract.bounds import MAX_HTML_BYTES
@@ -207,6 +209,26 @@ def extract_native(
     for p in np.flatnonzero((np.diff(out_offsets) == 0) & (pages.usable == 1)):
         pages.problems[p] = "no_text"
     return Extracted(_string_array(out, out_offsets), _string_array(titles, title_offsets), pages, meta)
+
+
+def compile_from_the_end(is_done: Callable[[], bool]) -> None:
+    """Compile what `extract_batch` calls, the last first, without running it, until `is_done`.
+
+    For a process beside one that compiles all of it: that one finds on disk what it has not come to.
+    """
+    w, selector = make_workspace(LEAST_WORKSPACE_BYTES), load_selector()
+    html, keep, out = np.frombuffer(b" ", np.uint8), np.empty(1, np.uint8), np.empty(1, np.uint8)
+    calls: tuple[tuple[Any, tuple[Any, ...]], ...] = (
+        (_write_title, (html, w, out, 0)),
+        (render_page, (html, 0, keep, w, 0, out, 0)),
+        (choose_blocks, (0, 0, 0.0, w, keep)),
+        (score_blocks, (w.features, 0, selector, w.row, w.scores)),
+        (describe_page, (w, selector.table)),
+    )
+    for called, arguments in calls:
+        if is_done():
+            return
+        called.compile(tuple(typeof(argument) for argument in arguments))
 
 
 _LOCAL = threading.local()

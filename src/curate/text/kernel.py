@@ -88,6 +88,11 @@ class Kernel:
         """What numba asks for, `_numba_type_` and `targetoptions` among it, and the plain function (`py_func`)."""
         return getattr(self._dispatcher or self._make(), name)
 
+    def is_kept(self) -> bool:
+        """Whether it lies compiled on disk, as its code is now."""
+        file = getattr(getattr(self._dispatcher or self._make(), "_cache", None), "_cache_file", None)
+        return file is not None and bool(file._load_index())  # noqa: SLF001 - numba gives no other way
+
     def __reduce__(self) -> tuple[Any, ...]:
         """A kernel is carried to other processes by its name."""
         return _named, (self._function.__module__, self._function.__qualname__)
