@@ -9,7 +9,7 @@
     memory   peak of all processes together, by documents and workers
     before   with `--before` alone: start-up and the sets of `steady` by this version and that of a commit, in turn
 
-What is not measured is left in the result as it was. `--quick` takes smaller sets for `steady` and `memory`, once each.
+What is not measured is left in the result as it was, with when and where under `measured`. `--quick` takes smaller sets for `steady` and `memory`, once each.
 """
 
 from __future__ import annotations
@@ -27,11 +27,21 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness import DATA, RESULTS, ROOT, Spent, alternate, read_jsonl, run_command
+from benchmarks.harness import (
+    DATA,
+    RESULTS,
+    ROOT,
+    Spent,
+    alternate,
+    circumstances,
+    read_jsonl,
+    run_command,
+)
 from benchmarks.peers.environments import peer_or_none
 
 HTML = DATA / "html" / "pages"
 N_SAMPLE = 1000
+PARTS = ("peers", "steady", "memory", "before")
 N_ROUNDS = 2
 N_BEFORE_ROUNDS = 4
 
@@ -57,6 +67,8 @@ def run(arguments: list[str]) -> dict[str, Any]:
         for key in ("n_rounds", "rows", "stages", "steady", "memory", "before")
         if key in known
     }
+    earlier = {key: known[key] for key in circumstances() if key in known}
+    measured = dict.fromkeys(("peers", "steady", "memory"), earlier) | known.get("measured", {})
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if "peers" in parts:
@@ -73,7 +85,8 @@ def run(arguments: list[str]) -> dict[str, Any]:
             result["before"] = before_and_now(folder, QUICK if options.quick else STEADY, options.before)
         if "memory" in parts:
             result["memory"] = memory(folder, QUICK_MEMORY if options.quick else MEMORY)
-    return result
+    now = [*parts, "before"] if options.before else parts
+    return result | {"measured": measured | {part: circumstances() for part in now if part in PARTS}}
 
 
 def steady(folder: Path, sets: tuple[tuple[str, int], ...], n_rounds: int) -> dict[str, Any]:

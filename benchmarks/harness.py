@@ -120,15 +120,22 @@ def write_result(name: str, result: dict[str, Any]) -> Path:
     path = RESULTS / f"{name}.json"
     facts = {
         "benchmark": name,
-        "date": dt.datetime.now(dt.UTC).date().isoformat(),
-        "commit": git("rev-parse", "--short", "HEAD"),
-        "uncommitted_changes": bool(git("status", "--porcelain", "--", "src")),
-        "machine": _machine(),
+        **circumstances(),
         "versions": _versions(),
         "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     }
     path.write_text(json.dumps(facts | result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return path
+
+
+def circumstances() -> dict[str, Any]:
+    """When, of which commit and where something is measured."""
+    return {
+        "date": dt.datetime.now(dt.UTC).date().isoformat(),
+        "commit": git("rev-parse", "--short", "HEAD"),
+        "uncommitted_changes": bool(git("status", "--porcelain", "--", "src")),
+        "machine": _machine(),
+    }
 
 
 def git(*arguments: str) -> str:

@@ -207,6 +207,19 @@ def _steady() -> str:
     return "\n".join(lines)
 
 
+def _before() -> str:
+    """The main job by an earlier version and the one that was measured beside it, in turn."""
+    rows = _result("filter")["before"]["rows"]
+    lines = [
+        f"| {row['n_documents']:,} of {row['corpus']} | {row['cpu_s_before']:.2f} | {row['cpu_s_now']:.2f} | {row['steady_ratio']:.2f} |"
+        if "steady_ratio" in row
+        else f"| {row['corpus']} of text | {row['cpu_s_before']:.2f} | {row['cpu_s_now']:.2f} | |"
+        for row in rows
+    ]
+    head = ["| documents | CPU s before | CPU s since | ratio, steady |", "|---|---|---|---|"]
+    return "\n".join([*head, *lines])
+
+
 def _memory() -> str:
     """Peak memory of the main job by documents and workers."""
     rows = _result("filter")["memory"]
@@ -887,6 +900,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "titles-textbooks": lambda: _titles("textbooks"),
     "speed": _speed,
     "steady": _steady,
+    "before": _before,
     "memory": _memory,
     "dedup": _dedup,
     "hundred-labels": _hundred_labels,

@@ -137,6 +137,9 @@ def predict(
     labels = np.full(len(bounds) - 1, -1, np.int32)
     probabilities = np.zeros(len(bounds) - 1, np.float32)
     places = _memory.of(tables)
+    sample = np.empty(N_WINDOWS * (_MOST_BYTES + 1), np.uint8)
+    read_only = sample.view()  # of the type of `data`, so that what reads both is compiled once
+    read_only.flags.writeable = False
     _predict(
         data, bounds, np.iinfo(np.int64).max if whole else SAMPLED_FROM,
         tables.rows, tables.counts, tables.ngram_bits, tables.ngram_ranks, tables.ngram_order,
@@ -154,7 +157,7 @@ def predict(
             np.empty((3, 32), np.uint32),
             np.empty(80, np.uint32),
         ),
-        np.empty(N_WINDOWS * (_MOST_BYTES + 1), np.uint8),
+        sample, read_only,
     )  # fmt: skip
     return labels, probabilities
 
@@ -640,7 +643,7 @@ def _find_cut(data, at, end):
 @kernel(allocates=False)
 def _predict(
     data, bounds, sampled_from, rows, counts, bits, ranks, order, n_buckets, slots, word_bytes, word_bounds, tree, output,
-    labels, probabilities, scratch, reached, places, sums, by_word, sample,
+    labels, probabilities, scratch, reached, places, sums, by_word, sample, read_only,
 ):  # fmt: skip
     for d in range(len(bounds) - 1):
         begin, end = bounds[d], bounds[d + 1]
@@ -650,7 +653,7 @@ def _predict(
             if 4 * n_cut > N_WINDOWS:
                 sure = SURE_OF_CUT
             label, probability = _tell(
-                sample, 0, n, rows, counts, bits, ranks, order, n_buckets,
+                read_only, 0, n, rows, counts, bits, ranks, order, n_buckets,
                 slots, word_bytes, word_bounds, tree, output, scratch, reached, places, sums, by_word,
             )  # fmt: skip
         if probability < sure:
