@@ -231,3 +231,15 @@ def test_other_ways_to_write_a_language_are_answered_with_its_code(text: str, co
 def test_every_alias_means_a_code_that_the_model_knows() -> None:
     known = set(identify._load()[1].to_pylist())
     assert set(codes._CODE_OF.values()) <= known
+
+
+def test_texts_may_come_as_any_column_or_list() -> None:
+    texts = [
+        "The sun warms the sea, and water rises.",
+        None,
+        "Die Sonne erwärmt das Meer, und Wasser steigt auf.",
+    ]
+    found = identify_languages(texts)
+    assert found["language"].to_pylist() == ["en", None, "de"]
+    for kind in (pa.string_view(), pa.dictionary(pa.int32(), pa.string())):
+        assert identify_languages(pa.array(texts).cast(kind)).equals(found)

@@ -112,3 +112,11 @@ def test_a_line_of_ten_megabytes_is_measured(unit):
 def test_every_signal_equals_the_oracle_on_real_pages(real_pages):
     for start in range(0, len(real_pages), 500):
         check(real_pages[start : start + 500])
+
+
+def test_texts_may_come_as_any_column_or_list() -> None:
+    texts = ["Two words.", None, "Three words more."]
+    expected = compute_signals(pa.array(texts), ["n_words"])
+    for kind in (pa.string_view(), pa.dictionary(pa.int32(), pa.string()), pa.binary()):
+        assert compute_signals(pa.array(texts).cast(kind), ["n_words"]).equals(expected)
+    assert compute_signals(texts, ["n_words"]).equals(expected)

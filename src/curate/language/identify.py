@@ -24,6 +24,7 @@ from curate.language.codes import suggest_code
 from curate.language.kernel import Tables, build_tables, find_dressed, predict
 from curate.language.model_file import read_model
 from curate.text.cache import remembered
+from curate.text.gate import as_texts
 from curate.text.kernel import source_stamp
 from curate.text.words import view_utf8
 
@@ -32,20 +33,21 @@ LANGUAGE_SCHEMA = pa.schema([("language", pa.string()), ("language_confidence", 
 ANY_LANGUAGE = "any"
 
 
-def identify_languages(texts: pa.Array | pa.ChunkedArray, *, whole: bool = False) -> pa.RecordBatch:
+def identify_languages(texts: Any, *, whole: bool = False) -> pa.RecordBatch:
     """Name the most likely language of every text (ISO 639 code) with its probability in [0, 1].
 
     Of a text of 1,152 bytes or more 24 windows of some 32 bytes are read, from its beginning to its end;
     where the model gives a language .82 or more there, that is the answer, and the confidence is that of the sample. Other
     texts are read whole, and all texts with `whole`, which gives the numbers of the fasttext package. A text's answer
-    depends on the text alone.
+    depends on the text alone. Texts come as an Arrow array of strings of any kind, a column or a list
+    (`curate.text.gate.as_texts`).
 
     Line ends count as spaces, since the model was trained on single lines. A text without a word (empty, null, white space
     alone) has language null and confidence 0. Where most letters are Latin ones in full width or other dress, the plain
     ones are read in their place.
     """
     tables, codes = _load()
-    data, bounds = view_utf8(texts)
+    data, bounds = view_utf8(as_texts(texts))
     labels, probabilities = predict(data, bounds, tables, whole=whole)
     are_dressed = np.zeros(len(labels), np.bool_)
     find_dressed(data, bounds, are_dressed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,16 +12,18 @@ import pyarrow as pa
 from curate.signals.catalogue import DEFAULT_SIGNALS
 from curate.signals.measured import Measured
 from curate.signals.names import parse_signal
+from curate.text.gate import as_texts
 
 
 def compute_signals(
-    texts: pa.Array | pa.ChunkedArray,
+    texts: Any,
     names: Sequence[str] = DEFAULT_SIGNALS,
     *,
     languages: pa.Array | pa.ChunkedArray | None = None,
 ) -> pa.RecordBatch:
     """Compute signals of N documents: one column per name, in the order given.
 
+    Texts come as an Arrow array of strings of any kind, a column or a list (`curate.text.gate.as_texts`).
     Counts are int64. Everything else is float64 and NaN where it is undefined, such as the mean length of a
     word in a text with no words. Null counts as the empty text. The signals of a document do not depend on
     its neighbours.
@@ -35,9 +38,10 @@ def compute_signals(
 
     Raises:
         UnknownNameError: a signal or one of its parameters is not known.
+        TextsError: what came is no texts.
     """
     readings = [parse_signal(name) for name in names]
-    measured = Measured(texts, languages, with_lines=any(map(_asks_for_lines, names)))
+    measured = Measured(as_texts(texts), languages, with_lines=any(map(_asks_for_lines, names)))
     columns: list[pa.Array] = []
     for reading in readings:
         values = reading.signal.formula(measured, reading.parameters)
