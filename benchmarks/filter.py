@@ -9,7 +9,8 @@
     memory   peak of all processes together, by documents and workers
     before   with `--before` alone: start-up and the sets of `steady` by this version and that of a commit, in turn
 
-What is not measured is left in the result as it was, with when and where under `measured`. `--quick` takes smaller sets for `steady` and `memory`, once each.
+What is not measured is left in the result as it was; `measured` says when and where each part was. `--quick` takes smaller sets
+for `steady` and `memory`, once each.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ from benchmarks.peers.environments import peer_or_none
 
 HTML = DATA / "html" / "pages"
 N_SAMPLE = 1000
-PARTS = ("peers", "steady", "memory", "before")
+PARTS = ("peers", "steady", "memory")
 N_ROUNDS = 2
 N_BEFORE_ROUNDS = 4
 
@@ -62,13 +63,8 @@ def run(arguments: list[str]) -> dict[str, Any]:
     parts = options.only.split(",")
     before = RESULTS / "filter.json"
     known = json.loads(before.read_text(encoding="utf-8")) if before.exists() else {}
-    result = {
-        key: known[key]
-        for key in ("n_rounds", "rows", "stages", "steady", "memory", "before")
-        if key in known
-    }
-    earlier = {key: known[key] for key in circumstances() if key in known}
-    measured = dict.fromkeys(("peers", "steady", "memory"), earlier) | known.get("measured", {})
+    kept = ("n_rounds", "rows", "stages", "steady", "memory", "before", "measured")
+    result = {key: known[key] for key in kept if key in known}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if "peers" in parts:
@@ -85,23 +81,19 @@ def run(arguments: list[str]) -> dict[str, Any]:
             result["before"] = before_and_now(folder, QUICK if options.quick else STEADY, options.before)
         if "memory" in parts:
             result["memory"] = memory(folder, QUICK_MEMORY if options.quick else MEMORY)
-    now = [*parts, "before"] if options.before else parts
-    return result | {"measured": measured | {part: circumstances() for part in now if part in PARTS}}
+    now = [part for part in PARTS if part in parts] + ["before"] * bool(options.before)
+    return result | {"measured": result.get("measured", {}) | dict.fromkeys(now, circumstances())}
 
 
 def steady(folder: Path, sets: tuple[tuple[str, int], ...], n_rounds: int) -> dict[str, Any]:
     """Start-up, then each corpus by one worker and two in turn: least CPU and wall seconds, and what is beyond the start-up."""
-    one = folder / "one"
-    one.mkdir()
-    (one / "one.jsonl").write_text(json.dumps({"text": "One line of text, that is all there is."}) + "\n")
-    starts = [curate_on(folder, {"path": one})() for _ in range(4)][1:]
+    starts = [curate_on(folder, write_one_line(folder))() for _ in range(4)][1:]
     start_up = {"cpu_s": min(each.cpu_s for each in starts), "wall_s": min(each.wall_s for each in starts)}
     rows: list[dict[str, Any]] = []
     for corpus, n in sets:
         facts = write_varied(folder / f"varied-{corpus.replace(' ', '-')}-{n}", corpus, n)
-        options = ("--language", "any") if corpus == "raw HTML" else ()
         ways = {
-            str(workers): curate_on(folder, facts, *options, workers=workers, tag=f"{n}-{workers}")
+            str(workers): curate_on(folder, facts, *_options(corpus), workers=workers, tag=f"{n}-{workers}")
             for workers in (1, 2)
         }
         ways["1"]()  # the first run may compile, and fills the page cache
@@ -128,17 +120,13 @@ def before_and_now(folder: Path, sets: tuple[tuple[str, int], ...], commit: str)
     checkout = folder / "before"
     subprocess.run(["git", "-C", ROOT, "worktree", "add", "--detach", checkout, commit], check=True)
     try:
-        one = folder / "line"
-        one.mkdir()
-        (one / "one.jsonl").write_text(json.dumps({"text": "One line of text, that is all there is."}) + "\n")
         starts: dict[str, float] = {}
         rows: list[dict[str, Any]] = []
         for corpus, n in (("one line", 1), *sets):
-            facts = {"path": one} if n == 1 else write_varied(folder / f"in-turn-{n}", corpus, n)
-            options = ("--language", "any") if corpus == "raw HTML" else ()
+            facts = write_one_line(folder) if n == 1 else write_varied(folder / f"in-turn-{n}", corpus, n)
             ways = {
-                "before": curate_on(folder, facts, *options, source=checkout),
-                "now": curate_on(folder, facts, *options),
+                "before": curate_on(folder, facts, *_options(corpus), source=checkout),
+                "now": curate_on(folder, facts, *_options(corpus)),
             }
             for way in ways.values():
                 way()  # compiles
@@ -170,6 +158,18 @@ def memory(folder: Path, sets: tuple[tuple[int, int], ...]) -> list[dict[str, An
         )
         print(rows[-1], flush=True)
     return rows
+
+
+def write_one_line(folder: Path) -> dict[str, Any]:
+    """Write one line of text: a run over it is all start-up."""
+    path = folder / "one"
+    path.mkdir(exist_ok=True)
+    (path / "one.jsonl").write_text(json.dumps({"text": "One line of text, that is all there is."}) + "\n")
+    return {"path": path}
+
+
+def _options(corpus: str) -> tuple[str, ...]:
+    return ("--language", "any") if corpus == "raw HTML" else ()
 
 
 def write_varied(path: Path, corpus: str, n: int) -> dict[str, Any]:
@@ -317,7 +317,7 @@ def html_contenders(folder: Path) -> dict[str, Any]:
     script = str(ROOT / "benchmarks" / "peers" / "filter_datatrove.py")
     websieve = ROOT / ".venv-websieve" / "bin" / "websieve"
     return {
-        "curate": curate_on(folder, html_facts(), "--language", "any"),
+        "curate": curate_on(folder, html_facts(), *_options("raw HTML")),
         "datatrove": peer_on(folder, "datatrove", script, "html", str(pages), "OUT"),
         "websieve": peer_on(folder, "websieve", str(websieve), "build", str(lines), "--output", "OUT"),
     }

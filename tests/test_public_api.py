@@ -24,43 +24,32 @@ def test_a_function_is_still_a_function_after_its_module_was_imported() -> None:
     subprocess.run([sys.executable, "-c", script], check=True)
 
 
-def test_importing_curate_loads_nothing_heavy() -> None:
-    script = (
-        "import sys, curate; "
-        "heavy = {'torch', 'typer', 'sentence_transformers', 'numba', 'pyarrow', 'sklearn', 'duckdb'}; "
-        "print(sorted(heavy & set(sys.modules)))"
+def _loaded(script: str, of: set[str], **variables: str) -> set[str]:
+    """Which of these modules a fresh process has after a script."""
+    script = f"import sys; {script}; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=os.environ | variables
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    return of & set(done.stdout.split())
+
+
+def test_importing_curate_loads_nothing_heavy() -> None:
+    heavy = {"torch", "typer", "sentence_transformers", "numba", "pyarrow", "sklearn", "duckdb"}
+    assert _loaded("import curate", heavy) == set()
 
 
 def test_the_command_line_loads_no_kernels() -> None:
-    script = (
-        "import sys; from curate.cli.app import make_app; make_app(); "
-        "heavy = {'torch', 'sentence_transformers', 'numba', 'sklearn', 'scipy', 'duckdb'}; "
-        "print(sorted(heavy & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    heavy = {"torch", "sentence_transformers", "numba", "sklearn", "scipy", "duckdb"}
+    assert _loaded("from curate.cli.app import make_app; make_app()", heavy) == set()
 
 
 def test_a_command_loads_no_other_and_the_main_job_nothing_that_only_html_or_redaction_needs() -> None:
-    script = (
-        "import sys; from curate.cli.app import make_app; make_app('filter'); import curate.pipeline; "
-        "unasked = {'curate.cli.train', 'curate.cli.craft', 'curate.extract.native', 'curate.rules.pii'}; "
-        "print(sorted(unasked & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    script = "from curate.cli.app import make_app; make_app('filter'); import curate.pipeline"
+    unasked = {"curate.cli.train", "curate.cli.craft", "curate.extract.native", "curate.rules.pii"}
+    assert _loaded(script, unasked) == set()
 
 
 def test_the_main_job_loads_no_torch_pandas_or_linear_algebra() -> None:
-    script = (
-        "import sys, curate.pipeline, pyarrow; pyarrow.array([1]); "
-        "heavy = {'torch', 'sentence_transformers', 'pandas', 'scipy.linalg'}; print(sorted(heavy & set(sys.modules)))"
-    )
-    command = os.environ | {"CURATE_WITHOUT_PANDAS": "1"}  # as the command line sets it
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=command
-    )
-    assert done.stdout.strip() == "[]"
+    heavy = {"torch", "sentence_transformers", "pandas", "scipy.linalg"}
+    script = "import curate.pipeline, pyarrow; pyarrow.array([1])"
+    assert _loaded(script, heavy, CURATE_WITHOUT_PANDAS="1") == set()  # as the command line sets it

@@ -22,6 +22,7 @@ import xxhash
 from numpy.typing import NDArray
 
 from curate.annotate.settings import STRATEGIES
+from curate.batch import whole
 from curate.dedup import find_duplicates
 from curate.errors import SettingError, UnknownNameError
 from curate.protocols import CommitteeScorer, Scorer
@@ -301,7 +302,7 @@ def embed_words(texts: pa.ChunkedArray | pa.Array, *, seed: int = 0) -> NDArray[
 
     from curate.text.words import hash_words
 
-    array = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
+    array = whole(texts)
     words = hash_words(array)
     columns = (words.hashes % np.uint64(_HASHED_COLUMNS)).astype(np.int32)
     counts = csr_matrix(

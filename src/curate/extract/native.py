@@ -176,9 +176,6 @@ def extract_native(
     """Extract a batch of pages (Arrow binary); see `extract_pages` for what comes back."""
     pages = _prepare(contents, charsets)
     n = len(pages.usable)
-    if not n:  # a crawl of texts alone loads no kernels for pages
-        nothing = _string_array(np.empty(0, np.uint8), np.zeros(1, np.int32))
-        return Extracted(nothing, nothing, pages, np.full((0, len(META_ROWS), 2), -1, np.int64))
     sizes = np.abs(pages.ends - pages.starts) * pages.usable
     w = _own_workspace(int(sizes.max(initial=0)))
     options = MARKDOWN * markdown | LINKS * keep_links

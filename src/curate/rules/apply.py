@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from curate.batch import whole
 from curate.errors import UnknownNameError
 from curate.rules.load import required_signals
 from curate.rules.model import Rule, RuleSet
@@ -152,8 +153,8 @@ def count_by_language(
     signals: pa.RecordBatch, rule_sets: Sequence[RuleSet], languages: pa.Array | pa.ChunkedArray
 ) -> dict[str, dict[str, Any]]:
     """Count what was judged and what fails each rule for each language; documents in none are left out."""
-    whole = languages.combine_chunks() if isinstance(languages, pa.ChunkedArray) else languages
-    coded = whole.cast(pa.string()).dictionary_encode()
+    languages = whole(languages)
+    coded = languages.cast(pa.string()).dictionary_encode()
     names = coded.dictionary.to_pylist()
     numbers = coded.indices.fill_null(len(names)).to_numpy(zero_copy_only=False)
     n_judged = np.bincount(numbers, minlength=len(names))
@@ -161,7 +162,7 @@ def count_by_language(
         name: {"n_judged": int(n), "n_failing": {}} for name, n in zip(names, n_judged, strict=False)
     }
     for rule in (rule for rule_set in rule_sets for rule in rule_set.rules):
-        n_failing = np.bincount(numbers[fails_rule(signals, rule, whole)], minlength=len(names))
+        n_failing = np.bincount(numbers[fails_rule(signals, rule, languages)], minlength=len(names))
         for name, n in zip(names, n_failing, strict=False):
             if n:
                 found[name]["n_failing"][rule.reason] = int(n)
@@ -214,8 +215,7 @@ def _limits_of(
     if not rule.by_language or languages is None:
         low, high = _limits(*rule.limits_in("en"))
         return np.full(n_documents, low), np.full(n_documents, high)
-    whole = languages.combine_chunks() if isinstance(languages, pa.ChunkedArray) else languages
-    coded = whole.cast(pa.string()).fill_null("en").dictionary_encode()
+    coded = whole(languages).cast(pa.string()).fill_null("en").dictionary_encode()
     pairs = [_limits(*rule.limits_in(code)) for code in coded.dictionary.to_pylist()]
     lows, highs = np.array(pairs, np.float64).reshape(-1, 2).T
     at = coded.indices.to_numpy(zero_copy_only=False)

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curate.batch import whole
 from curate.signals.measure import text_buffers
 from curate.text.kernel import kernel
 from curate.text.unicode_tables import SINGLE_BLOCKS
@@ -139,9 +140,7 @@ def redact_pii(
     >>> texts[0].as_py(), n_emails[0].as_py(), n_ips[0].as_py()
     ('Write to email@example.com or 192.0.2.1.', 1, 1)
     """
-    if isinstance(texts, pa.ChunkedArray):
-        texts = texts.combine_chunks()
-    texts = texts.cast(pa.large_string()).fill_null("")
+    texts = whole(texts).cast(pa.large_string()).fill_null("")
     candidates = _find_candidates(*text_buffers(texts))
     rows = np.flatnonzero(candidates)
     n_emails, n_ips = np.zeros(len(texts), np.int32), np.zeros(len(texts), np.int32)

@@ -24,6 +24,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curate.batch import whole
+
 KEY_PLACEHOLDER = "<KEY>"
 PASSWORD_PLACEHOLDER = "<PASSWORD>"  # noqa: S105 - no password
 
@@ -147,9 +149,7 @@ def redact_secrets(texts: pa.Array | pa.ChunkedArray) -> tuple[pa.Array, pa.Arra
     >>> texts[0].as_py(), n[0].as_py()
     ("db = connect('pg://ann:<PASSWORD>@db.local/a')", 1)
     """
-    if isinstance(texts, pa.ChunkedArray):
-        texts = texts.combine_chunks()
-    texts = texts.cast(pa.large_string()).fill_null("")
+    texts = whole(texts).cast(pa.large_string()).fill_null("")
     may_hold = pc.match_substring_regex(texts, "|".join(_HINTS))
     rows = np.flatnonzero(may_hold.to_numpy(zero_copy_only=False))
     counts = np.zeros(len(texts), np.int32)

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curate.batch import whole
 from curate.errors import SettingError
 from curate.text.lines import read_text_lines
 
@@ -114,8 +115,7 @@ class UrlRules:
         >>> UrlRules.from_lines(["example.com"]).match(pa.array(["https://www.example.com/a"])).to_pylist()
         [{'drop_reason': 'url_domain', 'entry': 'example.com'}]
         """
-        if isinstance(urls, pa.ChunkedArray):
-            urls = urls.combine_chunks()
+        urls = whole(urls)
         lowered = pc.utf8_lower(urls.cast(pa.string()).fill_null(""))
         hosts = host_of(urls)
         distinct = hosts.dictionary_encode()

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curate.batch import whole
 from curate.errors import SettingError
 from curate.text.lines import read_text_lines
 from curate.text.normalise import comparable
@@ -91,9 +92,7 @@ class BadWords:
         >>> BadWords(["heck"]).match(pa.array(["What the HECK?", "checker"])).to_pylist()
         ['heck', None]
         """
-        if isinstance(texts, pa.ChunkedArray):
-            texts = texts.combine_chunks()
-        folded = _fold(texts.cast(pa.large_string()).fill_null(""))
+        folded = _fold(whole(texts).cast(pa.large_string()).fill_null(""))
         found = pc.extract_regex(folded, "(?m)" + self._pattern)
         groups = (pc.struct_field(found, group).cast(pa.string()) for group in self._groups)
         forms = pc.coalesce(*(pc.if_else(pc.equal(group, ""), _NOTHING, group) for group in groups))

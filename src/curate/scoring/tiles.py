@@ -12,7 +12,7 @@ from llvmlite import ir
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from curate.text.unaligned import element, spread
+from curate.text.unaligned import constant, element, spread, vector_at
 
 ROWS = 8
 """Rows that `multiply_tile` takes at once."""
@@ -120,8 +120,7 @@ def _add_bumps(
         power = spread(builder, power, n_lanes)
 
         def address(argument: int, index: Any, kind: Any) -> Any:
-            at = element(context, builder, signature.args[argument], args[argument], index)
-            return builder.bitcast(at, kind.as_pointer())
+            return vector_at(context, builder, signature, args, argument, index, kind)
 
         def larger(a: Any, b: Any) -> Any:
             return builder.select(builder.fcmp_ordered(">", a, b), a, b)
@@ -134,13 +133,13 @@ def _add_bumps(
                 for n, start in ((0, row), (2, first), (3, first))
             )
             distance = builder.fsub(builder.fadd(square, centre), builder.fadd(product, product))
-            distance = larger(distance, _every(floats, 0.0))
-            x = larger(builder.fmul(power, builder.fpext(distance, doubles)), _every(doubles, -1.0))
-            t = builder.fadd(x, _every(doubles, 0.5))
-            series = _every(doubles, _SERIES[0])
+            distance = larger(distance, constant(floats, 0.0))
+            x = larger(builder.fmul(power, builder.fpext(distance, doubles)), constant(doubles, -1.0))
+            t = builder.fadd(x, constant(doubles, 0.5))
+            series = constant(doubles, _SERIES[0])
             for coefficient in _SERIES[1:]:
-                series = _fuse(builder, t, series, _every(doubles, coefficient))
-            series = builder.fmul(series, _every(doubles, _SCALE))
+                series = _fuse(builder, t, series, constant(doubles, coefficient))
+            series = builder.fmul(series, constant(doubles, _SCALE))
             for _ in range(_N_SQUARED):
                 series = builder.fmul(series, series)
             bumps = builder.fmul(builder.fpext(weight, doubles), series)
@@ -172,10 +171,6 @@ def _fuse(builder: Any, a: Any, b: Any, c: Any) -> Any:
 
 def _whole(value: int) -> Any:
     return ir.Constant(_INT, value)
-
-
-def _every(kind: Any, value: float) -> Any:
-    return ir.Constant(kind, [ir.Constant(kind.element, value)] * kind.count)
 
 
 multiply_tile: Any = intrinsic(_multiply_tile)

@@ -61,8 +61,7 @@ class Measured:
     @cached_property
     def language_stop_words(self) -> NDArray[np.int64]:
         """Different stop words of each text, by the list of its own language."""
-        texts = self._texts.combine_chunks() if isinstance(self._texts, pa.ChunkedArray) else self._texts
-        return count_stop_words(texts, self._languages)
+        return count_stop_words(self._texts, self._languages)
 
     def block(self, name: str) -> Block:
         """A block of the one pass: `chars`, `words`, `ngrams`, `lines` or `paragraphs`."""

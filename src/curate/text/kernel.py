@@ -90,7 +90,7 @@ class Kernel:
 
     def is_kept(self) -> bool:
         """Whether it lies compiled on disk, as its code is now."""
-        file = getattr(getattr(self._dispatcher or self._make(), "_cache", None), "_cache_file", None)
+        file = _cache_file(self._dispatcher or self._make())
         return file is not None and bool(file._load_index())  # noqa: SLF001 - numba gives no other way
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -118,13 +118,18 @@ def _compiled(function: Callable[..., Any], options: dict[str, Any]) -> Any:
         RuntimeError
     ):  # neither the package's folder nor a home can be written: compiled anew in each process
         return njit(nogil=True, **options)(function)
-    cache = getattr(compiled, "_cache", None)
+    cache: Any = getattr(compiled, "_cache", None)
     if hasattr(cache, "_load_overload") and hasattr(cache, "_guard_against_spurious_io_errors"):
-        cache.load_overload = partial(_load, cache)  # pyright: ignore[reportOptionalMemberAccess]
-    file = getattr(cache, "_cache_file", None)
+        cache.load_overload = partial(_load, cache)
+    file = _cache_file(compiled)
     if file is not None:
         file._source_stamp = (file._source_stamp, source_stamp(Path(function.__code__.co_filename)))  # noqa: SLF001 - numba gives no other way
     return compiled
+
+
+def _cache_file(dispatcher: Any) -> Any:
+    """What a dispatcher keeps its code in; None where it keeps none. numba has no name for it."""
+    return getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
 
 
 def _load(cache: Any, signature: Any, context: Any) -> Any:

@@ -45,11 +45,9 @@ def _count_ones(typing_context: Any, value: Any) -> Any:  # noqa: ARG001
 def _bytes_between(typing_context: Any, array: Any, index: Any, low: Any, high: Any) -> Any:  # noqa: ARG001
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         bytes_64 = ir.VectorType(ir.IntType(8), 64)
-        address = element(context, builder, signature.args[0], args[0], args[1])
-        values = builder.load(builder.bitcast(address, bytes_64.as_pointer()), align=1)
-        above = builder.sub(values, spread(builder, args[2], 64))  # what is below `low` comes out far above
-        is_between = builder.icmp_unsigned("<=", above, spread(builder, builder.sub(args[3], args[2]), 64))
-        return builder.bitcast(is_between, ir.IntType(64))
+        values = builder.load(vector_at(context, builder, signature, args, 0, args[1], bytes_64), align=1)
+        low, width = spread(builder, args[2], 64), spread(builder, builder.sub(args[3], args[2]), 64)
+        return builder.bitcast(_is_between(builder, values, low, width), ir.IntType(64))
 
     return nb.uint64(array, nb.int64, nb.uint8, nb.uint8), generate
 
@@ -66,15 +64,13 @@ def _fold_ascii_64(
         bytes_64 = ir.VectorType(ir.IntType(8), 64)
 
         def address(argument: int, index: Any) -> Any:
-            at = element(context, builder, signature.args[argument], args[argument], index)
-            return builder.bitcast(at, bytes_64.as_pointer())
+            return vector_at(context, builder, signature, args, argument, index, bytes_64)
 
         def every(value: int) -> Any:
-            return ir.Constant(bytes_64, [ir.Constant(ir.IntType(8), value)] * 64)
+            return constant(bytes_64, value)
 
         def is_between(values: Any, low: str, high: str) -> Any:
-            above = builder.sub(values, every(ord(low)))  # what is below `low` comes out far above
-            return builder.icmp_unsigned("<=", above, every(ord(high) - ord(low)))
+            return _is_between(builder, values, every(ord(low)), every(ord(high) - ord(low)))
 
         values = builder.load(address(0, args[1]), align=1)
         lower = builder.or_(values, every(0x20))
@@ -90,10 +86,9 @@ def _fold_ascii_64(
 
 def _add_sixteen(typing_context: Any, to: Any, place: Any, values: Any, index: Any) -> Any:  # noqa: ARG001
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        sixteen = ir.VectorType(ir.FloatType(), 16).as_pointer()
+        sixteen = ir.VectorType(ir.FloatType(), 16)
         target, source = (
-            builder.bitcast(element(context, builder, signature.args[n], args[n], args[n + 1]), sixteen)
-            for n in (0, 2)
+            vector_at(context, builder, signature, args, n, args[n + 1], sixteen) for n in (0, 2)
         )
         total = builder.fadd(builder.load(target, align=4), builder.load(source, align=4))
         builder.store(total, target, align=4)
@@ -132,9 +127,7 @@ def _add_rows(lanes: int) -> Any:
             kinds = signature.args
             small = isinstance(kinds[2].dtype, nb.types.Integer)
             stored = ir.VectorType(ir.IntType(8), lanes) if small else floats
-            target = builder.bitcast(
-                element(context, builder, kinds[0], args[0], args[1]), floats.as_pointer()
-            )
+            target = vector_at(context, builder, signature, args, 0, args[1], floats)
             first = element(context, builder, kinds[2], args[2], args[3])
             row_of, weight_of = (
                 element(context, builder, kinds[n], args[n], ir.Constant(count, 0)) for n in (5, 6)
@@ -167,8 +160,25 @@ def spread(builder: Any, value: Any, lanes: int) -> Any:
 
 
 def _address(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-    address = element(context, builder, signature.args[0], args[0], args[1])
-    return builder.bitcast(address, ir.IntType(64).as_pointer())
+    return vector_at(context, builder, signature, args, 0, args[1], ir.IntType(64))
+
+
+def constant(kind: Any, value: float) -> Any:
+    """Generate a vector of one value that is known."""
+    return ir.Constant(kind, [ir.Constant(kind.element, value)] * kind.count)
+
+
+def vector_at(
+    context: Any, builder: Any, signature: Any, args: Any, argument: int, index: Any, kind: Any
+) -> Any:
+    """Generate the address of what lies in an array among the arguments, from its element `index` on, as of one `kind`."""
+    at = element(context, builder, signature.args[argument], args[argument], index)
+    return builder.bitcast(at, kind.as_pointer())
+
+
+def _is_between(builder: Any, values: Any, low: Any, width: Any) -> Any:
+    above = builder.sub(values, low)  # what is below `low` comes out far above
+    return builder.icmp_unsigned("<=", above, width)
 
 
 def element(context: Any, builder: Any, kind: Any, value: Any, index: Any) -> Any:
